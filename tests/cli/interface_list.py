@@ -33,8 +33,8 @@ from console.sandbox.server import Sandbox
 from tests.support.environment import isolate_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBER = "1180301018771"
-OTHER_NUMBER = "5010001192707"
+CORPORATION_NUMBER = "1180301018771"
+OTHER_CORPORATION_NUMBER = "5010001192707"
 MERGED_NUMBER = "7010001065142"
 _COMMAND_GROUPS = {
     "refund",
@@ -142,13 +142,13 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
         name = " ".join(words[: 2 if words[0] in _COMMAND_GROUPS else 1])
         return (f"{words[0]} {words[1]}" if words[0] == "show" else name), desk.json(*words, **env).answer
 
-    yield run_and_name("purchase", NUMBER, "--client", "1", "--deal", "2", "--reason", "1")
-    yield run_and_name("purchase", NUMBER, "--client", "1", "--request-id", "r-1")
+    yield run_and_name("purchase", CORPORATION_NUMBER, "--client", "1", "--deal", "2", "--reason", "1")
+    yield run_and_name("purchase", CORPORATION_NUMBER, "--client", "1", "--request-id", "r-1")
     sandbox.control.add_fault("status:503", call="purchase", times=1)
-    yield run_and_name("purchase", OTHER_NUMBER, "--client", "2", "--request-id", "r-2")
-    yield run_and_name("purchase", OTHER_NUMBER, "--client", "2", "--request-id", "r-2")
+    yield run_and_name("purchase", OTHER_CORPORATION_NUMBER, "--client", "2", "--request-id", "r-2")
+    yield run_and_name("purchase", OTHER_CORPORATION_NUMBER, "--client", "2", "--request-id", "r-2")
     yield run_and_name("purchase", "1", "--client", "2")
-    yield run_and_name("lookup", NUMBER)
+    yield run_and_name("lookup", CORPORATION_NUMBER)
     yield run_and_name("probe", "credit-check", "2")
     yield run_and_name("resolve", "credit-check", "2", "--as", "error", "--evidence", "their letter")
     yield run_and_name("resolve", "credit-check", "2", "--as", "error", "--evidence", "their letter")
@@ -165,7 +165,7 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
     sandbox.control.change_settings(
         waits_for_manual_settling=True
     )  # a refund stays accepted, however slow this machine is
-    yield run_and_name("payment", "import", "paypay", "ORD-1", "--corporation-number", NUMBER)
+    yield run_and_name("payment", "import", "paypay", "ORD-1", "--corporation-number", CORPORATION_NUMBER)
     yield run_and_name("payment", "import", "paypay", "ORD-none")
     yield run_and_name("refund", "request", payment, "--amount=1000", "--reason", "part", OPERATOR="op-a")
     yield run_and_name("refund", "request", payment, "--amount=1000", "--reason", "part", OPERATOR="op-a")
@@ -183,7 +183,7 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
     with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
     desk.make_booked_payment("ORD-2", 4400)
-    yield run_and_name("lookup", NUMBER)
+    yield run_and_name("lookup", CORPORATION_NUMBER)
     yield run_and_name("worker", "--once")
     yield run_and_name("show", "order", order)
     yield run_and_name("alerts", "list")
@@ -204,7 +204,7 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
     yield run_and_name("read-only", "list")
     yield run_and_name("read-only", "on", "--provider", "paypay", "--reason", "incident", OPERATOR="lead-b")
     yield run_and_name("read-only", "on", "--reason", "restore", OPERATOR="lead-b")
-    yield run_and_name("purchase", OTHER_NUMBER, "--client", "3", OPERATOR="lead-b")
+    yield run_and_name("purchase", OTHER_CORPORATION_NUMBER, "--client", "3", OPERATOR="lead-b")
     yield run_and_name("read-only", "list")
     yield run_and_name("read-only", "off", "--reason", "restored", OPERATOR="lead-b")
     yield run_and_name("read-only", "off", "--provider", "paypay", "--reason", "over", OPERATOR="lead-b")
@@ -243,7 +243,7 @@ def _run_list_commands(run_command: Any, folder: Path, day: str) -> Iterator[tup
     yield run_command("documents", "list", "1")
     yield run_command("documents", "save", "1", "--to", str(folder / "copy.pdf"))
     yield run_command("documents", "compare", "1")
-    subjects = {"queue": ("refunds",), "lookup": (NUMBER,), "search": ("ORD-1",), "find": ("架空",),
+    subjects = {"queue": ("refunds",), "lookup": (CORPORATION_NUMBER,), "search": ("ORD-1",), "find": ("架空",),
                 "report": ("time_to_truth",), "reconciliation": ("1",), "bulk": ("1",)}  # fmt: skip
     for name in ListName:
         yield run_command("export", name, *subjects.get(name, ()), "--to", str(folder / f"{name}.csv"))
@@ -273,8 +273,8 @@ def _run_list_commands(run_command: Any, folder: Path, day: str) -> Iterator[tup
 
 def _run_registry_commands(run_command: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Run the commands of a corporation registry, and `lookup` and `show` of a corporation in it."""
-    row = make_company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
-    closed = merge_company(make_company_row(MERGED_NUMBER, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
+    row = make_company_row(CORPORATION_NUMBER, "株式会社架空商事", furigana="カクウショウジ")
+    closed = merge_company(make_company_row(MERGED_NUMBER, "旧社名株式会社"), CORPORATION_NUMBER, date(2026, 4, 1))
     yield run_command("registry", "status")
     yield run_command(
         "registry", "import", str(write_whole_file(folder, date(2026, 10, 30), 0, 1, first_rows=(row, closed)))
@@ -289,7 +289,7 @@ def _run_registry_commands(run_command: Any, folder: Path) -> Iterator[tuple[str
     yield run_command("registry", "find", "架空商事")
     yield run_command("find", "旧社名")
     yield run_command("registry", "changes", "--since", "2026-11-01")
-    yield run_command("lookup", NUMBER)
+    yield run_command("lookup", CORPORATION_NUMBER)
     yield run_command("lookup", MERGED_NUMBER)
     yield run_command("show", "credit-check", "1")
 

@@ -13,7 +13,7 @@ from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
 from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
-from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
+from tests.desk.test_queue_filter import CORPORATION_NUMBERS, read_listed_ids
 
 
 def test_groups_are_opened_selected_and_read_aloud(
@@ -22,7 +22,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     """The key Right opens a group of a queue. Left leads to the group's row and then closes it. Space selects all
     records of the group, including those that the table has not read yet. A filter narrows the groups.
     """
-    for number in NUMBERS[:2]:
+    for number in CORPORATION_NUMBERS[:2]:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))

@@ -9,7 +9,7 @@ from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
-from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
+from tests.desk.test_queue_filter import CORPORATION_NUMBERS, read_listed_ids
 
 
 def list_column_keys(page: QueuesPage) -> list[str]:
@@ -21,7 +21,7 @@ def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, consol
     """A person hides, shows and moves columns of a queue. The records and the current row stay, and the last column
     can't be hidden. The next window has the same columns.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -86,7 +86,7 @@ def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     """After another person has signed in, whose columns differ, the table of a hidden queue is created again. A
     record that changes before the page is shown again has its new values in the table.
     """
-    check = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    check = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -112,7 +112,7 @@ def test_columns_that_another_version_has_stored_are_left_out(
     """The stored columns of a queue contain values that are no keys of columns. The queue shows the other columns,
     each once.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     stored = [{"key": "age"}, ["state"], 7, "no such column", "state", "age", "state"]
     person.frame.context.preferences.store("shown_columns.queues.unknown", stored)

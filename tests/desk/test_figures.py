@@ -13,7 +13,7 @@ from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_person import save_as
 from tests.support.invented import invent_numbers
 
-(NUMBER,) = invent_numbers(1, 72)
+(CORPORATION_NUMBER,) = invent_numbers(1, 72)
 
 
 def test_company_tabs_are_copied_and_charts_have_tables(
@@ -22,12 +22,12 @@ def test_company_tabs_are_copied_and_charts_have_tables(
     """The tabs with the history and the PDF of a purchase are read when a person opens them, and the company's
     summary can be copied. A key shows the table of each chart, and the table can be exported.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     page = person.wait_for_page(LookupPage)
     company = page.company_panel
-    person.wait_until(lambda: company.number == NUMBER and bool(company.table.all_rows))
+    person.wait_until(lambda: company.number == CORPORATION_NUMBER and bool(company.table.all_rows))
     documents, _, history = company.company_tabs
     person.press("Ctrl+Tab")
     person.wait_until(lambda: bool(documents.table.all_rows))
@@ -35,7 +35,7 @@ def test_company_tabs_are_copied_and_charts_have_tables(
     person.press("Ctrl+Tab", 2)
     person.wait_until(lambda: bool(history.table.all_rows))
     person.press("Ctrl+Shift+C")
-    person.wait_until(lambda: NUMBER[-4:] in QGuiApplication.clipboard().text())
+    person.wait_until(lambda: CORPORATION_NUMBER[-4:] in QGuiApplication.clipboard().text())
     assert "op-a" not in QGuiApplication.clipboard().text()
     person.press("Alt+8")
     reports = person.wait_for_page(ReportsPage)

@@ -8,7 +8,7 @@ from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_person import Person
 
-NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
+CORPORATION_NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
 
 
 def read_listed_ids(page: QueuesPage) -> list[int]:
@@ -25,7 +25,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     """In a queue, typed operators, the lists of the filter and a column's title form one filter and one sort order.
     Esc removes the filter, and an invalid condition is reported.
     """
-    for number in NUMBERS:
+    for number in CORPORATION_NUMBERS:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -55,9 +55,9 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     wait_for_listed_ids(person, page, ids[::-1])
     assert page.table.sort_mark == ("age", True)
     page.table.sort_requested.emit("number")
-    by_number = [number for number, _ in sorted(zip(NUMBERS, ids, strict=True))]
+    by_number = [number for number, _ in sorted(zip(CORPORATION_NUMBERS, ids, strict=True))]
     person.wait_until(lambda: page.table.sort_mark == ("company", False))
-    wait_for_listed_ids(person, page, [ids[NUMBERS.index(number)] for number in by_number])
+    wait_for_listed_ids(person, page, [ids[CORPORATION_NUMBERS.index(number)] for number in by_number])
 
 
 def test_typed_operators_move_into_the_filter_lists(
@@ -66,7 +66,7 @@ def test_typed_operators_move_into_the_filter_lists(
     """Enter, or leaving the text field, moves typed operators into the lists of the filter. Before that, the lists
     don't contradict the typed operators. A text that only looks like an operator is searched as text, and reported.
     """
-    for number in NUMBERS:
+    for number in CORPORATION_NUMBERS:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))

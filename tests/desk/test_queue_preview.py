@@ -22,7 +22,7 @@ from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 
-NUMBERS = ("1180301018771", "1010001112577")
+CORPORATION_NUMBERS = ("1180301018771", "1010001112577")
 
 
 def read_labels(page: QueuesPage) -> list[str]:
@@ -80,7 +80,7 @@ def test_a_key_hides_the_preview_in_later_windows_too(
     """The key I hides the preview and shows it again. A window that is opened later has the same choice. In the queue
     of unknown outcomes, the advised action is the only primary button.
     """
-    for number in NUMBERS:
+    for number in CORPORATION_NUMBERS:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.window.resize(1920, 1080)
@@ -109,7 +109,7 @@ def test_the_preview_is_built_once_for_rows_that_are_passed(
     """Two rows become current before the window paints again: the preview is built once, for the second of them.
     Until then a button of the earlier record does nothing. In a window without room for the preview none is built.
     """
-    for number in (*NUMBERS, "7000012050002"):
+    for number in (*CORPORATION_NUMBERS, "7000012050002"):
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.window.resize(1920, 1080)
@@ -156,8 +156,8 @@ def test_repeated_steps_are_listed_once_with_their_number(
     """If a re-fetch has failed six times, the preview lists this step once, with the number six, as the record's
     timeline does.
     """
-    sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
-    record = buy_without_pdf(console, sandbox, NUMBERS[0])
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=CORPORATION_NUMBERS[0], times=20)
+    record = buy_without_pdf(console, sandbox, CORPORATION_NUMBERS[0])
     for _ in range(6):
         with pytest.raises(ConsoleError):
             console.credit_checks.refetch(record.id)
@@ -183,7 +183,7 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
     """When another person adds a note to this or another record, the focus in the preview stays where it is. A note
     on this record appears among the last steps.
     """
-    shown, other = (buy_with_unknown_outcome(window_desks.console, sandbox, number) for number in NUMBERS)
+    shown, other = (buy_with_unknown_outcome(window_desks.console, sandbox, number) for number in CORPORATION_NUMBERS)
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))

@@ -37,8 +37,8 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
-NUMBER = NUMBERS[0]
-OTHER_NUMBER = NUMBERS[1]
+CORPORATION_NUMBER = NUMBERS[0]
+OTHER_CORPORATION_NUMBER = NUMBERS[1]
 
 
 def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
@@ -79,8 +79,8 @@ def test_a_record_being_read_shows_a_message(
     page shows no data of the previous record.
     """
     first, second = (
-        buy_with_unknown_outcome(console, sandbox, NUMBER),
-        buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER),
+        buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
     )
     person = open_window()
     page = open_record(person, first.id)
@@ -105,7 +105,7 @@ def test_a_change_by_another_person_is_announced_on_the_page(
     """If another person changes the shown record, a bar names the person, the page has the new state, and a button
     shows the difference.
     """
-    record = buy_without_pdf(console, sandbox, NUMBER)
+    record = buy_without_pdf(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     page = open_record(person, record.id)
     with window_desks.open_acting_desk("lead-b") as lead:
@@ -124,7 +124,7 @@ def test_a_decision_on_an_old_view_decides_nothing(
     """A decision contains the version of the record that the person saw. If the record has changed since, the
     decision is refused, and the refusal shows the change.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     open_record(person, record.id)
     person.press("E")
@@ -148,7 +148,7 @@ def test_only_results_that_the_evidence_supports_can_be_chosen(
     """Without evidence no result can be selected. With a statement as evidence, the result "bought" can't be
     selected. Each disabled result shows its reason.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     open_record(person, record.id)
     person.press("E")
@@ -173,7 +173,7 @@ def test_not_bought_takes_two_people(
     """The first person decides "not bought" with a file; another person, who signs in at the same window, confirms
     it.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     proof = tmp_path / "screen.txt"
     proof.write_text("no such purchase", encoding="utf-8")
     person = open_window()
@@ -223,7 +223,7 @@ def test_disabled_actions_name_the_people_who_have_the_right(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """For an auditor, all actions on a record are disabled, and the reasons name the people who have the right."""
-    record = buy_without_pdf(console, sandbox, NUMBER)
+    record = buy_without_pdf(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person = window_desks.switch_person(person, "aud-e")
     page = open_record(person, record.id)
@@ -235,13 +235,13 @@ def test_disabled_actions_name_the_people_who_have_the_right(
     person.press("F")
     assert not person.window.findChildren(ResolveDialog)
 
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     lookup = person.wait_for_page(LookupPage)
     person.wait_until(lambda: lookup.company_panel.current_record is not None)
     assert not lookup.company_panel.buy_button.isEnabled()
     assert "operator" in lookup.company_panel.buy_button.reason
     with pytest.raises(ConsoleError, match="not_allowed"), window_desks.open_acting_desk("aud-e") as auditor:
-        auditor.credit_checks.purchase(PurchaseRequest(OTHER_NUMBER, "1"))
+        auditor.credit_checks.purchase(PurchaseRequest(OTHER_CORPORATION_NUMBER, "1"))
 
 
 def test_a_probe_without_a_change_reports_its_finding(
@@ -250,7 +250,10 @@ def test_a_probe_without_a_change_reports_its_finding(
     """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
     finds nothing says in a bar that it is still unknown.
     """
-    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
+    bought, unknown = (
+        buy_check(console, CORPORATION_NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
+    )
     person = open_window()
     page = open_record(person, bought.id)
     person.press("P")
@@ -267,10 +270,10 @@ def test_the_later_purchase_is_opened_from_the_failed_one(
     """The next step of a failed purchase names the later purchase of the same company, and its button opens the later
     purchase.
     """
-    sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
+    sandbox.control.add_fault("status:422", call="purchase", number=CORPORATION_NUMBER)
     with pytest.raises(ConsoleError) as caught:
-        buy_check(console, NUMBER)
-    failed, later = caught.value.detail["record"], buy_check(console, NUMBER)
+        buy_check(console, CORPORATION_NUMBER)
+    failed, later = caught.value.detail["record"], buy_check(console, CORPORATION_NUMBER)
     assert isinstance(failed, CreditCheck)
     person = open_window()
     page = open_record(person, failed.id)
@@ -371,12 +374,12 @@ def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, san
     """Records that arrive in a shown queue are not inserted: a button shows their number and inserts them. Until then
     no row moves, and the current row stays the same.
     """
-    first = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    first = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
-    late = buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
+    late = buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER)
     person.wait_until(page.new_arrivals.button.isVisible)
     assert page.row_model.row_count == 1
     assert page.new_arrivals.button.text() == "Show 1 new record"
@@ -391,12 +394,12 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """When a person searches in the queue, the button about new records of the unfiltered queue disappears."""
-    buy_with_unknown_outcome(console, sandbox, NUMBER)
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
-    buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
+    buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER)
     person.wait_until(page.new_arrivals.button.isVisible)
     page.filter.edit.setText("no such company")
     page.filter.changed.emit()
@@ -409,14 +412,16 @@ def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
 ) -> None:
     """A row whose record has left the queue keeps its place until the list is read again. The row, the line with its
     position and the preview say that the record has left the queue."""
-    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.current_row is not None)
     with window_desks.open_acting_desk("lead-b") as lead:
         proof = "seen on their screen"
-        lead.recovery.resolve("credit-check", record.id, "success", proof, read_provider_id(sandbox, NUMBER))
+        lead.recovery.resolve(
+            "credit-check", record.id, "success", proof, read_provider_id(sandbox, CORPORATION_NUMBER)
+        )
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
     person.wait_until(lambda: page.table.get_row_tone(place) == "care")
@@ -474,9 +479,9 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
 
 def test_letter_keys_type_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:
     """The keys P, F, E and B start actions in a list; in a text field they type letters."""
-    buy_check(console, NUMBER)
+    buy_check(console, CORPORATION_NUMBER)
     person = open_window()
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     page = person.wait_for_page(LookupPage)
     person.wait_until(lambda: page.company_panel.current_record is not None)
     person.press("Ctrl+F")

@@ -34,7 +34,7 @@ from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS
 
-NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = NUMBERS[0]
 FREE_NUMBER = NUMBERS[1]
 PROBE_REFUSAL_TEXT = "Needs the role approver or operator: lead-b, op-a, op-c."
 
@@ -65,7 +65,7 @@ def test_an_administrator_sees_the_reason_and_the_commands(
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
-        LookupRoute(NUMBER),
+        LookupRoute(CORPORATION_NUMBER),
         CreditCheckRoute(1),
         AuditRoute(),
     ]
@@ -102,7 +102,7 @@ def test_an_auditor_reads_records_without_changing_them(
     """For an auditor, every button that changes a record is disabled, with the people who may press it; the key of
     the button says the same in a bar.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person = window_desks.switch_person(person, "aud-e")
     person.frame.show_route(QueuesRoute("unknown"))
@@ -182,7 +182,7 @@ def test_a_proposal_waits_for_another_approver(
     """Neither the person who made a proposal nor an operator can confirm it, and the page says who can. Another
     approver confirms it.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBER)
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")
     person = open_window()
     expected = {

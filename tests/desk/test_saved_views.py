@@ -15,7 +15,7 @@ from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from console.views.widgets.controls.inputs import LineEdit
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
-from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
+from tests.desk.test_queue_filter import CORPORATION_NUMBERS, read_listed_ids
 from tests.desk.window_person import Person
 
 
@@ -32,7 +32,7 @@ def test_a_view_is_saved_found_changed_and_deleted(
     """A wrong name of a view is refused at its field. A saved view is listed in the sidebar, on Home and in the
     search box; its link opens it with its stored filter. A deleted view can be restored.
     """
-    for number in NUMBERS:
+    for number in CORPORATION_NUMBERS:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -124,7 +124,7 @@ def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: C
     """If a saved view has a condition that this program doesn't know, the queue is filtered by the other conditions,
     and a bar names the unknown one.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
     person = open_window()
     person.frame.show_route(QueuesRoute(view_id=view.id))
@@ -148,7 +148,7 @@ def test_a_copied_link_names_the_records_that_are_shown(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Ctrl+Shift+L copies the link of the shown queue or view, no matter how the person has opened it."""
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
     person = open_window()
     person.press("Alt+2")
@@ -173,7 +173,7 @@ def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: 
     """The next window shows the saved view by its name, with the same current row. If the person had changed the
     filter, the changed filter is restored, with the name of its view.
     """
-    for number in NUMBERS:
+    for number in CORPORATION_NUMBERS:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     person.press("Alt+2")

@@ -58,8 +58,8 @@ from tests.desk.window_person import Person, get_accessible_name
 from tests.support.desks import NUMBERS
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-NUMBER = NUMBERS[0]
-OTHER_NUMBER = NUMBERS[1]
+CORPORATION_NUMBER = NUMBERS[0]
+OTHER_CORPORATION_NUMBER = NUMBERS[1]
 
 
 def find_nameless_controls(root: QWidget) -> list[str]:
@@ -85,11 +85,14 @@ def test_every_control_on_every_page_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, language: str
 ) -> None:
     """Each control that Tab reaches has an accessible name, on each page and in both languages."""
-    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
+    bought, unknown = (
+        buy_check(console, CORPORATION_NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
+    )
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
-        LookupRoute(NUMBER),
+        LookupRoute(CORPORATION_NUMBER),
         CreditCheckRoute(bought.id, (bought.id, unknown.id)),
         CreditCheckRoute(unknown.id),
         OperationRoute(unknown.operation_id or ""),
@@ -110,8 +113,8 @@ def test_every_control_in_every_dialog_has_a_name(
 ) -> None:
     """Every control of every dialog has an accessible name, which a screen reader speaks."""
     lacking, unknown = (
-        buy_without_pdf(console, sandbox, NUMBER),
-        buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER),
+        buy_without_pdf(console, sandbox, CORPORATION_NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
     )
     person = open_window()
     context, window = person.opening.context, person.window
@@ -138,7 +141,10 @@ def test_the_refetch_dialog_promises_to_keep_only_a_stored_copy(
     """Before a re-fetch, the dialog says that the older copy of the PDF stays stored. It doesn't say so if no copy is
     stored.
     """
-    lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy_check(console, OTHER_NUMBER)
+    lacking, complete = (
+        buy_without_pdf(console, sandbox, CORPORATION_NUMBER),
+        buy_check(console, OTHER_CORPORATION_NUMBER),
+    )
     person = open_window()
     context, window = person.opening.context, person.window
     for record, is_promised in ((lacking, False), (complete, True)):
@@ -154,9 +160,9 @@ def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Conso
     """After a change of the language every text is in the new language; the shown page and the pages behind the back
     key are unchanged.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
     person.wait_until(lambda: page.view is not None)
@@ -170,14 +176,17 @@ def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Conso
     assert person.frame.sidebar.get_entry_at(0).name == "ホーム"
     person.press("Esc")
     lookup = person.wait_for_page(LookupPage)
-    person.wait_until(lambda: lookup.company_panel.number == NUMBER)
+    person.wait_until(lambda: lookup.company_panel.number == CORPORATION_NUMBER)
 
 
 def test_the_title_names_page_and_environment(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The title of the window has the page, its most important figure, the program and the environment, so that a
     screen reader can distinguish windows.
     """
-    bought, unknown = buy_check(console, NUMBER), buy_with_unknown_outcome(console, sandbox, OTHER_NUMBER)
+    bought, unknown = (
+        buy_check(console, CORPORATION_NUMBER),
+        buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
+    )
     person = open_window()
     routes: list[Route] = [
         CreditCheckRoute(bought.id),
@@ -210,9 +219,9 @@ def test_the_title_names_page_and_environment(open_window: OpenWindow, console: 
 
 def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, console: Console) -> None:
     """A change of the language deletes all pages in the former language, so that none of them still reads data."""
-    buy_check(console, NUMBER)
+    buy_check(console, CORPORATION_NUMBER)
     person = open_window()
-    person.frame.show_route(LookupRoute(NUMBER))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     old = person.wait_for_page(LookupPage)
     person.wait_until(lambda: old.company_panel.current_record is not None)
     for language in ("ja", "en", "ja"):
@@ -226,7 +235,7 @@ def test_the_tab_key_moves_the_focus_in_reading_order(open_window: OpenWindow, c
     """Tab moves the focus from the title through the bars and tabs to the content and the actions, and then back to
     the title.
     """
-    record = buy_check(console, NUMBER)
+    record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
@@ -324,35 +333,37 @@ def test_a_searched_number_opens_its_company(open_window: OpenWindow, console: C
     """Ctrl+K, a number and Enter open the company. The search box accepts full-width digits, and reports a wrong
     check digit while the person types.
     """
-    buy_check(console, NUMBER)
+    buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     assert person.opening.controller is not None
     box = person.opening.controller.command_palette.search_box
     person.press("Ctrl+K")
     person.wait_until(lambda: box.is_open)
-    box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
+    box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in CORPORATION_NUMBER))
     person.wait_until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.get_current_key(),)))
     person.wait_until_read()
     person.press("Return")
     page = person.wait_for_page(LookupPage)
-    person.wait_until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
+    person.wait_until(
+        lambda: page.company_panel.number == CORPORATION_NUMBER and page.company_panel.current_record is not None
+    )
 
 
 def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, console: Console) -> None:
     """For a number with a wrong check digit, the field offers the numbers of our records that differ by one typing
     error. It never says that a well-formed number is the right one.
     """
-    buy_check(console, NUMBER)
+    buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute())
     page = person.wait_for_page(LookupPage)
     person.press("Ctrl+F")
-    person.type_in(NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10))
+    person.type_in(CORPORATION_NUMBER[:-1] + str((int(CORPORATION_NUMBER[-1]) + 1) % 10))
     person.wait_until(
         lambda: page.number_field.edit.accessibleDescription().startswith("A digit of this number is wrong")
     )
     person.wait_for_control("1 1803 0101 8771").press()
-    person.wait_until(lambda: page.company_panel.number == NUMBER)
+    person.wait_until(lambda: page.company_panel.number == CORPORATION_NUMBER)
     person.wait_until(
         lambda: "doesn't confirm the corporation exists" in page.number_field.edit.accessibleDescription()
     )
@@ -467,7 +478,7 @@ def test_the_counts_agree_with_the_rows_just_read(
 
 def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A line of the counts on Home opens the queue that it counts."""
-    buy_with_unknown_outcome(console, sandbox, NUMBER)
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     home = person.wait_for_page(HomePage)
     person.wait_until(

@@ -21,7 +21,7 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.servers import start_private_mariadb
 
 CLOCK_DIFFERENCES = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
-NUMBERS = iter(invent_numbers(50, seed=25))
+CORPORATION_NUMBERS = iter(invent_numbers(50, seed=25))
 _LARGEST_CLOCK_DIFFERENCE_SQL = (
     "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM audit_log WHERE id > {}"
 )
@@ -103,7 +103,7 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
         stage.clock.moved.clear()
         stage.clock.at = datetime.now(UTC) + skew
         set_wrong_session_times(console.database)
-        assert buy_check(console, next(NUMBERS)) == "done"
+        assert buy_check(console, next(CORPORATION_NUMBERS)) == "done"
         ((slip,),) = execute_as_owner(open_database_in_japan_time, _LARGEST_CLOCK_DIFFERENCE_SQL.format(before))
         console.audit.verify_chains()
     print(f"demand 25: audit time within {slip / 1_000_000:.2f} s of the server's, desk {skew} off")
@@ -113,7 +113,7 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
 def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database_in_japan_time: ServerPlace) -> None:
     """A desk whose clock is a day fast runs its due tasks. It doesn't record the running operation of another desk as
     lapsed."""
-    number = next(NUMBERS)
+    number = next(CORPORATION_NUMBERS)
     with (
         open_scene(open_database_in_japan_time) as stage,
         stage.open_direct_desk() as buyer,

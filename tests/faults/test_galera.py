@@ -26,7 +26,7 @@ from tests.support.sql_proxy import SqlProxy
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b")
-NUMBERS = iter(invent_numbers(100, seed=79))
+CORPORATION_NUMBERS = iter(invent_numbers(100, seed=79))
 
 
 def list_people(place: ServerPlace) -> list[str]:
@@ -143,7 +143,7 @@ def test_a_desk_leaves_a_node_that_is_cut_off_from_its_cluster(
     """A node that is cut off from its cluster accepts connections but refuses statements. The desk connects to
     another node and continues.
     """
-    before, after = next(NUMBERS), next(NUMBERS)
+    before, after = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
     with open_scene(galera_place) as stage, stage.open_direct_desk() as console:
         console.credit_checks.make_plan(before)
         alone = galera_alone.nodes[0]
@@ -166,7 +166,7 @@ def test_a_cluster_without_a_quorum_sends_nothing(galera_alone: Cluster, galera_
     """Two of three nodes are killed while the remaining node executes the COMMIT of a claim. The desk refuses the
     purchase with exit status 6 and sends nothing. After the restart of the nodes the purchase works.
     """
-    number, others = next(NUMBERS), galera_alone.nodes[1:]
+    number, others = next(CORPORATION_NUMBERS), galera_alone.nodes[1:]
     killed: list[float] = []
 
     def kill_others(_session: int) -> None:
@@ -176,7 +176,7 @@ def test_a_cluster_without_a_quorum_sends_nothing(galera_alone: Cluster, galera_
 
     fallbacks = "&".join(f"fallback={node.host}:{node.port}" for node in others)
     with open_scene(galera_place) as stage, stage.open_desk(f"{stage.url}?{fallbacks}") as console:
-        assert buy_check(console, next(NUMBERS)) == "done"
+        assert buy_check(console, next(CORPORATION_NUMBERS)) == "done"
         console.credit_checks.make_plan(number)
         with (
             stage.proxy.cause_fault("passed", sql_prefix="COMMIT", before_fault=kill_others),

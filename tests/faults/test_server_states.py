@@ -42,7 +42,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.servers import Server, start_private_mariadb
 from tests.support.sql_proxy import SqlProxy
 
-NUMBERS = iter(invent_numbers(500, seed=77))
+CORPORATION_NUMBERS = iter(invent_numbers(500, seed=77))
 TABLES_WRITTEN_BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
 
 
@@ -77,7 +77,7 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
     """If the server is read-only, a purchase is refused with `read_only` before anything is sent, and reads still
     work.
     """
-    number = next(NUMBERS)
+    number = next(CORPORATION_NUMBERS)
     with stage.open_direct_desk() as console:
         with set_global_variable(own_server, "read_only", "1"):
             lost = read_purchase_refusal(console, number)
@@ -91,7 +91,7 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
     """If the server becomes read-only during a purchase, the answer is stored in the desk's spool, and written into
     the database when the server accepts writes again.
     """
-    number = next(NUMBERS)
+    number = next(CORPORATION_NUMBERS)
     with stage.open_direct_desk() as console:
         stage.alarmbox.during_call = lambda: _set_global_value(own_server, "read_only", "1")
         try:
@@ -114,7 +114,7 @@ def test_a_refusal_by_a_setting_of_the_server_names_its_message(stage: FaultScen
     purchase is refused with the server's message before anything is sent. If only the answer can't be written, it
     stays in the spool.
     """
-    before, during = next(NUMBERS), next(NUMBERS)
+    before, during = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
     with stage.open_direct_desk() as console:
         with _refuse_inserts(own_server, stage, "operations", 1665):
             refusal = read_purchase_refusal(console, before)
@@ -266,14 +266,14 @@ def test_a_full_table_space_at_any_statement_leaves_a_correct_record() -> None:
                 with suppress(pymysql.OperationalError):
                     execute_as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
             while (endings.total() - endings["done"] < 6 or not endings["storage_full"]) and endings.total() < 60:
-                number = next(NUMBERS)
+                number = next(CORPORATION_NUMBERS)
                 ending = buy_check(console, number)
                 endings[ending] += 1
                 check_ending(ending, stage.alarmbox.count_charges(number), f"a full disk, {endings}")
                 if ending == "database_unreachable" and not server.can_log_in():
                     server.start()  # InnoDB gives itself up where its own log finds no room
             _free_disk_space(server)
-            assert buy_check(console, next(NUMBERS)) == "done"
+            assert buy_check(console, next(CORPORATION_NUMBERS)) == "done"
             with stage.settle_and_check(*{charge.number for charge in stage.alarmbox.charges}):
                 pass
     print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
@@ -292,7 +292,7 @@ def test_a_locked_table_before_the_claim_refuses_the_purchase(
     a limited time, and nothing is sent. After the lock the number can be bought.
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
-    number = next(NUMBERS)
+    number = next(CORPORATION_NUMBERS)
     with open_scene(place) as stage, stage.open_direct_desk() as console, lock_table(stage, console, table):
         lost = read_purchase_refusal(console, number)
         assert (lost.code, lost.exit_status, stage.alarmbox.count_charges(number)) == ("database_locked", 6, 0)
@@ -306,7 +306,7 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
     write it after the lock.
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 0)
-    number = next(NUMBERS)
+    number = next(CORPORATION_NUMBERS)
     with open_scene(place) as stage, stage.open_direct_desk() as console:
         with lock_table(stage, console, "evidence"):
             assert read_purchase_refusal(console, number).code == "outcome_unknown"
@@ -441,7 +441,7 @@ def test_a_frozen_server_ends_the_call_in_time(
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 1.0)
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
-    before, during = next(NUMBERS), next(NUMBERS)
+    before, during = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
     with stage.open_direct_desk() as console:
         console.credit_checks.make_plan(before)
         own_server.pause()

@@ -148,7 +148,7 @@ def _is_bare_star(node: Any) -> bool:
     return bool(node.type == "operator" and node.value == "*" and node.parent.type in ("parameters", "param"))
 
 
-def _is_without_result(decorator: ast.expr) -> bool:
+def _is_decorator_without_result(decorator: ast.expr) -> bool:
     """True for a decorator whose removal changes no result, or none on SQLite."""
     name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
     return name in ("dataclass", "overload", "cache", "run_again_if_stale")
@@ -175,7 +175,7 @@ def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
             yield from (
                 ((one.lineno, 0), ((one.end_lineno or 0) + 1, 0))
                 for one in node.decorator_list
-                if _is_without_result(one)
+                if _is_decorator_without_result(one)
             )
         if isinstance(node, ast.AnnAssign | ast.arg):
             parts = [node.annotation]

@@ -17,11 +17,11 @@ def test_a_second_desk_opens_without_compiling_statements(place: Place, monkeypa
     compiled: list[str] = []
     process = SQLCompiler.process
 
-    def note_and_process(compiler: SQLCompiler, *given: object, **how: object) -> str:
+    def record_and_process(compiler: SQLCompiler, *given: object, **how: object) -> str:
         compiled.append(type(compiler.statement).__name__)
         return process(compiler, *given, **how)  # type: ignore[arg-type]  # as they came
 
-    monkeypatch.setattr(SQLCompiler, "process", note_and_process)
+    monkeypatch.setattr(SQLCompiler, "process", record_and_process)
     with closing(place.desk(InMemoryAlarmBox())):
         pass
     assert compiled == []

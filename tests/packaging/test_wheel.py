@@ -24,8 +24,8 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 COPIED_SOURCES = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
-NUMBER = "1180301018771"
-WRONG_NUMBER = "1180301018772"
+CORPORATION_NUMBER = "1180301018771"
+WRONG_CORPORATION_NUMBER = "1180301018772"
 _RENDER_PDF_PROGRAM = """
 import sys
 from pathlib import Path
@@ -102,9 +102,9 @@ def test_a_lookup_answers_in_both_languages(program_path: Path, tmp_path: Path, 
     """In Japanese and in English, `lookup` creates the database and answers. So the installed wheel contains the
     migrations and the catalogues of sentences.
     """
-    done = run_program(program_path, tmp_path, "lookup", NUMBER, language=language)
+    done = run_program(program_path, tmp_path, "lookup", CORPORATION_NUMBER, language=language)
     assert (done.returncode, word in done.stdout.lower()) == (0, True), done.stderr
-    refused = run_program(program_path, tmp_path, "lookup", WRONG_NUMBER, language=language)
+    refused = run_program(program_path, tmp_path, "lookup", WRONG_CORPORATION_NUMBER, language=language)
     assert refused.returncode == 2
     assert word in refused.stderr
 
@@ -173,7 +173,7 @@ def test_the_doctor_names_damaged_files_and_libraries(program_path: Path, tmp_pa
         assert found["facts"]["altered"] == ["console/resources/words/en.json", "requests"]
         assert found["facts"]["missing"] == [icon.relative_to(packages).as_posix()]
         sentences.write_text("{")
-        stopped = run_program(program_path, tmp_path, "lookup", NUMBER)
+        stopped = run_program(program_path, tmp_path, "lookup", CORPORATION_NUMBER)
         assert (stopped.returncode, str(sentences.relative_to(packages)) in stopped.stderr) == (70, True)
     finally:
         shutil.rmtree(broken)

@@ -22,10 +22,10 @@ ORDER = "ORD-20261120-000123"
 ATOM_ORDER = "ORD20261120000123"
 REFUND_KEY = "RFD-20261120-000123-01"
 ATOM_REFUND_KEY = "RFD2026112000012301"
-YEN = Money(3300, "JPY")
-RUPEES = Money(50_000, "INR")
-PART_IN_YEN = Money(1000, "JPY")
-PART_IN_RUPEES = Money(15_050, "INR")
+AMOUNT_IN_YEN = Money(3300, "JPY")
+AMOUNT_IN_RUPEES = Money(50_000, "INR")
+REFUNDED_PART_IN_YEN = Money(1000, "JPY")
+REFUNDED_PART_IN_RUPEES = Money(15_050, "INR")
 INDIAN_TIME = timezone(timedelta(hours=5, minutes=30))
 
 
@@ -79,14 +79,14 @@ class AdaptersAtSandbox:
         self.control = control
         self.paypay, self.atom = make_paypay(control.url, scale=scale), make_atom(control.url, scale=scale)
         self.now = SystemClock().now()
-        yen = control.payments_control.register_payment("paypay", ORDER, YEN.minor)["id"]
-        rupees = control.payments_control.register_payment("atom", ATOM_ORDER, RUPEES.minor)["id"]
-        self.order = RefundInstruction(REFUND_KEY, ORDER, yen, PART_IN_YEN, self.now, "注文キャンセルのため")
+        yen = control.payments_control.register_payment("paypay", ORDER, AMOUNT_IN_YEN.minor)["id"]
+        rupees = control.payments_control.register_payment("atom", ATOM_ORDER, AMOUNT_IN_RUPEES.minor)["id"]
+        self.order = RefundInstruction(REFUND_KEY, ORDER, yen, REFUNDED_PART_IN_YEN, self.now, "注文キャンセルのため")
         self.atom_order = RefundInstruction(
-            ATOM_REFUND_KEY, ATOM_ORDER, rupees, PART_IN_RUPEES, self.now, "cancelled"
+            ATOM_REFUND_KEY, ATOM_ORDER, rupees, REFUNDED_PART_IN_RUPEES, self.now, "cancelled"
         )
-        self.question = PaymentQuestion(ORDER, yen, YEN)
-        self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
+        self.question = PaymentQuestion(ORDER, yen, AMOUNT_IN_YEN)
+        self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, AMOUNT_IN_RUPEES, begun_at=self.now)
 
     def make_refunds(self) -> None:
         """Send one refund to each provider and check that the provider accepts it."""
@@ -95,12 +95,12 @@ class AdaptersAtSandbox:
 
     def send_call(self, call: str) -> Outcome[Any]:
         calls: dict[str, Callable[[], Outcome[Any]]] = {
-            "paypay_create": lambda: self.paypay.start(PaymentRequest("NEW", YEN, self.now, "利用料")),
+            "paypay_create": lambda: self.paypay.start(PaymentRequest("NEW", AMOUNT_IN_YEN, self.now, "利用料")),
             "paypay_payment": lambda: self.paypay.read_payment(self.question),
             "paypay_cancel": lambda: self.paypay.cancel(self.question),
             "paypay_refund": lambda: self.paypay.refund(self.order),
             "paypay_refund_details": lambda: self.paypay.read_refund(self.order),
-            "atom_auth": lambda: self.atom.start(PaymentRequest("NEW", RUPEES, self.now)),
+            "atom_auth": lambda: self.atom.start(PaymentRequest("NEW", AMOUNT_IN_RUPEES, self.now)),
             "atom_verification": lambda: self.atom.read_payment(self.atom_question),
             "atom_refund": lambda: self.atom.refund(self.atom_order),
             "atom_refund_status": lambda: self.atom.read_refund(self.atom_order),

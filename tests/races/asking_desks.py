@@ -39,8 +39,8 @@ TIME_SCALE = "4"
 """Time scale of the desks and workers. With it a lease lasts 11 s, and a desk waits 30 s for the answer before it
 sends its request again."""
 _FIRST_WORKER_DESK = 20
-_SHORTEST_LIFE_SECONDS = 5.0
-_KILL_CHECK_SECONDS = 0.1
+_MIN_WORKER_LIFE_SECONDS = 5.0
+_KILL_CHECK_INTERVAL_SECONDS = 0.1
 _COUNT_ENDED_AND_TAKEN_SQL = (
     "SELECT COALESCE(SUM(state = 'ended'), 0), COALESCE(SUM(state = 'taken'), 0) FROM requests"
 )
@@ -242,9 +242,9 @@ def _restart_until_over(
             suppress(AssertionError),
             _start_worker(place, provider, number) as worker,
         ):  # it ends where no database is there
-            stop_event.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
+            stop_event.wait(max(_MIN_WORKER_LIFE_SECONDS, life - (time.monotonic() - began)))
             while worker.is_alive and not stop_event.is_set() and not gate.allow_kill():
-                stop_event.wait(_KILL_CHECK_SECONDS)
+                stop_event.wait(_KILL_CHECK_INTERVAL_SECONDS)
             if worker.is_alive and not stop_event.is_set():
                 worker.process.kill()
                 tally["kills"] += 1

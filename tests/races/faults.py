@@ -17,7 +17,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 THREAD_COUNT = 8
-CONFIRMATION_ATTEMPTS = 20
+MAX_CONFIRMATION_ATTEMPT_COUNT = 20
 TIME_SCALE = "100"
 _EXCLUDED_FAULTS = {
     "token_revoked"
@@ -113,7 +113,7 @@ def _resolve_as_bought(console: Console, record: CreditCheck, id_at_provider: in
     """Resolve the record as bought, with the provider's id of the charge, as a person would. The attempt is repeated
     while the provider can't be reached, because on a busy machine a connection may time out. The resolution only
     reads at the provider."""
-    for attempts_left in reversed(range(CONFIRMATION_ATTEMPTS)):
+    for attempts_left in reversed(range(MAX_CONFIRMATION_ATTEMPT_COUNT)):
         try:
             return console.recovery.resolve(
                 "credit-check", record.id, "success", "their screen", id_at_provider

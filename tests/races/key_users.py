@@ -20,7 +20,7 @@ from tests.support.servers import RedisServer
 
 REQUESTS_PER_KEY = 10
 REQUEST_FINGERPRINT = "3300 JPY"
-_SECONDS_TO_START = 0.3
+_SECONDS_BEFORE_FIRST_REQUEST = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class RequestLoad:
     name: str = "run"
 
     @property
-    def requests(self) -> int:
+    def request_count(self) -> int:
         return self.key_count * REQUESTS_PER_KEY
 
     @property
     def seconds(self) -> float:
-        return self.requests / self.requests_per_second
+        return self.request_count / self.requests_per_second
 
     def make_key(self, number: int) -> str:
         return make_payment_key("M-1", f"{self.name}-{number}")
@@ -81,7 +81,7 @@ class LoadRun:
         self._wanted, self._children = load, children
         for child in children:
             child.wait_for_report()
-        self._began = time.monotonic() + _SECONDS_TO_START
+        self._began = time.monotonic() + _SECONDS_BEFORE_FIRST_REQUEST
         for child in children:
             child.pipe.send(self._began)
 
@@ -100,7 +100,7 @@ class LoadRun:
         assert made == Counter(range(self._wanted.key_count)), "made twice or never"
         told = sum((report.count_by_answer for report in reports), Counter[str]())
         assert set(told) <= {"created", "repeated", "in_progress"}, told
-        assert (told["created"], told.total()) == (self._wanted.key_count, self._wanted.requests), told
+        assert (told["created"], told.total()) == (self._wanted.key_count, self._wanted.request_count), told
         waits = sorted(wait for report in reports for wait in report.request_seconds)
         return LoadAnswers(told, tuple(waits), max(report.ended_at for report in reports) - self._began)
 

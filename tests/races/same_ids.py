@@ -51,7 +51,7 @@ def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: in
         assert place.sql("SELECT COUNT(*) FROM notes") == [(len(numbers),)]
         assert place.sql("SELECT COUNT(*) FROM refunds") == [(len(numbers),)]
         for number, payment in zip(numbers, payments, strict=True):
-            repetitions = [call_for_code_and_record_id(console, act) for act in make_calls(number, payment)]
+            repetitions = [call_and_get_code_and_record_id(console, act) for act in make_calls(number, payment)]
             assert [code for code, _ in repetitions] == [REPEATED] * 3
         return tally
 
@@ -65,7 +65,7 @@ def make_all_calls(
         for number, payment in zip(numbers, payments, strict=True):
             for act in make_calls(number, payment):
                 barrier.wait(CHILD_WAIT_SECONDS)
-                endings.append(call_for_code_and_record_id(console, act))
+                endings.append(call_and_get_code_and_record_id(console, act))
     pipe.send(endings)
 
 
@@ -85,7 +85,7 @@ def make_calls(number: str, payment: int) -> tuple[ConsoleCall, ConsoleCall, Con
     )
 
 
-def call_for_code_and_record_id(console: Console, act: ConsoleCall) -> CodeAndRecordId:
+def call_and_get_code_and_record_id(console: Console, act: ConsoleCall) -> CodeAndRecordId:
     """Call `act`, a function that makes one call at the console. Return how it ended ("acted", "repeated" or the code
     of a refusal), and the id of its record (None after a refusal).
     """

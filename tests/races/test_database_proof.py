@@ -14,11 +14,14 @@ from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
-(NUMBER,) = invent_numbers(1, seed=7)
-NUMBER_IN_FULL_WIDTH = NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
+(CORPORATION_NUMBER,) = invent_numbers(1, seed=7)
+NUMBER_IN_FULL_WIDTH = CORPORATION_NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
 NUMBER_SPELLINGS = (
-    *(NUMBER, NUMBER_IN_FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
-    *(f" {NUMBER[:5]} {NUMBER[5:]} ", f"{NUMBER_IN_FULL_WIDTH[:4]}－{NUMBER[4:]}"),
+    *(CORPORATION_NUMBER, NUMBER_IN_FULL_WIDTH, f"{CORPORATION_NUMBER[:1]}-{CORPORATION_NUMBER[1:]}"),
+    *(
+        f" {CORPORATION_NUMBER[:5]} {CORPORATION_NUMBER[5:]} ",
+        f"{NUMBER_IN_FULL_WIDTH[:4]}－{CORPORATION_NUMBER[4:]}",
+    ),
 )
 REFUSED_ERRORS = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
 
@@ -44,7 +47,7 @@ def test_a_second_live_row_is_refused(
 ) -> None:
     """The console has bought a credit check. If another application inserts a row with the same corporation number,
     in any spelling, the unique index of the database refuses the row."""
-    console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     with pytest.raises(REFUSED_ERRORS, match=r"UNIQUE|uq_credit_checks_claim"):
         insert_as_other_application(place, spelling, id_at_provider)
 
@@ -56,5 +59,5 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, place: P
     """
     insert_as_other_application(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:
-        console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     assert caught.value.code == "already_purchased"

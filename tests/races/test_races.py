@@ -13,7 +13,7 @@ from tests.support.places import Engine, Place
 from tests.support.servers import Cluster
 
 pytestmark = pytest.mark.xdist_group("races")
-NUMBERS = invent_numbers(12, seed=1)
+CORPORATION_NUMBERS = invent_numbers(12, seed=1)
 PROCESSES_BY_ENGINE: dict[Engine, int] = {"sqlite": PROCESS_COUNT, "mariadb": 8, "mysql": 8, "galera": 6}
 DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
@@ -21,7 +21,7 @@ DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2
 def run_race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
     """Run a race with as many processes and numbers as the database engine can execute in some seconds. `faults` is
     the seed of the provider's faults (None: no faults). Check the counts of the endings, and return them."""
-    chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
+    chosen = CORPORATION_NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
     crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESK_COUNT_BY_ENGINE[place.engine]
     tally = run_purchase_race(PurchaseRace(chosen, crowd, desks, faults, leases, renew), place)
     how = f"{'a good provider' if faults is None else 'random faults'}, leases {'on' if leases else 'off'}"
@@ -60,7 +60,7 @@ def test_simultaneous_purchases_on_three_nodes_are_charged_once(place: Place, le
 def test_a_node_killed_during_a_race_causes_no_second_purchase(place: Place, galera_alone: Cluster) -> None:
     """A database node is killed during the race and restarted. Each number is bought once, and afterwards all nodes
     have the same rows."""
-    chosen = NUMBERS[:8]
+    chosen = CORPORATION_NUMBERS[:8]
     tally = run_purchase_race(
         add_node_death(galera_alone, PurchaseRace(chosen, PROCESSES_BY_ENGINE["galera"], 3, uses_leases=False), 2, 5),
         place,

@@ -8,8 +8,8 @@ from tests.races import unanswered_refunds
 from tests.support.money_stage import open_money_stage
 from tests.support.places import Place
 
-UNANSWERED_COUNT = 5
-LATE_COUNT = 12
+UNANSWERED_REFUND_COUNT = 5
+LATE_REFUND_COUNT = 12
 
 
 @pytest.mark.engines("mariadb")
@@ -18,11 +18,14 @@ def test_a_refund_without_an_answer_is_never_sent_again(place: Place) -> None:
     action of a person. At the end each refund waits for a person.
     """
     with open_money_stage(place) as on:
-        tally = unanswered_refunds.run_refunds_without_answer(on, UNANSWERED_COUNT, "atom")
+        tally = unanswered_refunds.run_refunds_without_answer(on, UNANSWERED_REFUND_COUNT, "atom")
         unanswered_refunds.check_money(on)
-    print(f"demand 13: {place.engine}: Atom: {tally['again']} re-sends after {UNANSWERED_COUNT} refunds timed out")
-    assert (tally["sent"], tally["again"]) == (UNANSWERED_COUNT, 0), tally
-    assert tally["unknown"] == tally["people"] == UNANSWERED_COUNT, tally
+    print(
+        f"demand 13: {place.engine}: Atom: {tally['again']} re-sends after"
+        f" {UNANSWERED_REFUND_COUNT} refunds timed out"
+    )
+    assert (tally["sent"], tally["again"]) == (UNANSWERED_REFUND_COUNT, 0), tally
+    assert tally["unknown"] == tally["people"] == UNANSWERED_REFUND_COUNT, tally
 
 
 def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
@@ -30,8 +33,10 @@ def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
     again, with the same key, only after two such answers. PayPay executes each refund once.
     """
     with open_money_stage(place) as on:
-        tally = unanswered_refunds.run_late_refunds(on, LATE_COUNT)
+        tally = unanswered_refunds.run_late_refunds(on, LATE_REFUND_COUNT)
         unanswered_refunds.check_money(on)
     print(f"demand 14: {place.engine}: {dict(tally)}")
-    assert tally["heard_once"] == LATE_COUNT - LATE_COUNT // 4, "the first answer counts where nothing had arrived"
-    assert tally["undone"] == tally["again"] == LATE_COUNT // 2, "and the second alone settles"
+    assert tally["heard_once"] == LATE_REFUND_COUNT - LATE_REFUND_COUNT // 4, (
+        "the first answer counts where nothing had arrived"
+    )
+    assert tally["undone"] == tally["again"] == LATE_REFUND_COUNT // 2, "and the second alone settles"

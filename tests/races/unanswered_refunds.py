@@ -21,10 +21,10 @@ from tests.support.money_desks import (
 from tests.support.money_stage import MoneyStage
 
 THREAD_COUNT = 10
-_WAIT_SECONDS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
+_WAITS_BETWEEN_RUNS_SECONDS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
 """Waits between the runs of the due tasks, in seconds of the console's own time. Each is longer than the pause of the
 schedule at this attempt."""
-_FURTHER_RUNS = 3
+_FURTHER_RUN_COUNT = 3
 """Number of runs of the due tasks after those waits, each a day after the run before. A run may leave a refund to the
 next run, after which the schedule of the refund ends."""
 
@@ -40,7 +40,7 @@ def run_refunds_without_answer(stage: MoneyStage, count: int, provider: str) -> 
         stage.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     else:
         stage.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
-    for seconds in (*_WAIT_SECONDS, *_WAIT_SECONDS[-1:] * _FURTHER_RUNS):
+    for seconds in (*_WAITS_BETWEEN_RUNS_SECONDS, *_WAITS_BETWEEN_RUNS_SECONDS[-1:] * _FURTHER_RUN_COUNT):
         stage.move_clocks(timedelta(seconds=seconds) / stage.checker.settings.time_scale)
         stage.checker.recovery.run_all_tasks()
     _check_every_action_is_refused(stage, ids)

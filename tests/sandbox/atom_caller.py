@@ -20,8 +20,8 @@ from console.sandbox.environment import credentials as known
 from tests.sandbox.caller import FORM_CONTENT_TYPE, Answer, Caller
 
 ORDER_NUMBER = "ORD20261120000123"
-DAY = "2026-11-20"
-MOMENT = "2026-11-20 12:21:33"
+PAYMENT_DAY_IN_INDIA = "2026-11-20"
+PAYMENT_TIME_IN_INDIA = "2026-11-20 12:21:33"
 
 
 @lru_cache
@@ -73,7 +73,8 @@ class AtomCaller:
         asked = {"payInstrument": {
             "headDetails": {"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
             "merchDetails": {"merchId": known.ATOM_MERCH_ID, "userId": "", "password": pay.pop(
-                "password", known.ATOM_PASSWORD), "merchTxnId": number, "merchTxnDate": pay.pop("at", MOMENT)},
+                "password", known.ATOM_PASSWORD), "merchTxnId": number,
+                "merchTxnDate": pay.pop("at", PAYMENT_TIME_IN_INDIA)},
             "payDetails": {"amount": amount, "product": "NSE", "custAccNo": "1", "txnCurrency": "INR", **pay},
             "custDetails": {"custEmail": "ops@example.com", "custMobile": "9999999999"},
             "extras": {"udf1": "corp:1180301018771"},
@@ -81,7 +82,7 @@ class AtomCaller:
         return self.send_post("/ots/aipay/auth", json.dumps(asked))
 
     def verify_payment(
-        self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = DAY, **change: Any
+        self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = PAYMENT_DAY_IN_INDIA, **change: Any
     ) -> Answer:
         signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
@@ -101,7 +102,9 @@ class AtomCaller:
             "/ots/payment/status", format_json_numbers(asked), key=change.get("key", known.ATOM_REQUEST_KEY)
         )
 
-    def verify_payment_v2(self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = DAY) -> Answer:
+    def verify_payment_v2(
+        self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = PAYMENT_DAY_IN_INDIA
+    ) -> Answer:
         signature = make_signature(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
         asked = {
             "payInstrument": {

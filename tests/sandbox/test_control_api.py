@@ -206,11 +206,11 @@ def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
     ready: list[Sandbox] = []
     told = threading.Event()
 
-    def note_ready(sandbox: Sandbox) -> None:
+    def record_ready_sandbox(sandbox: Sandbox) -> None:
         ready.append(sandbox)
         told.set()
 
-    thread = threading.Thread(target=run_sandbox, args=(0, note_ready))
+    thread = threading.Thread(target=run_sandbox, args=(0, record_ready_sandbox))
     thread.start()
     assert told.wait(MAX_WAIT_SECONDS)
     assert Caller(ready[0]).make_authorized_caller().buy_check().status == 201

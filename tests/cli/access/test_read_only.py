@@ -15,7 +15,7 @@ from tests.cli.conftest import CommandResult
 from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 
 REASON = "PayPay の障害のため"
-OTHER_NUMBER = "5010001192707"
+OTHER_CORPORATION_NUMBER = "5010001192707"
 READ_ONLY_REFUSAL = (3, "read_only")
 
 
@@ -50,7 +50,7 @@ def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerm
     assert (set_now["scope"], set_now["is_on"], set_now["person"]) == ("everything", True, CHECKER)
     before = count_provider_effects(desk)
     changes = (
-        ("purchase", OTHER_NUMBER, "--client", "1"),
+        ("purchase", OTHER_CORPORATION_NUMBER, "--client", "1"),
         ("refund", "request", str(free), "--amount=1", "--reason", "x"),
         ("refund", "approve", str(refund)),
         ("refund", "reject", str(refund), "--reason", "no"),
@@ -68,7 +68,7 @@ def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerm
     assert desk.json("refetch", str(bought), OPERATOR=MAKER).status == 0
     assert desk.json("refund", "withdraw", str(waiting), OPERATOR=MAKER).data["state"] == "withdrawn"
     assert set_read_only(desk, "off").data["is_on"] is False
-    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").status == 0
+    assert desk.json("purchase", OTHER_CORPORATION_NUMBER, "--client", "1").status == 0
     assert desk.decide_refund("approve", refund).data["state"] == "submitted"
 
 
@@ -86,10 +86,10 @@ def test_read_only_for_one_provider_stops_only_its_money(desk: PayingTerminal) -
     assert count_provider_effects(desk) == before
     assert desk.json("purchase", CORPORATION_NUMBER, "--client", "1").status == 0
     set_read_only(desk, "on", "--provider", "alarmbox")
-    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
+    assert desk.json("purchase", OTHER_CORPORATION_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
     set_read_only(desk, "off", "--provider", "paypay")
     assert desk.decide_refund("approve", refund).data["state"] == "submitted"
-    assert desk.json("purchase", OTHER_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
+    assert desk.json("purchase", OTHER_CORPORATION_NUMBER, "--client", "1").exit_status_and_code == READ_ONLY_REFUSAL
 
 
 @pytest.mark.parametrize("scope", [(), ("--provider", "paypay")])

@@ -18,7 +18,7 @@ from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
 from tests.cli.paying_terminal import PayingTerminal
 
-NUMBER = "1180301018771"
+CORPORATION_NUMBER = "1180301018771"
 SUCCESSOR_NUMBER = "8700110005901"
 WHOLE_FILE_DAY = date(2026, 11, 17)
 DIFFERENCE_DAY = date(2026, 11, 18)
@@ -34,10 +34,11 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     with closing(sqlite3.connect(made.home / "console.db")) as conn, conn:
         conn.execute(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, company_name,"
-            f" purchased_at, expired_at, result) VALUES (1, '{NUMBER}', 7, 'x', '2026-11-01', '2099-01-01', 'ok')"
+            f" purchased_at, expired_at, result) VALUES (1, '{CORPORATION_NUMBER}', 7, 'x',"
+            " '2026-11-01', '2099-01-01', 'ok')"
         )
     company, successor = (
-        make_company_row(NUMBER, "株式会社消える"),
+        make_company_row(CORPORATION_NUMBER, "株式会社消える"),
         make_company_row(SUCCESSOR_NUMBER, "株式会社残る"),
     )
     folder = made.home / "registry"
@@ -59,17 +60,25 @@ def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
     the change closes the alert.
     """
     (item,) = desk.json("queue", "companies").data["items"]
-    assert (item["kind"], item["id"], item["corporation_number"]) == ("corporation", NUMBER, NUMBER)
+    assert (item["kind"], item["id"], item["corporation_number"]) == (
+        "corporation",
+        CORPORATION_NUMBER,
+        CORPORATION_NUMBER,
+    )
     assert (item["changed"], item["registry_date"]) == (["closed", "successor"], "2026-11-18")
     assert (item["before"]["closed"], item["before"]["successor"]) == (None, None)
     assert item["after"]["closed"] == {"date": "2026-11-18", "cause": "merger"}
     assert item["after"]["successor"] == SUCCESSOR_NUMBER
     assert [(one["corporation_number"], one["ours"]) for one in item["successors"]] == [(SUCCESSOR_NUMBER, False)]
     back = desk.json("lookup", SUCCESSOR_NUMBER).data["corporation"]["predecessors"]
-    assert [(one["corporation_number"], one["ours"]) for one in back] == [(NUMBER, True)]
+    assert [(one["corporation_number"], one["ours"]) for one in back] == [(CORPORATION_NUMBER, True)]
     assert item["next_step"]["command"] == f"support-console alerts ack {item['alert_id']} --note TEXT"
     (alert,) = desk.json("alerts", "list").data["alerts"]
-    assert (alert["rule_id"], alert["corporation_number"], alert["order_no"]) == ("corporation_changed", NUMBER, None)
+    assert (alert["rule_id"], alert["corporation_number"], alert["order_no"]) == (
+        "corporation_changed",
+        CORPORATION_NUMBER,
+        None,
+    )
     assert "株式会社残る" in alert["why"]
     acknowledged = desk.json("alerts", "ack", str(alert["id"]), "--note", "asked them").data
     assert acknowledged["resolved_at"] is not None
@@ -81,7 +90,7 @@ def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
     """Each entry of the queue has its actions and their commands. The renewal is allowed only after the credit check
     has expired.
     """
-    renewal = f"support-console purchase {NUMBER} --client 1 --renew"
+    renewal = f"support-console purchase {CORPORATION_NUMBER} --client 1 --renew"
     (item,) = desk.json("queue", "companies").data["items"]
     acknowledge, renew, successor = item["actions"]
     assert (acknowledge["action"], acknowledge["command"]) == ("acknowledge", item["next_step"]["command"])

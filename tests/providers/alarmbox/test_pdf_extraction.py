@@ -214,15 +214,15 @@ def test_a_large_pdf_answer_is_read_completely(monkeypatch: pytest.MonkeyPatch) 
     """
     sizes: list[int] = []
 
-    def note_size(parse: Callable[..., object]) -> Callable[..., object]:
-        def parse_noted(text: str | bytes, **options: object) -> object:
+    def wrap_and_record_size(parse: Callable[..., object]) -> Callable[..., object]:
+        def parse_and_record_size(text: str | bytes, **options: object) -> object:
             sizes.append(len(text))
             return parse(text, **options)
 
-        return parse_noted
+        return parse_and_record_size
 
-    monkeypatch.setattr(binascii, "a2b_base64", note_size(binascii.a2b_base64))
-    monkeypatch.setattr(json, "loads", note_size(json.loads))
+    monkeypatch.setattr(binascii, "a2b_base64", wrap_and_record_size(binascii.a2b_base64))
+    monkeypatch.setattr(json, "loads", wrap_and_record_size(json.loads))
     content = make_pdf(16 << 20)
     body = make_answer(b64encode(content).decode())
     with serve_scripts(make_answer_script(200, body)) as server:

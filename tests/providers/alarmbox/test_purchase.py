@@ -146,7 +146,7 @@ def test_a_bug_in_the_evidence_of_a_cut_answer_leaves_the_outcome(monkeypatch: p
         raise RuntimeError("x")
 
     monkeypatch.setattr(authorized_requests, "make_evidence_text", raise_error)
-    with serve_scripts(make_bytes_script(CUT_PURCHASE)) as server:
+    with serve_scripts(make_bytes_script(CUT_PURCHASE_ANSWER)) as server:
         outcome = make_alarmbox(server.url).buy_check(PURCHASE_REQUEST)
     assert (outcome.kind, outcome.reason, outcome.evidence) == (OutcomeClass.UNKNOWN, "answer_cut", "")
 
@@ -181,14 +181,14 @@ def test_an_interrupt_passes_through_the_adapter(
         make_alarmbox("http://127.0.0.1:1").buy_check(PURCHASE_REQUEST)
 
 
-CUT_PURCHASE = make_http_answer(201, PURCHASED_ANSWER)[:-40]
-CUT_CHUNK = (
+CUT_PURCHASE_ANSWER = make_http_answer(201, PURCHASED_ANSWER)[:-40]
+CUT_CHUNKED_ANSWER = (
     b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n60\r\n" + json.dumps(PURCHASED_ANSWER).encode()[:80]
 )
 
 
-@pytest.mark.parametrize("script", [make_bytes_script(CUT_PURCHASE), make_reset_script(CUT_PURCHASE),
-                                    make_bytes_script(CUT_CHUNK)])  # fmt: skip
+@pytest.mark.parametrize("script", [make_bytes_script(CUT_PURCHASE_ANSWER), make_reset_script(CUT_PURCHASE_ANSWER),
+                                    make_bytes_script(CUT_CHUNKED_ANSWER)])  # fmt: skip
 def test_the_received_part_of_an_answer_that_breaks_off_is_evidence(script: Script) -> None:
     """If the answer to a purchase breaks off, the received part of its body is stored as evidence: it may have the id
     of the purchase. The answer to a read isn't stored in part.

@@ -108,7 +108,7 @@ def buy_after_refresh(status: int, body: object) -> Outcome[str]:
 
 UNLISTED_STATUSES = (301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 413, 415, 423, 425, 451, 499,
             500, 501, 502, 503, 504, 507, 599, 600)  # fmt: skip
-LIST_ROWS = dict.fromkeys(UNLISTED_STATUSES, Kind.UNKNOWN) | {
+OUTCOME_CLASS_OF_LIST_BY_STATUS = dict.fromkeys(UNLISTED_STATUSES, Kind.UNKNOWN) | {
     400: Kind.UNKNOWN,
     422: Kind.UNKNOWN,
     403: Kind.UNKNOWN,
@@ -116,8 +116,10 @@ LIST_ROWS = dict.fromkeys(UNLISTED_STATUSES, Kind.UNKNOWN) | {
     401: Kind.AUTH,
     429: Kind.RATE_LIMITED,
 }
-READ_ROWS = LIST_ROWS | {403: Kind.FAILED_DEFINITE, 404: Kind.NOT_FOUND}
-PURCHASE_ROWS = LIST_ROWS | dict.fromkeys((400, 422, 403, 404), Kind.FAILED_DEFINITE)
+OUTCOME_CLASS_OF_READ_BY_STATUS = OUTCOME_CLASS_OF_LIST_BY_STATUS | {403: Kind.FAILED_DEFINITE, 404: Kind.NOT_FOUND}
+OUTCOME_CLASS_OF_PURCHASE_BY_STATUS = OUTCOME_CLASS_OF_LIST_BY_STATUS | dict.fromkeys(
+    (400, 422, 403, 404), Kind.FAILED_DEFINITE
+)
 
 
 def parametrize_by_status(rows: dict[int, Kind]) -> pytest.MarkDecorator:
@@ -128,7 +130,7 @@ def make_reason(status: int) -> str:
     return "redirect" if 300 <= status < 400 else f"http_{status}"
 
 
-@parametrize_by_status(PURCHASE_ROWS)
+@parametrize_by_status(OUTCOME_CLASS_OF_PURCHASE_BY_STATUS)
 def test_the_http_status_decides_the_outcome_of_a_purchase(status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a purchase; a status that the expected table doesn't list is
     UNKNOWN.
@@ -250,7 +252,7 @@ def test_a_refusal_with_a_text_body_is_definite(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("call_name", ["detail", "pdf"])
-@parametrize_by_status(READ_ROWS)
+@parametrize_by_status(OUTCOME_CLASS_OF_READ_BY_STATUS)
 def test_the_http_status_decides_the_outcome_of_a_read(call_name: str, status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a read. 403 and 404 are definite answers of AlarmBox; a status
     such as 400 or 422 leaves the outcome unknown."""
@@ -258,7 +260,7 @@ def test_the_http_status_decides_the_outcome_of_a_read(call_name: str, status: i
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
 
 
-@parametrize_by_status(LIST_ROWS)
+@parametrize_by_status(OUTCOME_CLASS_OF_LIST_BY_STATUS)
 def test_a_refused_or_missing_list_proves_nothing(status: int, kind: Kind) -> None:
     """If AlarmBox refuses the list of credit checks or answers "not found", the outcome proves neither a purchase nor
     its absence.

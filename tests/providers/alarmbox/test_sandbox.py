@@ -15,7 +15,7 @@ from tests.providers.parts import CountingRateLimiter, MemoryTokens
 
 CORPORATION_NUMBER = "1180301018771"
 PURCHASE_REQUEST = PurchaseRequest(CORPORATION_NUMBER, "1", deal=2, reasons=(4,), comment="調査")
-STATUSES_WITHOUT_PURCHASE = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+OUTCOME_CLASSES_WITHOUT_PURCHASE = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_purchase_outcomes_match_the_ledger_under_each_fault(
     assert charges <= 1
     if outcome.kind is OutcomeClass.SUCCEEDED:
         assert charges == 1
-    if outcome.kind in STATUSES_WITHOUT_PURCHASE:
+    if outcome.kind in OUTCOME_CLASSES_WITHOUT_PURCHASE:
         assert charges == 0
     if charges == 0 and kind.effect == "happens":
         pytest.fail("the fault did not act")
@@ -105,7 +105,7 @@ def test_a_refusal_before_the_charge_is_a_definite_failure(
     """
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
     outcome = make_adapter(control.url, tokens).buy_check(PURCHASE_REQUEST)
-    assert outcome.kind in STATUSES_WITHOUT_PURCHASE
+    assert outcome.kind in OUTCOME_CLASSES_WITHOUT_PURCHASE
     assert outcome.status == status
     assert control.count_charges() == 0
 

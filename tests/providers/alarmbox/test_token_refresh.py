@@ -124,13 +124,17 @@ def test_a_read_refreshes_the_tokens() -> None:
 def test_a_pair_refreshed_by_another_process_is_used() -> None:
     """If another process has stored newer tokens in the meantime, the adapter uses them without a refresh."""
 
-    class Overtaken(MemoryTokens):
+    class TokensRefreshedByOtherProcess(MemoryTokens):
         def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
             self.pair = make_token_pair(serial=7)
             return super().refresh(exchange, outdated_pair=outdated_pair)
 
     with serve_scripts(UNAUTHORISED_ANSWER, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=Overtaken(make_token_pair())).buy_check(PURCHASE_REQUEST).found
+        assert (
+            make_alarmbox(server.url, tokens=TokensRefreshedByOtherProcess(make_token_pair()))
+            .buy_check(PURCHASE_REQUEST)
+            .found
+        )
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.get_header(1, "authorization") == "Bearer at-7"
 

@@ -22,13 +22,13 @@ from console.providers.atom.request_bodies import (
 from console.providers.atom.signing import AmountFormat
 from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.payments.parts import (
+    AMOUNT_IN_RUPEES,
     ATOM_QUESTION,
     ATOM_REFUND,
     ATOM_REQUEST,
     MERCHANT,
     PROVIDER_TEST_VECTORS,
     REQUEST_KEY,
-    RUPEES,
     make_atom,
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
@@ -51,14 +51,14 @@ def test_the_signature_of_a_verification_covers_password_and_call_name() -> None
     """In the first version of the verification call, the signature also covers the password and the call's name. In
     the second version it covers neither of these."""
     signed = {v["id"]: v["expected_signature"] for v in PROVIDER_TEST_VECTORS["ndps_signature"]}
-    assert make_verification_text(MERCHANT, "ORD20261120000123", RUPEES, PAYMENT_DAY) == (
+    assert make_verification_text(MERCHANT, "ORD20261120000123", AMOUNT_IN_RUPEES, PAYMENT_DAY) == (
         '{"payInstrument":{"headDetails":{"api":"TXNVERIFICATION","source":"OTS"},'
         '"merchDetails":{"merchId":317157,"password":"Test@123","merchTxnId":"ORD20261120000123",'
         '"merchTxnDate":"2026-11-20"},'
         f'"payDetails":{{"amount":500.00,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1"]}"}}}}}}'
     )
     second = make_verification_text(
-        replace(MERCHANT, verification=VerificationVersion.V2), "ORD20261120000123", RUPEES, PAYMENT_DAY
+        replace(MERCHANT, verification=VerificationVersion.V2), "ORD20261120000123", AMOUNT_IN_RUPEES, PAYMENT_DAY
     )
     assert "headDetails" not in second
     assert "Test@123" not in second

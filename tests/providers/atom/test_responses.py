@@ -32,11 +32,11 @@ from console.providers.atom.status_codes import (
 )
 from console.wording.sentences.catalogue import read_sentences
 from tests.providers.payments.parts import (
+    AMOUNT_IN_RUPEES,
     ATOM_QUESTION,
     ATOM_REFUND,
     ATOM_REQUEST,
     PROVIDER_TEST_VECTORS,
-    RUPEES,
     derive_response_key,
     describe_effect,
     get_report,
@@ -151,7 +151,7 @@ def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> No
 
 # ---- the tables, row by row
 
-READ_ROWS = {
+OUTCOME_CLASS_OF_REFUND_STATUS_BY_CODE = {
     "OTS0506": AUTH,
     "OTS0522": AUTH,
     "OTS0451": AUTH,
@@ -160,12 +160,12 @@ READ_ROWS = {
     "OTS0501": UNKNOWN,
     **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), UNKNOWN),
 }
-PAYMENT_ROWS = READ_ROWS | {
+OUTCOME_CLASS_OF_PAYMENT_BY_CODE = OUTCOME_CLASS_OF_REFUND_STATUS_BY_CODE | {
     "OTS0000": SUCCEEDED, "OTS0002": SUCCEEDED, "OTS0551": PENDING, "OTS0351": PENDING, "OTS0301": PENDING,
     "OTS0201": PENDING,
     "OTS0001": FAILED, "OTS0101": FAILED, "OTS0600": FAILED,
 }  # fmt: skip
-REFUND_ROWS = {
+OUTCOME_CLASS_OF_REFUND_BY_CODE = {
     "OTS0506": AUTH,
     "OTS0522": AUTH,
     "OTS0451": AUTH,
@@ -174,18 +174,18 @@ REFUND_ROWS = {
     **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), FAILED),
     **dict.fromkeys(("OTS0637", "OTS0638", "OTS0641"), FAILED),
 }
-AUTH_ROWS = {
+OUTCOME_CLASS_OF_AUTH_BY_CODE = {
     "OTS0451": AUTH,
     "OTS0506": AUTH,
     "OTS0522": AUTH,
     "OTS0600": FAILED,
     **{f"OTS{n:04}": FAILED for n in range(601, 642)},
 }
-OUTCOME_CLASSES_BY_CALL = {
-    AtomCall.PAYMENT: PAYMENT_ROWS,
-    AtomCall.REFUND_STATUS: READ_ROWS,
-    AtomCall.REFUND: REFUND_ROWS,
-    AtomCall.AUTH: AUTH_ROWS,
+OUTCOME_CLASS_BY_CODE_BY_CALL = {
+    AtomCall.PAYMENT: OUTCOME_CLASS_OF_PAYMENT_BY_CODE,
+    AtomCall.REFUND_STATUS: OUTCOME_CLASS_OF_REFUND_STATUS_BY_CODE,
+    AtomCall.REFUND: OUTCOME_CLASS_OF_REFUND_BY_CODE,
+    AtomCall.AUTH: OUTCOME_CLASS_OF_AUTH_BY_CODE,
 }
 UNLISTED_CODES = ("OTS9999", "OTS0404", "OTS0405", "OTS0408", "OTS0701", "OTS", "0000", "SUCCESS")
 
@@ -199,10 +199,10 @@ def convert_code(call: AtomCall, code: str) -> Outcome[Any]:
 @pytest.mark.parametrize("call", AtomCall)
 def test_every_code_of_atom_has_its_outcome_class(call: AtomCall) -> None:
     """The tables contain exactly the expected result codes, and each code has the expected outcome class."""
-    assert set(VERDICTS_BY_CALL[call]) == set(OUTCOME_CLASSES_BY_CALL[call])
-    assert {code: convert_code(call, code).kind for code in OUTCOME_CLASSES_BY_CALL[call]} == OUTCOME_CLASSES_BY_CALL[
-        call
-    ]
+    assert set(VERDICTS_BY_CALL[call]) == set(OUTCOME_CLASS_BY_CODE_BY_CALL[call])
+    assert {
+        code: convert_code(call, code).kind for code in OUTCOME_CLASS_BY_CODE_BY_CALL[call]
+    } == OUTCOME_CLASS_BY_CODE_BY_CALL[call]
 
 
 @pytest.mark.parametrize("call", AtomCall)
@@ -212,12 +212,12 @@ def test_an_unlisted_code_is_unknown(call: AtomCall) -> None:
     """
     assert {convert_code(call, code).kind for code in UNLISTED_CODES} == {UNKNOWN}
     listed_elsewhere = (
-        set().union(*OUTCOME_CLASSES_BY_CALL.values()) - set(OUTCOME_CLASSES_BY_CALL[call]) - {"OTS0000"}
+        set().union(*OUTCOME_CLASS_BY_CODE_BY_CALL.values()) - set(OUTCOME_CLASS_BY_CODE_BY_CALL[call]) - {"OTS0000"}
     )
     assert {convert_code(call, code).kind for code in listed_elsewhere} <= {UNKNOWN}
 
 
-STATUS_ROWS = {
+OUTCOME_CLASS_BY_STATUS_BY_CALL = {
     AtomCall.AUTH: {400: FAILED, 401: AUTH, 402: FAILED, 403: AUTH},
     AtomCall.REFUND: {401: AUTH, 403: AUTH},
     AtomCall.PAYMENT: {401: AUTH, 403: AUTH, 429: RATE_LIMITED},
@@ -235,7 +235,9 @@ def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
             bare = {429: RATE_LIMITED} if body in (b"", b"<html>") else {}
             is_unread = body.startswith(b"{") and call in (AtomCall.AUTH, AtomCall.REFUND)
-            expected_kind = UNKNOWN if is_unread else (STATUS_ROWS[call] | bare).get(status, UNKNOWN)
+            expected_kind = (
+                UNKNOWN if is_unread else (OUTCOME_CLASS_BY_STATUS_BY_CALL[call] | bare).get(status, UNKNOWN)
+            )
             assert convert_answer(call, status, body).kind is expected_kind, (status, body[:9])
 
 
@@ -337,7 +339,7 @@ def test_all_facts_of_a_payment_are_read() -> None:
     outcome = convert_verification(make_attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
     assert outcome.kind is SUCCEEDED
     assert outcome.found == PaymentReport(
-        "ORD20261120000123", "11000000615892", "OTS0000", PaymentState.PAYMENT_SUCCESS, True, RUPEES,
+        "ORD20261120000123", "11000000615892", "OTS0000", PaymentState.PAYMENT_SUCCESS, True, AMOUNT_IN_RUPEES,
         Money(51_767, "INR"), paid_at=datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), method="DC",
         bank_reference="001100000061589211119", settlement="NRNS", payer="payer@example.com", refunds=None,
     )  # fmt: skip

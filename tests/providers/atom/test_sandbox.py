@@ -23,7 +23,13 @@ from console.providers.atom.signing import AmountFormat
 from console.providers.payments.notices import SignedCallback
 from console.sandbox import SandboxControl
 from tests.providers.payments.parts import get_class_and_reason, get_report
-from tests.providers.sandbox_adapters import ATOM_ORDER, RUPEES, AdaptersAtSandbox, convert_to_india_time, make_atom
+from tests.providers.sandbox_adapters import (
+    AMOUNT_IN_RUPEES,
+    ATOM_ORDER,
+    AdaptersAtSandbox,
+    convert_to_india_time,
+    make_atom,
+)
 
 ATOM_NUMBER = "ORD7"
 
@@ -34,10 +40,10 @@ def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
     """
     now = SystemClock().now()
     adapter = make_atom(control.url)
-    request = PaymentRequest(ATOM_NUMBER, RUPEES, now, corporation_number="1180301018771")
+    request = PaymentRequest(ATOM_NUMBER, AMOUNT_IN_RUPEES, now, corporation_number="1180301018771")
     started = get_report(adapter.start(request))
     assert started.handle.isdigit()
-    question = PaymentQuestion(ATOM_NUMBER, amount=RUPEES, begun_at=now)
+    question = PaymentQuestion(ATOM_NUMBER, amount=AMOUNT_IN_RUPEES, begun_at=now)
     assert adapter.read_payment(question).kind is OutcomeClass.NOT_FOUND
 
     paid_id = control.payments_control.change_payment_state("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
@@ -68,7 +74,7 @@ def _check_is_paid_payment(report: PaymentReport, paid_id: str) -> None:
     the price.
     """
     assert (report.provider_payment_id, report.state) == (paid_id, PaymentState.PAYMENT_SUCCESS)
-    assert (report.amount, report.total) == (RUPEES, Money(51_767, "INR"))
+    assert (report.amount, report.total) == (AMOUNT_IN_RUPEES, Money(51_767, "INR"))
     assert report.is_bookable
     assert report.paid_at is not None
 
@@ -194,7 +200,7 @@ def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -
         failed,
         "no_such_payment",
     )
-    assert adapter.start(PaymentRequest(ATOM_ORDER, RUPEES, meeting.now)).kind is failed
+    assert adapter.start(PaymentRequest(ATOM_ORDER, AMOUNT_IN_RUPEES, meeting.now)).kind is failed
     assert control.payments_control.read_refunds() == []
 
 
@@ -217,7 +223,7 @@ def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_s
     assert get_class_and_reason(adapter.refund(meeting.atom_order)) == (OutcomeClass.AUTH, reason)
     assert get_class_and_reason(adapter.read_payment(meeting.atom_question)) == (OutcomeClass.AUTH, reason)
     if wrong_setting != "request_hash_key":  # neither token nor listing is signed
-        assert adapter.start(PaymentRequest(ATOM_NUMBER, RUPEES, meeting.now)).kind is OutcomeClass.AUTH
+        assert adapter.start(PaymentRequest(ATOM_NUMBER, AMOUNT_IN_RUPEES, meeting.now)).kind is OutcomeClass.AUTH
         assert adapter.read_refund(meeting.atom_order).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 

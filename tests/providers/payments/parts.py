@@ -35,25 +35,30 @@ MERCHANT = AtomMerchant(
 )  # fmt: skip
 PAYPAY_SECRETS = ("a_dGVzdA_sample", "Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd=")
 
-YEN = Money(3300, "JPY")
-RUPEES = Money(50_000, "INR")
+AMOUNT_IN_YEN = Money(3300, "JPY")
+AMOUNT_IN_RUPEES = Money(50_000, "INR")
 PAYPAY_REFUND_INSTRUCTION = RefundInstruction(
-    "RFD-20261120-000123-01", "ORD-20261120-000123", "04212345678901234567", YEN, INSTANT, "注文キャンセルのため"
+    "RFD-20261120-000123-01",
+    "ORD-20261120-000123",
+    "04212345678901234567",
+    AMOUNT_IN_YEN,
+    INSTANT,
+    "注文キャンセルのため",
 )
-PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, INSTANT, "利用料 2026年11月分")
-PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=YEN)
+PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", AMOUNT_IN_YEN, INSTANT, "利用料 2026年11月分")
+PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=AMOUNT_IN_YEN)
 ATOM_REFUND = RefundInstruction(
     "RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), INSTANT
 )
 ATOM_REQUEST = PaymentRequest(
     "ORD20261120000123",
-    RUPEES,
+    AMOUNT_IN_RUPEES,
     datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC),
     corporation_number="1180301018771",
     payer_email="ops@example.com",
     payer_mobile="9999999999",
 )
-ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=RUPEES, day=date(2026, 11, 20))
+ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=AMOUNT_IN_RUPEES, day=date(2026, 11, 20))
 
 
 def make_paypay(url: str, *, rate_limiter: RateLimiter | None = None, scale: float = 1.0) -> PayPay:

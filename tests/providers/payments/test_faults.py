@@ -14,24 +14,24 @@ from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import FAULT_BY_NAME
 from tests.providers.sandbox_adapters import AdaptersAtSandbox
 
-OK = OutcomeClass.SUCCEEDED
+SUCCEEDED = OutcomeClass.SUCCEEDED
 PENDING = OutcomeClass.PENDING
 FAILED = OutcomeClass.FAILED_DEFINITE
 UNKNOWN = OutcomeClass.UNKNOWN
 NOT_FOUND = OutcomeClass.NOT_FOUND
 AUTH = OutcomeClass.AUTH
-TOO_FAST = OutcomeClass.RATE_LIMITED
+RATE_LIMITED = OutcomeClass.RATE_LIMITED
 
 SUCCESS_OUTCOME_BY_CALL = {
-    "paypay_create": OK,
-    "paypay_payment": OK,
+    "paypay_create": SUCCEEDED,
+    "paypay_payment": SUCCEEDED,
     "paypay_cancel": PENDING,
     "paypay_refund": PENDING,
-    "paypay_refund_details": OK,
-    "atom_auth": OK,
-    "atom_verification": OK,
+    "paypay_refund_details": SUCCEEDED,
+    "atom_auth": SUCCEEDED,
+    "atom_verification": SUCCEEDED,
     "atom_refund": PENDING,
-    "atom_refund_status": OK,
+    "atom_refund_status": SUCCEEDED,
 }
 """The outcome of each call without a fault."""
 
@@ -53,17 +53,17 @@ without fields."""
 
 OUTCOME_BY_FAULT_AND_CALL: Mapping[tuple[str, str], OutcomeClass] = {
     # Nothing of it is Japanese.
-    ("not_utf8", "paypay_payment"): OK,
-    ("not_utf8", "atom_verification"): OK,
+    ("not_utf8", "paypay_payment"): SUCCEEDED,
+    ("not_utf8", "atom_verification"): SUCCEEDED,
     ("not_utf8", "atom_refund"): PENDING,
     # A verification names no currency, a listing of Atom's refunds neither.
-    ("other_currency", "atom_verification"): OK,
-    ("other_currency", "atom_refund_status"): OK,
+    ("other_currency", "atom_verification"): SUCCEEDED,
+    ("other_currency", "atom_refund_status"): SUCCEEDED,
     # Atom's sums are read from text too, PayPay's are numbers or nothing.
-    ("amount_as_text", "atom_verification"): OK,
+    ("amount_as_text", "atom_verification"): SUCCEEDED,
     ("amount_as_text", "atom_refund"): PENDING,
-    ("amount_as_text", "atom_refund_status"): OK,
-    ("hidden_refunds", "paypay_payment"): OK,
+    ("amount_as_text", "atom_refund_status"): SUCCEEDED,
+    ("hidden_refunds", "paypay_payment"): SUCCEEDED,
     ("hidden_refunds", "atom_refund_status"): NOT_FOUND,
     # An empty list of attempts is how "no such payment" is told.
     ("no_data", "atom_verification"): NOT_FOUND,
@@ -107,28 +107,28 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
     moved = control.payments_control.read_ledger()["accepted_minor"] - before
     if FAULT_BY_NAME[name].effect == "happens" and call.endswith("_refund"):
         assert moved > 0
-    if outcome.kind in (FAILED, AUTH, TOO_FAST):
+    if outcome.kind in (FAILED, AUTH, RATE_LIMITED):
         assert moved == 0
 
 
 OUTCOME_BY_PAYPAY_REFUND_CODE = {
     "REQUEST_ACCEPTED": PENDING, "INVALID_REQUEST_PARAMS": FAILED, "MISSING_REQUEST_PARAMS": FAILED,
     "INVALID_PARAMS": FAILED, "UNAUTHORIZED": AUTH, "OP_OUT_OF_SCOPE": AUTH, "OPA_CLIENT_NOT_FOUND": AUTH,
-    "RATE_LIMIT": TOO_FAST, "TRANSACTION_FAILED": FAILED, "UNACCEPTABLE_OP": FAILED, "CANCELED_USER": FAILED,
-    "THROTTLED_MULTIPLE_REFUND_REJECTED": TOO_FAST, "REFUND_LIMIT_EXCEEDED": FAILED,
+    "RATE_LIMIT": RATE_LIMITED, "TRANSACTION_FAILED": FAILED, "UNACCEPTABLE_OP": FAILED, "CANCELED_USER": FAILED,
+    "THROTTLED_MULTIPLE_REFUND_REJECTED": RATE_LIMITED, "REFUND_LIMIT_EXCEEDED": FAILED,
     "REFUND_WINDOW_EXCEED": FAILED, "ORDER_NO_LONGER_AVAILABLE": FAILED, "USER_STATE_IS_NOT_ACTIVE": FAILED,
     "MERCHANT_MULTIPLE_REFUND_REJECTED": FAILED, "RESOURCE_NOT_FOUND": FAILED, "NO_SUCH_REFUND_ORDER": FAILED,
 }  # fmt: skip
-PAYPAY_READ_OUTCOMES = {
+OUTCOME_BY_PAYPAY_READ_CODE = {
     "UNAUTHORIZED": AUTH,
     "OP_OUT_OF_SCOPE": AUTH,
     "OPA_CLIENT_NOT_FOUND": AUTH,
-    "RATE_LIMIT": TOO_FAST,
+    "RATE_LIMIT": RATE_LIMITED,
 }
-PAYPAY_CODES = {
+OUTCOME_BY_CODE_BY_PAYPAY_CALL = {
     "paypay_refund": OUTCOME_BY_PAYPAY_REFUND_CODE,
-    "paypay_refund_details": PAYPAY_READ_OUTCOMES | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
-    "paypay_payment": PAYPAY_READ_OUTCOMES
+    "paypay_refund_details": OUTCOME_BY_PAYPAY_READ_CODE | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
+    "paypay_payment": OUTCOME_BY_PAYPAY_READ_CODE
     | {
         "DYNAMIC_QR_PAYMENT_NOT_FOUND": NOT_FOUND,
         "RESOURCE_NOT_FOUND": NOT_FOUND,
@@ -138,13 +138,13 @@ PAYPAY_CODES = {
 }
 
 
-@pytest.mark.parametrize("call", PAYPAY_CODES)
+@pytest.mark.parametrize("call", OUTCOME_BY_CODE_BY_PAYPAY_CALL)
 def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call: str) -> None:
     """Each result code of PayPay's table has its outcome class. A code that isn't listed for the call, and a success
     without data, are UNKNOWN."""
     meeting = AdaptersAtSandbox(control)
     told = {code: call_with_fault(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
-    assert told == {code: PAYPAY_CODES[call].get(code, UNKNOWN) for code in told}
+    assert told == {code: OUTCOME_BY_CODE_BY_PAYPAY_CALL[call].get(code, UNKNOWN) for code in told}
     assert control.payments_control.read_refunds() == []
 
 
@@ -154,35 +154,38 @@ def call_with_fault(meeting: AdaptersAtSandbox, action: str, call: str) -> Outco
     return meeting.send_call(call)
 
 
-ATOM_DENIED = {"OTS0506": AUTH, "OTS0522": AUTH, "OTS0451": AUTH}
-ATOM_CODES = {
-    "atom_refund": ATOM_DENIED | dict.fromkeys((
+OUTCOME_BY_ATOM_AUTH_CODE = {"OTS0506": AUTH, "OTS0522": AUTH, "OTS0451": AUTH}
+OUTCOME_BY_CODE_BY_ATOM_CALL = {
+    "atom_refund": OUTCOME_BY_ATOM_AUTH_CODE | dict.fromkeys((
         "OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510", "OTS0637", "OTS0638", "OTS0641", "OTS0401",
     ), FAILED),
-    "atom_refund_status": ATOM_DENIED | {"OTS0401": NOT_FOUND},
-    "atom_verification": ATOM_DENIED | {
-        "OTS0000": OK, "OTS0002": OK, "OTS0551": PENDING, "OTS0351": PENDING, "OTS0301": PENDING, "OTS0201": PENDING,
+    "atom_refund_status": OUTCOME_BY_ATOM_AUTH_CODE | {"OTS0401": NOT_FOUND},
+    "atom_verification": OUTCOME_BY_ATOM_AUTH_CODE | {
+        "OTS0000": SUCCEEDED, "OTS0002": SUCCEEDED, "OTS0551": PENDING, "OTS0351": PENDING, "OTS0301": PENDING,
+        "OTS0201": PENDING,
         "OTS0001": FAILED, "OTS0101": FAILED, "OTS0600": FAILED, "OTS0401": NOT_FOUND,
     },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("call", ATOM_CODES)
+@pytest.mark.parametrize("call", OUTCOME_BY_CODE_BY_ATOM_CALL)
 def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: str) -> None:
     """Each result code of Atom has its outcome class for each call. For a refund, every doubtful code is UNKNOWN and
     never a failure. No report that contains only a code is bookable."""
     meeting = AdaptersAtSandbox(control)
     told = {code: call_with_fault(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
-    assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
+    assert {code: one.kind for code, one in told.items()} == {
+        c: OUTCOME_BY_CODE_BY_ATOM_CALL[call].get(c, UNKNOWN) for c in told
+    }
     assert not any(one.found is not None and one.found.is_bookable for one in told.values())
     assert control.payments_control.read_refunds() == []
 
 
 @pytest.mark.parametrize(("call", "status", "expected"), [
     ("atom_refund", 401, AUTH), ("atom_refund", 403, AUTH), ("atom_refund", 400, UNKNOWN),
-    ("atom_refund", 429, TOO_FAST), ("atom_refund", 402, UNKNOWN), ("atom_verification", 401, AUTH),
+    ("atom_refund", 429, RATE_LIMITED), ("atom_refund", 402, UNKNOWN), ("atom_verification", 401, AUTH),
     ("atom_verification", 404, UNKNOWN), ("paypay_refund", 401, UNKNOWN), ("paypay_refund", 403, UNKNOWN),
-    ("paypay_refund", 404, UNKNOWN), ("paypay_refund", 408, UNKNOWN), ("paypay_refund", 429, TOO_FAST),
+    ("paypay_refund", 404, UNKNOWN), ("paypay_refund", 408, UNKNOWN), ("paypay_refund", 429, RATE_LIMITED),
     ("paypay_payment", 404, UNKNOWN), ("paypay_refund_details", 404, UNKNOWN), ("atom_auth", 402, FAILED),
 ])  # fmt: skip
 def test_a_status_without_a_code_is_no_answer_of_paypay(
@@ -218,4 +221,4 @@ def test_a_late_refund_is_found_by_a_later_probe(control: SandboxControl, provid
     assert meeting.send_call(probe).kind is NOT_FOUND
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
-    assert meeting.send_call(probe).kind is OK
+    assert meeting.send_call(probe).kind is SUCCEEDED

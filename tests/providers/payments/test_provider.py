@@ -380,15 +380,15 @@ def test_pauses_between_reads_double_up_to_a_minute() -> None:
     assert is_temporary_failure(failed_outcome)
     asked: list[int] = []
 
-    def note_and_return_error() -> Outcome[None]:
+    def record_time_and_return_error() -> Outcome[None]:
         asked.append(1)
         return failed_outcome
 
     clock = InstantClock()
-    read_with_retries(note_and_return_error, RetryLimits(max_request_count=50), clock, TimeScale(10))
+    read_with_retries(record_time_and_return_error, RetryLimits(max_request_count=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
     asked.clear()
-    read_with_retries(note_and_return_error, NO_RETRIES, clock, TimeScale())
+    read_with_retries(record_time_and_return_error, NO_RETRIES, clock, TimeScale())
     assert len(asked) == 1

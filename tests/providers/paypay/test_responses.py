@@ -32,11 +32,11 @@ from console.providers.paypay.result_codes import (
 )
 from console.wording.sentences.catalogue import read_sentences
 from tests.providers.payments.parts import (
+    AMOUNT_IN_YEN,
     PAYPAY_QUESTION,
     PAYPAY_REFUND_INSTRUCTION,
     PAYPAY_REQUEST,
     PROVIDER_TEST_VECTORS,
-    YEN,
     describe_effect,
     get_report,
     make_http_answer,
@@ -47,18 +47,18 @@ from tests.providers.raw_server import make_answer_script, serve_scripts
 
 ANSWER_VECTORS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "paypay"]
 PAYPAY_STATE_VECTORS = [v for v in PROVIDER_TEST_VECTORS["states"] if v["domain"].startswith("paypay")]
-ORDER = PAYPAY_REFUND_INSTRUCTION
-PAID = "04212345678901234567"
+REFUND_INSTRUCTION = PAYPAY_REFUND_INSTRUCTION
+PROVIDER_PAYMENT_ID = "04212345678901234567"
 READER_BY_CALL: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
     PayPayCall.DELETE_CODE: read_deleted_code,
     PayPayCall.PAYMENT: make_payment_reader(PAYPAY_QUESTION),
     PayPayCall.CANCEL: read_no_content,
-    PayPayCall.REFUND: make_refund_reader(ORDER),
-    PayPayCall.REFUND_STATUS: make_refund_reader(ORDER),
+    PayPayCall.REFUND: make_refund_reader(REFUND_INSTRUCTION),
+    PayPayCall.REFUND_STATUS: make_refund_reader(REFUND_INSTRUCTION),
 }
 PAYMENT_DATA: dict[str, Any] = {
-    "paymentId": PAID,
+    "paymentId": PROVIDER_PAYMENT_ID,
     "status": "COMPLETED",
     "acceptedAt": 1795161670,
     "refunds": None,
@@ -71,8 +71,8 @@ PAYMENT_DATA: dict[str, Any] = {
 REFUND_DATA: dict[str, Any] = {
     "status": "CREATED",
     "acceptedAt": 1795161601,
-    "merchantRefundId": ORDER.key,
-    "paymentId": PAID,
+    "merchantRefundId": REFUND_INSTRUCTION.key,
+    "paymentId": PROVIDER_PAYMENT_ID,
     "amount": {"amount": 3300, "currency": "JPY"},
     "requestedAt": 1795161600,
     "reason": "注文キャンセルのため",
@@ -106,10 +106,14 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
     with serve_scripts(make_answer_script(vector["http_status"], vector["body"])) as server:
         adapter = make_paypay(server.url)
         if call.startswith("GET"):
-            read = adapter.read_refund(ORDER) if "refunds" in call else adapter.read_payment(PAYPAY_QUESTION)
+            read = (
+                adapter.read_refund(REFUND_INSTRUCTION)
+                if "refunds" in call
+                else adapter.read_payment(PAYPAY_QUESTION)
+            )
             assert read.kind == vector["expected_class"]
         else:
-            acted = adapter.refund(ORDER) if call.startswith("POST") else adapter.cancel(PAYPAY_QUESTION)
+            acted = adapter.refund(REFUND_INSTRUCTION) if call.startswith("POST") else adapter.cancel(PAYPAY_QUESTION)
             assert (acted.kind, describe_effect(acted.kind)) == (vector["expected_class"], vector["effect"])
         assert server.connections == 1
 
@@ -137,7 +141,7 @@ NOT_FOUND = Kind.NOT_FOUND
 AUTH = Kind.AUTH
 RATE_LIMITED = Kind.RATE_LIMITED
 PENDING = Kind.PENDING
-COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
+REFUSALS_OF_ALL_CALLS: list[tuple[int, str, Kind, Kind]] = [
     (202, "REQUEST_ACCEPTED", PENDING, UNKNOWN),
     (400, "INVALID_REQUEST_PARAMS", FAILED, UNKNOWN),
     (400, "MISSING_REQUEST_PARAMS", FAILED, UNKNOWN),
@@ -151,7 +155,7 @@ COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
     (500, "TRANSACTION_FAILED", FAILED, UNKNOWN),
     (503, "MAINTENANCE_MODE", UNKNOWN, UNKNOWN),
 ]
-OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
+ANSWERS_OF_ONE_CALL: list[tuple[PayPayCall, int, str, Kind]] = [
     (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP", FAILED),
     (PayPayCall.REFUND, 400, "CANCELED_USER", FAILED),
     (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED", RATE_LIMITED),
@@ -180,11 +184,11 @@ OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
 
 def test_each_row_of_the_tables_is_tested() -> None:
     """Every row of the adapter's tables of result codes occurs in the tables of this test file."""
-    assert {row[:3] for row in OWN_ROWS} == set(VERDICTS_BY_CALL_AND_CODE)
-    assert {row[:2] for row in COMMON_ROWS} == set(VERDICTS_OF_ALL_CALLS)
+    assert {row[:3] for row in ANSWERS_OF_ONE_CALL} == set(VERDICTS_BY_CALL_AND_CODE)
+    assert {row[:2] for row in REFUSALS_OF_ALL_CALLS} == set(VERDICTS_OF_ALL_CALLS)
 
 
-@pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
+@pytest.mark.parametrize("row", REFUSALS_OF_ALL_CALLS, ids=[f"{row[0]} {row[1]}" for row in REFUSALS_OF_ALL_CALLS])
 def test_common_refusals_have_their_outcome_class(row: tuple[int, str, Kind, Kind]) -> None:
     """A refusal code that all calls share is a definite refusal for a call with an effect; for a read it has the
     outcome class of a refused read.
@@ -195,7 +199,9 @@ def test_common_refusals_have_their_outcome_class(row: tuple[int, str, Kind, Kin
         assert (outcome.kind, outcome.status) == (reads if call in PAYPAY_READING_CALLS else acts, status)
 
 
-@pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
+@pytest.mark.parametrize(
+    "row", ANSWERS_OF_ONE_CALL, ids=[f"{row[0]} {row[1]} {row[2]}" for row in ANSWERS_OF_ONE_CALL]
+)
 def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, int, str, Kind]) -> None:
     """Each row, a result code with its HTTP status, has its outcome class. The same code with another HTTP status
     counts as unlisted.
@@ -205,7 +211,7 @@ def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, 
     assert convert_answer(call, 418, make_paypay_json(code)).kind is Kind.UNKNOWN
 
 
-@pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
+@pytest.mark.parametrize("row", REFUSALS_OF_ALL_CALLS, ids=[f"{row[0]} {row[1]}" for row in REFUSALS_OF_ALL_CALLS])
 def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind, Kind]) -> None:
     """If the result code refuses the call but the data contain the call's effect, the outcome is unknown. Other data
     don't change the refusal."""
@@ -243,14 +249,14 @@ def test_a_refusal_with_its_effect_at_any_place_is_unknown(status: int) -> None:
         assert convert_answer(PayPayCall.REFUND, status, make_paypay_json(code, data)).reason != "refused_but_made"
 
 
-NOT_FOUND_ROWS = [
+NOT_FOUND_ANSWERS_WITH_RECORD = [
     (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", PAYMENT_DATA),
     (PayPayCall.PAYMENT, 404, "SOMETHING_NEW", PAYMENT_DATA),
     (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", REFUND_DATA),
 ]
 
 
-@pytest.mark.parametrize(("call", "status", "code", "found"), NOT_FOUND_ROWS)
+@pytest.mark.parametrize(("call", "status", "code", "found"), NOT_FOUND_ANSWERS_WITH_RECORD)
 def test_not_found_with_the_record_in_the_data_is_unknown(
     call: PayPayCall, status: int, code: str, found: dict[str, Any]
 ) -> None:
@@ -340,7 +346,9 @@ def test_each_refund_state_has_its_outcome(call: PayPayCall, state: str, kind: K
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
     assert outcome.kind is kind
-    assert outcome.found == RefundReport(ORDER.key, ORDER.key, state, business, YEN, PAID, accepted)
+    assert outcome.found == RefundReport(
+        REFUND_INSTRUCTION.key, REFUND_INSTRUCTION.key, state, business, AMOUNT_IN_YEN, PROVIDER_PAYMENT_ID, accepted
+    )
 
 
 WRONG_AMOUNTS: dict[str, tuple[object, str]] = {
@@ -426,9 +434,11 @@ def test_all_facts_of_a_payment_are_read() -> None:
     outcome = convert_payment({"refunds": {"data": [REFUND_DATA | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == PaymentReport(
-        "ORD-20261120-000123", PAID, "REFUNDED", PaymentState.PAYMENT_SUCCESS, True, YEN, YEN,
+        "ORD-20261120-000123", PROVIDER_PAYMENT_ID, "REFUNDED", PaymentState.PAYMENT_SUCCESS, True, AMOUNT_IN_YEN,
+        AMOUNT_IN_YEN,
         paid_at=datetime(2026, 11, 20, 8, 1, 10, tzinfo=UTC), method="WALLET",
-        refunds=(RefundReport(ORDER.key, ORDER.key, "REFUNDED", RefundState.COMPLETED, YEN, PAID,
+        refunds=(RefundReport(REFUND_INSTRUCTION.key, REFUND_INSTRUCTION.key, "REFUNDED", RefundState.COMPLETED,
+                              AMOUNT_IN_YEN, PROVIDER_PAYMENT_ID,
                               datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)),),
     )  # fmt: skip
     assert outcome.found.is_bookable
@@ -485,7 +495,7 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
     "payment as number": ({"paymentId": 5}, "bad_id"),
     "payment with blanks": ({"paymentId": "04 21"}, "bad_id"),
     "endless payment": ({"paymentId": "0" * 65}, "bad_id"),
-    "new state": ({"status": "PAID"}, "unlisted_state"),
+    "new state": ({"status": "PROVIDER_PAYMENT_ID"}, "unlisted_state"),
 }
 
 
@@ -552,7 +562,9 @@ def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
 
 def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
     """If the program has stored PayPay's id of the payment, it doesn't accept an answer with another id."""
-    assert convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
+    assert (
+        convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PROVIDER_PAYMENT_ID)).kind is Kind.SUCCEEDED
+    )
     outcome = convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_payment")
 
@@ -662,7 +674,7 @@ def test_a_deleted_code_needs_no_data() -> None:
 def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
     """If PayPay's result code says that the payment code is deleted but the answer contains a payment with this code,
     the outcome is unknown. So the payer gets no second code."""
-    for data in (PAYMENT_DATA, {"payment": {"paymentId": PAID}}):
+    for data in (PAYMENT_DATA, {"payment": {"paymentId": PROVIDER_PAYMENT_ID}}):
         outcome = convert_answer(PayPayCall.DELETE_CODE, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
@@ -682,6 +694,6 @@ def test_evidence_over_the_wire_keeps_the_code_and_no_key() -> None:
     """If an answer repeats our keys, they are masked in the evidence; PayPay's result code stays readable."""
     body = make_paypay_json("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
     with serve_scripts(make_answer_script(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
-        outcome = make_paypay(server.url).refund(ORDER)
+        outcome = make_paypay(server.url).refund(REFUND_INSTRUCTION)
     assert "UNACCEPTABLE_OP" in outcome.evidence
     assert not [word for word in ("a_dGVzdA", "Zk3s5", "bad id!") if word in outcome.evidence]

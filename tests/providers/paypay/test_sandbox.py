@@ -27,7 +27,13 @@ from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.payments.parts import get_class_and_reason, get_report
-from tests.providers.sandbox_adapters import ORDER, PART_IN_YEN, YEN, AdaptersAtSandbox, make_paypay
+from tests.providers.sandbox_adapters import (
+    AMOUNT_IN_YEN,
+    ORDER,
+    REFUNDED_PART_IN_YEN,
+    AdaptersAtSandbox,
+    make_paypay,
+)
 
 ORDER_NUMBER = "ORD-7"
 
@@ -38,14 +44,14 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     """
     now = SystemClock().now()
     adapter = make_paypay(control.url)
-    started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, YEN, now, "利用料 2026年11月分")))
+    started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, now, "利用料 2026年11月分")))
     assert started.handle.startswith("04-")
     assert started.url is not None
     assert started.deeplink is not None
     assert started.expires_at is not None
     assert timedelta(0) < started.expires_at - now <= timedelta(seconds=301)
 
-    question = PaymentQuestion(ORDER_NUMBER, amount=YEN)
+    question = PaymentQuestion(ORDER_NUMBER, amount=AMOUNT_IN_YEN)
     waiting = adapter.read_payment(question)
     assert waiting.kind is OutcomeClass.PENDING
     assert get_report(waiting).state is PaymentState.USER_PAYMENT
@@ -55,10 +61,10 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     paid = adapter.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
     report = get_report(paid)
-    assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
+    assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, AMOUNT_IN_YEN, True)
     assert report.paid_at is not None
 
-    order = RefundInstruction("RFD-7", ORDER_NUMBER, paid_id, PART_IN_YEN, now, "一部返金")
+    order = RefundInstruction("RFD-7", ORDER_NUMBER, paid_id, REFUNDED_PART_IN_YEN, now, "一部返金")
     assert adapter.read_refund(order).kind is OutcomeClass.NOT_FOUND
     accepted = adapter.refund(order)
     assert (accepted.kind, get_report(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
@@ -142,8 +148,8 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
     now = SystemClock().now()
     meeting = AdaptersAtSandbox(control)
     adapter = meeting.paypay
-    started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, YEN, now)))
-    assert get_class_and_reason(adapter.start(PaymentRequest(ORDER_NUMBER, YEN, now))) == (
+    started = get_report(adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, now)))
+    assert get_class_and_reason(adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, now))) == (
         OutcomeClass.UNKNOWN,
         "code_exists",
     )
@@ -218,7 +224,7 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
     assert get_class_and_reason(adapter.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
     assert adapter.read_payment(meeting.question).kind is OutcomeClass.AUTH
     assert adapter.read_refund(meeting.order).kind is OutcomeClass.AUTH
-    assert adapter.start(PaymentRequest(ORDER_NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
+    assert adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, meeting.now)).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
 
 
@@ -244,7 +250,7 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
     hint = read_notice(make_notice(control, ORDER))
     assert isinstance(hint, TransactionHint)
     assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, ORDER)
-    assert (hint.state, hint.amount) == ("COMPLETED", YEN)
+    assert (hint.state, hint.amount) == ("COMPLETED", AMOUNT_IN_YEN)
     assert hint.newest_time is not None
     assert read_notice(make_notice(control, ORDER)) == hint
     control.payments_control.change_payment_state("paypay", ORDER, "failed", notify=False)
@@ -291,8 +297,8 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
         rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
     told = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund_state, row.amount) for row in told] == [
-        (ORDER, "payment_success", None, YEN),
-        (ORDER, "payment_success", "completed", PART_IN_YEN),
+        (ORDER, "payment_success", None, AMOUNT_IN_YEN),
+        (ORDER, "payment_success", "completed", REFUNDED_PART_IN_YEN),
     ]
     assert len(told) == len(rows)
     assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}

@@ -29,10 +29,10 @@ from tests.providers.raw_server import (
     serve_scripts,
 )
 
-NUMBER = "1180301018771"
-OTHER_NUMBER = "7000012050002"
+CORPORATION_NUMBER = "1180301018771"
+OTHER_CORPORATION_NUMBER = "7000012050002"
 DIFFERENCE_DAY = date(2026, 11, 2)
-COMPANY_ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(
+COMPANY_ROW = make_company_row(CORPORATION_NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(
     update_date=DIFFERENCE_DAY.isoformat()
 )
 COMPANY_CSV_LINE = format_csv_line(COMPANY_ROW)
@@ -42,10 +42,12 @@ COMPANY_CSV_LINE = format_csv_line(COMPANY_ROW)
 def sandbox_with_difference() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
         sandbox.control.publish_difference(
-            DIFFERENCE_DAY, 4_500, [merge_company(COMPANY_ROW, OTHER_NUMBER, DIFFERENCE_DAY)]
+            DIFFERENCE_DAY, 4_500, [merge_company(COMPANY_ROW, OTHER_CORPORATION_NUMBER, DIFFERENCE_DAY)]
         )
         sandbox.control.publish_difference(
-            date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER_NUMBER, "消えた会社"), DIFFERENCE_DAY)]
+            date(2026, 11, 4),
+            0,
+            [delete_company(make_company_row(OTHER_CORPORATION_NUMBER, "消えた会社"), DIFFERENCE_DAY)],
         )
         yield sandbox
 
@@ -61,7 +63,7 @@ def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_differe
     parts = [api.read_difference(DIFFERENCE_DAY, divide).found for divide in (1, 2, 3)]
     assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
     assert [len(part.lines) for part in parts if part] == [2_000, 2_000, 501]
-    assert sum(NUMBER in line for part in parts if part for line in part.lines) == 1
+    assert sum(CORPORATION_NUMBER in line for part in parts if part for line in part.lines) == 1
     empty = api.read_difference(date(2026, 11, 3)).found
     assert empty is not None
     assert (empty.row_count, empty.part_count, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
@@ -71,11 +73,15 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
     """A request for some corporation numbers returns all facts of these corporations."""
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
     outcome = make_api(sandbox_with_difference.url).read_corporations(
-        [NUMBER, OTHER_NUMBER, invented.corporate_number]
+        [CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, invented.corporate_number]
     )
     assert outcome.found is not None
     ours, theirs = outcome.found  # the other one is deleted
-    assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER_NUMBER)
+    assert (ours.number, ours.name, ours.successor) == (
+        CORPORATION_NUMBER,
+        "架空,商事株式会社",
+        OTHER_CORPORATION_NUMBER,
+    )
     assert (ours.process, ours.closure) == (CorporationEvent.MERGED, Closure(DIFFERENCE_DAY, CloseCause.MERGER))
     assert ours.address == "東京都千代田区霞が関３丁目１－１"
     assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
@@ -83,7 +89,7 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
 
 def test_the_application_id_is_sent_and_not_shown(sandbox_with_difference: Sandbox) -> None:
     """The client sends the application id to the Web-API; the text forms of its objects don't contain it."""
-    refused = make_api(sandbox_with_difference.url, "KwrongAppId00").read_corporations([NUMBER])
+    refused = make_api(sandbox_with_difference.url, "KwrongAppId00").read_corporations([CORPORATION_NUMBER])
     assert (refused.kind, refused.reason) == (OutcomeClass.AUTH, "http_404")
     assert "KwrongAppId00" not in repr(RegistryConfig(None, "KwrongAppId00"))
     assert "KwrongAppId00" not in repr(refused)
@@ -113,7 +119,9 @@ UNUSABLE_ANSWERS = {
     "29 fields": make_answer_script(200, make_answer(COMPANY_CSV_LINE.rsplit(",", 1)[0])),
     "31 fields": make_answer_script(200, make_answer(COMPANY_CSV_LINE + ",0")),
     "an open quotation": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace('株式会社"', "株式会社"))),
-    "a number in letters": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace(NUMBER, "118030101877x"))),
+    "a number in letters": make_answer_script(
+        200, make_answer(COMPANY_CSV_LINE.replace(CORPORATION_NUMBER, "118030101877x"))
+    ),
     "a field without end": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace("架空", "架空" * 600))),
     "no day": make_answer_script(200, make_answer(COMPANY_CSV_LINE, day="2026-13-01")),
     "a negative count": make_answer_script(200, b"2026-11-04,-1,1,1\r\n"),
@@ -142,7 +150,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number=OTHER_NUMBER))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number=OTHER_CORPORATION_NUMBER))),
         make_answer(COMPANY_CSV_LINE, COMPANY_CSV_LINE),
         make_answer(format_csv_line(COMPANY_ROW._replace(kind="999"))),
         make_answer(format_csv_line(COMPANY_ROW._replace(process="02"))),
@@ -155,7 +163,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
     """If one row of an answer is invalid, the client uses no row of this answer."""
     with serve_scripts(make_answer_script(200, body)) as server:
-        assert make_api(server.url).read_corporations([NUMBER]).found is None
+        assert make_api(server.url).read_corporations([CORPORATION_NUMBER]).found is None
 
 
 OUTCOME_BY_REFUSED_STATUS = [

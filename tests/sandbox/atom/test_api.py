@@ -27,8 +27,8 @@ from console.sandbox.atom.exact_json import (
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import (
-    DAY,
     ORDER_NUMBER,
+    PAYMENT_DAY_IN_INDIA,
     AtomCaller,
     decrypt_body,
     decrypt_json_answer,
@@ -421,5 +421,5 @@ def test_the_day_of_a_payment_is_its_day_in_india(atom_caller: AtomCaller, contr
     """
     atom_caller.start_payment(at="2026-11-20 23:30:00")
     control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid", at="2026-11-20T18:00:00Z")
-    assert get_status_code(atom_caller.verify_payment(day=DAY)) == "OTS0000"
+    assert get_status_code(atom_caller.verify_payment(day=PAYMENT_DAY_IN_INDIA)) == "OTS0000"
     assert get_status_code(atom_caller.verify_payment(day="2026-11-22")) == "OTS0401"

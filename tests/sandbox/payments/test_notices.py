@@ -25,7 +25,7 @@ COVERED_FAULTS = {
 }  # fmt: skip
 
 
-class Receiver(ThreadingHTTPServer):
+class NoticeReceiver(ThreadingHTTPServer):
     """An HTTP server that stores the received notices. It answers with the values of `statuses` one after another,
     and then with 200.
     """
@@ -52,7 +52,7 @@ class NoticeHandler(BaseHTTPRequestHandler):
     status.
     """
 
-    server: Receiver
+    server: NoticeReceiver
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -67,9 +67,9 @@ class NoticeHandler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def receiver(control: SandboxControl) -> Iterator[Receiver]:
+def receiver(control: SandboxControl) -> Iterator[NoticeReceiver]:
     """Yield an HTTP server at which the notices of both simulated payment providers (PayPay and Atom) arrive."""
-    server = Receiver()
+    server = NoticeReceiver()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     control.payments_control.set_notice_addresses(paypay=server.url, atom=server.url)
@@ -90,7 +90,7 @@ def pay_and_wait_for_notice(
     assert control.wait_until_reached(notices=ended)
 
 
-def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """PayPay's webhook is plain JSON that contains the payment and the order. Its amounts are texts and its times are
     in UTC.
     """
@@ -109,14 +109,14 @@ def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, rece
     assert control.payments_control.read_notices()[0]["statuses"] == [200]
 
 
-def test_the_webhook_of_a_failed_payment_has_no_times(control: SandboxControl, receiver: Receiver) -> None:
+def test_the_webhook_of_a_failed_payment_has_no_times(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """PayPay's webhook of a failed payment has the state FAILED and an empty time of payment."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay", state="failed")
     assert (receiver.parsed_notices[0]["state"], receiver.parsed_notices[0]["paid_at"]) == ("FAILED", None)
 
 
-def test_an_unanswered_webhook_is_sent_at_most_three_times(control: SandboxControl, receiver: Receiver) -> None:
+def test_an_unanswered_webhook_is_sent_at_most_three_times(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """If the receiver does not answer a notice with 200, the sandbox sends it at most three times."""
     register_payment(control, "paypay")
     receiver.statuses = [500, 503]
@@ -148,7 +148,7 @@ def compute_signature(data: dict[str, Any], key: str) -> str:
 
 @pytest.mark.parametrize(("to", "code"), [("paid", "OTS0000"), ("pending", "OTS0551"), ("cancelled", "OTS0101")])
 def test_an_atom_callback_is_encrypted_and_signed(
-    control: SandboxControl, receiver: Receiver, to: str, code: str
+    control: SandboxControl, receiver: NoticeReceiver, to: str, code: str
 ) -> None:
     """Atom's callback is a form whose data are encrypted with the response key and signed with the response hash
     key.
@@ -167,7 +167,7 @@ def test_an_atom_callback_is_encrypted_and_signed(
     [("notice_other_key", known.ATOM_REQUEST_HASH_KEY), ("notice_bad_signature", ""), ("notice_no_signature", "")],
 )
 def test_a_fault_sends_a_notice_with_a_bad_signature(
-    control: SandboxControl, receiver: Receiver, fault: str, key: str
+    control: SandboxControl, receiver: NoticeReceiver, fault: str, key: str
 ) -> None:
     """Each fault of the signature makes the sandbox send Atom's notice with a bad signature: signed with the wrong
     key, invalid, or missing.
@@ -181,7 +181,7 @@ def test_a_fault_sends_a_notice_with_a_bad_signature(
     assert given == {"notice_other_key": compute_signature(data, key), "notice_bad_signature": "0" * 128}.get(fault)
 
 
-def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """With this fault, the sandbox encrypts the callback so that the response key cannot decrypt it."""
     register_payment(control, "atom")
     control.add_fault("notice_other_seal")
@@ -201,7 +201,7 @@ def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxContr
     ],
 )
 def test_a_fault_changes_a_field_of_a_notice(
-    control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str
+    control: SandboxControl, receiver: NoticeReceiver, fault: str, paypay: str, atom: str
 ) -> None:
     """Each content fault changes a field of a notice; the signature of Atom's notice is still valid."""
     for provider in ("paypay", "atom"):
@@ -215,7 +215,7 @@ def test_a_fault_changes_a_field_of_a_notice(
     assert data["payDetails"]["signature"] == compute_signature(data, known.ATOM_RESPONSE_HASH_KEY)
 
 
-def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Receiver) -> None:
+def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """`notice_lost` stops the sandbox from sending a notice. `notice_repeated:3` sends a notice three times, and
     `notice_repeated` twice.
     """
@@ -230,7 +230,7 @@ def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Recei
     assert len(set(receiver.bodies)) == 1
 
 
-def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Receiver) -> None:
+def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """One fault makes the sandbox hold a notice back until the test releases it. Another fault makes the sandbox send
     a notice after the next notice.
     """
@@ -249,7 +249,7 @@ def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Rec
     assert [told["state"] for told in receiver.parsed_notices] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
 
-def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """The faults `notice_cut`, `notice_huge` and `notice_fields` cut a notice off, make it too large, or change its
     fields.
     """
@@ -269,7 +269,7 @@ def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Rec
     assert json.loads(receiver.bodies[2])["state"] == 7
 
 
-def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """The sandbox sends no notice if no notice address is set, and accepts only notice addresses on this machine. If
     the receiver doesn't answer, the notice ends without a status."""
     register_payment(control, "paypay")
@@ -299,7 +299,9 @@ def test_the_control_api_returns_the_text_of_a_notice(control: SandboxControl) -
         control.payments_control.compose_notice("paypay", "P-2")
 
 
-def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: SandboxControl, receiver: Receiver) -> None:
+def test_a_daily_file_covers_one_japanese_day(
+    sandbox: Sandbox, control: SandboxControl, receiver: NoticeReceiver
+) -> None:
     """PayPay's daily file covers one day in Japan, is encoded in Shift_JIS and is announced by a webhook. Refunds
     have negative amounts; failed payments are included only on request.
     """
@@ -364,7 +366,7 @@ def test_contradictory_payments_are_refused(control: SandboxControl, payment_fie
     assert control.payments_control.read_ledger()["payments"] == []
 
 
-def test_a_reset_deletes_payments_refunds_and_notices(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_reset_deletes_payments_refunds_and_notices(control: SandboxControl, receiver: NoticeReceiver) -> None:
     """A reset of the sandbox deletes its payments, refunds, stored notices and notice addresses."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay")

@@ -26,8 +26,8 @@ from console.sandbox.registry import (
 from console.sandbox.registry.files import Encoding
 from console.sandbox.registry.published import PublishedRegistry
 
-DAY = date(2026, 10, 30)
-NEXT_DAY = date(2026, 11, 2)
+WHOLE_FILE_DAY = date(2026, 10, 30)
+DIFFERENCE_DAY = date(2026, 11, 2)
 ROW_COUNT = 6_000
 
 
@@ -44,7 +44,7 @@ def read_rows(path: Path, codec: str = "utf-8") -> list[RegistryRow]:
 @pytest.fixture(scope="module")
 def whole_file_rows(tmp_path_factory: pytest.TempPathFactory) -> list[RegistryRow]:
     """Return the rows of a generated whole file, that is, a file with all corporations of the nation."""
-    path = write_whole_file(tmp_path_factory.mktemp("whole"), DAY, ROW_COUNT, seed=7)
+    path = write_whole_file(tmp_path_factory.mktemp("whole"), WHOLE_FILE_DAY, ROW_COUNT, seed=7)
     assert path.name == "00_zenkoku_all_20261030.zip"
     return read_rows(path)
 
@@ -95,7 +95,7 @@ def test_a_whole_file_has_every_shape_of_row(whole_file_rows: list[RegistryRow])
         assert bool(row.close_date) == bool(row.close_cause)
         assert (row.close_cause == "11") == bool(row.successor_corporate_number)
         assert row.name or row.name_image_id
-        assert row.assignment_date <= row.change_date <= row.update_date <= DAY.isoformat()
+        assert row.assignment_date <= row.change_date <= row.update_date <= WHOLE_FILE_DAY.isoformat()
 
 
 def test_mergers_form_chains_that_end_in_an_open_corporation(whole_file_rows: list[RegistryRow]) -> None:
@@ -117,7 +117,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
     written = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
-        path = write_whole_file(tmp_path / name, DAY, 300, seed, encoding=encoding, prefecture="13")
+        path = write_whole_file(tmp_path / name, WHOLE_FILE_DAY, 300, seed, encoding=encoding, prefecture="13")
         assert path.name == "13_tokyo_all_20261030.zip"
         assert {row.prefecture_name for row in read_rows(path, "cp932" if encoding == "shift_jis" else "utf-8")} <= {
             "東京都",
@@ -129,7 +129,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
 
 def test_any_row_of_a_file_is_computed_without_the_other_rows(whole_file_rows: list[RegistryRow]) -> None:
     """The sandbox can compute each row of a file without computing the other rows."""
-    registry = InventedRegistry(ROW_COUNT, 7, DAY)
+    registry = InventedRegistry(ROW_COUNT, 7, WHOLE_FILE_DAY)
     for position in (0, 1, 2, 511, 512, 3_333, ROW_COUNT - 1):
         assert registry.make_row_at(position) == whole_file_rows[position]
         assert registry.make_number_at(position) == whole_file_rows[position].corporate_number
@@ -144,15 +144,15 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_ro
     ours = [row for row in whole_file_rows if not row.close_date][100:118]
     closed = next(row for row in whole_file_rows if row.close_date)
     planted = [
-        *(rename_company(row, f"{row.name}改", NEXT_DAY) for row in ours[:5]),
-        *(move_company(row, "本町９－９", NEXT_DAY) for row in ours[5:10]),
-        *(close_company(row, NEXT_DAY) for row in ours[10:13]),
-        *(merge_company(row, ours[0].corporate_number, NEXT_DAY) for row in ours[13:16]),
-        *(delete_company(row, NEXT_DAY) for row in ours[16:]),
-        reopen_company(closed, NEXT_DAY),
+        *(rename_company(row, f"{row.name}改", DIFFERENCE_DAY) for row in ours[:5]),
+        *(move_company(row, "本町９－９", DIFFERENCE_DAY) for row in ours[5:10]),
+        *(close_company(row, DIFFERENCE_DAY) for row in ours[10:13]),
+        *(merge_company(row, ours[0].corporate_number, DIFFERENCE_DAY) for row in ours[13:16]),
+        *(delete_company(row, DIFFERENCE_DAY) for row in ours[16:]),
+        reopen_company(closed, DIFFERENCE_DAY),
         make_company_row("1180301018771", "株式会社見本"),
     ]
-    path = write_difference_file(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROW_COUNT, changes=planted)
+    path = write_difference_file(tmp_path, DIFFERENCE_DAY, 2_000, seed=7, whole_rows=ROW_COUNT, changes=planted)
     assert path.name == "diff_20261102.zip"
     rows = read_rows(path)
     assert len(rows) == 2_000 + len(planted)
@@ -161,7 +161,7 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_ro
     assert told == [row._replace(sequence_number="0") for row in planted]
     others = [row for row in rows if row.corporate_number not in numbers]
     assert {row.process for row in others} == {"01", "11", "12", "21", "22", "71", "72", "81", "99"}
-    assert {row.update_date for row in others} == {NEXT_DAY.isoformat()}
+    assert {row.update_date for row in others} == {DIFFERENCE_DAY.isoformat()}
     in_force = [row.corporate_number for row in others if row.latest == "1"]
     assert len(in_force) == len(set(in_force))
     assert {row.corporate_number for row in others if row.latest == "0"} <= set(in_force)
@@ -177,9 +177,11 @@ def test_a_difference_keeps_the_dates_of_the_whole_file(tmp_path: Path) -> None:
     """
     changed_day = date(2026, 12, 25)
     published = PublishedRegistry()
-    published.publish_whole(ROW_COUNT, 7, DAY)
+    published.publish_whole(ROW_COUNT, 7, WHOLE_FILE_DAY)
     published.publish_difference(changed_day, 300)
-    path = write_difference_file(tmp_path, changed_day, 300, seed=7, whole_rows=ROW_COUNT, whole_file_day=DAY)
+    path = write_difference_file(
+        tmp_path, changed_day, 300, seed=7, whole_rows=ROW_COUNT, whole_file_day=WHOLE_FILE_DAY
+    )
     assert [row._replace(sequence_number="") for row in read_rows(path)] == [
         row._replace(sequence_number="") for row in published.iterate_rows_between(changed_day, changed_day)
     ]
@@ -187,7 +189,7 @@ def test_a_difference_keeps_the_dates_of_the_whole_file(tmp_path: Path) -> None:
 
 def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: Path) -> None:
     """A difference file that is not based on a whole file contains only new corporations."""
-    rows = read_rows(write_difference_file(tmp_path, NEXT_DAY, 50, seed=7))
+    rows = read_rows(write_difference_file(tmp_path, DIFFERENCE_DAY, 50, seed=7))
     assert {row.process for row in rows} == {"01"}
     assert len({row.corporate_number for row in rows}) == 50
 
@@ -195,6 +197,6 @@ def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: 
 def test_planted_companies_are_in_the_whole_file(tmp_path: Path) -> None:
     """A whole file contains the companies that the test has ordered."""
     company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
-    rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, first_rows=[company]))
+    rows = read_rows(write_whole_file(tmp_path, WHOLE_FILE_DAY, 10, seed=1, first_rows=[company]))
     assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]
     assert rows[0]._replace(sequence_number="0") == company

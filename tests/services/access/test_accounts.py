@@ -33,14 +33,14 @@ STRANGE_PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
 
 @dataclass
 class AccountsByFile:
-    """A test database and the helpers that apply account files to it. `mark` is the end of the name of each account
-    of one test, so that tests don't share accounts.
+    """A test database and the helpers that apply account files to it. `account_name_end` is the end of the name of
+    each account of one test, so that tests don't share accounts.
     """
 
     server: SqlServer
     owner: str
     console: Console
-    mark: str
+    account_name_end: str
 
     def make_entry(self, short_name: str, *roles: str, **more: Any) -> dict[str, Any]:
         """Return the entry of a person for the account file; `short_name` is the account name before the mark. The
@@ -48,7 +48,11 @@ class AccountsByFile:
         """
         acts = {} if "worker" in roles else {"acts": True}
         return (
-            {"name": f"{short_name}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short_name}"}
+            {
+                "name": f"{short_name}.{self.account_name_end}",
+                "roles": list(roles),
+                "password_env": f"PW_{short_name}",
+            }
             | acts
             | more
         )
@@ -75,7 +79,7 @@ class AccountsByFile:
 
     def connect(self, short_name: str, password: str) -> Any:
         """Return a plain database connection that is signed in as the account."""
-        return self.server.connect(f"{short_name}.{self.mark}", password, self.owner.rpartition("/")[2])
+        return self.server.connect(f"{short_name}.{self.account_name_end}", password, self.owner.rpartition("/")[2])
 
     def may_execute(self, short_name: str, password: str, statement: str) -> bool:
         """Return True if the account may execute the SQL statement; the transaction is rolled back."""
@@ -101,7 +105,7 @@ class AccountsByFile:
     def read_rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of this query, whose one placeholder gets the test's mark."""
         with self.console.database.read() as conn:
-            return [tuple(row) for row in conn.exec_driver_sql(sql, (self.mark,))]
+            return [tuple(row) for row in conn.exec_driver_sql(sql, (self.account_name_end,))]
 
 
 def _read_error_number(act: Callable[[], object]) -> int:
@@ -148,7 +152,7 @@ def accounts(shared_accounts: AccountsByFile) -> AccountsByFile:
     """Return the shared test database and its helpers, with a new random ending for the names of the accounts, so
     that this test shares no account with other tests.
     """
-    return replace(shared_accounts, mark=secrets.token_hex(3))
+    return replace(shared_accounts, account_name_end=secrets.token_hex(3))
 
 
 READ_OPERATIONS_SQL = "SELECT * FROM operations"
@@ -171,7 +175,9 @@ def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
 
 def _make_url(accounts: AccountsByFile, short_name: str, password: str) -> str:
     """Return the database URL with this account and password."""
-    return accounts.server.make_url(f"{short_name}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
+    return accounts.server.make_url(
+        f"{short_name}.{accounts.account_name_end}", password, accounts.owner.rpartition("/")[2]
+    )
 
 
 def test_rights_of_roles_name_every_table() -> None:
@@ -279,7 +285,7 @@ def test_a_database_name_in_capital_letters_is_the_same_database(tmp_path: Path)
             accounts.make_entry("op", "operator", acts=False), op=STRANGE_PASSWORD
         ).operators
         for name in ("ConsoleX", "consolex"):
-            url = server.make_url(f"op.{accounts.mark}", STRANGE_PASSWORD, name)
+            url = server.make_url(f"op.{accounts.account_name_end}", STRANGE_PASSWORD, name)
             with open_with_url(url, tmp_path / name) as desk, desk.database.read() as conn:
                 assert grants.find_right_faults(conn) == ()
 
@@ -574,7 +580,7 @@ def test_an_account_with_rights_on_the_whole_server_is_given_to_nobody(accounts:
     """A new person has the name of an account with rights on the whole server: the file is refused, and the account
     keeps its password. An account without such rights, as a broken off run leaves it, is completed.
     """
-    taken, left = f"dba.{accounts.mark}", f"left.{accounts.mark}"
+    taken, left = f"dba.{accounts.account_name_end}", f"left.{accounts.account_name_end}"
     accounts.server.sql(
         f"GRANT SELECT ON mysql.user TO `{accounts.console.database.account_name}`@`%`",
         f"CREATE USER `{taken}`@`%` IDENTIFIED BY 'own'",
@@ -603,7 +609,7 @@ def test_an_account_of_another_database_keeps_its_password(accounts: AccountsByF
     """
     if not accounts.server.is_mariadb:
         pytest.skip("only on MariaDB has each account a role of its own")
-    name = f"twin.{accounts.mark}"
+    name = f"twin.{accounts.account_name_end}"
     accounts.server.sql(
         f"GRANT SELECT ON mysql.user TO `{accounts.console.database.account_name}`@`%`",
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'own'",

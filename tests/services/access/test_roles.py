@@ -17,7 +17,7 @@ from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 CORPORATION_NUMBER = NUMBERS[0]
 FREE_NUMBER = NUMBERS[1]
-OPERATORS_BY_ROLE = (
+PEOPLE_OF_EACH_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
@@ -68,7 +68,7 @@ ACTIONS_BY_KIND = {
 }
 PERSON_ACTION_COMBINATIONS = [
     (person.name, kind, name)
-    for person in OPERATORS_BY_ROLE
+    for person in PEOPLE_OF_EACH_ROLE
     for kind, acts in ACTIONS_BY_KIND.items()
     for name in acts
 ]
@@ -76,10 +76,10 @@ PERSON_ACTION_COMBINATIONS = [
 
 @pytest.fixture(scope="module")
 def console() -> Iterator[Console]:
-    """A desk with one purchased credit check and the people of OPERATORS_BY_ROLE."""
+    """A desk with one purchased credit check and the people of PEOPLE_OF_EACH_ROLE."""
     with make_quick_folder() as folder, open_quick_desk(folder / "desk", InMemoryAlarmBox()) as desk:
         desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
-        for person in OPERATORS_BY_ROLE:
+        for person in PEOPLE_OF_EACH_ROLE:
             desk.people.add_person(person)
         yield desk
 

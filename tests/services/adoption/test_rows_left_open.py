@@ -18,16 +18,16 @@ from tests.support.invented import invent_numbers
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2, seed=83)
+CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER = invent_numbers(2, seed=83)
 
 
 @pytest.fixture
 def alarmbox() -> InMemoryAlarmBox:
     """The simulated AlarmBox, where the other application bought two credit checks of CORPORATION_NUMBER and one of
-    OTHER_NUMBER on 1 April 2024.
+    OTHER_CORPORATION_NUMBER on 1 April 2024.
     """
     alarmbox = InMemoryAlarmBox(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
-    for number in (CORPORATION_NUMBER, CORPORATION_NUMBER, OTHER_NUMBER):
+    for number in (CORPORATION_NUMBER, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER):
         alarmbox.buy_check(PurchaseRequest(number, "1"))
     alarmbox.today = lambda: datetime.now(JST).date()
     return alarmbox

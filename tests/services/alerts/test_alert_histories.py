@@ -45,14 +45,14 @@ class RecordedPayment:
     refunded_yen: int = 0
 
     @property
-    def paid(self) -> bool:
+    def is_paid(self) -> bool:
         """True if the state of the payment means that it was paid."""
         return self.state in _PAID_STATES
 
     @property
     def keeps_money_of_payer(self) -> bool:
         """True if the payment was paid and a part of the money was not refunded."""
-        return self.paid and self.refunded_yen < ORDER_PRICE_YEN
+        return self.is_paid and self.refunded_yen < ORDER_PRICE_YEN
 
 
 @dataclass
@@ -134,11 +134,11 @@ class OrderHistory:
             return
         minor = (ORDER_PRICE_YEN - paying.refunded_yen) if choice % 2 else 1
 
-        def work(tx: Any) -> None:
+        def run_in_transaction(tx: Any) -> None:
             assert payments.reserve_amount(tx.conn, paying.id, minor, self.clock.now())
             assert payments.settle_refund(tx.conn, paying.id, minor, self.clock.now())
 
-        self.context.write(work)
+        self.context.write(run_in_transaction)
         paying.refunded_yen += minor
 
     def change_order_as_console(self, choice: int) -> None:
@@ -147,12 +147,12 @@ class OrderHistory:
         if ways:
             state = ways[choice % len(ways)]
 
-            def work(tx: Any) -> None:
+            def run_in_transaction(tx: Any) -> None:
                 found = orders.find(tx.conn, self.id)
                 assert found is not None
                 orders.change_order(tx.conn, found, self.clock.now(), status=state)
 
-            self.context.write(work)
+            self.context.write(run_in_transaction)
             self.state, self.state_changed_at = state.value, self.clock.now()
 
     def change_order_as_shop(self, choice: int) -> None:
@@ -191,7 +191,7 @@ class OrderHistory:
             since = min(one.paid_known_at for one in kept if one.paid_known_at)
             return "A" if self.alert_rule == "A" or now - since >= SCALED_GRACE_PERIOD else None
         says_paid = self.state in ("paid", "shipped", "delivered")
-        if says_paid and self.payments and not any(one.paid for one in self.payments):
+        if says_paid and self.payments and not any(one.is_paid for one in self.payments):
             assert self.state_changed_at is not None
             return "B" if self.alert_rule == "B" or now - self.state_changed_at >= SCALED_GRACE_PERIOD else None
         return None

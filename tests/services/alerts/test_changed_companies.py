@@ -25,11 +25,11 @@ from console.store.registry import watched_corporations
 from console.wording.sentences import catalogue as wording
 from tests.crash.broken_statements import StatementFault, break_statements
 from tests.services.alerts.watched_companies import (
+    DIFFERENCE_DAY,
     EXPIRED_AT,
     INVENTED_ROW_COUNT,
-    NEXT_DAY,
+    SECOND_DIFFERENCE_DAY,
     SEED,
-    THIRD_DAY,
     WHOLE_FILE_DAY,
     DesksWithSameRegistry,
     make_corporation_number,
@@ -54,7 +54,7 @@ UNWATCHED_COMPANY_INDEXES = range(55, 60)
 """Indexes of the companies that have only ended records."""
 SUCCESSOR_COMPANY_INDEX = 59
 """Index of the company into which others are merged. It has only an expired credit check, so it isn't watched."""
-STATEMENT_PARTS = 3
+STATEMENT_PART_COUNT = 3
 """Number of test cases among which the SQL statements of an interrupted run are divided."""
 
 
@@ -63,17 +63,17 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     have each kind of change; one of the companies is deleted.
     """
     ways: tuple[Callable[[RegistryRow], RegistryRow], ...] = (
-        lambda row: changes.rename_company(row, f"{row.name}改", NEXT_DAY),
-        lambda row: changes.move_company(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
-        lambda row: changes.close_company(row, NEXT_DAY),
-        lambda row: changes.merge_company(row, make_corporation_number(SUCCESSOR_COMPANY_INDEX), NEXT_DAY),
+        lambda row: changes.rename_company(row, f"{row.name}改", DIFFERENCE_DAY),
+        lambda row: changes.move_company(row, "永田町２丁目３－１", DIFFERENCE_DAY, city="港区"),
+        lambda row: changes.close_company(row, DIFFERENCE_DAY),
+        lambda row: changes.merge_company(row, make_corporation_number(SUCCESSOR_COMPANY_INDEX), DIFFERENCE_DAY),
         lambda row: changes.rename_company(
-            changes.move_company(row, "大手町１－１", NEXT_DAY), "名称；変更|株式会社", NEXT_DAY
+            changes.move_company(row, "大手町１－１", DIFFERENCE_DAY), "名称；変更|株式会社", DIFFERENCE_DAY
         ),
     )
     indexes = [index for index in range(55) if index % 4 != 3][:39]
     told = {index: ways[index % len(ways)](rows[index]) for index in indexes}
-    return told | {54: changes.delete_company(rows[54], NEXT_DAY)}
+    return told | {54: changes.delete_company(rows[54], DIFFERENCE_DAY)}
 
 
 def read_check(scene: DesksWithSameRegistry, index: int) -> CreditCheckDetails:
@@ -127,10 +127,11 @@ def test_forty_changes_raise_one_alert_each(
         assert (scene.run_watch(), scene.run_watch(1), scene.read_alert_texts()) == (0, 0, {})
         told = plan_changes(rows)
         others = [
-            changes.rename_company(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED_COMPANY_INDEXES
+            changes.rename_company(rows[index], "無関係株式会社", DIFFERENCE_DAY)
+            for index in UNWATCHED_COMPANY_INDEXES
         ]
-        corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=NEXT_DAY.isoformat())
-        difference = scene.write_difference(NEXT_DAY, [*told.values(), *others, corrected])
+        corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=DIFFERENCE_DAY.isoformat())
+        difference = scene.write_difference(DIFFERENCE_DAY, [*told.values(), *others, corrected])
         scene.import_files(difference)
         _run_all_desks_at_once(scene)
         assert set(scene.read_alert_texts()) == {make_corporation_number(index) for index in told}
@@ -139,7 +140,7 @@ def test_forty_changes_raise_one_alert_each(
         with pytest.raises(ConsoleError):
             scene.import_files(difference)
         scene.import_files(scene.whole, difference)
-        scene.import_files(scene.write_difference(THIRD_DAY, []))
+        scene.import_files(scene.write_difference(SECOND_DIFFERENCE_DAY, []))
         assert (scene.run_watch(), scene.run_watch(1)) == (0, 0)
         assert len(scene.list_events()) == 40
 
@@ -160,23 +161,23 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
             scene.insert_check(index)
         scene.import_files(scene.whole)
         scene.run_watch()
-        moved = changes.move_company(rows[3], "別町１－１", NEXT_DAY)
-        closed = changes.close_company(rows[4], NEXT_DAY)
-        renamed = changes.rename_company(rows[5], "新名株式会社", NEXT_DAY)
+        moved = changes.move_company(rows[3], "別町１－１", DIFFERENCE_DAY)
+        closed = changes.close_company(rows[4], DIFFERENCE_DAY)
+        renamed = changes.rename_company(rows[5], "新名株式会社", DIFFERENCE_DAY)
         day = [
-            changes.merge_company(rows[0], make_corporation_number(1), NEXT_DAY),
-            changes.merge_company(rows[1], make_corporation_number(2), NEXT_DAY),
-            changes.merge_company(rows[2], make_corporation_number(0), NEXT_DAY),  # a circle
+            changes.merge_company(rows[0], make_corporation_number(1), DIFFERENCE_DAY),
+            changes.merge_company(rows[1], make_corporation_number(2), DIFFERENCE_DAY),
+            changes.merge_company(rows[2], make_corporation_number(0), DIFFERENCE_DAY),  # a circle
             moved._replace(latest=back_in_force),
-            changes.move_company(moved, rows[3].street_number, NEXT_DAY),
+            changes.move_company(moved, rows[3].street_number, DIFFERENCE_DAY),
             closed._replace(latest=back_in_force),
-            changes.reopen_company(closed, NEXT_DAY),
+            changes.reopen_company(closed, DIFFERENCE_DAY),
             renamed._replace(latest=back_in_force),
-            changes.close_company(renamed, NEXT_DAY),
-            changes.merge_company(rows[6], make_corporation_number(7), NEXT_DAY),
-            changes.rename_company(rows[7], "後継株式会社", NEXT_DAY),
+            changes.close_company(renamed, DIFFERENCE_DAY),
+            changes.merge_company(rows[6], make_corporation_number(7), DIFFERENCE_DAY),
+            changes.rename_company(rows[7], "後継株式会社", DIFFERENCE_DAY),
         ]
-        scene.import_files(scene.write_difference(NEXT_DAY, day))
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, day))
         scene.run_watch()
         assert scene.read_alert_texts() == {
             make_corporation_number(1): f"company merged 2026-11-18 {make_corporation_number(2)} {rows[2].name}",
@@ -185,8 +186,10 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
             ): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
             make_corporation_number(6): f"company merged 2026-11-18 {make_corporation_number(7)} 後継株式会社",
         }
-        void = changes.reopen_company(changes.merge_company(rows[1], make_corporation_number(2), NEXT_DAY), THIRD_DAY)
-        scene.import_files(scene.write_difference(THIRD_DAY, [void]))
+        void = changes.reopen_company(
+            changes.merge_company(rows[1], make_corporation_number(2), DIFFERENCE_DAY), SECOND_DIFFERENCE_DAY
+        )
+        scene.import_files(scene.write_difference(SECOND_DIFFERENCE_DAY, [void]))
         scene.run_watch()
         assert set(scene.read_alert_texts()) == {make_corporation_number(5), make_corporation_number(6)}
         assert (scene.run_watch(), len(scene.list_events())) == (0, 4)
@@ -221,7 +224,7 @@ def _require_facts_of_changes(
         body = json.loads(text)
         index = next(index for index in changed_rows if make_corporation_number(index) == body["corporation_number"])
         assert (topic, body["event"], body["rule_id"]) == (COMPANY_TOPIC, "AlertRaised", "corporation_changed")
-        assert (body["before"]["name"], body["registry_date"]) == (rows[index].name, NEXT_DAY.isoformat())
+        assert (body["before"]["name"], body["registry_date"]) == (rows[index].name, DIFFERENCE_DAY.isoformat())
         if index != 54:
             assert body["after"]["name"] == changed_rows[index].name
             assert body["after"]["successor"] == (changed_rows[index].successor_corporate_number or None)
@@ -244,8 +247,8 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
         scene.insert_check(2, client=2)
         scene.import_files(scene.whole)
         assert scene.run_watch() == 0
-        moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
-        scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
+        moved = {index: changes.move_company(row, "別町１－１", DIFFERENCE_DAY) for index, row in rows.items()}
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, moved.values()))
         assert scene.run_watch() == 3
         by_number = {
             item.change.corporation_number: item.change.alert_id
@@ -276,7 +279,9 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
         assert scene.run_watch() == 1
         assert set(scene.read_alert_texts()) == {make_corporation_number(2)}
         assert (scene.run_watch(), len(scene.list_events())) == (0, 5)
-        scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
+        scene.import_files(
+            scene.write_difference(SECOND_DIFFERENCE_DAY, [changes.close_company(moved[0], SECOND_DIFFERENCE_DAY)])
+        )
         assert scene.run_watch() == 1
         assert scene.read_alert_texts()[make_corporation_number(0)] == "company closed 2026-11-19 liquidation"
 
@@ -293,8 +298,8 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
             scene.insert_check(index)
         scene.import_files(scene.whole)
         scene.run_watch()
-        moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
-        scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
+        moved = {index: changes.move_company(row, "別町１－１", DIFFERENCE_DAY) for index, row in rows.items()}
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, moved.values()))
         assert scene.run_watch() == 2
         services, words = scene.console, scene.read_alert_texts()[make_corporation_number(0)]
         first = {item.change.corporation_number: item.alert.id for item in services.alerts.read_company_queue().items}
@@ -334,7 +339,9 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
             services.incidents.reopen(first[make_corporation_number(0)], "again")
         assert refused.value.code == "already_decided"
         assert scene.run_watch() == 0
-        scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
+        scene.import_files(
+            scene.write_difference(SECOND_DIFFERENCE_DAY, [changes.close_company(moved[1], SECOND_DIFFERENCE_DAY)])
+        )
         assert scene.run_watch() == 1
         with pytest.raises(ConsoleError) as refused:
             services.incidents.reopen(first[make_corporation_number(1)], "too late")
@@ -364,11 +371,15 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) 
         scene.insert_check(1)
         scene.import_files(scene.whole)
         scene.run_watch()
-        renamed = {index: changes.rename_company(row, "新名株式会社", NEXT_DAY) for index, row in rows.items()}
-        scene.import_files(scene.write_difference(NEXT_DAY, renamed.values()))
+        renamed = {index: changes.rename_company(row, "新名株式会社", DIFFERENCE_DAY) for index, row in rows.items()}
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, renamed.values()))
         assert scene.run_watch() == 2
-        back = changes.rename_company(renamed[1], rows[1].name, THIRD_DAY)
-        scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
+        back = changes.rename_company(renamed[1], rows[1].name, SECOND_DIFFERENCE_DAY)
+        scene.import_files(
+            scene.write_difference(
+                SECOND_DIFFERENCE_DAY, [changes.close_company(renamed[0], SECOND_DIFFERENCE_DAY), back]
+            )
+        )
         assert scene.run_watch() == 3
         assert scene.read_alert_texts() == {
             make_corporation_number(
@@ -393,15 +404,17 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
     with open_company_desks(place, hand_clock, rows_by_index) as scene:
         for index in range(5):
             scene.insert_check(index, bought_at="2026-11-20 02:00:00" if index == 2 else "2026-11-01 00:00:00")
-        renamed = [changes.rename_company(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
-        difference = scene.write_difference(NEXT_DAY, renamed)
+        renamed = [changes.rename_company(rows[index], "新名株式会社", DIFFERENCE_DAY) for index in (0, 2, 5)]
+        difference = scene.write_difference(DIFFERENCE_DAY, renamed)
         scene.import_files(scene.whole, difference)
         assert scene.run_watch() == 2
         assert set(scene.read_alert_texts()) == {make_corporation_number(0), make_corporation_number(3)}
         scene.insert_check(5, bought_at="2026-11-20 02:00:00")
         assert scene.run_watch() == 0
         scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
-        third = scene.write_difference(THIRD_DAY, [changes.close_company(renamed[2], THIRD_DAY)])
+        third = scene.write_difference(
+            SECOND_DIFFERENCE_DAY, [changes.close_company(renamed[2], SECOND_DIFFERENCE_DAY)]
+        )
         scene.import_files(third)
         assert scene.run_watch() == 0
         scene.insert_check(5, client=2, bought_at="2026-11-20 03:00:00")
@@ -419,8 +432,8 @@ def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: Ma
         scene.insert_check(0)
         scene.console.registry.import_files([scene.whole])
         scene.insert_check(1, bought_at="2026-11-20 02:00:00")
-        renamed = [changes.rename_company(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
-        scene.console.registry.import_files([scene.write_difference(NEXT_DAY, renamed)])
+        renamed = [changes.rename_company(row, "新名株式会社", DIFFERENCE_DAY) for row in rows.values()]
+        scene.console.registry.import_files([scene.write_difference(DIFFERENCE_DAY, renamed)])
         assert set(scene.read_alert_texts()) == {make_corporation_number(0), make_corporation_number(1)}
 
 
@@ -436,11 +449,11 @@ def test_a_whole_file_of_the_nation_deletes_a_watched_company(
         scene.insert_check(0)
         scene.import_files(scene.whole)
         assert scene.run_watch() == 0
-        deleted = [changes.delete_company(rows[0], NEXT_DAY)] if is_named else []
+        deleted = [changes.delete_company(rows[0], DIFFERENCE_DAY)] if is_named else []
         folder = scene.folder / "next"
         folder.mkdir()
         first_rows = [*deleted, rows[1], rows[2]]
-        scene.import_files(write_whole_file(folder, NEXT_DAY, INVENTED_ROW_COUNT, SEED, first_rows=first_rows))
+        scene.import_files(write_whole_file(folder, DIFFERENCE_DAY, INVENTED_ROW_COUNT, SEED, first_rows=first_rows))
         assert (scene.run_watch(), scene.run_watch()) == (1, 0)
         assert scene.read_alert_texts() == {make_corporation_number(0): "company deleted"}
 
@@ -475,8 +488,8 @@ def test_a_first_purchase_renews_no_credit_check(place: Place, hand_clock: Manua
         scene.insert_check(1, bought_at="2025-11-01 00:00:00", expires_at=EXPIRED_AT)
         scene.import_files(scene.whole)
         assert scene.run_watch() == 0
-        moved = [changes.move_company(row, "別町１－１", NEXT_DAY) for row in rows.values()]
-        scene.import_files(scene.write_difference(NEXT_DAY, moved))
+        moved = [changes.move_company(row, "別町１－１", DIFFERENCE_DAY) for row in rows.values()]
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, moved))
         assert scene.run_watch() == 2
         hand_clock.at += timedelta(minutes=5)
         scene.place.sql(f"UPDATE {CHECKS_TABLE} SET superseded_at = '2026-11-20 03:00:00'")
@@ -496,7 +509,9 @@ def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock:
         scene.insert_check(0)
         scene.import_files(scene.whole)
         scene.run_watch()
-        newer = scene.write_difference(NEXT_DAY, [changes.rename_company(rows[0], "新名株式会社", NEXT_DAY)])
+        newer = scene.write_difference(
+            DIFFERENCE_DAY, [changes.rename_company(rows[0], "新名株式会社", DIFFERENCE_DAY)]
+        )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scene, "desks", scene.desks[:1])
             scene.import_files(newer)
@@ -528,7 +543,9 @@ def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualCloc
                 f" WHERE corporation_number = '{make_corporation_number(index)}'"
             )
         scene.import_files(
-            scene.write_difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()])
+            scene.write_difference(
+                DIFFERENCE_DAY, [changes.close_company(row, DIFFERENCE_DAY) for row in rows.values()]
+            )
         )
         assert (scene.run_watch(), scene.run_watch()) == (2, 0)
         assert set(scene.read_alert_texts()) == {
@@ -547,7 +564,7 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
         scene.insert_check(0)
         scene.import_files(scene.whole)
         scene.run_watch()
-        scene.import_files(scene.write_difference(NEXT_DAY, [changes.close_company(rows[0], NEXT_DAY)]))
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, [changes.close_company(rows[0], DIFFERENCE_DAY)]))
         assert scene.run_watch() == 1
         alarmbox = InMemoryAlarmBox()
         with (
@@ -569,7 +586,7 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-@pytest.mark.parametrize("first", range(1, STATEMENT_PARTS + 1))
+@pytest.mark.parametrize("first", range(1, STATEMENT_PART_COUNT + 1))
 def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, first: int) -> None:
     """A run is broken in turn at each SQL statement, or its COMMIT gets no answer: after the next run no alert is
     lost and none is raised twice. Each of the three parametrised cases takes every third statement.
@@ -585,7 +602,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
             assert scene.run_watch() == 0
             day, present, raised = WHOLE_FILE_DAY, dict(rows), 0
             for error in faults:
-                for nth in count(first, STATEMENT_PARTS):
+                for nth in count(first, STATEMENT_PART_COUNT):
                     day = _find_next_publication_day(day)
                     index = nth % len(rows)
                     present[index] = changes.rename_company(present[index], f"株式会社{error}{nth}".upper(), day)

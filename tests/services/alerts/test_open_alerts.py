@@ -31,13 +31,13 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console
 def raise_alerts(console: Console, rule: str, kind: str, count: int) -> None:
     """Raise `count` alerts of the rule, each about another record."""
 
-    def write(tx: Transaction) -> None:
+    def insert_alerts(tx: Transaction) -> None:
         for number in range(count):
             alerts.raise_alert(
                 tx.conn, rule, kind, 1_180_301_018_771 + number, None, "x", "y", console._context.now()
             )
 
-    console._context.write(write)
+    console._context.write(insert_alerts)
 
 
 def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:

@@ -28,7 +28,7 @@ from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.reconciled_day import ReconciledDay
 
 HOUR = timedelta(hours=1)
-_OUTAGE_ALERTS_SQL = (
+_SELECT_OUTAGE_ALERTS_SQL = (
     f"SELECT subject_kind, subject_id, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
 )
 
@@ -78,12 +78,12 @@ def test_a_long_outage_raises_one_alert(
     for _ in range(12):
         pass_time(scene, clock, 2 * HOUR)
     number = compute_provider_subject_id("paypay")
-    assert scene.place.sql(_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 1)]
+    assert scene.place.sql(_SELECT_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 1)]
     assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()
     for _ in range(3):
         pass_time(scene, clock, HOUR)
-    assert scene.place.sql(_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 0)]
+    assert scene.place.sql(_SELECT_OUTAGE_ALERTS_SQL) == [(PROVIDER_KIND, number, 0)]
     for _ in range(8):  # the schedules' last gaps are a day
         pass_time(scene, clock, 24 * HOUR)
     assert [scene.read_order(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]
@@ -104,7 +104,7 @@ def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -
         scene.control.clear_faults()
         scene.payments.probe(1)
     pass_time(scene, clock, HOUR)
-    assert scene.place.sql(_OUTAGE_ALERTS_SQL) == []
+    assert scene.place.sql(_SELECT_OUTAGE_ALERTS_SQL) == []
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def store_answers(desk: Console, source: str, outcome: OutcomeClass, *minutes_ag
     """Store an answer with this source and outcome for each of these times before now."""
     now = desk._context.now()
 
-    def write(tx: Transaction) -> None:
+    def insert_answers(tx: Transaction) -> None:
         for minutes in minutes_ago:
             answer: Outcome[None] = Outcome(
                 outcome, "x", SendingCertainty.YES, status=200 if outcome is OutcomeClass.SUCCEEDED else None
@@ -127,7 +127,7 @@ def store_answers(desk: Console, source: str, outcome: OutcomeClass, *minutes_ag
             at = now - timedelta(minutes=minutes)
             evidence.add_answer(tx.conn, ("payment", None), None, source, "w", answer, at)
 
-    desk._context.write(write)
+    desk._context.write(insert_answers)
 
 
 def list_outages(desk: Console) -> list[str]:

@@ -28,8 +28,8 @@ from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 
 WHOLE_FILE_DAY = date(2026, 11, 17)
-NEXT_DAY = date(2026, 11, 18)
-THIRD_DAY = date(2026, 11, 19)
+DIFFERENCE_DAY = date(2026, 11, 18)
+SECOND_DIFFERENCE_DAY = date(2026, 11, 19)
 SEED = 16
 INVENTED_ROW_COUNT = 300
 BOUGHT_AT = "2026-11-01 00:00:00"

@@ -16,7 +16,7 @@ from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.records import PurchaseRequest, TimelineEntry
 from console.sandbox.server import Sandbox
 from console.wording.sentences import catalogue as wording
-from tests.services.access.test_roles import OPERATORS_BY_ROLE
+from tests.services.access.test_roles import PEOPLE_OF_EACH_ROLE
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import SqlitePlace
@@ -91,7 +91,7 @@ def scene() -> Iterator[PaymentDesk]:
         made.payments.start(made.insert_order("ORD-1", 3300), "paypay")
         made.insert_order("ORD-2", 3300)
         made.console.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)])
-        for person in OPERATORS_BY_ROLE:
+        for person in PEOPLE_OF_EACH_ROLE:
             made.console.people.add_person(person)
         yield made
 
@@ -118,7 +118,7 @@ def make_expected_words(refusal: ConsoleError) -> str:
 
 
 @pytest.mark.expects_log("some endings are logged")
-@pytest.mark.parametrize("person", [person.name for person in OPERATORS_BY_ROLE])
+@pytest.mark.parametrize("person", [person.name for person in PEOPLE_OF_EACH_ROLE])
 def test_a_refusal_leaves_one_entry(scene: PaymentDesk, person: str) -> None:
     """Each action is tried by each role: a refusal writes one audit entry about the refusal, any other result writes
     none. A timeline that shows this entry says that the action was refused, and why.

@@ -16,7 +16,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2)
+CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER = invent_numbers(2)
 
 
 class MisnamingAlarmBox(InMemoryAlarmBox):
@@ -51,7 +51,7 @@ def name_other_corporation(alarmbox: MisnamingAlarmBox) -> None:
     """Make the simulated AlarmBox answer with the report of another corporation, until the test resets
     `reported_number`.
     """
-    alarmbox.reported_number = OTHER_NUMBER
+    alarmbox.reported_number = OTHER_CORPORATION_NUMBER
 
 
 def refetch_record(console: Console, record: CreditCheck) -> None:

@@ -18,14 +18,14 @@ from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
-CORPORATION_NUMBER, OTHER_NUMBER = invent_numbers(2)
+CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER = invent_numbers(2)
 
 
 @dataclass
 class ContradictingAlarmBox(InMemoryAlarmBox):
     """A simulated AlarmBox that answers a purchase with status 422 and the id of a credit check. The id is
     `named_id`, or by default that of the purchase, which was made. While `is_silent` the provider answers no read of
-    a credit check, and while `is_blind` it shows none.
+    a credit check, and while `hides_checks` it shows none.
     """
 
     named_id: int | None = None
@@ -37,7 +37,7 @@ class ContradictingAlarmBox(InMemoryAlarmBox):
     status: int = 422
     makes_purchase: bool = True
     is_silent: bool = False
-    is_blind: bool = False
+    hides_checks: bool = False
     is_contradicting: bool = True
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
@@ -66,7 +66,7 @@ class ContradictingReader(LedgerReader):
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         if self.alarmbox.is_silent:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.MAYBE)
-        if self.alarmbox.is_blind:
+        if self.alarmbox.hides_checks:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
         return super().read_detail(credit_check_id)
 
@@ -133,7 +133,7 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     )
     refused = call_for_refusal(lambda: deny_purchase(console, "operation", record.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-    contradicting_alarmbox.is_blind = True
+    contradicting_alarmbox.hides_checks = True
     assert deny_purchase(console, "operation", record.operation_id) == "second_person"
 
 
@@ -280,13 +280,13 @@ def test_an_answer_that_names_another_purchase_can_be_denied(
         contradicting_alarmbox.is_contradicting = True
     else:
         number, day = (
-            (OTHER_NUMBER if named == "another company's" else CORPORATION_NUMBER),
+            (OTHER_CORPORATION_NUMBER if named == "another company's" else CORPORATION_NUMBER),
             contradicting_alarmbox.today(),
         )
         contradicting_alarmbox.charges.append(
             Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None)
         )
-    contradicting_alarmbox.makes_purchase, contradicting_alarmbox.named_id, contradicting_alarmbox.is_blind = (
+    contradicting_alarmbox.makes_purchase, contradicting_alarmbox.named_id, contradicting_alarmbox.hides_checks = (
         False,
         1,
         named == "unknown there",

@@ -461,7 +461,7 @@ def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: O
     assert purchase_desk.read_proposed_states(record) == []
 
 
-def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
+def buy_and_let_process_end(purchase_desk: PurchaseDesk) -> CreditCheck:
     """Make a purchase whose process ends during the call, and return its record."""
     with simulate_crash(purchase_desk.context) as vanish:
         purchase_desk.alarmbox.during_call = vanish
@@ -475,7 +475,7 @@ def test_a_purchase_of_an_ended_process_becomes_unknown(purchase_desk: PurchaseD
     """If the process of a purchase ends during the call, the purchase becomes unknown after its lease has expired.
     The lapse is recorded once.
     """
-    record = buy_and_vanish(purchase_desk)
+    record = buy_and_let_process_end(purchase_desk)
 
     def record_lapse(operation_id: str = record.operation_id or "") -> bool:
         return purchase_desk.console._service_builder._purchases.record_lapse(operation_id)
@@ -496,7 +496,7 @@ def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: Pu
     """The outcome of a purchase is recorded before its lapse: the audit trail has an entry of the lapse, and the
     record's outcome stays unchanged.
     """
-    record = buy_and_vanish(purchase_desk)
+    record = buy_and_let_process_end(purchase_desk)
     purchase_desk.record_outcome(record, make_success())
     purchase_desk.clock.at += timedelta(minutes=5)
     assert purchase_desk.console._service_builder._purchases.record_lapse(record.operation_id or "")

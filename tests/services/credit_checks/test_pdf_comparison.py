@@ -146,14 +146,14 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
     """
     seen: list[tuple[int, int]] = []
 
-    def note_and_interrupt(page: int, pages: int) -> None:
+    def record_page_and_interrupt(page: int, pages: int) -> None:
         seen.append((page, pages))
         if page:
             raise InterruptedError
 
     document = make_pdf_of_pages([["a"], ["b"], ["c"]])
     with PdfComparison(PdfDocument(document), PdfDocument(document)) as both, pytest.raises(InterruptedError):
-        both.compare(note_and_interrupt)
+        both.compare(record_page_and_interrupt)
     assert seen == [(0, 3), (1, 3)]
 
 

@@ -40,13 +40,13 @@ class TransportObserver:
         self._place = place
         send = HttpTransport.send
 
-        def note_and_send(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> Any:
-            self._note_request(method, path)
+        def record_and_send(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> Any:
+            self._record_request(method, path)
             return send(transport, method, path, *rest, **named)
 
-        patch.setattr(HttpTransport, "send", note_and_send)
+        patch.setattr(HttpTransport, "send", record_and_send)
 
-    def _note_request(self, method: str, path: str) -> None:
+    def _record_request(self, method: str, path: str) -> None:
         """Count the request, and add it to `bad` if it breaks a rule."""
         self.sent[method] += 1
         if self.open is not None and self.open.count:

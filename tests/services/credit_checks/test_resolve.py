@@ -328,7 +328,9 @@ def test_simultaneous_due_tasks_share_the_work(
     assert sorted(asked) == [record.id for record in records]
 
 
-def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_person_must_act_after_the_last_automatic_refetch(
+    console: Console, sandbox: Sandbox, clock: MovedClock
+) -> None:
     """After the last automatic re-fetch has failed, the record waits for a person, and no further automatic re-fetch
     is made.
     """

@@ -265,7 +265,7 @@ _TAKE_OVER_SQL = (
 )
 _RENEW_SQL = "UPDATE requests SET lease_expires = {lease_ms} WHERE id = '{request}'"
 _LAPSE_SQL = "UPDATE requests SET state = 'lapsed' WHERE id = '{request}'"
-_LEASE_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
+_LEASE_END_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,9 @@ def test_the_database_refuses_late_executions(
         scene.make_taken_requests_old()
     else:
         scene.place.sql("UPDATE requests SET lease_expires = 1 WHERE state = 'taken'")
-    sql = statement.format(worker=scene.first_worker.database.account_name, lease_ms=_LEASE_MS_SQL, request=request)
+    sql = statement.format(
+        worker=scene.first_worker.database.account_name, lease_ms=_LEASE_END_MS_SQL, request=request
+    )
     database = scene.first_worker.database
     if is_accepted:
         database.write(lambda tx: tx.conn.execute(text(sql)))

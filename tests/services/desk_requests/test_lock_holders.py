@@ -117,7 +117,7 @@ SECONDS_BETWEEN_CHECKS = 0.3
 """Seconds between two looks of the worker for blocking sessions. It is longer than 0.1 s, because InnoDB renews its
 list of transactions only if nobody has read the list for 0.1 s.
 """
-MOST_TEMPORARY_TABLES_WITHOUT_SIGN = 4
+MAX_TEMPORARY_TABLE_COUNT_WITHOUT_SIGN = 4
 """Largest number of temporary tables that one call of the procedure makes if it finds no sign of a blocking session:
 three for its looks for signs, and one for the statement by which the test counts the tables.
 """
@@ -675,7 +675,7 @@ def test_a_call_without_a_sign_of_a_blocking_session_searches_nothing(place: Pla
     def has_only_looked_for_signs() -> bool:
         before = count_temporary_tables(conn)
         assert end_next_blocking_session(conn) is None
-        return count_temporary_tables(conn) - before <= MOST_TEMPORARY_TABLES_WITHOUT_SIGN
+        return count_temporary_tables(conn) - before <= MAX_TEMPORARY_TABLE_COUNT_WITHOUT_SIGN
 
     with closing(Database(place.url("worker"))) as database, database.read() as conn:
         wait_until(has_only_looked_for_signs, "a call while no other test blocks sessions of this server")

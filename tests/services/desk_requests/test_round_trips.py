@@ -17,8 +17,8 @@ from tests.support.places import Place
 from tests.support.sent_statements import record_packets
 from tests.support.team_mode import start_team_mode
 
-MOST_PACKETS_BEFORE_CALL = 14
-MOST_PACKETS_AFTER_CALL = 8
+MAX_PACKET_COUNT_BEFORE_CALL = 14
+MAX_PACKET_COUNT_AFTER_CALL = 8
 """Largest numbers of packets that the worker sends to the database before and after the call to the provider. Before
 the call five packets, and after it four, belong to the purchase itself. A further packet makes each request slower
 and needs a decision, as in `docs/decisions/0056-round-trips-of-a-purchase.md`.
@@ -52,7 +52,7 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
                 assert worker.desk_requests.execute_next()
     call = packets.index(_PROVIDER_CALL)
     sent = "\n".join(repr(packet)[:120] for packet in packets)
-    assert call <= MOST_PACKETS_BEFORE_CALL, sent
-    assert len(packets) - call - 1 <= MOST_PACKETS_AFTER_CALL, sent
+    assert call <= MAX_PACKET_COUNT_BEFORE_CALL, sent
+    assert len(packets) - call - 1 <= MAX_PACKET_COUNT_AFTER_CALL, sent
     for packet in packets:
         assert b"COMMIT" not in packet or len(packet) == 1, "before COMMIT, the answers are read"

@@ -33,12 +33,12 @@ from tests.support.servers import start_private_mariadb
 from tests.support.teams import ROLES_BY_PERSON, Team, open_team
 from tests.support.waiting import wait_until
 
-_MAX_PREPARED_STATEMENTS = 20
+_MAX_PREPARED_STATEMENT_COUNT = 20
 """Number of prepared statements that the server has for all accounts together; usually 16,382."""
 
 
 _ROLES_BY_MEMBER = {name: ROLES_BY_PERSON[name] for name in ("op-a", "lead-b", "worker")}
-_VARIABLE_BYTES = 16_000_000
+_SESSION_VARIABLE_SIZE_BYTES = 16_000_000
 _HOLD_DISK_TABLE_SQL = (
     "WITH RECURSIVE r AS (SELECT 1 AS n, REPEAT('x', 60000) AS p UNION ALL SELECT n + 1, p FROM r WHERE n < 60)"
     " SELECT SUM(SLEEP(36000)), MAX(p) FROM r"
@@ -52,7 +52,7 @@ def people() -> Iterator[Team]:
     than the connections."""
     require_engine("mariadb")
     with (
-        start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_MAX_PREPARED_STATEMENTS}",)) as server,
+        start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_MAX_PREPARED_STATEMENT_COUNT}",)) as server,
         open_team(server, _ROLES_BY_MEMBER, has_team_mode=True) as made,
         closing(Database(made.owner)) as owner,
     ):
@@ -103,7 +103,7 @@ def use_up_prepared_statements(cursor: Any) -> None:
     """Prepare statements until the server's limit for all accounts is reached, so that no account can prepare another
     one.
     """
-    for number in range(_MAX_PREPARED_STATEMENTS):
+    for number in range(_MAX_PREPARED_STATEMENT_COUNT):
         cursor.execute(f"PREPARE kept_{number} FROM 'DO 1'")
     with pytest.raises(pymysql.MySQLError, match="max_prepared_stmt_count"):
         cursor.execute("PREPARE one_more FROM 'DO 1'")
@@ -151,8 +151,8 @@ def test_sessions_that_fill_the_memory_are_ended(people: Team, whose: list[str])
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         for name in whose:
             cursor = stack.enter_context(stack.enter_context(closing(people.open_connection(name))).cursor())
-            for number in range(MAX_ACCOUNT_MEMORY_BYTES // _VARIABLE_BYTES // 2 + 1):
-                cursor.execute(f"SET @kept_{number} = REPEAT('x', {_VARIABLE_BYTES})")
+            for number in range(MAX_ACCOUNT_MEMORY_BYTES // _SESSION_VARIABLE_SIZE_BYTES // 2 + 1):
+                cursor.execute(f"SET @kept_{number} = REPEAT('x', {_SESSION_VARIABLE_SIZE_BYTES})")
         if whose[0] == whose[1]:
             assert end_next_session(people, worker, ()) == EndedSession(people.names["op-a"], MEMORY_REASON)
         with worker.read() as conn:

@@ -279,9 +279,9 @@ def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk
     refund = desk.request_refund(payment, "3000")
     from console.domain.money import Money
     from console.domain.payments.provider_messages import RefundInstruction
-    from tests.providers.sandbox_adapters import YEN, make_paypay
+    from tests.providers.sandbox_adapters import AMOUNT_IN_YEN, make_paypay
 
-    assert YEN.minor == payment.captured_minor
+    assert AMOUNT_IN_YEN.minor == payment.captured_minor
     theirs = RefundInstruction(
         "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
     )
