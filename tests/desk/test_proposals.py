@@ -50,8 +50,8 @@ def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
 def test_the_next_step_of_a_proposal_is_not_its_proposers(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A person who has proposed an outcome may propose another one. The button for this is shown, but isn't
-    highlighted as the next step.
+    """A person who has proposed an outcome may propose another one. The bar has a button that says this, and it isn't
+    offered as the next step.
     """
     record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
@@ -61,7 +61,10 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     person.wait_until(lambda: page.view is not None and page.view.record.id == record.id)
     person.wait_until_read()
     offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
-    assert offered[:1] == ["resolve"]
+    assert offered == ["probe"]
+    button = page.action_bar.find_button("resolve")
+    assert button is not None
+    assert (button.text(), button.isEnabled()) == ("Set another outcome...", True)
     assert list_primary_actions(page) == []
 
 
