@@ -139,7 +139,7 @@ class AdminPage(Page):
         self.add_content(tab_line)
         self.add_content(self.content_stack, 1)
         self.add_content(self._make_footer())
-        self.add_key_hints()
+        self.add_key_hints(*self._table_by_tab_name.values())
         self.tabs.currentChanged.connect(self._show_selected_tab)
         self.tabs.currentChanged.connect(self.screen_state_changed)
         self.bind_shortcut("O", partial(self.press_button, self.switch_button))

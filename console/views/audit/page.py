@@ -80,7 +80,7 @@ class AuditPage(Page):
         self.add_content(self.table, 1)
         self.cut_text_line = CutTextLine(self.table, ("what",))
         self.add_content(self.cut_text_line)
-        self.add_key_hints()
+        self.add_key_hints(self.table)
         self.add_button_shortcut(self.verify_button)
 
     def show_route(self, route: object) -> None:

@@ -89,7 +89,7 @@ class SetAsidesPage(Page):
         self.add_content(self.head)
         self.add_content(self.table_or_empty_state, 1)
         self.add_content(footer)
-        self.add_key_hints()
+        self.add_key_hints(self.table)
         self.table.opened.connect(self._open_payment)
         self.table.current_changed.connect(self._update_buttons)
         self.table.current_changed.connect(self._update_current_record)

@@ -400,6 +400,7 @@ class Page(QWidget):
         self._dialog_request_number = 0
         self._hidden_hint_keys: frozenset[str] = frozenset()
         self._buttons_of_key_hints: list[KeyButton] = []
+        self._tables_of_key_hints: tuple[RecordTable, ...] = ()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -467,7 +468,7 @@ class Page(QWidget):
                 if words_key not in self._hidden_hint_keys
                 and not context.find_missing_right_reason(_RIGHT_BY_KEY_HINT.get(words_key, ""))
                 and not self._is_button_of_keys_disabled(keys)
-                and not (words_key in _LIST_KEY_HINTS and self._is_list_empty())
+                and not (words_key in _LIST_KEY_HINTS and self._are_lists_empty())
             ]
         )
 
@@ -478,16 +479,15 @@ class Page(QWidget):
         visible_buttons = [button for button in buttons if button.isVisibleTo(self)]
         return bool(buttons) and not any(button.isEnabled() for button in visible_buttons or buttons)
 
-    def _is_list_empty(self) -> bool:
-        """Return True if the page's list is hidden or has no rows. The widget that gets the focus first is
-        the list."""
-        first_target = next(iter(self.list_focus_targets()), self)
-        if isinstance(first_target, RecordTable):
-            return not first_target.isVisibleTo(self) or first_target.rows.rowCount() == 0
-        return first_target is None
+    def _are_lists_empty(self) -> bool:
+        """Return True if the page has lists, and each of them is hidden or has no rows."""
+        return bool(self._tables_of_key_hints) and not any(
+            table.isVisibleTo(self) and table.rows.rowCount() for table in self._tables_of_key_hints
+        )
 
-    def add_key_hints(self) -> None:
-        """Add the line of shortcuts at the bottom of the page."""
+    def add_key_hints(self, *tables: RecordTable) -> None:
+        """Add the line of shortcuts at the bottom of the page. While each of `tables` is empty or hidden, the line
+        doesn't name the keys that move in a list and open a row."""
         self._has_key_hints = True
         update_timer = QTimer(self, singleShot=True, interval=0)  # a new row changes many buttons
         update_timer.timeout.connect(self._update_key_hints)
@@ -497,7 +497,8 @@ class Page(QWidget):
         self._buttons_of_key_hints = [button for button in self.findChildren(KeyButton) if button.key in hinted_keys]
         for button in self._buttons_of_key_hints:
             button.availability_changed.connect(update_timer.start)
-        for table in self.findChildren(RecordTable):
+        self._tables_of_key_hints = tables
+        for table in tables:
             table.rows.changed.connect(update_timer.start)
             table.rows.modelReset.connect(update_timer.start)
         self._update_key_hints()

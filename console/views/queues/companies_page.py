@@ -109,7 +109,7 @@ class ChangedCompaniesPage(Page):
         self.add_content(tab_line)
         self.add_content(self.table_or_empty_state, 1)
         self.add_content(self._make_footer())
-        self.add_key_hints()
+        self.add_key_hints(self.table)
         self._connect_signals()
         set_tab_order(*self.head.focus_stops, self.tabs, self.table, *self._buttons)
 

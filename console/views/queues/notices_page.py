@@ -91,7 +91,7 @@ class UnmatchedNoticesPage(Page):
         self.add_content(tab_line)
         self.add_content(self.table_or_empty_state, 1)
         self.add_content(self._make_footer())
-        self.add_key_hints()
+        self.add_key_hints(self.table)
         self._connect_signals()
         self._set_tab_order()
 

@@ -63,6 +63,13 @@ def _get_row_key(row: GroupTableRow) -> Hashable:
     return row.key if isinstance(row, CauseRow) else queue_rows.get_row_record_ref(row)
 
 
+_ROW_KEY_HINTS = (
+    "key.move", "key.open", "key.choose", "key.probe", "key.refetch", "key.resolve", "key.take", "key.give_back",
+    "key.hand_over", "key.note", "key.extend",
+)  # fmt: skip
+"""Wording keys of the shortcuts that need a row of the list."""
+
+
 class QueuesPage(Page):
     """The page of the queues. It has one tab per queue, the table of the selected queue and, in a wide window, a
     preview of the current record. In a list that isn't grouped or searched by words, a button shows the number of new
@@ -632,6 +639,8 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_row_position(self) -> None:
+        is_list_empty = self.row_model.is_complete and self.row_model.row_count == 0
+        self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else ())
         if self.by_cause:
             self.hint_bar.status_label.show_text(
                 self._append_state_instant_to_position(self._format_position_in_groups())

@@ -154,7 +154,7 @@ class ReconcilePage(Page):
         self.add_content(self.tab_bar)
         self.add_content(self.table_stack, 1)
         self.add_content(self.footer)
-        self.add_key_hints()
+        self.add_key_hints(self.table)
         self.table_stack.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
         self._show_run_widgets(is_visible=False)
 

@@ -90,7 +90,7 @@ class ReconcileRunsPage(Page):
         self.add_content(self.head)
         self.add_content(line)
         self.add_content(self.table_stack, 1)
-        self.add_key_hints()
+        self.add_key_hints(self.table)
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_run)

@@ -65,7 +65,7 @@ class TrainingPage(Page):
         self.add_content(self.head)
         self.add_content(self.incident_list, 1)
         self.add_content(self._make_footer())
-        self.add_key_hints()
+        self.add_key_hints(self.table)
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._select_first_incident)
         for button, act in self._button_actions:
