@@ -250,10 +250,9 @@ def _read_plan(readers: ReadingTeam, person: str, statement: str) -> str:
     """Return the plan of a running statement in each format in which the server shows it to another session of the
     same person; "" if the statement ended before its plan was ready.
     """
-    queries: tuple[str, ...] = _PLAN_QUERIES_OF_MYSQL
-    sign_of_plan = "< 0"  # the end of the statement's own condition
-    if readers.team.server.is_mariadb:
-        queries, sign_of_plan = _PLAN_QUERIES_OF_MARIADB, "query_block"
+    is_mariadb = readers.team.server.is_mariadb
+    queries = _PLAN_QUERIES_OF_MARIADB if is_mariadb else _PLAN_QUERIES_OF_MYSQL
+    sign_of_plan = "query_block" if is_mariadb else "< 0"  # the end of the statement's own condition
     waiting = readers.team.open_connection(person)
 
     def execute_waiting() -> None:
