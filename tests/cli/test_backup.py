@@ -27,7 +27,8 @@ from console.app import open_console
 from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
-from console.services.backup.backup import back_up, restore
+from console.services.backup import backup as backups
+from console.services.backup.backup import VerifiedBackup, back_up, restore
 from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
@@ -976,6 +977,32 @@ def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Pat
     kept = Path(restored["kept"])
     assert kept.read_bytes() == damaged
     assert kept.with_name(kept.name + "-wal").read_bytes() == b"stale"
+    assert len(read_checks(terminal, KEPT_NUMBER)) == 1
+
+
+@pytest.mark.parametrize("first_missing", ["document", "database"])
+def test_a_backup_that_vanishes_during_a_restore_is_named(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, first_missing: str
+) -> None:
+    """The disk with the backup is removed after the backup was checked. The message names the file of the backup that
+    can't be read; the present database stays.
+    """
+    if first_missing == "document":
+        shutil.rmtree(get_home(terminal) / "documents")
+    check = backups.check_backup
+
+    def check_then_remove(settings: Settings, folder: Path) -> VerifiedBackup:
+        checked_backup = check(settings, folder)
+        shutil.rmtree(folder)
+        return checked_backup
+
+    monkeypatch.setattr(backups, "check_backup", check_then_remove)
+    refused = terminal.json("db", "restore", str(backup))
+    assert refused.exit_status_and_code == (2, "bad_backup")
+    assert refused.error["detail"]["problem"] == "unreadable"
+    assert refused.error["detail"]["file"].startswith(
+        str(backup / ("documents" if first_missing == "document" else ""))
+    )
     assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 

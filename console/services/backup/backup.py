@@ -633,13 +633,18 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
 
 def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
     """Restore the documents of the backup that are missing or damaged at this installation, and return their
-    number."""
+    number. Raises bad_backup (unreadable) if a document of the backup can't be read any more."""
     present_paths = set(documents.list_paths())
     missing_paths = [
         path for path in manifest.documents if path not in present_paths or not _is_document_readable(documents, path)
     ]
     for path in missing_paths:
-        documents.put_back(path, (folder / archive.DOCUMENTS_FOLDER_NAME / path).read_bytes())
+        file = folder / archive.DOCUMENTS_FOLDER_NAME / path
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise archive.make_bad_backup_error(BackupProblem.FILE_UNREADABLE, str(file)) from error
+        documents.put_back(path, content)
     return len(missing_paths)
 
 

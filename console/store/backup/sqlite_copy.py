@@ -221,7 +221,8 @@ def replace_database_file(
 
     If the process is killed during the replacement, `database` is either the former file or the new one; on a file
     system without hard links it may be missing. Raises ConsoleError `database_locked` (in_use) if another process has
-    the former file open and it isn't damaged; `storage_full` if the files can't be written.
+    the former file open and it isn't damaged; `bad_backup` (unreadable) if `source_file` can't be opened any more;
+    `storage_full` if the files can't be written.
 
     If `database` is a symbolic link, the file to which it points is replaced. Other desks may use that file under its
     own path, and would otherwise continue to use the former database.
@@ -232,7 +233,7 @@ def replace_database_file(
         with translate_errors(database):
             make_private_folder(database.parent)
             make_private_file(draft)
-            shutil.copyfile(source_file, draft)
+            _copy_file(source_file, draft)
             prepare(draft)
             sync_file(draft)
             former_path = _link_former_database(database, former_file_name) if database.exists() else None
@@ -244,6 +245,16 @@ def replace_database_file(
     finally:
         for suffix in ("", WRITER_LOCK_SUFFIX, *SQLITE_SIDE_FILE_SUFFIXES):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+def _copy_file(source_file: Path, target_file: Path) -> None:
+    try:
+        shutil.copyfile(source_file, target_file)
+    except OSError as error:
+        # An error during the copying has both names; the target's disk may be full.
+        if error.filename == str(source_file) and error.filename2 is None:
+            raise make_bad_backup_error(BackupProblem.FILE_UNREADABLE, str(source_file)) from error
+        raise
 
 
 def _give_database_name(draft: Path, database: Path, former_path: Path | None) -> None:
