@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_read_is_named(folder_desk: WatchedFolderDesk, t
     tmp_path.touch()
     with pytest.raises(ConsoleError) as refused:
         folder_desk.updates.import_new_files()
-    assert (refused.value.code, refused.value.detail.get("file")) == (ErrorCode.BAD_REGISTRY_FILE, str(tmp_path))
+    assert (refused.value.code, dict(refused.value.detail)["file"]) == (ErrorCode.BAD_REGISTRY_FILE, str(tmp_path))
 
 
 def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk) -> None:
@@ -239,7 +239,7 @@ def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk)
     with pytest.raises(ConsoleError) as refused:
         folder_desk.updates.import_new_files()
     state_file = str(folder_desk.folder / STATE_FILE_NAME)
-    assert (refused.value.code, refused.value.detail.get("file")) == (ErrorCode.STORAGE_FULL, state_file)
+    assert (refused.value.code, dict(refused.value.detail)["file"]) == (ErrorCode.STORAGE_FULL, state_file)
 
 
 def test_a_fetched_difference_that_cannot_be_written_is_named(
@@ -254,7 +254,7 @@ def test_a_fetched_difference_that_cannot_be_written_is_named(
     with pytest.raises(ConsoleError) as refused:
         folder_desk_with_api.updates.import_new_files()
     assert refused.value.code == ErrorCode.STORAGE_FULL
-    assert Path(str(refused.value.detail.get("file"))).parent == fetched
+    assert Path(str(dict(refused.value.detail)["file"])).parent == fetched
 
 
 def test_files_of_prefectures_may_arrive_one_after_the_other(folder_desk: WatchedFolderDesk) -> None:
