@@ -47,7 +47,7 @@ def test_a_payment_shows_the_fields_before_and_after(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     sandbox.control.add_fault("other_amount", call="paypay_payment", times="always")
     with window_desks.open_acting_desk("lead-b") as lead:
@@ -68,7 +68,7 @@ def test_recent_records_show_their_present_state(
     person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     person.press("Alt+1")
     home = person.wait_for_page(HomePage)
@@ -89,7 +89,7 @@ def test_a_refusal_disappears_when_its_page_is_left(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     person.press("M")
     person.wait_until(lambda: "act" in page.list_bar_names())
@@ -112,7 +112,7 @@ def test_an_unchanged_record_announces_no_change(
     person.frame.show_route(make_route_to_record(kind, record_id, (), "lookup"))
     page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]
     page = person.wait_for_page(PaymentPage) if kind == "payment" else person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     console.recovery.unmask(kind, record_id, "a call")
     with window_desks.open_acting_desk("lead-b") as lead:
@@ -141,7 +141,7 @@ def test_the_page_of_a_refund_names_its_deciding_person(
     person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.refunds.reject(refund.id, "not ours")
@@ -160,12 +160,12 @@ def test_a_change_before_the_page_was_opened_is_not_announced(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
-    assert page.view is not None
-    entries = len(page.view.timeline)
+    assert page.details is not None
+    entries = len(page.details.timeline)
     console.recovery.unmask("payment", payment.id, "call of the payer")
     page.refresh("person")
-    person.wait_until(lambda: page.view is not None and len(page.view.timeline) > entries)
+    person.wait_until(lambda: page.details is not None and len(page.details.timeline) > entries)
     person.wait_until_read()
     assert "changed" not in page.list_bar_names()

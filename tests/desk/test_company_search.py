@@ -126,7 +126,7 @@ def test_several_matching_companies_are_listed(
     page = search_text(person, "みなも堂")
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
-    assert [company.number for company in found.table.all_rows] == [OPEN_NUMBER, CLOSED_NUMBER]
+    assert [company.corporation_number for company in found.table.all_rows] == [OPEN_NUMBER, CLOSED_NUMBER]
     assert found.table.all_rows[1].closure_word
     person.press("Down")
     person.press("Enter")
@@ -153,7 +153,7 @@ def test_the_title_of_a_company_list_describes_its_search(
     page = search_text(person, "みなもどーいんさつ")
     other = page.result_stack.currentWidget()
     assert isinstance(other, CompanyList), "found by another spelling, so it doesn't open at once"
-    assert [company.number for company in other.table.all_rows] == [OPEN_NUMBER]
+    assert [company.corporation_number for company in other.table.all_rows] == [OPEN_NUMBER]
     titles = [label.plain for label in other.findChildren(TextLabel)]
     assert any("ミナモドウインサツ" in title and "みなもどーいんさつ" in title for title in titles), titles
     message = search_text(person, "空").result_stack.currentWidget()

@@ -21,7 +21,7 @@ def test_ctrl_c_copies_the_identifier_that_has_the_focus(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     for identifier in (page.head.title, page._number_label, *page.facts_panel.findChildren(CopyableId)):
         assert identifier.isVisible()

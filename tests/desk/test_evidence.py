@@ -66,7 +66,7 @@ def choose_file(person: Person, file: Path) -> None:
 def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
     person.frame.show_route(route)
     page = person.wait_for_page(kind)
-    person.wait_until(lambda: getattr(page, "view", None) is not None)
+    person.wait_until(lambda: getattr(page, "details", None) is not None)
     person.wait_until_read()
     return page
 

@@ -88,7 +88,7 @@ def test_first_tasks_are_ticked_by_keyboard_and_then_disappear(
     assert count_announcements(again) == 0
     again.frame.show_route(CreditCheckRoute(record.id))
     page = again.wait_for_page(CreditCheckPage)
-    again.wait_until(lambda: page.view is not None)
+    again.wait_until(lambda: page.details is not None)
     again.wait_until_read()
     assert not get_panel(again).isVisible()
     again.close()

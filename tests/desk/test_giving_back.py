@@ -48,7 +48,7 @@ def test_a_take_is_given_up_by_key_and_button(open_window: OpenWindow, console: 
     for give_back in (press_key, press_button):
         person.press("T")
         person.wait_until(lambda: list_takers(console) == ["op-a"])
-        person.wait_until(lambda: page.view is not None and page.view.taken is not None)
+        person.wait_until(lambda: page.details is not None and page.details.taken is not None)
         give_back()
         person.wait_until(lambda: list_takers(console) == [])
         person.wait_until(lambda: "taken" not in page.list_bar_names())
@@ -113,7 +113,7 @@ def test_a_record_is_handed_over_with_a_note(
     person.press("H")
     assert "act" in page.list_bar_names()
     person.press("T")
-    person.wait_until(lambda: page.view is not None and page.view.taken is not None)
+    person.wait_until(lambda: page.details is not None and page.details.taken is not None)
     person.press("H")
     dialog = person.wait_for_dialog(HandOverDialog)
     person.type_in("waits for their call")

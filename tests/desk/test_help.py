@@ -33,7 +33,7 @@ def test_the_help_lists_the_terms_of_the_page_first(
     person.opening.context.change_language(language)
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     person.press("F1")
     dialog = person.wait_for_dialog(HelpDialog)

@@ -158,7 +158,7 @@ def test_keys_on_a_payments_page_act_on_the_focused_refund(
     payment = desk.list_payments("refund_unknown")[-1]
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
     for key in "PTN":
         person.press(key)
     own = ("payment", payment.id)
@@ -182,7 +182,7 @@ def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(
     sample = desk.list_checks("superseded")[0]
     person.frame.show_route(CreditCheckRoute(sample.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == sample.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == sample.id)
     page.tabs.show_tab("history")
     person.wait_until_read()
     page.tabs.focus_content()

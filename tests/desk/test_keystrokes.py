@@ -81,7 +81,7 @@ def person(qtbot: QtBot, desk: SampleDesk) -> Iterator[CountingPerson]:
 def open_payment(person: Person, id: int) -> PaymentPage:
     person.frame.show_route(PaymentRoute(id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == id)
     person.wait_until_read()
     return page
 
@@ -89,7 +89,7 @@ def open_payment(person: Person, id: int) -> PaymentPage:
 def open_check(person: Person, id: int) -> CreditCheckPage:
     person.frame.show_route(CreditCheckRoute(id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == id)
     person.wait_until_read()
     return page
 
@@ -107,7 +107,7 @@ def test_a_payment_is_opened_by_its_number_in_few_keys(person: CountingPerson, d
     person.wait_until_read()
     person.press("Enter")
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
     assert person.keys + 1 <= 4  # and the paste
 
 
@@ -122,7 +122,7 @@ def test_a_record_of_a_queue_is_probed_in_few_keys(person: CountingPerson) -> No
     row = page.table.current_row
     person.press("Enter")
     record = person.wait_for_page(RecordPage)
-    person.wait_until(lambda: record.view is not None)
+    person.wait_until(lambda: record.details is not None)
     person.press("P")
     person.wait_until_read()
     person.press("Esc")
@@ -397,8 +397,8 @@ def test_a_newcomer_searches_in_few_keys(person: CountingPerson, desk: SampleDes
     person.wait_until_read()
     person.press("Enter")
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
-    verdict = person.opening.context.translate(page.view.explanation.verdict, **page.view.explanation.facts)  # type: ignore[union-attr]  # just waited for
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
+    verdict = person.opening.context.translate(page.details.explanation.verdict, **page.details.explanation.facts)  # type: ignore[union-attr]  # just waited for
     assert any(label.isVisible() and label.plain == verdict for label in page.findChildren(TextLabel))
     assert person.keys <= 2
 
@@ -425,7 +425,7 @@ def test_an_evidence_pack_is_exported_in_few_keys(
     person.wait_until_read()
     person.press("Enter")
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
     person.wait_until_read()
     person.press("Ctrl+Shift+E")
     person.wait_until(path.exists)

@@ -81,7 +81,7 @@ def test_the_title_of_a_locked_window_names_no_record(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and str(record.id) in person.window.windowTitle())
+    person.wait_until(lambda: page.details is not None and str(record.id) in person.window.windowTitle())
     title = person.window.windowTitle()
     assert "Unknown" in title
     get_idle_lock(person).lock_window()

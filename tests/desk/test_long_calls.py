@@ -35,7 +35,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     toasts: list[str] = []
     person.opening.context.toast_requested.connect(lambda toast: toasts.append(toast.message))

@@ -21,7 +21,7 @@ __all__ = ["payment"]
 def read_mention_count(person: Person) -> str | None:
     side = person.frame.sidebar
     places = [side.get_entry_at(row) for row in range(side.model().rowCount())]
-    return next((place.count for place in places if place.key == "mentions"), None)
+    return next((place.count_text for place in places if place.key == "mentions"), None)
 
 
 def test_a_mention_is_counted_opened_and_marked_as_done(

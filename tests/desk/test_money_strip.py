@@ -32,7 +32,7 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     panel = page.money_panel
     assert list(panel.part_buttons) == ["paid", "waiting"]
@@ -58,7 +58,7 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
 
     person.frame.show_route(RefundRoute(refund.id))
     refund_page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: refund_page.view is not None)
+    person.wait_until(lambda: refund_page.details is not None)
     person.wait_until_read()
     refund_page.money_panel.part_buttons["paid"].click()
     assert person.wait_for_page(PaymentPage).id == payment.id
@@ -75,7 +75,7 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     person.window.resize(1000, 720)
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     title, page_margin = page.facts_panel.findChildren(TextLabel)[0], tokens().px("spacing", "page_margin")
     assert page.facts_panel.y() > page.tabs.y()
@@ -95,7 +95,7 @@ def test_the_facts_of_a_payment_have_its_newest_note(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
 
     def read_panel(shown_page: PaymentPage | RefundPage) -> list[str]:
         return [label.plain for label in shown_page.facts_panel.findChildren(TextLabel) if label.isVisible()]
@@ -107,7 +107,7 @@ def test_the_facts_of_a_payment_have_its_newest_note(
     assert "電話あり" not in read_panel(page)
     person.frame.show_route(RefundRoute(refund.id))
     refund_page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: refund_page.view is not None)
+    person.wait_until(lambda: refund_page.details is not None)
     assert not any(text.startswith("Notes") for text in read_panel(refund_page))
 
 

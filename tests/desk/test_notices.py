@@ -29,7 +29,7 @@ def test_a_closed_message_is_read_again_in_the_list(open_window: OpenWindow, con
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     person.press("Ctrl+C")
     for toast in person.frame.toasts.visible_toasts:

@@ -51,7 +51,7 @@ def test_a_review_is_refused_after_another_refund_was_requested(
     before = read_dialog_texts(dialog)
     with window_desks.open_acting_desk("lead-b") as lead:
         other = lead.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
-    person.wait_until(lambda: page.view is not None and page.view.record.version > payment.version)
+    person.wait_until(lambda: page.details is not None and page.details.record.version > payment.version)
     assert read_dialog_texts(dialog) == before
     dialog.main_button.click()
     person.wait_until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)

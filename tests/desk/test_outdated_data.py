@@ -51,7 +51,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     refund, probe, note = (page.action_bar.find_button(name) for name in ("refund", "probe", "note"))
     assert refund is not None
@@ -66,7 +66,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
         assert "The data shown was loaded at" in told
         assert "Some actions are off" in told, "a probe and a note are possible"
         assert "charged" not in told, "nothing is sent for a reading"
-        assert page.view is not None
+        assert page.details is not None
         assert page.head.title.short_form
         assert not refund.isEnabled()
         assert refund.shown_reason.endswith("Refresh (F5) first.")
@@ -109,7 +109,7 @@ def test_the_shown_age_of_outdated_data_increases(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     with let_method_fail(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
         person.press("F5")
@@ -120,7 +120,7 @@ def test_the_shown_age_of_outdated_data_increases(
         person.opening.context.minute_passed.emit()
         assert "(12 min ago)" in wait_for_failure_sentence(person, page)
     person.frame.show_route(CreditCheckRoute(buy_check(console, NUMBERS[1]).id))
-    person.wait_until(lambda: page.view is not None and page.view.record.corporation_number == NUMBERS[1])
+    person.wait_until(lambda: page.details is not None and page.details.record.corporation_number == NUMBERS[1])
     assert page.find_outdated_reason() == ""
 
 

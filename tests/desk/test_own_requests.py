@@ -139,7 +139,7 @@ def test_a_probe_on_a_page_is_withdrawn(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     with get_team_mode_desks(window_desks).pause_worker():
         page.action_handlers.probe(record)
         wait_for_withdraw_button(person, page).click()

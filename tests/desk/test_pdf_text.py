@@ -156,7 +156,7 @@ def test_a_refetch_with_another_pdf_opens_the_comparison(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)

@@ -356,7 +356,7 @@ def open_check(stage: CaseStage, record: CreditCheck) -> CreditCheckPage:
     person = stage.person
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == record.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == record.id)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -452,7 +452,7 @@ def open_payment(stage: CaseStage, payment: Payment) -> PaymentPage:
     person = stage.person
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -478,7 +478,7 @@ def open_refund(stage: CaseStage) -> RefundPage:
     person = stage.person
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == refund.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == refund.id)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -488,8 +488,8 @@ def open_decision_dialog(
     stage: CaseStage, kind: type[DialogT], act: Callable[[RefundPage], Callable[[RefundDetails], None]]
 ) -> DialogT:
     page = open_refund(stage)
-    assert page.view is not None
-    act(page)(page.view)
+    assert page.details is not None
+    act(page)(page.details)
     return stage.person.wait_for_dialog(kind)
 
 
@@ -550,7 +550,7 @@ def prepare_resolve_money(stage: CaseStage) -> ActingPress:
         refund = make_unknown_refund(stage.window_desks, stage.sandbox)
     stage.person.frame.show_route(RefundRoute(refund.id))
     page = stage.person.wait_for_page(RefundPage)
-    stage.person.wait_until(lambda: page.view is not None and page.view.record.id == refund.id)
+    stage.person.wait_until(lambda: page.details is not None and page.details.record.id == refund.id)
     page.take_focus()
     dialog = open_dialog_by_key(stage, ResolveMoneyDialog, "E")
     dialog.form.kind_buttons["text"].setChecked(True)

@@ -39,9 +39,9 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     """Print the payment's page, and the list of the records of its corporation."""
     person.frame.show_route(PaymentRoute(payment_id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
-    assert page.view is not None
-    title, lines = page.head.title.short_form, page.list_printed_lines(page.view)
+    person.wait_until(lambda: page.details is not None)
+    assert page.details is not None
+    title, lines = page.head.title.short_form, page.list_printed_lines(page.details)
     page.page_printer.print_record_to("payment", payment_id, title, lines, make_pdf_printer(folder / "record.pdf"))
     person.wait_until(lambda: not page.page_printer.is_running)
     page.page_printer.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), make_pdf_printer(folder / "list.pdf"))

@@ -75,10 +75,10 @@ def test_a_list_a_record_and_a_pdf_are_printed(
 
     person.frame.show_route(CreditCheckRoute(check.id))
     record = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: record.view is not None)
+    person.wait_until(lambda: record.details is not None)
     reject_dialog()
-    assert record.view is not None
-    title, lines = record.head.title.short_form, record.list_printed_lines(record.view)
+    assert record.details is not None
+    title, lines = record.head.title.short_form, record.list_printed_lines(record.details)
     record.page_printer.print_record_to(
         "credit-check", check.id, title, lines, make_pdf_printer(tmp_path / "record.pdf")
     )
@@ -89,9 +89,9 @@ def test_a_list_a_record_and_a_pdf_are_printed(
 
     person.frame.show_route(PaymentRoute(payment.id))
     money = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: money.view is not None)
-    assert money.view is not None
-    assert any("3,000" in line or "3,300" in line for line in money.list_printed_lines(money.view))
+    person.wait_until(lambda: money.details is not None)
+    assert money.details is not None
+    assert any("3,000" in line or "3,300" in line for line in money.list_printed_lines(money.details))
 
     person.frame.show_route(PdfRoute(check.id))
     pdf = person.wait_for_page(PdfPage)

@@ -16,7 +16,7 @@ def test_a_probe_lists_the_changed_fields(open_window: OpenWindow, console: Cons
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     toasts: list[str] = []
     person.opening.context.toast_requested.connect(lambda toast: toasts.append(toast.detail))

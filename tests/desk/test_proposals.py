@@ -58,7 +58,7 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == record.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == record.id)
     person.wait_until_read()
     offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
     assert offered == ["probe"]
@@ -143,7 +143,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.wait_without_dialog()
     person.press("Return")
     opened = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: opened.view is not None and opened.view.record.id == record.id)
+    person.wait_until(lambda: opened.details is not None and opened.details.record.id == record.id)
     person.wait_until(lambda: list_primary_actions(opened) == ["resolve"])
     person.press("E")
     dialog = person.wait_for_dialog(ResolveDialog)
@@ -212,7 +212,7 @@ def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
     ]
     person.press("Return")
     opened = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: opened.view is not None and opened.view.record.id == refund.id)
+    person.wait_until(lambda: opened.details is not None and opened.details.record.id == refund.id)
     person.wait_until(lambda: list_primary_actions(opened) == ["resolve"])
 
 

@@ -140,7 +140,7 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
     person.press("Return")
     person.wait_without_dialog()
     record = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: record.view is not None)
+    person.wait_until(lambda: record.details is not None)
     assert not record.action_bar.find_button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 

@@ -83,7 +83,7 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     assert "lead-b" in read_bars(person)
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: check.view is not None)
+    person.wait_until(lambda: check.details is not None)
     stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}
     assert any("Resolve" in text for text in stopped), stopped
     assert not any("Probe" in text for text in stopped), stopped
@@ -187,7 +187,7 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: check.view is not None)
+    person.wait_until(lambda: check.details is not None)
     person.press(key)
     dialog = person.wait_for_dialog(dialog_class)
     if isinstance(dialog, NoteDialog):

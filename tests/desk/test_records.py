@@ -44,7 +44,7 @@ OTHER_CORPORATION_NUMBER = NUMBERS[1]
 def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
     person.frame.show_route(CreditCheckRoute(id, trail, "queues"))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == id)
     return page
 
 
@@ -95,7 +95,7 @@ def test_a_record_being_read_shows_a_message(
         person.wait_until(lambda: not page.form.isVisible() and not page.tabs.isVisible())
         assert not page.sides_strip.isVisible()
     page.refresh("entered")
-    person.wait_until(lambda: page.view is not None and page.form.isVisible() and button.isEnabled())
+    person.wait_until(lambda: page.details is not None and page.form.isVisible() and button.isEnabled())
     assert read_bars(page) == []
 
 
@@ -201,7 +201,7 @@ def test_not_bought_takes_two_people(
 
     person = window_desks.switch_person(person, "lead-b")
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None and page.view.awaiting is not None)
+    person.wait_until(lambda: page.details is not None and page.details.awaiting is not None)
     person.wait_until_read()
     person.press("E")
     second = person.wait_for_dialog(ResolveDialog)
@@ -277,18 +277,18 @@ def test_the_later_purchase_is_opened_from_the_failed_one(
     assert isinstance(failed, CreditCheck)
     person = open_window()
     page = open_record(person, failed.id)
-    assert page.view is not None
-    assert (page.view.explanation.next_step.code, page.view.explanation.next_step.action) == (
+    assert page.details is not None
+    assert (page.details.explanation.next_step.code, page.details.explanation.next_step.action) == (
         "next.bought_since",
         "successor",
     )
     page.run_action_on_record("successor")
-    person.wait_until(lambda: person.wait_for_page(CreditCheckPage).view is not None)
+    person.wait_until(lambda: person.wait_for_page(CreditCheckPage).details is not None)
     person.wait_until(lambda: read_shown_id(person) == later.id)
 
 
 def read_shown_id(person: Person) -> int | None:
-    view = person.wait_for_page(CreditCheckPage).view
+    view = person.wait_for_page(CreditCheckPage).details
     return None if view is None else view.record.id
 
 
@@ -301,11 +301,11 @@ def test_previous_and_next_follow_the_list_that_opened_the_record(open_window: O
     person.frame.show_route(QueuesRoute("error"))
     page = open_record(person, ids[1], ids)
     person.press("]")
-    person.wait_until(lambda: page.view is not None and page.view.record.id == ids[2])
+    person.wait_until(lambda: page.details is not None and page.details.record.id == ids[2])
     person.press("]")
     assert page.route.id == ids[2]
     person.press("[", times=2)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == ids[0])
+    person.wait_until(lambda: page.details is not None and page.details.record.id == ids[0])
     person.press("Esc")
     person.wait_for_page(QueuesPage)
 
@@ -335,7 +335,7 @@ def test_going_back_from_a_later_record_makes_its_row_current(
     person.press("Return")
     page = person.wait_for_page(CreditCheckPage)
     person.press("]", times=2)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == page.route.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == page.route.id)
     assert page.route.id in ids - {first_id}
     person.press("Esc")
     assert read_current_id(table) == page.route.id

@@ -35,7 +35,7 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
 def open_payment(person: Person, payment: Payment) -> PaymentPage:
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
     person.wait_until_read()
     return page
 
@@ -172,7 +172,7 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
     person = window_desks.switch_person(person, "op-a")
     person.frame.show_route(RefundRoute(refund.id))
     record = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
+    person.wait_until(lambda: record.details is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
 def test_approving_is_disabled_until_the_request_is_read_and_the_answer_recent(
@@ -268,7 +268,7 @@ def test_the_search_box_finds_a_payment_by_its_numbers(
         person.press("Return")
         page = person.wait_for_page(PaymentPage)
         person.wait_until(
-            lambda page=page, whose=whose: page.view is not None and page.view.record.id == whose.id  # type: ignore[misc]  # of this turn
+            lambda page=page, whose=whose: page.details is not None and page.details.record.id == whose.id  # type: ignore[misc]  # of this turn
         )
 
 

@@ -43,7 +43,7 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.press("E")
     dialog = person.wait_for_dialog(ResolveMoneyDialog)
     form = dialog.form
@@ -74,7 +74,7 @@ def test_a_draft_of_evidence_is_named_after_its_record(
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.press("E")
     dialog = person.wait_for_dialog(ResolveMoneyDialog)
     dialog.form.kind_buttons["text"].setChecked(True)
@@ -106,7 +106,7 @@ def test_a_probed_refund_shows_the_time_of_the_providers_answer(
     elif place == "tab":
         person.frame.show_route(PaymentRoute(refund.payment_id))
         page = person.wait_for_page(PaymentPage)
-        person.wait_until(lambda: page.view is not None)
+        person.wait_until(lambda: page.details is not None)
         page.tabs.show_tab("refunds")
         person.wait_until_read()
         page.tabs.focus_content()
@@ -114,7 +114,7 @@ def test_a_probed_refund_shows_the_time_of_the_providers_answer(
     else:
         person.frame.show_route(RefundRoute(refund.id))
         refund_page = person.wait_for_page(RefundPage)
-        person.wait_until(lambda: refund_page.view is not None)
+        person.wait_until(lambda: refund_page.details is not None)
     assert list_providers_with_shown_answer_time(person) == []
     person.press("P")
     person.wait_until_read()
@@ -134,7 +134,7 @@ def test_a_provider_that_finds_no_refund_has_answered(
     person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.press("P")
     person.wait_until(lambda: list_providers_with_shown_answer_time(person) == ["paypay"])
     (paypay,) = [one for one in person.opening.context.connection_state.gateways if one.name == "paypay"]

@@ -116,7 +116,7 @@ def test_an_auditor_reads_records_without_changing_them(
     person.wait_until(lambda: f"Not done. {PROBE_REFUSAL_TEXT}" in read_bars(queues))
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     in_menu = {
         button.text() for button in page.action_bar.button_row.list_buttons_in_menu() if not button.isEnabled()
     }

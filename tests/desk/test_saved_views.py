@@ -23,7 +23,7 @@ def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
     """Return the nested entries of the sidebar with their counts."""
     side = person.frame.sidebar
     found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
-    return [(place.name, place.count) for place in found if place.is_nested]
+    return [(place.name, place.count_text) for place in found if place.is_nested]
 
 
 def test_a_view_is_saved_found_changed_and_deleted(

@@ -55,7 +55,7 @@ def test_a_record_is_taken_and_noted_by_keyboard(open_window: OpenWindow, consol
         person.press("T")
         person.wait_until(lambda page=page: "Taken by you until" in read_visible_words(page, NotificationBar))  # type: ignore[misc]  # a bound default
         write_note(person, f"asked about {kind}")
-        person.wait_until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
+        person.wait_until(lambda page=page: len(page.details.notes) == 1)  # type: ignore[misc]  # a bound default
         view = console.recovery.read_record(kind, id)
         assert not isinstance(view, OperationDetails)
         assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]

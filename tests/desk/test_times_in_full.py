@@ -57,7 +57,7 @@ def test_a_payment_of_atom_shows_indian_and_japanese_time(
         payment = import_paid_payment(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)
         person.frame.show_route(PaymentRoute(payment.id))
         page = person.wait_for_page(PaymentPage)
-        person.wait_until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]
+        person.wait_until(lambda page=page, id=payment.id: page.details is not None and page.details.record.id == id)  # type: ignore[misc]
         assert payment.paid_at is not None
         shown = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
         (paid_at,) = (text for text in shown if text.startswith(format_instant(payment.paid_at)))

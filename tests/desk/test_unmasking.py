@@ -57,7 +57,7 @@ def test_the_payer_is_masked_again_after_a_minute(
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     page.tabs.show_tab("evidence")
     person.wait_until_read()

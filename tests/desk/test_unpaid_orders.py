@@ -24,7 +24,7 @@ def test_an_order_without_a_payment_has_a_page(
     person = open_window()
     person.frame.show_route(OrderRoute(order_id))
     page = person.wait_for_page(OrderPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     button = page.find_button("open_payment")
     assert button is not None

@@ -21,7 +21,7 @@ from tests.support.desks import NUMBERS
 def open_dialog(person: Person, record_id: int) -> RefetchDialog:
     person.frame.show_route(CreditCheckRoute(record_id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.wait_until_read()
     person.press("F")
     dialog = person.wait_for_dialog(RefetchDialog)

@@ -165,9 +165,9 @@ def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Conso
     person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     person.opening.context.change_language("ja")
-    person.wait_until(lambda: person.wait_for_page(CreditCheckPage).view is not None)
+    person.wait_until(lambda: person.wait_for_page(CreditCheckPage).details is not None)
     assert (
         person.wait_for_page(CreditCheckPage)
         .head.title.accessibleName()
@@ -239,7 +239,7 @@ def test_the_tab_key_moves_the_focus_in_reading_order(open_window: OpenWindow, c
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
-    person.wait_until(lambda: page.view is not None)
+    person.wait_until(lambda: page.details is not None)
     page.head.title.setFocus()
     names = []
     for _ in range(15):

@@ -204,8 +204,8 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
         person.frame.show_route(route)
         person.wait_until_read()
         page = person.wait_for_page(RecordPage)
-        assert page.view is not None
-        explanation = page.view.explanation
+        assert page.details is not None
+        explanation = page.details.explanation
         shown = [
             str(button.property("act"))
             for button in page.form.findChildren(KeyButton)
@@ -235,8 +235,8 @@ def test_an_order_with_a_mismatch_is_marked_on_its_page_as_in_lists(qtbot: QtBot
         person.frame.show_route(OrderRoute(order.id))
         person.wait_until_read()
         page = person.wait_for_page(RecordPage)
-        assert page.view is not None
-        amount = format_amount_with_difference_mark(page.view.record, person.opening.context)
+        assert page.details is not None
+        amount = format_amount_with_difference_mark(page.details.record, person.opening.context)
         assert page.head.detail_label.plain == amount
         labels = set(page.findChildren(TextLabel)) - set(page.sides_strip.findChildren(TextLabel))
         assert [label.plain for label in labels if label.isVisible()].count(amount) == 2

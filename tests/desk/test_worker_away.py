@@ -99,7 +99,7 @@ def test_acting_buttons_are_disabled_without_a_worker(
         person = open_window()
         person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
         page = person.wait_for_page(CreditCheckPage)
-        person.wait_until(lambda: page.view is not None)
+        person.wait_until(lambda: page.details is not None)
         probe, pack = page.action_bar.find_button("probe"), page.action_bar.find_button("evidence_pack")
         assert probe is not None
         assert pack is not None

@@ -62,8 +62,8 @@ def show_further_pages(stage: WindowStage) -> None:
 def show_notes(stage: WindowStage) -> None:
     stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[0].id))
     page = stage.find(CreditCheckPage)
-    assert page.view is not None
-    ref = ("credit-check", page.view.record.id)
+    assert page.details is not None
+    ref = ("credit-check", page.details.record.id)
     collaboration = page.collaboration
     collaboration.open_note_dialog(*ref)
     _take_picture_of_dialog(stage, NoteDialog, "dialog-note")

@@ -55,7 +55,7 @@ def show_payments(stage: WindowStage) -> None:
     for kind, payment in newest.items():
         stage.show_route(PaymentRoute(payment.id, trail, "queues"))
         page = stage.find(PaymentPage)
-        stage.wait_until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]  # of this turn
+        stage.wait_until(lambda page=page, id=payment.id: page.details is not None and page.details.record.id == id)  # type: ignore[misc]  # of this turn
         stage.take_picture(f"payment-{kind}")
 
 
@@ -74,7 +74,7 @@ def show_unmasking(stage: WindowStage) -> None:
     payment = stage.desk.list_payments("complete")[-1]
     stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
-    stage.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
+    stage.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
     page.unmasking.open_dialog("payment", payment.id)
     dialog = stage.find(UnmaskDialog)
     dialog.reason_text_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines

@@ -334,8 +334,8 @@ def show_refetch(stage: WindowStage) -> None:
         CreditCheckRoute(next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id)
     )
     page = stage.find(CreditCheckPage)
-    assert page.view is not None
-    page.action_handlers.open_refetch_dialog(page.view.record)
+    assert page.details is not None
+    page.action_handlers.open_refetch_dialog(page.details.record)
     dialog = stage.find(RefetchDialog)
     stage.wait_until(dialog.main_button.isEnabled)
     stage.take_picture("dialog-refetch")
@@ -348,8 +348,8 @@ def show_refetch(stage: WindowStage) -> None:
 def show_resolve(stage: WindowStage) -> None:
     stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[1].id))
     page = stage.find(CreditCheckPage)
-    assert page.view is not None
-    page.action_handlers.open_resolve_dialog(page.view.record)
+    assert page.details is not None
+    page.action_handlers.open_resolve_dialog(page.details.record)
     dialog = stage.find(ResolveDialog)
     stage.take_picture("dialog-resolve-empty")
     dialog.form.kind_buttons["file"].setChecked(True)

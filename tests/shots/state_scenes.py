@@ -53,7 +53,7 @@ def show_large_amounts(stage: WindowStage) -> None:
         stage.show_route(PaymentRoute(payment.id))
         page = stage.find(PaymentPage)
         stage.wait_until(
-            lambda page=page, payment=payment: page.view is not None and page.view.record.id == payment.id  # type: ignore[misc]  # of this turn
+            lambda page=page, payment=payment: page.details is not None and page.details.record.id == payment.id  # type: ignore[misc]  # of this turn
         )
         stage.take_picture(f"amount-payment-{provider}")
         page.run_action_on_record("refund")

@@ -333,7 +333,7 @@ def make_window_frame() -> QWidget:
             StatusCellContent("Atom", "warning", "care", "遅延 4 秒"),
         ],
         [
-            StatusCellContent("未完了の作業", text="1", key="unfinished"),
+            StatusCellContent("未完了の作業", text="1", link_key="unfinished"),
             StatusCellContent("書き込み可", "check", "good"),
         ],
     )

@@ -60,7 +60,7 @@ class TransactionHint:
     event_id: str
     payment_id: str | None
     merchant_payment_id: str | None
-    state: str
+    provider_state: str
     amount: Money | None
     newest_time: datetime | None
 

@@ -56,7 +56,7 @@ class HintReader(Generic[ProviderSettingsT]):
 class HistoryRowIndex(Protocol):
     """Interface of an index of the history rows that a reconciliation has read so far. It finds repeated rows."""
 
-    def add_row(self, row: HistoryRow) -> bool:
+    def add_row_if_new(self, row: HistoryRow) -> bool:
         """Add a row to the index and return True. If an equal row (the same payment, the same state; for a refund
         also the same amount and time) was added before, add nothing and return False.
         """

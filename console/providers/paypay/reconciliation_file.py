@@ -124,7 +124,7 @@ class DailyFileReader:
         except _RefusedLine as refusal:
             payment_id = cells.get(_PAYMENT_COLUMN, "")
             return RefusedRow(key, str(refusal), payment_id if is_valid_id(payment_id) else None)
-        return row if self._index.add_row(row) else RefusedRow(key, "duplicate", row.provider_payment_id)
+        return row if self._index.add_row_if_new(row) else RefusedRow(key, "duplicate", row.provider_payment_id)
 
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
         """Return the cells of a line by column name.

@@ -144,8 +144,8 @@ class NoticeSender:
         if notice.provider not in self.addresses:
             return False
         call_name = NOTICE_CALL_NAME_BY_PROVIDER[notice.provider]
-        call = NoticeCall(notice.provider, call_name, lambda: self._deliver_notice(notice), notice.number,
-                          payment=notice.number, notice=notice, handled_count=self._state.notices_ended,
+        call = NoticeCall(notice.provider, call_name, lambda: self._deliver_notice(notice), notice.payment_number,
+                          payment=notice.payment_number, notice=notice, handled_count=self._state.notices_ended,
                           deliver_notice=self._deliver_notice)  # fmt: skip
         instruction = self._state.fault_rules.pick_fault(call) or FaultInstruction(NO_FAULT)
         thread = Thread(
@@ -193,7 +193,7 @@ class NoticeSender:
             sent_notice = SentNotice(
                 next(self._sequence_numbers),
                 notice.provider,
-                notice.number,
+                notice.payment_number,
                 sent_at,
                 len(body),
                 notice.signature_manner,

@@ -17,7 +17,7 @@ class SimulatedNotice:
     """
 
     provider: str
-    number: str
+    payment_number: str
     data: JsonObject
     render: Callable[[JsonObject, str], bytes]
     media_type: str

@@ -26,7 +26,7 @@ class ReconciliationFile:
     """One reconciliation file: its name, merchant and Japanese day."""
 
     name: str
-    merchant: str
+    merchant_id: str
     day: date
 
 
@@ -77,7 +77,7 @@ class ReconciliationFileMaker:
         """Return the rows of the file with their times, in the sequence of the payments."""
         rows = []
         for payment in self._state.payment_ledger.list_payments("paypay"):
-            if payment.merchant == file.merchant and payment.id is not None:
+            if payment.merchant == file.merchant_id and payment.id is not None:
                 rows += _make_payment_rows(payment, lists_failures=self._state.settings.paypay_lists_failed_payments)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
 

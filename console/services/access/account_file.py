@@ -31,8 +31,8 @@ class AccountEntry:
     `is_disabled`: True if the person may no longer work. `asks_worker`: True if a worker acts for the person; the
     person's own database account may then only read, and store desk requests. `has_no_acts_key`: True if the entry
     has neither the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that
-    contains the password; None if the entry names no variable. `line`: number of the line of the file that contains
-    the person's name.
+    contains the password; None if the entry names no variable. `line_number`: number of the line of the file that
+    contains the person's name.
     """
 
     person: Person
@@ -40,7 +40,7 @@ class AccountEntry:
     asks_worker: bool
     has_no_acts_key: bool
     password_env: str | None
-    line: int
+    line_number: int
 
 
 def read_account_entries(content: str) -> tuple[AccountEntry, ...]:
@@ -58,7 +58,7 @@ def read_account_entries(content: str) -> tuple[AccountEntry, ...]:
     used_names: set[str] = set()
     for entry in entries:
         if entry.person.name in used_names:
-            raise make_account_file_error(UsageProblem.ACCOUNTS_SAME_NAME_TWICE, entry.line, entry.person.name)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_SAME_NAME_TWICE, entry.line_number, entry.person.name)
         used_names.add(entry.person.name)
     return entries
 

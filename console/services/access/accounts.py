@@ -160,10 +160,10 @@ class DatabaseAccountService:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account_name:
-            raise make_account_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line_number, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
         if stored_person and WORKER in stored_person.person.roles - entry.person.roles:
-            raise make_account_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
+            raise make_account_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line_number, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
         if server and stored_person is None and not password and not entry.is_disabled:
             variable = entry.password_env or "password_env"
@@ -235,7 +235,7 @@ def _refuse_implicit_changes(changes: Sequence[_AccountChange]) -> None:
     if unstated_entries:
         names = [entry.person.name for entry in unstated_entries]
         raise make_account_file_error(
-            UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unstated_entries[0].line, names[0], names=names
+            UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unstated_entries[0].line_number, names[0], names=names
         )
 
 
@@ -250,13 +250,15 @@ def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChang
     names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
     for entry in new_entries:
         if entry.person.name in names:
-            raise make_account_file_error(UsageProblem.ACCOUNTS_ACCOUNT_OF_SERVER, entry.line, entry.person.name)
+            raise make_account_file_error(
+                UsageProblem.ACCOUNTS_ACCOUNT_OF_SERVER, entry.line_number, entry.person.name
+            )
     entries = [change.entry for change in changes]
     names = grants.find_names_of_other_databases(conn, [entry.person.name for entry in entries])
     for entry in entries:
         if entry.person.name in names:
             problem = UsageProblem.ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE
-            raise make_account_file_error(problem, entry.line, entry.person.name)
+            raise make_account_file_error(problem, entry.line_number, entry.person.name)
 
 
 _AUDIT_ACTION_BY_CHANGE = {

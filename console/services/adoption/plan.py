@@ -98,11 +98,11 @@ class _RowCounter:
     as in AdoptionRowCounts. To save memory, `claim_hashes` has a hash of each claim (8 bytes) instead of the claim;
     `repeated_claims` has, for each claim of several rows, the number of its rows after the first one."""
 
-    rows: int = 0
-    by_status: Counter[str] = field(default_factory=Counter)
-    success_without_id: int = 0
-    normalised: int = 0
-    unreadable: int = 0
+    row_count: int = 0
+    row_count_by_status: Counter[str] = field(default_factory=Counter)
+    success_without_id_count: int = 0
+    normalised_row_count: int = 0
+    unreadable_row_count: int = 0
     unreadable_rows: list[UnreadableCorporationNumber] = field(default_factory=list)
     claim_hashes: set[int] = field(default_factory=set)
     repeated_claims: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -111,18 +111,18 @@ class _RowCounter:
         """Add one row of the table of credit checks to the counts of states, corporation numbers and claims."""
         record_id, client, stored_number, id_at_provider, status = row
         state = CheckState.SUCCESS if id_at_provider is not None else status
-        self.rows += 1
-        self.by_status[state] += 1
-        self.success_without_id += state == CheckState.SUCCESS and id_at_provider is None
+        self.row_count += 1
+        self.row_count_by_status[state] += 1
+        self.success_without_id_count += state == CheckState.SUCCESS and id_at_provider is None
         number = parse_stored_corporation_number(stored_number)
         if number is None:
-            self.unreadable += 1
+            self.unreadable_row_count += 1
             if len(self.unreadable_rows) < MAX_LISTED_EXAMPLES:
                 self.unreadable_rows.append(
                     UnreadableCorporationNumber(record_id, format_stored_corporation_number(stored_number)[:64])
                 )
             return
-        self.normalised += number != str(stored_number)
+        self.normalised_row_count += number != str(stored_number)
         if state == CheckState.ERROR:  # such a row has no claim
             return
         claim = (client, number)
@@ -136,18 +136,18 @@ class _RowCounter:
             :MAX_LISTED_EXAMPLES
         ]
         return AdoptionRowCounts(
-            row_count=self.rows,
+            row_count=self.row_count,
             duplicate_row_count=self.repeated_claims.total(),
             duplicate_claim_count=len(self.repeated_claims),
             duplicate_examples=tuple(
                 DuplicateClaim(client, number, repeats + 1) for (client, number), repeats in most_repeated
             ),
-            unreadable_row_count=self.unreadable,
+            unreadable_row_count=self.unreadable_row_count,
             unreadable_examples=tuple(self.unreadable_rows),
-            normalised_row_count=self.normalised,
-            pending_row_count=self.by_status[CheckState.PENDING],
-            row_count_by_status={state.value: self.by_status[state] for state in CheckState},
-            success_without_id_count=self.success_without_id,
+            normalised_row_count=self.normalised_row_count,
+            pending_row_count=self.row_count_by_status[CheckState.PENDING],
+            row_count_by_status={state.value: self.row_count_by_status[state] for state in CheckState},
+            success_without_id_count=self.success_without_id_count,
         )
 
 

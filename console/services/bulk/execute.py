@@ -150,10 +150,10 @@ class BulkExecutor:
             if not rows:
                 self._end_run(executed_run, *_find_final_state(executed_run.run))
                 return
-            if not self._run_rows_of_page(executed_run, rows):
+            if not self._run_rows_unless_stopped(executed_run, rows):
                 return
 
-    def _run_rows_of_page(self, executed_run: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
+    def _run_rows_unless_stopped(self, executed_run: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
         """Execute `rows` of the bulk run one after the other. Return True, or False if the run was stopped or paused
         meanwhile."""
         for row in cancellation.iterate_until_stopped(rows):
@@ -162,11 +162,11 @@ class BulkExecutor:
             if executed_run.execution.should_stop():
                 self._end_run(executed_run, bulk.STOPPED_RUN_STATE, "asked")
                 return False
-            if not self._run_row(executed_run, row):
+            if not self._run_row_unless_paused(executed_run, row):
                 return False
         return True
 
-    def _run_row(self, executed_run: _ExecutedRun, row: BulkRow) -> bool:
+    def _run_row_unless_paused(self, executed_run: _ExecutedRun, row: BulkRow) -> bool:
         """Forecast a row of the bulk run, execute its action and store the result. Return True, or False if the run
         is paused. Raises not_allowed if the acting person has lost the right to execute the action since the run
         began.
@@ -193,7 +193,7 @@ class BulkExecutor:
         executed_run.execution.progress(
             BulkProgress(sum(executed_run.row_counts.values()), executed_run.run.most, dict(executed_run.row_counts))
         )
-        return self._count_provider_refusal(executed_run, forecast, outcome)
+        return self._count_refusal_and_pause_at_limit(executed_run, forecast, outcome)
 
     def _execute_row_action(
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
@@ -257,7 +257,9 @@ class BulkExecutor:
         ):
             raise _LeaseLost
 
-    def _count_provider_refusal(self, executed_run: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
+    def _count_refusal_and_pause_at_limit(
+        self, executed_run: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome
+    ) -> bool:
         """Count the consecutive refusals of the row's provider: add 1 if `outcome` is a refusal by the provider,
         begin again at 0 if the row is done. At MAX_CONSECUTIVE_PROVIDER_REFUSALS, pause the bulk run and return
         False; otherwise return True. `forecast` has the name of the provider."""

@@ -79,7 +79,7 @@ class HintHandler:
         event = PaymentEvent(
             self._provider,
             hint.event_id,
-            hint.state,
+            hint.provider_state,
             common.EVENT_QUEUED,
             stored_fields,
             order_no=hint.merchant_payment_id,

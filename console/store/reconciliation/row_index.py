@@ -33,7 +33,7 @@ class HistoryIndex:
         ):
             self._connection.execute(statement)
 
-    def add_row(self, row: HistoryRow) -> bool:
+    def add_row_if_new(self, row: HistoryRow) -> bool:
         """Add a row of the history. Return False, without a write, if a row of the same event was added before. Two
         rows about a payment report the same event if their payment and state are the same, even if their amounts
         differ. Two rows about a refund report the same event if their payment, amount, state and time are the same.

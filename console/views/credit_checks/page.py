@@ -56,7 +56,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         tabs.comparison_requested.connect(self._compare_stored_pdf)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
 
-    def read_view(self, services: "Console", id: int) -> CreditCheckDetails:
+    def read_details(self, services: "Console", id: int) -> CreditCheckDetails:
         return services.credit_checks.read_credit_check(id)
 
     def format_reading_title(self, id: int) -> str:
@@ -87,7 +87,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
             context.translate("record.side.number", credit_check_id=id_at_provider), str(id_at_provider or "")
         )
         self.document_panels.show_documents(facts.make_document_summaries(details, context))
-        self.tabs.show_view(details)
+        self.tabs.show_details(details)
         # One button for one action: the line "you can" has it if the PDF is a recommended action now.
         self.document_panels.set_right_widget_visible(is_visible="open_pdf" not in self.list_helpful_actions(details))
         if record.pdf_file_path:
@@ -168,7 +168,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def _compare_stored_pdf(self, sha256: str) -> None:
         """Open the page that compares the stored PDF that has this SHA-256 with the newest PDF. If `sha256` is the
         SHA-256 of the newest PDF, or "", the page compares the newest PDF with the PDF before it."""
-        documents = () if self.view is None else self.view.documents
+        documents = () if self.details is None else self.details.documents
         older_sha256 = None if not documents or sha256 in ("", documents[0].sha256) else sha256
         self.context.navigate(PdfComparisonRoute(self.id, older_sha256))
 

@@ -97,14 +97,14 @@ class CreditCheckTabs(RecordTabs):
         self.tabs.currentChanged.connect(self._read_page_counts)
         self._earlier_check_table.opened.connect(self.related_record_requested)
 
-    def show_view(self, details: CreditCheckDetails) -> None:
+    def show_details(self, details: CreditCheckDetails) -> None:
         """Replace the contents of all tabs with the contents of `details`; the visible tab stays the same."""
         entries = [entry for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)]
         next_lines = make_planned_lines(details.record, self._context)
         if self._record_id != details.record.id:
             self._cancel_page_counting()
         self._record_id, self._document_rows = details.record.id, _make_document_rows(details, self._context)
-        rows = self._show_document_rows()
+        rows = self._show_and_return_document_rows()
         self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
         self._compare_button.setVisible(len(details.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _DOCUMENT_FETCH_AUDIT_ACTIONS]
@@ -117,7 +117,7 @@ class CreditCheckTabs(RecordTabs):
         self.show_record(details, lines, [len(details.documents), len(history)])
         self._read_page_counts()
 
-    def _show_document_rows(self) -> list[DocumentRow]:
+    def _show_and_return_document_rows(self) -> list[DocumentRow]:
         """Show the table of documents with the known numbers of pages; return its rows."""
         rows = [replace(row, page_count=self._page_counts.get(row.key)) for row in self._document_rows]
         self._document_table.show_rows(rows)
@@ -157,7 +157,7 @@ class CreditCheckTabs(RecordTabs):
     def _show_page_counts(self, record_id: int, counts: Mapping[str, int]) -> None:
         if record_id == self._record_id:
             self._page_counts = counts
-            self._show_document_rows()
+            self._show_and_return_document_rows()
 
     @Slot()
     def request_comparison(self) -> None:

@@ -82,7 +82,7 @@ class PdfComparisonPage(Page):
         self.old_view = PdfPageView(translate("compare.old"))
         self.new_view = PdfPageView(translate("compare.new"))
         self.difference_table = StaticTable(
-            context, _make_difference_columns(context), lambda row: row.number, translate("compare.list")
+            context, _make_difference_columns(context), lambda row: row.difference_number, translate("compare.list")
         )
         self._table_or_empty_state = TableOrEmptyState(
             self.difference_table, EmptyState(translate("compare.empty"), icon_name="check")

@@ -46,8 +46,8 @@ class StatusBarCells(QObject):
         context = self._context
         unfinished_text = context.translate("status.unfinished", count=context.work_counts.unfinished_count)
         cells = [
-            StatusCellContent(context.translate("status.notices"), key="notices"),
-            StatusCellContent(unfinished_text, key="unfinished"),
+            StatusCellContent(context.translate("status.notices"), link_key="notices"),
+            StatusCellContent(unfinished_text, link_key="unfinished"),
         ]
         if context.last_due_tasks_at is not None:
             cells.insert(

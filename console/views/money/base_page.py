@@ -34,10 +34,10 @@ from console.wording.sentences import catalogue as wording
 _MIN_WIDTH_WITH_FACTS_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
 _FACTS_MARGIN_PX = 16  # px, left and right of the facts beside the tabs
 _FACTS_BORDER_WIDTH_PX = 1  # px, the line left of the facts
-MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
+MoneyDetailsT = TypeVar("MoneyDetailsT", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
-class MoneyPage(RecordPage[MoneyView]):
+class MoneyPage(RecordPage[MoneyDetailsT]):
     """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs that
     list related records. If `shows_amounts` is False, the page doesn't show the parts of an amount."""
 
@@ -93,7 +93,7 @@ class MoneyPage(RecordPage[MoneyView]):
         )
         self.money_panel.show_money_parts(*money_parts)
 
-    def fill_facts_panel(self, details: MoneyView) -> None:
+    def fill_facts_panel(self, details: MoneyDetailsT) -> None:
         """Show the facts of the record in the panel beside the tabs. Implemented by the subclass."""
 
     def make_payer_label(self, payer: str | None) -> TextLabel | None:
@@ -118,8 +118,8 @@ class MoneyPage(RecordPage[MoneyView]):
     def _show_unmasked_texts(self) -> None:
         """Show the payer and the answers anew, because they were unmasked or masked again. Scroll the unmasked payer
         into view."""
-        if self.view is not None:
-            self.fill_facts_panel(self.view)
+        if self.details is not None:
+            self.fill_facts_panel(self.details)
         self.tabs.show_unmasked_answers(self.unmasking.unmasked_answer_by_evidence_id)
         self._scroll_timer.start()
 
@@ -150,7 +150,7 @@ class MoneyPage(RecordPage[MoneyView]):
     def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:
         return (*super().list_focus_stops_above_tabs(), *self.money_panel.part_buttons.values())
 
-    def list_printed_lines(self, details: MoneyView) -> list[str]:
+    def list_printed_lines(self, details: MoneyDetailsT) -> list[str]:
         amounts = [self.money_panel.accessibleName()] if self.shows_amounts else []
         return [*super().list_printed_lines(details), *amounts]
 

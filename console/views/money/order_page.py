@@ -57,7 +57,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         self._payment_link = LinkButton("", has_arrow=True, role="small")
         self._payment_link.clicked.connect(self._open_explained_payment)
 
-    def read_view(self, services: "Console", id: int) -> OrderDetails:
+    def read_details(self, services: "Console", id: int) -> OrderDetails:
         return services.payments.read_order(id)
 
     def get_copied_identifier(self, details: OrderDetails) -> str:
@@ -74,7 +74,7 @@ class OrderPage(MoneyPage[OrderDetails]):
         self.head.show_identity(self.get_corporation_number(details), "", total, badges)
         self._show_sides(details)
         self._show_saga_steps(details.sagas)
-        self.tabs.show_view(details, payments=details.payments, refunds=details.refunds)
+        self.tabs.show_details(details, payments=details.payments, refunds=details.refunds)
         facts = make_fact_list(
             (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),
             (translate("field.order_number"), record.merch_txn_id),
@@ -105,8 +105,8 @@ class OrderPage(MoneyPage[OrderDetails]):
 
     @Slot()
     def _open_explained_payment(self) -> None:
-        if self.view is not None and self.view.explained_payment is not None:
-            self.context.navigate(PaymentRoute(self.view.explained_payment.id, (), self.sidebar_key))
+        if self.details is not None and self.details.explained_payment is not None:
+            self.context.navigate(PaymentRoute(self.details.explained_payment.id, (), self.sidebar_key))
 
     def _show_saga_steps(self, sagas: Sequence[SagaProgress]) -> None:
         """Show the steps of one saga that followed an expired payment: the newest unfinished saga or, if all sagas

@@ -46,7 +46,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self._order_link.clicked.connect(self._open_order)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
 
-    def read_view(self, services: "Console", id: int) -> PaymentDetails:
+    def read_details(self, services: "Console", id: int) -> PaymentDetails:
         return services.payments.read_payment(id)
 
     def get_copied_identifier(self, details: PaymentDetails) -> str:
@@ -65,7 +65,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.head.show_identity(self.get_corporation_number(details), "", provider, badges)
         self.show_money_panels(details, record.provider, self._number_label, self.answers, self._probe_button)
         self._show_side_links(details)
-        self.tabs.show_view(details, refunds=details.refunds)
+        self.tabs.show_details(details, refunds=details.refunds)
         self.fill_facts_panel(details)
         self._show_unknown_refund_bar(details)
         self.disable_unmasking_without_payer(record.payer)
@@ -169,11 +169,11 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def _open_refund_or_order(self) -> None:
         """Open the payment's refund if the next step in the payment's explanation is to open it; otherwise open the
         payment's order. If the payment has no order, only show a message which says this."""
-        if self.view is None:
+        if self.details is None:
             return
-        if self.view.explanation.next_step.action == OPEN_REFUND_ACTION:
+        if self.details.explanation.next_step.action == OPEN_REFUND_ACTION:
             self.run_action_on_record(OPEN_REFUND_ACTION)
-        elif self.view.order is not None:
+        elif self.details.order is not None:
             self.run_action_on_record(OPEN_ORDER_ACTION)
         else:
             self.context.show_toast(
@@ -200,8 +200,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     @Slot()
     def _open_order(self) -> None:
-        if self.view is not None and self.view.order is not None:
-            self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
+        if self.details is not None and self.details.order is not None:
+            self.context.navigate(OrderRoute(self.details.order.id, (), self.sidebar_key))
 
 
 def _find_only_refundable_set_aside(details: PaymentDetails) -> SetAside | None:

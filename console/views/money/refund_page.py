@@ -28,7 +28,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval", "unmask")
     key_hints = make_record_key_hints("probe", "resolve", "withdraw")
 
-    def read_view(self, services: "Console", id: int) -> RefundDetails:
+    def read_details(self, services: "Console", id: int) -> RefundDetails:
         return services.refunds.read_refund(id)
 
     def get_copied_identifier(self, details: RefundDetails) -> str:
@@ -54,7 +54,7 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.head.show_identity(self.get_corporation_number(details), "", detail, badges)
         self.show_money_panels(details, payment.provider, self.answers)
         self.answers.setVisible(bool(details.evidence))
-        self.tabs.show_view(details, refunds=details.earlier)
+        self.tabs.show_details(details, refunds=details.earlier)
         self.fill_facts_panel(details)
         self.disable_unmasking_without_payer(payment.payer)
 
@@ -94,8 +94,8 @@ class RefundPage(MoneyPage[RefundDetails]):
 
     def open_money_part(self, part_key: str) -> None:
         """Open the page of the payment, which shows the rows of all parts of the payment's amount."""
-        if self.view is not None:
-            self.context.navigate(PaymentRoute(self.view.payment.id, (), self.sidebar_key))
+        if self.details is not None:
+            self.context.navigate(PaymentRoute(self.details.payment.id, (), self.sidebar_key))
 
     def list_helpful_actions(self, details: RefundDetails) -> tuple[str, ...]:
         """Return the names of the actions that the page offers. If the refund isn't sent yet, the only action is

@@ -62,7 +62,7 @@ class MoneyTabs(RecordTabs):
             lambda refund: find_money_part_of_refund(refund) == part_key
         )
 
-    def show_view(
+    def show_details(
         self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
     ) -> None:
         """Replace the contents of all tabs with the contents of `details`; the visible tab stays the same.

@@ -36,7 +36,7 @@ from console.wording.records import has_amount_mismatch as has_amount_mismatch
 from console.wording.records import mask_payer as mask_payer
 from console.wording.sentences import catalogue as wording
 
-RecordView: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | RefundDetails
+RecordDetails: TypeAlias = CreditCheckDetails | OrderDetails | PaymentDetails | RefundDetails
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
 WAITING_FOR_APPROVAL_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
@@ -137,7 +137,7 @@ def get_badge_keys(record: ShownRecord, now: datetime) -> tuple[str, str, str]:
     )
 
 
-def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
+def get_page_badge_keys(details: RecordDetails) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. Unlike `get_badge_keys`,
     this function uses the explanation in `details`, which also takes related records into account."""
     explanation = details.explanation

@@ -30,7 +30,7 @@ _MAX_COLUMNS_IN_PORTRAIT = 5
 _MAX_COLUMNS_IN_FULL_SIZE = 9
 _PAPER_MARGINS_MM = QMarginsF(12.0, 12.0, 12.0, 12.0)
 _FOOTER_HEIGHT_RATIO = 0.03  # share of the height of a page for the line at its foot
-_PDF_END = b"%%EOF"
+_PDF_END_MARK = b"%%EOF"
 _LONGEST_PDF_END_BYTES = 16
 _BYTES_PER_PIXEL = 3
 """Bytes per pixel of a rendered PDF page: red, green and blue."""
@@ -224,7 +224,7 @@ def _has_printer_written_pages(printer: QPrinter) -> bool:
         with Path(printer.outputFileName()).open("rb") as file:
             file.seek(0, SEEK_END)
             file.seek(max(0, file.tell() - _LONGEST_PDF_END_BYTES))
-            return _PDF_END in file.read(_LONGEST_PDF_END_BYTES)
+            return _PDF_END_MARK in file.read(_LONGEST_PDF_END_BYTES)
     except OSError:
         return False
 

@@ -14,7 +14,7 @@ from console.domain.service_results import AllowedAction, OperationDetails, Work
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.credit_checks import get_actor_name, make_state_cell
-from console.views.presenters.records import RecordView
+from console.views.presenters.records import RecordDetails
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
 from console.views.runtime.context import WindowContext
@@ -119,13 +119,13 @@ class ActionButtons(QObject):
         self._shown_actions = ()
 
     def show_actions(
-        self, view: RecordView, explanation_form: ExplanationForm, helpful_actions: Sequence[str]
+        self, details: RecordDetails, explanation_form: ExplanationForm, helpful_actions: Sequence[str]
     ) -> None:
-        """Enable or disable the buttons for the record of `view`. The actions in `helpful_actions` that are possible
-        also get a button in the explanation form, in this order. `purchase` always gets a button there; this button
-        is disabled while the person lacks the right or the database is unreachable."""
-        allowed_actions = {action.action: action for action in view.actions}
-        undecidable_reason = self._find_second_decision_refusal(view)
+        """Enable or disable the buttons for the record of `details`. The actions in `helpful_actions` that are
+        possible also get a button in the explanation form, in this order. `purchase` always gets a button there; this
+        button is disabled while the person lacks the right or the database is unreachable."""
+        allowed_actions = {action.action: action for action in details.actions}
+        undecidable_reason = self._find_second_decision_refusal(details)
         if "resolve" in self._buttons:
             label = self._context.translate(choose_resolve_label(can_decide=not undecidable_reason))
             self._buttons["resolve"].show_text(label)
@@ -147,14 +147,18 @@ class ActionButtons(QObject):
             (self._find_reason_against_any_run(name) for name in helpful_actions) if not possible_actions else ()
         )
         self.obstacle = next(filter(None, obstacles), "")
-        note = self._format_resolve_purpose(view, allowed_actions)
-        self._show_helpful_actions(view, possible_actions, explanation_form, next(iter(reasons.values()), ""), note)
+        note = self._format_resolve_purpose(details, allowed_actions)
+        self._show_helpful_actions(
+            details, possible_actions, explanation_form, next(iter(reasons.values()), ""), note
+        )
 
-    def _find_second_decision_refusal(self, view: RecordView) -> str:
+    def _find_second_decision_refusal(self, details: RecordDetails) -> str:
         """Return the reason why the acting person can't confirm the proposed outcome that waits for a second person:
         the person has proposed it, or lacks the right. "" if the person can, or if no proposal waits."""
         proposer = (
-            find_proposer(view) if isinstance(view, (CreditCheckDetails, PaymentDetails, RefundDetails)) else None
+            find_proposer(details)
+            if isinstance(details, (CreditCheckDetails, PaymentDetails, RefundDetails))
+            else None
         )
         if proposer is None:
             return ""
@@ -162,12 +166,12 @@ class ActionButtons(QObject):
             return self._context.translate("reason.own_first_half")
         return self._context.find_missing_right_reason("resolve_second")
 
-    def _format_resolve_purpose(self, view: RecordView, allowed_actions: Mapping[str, AllowedAction]) -> str:
+    def _format_resolve_purpose(self, details: RecordDetails, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the sentence which says why the outcome of a payment can be resolved although it is known. "" for
         another record, for an unknown outcome, and if the button "resolve" is disabled."""
-        if "resolve" not in self._buttons or not isinstance(view, PaymentDetails):
+        if "resolve" not in self._buttons or not isinstance(details, PaymentDetails):
             return ""
-        purpose = find_purpose_of_known_outcome_decision(view.record)
+        purpose = find_purpose_of_known_outcome_decision(details.record)
         if purpose is None or self._find_disabled_reason("resolve", allowed_actions):
             return ""
         return self._context.translate(f"record.resolve_purpose.{purpose}")
@@ -225,7 +229,7 @@ class ActionButtons(QObject):
 
     def _show_helpful_actions(
         self,
-        view: RecordView,
+        details: RecordDetails,
         action_names: Sequence[str],
         explanation_form: ExplanationForm,
         disabled_reason: str,
@@ -234,9 +238,9 @@ class ActionButtons(QObject):
         """Show a button for each of the possible actions `action_names`, and below them `note` ("" for none). Without
         a possible action, show a text which says that no action is possible, and why: `self.obstacle`, or
         `disabled_reason`, the reason why the first recommended action is disabled ("" if none is recommended)."""
-        primary_action = self._find_primary_action(view, action_names)
+        primary_action = self._find_primary_action(details, action_names)
         reason = None if action_names else self.obstacle or disabled_reason or None
-        shown_actions = (*action_names, view.explanation.next_step.code, primary_action, reason, note)
+        shown_actions = (*action_names, details.explanation.next_step.code, primary_action, reason, note)
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         is_same_record, self._shown_actions = bool(self._shown_actions), shown_actions
@@ -256,12 +260,12 @@ class ActionButtons(QObject):
                 FlowLabel(text, "body", "muted", wraps_lines=True), *_make_note_labels(note)
             )
 
-    def _find_primary_action(self, view: RecordView, action_names: Sequence[str]) -> str | None:
+    def _find_primary_action(self, details: RecordDetails, action_names: Sequence[str]) -> str | None:
         """Return the name of the offered action whose button is the primary one: the action that does the explained
         next step, if this person may do the step now. Return None if the record needs no step, if the person must
         first ask the shop, or if none of the offered actions does the next step, because a primary button for another
         action would contradict the advice."""
-        explanation = view.explanation
+        explanation = details.explanation
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE:
             return None
@@ -269,7 +273,7 @@ class ActionButtons(QObject):
             return None
         name = _OPENING_ACTION_BY_ADVISED_ACTION.get(advised, advised)
         is_decision_disabled = name != advised and bool(
-            self._find_disabled_reason(advised, {action.action: action for action in view.actions})
+            self._find_disabled_reason(advised, {action.action: action for action in details.actions})
         )
         return name if name in action_names and not is_decision_disabled else None
 
@@ -284,38 +288,38 @@ def _make_note_labels(note: str) -> tuple[FlowLabel, ...]:
     return (FlowLabel(note, "small", "muted", wraps_lines=True),) if note else ()
 
 
-def find_proposer(view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:
+def find_proposer(details: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:
     """Return the name of the person who has proposed a decision about the record or operation, if the proposal waits
     for a second person; None if no proposal waits."""
-    entry = find_proposal_entry(view)
+    entry = find_proposal_entry(details)
     return entry.actor if entry is not None else None
 
 
 def find_proposal_entry(
-    view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails,
+    details: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails,
 ) -> TimelineEntry | None:
     """Return the audit entry of the proposed decision that waits for a second person; None if none waits."""
-    if not view.awaiting:
+    if not details.awaiting:
         return None
-    return next((entry for entry in reversed(view.timeline) if entry.what.endswith("resolve_proposed")), None)
+    return next((entry for entry in reversed(details.timeline) if entry.what.endswith("resolve_proposed")), None)
 
 
 def format_proposal(
-    view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails, context: WindowContext
+    details: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails, context: WindowContext
 ) -> str:
     """Return the sentence that names the proposed outcome which waits for a second person, its proposer and the time;
     "" if none waits."""
-    entry = find_proposal_entry(view)
+    entry = find_proposal_entry(details)
     if entry is None:
         return ""
     state = str(entry.detail.get("as") or CheckState.ERROR)
-    if isinstance(view, CreditCheckDetails):
+    if isinstance(details, CreditCheckDetails):
         word = context.translate(f"dialog.resolve.as_{state}")
-    elif isinstance(view, OperationDetails):
+    elif isinstance(details, OperationDetails):
         word = context.translate("state.operation.failed")
     else:
         word = make_state_cell(
-            f"{'payment' if isinstance(view, PaymentDetails) else 'refund'}.{state}", context.language
+            f"{'payment' if isinstance(details, PaymentDetails) else 'refund'}.{state}", context.language
         ).word
     who = get_actor_name(entry.actor, context)
     return context.translate("record.proposed", who=who, state=word, at=entry.at)

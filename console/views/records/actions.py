@@ -18,7 +18,7 @@ from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.record_changes import format_probed_changes
 from console.views.presenters.records import ShownRecord
-from console.views.runtime.context import ALARMBOX, Toast, WindowContext
+from console.views.runtime.context import ALARMBOX_PROVIDER_NAME, Toast, WindowContext
 from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
@@ -74,7 +74,7 @@ class RecordActionHandlers(QObject):
             return
         if isinstance(record, CreditCheck | Operation):
             busy_text = translate("act.about", title=_format_title(record, context), message=translate("act.probing"))
-            call_label, provider_name = translate("act.probe", id=id), ALARMBOX
+            call_label, provider_name = translate("act.probe", id=id), ALARMBOX_PROVIDER_NAME
         else:
             title = case_words.format_record_title(record, context)
             busy_text, call_label = (
@@ -258,29 +258,29 @@ class RecordActionHandlers(QObject):
 
         RefundDialog(self._context, plan, set_aside, self._page.window()).open()
 
-    def open_approve_dialog(self, view: RefundDetails) -> None:
+    def open_approve_dialog(self, details: RefundDetails) -> None:
         """Open the dialog in which the person approves the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
         from console.views.refunds.decision_dialog import ApproveDialog
 
-        ApproveDialog(self._context, view, self._page.window()).open()
+        ApproveDialog(self._context, details, self._page.window()).open()
 
-    def open_reject_dialog(self, view: RefundDetails) -> None:
+    def open_reject_dialog(self, details: RefundDetails) -> None:
         """Open the dialog in which the person rejects the refund, if the person has the right."""
         if self.refuse_if_right_missing("refund_approve"):
             return
         from console.views.refunds.decision_dialog import RejectDialog
 
-        RejectDialog(self._context, view, self._page.window()).open()
+        RejectDialog(self._context, details, self._page.window()).open()
 
-    def open_withdraw_dialog(self, view: RefundDetails) -> None:
+    def open_withdraw_dialog(self, details: RefundDetails) -> None:
         """Open the dialog in which the maker withdraws the refund request, if the person has the right."""
         if self.refuse_if_right_missing("refund_withdraw"):
             return
         from console.views.refunds.decision_dialog import WithdrawDialog
 
-        WithdrawDialog(self._context, view, self._page.window()).open()
+        WithdrawDialog(self._context, details, self._page.window()).open()
 
     # -- order of a payment
 

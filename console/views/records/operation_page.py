@@ -57,7 +57,7 @@ class OperationPage(Page):
         translate = context.translate
         self.action_handlers = RecordActionHandlers(context, self)
         self.route = OperationRoute("")
-        self.view: OperationDetails | None = None
+        self.details: OperationDetails | None = None
         self.title = TitleLabel(translate("operation_screen.title"))
         self.copyable_id = CopyableId("", "", translate("operation_screen.id"), copy_label=translate("action.copy"))
         self.copyable_id.copied.connect(self.action_handlers.show_copied_toast)
@@ -91,7 +91,7 @@ class OperationPage(Page):
     def show_route(self, route: object) -> None:
         if isinstance(route, OperationRoute):
             if route.id != self.route.id:  # the buttons act on the operation that was shown before
-                self.view = None
+                self.details = None
                 self.reset_read_state()
                 self.hide_bar("blocked")
                 self.explanation_form.show_action_widgets()
@@ -105,7 +105,7 @@ class OperationPage(Page):
         operation_id = self.route.id
         self.context.run_read(
             lambda services: services.recovery.read_record("operation", operation_id),
-            lambda view: self._show_view(operation_id, view),
+            lambda details: self._show_details(operation_id, details),
             lambda failure: self._show_refusal(operation_id, failure),
             caller=self,
             key=("operation", "show", operation_id),
@@ -115,21 +115,21 @@ class OperationPage(Page):
         if operation_id == self.route.id:  # another operation isn't outdated because this one couldn't be read
             self.show_reading_failure(failure)
 
-    def _show_view(self, operation_id: str, view: object) -> None:
-        if operation_id != self.route.id or not isinstance(view, OperationDetails):
+    def _show_details(self, operation_id: str, details: object) -> None:
+        if operation_id != self.route.id or not isinstance(details, OperationDetails):
             return
-        self.view = view
+        self.details = details
         self.mark_data_read()
-        operation, context = view.record, self.context
+        operation, context = details.record, self.context
         self.copyable_id.show_id(wording.shorten_id(operation.id), operation.id)
         self.set_page_name(f"{self.title.plain} {self.copyable_id.short_form}")
-        self._show_badges(view)
-        show_explanation(self.explanation_form, view.explanation, context)
-        self.explanation_form.show_action_widgets(*self._make_buttons(view))
+        self._show_badges(details)
+        show_explanation(self.explanation_form, details.explanation, context)
+        self.explanation_form.show_action_widgets(*self._make_buttons(details))
         self.show_key_hints_without(() if operation.source == "desk" else ("key.probe", "key.resolve"))
-        self._show_facts(view)
+        self._show_facts(details)
         self.timeline.show_lines(
-            [words.make_entry_timeline_line(entry, context) for entry in reversed(view.timeline)]
+            [words.make_entry_timeline_line(entry, context) for entry in reversed(details.timeline)]
         )
         self._show_blocking(operation.source == "desk")
 
@@ -142,14 +142,14 @@ class OperationPage(Page):
             bar = NotificationBar(bold_text, text, tone="unknown", icon_name="lock")
         self.show_state_bar("blocked", bar, is_above_contents=True)
 
-    def _show_badges(self, view: OperationDetails) -> None:
+    def _show_badges(self, details: OperationDetails) -> None:
         clear_layout(self.badge_row)
-        state = view.record.state.value
+        state = details.record.state.value
         icon_name, tone = _ICON_AND_TONE_BY_OPERATION_STATE[state]
         self.badge_row.addWidget(Badge(self.context.translate(f"state.operation.{state}"), icon_name, tone))  # type: ignore[arg-type]  # a tone
 
-    def _show_facts(self, view: OperationDetails) -> None:
-        operation, translate = view.record, self.context.translate
+    def _show_facts(self, details: OperationDetails) -> None:
+        operation, translate = details.record, self.context.translate
         facts = FactList(
             [
                 (translate("column.what"), translate(f"operation.{operation.action}")),
@@ -162,7 +162,7 @@ class OperationPage(Page):
                 (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),
             ],
         )
-        proposal = format_proposal(view, self.context)
+        proposal = format_proposal(details, self.context)
         if proposal:
             facts.add_fact(translate("approvals.proposed_outcome"), TextLabel(proposal, wraps_lines=True))
         facts.align_values_below(self.explanation_form)
@@ -172,13 +172,13 @@ class OperationPage(Page):
         discard_widget(self.fact_panel)
         self.fact_panel = fact_panel
 
-    def _make_buttons(self, view: OperationDetails) -> list[QWidget]:
+    def _make_buttons(self, details: OperationDetails) -> list[QWidget]:
         translate = self.context.translate
-        if view.record.source != "desk":
+        if details.record.source != "desk":
             open_button = KeyButton(translate("action.open_record"), kind="primary")
             open_button.clicked.connect(self._open_record)
             return [open_button]
-        can_decide = not self._awaits_other_person(view)
+        can_decide = not self._awaits_other_person(details)
         resolve_button = KeyButton(
             translate(choose_resolve_label(can_decide=can_decide)),
             "E",
@@ -194,29 +194,29 @@ class OperationPage(Page):
         )
         return [*action_buttons, DisabledReasonsLabel(*action_buttons)]
 
-    def _awaits_other_person(self, view: OperationDetails) -> bool:
+    def _awaits_other_person(self, details: OperationDetails) -> bool:
         """Return True if a proposed outcome waits for a second person, and the acting person can't be the second
         person because they have proposed the outcome themselves, or because they lack the right."""
-        if not view.awaiting:
+        if not details.awaiting:
             return False
-        is_own_proposal = is_same_person(find_proposer(view) or "", self.context.operator or "")
+        is_own_proposal = is_same_person(find_proposer(details) or "", self.context.operator or "")
         return is_own_proposal or bool(self.context.find_missing_right_reason("resolve_second"))
 
     @Slot()
     def _open_record(self) -> None:
-        if self.view is not None and self.view.record.subject_id is not None:
+        if self.details is not None and self.details.record.subject_id is not None:
             self.context.navigate(
-                make_route_to_record(self.view.record.subject_kind, self.view.record.subject_id, (), "queues")
+                make_route_to_record(self.details.record.subject_kind, self.details.record.subject_id, (), "queues")
             )
 
     @Slot()
     def _probe_operation(self) -> None:
-        if self.view is not None:
-            self.action_handlers.probe(self.view.record)
+        if self.details is not None:
+            self.action_handlers.probe(self.details.record)
 
     @Slot()
     def _open_resolve_dialog(self) -> None:
-        if self.view is not None and self.view.record.source == "desk":
-            self.action_handlers.open_resolve_dialog(self.view.record, find_proposer(self.view))
-        elif self.view is not None:
+        if self.details is not None and self.details.record.source == "desk":
+            self.action_handlers.open_resolve_dialog(self.details.record, find_proposer(self.details))
+        elif self.details is not None:
             self.show_key_refusal(self.context.translate("act.operation_has_record"))

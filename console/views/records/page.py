@@ -19,7 +19,7 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.record_changes import format_record_changes
-from console.views.presenters.records import RecordView, ShownRecord
+from console.views.presenters.records import RecordDetails, ShownRecord
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
@@ -48,8 +48,8 @@ from console.wording.sentences import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-ViewT = TypeVar("ViewT", bound=RecordView)
-_STALE_CONTENT_MILLISECONDS = 150
+DetailsT = TypeVar("DetailsT", bound=RecordDetails)
+_STALE_CONTENT_VISIBLE_MS = 150
 """Time (ms) for which the page still shows the earlier record while another one is being read. Most records are read
 within this time, so the page doesn't become empty for a moment."""
 ACTIONS_OF_ALL_RECORD_KINDS = (
@@ -81,12 +81,12 @@ def _list_widgets_of_part(part: QWidget | QLayout) -> list[QWidget]:
     return [widget for item in items if item is not None and (widget := item.widget()) is not None]
 
 
-class RecordPage(Page, Generic[ViewT]):
+class RecordPage(Page, Generic[DetailsT]):
     """Base class of the pages that show one record. From top to bottom, a page has: header, sides (panels with the
     record's state in this database, at the provider and in the order), explanation, widgets for this kind of
     record, tabs, action buttons. In a low window, everything above the action buttons scrolls; while the header is
     out of sight, a line above the contents has the title, the badges and the verdict. A subclass sets `kind` and
-    `action_names`, passes its tabs, and fills the widgets from the RecordView that it reads.
+    `action_names`, passes its tabs, and fills the widgets from the RecordDetails that it reads.
     """
 
     kind: ClassVar[str] = ""
@@ -104,7 +104,7 @@ class RecordPage(Page, Generic[ViewT]):
         layout that contains the tabs and other widgets next to them; None if the page has no such other widgets."""
         super().__init__(context)
         self.route: RecordPageRoute = make_route_to_record(self.kind, 0)
-        self.view: ViewT | None = None
+        self.details: DetailsT | None = None
         self._shown_state: tuple[str, ...] = ()
         self._difference_sentence = ""
         self.action_handlers = RecordActionHandlers(context, self)
@@ -145,7 +145,7 @@ class RecordPage(Page, Generic[ViewT]):
         self._focus_before_hiding: QWidget | None = None
         self._stale_contents_timer = QTimer(self)
         self._stale_contents_timer.setSingleShot(True)
-        self._stale_contents_timer.setInterval(_STALE_CONTENT_MILLISECONDS)
+        self._stale_contents_timer.setInterval(_STALE_CONTENT_VISIBLE_MS)
         self._stale_contents_timer.timeout.connect(self._hide_stale_contents)
         self.add_content(self.action_bar.bar)
         self._connect_signals()
@@ -179,40 +179,40 @@ class RecordPage(Page, Generic[ViewT]):
 
     # -- implemented by subclasses
 
-    def read_view(self, services: "Console", id: int) -> ViewT:
+    def read_details(self, services: "Console", id: int) -> DetailsT:
         """Read the record and the data of its page from the services, and return them. Called in a background thread;
         implemented by the subclass."""
         raise AssertionError(self.kind)
 
-    def fill_header(self, view: ViewT) -> None:
+    def fill_header(self, details: DetailsT) -> None:
         """Show the header, the panels with the record's state in each system, and the widgets for this kind of
-        record, with the data of `view`. Implemented by the subclass."""
+        record, with the data of `details`. Implemented by the subclass."""
 
-    def list_helpful_actions(self, view: ViewT) -> tuple[str, ...]:
+    def list_helpful_actions(self, details: DetailsT) -> tuple[str, ...]:
         """Return the names of the actions to recommend in the present state of the record, the most important one
         first. Implemented by the subclass."""
         return ()
 
-    def run_kind_specific_action(self, action_name: str, view: ViewT) -> None:
+    def run_kind_specific_action(self, action_name: str, details: DetailsT) -> None:
         """Run an action that only this kind of record has, such as `refund` for a payment. `action_name` is its name.
         Implemented by the subclass."""
 
-    def get_copied_identifier(self, view: ViewT) -> str:
+    def get_copied_identifier(self, details: DetailsT) -> str:
         """Return the text that the copy button next to the title copies; by default, the id of the record."""
-        return str(view.record.id)
+        return str(details.record.id)
 
-    def get_clipboard_text(self, view: ViewT) -> str:
+    def get_clipboard_text(self, details: DetailsT) -> str:
         """Return the text that the shortcut Ctrl+C copies; by default, the text that the copy button next to the
         title copies."""
-        return self.get_copied_identifier(view)
+        return self.get_copied_identifier(details)
 
-    def get_corporation_number(self, view: ViewT) -> str:
+    def get_corporation_number(self, details: DetailsT) -> str:
         """Return the corporation number of the record; "" if the record has none. A payment without a number of its
         own has the number of its order."""
-        number = case_words.get_corporation_number(view.record)
-        return number or (view.corporation.number if view.corporation is not None else "")
+        number = case_words.get_corporation_number(details.record)
+        return number or (details.corporation.number if details.corporation is not None else "")
 
-    def list_related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
+    def list_related_records(self, details: DetailsT) -> frozenset[tuple[str, int]]:
         """Return the kind and id of each other record that this page shows. If one of these records changes, the
         window reads the page again."""
         return frozenset()
@@ -230,7 +230,7 @@ class RecordPage(Page, Generic[ViewT]):
         is_other_record = route.id != self.route.id
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
-            self.view, self._shown_state = None, ()
+            self.details, self._shown_state = None, ()
             self.contents_area.scroll_to_top()
             self.reset_read_state()
             for name in self.list_bar_names():
@@ -248,14 +248,14 @@ class RecordPage(Page, Generic[ViewT]):
 
     def _show_reading_state(self) -> None:
         """Disable the action buttons while the page reads another record, because the buttons still belong to the
-        previous record. If the read takes longer than _STALE_CONTENT_MILLISECONDS, hide the contents of the previous
+        previous record. If the read takes longer than _STALE_CONTENT_VISIBLE_MS, hide the contents of the previous
         record."""
         self.action_bar.disable_buttons_while_reading()
         self._stale_contents_timer.start()
 
     @Slot()
     def _hide_stale_contents(self) -> None:
-        if self.view is None and not self._hidden_contents:
+        if self.details is None and not self._hidden_contents:
             self._hidden_contents = [widget for widget in self._contents if not widget.isHidden()]
             self._focus_before_hiding = find_focused_widget(self.window())
             for widget in self._hidden_contents:
@@ -297,7 +297,7 @@ class RecordPage(Page, Generic[ViewT]):
         return self.route.id
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        related_refs = self.list_related_records(self.view) if self.view is not None else frozenset()
+        related_refs = self.list_related_records(self.details) if self.details is not None else frozenset()
         return (self.kind, self.id) in changes or bool(related_refs & changes)
 
     def read_data(self, reason: str) -> None:
@@ -305,30 +305,32 @@ class RecordPage(Page, Generic[ViewT]):
         if not record_id:
             return
         self.context.run_read(
-            lambda services: self.read_view(services, record_id),
-            lambda view: self._store_and_show_view(record_id, view),
+            lambda services: self.read_details(services, record_id),
+            lambda details: self._store_and_show_details(record_id, details),
             lambda failure: self._show_refusal(record_id, failure),
             caller=self,
             key=(self.kind, "show", record_id),
         )
 
-    def _store_and_show_view(self, record_id: int, view: ViewT) -> None:
+    def _store_and_show_details(self, record_id: int, details: DetailsT) -> None:
         """Store and show a record that was just read, with the data of its page. Do nothing if the page shows another
         record meanwhile, or if it already shows a newer version of the record. After the first read of the record,
         store that the person has visited it; after a further read, show a change by another person. Then open the
         dialog of the requested action, if another page has requested one."""
-        earlier_view = self.view
-        if record_id != self.id or (earlier_view is not None and earlier_view.record.version > view.record.version):
+        earlier_details = self.details
+        if record_id != self.id or (
+            earlier_details is not None and earlier_details.record.version > details.record.version
+        ):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
         self.mark_data_read()
-        if earlier_view is None:
+        if earlier_details is None:
             self._show_hidden_contents()
             self.hide_bar("act")  # it said that the record was still being read
-            self.context.add_visit(view.record)
+            self.context.add_visit(details.record)
         else:
-            self._show_change_since(earlier_view, view)
-        self.view = view
-        self._show_view(view)
+            self._show_change_since(earlier_details, details)
+        self.details = details
+        self._show_details(details)
         action_name = self.context.pop_requested_action(self.kind, record_id)
         if action_name and self.is_dialog_expected:
             self.open_requested_action(action_name)
@@ -339,20 +341,20 @@ class RecordPage(Page, Generic[ViewT]):
 
     # -- display
 
-    def _show_view(self, view: ViewT) -> None:
+    def _show_details(self, details: DetailsT) -> None:
         self.head.title.show_id(
-            case_words.format_record_title(view.record, self.context), self.get_copied_identifier(view)
+            case_words.format_record_title(details.record, self.context), self.get_copied_identifier(details)
         )
-        self.fill_header(view)
-        our_name = view.record.company_name if isinstance(view.record, CreditCheck) else None
-        self.head.show_registry_facts(view.corporation, our_name)
-        show_explanation(self.form, view.explanation, self.context)
+        self.fill_header(details)
+        our_name = details.record.company_name if isinstance(details.record, CreditCheck) else None
+        self.head.show_registry_facts(details.corporation, our_name)
+        show_explanation(self.form, details.explanation, self.context)
         self._update_actions()
-        self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
+        self.head.set_spoken_title(record_words.format_explanation(details.explanation, self.context)[0])
         self._announce_change()
-        self._show_proposal(view)
-        self._show_lease_holder(view.holder if not isinstance(view, OrderDetails) else None)
-        self.collaboration.show_take(view.taken)
+        self._show_proposal(details)
+        self._show_lease_holder(details.holder if not isinstance(details, OrderDetails) else None)
+        self.collaboration.show_take(details.taken)
         self._set_tab_order()
 
     def _announce_change(self) -> None:
@@ -382,7 +384,7 @@ class RecordPage(Page, Generic[ViewT]):
         another record is being read. The end of the contents stays in sight, although the line takes room above
         them."""
         scroll_bar = self.contents_area.verticalScrollBar()
-        must_show_line = self.view is not None and scroll_bar.value() >= self.head.height()
+        must_show_line = self.details is not None and scroll_bar.value() >= self.head.height()
         if must_show_line == self.title_line.isVisibleTo(self):
             return
         was_at_end = scroll_bar.value() == scroll_bar.maximum()
@@ -409,18 +411,18 @@ class RecordPage(Page, Generic[ViewT]):
     @Slot()
     def _update_actions(self) -> None:
         """Show the actions that are possible for the record at present; do nothing if the record isn't read yet."""
-        if self.view is not None:
+        if self.details is not None:
             self.action_bar.outdated_reason = self.find_outdated_reason()
-            self.action_bar.taken_reason = self.collaboration.find_taken_by_other_reason(self.view.taken)
-            self.action_bar.is_own_take = self.collaboration.is_own_take(self.view.taken)
-            self.action_bar.show_actions(self.view, self.form, self._list_offered_actions(self.view))
-            self._show_present_badges(self.view)
+            self.action_bar.taken_reason = self.collaboration.find_taken_by_other_reason(self.details.taken)
+            self.action_bar.is_own_take = self.collaboration.is_own_take(self.details.taken)
+            self.action_bar.show_actions(self.details, self.form, self._list_offered_actions(self.details))
+            self._show_present_badges(self.details)
 
-    def _show_present_badges(self, view: ViewT) -> None:
+    def _show_present_badges(self, details: DetailsT) -> None:
         """Show the badges of the record in the header and in the line above the contents. Leave out the badge "action
         possible" while no action is possible at this desk, for example without a connection."""
-        badge_keys: tuple[str, ...] = case_words.get_page_badge_keys(view)
-        if view.explanation.work is WorkBadge.POSSIBLE and self.action_bar.obstacle:
+        badge_keys: tuple[str, ...] = case_words.get_page_badge_keys(details)
+        if details.explanation.work is WorkBadge.POSSIBLE and self.action_bar.obstacle:
             badge_keys = badge_keys[:-1]
         if badge_keys != self.head.badge_keys:
             self.head.show_badges(badge_keys)
@@ -429,11 +431,11 @@ class RecordPage(Page, Generic[ViewT]):
     def update_outdated_actions(self) -> None:
         self._update_actions()
 
-    def _list_offered_actions(self, view: ViewT) -> tuple[str, ...]:
+    def _list_offered_actions(self, details: DetailsT) -> tuple[str, ...]:
         """Return the names of the actions to recommend. If an alert about the record is open, they contain the action
         that opens the alert."""
-        action_names = self.list_helpful_actions(view)
-        if view.open_alert_id is None:
+        action_names = self.list_helpful_actions(details)
+        if details.open_alert_id is None:
             return tuple(name for name in action_names if name != OPEN_ALERT_ACTION)
         return tuple(dict.fromkeys((*action_names, OPEN_ALERT_ACTION)))
 
@@ -453,9 +455,9 @@ class RecordPage(Page, Generic[ViewT]):
         """Return the widgets between the explanation and the tabs that can have the focus, in tab order."""
         return ()
 
-    def _show_proposal(self, view: ViewT) -> None:
+    def _show_proposal(self, details: DetailsT) -> None:
         """Show a bar that names the proposed outcome which waits for a second person. Without one, hide the bar."""
-        sentence = format_proposal(view, self.context) if not isinstance(view, OrderDetails) else ""
+        sentence = format_proposal(details, self.context) if not isinstance(details, OrderDetails) else ""
         lead = self.context.translate("approvals.proposed_outcome")
         bar = NotificationBar(lead, sentence, tone="progress", icon_name="hourglass") if sentence else None
         self.show_state_bar("proposal", bar, is_above_contents=True)
@@ -474,29 +476,29 @@ class RecordPage(Page, Generic[ViewT]):
 
     # -- changes by other people
 
-    def _show_change_since(self, earlier_view: ViewT, view: ViewT) -> None:
+    def _show_change_since(self, earlier_details: DetailsT, details: DetailsT) -> None:
         """Show a bar with the person, the time and the action if another person has changed the record. A change is
-        visible in the difference between `earlier_view`, the data of the earlier read, and `view`, the data of the
-        present read. Reading the record or a refused attempt is no change."""
-        if not self.has_changed(earlier_view, view):
+        visible in the difference between `earlier_details`, the data of the earlier read, and `details`, the data of
+        the present read. Reading the record or a refused attempt is no change."""
+        if not self.has_changed(earlier_details, details):
             return
-        new_entries = find_new_entries(earlier_view.timeline, view.timeline)
+        new_entries = find_new_entries(earlier_details.timeline, details.timeline)
         last_entry = next(filter(reports_event, reversed(new_entries)), None)
         if last_entry is not None and last_entry.actor != self.context.operator:
-            self.show_change(earlier_view, view, last_entry)
+            self.show_change(earlier_details, details, last_entry)
 
-    def has_changed(self, earlier_view: ViewT, view: ViewT) -> bool:
-        """Return True if the timeline in `view`, the data of the present read, has entries that `earlier_view`, the
-        data of the earlier read, doesn't have."""
-        return len(view.timeline) > len(earlier_view.timeline)
+    def has_changed(self, earlier_details: DetailsT, details: DetailsT) -> bool:
+        """Return True if the timeline in `details`, the data of the present read, has entries that `earlier_details`,
+        the data of the earlier read, doesn't have."""
+        return len(details.timeline) > len(earlier_details.timeline)
 
-    def show_change(self, earlier_view: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
+    def show_change(self, earlier_details: DetailsT, details: DetailsT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records. If fields that the pages
         show have changed, a button in the bar shows the values of these fields before and after the change."""
         change_text = wording.format_audit_entry(last_entry, self.context.language)
         actor_name = record_words.get_actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=change_text)
-        differences = format_record_changes(earlier_view.record, view.record, self.context)
+        differences = format_record_changes(earlier_details.record, details.record, self.context)
         self.show_change_bar(
             text, self.make_difference_button(differences) if differences else self.make_close_button()
         )
@@ -559,7 +561,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot()
     def _open_company(self) -> None:
-        number = self.get_corporation_number(self.view) if self.view is not None else ""
+        number = self.get_corporation_number(self.details) if self.details is not None else ""
         if number:
             self.context.navigate(LookupRoute(wording.format_corporation_number(number)))
 
@@ -606,43 +608,43 @@ class RecordPage(Page, Generic[ViewT]):
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
 
     def _run_action_on_own_take(self, action_name: str) -> None:
-        if self.view is not None:
-            self.collaboration.run_action_on_own_take(action_name, self.view.taken)
+        if self.details is not None:
+            self.collaboration.run_action_on_own_take(action_name, self.details.taken)
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
         """Run the action `name` on the record of the page. While the page is still reading the record, only show a
         bar which says this."""
         shared_actions = (self.evidence, self.collaboration)
-        if self.view is None:
+        if self.details is None:
             self.show_key_refusal(self.context.translate("record.reading_off"))
             return
         if name == "print":
             self.page_printer.print_record(
-                self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.view)
+                self.kind, self.id, self.head.title.short_form, self.list_printed_lines(self.details)
             )
         elif name == OPEN_ALERT_ACTION:
-            self.context.navigate(AlertsRoute(self.view.open_alert_id or 0))
+            self.context.navigate(AlertsRoute(self.details.open_alert_id or 0))
         elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
-            self.run_kind_specific_action(name, self.view)
+            self.run_kind_specific_action(name, self.details)
 
-    def list_printed_lines(self, view: ViewT) -> list[str]:
+    def list_printed_lines(self, details: DetailsT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""
-        company_line = " ".join(filter(None, (self.head.company_label.plain, self.get_corporation_number(view))))
+        company_line = " ".join(filter(None, (self.head.company_label.plain, self.get_corporation_number(details))))
         badge_line = ", ".join(badge.word for badge in self.head.badges)
         side_texts = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
-        explanation_texts = record_words.format_explanation(view.explanation, self.context)
+        explanation_texts = record_words.format_explanation(details.explanation, self.context)
         return [line for line in (company_line, badge_line, *side_texts, *explanation_texts) if line]
 
     @Slot()
     def _copy_clipboard_text(self) -> None:
-        if self.view is not None:
-            self.action_handlers.copy_text(self.get_clipboard_text(self.view))
+        if self.details is not None:
+            self.action_handlers.copy_text(self.get_clipboard_text(self.details))
 
     @Slot()
     def _copy_summary(self) -> None:
-        if self.view is not None:
-            self.action_handlers.copy_summary(self.view.record)
+        if self.details is not None:
+            self.action_handlers.copy_summary(self.details.record)
 
     def make_copyable_id(
         self,

@@ -13,7 +13,7 @@ from console.views.presenters import credit_check_view as record_facts
 from console.views.presenters import credit_checks as words
 from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
-from console.views.runtime.context import ALARMBOX, WindowContext
+from console.views.runtime.context import ALARMBOX_PROVIDER_NAME, WindowContext
 from console.views.runtime.routes import CreditCheckRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
@@ -140,7 +140,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             subtitle=self._subtitle_text,
             draft_title=_get_draft_title(context, record),
             call_label=context.translate("act.resolve", id=record.id),
-            provider=ALARMBOX,
+            provider=ALARMBOX_PROVIDER_NAME,
         )
 
     def _show_failure(self, failure: Failure) -> None:

@@ -14,7 +14,7 @@ from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_column
-from console.views.presenters.records import RecordView, ShownRecord
+from console.views.presenters.records import RecordDetails, ShownRecord
 from console.views.records.collaboration_actions import make_note_lines
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -91,17 +91,19 @@ class RecordTabs(QWidget):
         if tab_name in tab_names:
             self.tabs.setCurrentIndex(tab_names.index(str(tab_name)))
 
-    def show_record(self, view: RecordView, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]) -> None:
-        """Show the record of `view` in the tabs that every record has: `lines` in the timeline, then the record's
+    def show_record(
+        self, details: RecordDetails, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]
+    ) -> None:
+        """Show the record of `details` in the tabs that every record has: `lines` in the timeline, then the record's
         notes, evidence and audit entries. The page calls this for a new record, and after it has read the shown
         record again; the open tab stays open. Also show the number of items in the title of each tab:
         `kind_tab_counts` are the numbers for the `kind_tabs`, in their order. The page itself fills the contents of
         the `kind_tabs`."""
         self._timeline_list.show_lines(lines)
-        self._note_list.show_lines(make_note_lines(view.notes, self._context))
-        self._evidence_view.show_evidence(list(reversed(view.evidence)))
-        self._audit_table.show_rows(list(enumerate(view.timeline))[::-1])
-        counts = (len(lines), *kind_tab_counts, len(view.notes), len(view.evidence), len(view.timeline))
+        self._note_list.show_lines(make_note_lines(details.notes, self._context))
+        self._evidence_view.show_evidence(list(reversed(details.evidence)))
+        self._audit_table.show_rows(list(enumerate(details.timeline))[::-1])
+        counts = (len(lines), *kind_tab_counts, len(details.notes), len(details.evidence), len(details.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
             shown_widget = self._content_stack.widget(number)

@@ -38,24 +38,24 @@ class _DecisionDialog(DialogFrame):
     right_name = "refund_approve"
     """Name of the right that the decision needs."""
 
-    def __init__(self, context: WindowContext, view: RefundDetails, parent: QWidget) -> None:
+    def __init__(self, context: WindowContext, details: RefundDetails, parent: QWidget) -> None:
         translate, amount_text = (
             context.translate,
-            wording.format_amount(view.record.amount_minor, view.record.currency),
+            wording.format_amount(details.record.amount_minor, details.record.currency),
         )
         super().__init__(
             translate(f"dialog.{self.decision_name}.title", amount=amount_text),
-            format_dialog_subtitle(context, view),
+            format_dialog_subtitle(context, details),
             cancel_text=translate("action.cancel"),
             main_button_text=translate(f"dialog.{self.decision_name}.act", amount=amount_text),
             kind="danger" if self.decision_name == "reject" else "primary",
             close_name=translate("action.close"),
             parent=parent,
         )
-        provider = view.payment.provider if self.decision_name == "approve" else None
+        provider = details.payment.provider if self.decision_name == "approve" else None
         block_button_while_read_only(context, self.main_button, self.right_name, provider)
         self.closable_text = context.translate("dialog.decide.watched")
-        self._context, self._view = context, view
+        self._context, self._details = context, details
         self.show_content(self._make_content())
         self.main_button.clicked.connect(self._send_decision)
         self._update_main_button()
@@ -92,7 +92,7 @@ class _DecisionDialog(DialogFrame):
 
     def _send_call(self, call: ActingCall[Refund]) -> None:
         """Run the acting call of the decision in a background thread, and show the steps that it has reached."""
-        context, refund_id = self._context, self._view.record.id
+        context, refund_id = self._context, self._details.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         context.run_acting_call(
@@ -108,11 +108,11 @@ class _DecisionDialog(DialogFrame):
             attempt=(
                 f"refund {self.decision_name}",
                 refund_id,
-                self._view.record.version,
+                self._details.record.version,
                 self._get_rejection_reason(),
             ),
             key=("refund", refund_id),
-            provider=self._view.payment.provider if self.decision_name == "approve" else "",
+            provider=self._details.payment.provider if self.decision_name == "approve" else "",
         )
 
     def _show_decision(self, refund: Refund) -> None:
@@ -148,7 +148,7 @@ class _DecisionDialog(DialogFrame):
         main_button_text = translate("action.open_refund")
         self.show_outcome(
             title,
-            format_dialog_subtitle(self._context, self._view),
+            format_dialog_subtitle(self._context, self._details),
             content,
             close_text=translate("action.close"),
             main_button_text=main_button_text,
@@ -158,7 +158,7 @@ class _DecisionDialog(DialogFrame):
     @Slot()
     def _open_refund(self) -> None:
         self.accept()
-        self._context.navigate(RefundRoute(self._view.record.id))
+        self._context.navigate(RefundRoute(self._details.record.id))
 
 
 class ApproveDialog(_DecisionDialog):
@@ -175,12 +175,12 @@ class ApproveDialog(_DecisionDialog):
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
         self.password_field.line_edit.textChanged.connect(self._update_main_button)
-        order = self._view.order
+        order = self._details.order
         self.order_number_check = OrderNumberConfirmation(
-            self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
+            self._context, order.merch_txn_id if order else self._details.payment.merchant_payment_id
         )
         self.order_number_check.changed.connect(self._update_main_button)
-        self.needs_order_number = self._view.needed_checker_count > 1
+        self.needs_order_number = self._details.needed_checker_count > 1
         final_bar = NotificationBar(
             translate("dialog.approve.final_lead"),
             translate(self._get_next_step_wording_key()),
@@ -206,18 +206,18 @@ class ApproveDialog(_DecisionDialog):
         return content
 
     def _get_next_step_wording_key(self) -> str:
-        record, now = self._view.record, self._context.now()
-        if len(record.checkers) + 1 < self._view.needed_checker_count:
+        record, now = self._details.record, self._context.now()
+        if len(record.checkers) + 1 < self._details.needed_checker_count:
             return "dialog.approve.then_second"
         if record.sends_after is not None and record.sends_after > now:
             return "dialog.approve.then_waits"
         return "dialog.approve.then_sent"
 
     def _make_effect_facts(self) -> FactList:
-        translate, view = self._context.translate, self._view
-        record = view.record
+        translate, details = self._context.translate, self._details
+        record = details.record
         fact_list = FactList()
-        approval_count, needed_count = len(record.checkers), view.needed_checker_count
+        approval_count, needed_count = len(record.checkers), details.needed_checker_count
         if approval_count + 1 >= needed_count:
             state_words = [translate(f"state.refund.{state}") for state in ("requested", "approved")]
             fact_list.add_fact(
@@ -229,7 +229,7 @@ class ApproveDialog(_DecisionDialog):
                 "dialog.approve.count", before=approval_count, after=approval_count + 1, needed=needed_count
             )
             fact_list.add_fact(translate("dialog.approve.count_label"), TextLabel(count_text))
-        fact_list.add_fact(translate("money.part.refundable"), TextLabel(format_refundable_change(view)))
+        fact_list.add_fact(translate("money.part.refundable"), TextLabel(format_refundable_change(details)))
         if record.sends_after is not None and record.sends_after > self._context.now():
             cooling_off_text = translate("dialog.refund.cooling_off", at=record.sends_after)
             fact_list.add_fact(translate("dialog.refund.cooling_off_label"), TextLabel(cooling_off_text))
@@ -242,7 +242,7 @@ class ApproveDialog(_DecisionDialog):
         return self._context.translate("dialog.approve.needs_password") if is_password_missing else ""
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        refund_id, expected_version = self._view.record.id, self._view.record.version
+        refund_id, expected_version = self._details.record.id, self._details.record.version
         return lambda services, request_id: services.refunds.approve(
             refund_id, expected_version, request_id=request_id
         )
@@ -290,7 +290,7 @@ class RejectDialog(_DecisionDialog):
     decision_name = "reject"
 
     def _make_content(self) -> QWidget:
-        translate, record = self._context.translate, self._view.record
+        translate, record = self._context.translate, self._details.record
         self.reason_field = MultiLineField(translate("dialog.reject.words"), translate)
         self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.reason_field.edit, LineEdit):
@@ -324,8 +324,8 @@ class RejectDialog(_DecisionDialog):
 
     def _make_decision_call(self) -> ActingCall[Refund]:
         refund_id, expected_version, reason = (
-            self._view.record.id,
-            self._view.record.version,
+            self._details.record.id,
+            self._details.record.version,
             self._get_rejection_reason(),
         )
         return lambda services, request_id: services.refunds.reject(
@@ -341,7 +341,7 @@ class WithdrawDialog(_DecisionDialog):
     right_name = "refund_withdraw"
 
     def _make_content(self) -> QWidget:
-        translate, record = self._context.translate, self._view.record
+        translate, record = self._context.translate, self._details.record
         content = QWidget()
         amount_text = wording.format_amount(record.amount_minor, record.currency)
         effect_bar = NotificationBar(
@@ -351,7 +351,7 @@ class WithdrawDialog(_DecisionDialog):
         return content
 
     def _make_decision_call(self) -> ActingCall[Refund]:
-        refund_id = self._view.record.id
+        refund_id = self._details.record.id
         return lambda services, request_id: services.refunds.withdraw(refund_id, request_id=request_id)
 
 
@@ -384,16 +384,16 @@ def make_decision_content(context: WindowContext, refund: Refund | None, result_
     return content
 
 
-def format_dialog_subtitle(context: WindowContext, view: RefundDetails) -> str:
+def format_dialog_subtitle(context: WindowContext, details: RefundDetails) -> str:
     """Return the subtitle of a decision dialog: the number, order, corporation and provider of the payment, and the
     maker and time of the refund request."""
-    payment = view.payment
+    payment = details.payment
     return context.translate(
         "dialog.decide.subtitle",
         number=payment.merchant_payment_id,
-        order=view.order.merch_txn_id if view.order is not None else wording.NO_VALUE,
+        order=details.order.merch_txn_id if details.order is not None else wording.NO_VALUE,
         corporation=payment.corporation_number,
         provider=case_words.get_provider_name(payment.provider, context),
-        maker=view.record.maker,
-        at=view.record.created_at,
+        maker=details.record.maker,
+        at=details.record.created_at,
     )

@@ -337,8 +337,10 @@ def _draw_marked_ranges(painter: QPainter, strip: BarStrip, area: QRectF, bar_pl
     icon_px, colour = appearance.icon_px(_MARKED_RANGE_ICON_PX), appearance.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - appearance.line_height("small") - 4 - icon_px
     for marked_range in strip.marked_ranges:
-        left = area.left() + marked_range.start * bar_place_width_px
-        width = max(_MIN_MARKED_RANGE_WIDTH_PX, (marked_range.end - marked_range.start) * bar_place_width_px)
+        left = area.left() + marked_range.start_position * bar_place_width_px
+        width = max(
+            _MIN_MARKED_RANGE_WIDTH_PX, (marked_range.end_position - marked_range.start_position) * bar_place_width_px
+        )
         fill_area(painter, QRectF(left, area.top(), width, area.height()), MARKED_RANGE_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - icon_px / 2), area.right() - icon_px)

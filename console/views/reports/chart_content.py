@@ -44,11 +44,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class MarkedRange:
-    """A marked range of a strip's horizontal axis, such as an outage. `start` and `end` are positions on the axis,
-    measured in bars: 1.5 is the middle of the second bar."""
+    """A marked range of a strip's horizontal axis, such as an outage. `start_position` and `end_position` are
+    positions on the axis, measured in bars: 1.5 is the middle of the second bar."""
 
-    start: float
-    end: float
+    start_position: float
+    end_position: float
 
 
 @dataclass(frozen=True, slots=True)

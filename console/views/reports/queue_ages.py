@@ -64,7 +64,10 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
 
     def make_count_column(age_class_index: int, column_name: str) -> Column:
         return make_number_column(
-            column_name, translate(f"reports.age.{column_name}"), lambda row: row.queue.counts[age_class_index], 110
+            column_name,
+            translate(f"reports.age.{column_name}"),
+            lambda row: row.queue_ages.counts[age_class_index],
+            110,
         )
 
     return [
@@ -72,16 +75,18 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
             "queue",
             translate("reports.queue_ages.queue"),
             160,
-            lambda row: report_words.get_queue_name(row.queue.queue, context.language),
+            lambda row: report_words.get_queue_name(row.queue_ages.queue, context.language),
             is_stretched=True,
         ),
         *(make_count_column(age_class_index, name) for age_class_index, name in enumerate(AGE_CLASSES)),
-        make_number_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated_count, 110),
+        make_number_column(
+            "undated", translate("reports.age.undated"), lambda row: row.queue_ages.undated_count, 110
+        ),
         Column(
             "total",
             translate("reports.success.total"),
             110,
-            lambda row: wording.format_count(row.queue.total, is_capped=not row.queue.is_complete),
+            lambda row: wording.format_count(row.queue_ages.total, is_capped=not row.queue_ages.is_complete),
             "amount",
         ),
     ]

@@ -90,13 +90,13 @@ def _make_funnel_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: translate(f"reports.refund_funnel.{row.name}"),
             is_stretched=True,
         ),
-        make_number_column("count", translate("reports.count"), lambda row: row.value.count, 96),
+        make_number_column("count", translate("reports.count"), lambda row: row.count_and_sum.count, 96),
         Column("share", translate("reports.share"), 96, _format_share, "amount"),
         Column(
             "sum",
             translate("column.amount"),
             140,
-            lambda row: wording.format_amount(row.value.minor, row.currency),
+            lambda row: wording.format_amount(row.count_and_sum.minor, row.currency),
             "amount",
         ),
     ]

@@ -69,7 +69,7 @@ _UNKNOWN_OUTCOME_REASONS_WITHOUT_CALL = (
     OutcomeUnknownReason.WORKER_ANSWER_MISSING,
 )
 _PASSWORD_NEEDED_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
-ALARMBOX = CREDIT_CHECK_PROVIDER
+ALARMBOX_PROVIDER_NAME = CREDIT_CHECK_PROVIDER
 
 
 class WindowContext(QObject):
@@ -239,7 +239,7 @@ class WindowContext(QObject):
         make_toast: Callable[[T], Toast],
         attempt: Hashable,
         key: Hashable | None = None,
-        provider: str = ALARMBOX,
+        provider: str = ALARMBOX_PROVIDER_NAME,
         request_wait: RequestWait | None = None,
     ) -> None:
         """Run an acting call (a call that writes, or sends a request to a provider) in the thread pool `slow` of the
@@ -748,7 +748,7 @@ class WindowContext(QObject):
         is_silent = failure is not None and not has_answered and _is_provider_silent(failure)
         if not has_answered and not is_silent:
             return
-        if provider == ALARMBOX:
+        if provider == ALARMBOX_PROVIDER_NAME:
             self.update_connection_state(
                 alarmbox_answer_seconds=answer_seconds, alarmbox_answered_at=self.now(), is_alarmbox_silent=is_silent
             )

@@ -80,7 +80,7 @@ class TaskRunner(QObject, Runner):
         """Return True if no call is waiting or running, and all callbacks have run."""
         return not self._running_tasks and not self._waiting_tasks and not self._waiting_callbacks
 
-    def wait_idle(self, timeout_seconds: float) -> tuple[str, ...]:
+    def wait_and_list_unfinished_calls(self, timeout_seconds: float) -> tuple[str, ...]:
         """Wait at most `timeout_seconds` seconds until the running calls end, and run their callbacks. Return the
         labels of the calls that are still running."""
         deadline = time.monotonic() + timeout_seconds
@@ -98,7 +98,7 @@ class TaskRunner(QObject, Runner):
                 task.cancel()
         for task in self._running_tasks:
             task.cancel()
-        unfinished_labels = self.wait_idle(timeout_seconds)
+        unfinished_labels = self.wait_and_list_unfinished_calls(timeout_seconds)
         for pool in self._pools.values():
             pool.end_threads(waits_for_end=not unfinished_labels)
         return unfinished_labels
@@ -106,11 +106,11 @@ class TaskRunner(QObject, Runner):
     def _accept_task(self, task: Task) -> TaskHandle:
         if self._is_closed:
             task.state = "cancelled"
-        elif task.key is not None and task.key in self._waiting_tasks:
-            self._waiting_tasks[task.key].append(task)
+        elif task.sequence_key is not None and task.sequence_key in self._waiting_tasks:
+            self._waiting_tasks[task.sequence_key].append(task)
         else:
-            if task.key is not None:
-                self._waiting_tasks[task.key] = deque()
+            if task.sequence_key is not None:
+                self._waiting_tasks[task.sequence_key] = deque()
             self._begin_task(task)
         return TaskHandle(task)
 
@@ -167,7 +167,7 @@ class TaskRunner(QObject, Runner):
         """Remove the ended task, run its callback if its caller still exists, and begin the next task with the same
         key."""
         self._running_tasks.discard(task)
-        self._begin_next_task(task.key)
+        self._begin_next_task(task.sequence_key)
         is_callback_due = task.state == "running" and shiboken6.isValid(task.caller)
         if task.state == "running":
             task.state = "done"

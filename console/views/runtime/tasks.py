@@ -136,7 +136,7 @@ class TaskHandle:
     @property
     def elapsed_seconds(self) -> float:
         """The seconds since the caller passed the call to the Runner."""
-        return time.monotonic() - self._task.started_at
+        return time.monotonic() - self._task.started_at_seconds
 
     def cancel(self) -> bool:
         """Cancel the call. Return True if the call was still waiting: it never begins, and it sends no request.
@@ -164,12 +164,12 @@ class Task:
     on_progress: Callable[[Any], None] | None
     caller: QObject
     label: str
-    key: Hashable | None
+    sequence_key: Hashable | None
     pool_name: PoolName
     is_cancellable: bool
     progress_reporter: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_progress))
     state: str = "waiting"
-    started_at: float = field(default_factory=time.monotonic)
+    started_at_seconds: float = field(default_factory=time.monotonic)
 
     def cancel(self) -> bool:
         """Cancel the call, as `TaskHandle.cancel` describes it. Return True if the call was still waiting."""

@@ -68,7 +68,7 @@ class Column:
 
     key: str
     title: str
-    width: int
+    width_px: int
     make_cell: Callable[[Any], Cell]
     kind: CellKind = "text"
     is_stretched: bool = False

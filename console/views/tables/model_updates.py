@@ -111,8 +111,8 @@ class PageUpdateModel(PageCacheModel):
             self.beginRemoveRows(no_parent, row, row)
             del entries[change.position]
         else:
-            self.beginMoveRows(no_parent, row, row, no_parent, first_row + change.target)
-            entries.insert(change.target, entries.pop(change.position))
+            self.beginMoveRows(no_parent, row, row, no_parent, first_row + change.target_position)
+            entries.insert(change.target_position, entries.pop(change.position))
             self.endMoveRows()
         cached_page.entry_count = len(entries)
         self._page_cache.recompute_row_positions()

@@ -37,13 +37,13 @@ class RowChange:
     """One step that changes the entries (rows and headings) of a stored page.
 
     The step "set" replaces the entry at `position` by the entry in `entries`; "insert" inserts the entry in `entries`
-    at `position`; "remove" removes the entry at `position`; "move" moves the entry at `position` to `target`.
-    Positions count from the first entry of the page.
+    at `position`; "remove" removes the entry at `position`; "move" moves the entry at `position` to
+    `target_position`. Positions count from the first entry of the page.
     """
 
     kind: Literal["set", "insert", "remove", "move"]
     position: int
-    target: int = 0
+    target_position: int = 0
     entries: tuple[RowOrHeading, ...] = ()
 
 
@@ -157,7 +157,7 @@ def compute_row_changes(
             continue
         if entry_key in current_keys[position:]:
             origin = current_keys.index(entry_key, position)
-            steps.append(RowChange("move", origin, target=position))
+            steps.append(RowChange("move", origin, target_position=position))
             current_keys.insert(position, current_keys.pop(origin))
             moved_entry = current_entries.pop(origin)
             current_entries.insert(position, moved_entry)

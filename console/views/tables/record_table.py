@@ -116,7 +116,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         """Return the width of a column at the current text scale, in px: the width that the person has set, otherwise
         the width in the column's definition. On screen, a stretched column may be wider."""
         column = self.rows.columns[column_index]
-        return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
+        return round(self.preferred_widths.get(column.key, column.width_px) * current_appearance().scale)
 
     @Slot(int, int, int)
     def _store_column_width(self, column_index: int, _old_width: int, width_px: int) -> None:

@@ -49,7 +49,7 @@ def group_repeated_lines(
         end_index = start_index + events_per_repetition * repetition_count
         oldest_line = lines[end_index - 1]
         group_key = (
-            oldest_line.full_time,
+            oldest_line.full_time_text,
             *(_get_line_content(line) for line in lines[start_index : start_index + events_per_repetition]),
         )
         if group_key in opened_groups:

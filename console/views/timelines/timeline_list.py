@@ -278,7 +278,7 @@ def _list_line_keys(lines: Sequence[GroupedLine]) -> list[tuple[Hashable, ...]]:
     count_by_event = Counter[tuple[Hashable, ...]]()
     keys: list[tuple[Hashable, ...]] = []
     for item in reversed(lines):
-        event = (item.line.full_time or item.line.time_text, item.line.actor_text, item.line.action_text)
+        event = (item.line.full_time_text or item.line.time_text, item.line.actor_text, item.line.action_text)
         keys.append((*event, count_by_event[event]))
         count_by_event[event] += 1
     return keys[::-1]

@@ -126,18 +126,18 @@ class TrainingPage(Page):
             key=_TRAINING_CALL_KEY,
         )
 
-    def _show_overview(self, view: TrainingOverview | None) -> None:
+    def _show_overview(self, overview: TrainingOverview | None) -> None:
         self.mark_data_read()
-        self.incident_list.show_rows(view.incidents if view else ())
+        self.incident_list.show_rows(overview.incidents if overview else ())
         if self._acting_button is self.check_button:
             pass  # it is enabled or disabled when its own answer comes
-        elif view is not None and any(incident.state is TrainingState.OPEN for incident in view.incidents):
+        elif overview is not None and any(incident.state is TrainingState.OPEN for incident in overview.incidents):
             self.check_button.enable_button()
         else:
             self.check_button.disable_with_reason(self.context.translate("training.none_open"))
-        self.footer.setVisible(view is not None)
-        if view is not None:
-            self.score.show_text(words.format_training_score(view.score, self.context.language))
+        self.footer.setVisible(overview is not None)
+        if overview is not None:
+            self.score.show_text(words.format_training_score(overview.score, self.context.language))
         self._show_incident(self.table.current_item)
 
     # -- current incident
@@ -207,11 +207,11 @@ class TrainingPage(Page):
             caller=self, label=button.text(), key=_TRAINING_CALL_KEY, pool_name="slow",
         )  # fmt: skip
 
-    def _show_action_result(self, view: TrainingOverview | None) -> None:
-        """Enable the pressed button again, and show `view`, the overview that the training service has returned for
-        the action. `view` is None if the window is not the window of a training."""
+    def _show_action_result(self, overview: TrainingOverview | None) -> None:
+        """Enable the pressed button again, and show `overview`, the overview that the training service has returned
+        for the action. `overview` is None if the window is not the window of a training."""
         self._end_action()
-        self._show_overview(view)
+        self._show_overview(overview)
 
     def _show_failure(self, failure: Failure) -> None:
         self._end_action()

@@ -250,13 +250,13 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
     hint = read_notice(make_notice(control, ORDER))
     assert isinstance(hint, TransactionHint)
     assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, ORDER)
-    assert (hint.state, hint.amount) == ("COMPLETED", AMOUNT_IN_YEN)
+    assert (hint.provider_state, hint.amount) == ("COMPLETED", AMOUNT_IN_YEN)
     assert hint.newest_time is not None
     assert read_notice(make_notice(control, ORDER)) == hint
     control.payments_control.change_payment_state("paypay", ORDER, "failed", notify=False)
     later = read_notice(make_notice(control, ORDER))
     assert isinstance(later, TransactionHint)
-    assert (later.state, later.event_id != hint.event_id) == ("FAILED", True)
+    assert (later.provider_state, later.event_id != hint.event_id) == ("FAILED", True)
 
 
 @pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])

@@ -54,8 +54,8 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
     """
     at = make_window_context()
     tabs = MoneyTabs(at, ())
-    payment_view = make_refund_details(newest_events=TIMELINE_PAGE)
-    tabs.show_view(payment_view)
+    payment_details = make_refund_details(newest_events=TIMELINE_PAGE)
+    tabs.show_details(payment_details)
     lines = [tabs._timeline_list.get_line_at(row) for row in range(tabs._timeline_list.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.get_actor_name("worker", at), "op-a"]
     assert [line.icon_name for line in lines] == ["ring_check", "warning", "arrow_right"]
@@ -69,7 +69,7 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
 def test_the_title_of_the_answers_follows_their_masks(appearance: object) -> None:
     """While the answers are shown without masks, the title of their tab doesn't call them masked; the count stays."""
     tabs = MoneyTabs(make_window_context(), ())
-    tabs.show_view(make_refund_details())
+    tabs.show_details(make_refund_details())
     number = [tabs.tabs.get_tab_data(index) for index in range(tabs.tabs.count())].index("evidence")
     masked_title = tabs.tabs.tabText(number)
     assert "(masked)" in masked_title

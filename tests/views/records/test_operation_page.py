@@ -67,8 +67,8 @@ def test_only_an_operation_in_the_spool_blocks_its_record(page: OperationPage) -
     page.show_route(OperationRoute(OPERATION_IN_JOURNAL))
     assert "blocked" not in page.list_bar_names()
     runner.execute_oldest_task()
-    assert page.view is not None
-    assert (page.view.record.id, "blocked" in page.list_bar_names()) == (OPERATION_IN_JOURNAL, False)
+    assert page.details is not None
+    assert (page.details.record.id, "blocked" in page.list_bar_names()) == (OPERATION_IN_JOURNAL, False)
 
     page.context.runner = InlineRunner()
     page.show_route(OperationRoute(OPERATION_IN_SPOOL))

@@ -106,7 +106,7 @@ def test_a_requested_dialog_opens_over_no_other_page(page: PaymentPage) -> None:
     page.hide()
     while runner.waiting_task_count:
         runner.execute_oldest_task()
-    assert page.view is not None
+    assert page.details is not None
     assert count_note_dialogs(page) == 0
 
 
@@ -119,7 +119,7 @@ def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage, services: 
     page.leave()
     services.is_away = False
     page.show_route(PaymentRoute(5))
-    assert page.view is not None
+    assert page.details is not None
     assert count_note_dialogs(page) == 0
 
 
@@ -146,8 +146,8 @@ def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage
     opened_routes: list[object] = []
     page.context.navigation_requested.connect(opened_routes.append)
     page.show_route(PaymentRoute(5))
-    assert page.view is not None
-    assert page.list_helpful_actions(page.view)[0] == OPEN_REFUND_ACTION
+    assert page.details is not None
+    assert page.list_helpful_actions(page.details)[0] == OPEN_REFUND_ACTION
     page.run_action_on_record(OPEN_REFUND_ACTION)
     assert opened_routes == [RefundRoute(29, (), page.sidebar_key)]
 
@@ -172,12 +172,12 @@ def test_a_refund_is_not_primary_if_the_shop_is_asked_first(
     """If a refund is the next step, its button is the primary one; not if the person first asks the shop, which may
     bill the missing amount or correct the order."""
     page.show_route(PaymentRoute(5))
-    assert page.view is not None
+    assert page.details is not None
     step = NextStep("next.payment_refund_second", action="refund", asks_shop_first=asks_shop_first)
-    explanation = replace(page.view.explanation, next_step=step, work=WorkBadge.NEEDS_REVIEW)
+    explanation = replace(page.details.explanation, next_step=step, work=WorkBadge.NEEDS_REVIEW)
     form = make_explanation_form(page.context)
     bar = ActionButtons(page.context, ("refund",))
-    bar.show_actions(replace(page.view, explanation=explanation), form, ("refund",))
+    bar.show_actions(replace(page.details, explanation=explanation), form, ("refund",))
     (button,) = form.findChildren(KeyButton)
     assert button.kind == kind
 
@@ -257,17 +257,17 @@ def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) ->
     """After the answer to a probe, another recommended action takes the place of the button "Probe". The second of
     two quick clicks doesn't run it, because the person has read nothing about it; the keyboard does."""
     page.show_route(PaymentRoute(5))
-    assert page.view is not None
+    assert page.details is not None
     form = make_explanation_form(page.context)
     bar = ActionButtons(page.context, ("probe", "move_order"))
     requested: list[str] = []
     bar.action_requested.connect(requested.append)
 
-    bar.show_actions(page.view, form, ("probe",))
+    bar.show_actions(page.details, form, ("probe",))
     (probe_button,) = form.findChildren(KeyButton)
     QTest.mouseClick(probe_button, Qt.MouseButton.LeftButton)
     assert requested == ["probe"]
-    bar.show_actions(page.view, form, ("move_order",))
+    bar.show_actions(page.details, form, ("move_order",))
     button = next(button for button in form.findChildren(KeyButton) if button is not probe_button)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert requested == ["probe"]

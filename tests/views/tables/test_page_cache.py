@@ -22,7 +22,7 @@ def apply_steps(old: KeyedRows, steps: list[RowChange]) -> KeyedRows:
         elif step.kind == "remove":
             del work[step.position]
         else:
-            work.insert(step.target, work.pop(step.position))
+            work.insert(step.target_position, work.pop(step.position))
     return work
 
 

@@ -21,10 +21,10 @@ _MAX_SEARCH_BOX_HEIGHT_PX = 520
 @dataclass(frozen=True, slots=True)
 class TextCompletion:
     """A value of `ResultEntry.key` for a result that completes the typed text and opens no page. `text` is the new
-    text of the input; `cursor` is the number of characters before the cursor in this text."""
+    text of the input; `cursor_index` is the number of characters before the cursor in this text."""
 
     text: str
-    cursor: int
+    cursor_index: int
 
 
 class SearchBoxFrame(QFrame):
@@ -210,7 +210,7 @@ class SearchBox(QObject):
     def _insert_completion(self, completion: TextCompletion) -> None:
         """Put the text of a completion into the input and announce it."""
         self.input.setText(completion.text)
-        self.input.setCursorPosition(len(completion.text[: completion.cursor].encode("utf-16-le")) // 2)
+        self.input.setCursorPosition(len(completion.text[: completion.cursor_index].encode("utf-16-le")) // 2)
         self.input.setFocus()
         announce(self.input, completion.text.strip(), is_stored=False)
         self.text_changed.emit(completion.text)

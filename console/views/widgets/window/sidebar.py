@@ -39,7 +39,7 @@ class SidebarEntry:
     icon: str
     name: str
     shortcut: str = ""
-    count: str = ""
+    count_text: str = ""
     is_nested: bool = False
 
 
@@ -60,7 +60,7 @@ class _SidebarModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole and entry.is_nested:
             return format_tooltip(entry.name)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(part for part in (entry.name, entry.count, format_keys(entry.shortcut)) if part)
+            return ", ".join(part for part in (entry.name, entry.count_text, format_keys(entry.shortcut)) if part)
         return None
 
 
@@ -114,7 +114,7 @@ class Sidebar(RememberedCurrentItem, QListView):
         menu.setAccessibleName(self.accessibleName())
         menu.aboutToHide.connect(menu.deleteLater)
         for row, entry in enumerate(self._entries.entries):
-            menu_text = f"{entry.name} {entry.count}"
+            menu_text = f"{entry.name} {entry.count_text}"
             # The text names the shortcut; setting it on the action would register it a second time.
             action = menu.addAction(format_menu_entry(menu_text, entry.shortcut))
             action.setCheckable(True)
@@ -155,8 +155,8 @@ class Sidebar(RememberedCurrentItem, QListView):
 
     def set_count(self, key: str, count: str) -> None:
         for row, entry in enumerate(self._entries.entries):
-            if entry.key == key and entry.count != count:
-                self._entries.entries[row] = replace(entry, count=count)
+            if entry.key == key and entry.count_text != count:
+                self._entries.entries[row] = replace(entry, count_text=count)
                 index = self._entries.index(row)
                 self._entries.dataChanged.emit(index, index)
 
@@ -237,30 +237,30 @@ class _SidebarDelegate(QStyledItemDelegate):
         draw_cached_icon(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
         painter.setPen(colour("text"))
         name_x, name_runs, is_bold = x + icon_px + 8, entry.name, is_current_entry
-        count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count) + 14
+        count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count_text) + 14
         name_width = int(box.right() - name_x - count_room)
         if entry.is_nested:  # a person's words may be longer than the sidebar
             name_runs, is_bold = fit_name(entry.name, name_width, is_bold=is_current_entry)
         painter.setFont(current_appearance().font("body", is_bold=is_bold))
         painter.drawText(int(name_x), baseline, name_runs)
-        count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count)
+        count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count_text)
         shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(format_keys(entry.shortcut))
         right_x = box.right() - 8
         name_right = (
             x + icon_px + 8 + current_appearance().font_metrics("body", is_bold=is_bold).horizontalAdvance(name_runs)
         )
-        count_and_gap_width = count_width + 18 if entry.count else 0
+        count_and_gap_width = count_width + 18 if entry.count_text else 0
         has_room = name_right + 6 + count_and_gap_width + shortcut_width <= right_x
-        if not has_room or (entry.is_nested and entry.count):
+        if not has_room or (entry.is_nested and entry.count_text):
             shortcut_width = -18  # too little room for the shortcut: a count is drawn in its place
         else:
             painter.setFont(current_appearance().font("caption"))
             painter.setPen(colour("muted"))
             painter.drawText(int(right_x - shortcut_width), baseline, format_keys(entry.shortcut))
-        if entry.count:
+        if entry.count_text:
             painter.setFont(current_appearance().font("small_data"))
             painter.setPen(colour("text"))
-            painter.drawText(int(right_x - shortcut_width - 18 - count_width), baseline, entry.count)
+            painter.drawText(int(right_x - shortcut_width - 18 - count_width), baseline, entry.count_text)
 
 
 def fit_name(name: str, width_px: int, *, is_bold: bool) -> tuple[str, bool]:

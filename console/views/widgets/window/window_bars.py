@@ -146,15 +146,15 @@ class TopBar(Surface):
 
 @dataclass(frozen=True, slots=True)
 class StatusCellContent:
-    """The content of one cell of the status bar: name, icon (name and tone) and text (`text`). If `key` isn't "",
-    the cell is a link, and the status bar emits the key when the person presses the link. `short_name`, if it isn't
-    "", is shown in place of a long `name` for which the bar has no room."""
+    """The content of one cell of the status bar: name, icon (name and tone) and text (`text`). If `link_key` isn't
+    "", the cell is a link, and the status bar emits the key when the person presses the link. `short_name`, if it
+    isn't "", is shown in place of a long `name` for which the bar has no room."""
 
     name: str
     icon_name: str = ""
     tone: Tone = "good"
     text: str = ""
-    key: str = ""
+    link_key: str = ""
     short_name: str = ""
 
 
@@ -287,7 +287,7 @@ class StatusBar(Surface):
         """Return the widget of one cell. If `old_cells` has a widget for the same cell, return it with the new text
         of its link; otherwise return a new widget. The key of a cell in `old_cells` is the key of its link, or the
         whole content of a cell that is no link. A reused widget is removed from `old_cells`."""
-        key = content.key or content
+        key = content.link_key or content
         cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
         self._cells[key] = cell
         link = cell.findChild(LinkButton)
@@ -298,10 +298,10 @@ class StatusBar(Surface):
         return cell
 
     def _make_cell(self, content: StatusCellContent, *, is_at_right: bool) -> QWidget:
-        if not content.key:
+        if not content.link_key:
             return StatusCell(content, is_at_right=is_at_right)
         link = LinkButton(f"{content.name} {content.text}".strip(), role="small")
-        link.setProperty("key", content.key)
+        link.setProperty("key", content.link_key)
         link.clicked.connect(self._emit_link_pressed)
         cell = Surface(is_raised=True, edge="left" if is_at_right else "right")
         cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
