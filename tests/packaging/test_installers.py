@@ -172,7 +172,7 @@ def test_windows_has_two_programs_with_a_version() -> None:
     assert f"{build_spec.WINDOW_PROGRAM_NAME}.exe" in script
     assert installer.make_installer_command("win32")[1] == f"/DVersion={console.__version__}"
     spec = (ROOT / "support-console.spec").read_text()
-    assert "assemble" in {node.id for node in ast.walk(ast.parse(spec)) if isinstance(node, ast.Name)}
+    assert "assemble_program" in {node.id for node in ast.walk(ast.parse(spec)) if isinstance(node, ast.Name)}
 
 
 def test_macos_has_an_application_with_a_version() -> None:
