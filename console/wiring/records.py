@@ -114,38 +114,38 @@ class RecoveryService:
 
     def read_queue(
         self,
-        name: str,
+        queue_name: str,
         limit: int = 50,
         after_cursor: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
         sort_order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name`: at most `limit` records that match `record_filter`, in the sort order
-        `sort_order`. `after_cursor` is the cursor that the previous page returned, None for the first page. Raises
-        usage for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
-        return self._queues.read_page(name, limit, after_cursor, record_filter, sort_order)
+        """Return one page of the queue `queue_name`: at most `limit` records that match `record_filter`, in the sort
+        order `sort_order`. `after_cursor` is the cursor that the previous page returned, None for the first page.
+        Raises usage for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
+        return self._queues.read_page(queue_name, limit, after_cursor, record_filter, sort_order)
 
     def list_queue_subjects(
-        self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
+        self, queue_name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
-        """Return the kind and id of records of the queue `name` that match `record_filter`, in the default sort order
-        of the queue. At most `max_records` records are returned, read page by page. Raises usage for an unknown
+        """Return the kind and id of records of the queue `queue_name` that match `record_filter`, in the default sort
+        order of the queue. At most `max_records` records are returned, read page by page. Raises usage for an unknown
         queue, not_allowed if the acting person has no right to read.
         """
-        page = self.read_queue(name, max_records, None, record_filter)
+        page = self.read_queue(queue_name, max_records, None, record_filter)
         items = list(page.items)
         while page.next_cursor is not None and len(items) < max_records:
-            page = self.read_queue(name, max_records - len(items), page.next_cursor, record_filter)
+            page = self.read_queue(queue_name, max_records - len(items), page.next_cursor, record_filter)
             items += page.items
         return tuple((get_record_kind(item.record), item.record.id) for item in items)
 
-    def read_cause_groups(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Group the records of the queue `name` that match `record_filter` by the cause of their problem. Return for
-        each cause the number of records and the sums of their amounts by currency. If the queue has too many records
-        to count, the numbers are too low, and the result says so. Raises usage for an unknown queue, not_allowed if
-        the acting person has no right to read.
+    def read_cause_groups(self, queue_name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
+        """Group the records of the queue `queue_name` that match `record_filter` by the cause of their problem.
+        Return for each cause the number of records and the sums of their amounts by currency. If the queue has too
+        many records to count, the numbers are too low, and the result says so. Raises usage for an unknown queue,
+        not_allowed if the acting person has no right to read.
         """
-        return self._queues.read_cause_groups(name, record_filter)
+        return self._queues.read_cause_groups(queue_name, record_filter)
 
     def count_queued_records(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the

@@ -12,10 +12,12 @@ from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
 
-def get_row_outcome_word(name: str, action: BulkAction, context: TextContext) -> str:
-    """Return the word for the outcome `name` of a row of a bulk run. For the outcome "done", the word depends on
-    the action of the bulk run."""
-    return context.translate(f"bulk.result.done.{action.value}" if name == "done" else f"bulk.result.{name}")
+def get_row_outcome_word(outcome_name: str, action: BulkAction, context: TextContext) -> str:
+    """Return the word for the outcome `outcome_name` of a row of a bulk run. For the outcome "done", the word depends
+    on the action of the bulk run."""
+    return context.translate(
+        f"bulk.result.done.{action.value}" if outcome_name == "done" else f"bulk.result.{outcome_name}"
+    )
 
 
 def find_bulk_reason_key(code: str) -> str | None:

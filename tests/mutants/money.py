@@ -233,15 +233,15 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a lapsed refund counts twice",
         "console/store/queues/table_queries.py",
-        'if name == "review" else lapsed_rows)\n        return [select',
-        "if not name else lapsed_rows)\n        return [select",
+        'if queue_name == "review" else lapsed_rows\n            )\n        return [select',
+        "if not queue_name else lapsed_rows\n            )\n        return [select",
         _QUEUE_TESTS,
     ),
     _make_mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
-        "        if name in kind_queries.conditions_by_queue:\n",
-        "        if name in kind_queries.conditions_by_queue and len(entries) < limit:\n",
+        "        if queue_name in kind_queries.conditions_by_queue:\n",
+        "        if queue_name in kind_queries.conditions_by_queue and len(entries) < limit:\n",
         _QUEUE_TESTS,
     ),
 )

@@ -201,31 +201,31 @@ class HealthCheckService:
             next_step = f"doctor.{check_name}.{verdict}.next"
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
-    def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
-        """Return two wording keys: of the text about the failed check `name`, and of the text about its next step.
-        If the cause is an unavailable database, a missing sign-in, an account that can't be used, this desk's spool
-        or a wrong setting, the first text is about this cause only.
+    def _make_wording_keys(self, check_name: str, error: ConsoleError) -> tuple[str, str]:
+        """Return two wording keys: of the text about the failed check `check_name`, and of the text about its next
+        step. If the cause is an unavailable database, a missing sign-in, an account that can't be used, this desk's
+        spool or a wrong setting, the first text is about this cause only.
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
             error.detail["place"] = self._settings.sign_in.database_address
-            verdict = name if name == "sign_in" else "unsigned"
+            verdict = check_name if check_name == "sign_in" else "unsigned"
             has_no_account_name = problem == SettingProblem.ACCOUNT_NAME_MISSING
             return f"doctor.{verdict}.bad", "doctor.unnamed.next" if has_no_account_name else "doctor.sign_in.next"
         if problem in UNUSABLE_ACCOUNT_PROBLEMS:
             return f"error.bad_profile.{problem}", "doctor.unseen.next"
         is_about_spool = Path(str(error.detail.get("file"))).name == SPOOL_FILE_NAME
-        next_step = "doctor.spool.next" if is_about_spool else f"doctor.{name}.next"
+        next_step = "doctor.spool.next" if is_about_spool else f"doctor.{check_name}.next"
         if error.code == ErrorCode.BAD_PROFILE and problem:
             return f"error.bad_profile.{problem}", next_step
         if is_about_spool:
             return "doctor.spool.bad", next_step
-        if error.code == ErrorCode.STORAGE_FULL and name == "documents":
+        if error.code == ErrorCode.STORAGE_FULL and check_name == "documents":
             return "doctor.documents.unwritable", "error.storage_full.next"
-        has_no_room = error.code == ErrorCode.STORAGE_FULL and name in _CHECKS_THAT_NEED_DATABASE
-        if has_no_room or (error.code in _DATABASE_ERROR_CODES and name != "database"):
+        has_no_room = error.code == ErrorCode.STORAGE_FULL and check_name in _CHECKS_THAT_NEED_DATABASE
+        if has_no_room or (error.code in _DATABASE_ERROR_CODES and check_name != "database"):
             return "doctor.unseen.bad", "doctor.unseen.next"
-        return f"doctor.{name}.bad", next_step
+        return f"doctor.{check_name}.bad", next_step
 
     def _report_versions(self) -> _CheckFacts:
         """Return the versions of the program, its schema, Python and Qt. This check always passes."""
@@ -446,23 +446,23 @@ class HealthCheckService:
             if migrate.MERCHANT_NAME_PREFIX + provider in stored_facts
         }
 
-    def _check_gateway_secrets(self, name: str) -> HealthCheck:
-        """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if the
-        provider is not configured.
+    def _check_gateway_secrets(self, provider: str) -> HealthCheck:
+        """Check that the payment provider `provider`, if it is configured, has all its secrets. The check passes if
+        the provider is not configured.
         """
-        facts: dict[str, object] = {"provider": name, "url": self._settings.get_provider_url(name)}
+        facts: dict[str, object] = {"provider": provider, "url": self._settings.get_provider_url(provider)}
         if self._acts_through_worker is True:
-            return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
+            return HealthCheck(provider, True, "doctor.gateway.unneeded", "", facts)
         try:
-            if not self._settings.is_enabled(name):
-                return HealthCheck(name, True, "doctor.gateway.off", "", facts)
-            missing_names = self._settings.list_missing_secret_names(name)
+            if not self._settings.is_enabled(provider):
+                return HealthCheck(provider, True, "doctor.gateway.off", "", facts)
+            missing_names = self._settings.list_missing_secret_names(provider)
         except ConsoleError as error:
             missing_names = (str(error.detail.get("variable", "")),)
         if missing_names:
             missing_facts = {**facts, "missing": missing_names}
-            return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)
-        return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
+            return HealthCheck(provider, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)
+        return HealthCheck(provider, True, "doctor.gateway.ok", "", facts)
 
     def _check_overdue_tasks(self) -> _CheckFacts:
         """Check that no due task is overdue. The check passes if no task has ever run, or if this person may not read

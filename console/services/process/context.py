@@ -616,12 +616,13 @@ def _mask_payers_in_facts(
     return masked_facts
 
 
-def require_reader(name: str, person: Person | None) -> Person:
-    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `name`) or may not read."""
-    person = _require_known_person(name, person)
+def require_reader(person_name: str, person: Person | None) -> Person:
+    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `person_name`) or may not
+    read."""
+    person = _require_known_person(person_name, person)
     if not has_right(person, "read"):
         detail: NotAllowedDetail = {
-            "operator": name,
+            "operator": person_name,
             "reason": NotAllowedReason.RIGHT_MISSING,
             "needs": sorted(ROLES_BY_RIGHT["read"]),
         }

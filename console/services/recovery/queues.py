@@ -55,19 +55,19 @@ class QueueReader:
 
     def read_page(
         self,
-        name: str,
+        queue_name: str,
         limit: int = 50,
         after_cursor: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
         sort_order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
+        """Return one page of the queue `queue_name` with the records that the filter `record_filter` selects. In the
         default sort order, the records that need a person come first, the oldest of them first; then the other
         records, the oldest first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after_cursor` is
         the cursor in the previous page, None for the first page. Raises usage for an unknown queue, and for a cursor
         of another queue, filter or sort order.
         """
-        require_known_queue(name)
+        require_known_queue(queue_name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -75,17 +75,17 @@ class QueueReader:
             read_records = (
                 self._read_page_in_default_order if sort_order == DEFAULT_SORT_ORDER else self._read_sorted_page
             )
-            list_parts = (name, format_filter(record_filter), format_sort_order(sort_order))
+            list_parts = (queue_name, format_filter(record_filter), format_sort_order(sort_order))
             position = None if after_cursor is None else list_cursors.parse_list_cursor(after_cursor, *list_parts)
-            stored_records, next_position = read_records(conn, name, limit, position, choice)
+            stored_records, next_position = read_records(conn, queue_name, limit, position, choice)
             records = complete_readable_records(self._complete_records, conn, stored_records)
             owners = self._read_owners(conn, records)
             mismatches = (
-                self._read_mismatches(conn, records) if name == MISMATCH_QUEUE_NAME else [None] * len(records)
+                self._read_mismatches(conn, records) if queue_name == MISMATCH_QUEUE_NAME else [None] * len(records)
             )
         items = tuple(starmap(self._make_queue_item, zip(records, owners, mismatches, strict=True)))
         return QueuePage(
-            name,
+            queue_name,
             items,
             list_cursors.format_list_cursor(next_position, *list_parts) if next_position is not None else None,
             format_filter(record_filter),
@@ -93,15 +93,16 @@ class QueueReader:
         )
 
     def _read_page_in_default_order(
-        self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
+        self, conn: Connection, queue_name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in its default sort order, and the position at which the
-        next page begins (None after the last page). `after_position` is the position in the cursor of the previous
-        page; `choice` contains the filter. Rows that can't be read are left out, but the next page begins after them.
+        """Return the records of one page of the queue `queue_name` in its default sort order, and the position at
+        which the next page begins (None after the last page). `after_position` is the position in the cursor of the
+        previous page; `choice` contains the filter. Rows that can't be read are left out, but the next page begins
+        after them.
         """
         rows = queues.read_queue_page(
             conn,
-            name,
+            queue_name,
             queue_cursors.parse_queue_position(after_position),
             limit,
             journal.list_lapsed_by_kind(conn),
@@ -111,14 +112,16 @@ class QueueReader:
         return [record for _, record in rows if record is not None], next_position
 
     def _read_sorted_page(
-        self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
+        self, conn: Connection, queue_name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in the sort order of `choice`, and the position at which
-        the next page begins (None after the last page). `after_position` is the position in the cursor of the
+        """Return the records of one page of the queue `queue_name` in the sort order of `choice`, and the position at
+        which the next page begins (None after the last page). `after_position` is the position in the cursor of the
         previous page. Rows that were deleted meanwhile or can't be read are left out, but the next page begins after
         them."""
         position = queue_cursors.parse_sorted_queue_position(after_position, choice.sort_order.column)
-        rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
+        rows = chosen_records.read_sorted_page(
+            conn, queue_name, position, limit, journal.list_lapsed_by_kind(conn), choice
+        )
         next_position = queue_cursors.format_sorted_queue_position(rows[-1][0]) if len(rows) == limit else None
         return [record for _, record in rows if record is not None], next_position
 
@@ -148,19 +151,20 @@ class QueueReader:
             for record in records
         ]
 
-    def read_cause_groups(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Group the records of the queue `name` that the filter selects by the cause of their problem. Return for
-        each cause the number of its records and the sums of their amounts, the largest group first. If the queue has
-        too many records, only some of them are counted, and the result says so. Raises usage for an unknown queue.
+    def read_cause_groups(self, queue_name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
+        """Group the records of the queue `queue_name` that the filter selects by the cause of their problem. Return
+        for each cause the number of its records and the sums of their amounts, the largest group first. If the queue
+        has too many records, only some of them are counted, and the result says so. Raises usage for an unknown
+        queue.
         """
-        require_known_queue(name)
+        require_known_queue(queue_name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
             totals, is_capped = chosen_records.count_records_by_cause(
-                conn, name, journal.list_lapsed_by_kind(conn), choice
+                conn, queue_name, journal.list_lapsed_by_kind(conn), choice
             )
-        return CausePage(name, group_by_cause(totals), is_capped, bool(record_filter))
+        return CausePage(queue_name, group_by_cause(totals), is_capped, bool(record_filter))
 
     def _make_queue_item(self, record: QueuedRecord, owner: str | None, mismatch: Mismatch | None) -> QueueItem:
         explanation = explain_record(record, self._context.now())

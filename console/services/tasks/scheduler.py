@@ -259,23 +259,23 @@ class Scheduler:
     def _end_and_begin_run(
         self,
         ended_run: _TaskRun | None,
-        name: str | None = None,
+        task_name: str | None = None,
         should_stop: Callable[[], bool] = _never_stop,
         is_due: TaskDuePredicate = _treat_every_task_as_due,
     ) -> _TaskRun | None:
-        """End the run `ended_run` and begin a run of the task `name`, in one transaction. With `ended_run` None, no
-        run is ended; with `name` None, no run begins. The new run stops early if `should_stop` returns True. Return
-        the new run; None if no run begins. No run begins if another process holds the task's lease, or if `is_due`
-        returns False for the task.
+        """End the run `ended_run` and begin a run of the task `task_name`, in one transaction. With `ended_run` None,
+        no run is ended; with `task_name` None, no run begins. The new run stops early if `should_stop` returns True.
+        Return the new run; None if no run begins. No run begins if another process holds the task's lease, or if
+        `is_due` returns False for the task.
         """
-        if ended_run is None and name is None:
+        if ended_run is None and task_name is None:
             return None
 
         @compare_and_swap.run_again_if_stale()
         def end_and_begin(tx: Transaction) -> _TaskRun | None:
             if ended_run is not None:
                 self._end_run(tx, ended_run)
-            return None if name is None else self._begin_run(tx, name, should_stop, is_due)
+            return None if task_name is None else self._begin_run(tx, task_name, should_stop, is_due)
 
         return self._context.write(end_and_begin)
 

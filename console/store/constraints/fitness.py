@@ -272,8 +272,8 @@ def _read_status_variable(conn: Connection, variable_name: str) -> str | None:
     return _read_second_column(conn, "SHOW STATUS LIKE %s", variable_name)
 
 
-def _read_second_column(conn: Connection, sql: str, name: str) -> str | None:
-    """Return the second column of the first row of the query `sql` with the parameter `name`, as text; None without a
-    row."""
-    row: Any = conn.exec_driver_sql(sql, (name,)).first()
+def _read_second_column(conn: Connection, sql: str, variable_name: str) -> str | None:
+    """Return the second column of the first row of the query `sql` with the parameter `variable_name`, as text; None
+    without a row."""
+    row: Any = conn.exec_driver_sql(sql, (variable_name,)).first()
     return str(row[1]) if row else None

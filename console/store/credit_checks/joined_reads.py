@@ -57,17 +57,17 @@ class NumberSearchResult(NamedTuple):
 
 
 def search_corporation_number(
-    conn: Connection, corporation_number: str, name: str | None, *, includes_unlisted_names: bool
+    conn: Connection, corporation_number: str, person_name: str | None, *, includes_unlisted_names: bool
 ) -> NumberSearchResult:
-    """Return the person of the name `name` and the credit checks of a corporation number; the result also says if
-    orders or payments with this number exist. With `includes_unlisted_names` every name is a person with all roles
+    """Return the person of the name `person_name` and the credit checks of a corporation number; the result also says
+    if orders or payments with this number exist. With `includes_unlisted_names` every name is a person with all roles
     while the table `operators` is empty. Credit checks that can't be read are left out and reported
     (`unreadable_rows`).
     """
-    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": name}).all()
+    rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": person_name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
-    if person is None and name is not None and includes_unlisted_names:
-        person = people.find_person_if_no_operators(conn, name)
+    if person is None and person_name is not None and includes_unlisted_names:
+        person = people.find_person_if_no_operators(conn, person_name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
     checks_of_number = credit_checks.make_records_of_number(

@@ -61,22 +61,22 @@ class SortPosition(NamedTuple):
 
 def read_sorted_page(
     conn: Connection,
-    name: str,
+    queue_name: str,
     after_position: SortPosition | None,
     limit: int,
     lapsed_ids: LapsedIds,
     choice: QueueChoice,
 ) -> tuple[tuple[SortPosition, QueuedRecord | None], ...]:
-    """Return at most `limit` records of the queue `name` that the filter of `choice` selects, with their
+    """Return at most `limit` records of the queue `queue_name` that the filter of `choice` selects, with their
     positions, in the sort order of `choice`. `after_position` is the last position of the previous page; None for the
     first page. A record that was deleted meanwhile, or whose row this program can't read, is None.
     """
     positions: list[SortPosition] = []
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
-        if name in kind_queries.conditions_by_queue:
+        if queue_name in kind_queries.conditions_by_queue:
             keys = _make_sorted_keys_query(
                 kind_queries,
-                name,
+                queue_name,
                 after_position,
                 kind_index,
                 get_lapsed_ids_of_kind(kind_queries, lapsed_ids),
@@ -100,15 +100,15 @@ def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]
 
 def _make_sorted_keys_query(
     kind_queries: RecordTableQueries,
-    name: str,
+    queue_name: str,
     after_position: SortPosition | None,
     kind_index: int,
     lapsed_ids: AbstractSet[int],
     choice: QueueChoice,
 ) -> Select[Any] | None:
     """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of `choice`.
-    Return None if the filter selects no row of the table. `name` is the name of the queue. `after_position` is the
-    position of the last row of the previous page. `kind_index` is the index of the table in QUEUE_TABLES.
+    Return None if the filter selects no row of the table. `queue_name` is the name of the queue. `after_position` is
+    the position of the last row of the previous page. `kind_index` is the index of the table in QUEUE_TABLES.
     `lapsed_ids` are the ids of the table's lapsed records.
     """
     is_descending = choice.sort_order.is_descending
@@ -123,7 +123,7 @@ def _make_sorted_keys_query(
     # The index has the stored work states; the list shows other ones for lapsed records.
     is_split_by_work = choice.sort_order.column is SortColumn.WORK and not lapsed_ids
     ranges = kind_queries.list_chosen_ranges(
-        name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age or is_split_by_work
+        queue_name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age or is_split_by_work
     )
     conditions: list[ColumnElement[bool]] = []
     if after_position is not None:
@@ -202,17 +202,19 @@ def _read_records(
 
 
 def count_chosen_records(
-    conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice, limit: int = MAX_COUNTED_RECORDS
+    conn: Connection, queue_name: str, lapsed_ids: LapsedIds, choice: QueueChoice, limit: int = MAX_COUNTED_RECORDS
 ) -> tuple[int, datetime | None]:
-    """Return two values about the records of the queue `name` that the filter of `choice` selects. The first is their
-    number, at most `limit` + 1. The second is the earliest instant at which one of the counted records got its
+    """Return two values about the records of the queue `queue_name` that the filter of `choice` selects. The first is
+    their number, at most `limit` + 1. The second is the earliest instant at which one of the counted records got its
     present state; None if no such instant is stored.
     """
     counts = [
         _make_range_count_query(kind_queries, rows)
         for kind_queries in QUEUE_TABLES
-        if name in kind_queries.conditions_by_queue
-        for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
+        if queue_name in kind_queries.conditions_by_queue
+        for rows in kind_queries.list_chosen_ranges(
+            queue_name, choice, get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
+        )
     ]
     values: dict[str, object] = {"limit": limit + 1}
     for kind_queries in QUEUE_TABLES:
@@ -240,19 +242,21 @@ def _make_oldest_instant_sql(counted_rows: Subquery) -> ColumnElement[Any]:
 
 
 def count_records_by_cause(
-    conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
+    conn: Connection, queue_name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return two values. The first are the counts of the records of the queue `name` that the filter of `choice`
-    selects, one count for each kind, index range, cause and currency. So a pair of cause and currency can occur
-    several times. The second is True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such
-    records; then the counts are too low.
+    """Return two values. The first are the counts of the records of the queue `queue_name` that the filter of
+    `choice` selects, one count for each kind, index range, cause and currency. So a pair of cause and currency can
+    occur several times. The second is True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE
+    such records; then the counts are too low.
     """
     totals: list[CauseTotal] = []
     is_capped = False
     for kind_queries in QUEUE_TABLES:
         ids = get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
         for rows in (
-            kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.conditions_by_queue else ()
+            kind_queries.list_chosen_ranges(queue_name, choice, ids)
+            if queue_name in kind_queries.conditions_by_queue
+            else ()
         ):
             cause_rows = conn.execute(
                 _make_range_totals_query(kind_queries, rows, ids),

@@ -57,23 +57,23 @@ def make_queue_position(work_state: str, since: datetime, kind: str, record_id: 
 
 def read_queue_page(
     conn: Connection,
-    name: str,
+    queue_name: str,
     after_position: QueuePosition | None,
     limit: int,
     lapsed_ids: LapsedIds,
     choice: QueueChoice = UNFILTERED_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord | None], ...]:
-    """Return at most `limit` records of the queue `name` with their positions. They are sorted by work state
+    """Return at most `limit` records of the queue `queue_name` with their positions. They are sorted by work state
     (needs_review first), then by age over all kinds, the oldest first. `after_position` is the last position of the
     previous page; None for the first page. The function uses only the filter of `choice`, not its sort order. A row
     that this program can't read has a position and, in place of the record, None.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, kind_queries in enumerate(QUEUE_TABLES):
-        if name in kind_queries.conditions_by_queue:
+        if queue_name in kind_queries.conditions_by_queue:
             rows = kind_queries.read_page(
                 conn,
-                name,
+                queue_name,
                 _make_page_start_key(after_position, rank),
                 limit,
                 get_lapsed_ids_of_kind(kind_queries, lapsed_ids),
@@ -140,17 +140,17 @@ def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds
 
 
 @cache
-def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
-    """Return one query that counts the queue `name` over all its tables; `lapsed_kinds` are the kinds of which some
-    records are lapsed now. The result has one row for each query of `make_count_queries`, with the columns `total`
-    and `oldest` of that query.
+def _make_count_query(queue_name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
+    """Return one query that counts the queue `queue_name` over all its tables; `lapsed_kinds` are the kinds of which
+    some records are lapsed now. The result has one row for each query of `make_count_queries`, with the columns
+    `total` and `oldest` of that query.
     """
-    queue_tables = [kind_queries for kind_queries in QUEUE_TABLES if name in kind_queries.conditions_by_queue]
+    queue_tables = [kind_queries for kind_queries in QUEUE_TABLES if queue_name in kind_queries.conditions_by_queue]
     return union_all(
         *(
             query
             for kind_queries in queue_tables
-            for query in kind_queries.make_count_queries(name, has_lapsed=kind_queries.kind in lapsed_kinds)
+            for query in kind_queries.make_count_queries(queue_name, has_lapsed=kind_queries.kind in lapsed_kinds)
         )
     )
 

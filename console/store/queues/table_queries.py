@@ -84,27 +84,31 @@ class RecordTableQueries:
     def read_page(
         self,
         conn: Connection,
-        name: str,
+        queue_name: str,
         after_key: QueueKey | None,
         limit: int,
         lapsed_ids: AbstractSet[int],
         choice: QueueChoice = UNFILTERED_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows of the queue `name` with keys above `after_key` (None: from the first), with
-        their keys, sorted by key. `lapsed_ids` are the ids of the lapsed rows. The method uses only the filter of
-        `choice`, not its sort order."""
+        """Return at most `limit` rows of the queue `queue_name` with keys above `after_key` (None: from the first),
+        with their keys, sorted by key. `lapsed_ids` are the ids of the lapsed rows. The method uses only the filter
+        of `choice`, not its sort order."""
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
         if _needs_query_per_state(choice) and not lapsed_ids:
-            return self._read_rows_of_states(conn, name, conditions, after_key, limit, choice)
+            return self._read_rows_of_states(conn, queue_name, conditions, after_key, limit, choice)
         statements = (
-            _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids)))
+            _make_page_queries(
+                self, self._make_conditions_by_range(queue_name, conditions, has_lapsed=bool(lapsed_ids))
+            )
             if conditions
-            else _make_default_page_queries(self, name, has_lapsed=bool(lapsed_ids))
+            else _make_default_page_queries(self, queue_name, has_lapsed=bool(lapsed_ids))
         )
-        rows = self._read_rows_after(conn, statements, after_key or _START_KEY_BY_QUEUE.get(name), limit, lapsed_ids)
-        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
+        rows = self._read_rows_after(
+            conn, statements, after_key or _START_KEY_BY_QUEUE.get(queue_name), limit, lapsed_ids
+        )
+        if queue_name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
             joined_rows = dict(
                 [*rows, *self._read_rows(conn, self._lapsed_rows_query.where(*conditions), lapsed_ids)]
             )
@@ -116,20 +120,20 @@ class RecordTableQueries:
     def _read_rows_of_states(
         self,
         conn: Connection,
-        name: str,
+        queue_name: str,
         conditions: Sequence[ColumnElement[bool]],
         after_key: QueueKey | None,
         limit: int,
         choice: QueueChoice,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return a page of the queue `name` like `read_page`. Each work state of the filter has a query of its own,
-        so that the bounds of `state_since` are a range of the index. `conditions` are the SQL conditions of the
+        """Return a page of the queue `queue_name` like `read_page`. Each work state of the filter has a query of its
+        own, so that the bounds of `state_since` are a range of the index. `conditions` are the SQL conditions of the
         filter."""
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _list_selected_work_states(choice):
             if len(rows) < limit and (after_key is None or state >= after_key[0]):
                 ranges = self._make_conditions_by_range(
-                    name, [self.work_state == state, *conditions], has_lapsed=False
+                    queue_name, [self.work_state == state, *conditions], has_lapsed=False
                 )
                 start_key = after_key if after_key is not None and state == after_key[0] else None
                 statements = _make_page_queries(self, ranges, has_one_state=True)
@@ -173,29 +177,32 @@ class RecordTableQueries:
         return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed))
 
     def list_chosen_ranges(
-        self, name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, is_split_by_state: bool = False
+        self, queue_name: str, choice: QueueChoice, lapsed_ids: AbstractSet[int], *, is_split_by_state: bool = False
     ) -> list[ColumnElement[bool]]:
-        """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
-        these records fulfils exactly one of the conditions; most conditions are a range of an index. With
+        """Return SQL conditions for the records of the queue `queue_name` that the filter of `choice` selects. Each
+        of these records fulfils exactly one of the conditions; most conditions are a range of an index. With
         `is_split_by_state`, each condition has one work state, except the condition of the lapsed rows.
         """
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
-        ranges = self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids))
+        ranges = self._make_conditions_by_range(queue_name, conditions, has_lapsed=bool(lapsed_ids))
         if is_split_by_state or (_needs_query_per_state(choice) and not lapsed_ids):
             states = _list_selected_work_states(choice) if not lapsed_ids else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
-        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
+        if queue_name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
             lapsed_range = and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed, *conditions)
-            ranges.append(and_(lapsed_range, self.work_state != "needs_review") if name == "review" else lapsed_range)
+            ranges.append(
+                and_(lapsed_range, self.work_state != "needs_review") if queue_name == "review" else lapsed_range
+            )
         return ranges
 
     def _make_conditions_by_range(
-        self, name: str, conditions: Sequence[ColumnElement[bool]], *, has_lapsed: bool
+        self, queue_name: str, conditions: Sequence[ColumnElement[bool]], *, has_lapsed: bool
     ) -> list[ColumnElement[bool]]:
-        """Return the conditions of the queue `name`, one per index range, each joined with all of `conditions`."""
-        return [and_(rows, *conditions) for rows in self.list_range_conditions(name, has_lapsed=has_lapsed)]
+        """Return the conditions of the queue `queue_name`, one per index range, each joined with all of
+        `conditions`."""
+        return [and_(rows, *conditions) for rows in self.list_range_conditions(queue_name, has_lapsed=has_lapsed)]
 
     def _read_rows_after(
         self,
@@ -232,31 +239,33 @@ class RecordTableQueries:
         rows = conn.execute(query, {**self.make_lapsed_ids_parameter(lapsed_ids), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
-    def make_count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
-        """Return the counting queries of the queue `name`, one per query of `make_state_since_queries`. Each query
-        has two columns: `total`, the number of rows, at most the parameter `limit`; and `oldest`, the earliest
+    def make_count_queries(self, queue_name: str, *, has_lapsed: bool) -> list[Select[Any]]:
+        """Return the counting queries of the queue `queue_name`, one per query of `make_state_since_queries`. Each
+        query has two columns: `total`, the number of rows, at most the parameter `limit`; and `oldest`, the earliest
         instant at which one of the counted rows got its present state. `has_lapsed`: some rows are lapsed now.
         """
-        return [_make_count_query(rows) for rows in self.make_state_since_queries(name, has_lapsed=has_lapsed)]
+        return [_make_count_query(rows) for rows in self.make_state_since_queries(queue_name, has_lapsed=has_lapsed)]
 
-    def make_state_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
+    def make_state_since_queries(self, queue_name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return queries of the column `state_since` of a queue (as `since`), one per index range and, if the queue
         contains lapsed rows, one for these; each returns at most as many rows as its parameter `limit`. The index
         contains the column, so most of the queries read no row of the table. `has_lapsed`: some rows are lapsed now.
         """
-        ranges = [*self.list_range_conditions(name, has_lapsed=has_lapsed)]
-        if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
+        ranges = [*self.list_range_conditions(queue_name, has_lapsed=has_lapsed)]
+        if queue_name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
             lapsed_rows = and_(self._is_lapsed_sql, self.may_be_lapsed)
-            ranges.append(and_(lapsed_rows, self.work_state != "needs_review") if name == "review" else lapsed_rows)
+            ranges.append(
+                and_(lapsed_rows, self.work_state != "needs_review") if queue_name == "review" else lapsed_rows
+            )
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
-    def list_range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
-        """Return the conditions of the queue `name` on stored columns. The database answers each one by a
+    def list_range_conditions(self, queue_name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
+        """Return the conditions of the queue `queue_name` on stored columns. The database answers each one by a
         continuous part (a range) of one index. With `has_lapsed`, lapsed rows are excluded from the queue
         `pending`.
         """
-        ranges = self.conditions_by_queue[name]
-        if name == _QUEUE_WITHOUT_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
+        ranges = self.conditions_by_queue[queue_name]
+        if queue_name == _QUEUE_WITHOUT_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
             return [and_(rows, ~self._is_lapsed_sql) for rows in ranges]
         return ranges
 
@@ -328,9 +337,12 @@ class _PageQueries:
 
 
 @cache
-def _make_default_page_queries(kind_queries: RecordTableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
-    """Return the queries of the pages of the queue `name` without a filter. They are made once and then cached."""
-    return _make_page_queries(kind_queries, kind_queries.list_range_conditions(name, has_lapsed=has_lapsed))
+def _make_default_page_queries(
+    kind_queries: RecordTableQueries, queue_name: str, *, has_lapsed: bool
+) -> _PageQueries:
+    """Return the queries of the pages of the queue `queue_name` without a filter. They are made once and then
+    cached."""
+    return _make_page_queries(kind_queries, kind_queries.list_range_conditions(queue_name, has_lapsed=has_lapsed))
 
 
 def _make_page_queries(

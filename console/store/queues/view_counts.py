@@ -39,9 +39,9 @@ class FilteredRecordCount:
 
 
 def count_records_of_choices(
-    conn: Connection, name: str, lapsed_ids: LapsedIds, choices: Sequence[QueueChoice]
+    conn: Connection, queue_name: str, lapsed_ids: LapsedIds, choices: Sequence[QueueChoice]
 ) -> tuple[FilteredRecordCount, ...]:
-    """Return, for each of `choices`, the number of records of the queue `name` that its filter selects. One SQL
+    """Return, for each of `choices`, the number of records of the queue `queue_name` that its filter selects. One SQL
     statement counts all of them."""
     if not choices:
         return ()
@@ -49,18 +49,18 @@ def count_records_of_choices(
     queries: list[Select[Any]] = []
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
-        if name in kind_queries.conditions_by_queue:
+        if queue_name in kind_queries.conditions_by_queue:
             queries += _make_range_queries(
-                kind_queries, name, get_lapsed_ids_of_kind(kind_queries, lapsed_ids), choices
+                kind_queries, queue_name, get_lapsed_ids_of_kind(kind_queries, lapsed_ids), choices
             )
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
     return tuple(_sum_range_counts(rows, choice_index) for choice_index in range(len(choices)))
 
 
 def _make_range_queries(
-    kind_queries: RecordTableQueries, name: str, lapsed_ids: AbstractSet[int], choices: Sequence[QueueChoice]
+    kind_queries: RecordTableQueries, queue_name: str, lapsed_ids: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
-    """Yield one query for each index range of the queue `name`; the ranges together contain each record once.
+    """Yield one query for each index range of the queue `queue_name`; the ranges together contain each record once.
 
     A query reads at most as many records as its parameter `limit` says and returns one row. The column `scanned` of
     this row is the number of records read. Two further columns belong to the choice at each index of `choices`:
@@ -69,7 +69,7 @@ def _make_range_queries(
     lapsed: its process crashed or froze.
     """
     conditions = [_make_filter_condition(kind_queries, choice, lapsed_ids) for choice in choices]
-    for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed_ids):
+    for rows in kind_queries.list_chosen_ranges(queue_name, UNFILTERED_CHOICE, lapsed_ids):
         read_rows = select(kind_queries.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for choice_index, condition in enumerate(conditions):

@@ -16,22 +16,22 @@ MAX_RECORDS = 10_000
 """Largest number of records that are counted in one index range of a queue."""
 
 
-def count_records_by_age(conn: Connection, name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
-    """Return the counts of the records of the queue `name` by their age at `now`. `lapsed_ids`: for each kind, the
-    ids of the records whose process crashed or froze during a call."""
+def count_records_by_age(conn: Connection, queue_name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
+    """Return the counts of the records of the queue `queue_name` by their age at `now`. `lapsed_ids`: for each kind,
+    the ids of the records whose process crashed or froze during a call."""
     values: dict[str, object] = {"limit": MAX_RECORDS}
     queries = []
     for kind_queries in QUEUE_TABLES:
         ids = lapsed_ids.get(kind_queries.kind, frozenset())
         values |= kind_queries.make_lapsed_ids_parameter(ids)
-        if name in kind_queries.conditions_by_queue:
-            queries += kind_queries.make_state_since_queries(name, has_lapsed=bool(ids))
+        if queue_name in kind_queries.conditions_by_queue:
+            queries += kind_queries.make_state_since_queries(queue_name, has_lapsed=bool(ids))
     counts = [
         select(*_make_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)
     ]
     rows = conn.execute(union_all(*counts), values).all()
     sums = [sum(int(row[column_index] or 0) for row in rows) for column_index in range(len(AGE_CLASSES) + 1)]
-    return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MAX_RECORDS for row in rows))
+    return QueueAges(queue_name, tuple(sums[1:]), sums[0], all(sum(row) < MAX_RECORDS for row in rows))
 
 
 def _make_age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
