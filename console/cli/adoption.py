@@ -104,7 +104,7 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
         "by_status": dict(count.row_count_by_status),
         "without_credit_check_id": count.pending_row_count,
         "success_without_credit_check_id": count.success_without_id_count,
-        "steps": [{"name": step.name, "sql": step.sql, "online": step.is_online} for step in plan.steps],
+        "steps": [{"name": step.change_name, "sql": step.sql, "online": step.is_online} for step in plan.steps],
         "obstacles": [
             {
                 "kind": item.code,
@@ -130,7 +130,7 @@ def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> 
     yield translator("cli.adopt.rows", table=plan.table, rows=plan.row_counts.row_count, timezone=plan.zone)
     yield from _format_adoption_row_count_lines(plan.row_counts, translator)
     for step in plan.steps:
-        yield translator("cli.adopt.step", name=step.name)
+        yield translator("cli.adopt.step", name=step.change_name)
     for obstacle in plan.obstacles:
         yield "✕ " + translator(
             f"adoption.obstacle.{obstacle.code}", name=obstacle.name, found=obstacle.present_value

@@ -326,7 +326,7 @@ def build_replay_json(result: ReplayResult) -> JsonObject:
             {
                 "operation_id": difference.call.operation_id,
                 "evidence": difference.call.evidence_id,
-                "at": difference.call.at,
+                "at": difference.call.stored_at,
                 "call": f"{difference.call.provider}.{difference.call.call_name}",
                 "recorded": {"outcome": difference.call.outcome, "reason": difference.call.reason},
                 "now": {"outcome": difference.outcome, "reason": difference.reason},
@@ -345,7 +345,7 @@ def format_replay_lines(result: ReplayResult, translator: Translator) -> Iterato
         yield translator(
             "cli.replay.differs",
             call=f"{call.provider}.{call.call_name}",
-            at=_parse_instant(call.at),
+            at=_parse_instant(call.stored_at),
             before=f"{call.outcome} {call.reason}",
             after=f"{difference.outcome} {difference.reason}",
         )

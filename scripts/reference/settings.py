@@ -81,7 +81,7 @@ class Setting:
     """One setting: its name, the type and range of its values, its default value, and the module that reads it."""
 
     name: str
-    kind: str
+    value_type: str
     accepted_values: str
     default: str
     module: str
@@ -94,7 +94,7 @@ def make_settings_page() -> str:
         _format_row(
             f"`CONSOLE_{one.name}`" if one.name.isupper() else "",
             f"`{key_by_name[one.name]}`" if one.name in key_by_name else "",
-            *(one.kind, one.accepted_values, one.default, _format_readers(one)),
+            *(one.value_type, one.accepted_values, one.default, _format_readers(one)),
         )
         for one in sorted(record_settings(), key=lambda one: (not one.name.isupper(), one.name))
     ]

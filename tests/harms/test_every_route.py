@@ -100,7 +100,7 @@ class AttackedTeam:
         database = Database(self.scene.people.owner, without_time_limit=True)
         try:
             return [
-                finding.name
+                finding.check_name
                 for finding in fitness.check_fitness(database)
                 if not finding.has_passed and finding.stops_purchases
             ]

@@ -123,9 +123,9 @@ class AdoptionRun:
         index over claims, or kept it from being created."""
         self._passed_up_to_id = 0
         try:
-            self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
+            self._run_steps(lambda step: not step.change_name.startswith("index") and step.change_name != "claims")
             self._process_all_rows()
-            self._run_steps(lambda step: step.name != "claims")
+            self._run_steps(lambda step: step.change_name != "claims")
             self._process_all_rows()
             self._run_steps(lambda _step: True)
         except adopt_table.DuplicateLiveRows:
@@ -137,7 +137,7 @@ class AdoptionRun:
         for step in filter(is_selected, adopt_table.list_needed_changes(table, self._database.dialect, self._zone)):
             if self._lock is not None:
                 self._lock.require_lock()
-            _log.info("adoption: %s", step.name)
+            _log.info("adoption: %s", step.change_name)
             try:
                 adopt_table.apply_table_change(
                     self._database,
@@ -149,8 +149,10 @@ class AdoptionRun:
             except DatabaseFailure as error:
                 _raise_as_console_error(error)
                 raise
-            self._steps.append(step.name)
-            self._reach_failpoint("after_adopt_index" if step.name.startswith("index") else "after_adopt_columns")
+            self._steps.append(step.change_name)
+            self._reach_failpoint(
+                "after_adopt_index" if step.change_name.startswith("index") else "after_adopt_columns"
+            )
 
     # Rows in ranges of ids: first the unreadable numbers, then the duplicates, then all others
 

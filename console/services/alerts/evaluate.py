@@ -197,7 +197,11 @@ class AlertRuleEvaluator:
         last_id, order_ids = position.last_aged_change, frozenset[int]()
         for rows in self._read_change_feed(conn, last_id):
             first_young_index = next(
-                (index for index, change in enumerate(rows) if grace_period_end < change.at <= latest_plausible_time),
+                (
+                    index
+                    for index, change in enumerate(rows)
+                    if grace_period_end < change.changed_at <= latest_plausible_time
+                ),
                 len(rows),
             )
             order_ids |= candidates.find_changed_order_ids(conn, rows[:first_young_index])

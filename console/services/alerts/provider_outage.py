@@ -134,4 +134,4 @@ def _list_calls(evidence_items: Iterable[RecentEvidence]) -> Iterator[tuple[date
     answer of the call was usable."""
     for item in evidence_items:
         if is_provider_call(item.source):
-            yield item.at, get_provider(item.source), classify_answer(item.summary)[1]
+            yield item.stored_at, get_provider(item.source), classify_answer(item.summary)[1]

@@ -74,8 +74,8 @@ class RecordedPdf:
 class RecordedCall:
     """A call to a provider with its answer, as an evidence pack contains it.
 
-    `evidence_id` is the id of the stored evidence, `at` its time in the form in which the pack states it (ISO 8601,
-    UTC). `provider` and `call_name` are the two parts of the evidence's source, such as `paypay` and `refund`.
+    `evidence_id` is the id of the stored evidence, `stored_at` its time in the form in which the pack states it (ISO
+    8601, UTC). `provider` and `call_name` are the two parts of the evidence's source, such as `paypay` and `refund`.
     `record` is the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the
     pack lacks it. `all_records` are all records of the pack, also `record`; every call of the pack has the same
     tuple. `outcome` and `reason` are the decision that the program recorded for the answer. `http_status` is the HTTP
@@ -86,7 +86,7 @@ class RecordedCall:
     """
 
     evidence_id: int
-    at: str
+    stored_at: str
     operation_id: str | None
     provider: str
     call_name: str
@@ -202,7 +202,7 @@ def _make_recorded_call(
         body = None
     return RecordedCall(
         evidence_id=int(answer["id"]),
-        at=_require_instant(str(answer["at"])),
+        stored_at=_require_instant(str(answer["at"])),
         operation_id=None if timeline_event["operation_id"] is None else str(timeline_event["operation_id"]),
         provider=provider,
         call_name=call,

@@ -25,7 +25,8 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
     for check in fitness.check_fitness(context.database):
         if check.stops_purchases and not check.has_passed:
             raise rebuild_error(
-                ErrorCode.BAD_PROFILE, {"problem": SettingProblem.UNFIT_DATABASE, "check": check.name, **check.facts}
+                ErrorCode.BAD_PROFILE,
+                {"problem": SettingProblem.UNFIT_DATABASE, "check": check.check_name, **check.facts},
             )
     context.fitness_checked_until = context.clock.monotonic() + FITNESS_CHECK_VALID_SECONDS
 

@@ -632,9 +632,9 @@ def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
         verdict = "partial" if finding.is_partial else "ok"
     else:
         verdict = "bad" if finding.stops_purchases else "advice"
-    name = f"doctor.{finding.name}"
+    name = f"doctor.{finding.check_name}"
     return HealthCheck(
-        finding.name,
+        finding.check_name,
         finding.has_passed or not finding.stops_purchases,
         f"{name}.{verdict}",
         "" if finding.has_passed else f"{name}.next",

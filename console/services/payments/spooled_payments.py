@@ -165,7 +165,7 @@ class LostPaymentRestorer:
             payment.id,
             None,
             intent.corporation_number,
-            key=f"restored:{intent.operation_id}",
+            idempotency_key=f"restored:{intent.operation_id}",
             fingerprint=intent.fingerprint,
         )
         journal.begin_operation(tx, new_row, self._context.make_holder(), intent.at, 0)

@@ -663,7 +663,7 @@ def _make_journal_row(intent: Intent, record_id: int) -> NewOperation:
         record_id,
         intent.client_id,
         intent.corporation_number,
-        key=f"restored:{intent.operation_id}",
+        idempotency_key=f"restored:{intent.operation_id}",
         fingerprint=intent.fingerprint,
     )
 

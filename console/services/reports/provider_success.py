@@ -39,9 +39,9 @@ def _read_provider_series(conn: Connection, provider: str, period: Period) -> Pr
     counts = {day: Counter[str]() for day in period.days}
     rows = store.count_payments_by_state(conn, provider, period)
     for row in rows:
-        counts[row.day][get_provider_day_field(row.status, row.certainty)] += row.count
+        counts[row.day][get_provider_day_field(row.status, row.certainty)] += row.payment_count
     days = tuple(ProviderDay(day, **count) for day, count in counts.items())
-    return ProviderSeries(provider, days, sum(row.count for row in rows) < store.MAX_PAYMENTS)
+    return ProviderSeries(provider, days, sum(row.payment_count for row in rows) < store.MAX_PAYMENTS)
 
 
 def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:

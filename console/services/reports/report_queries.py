@@ -51,16 +51,16 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
         if sum(sum_of_day.read_row_count for sum_of_day in payment_sums) >= settlement.MAX_ROWS:
             capped_providers.add(provider)
         for sum_of_day in payment_sums:
-            if not sum_of_day.count:
+            if not sum_of_day.record_count:
                 continue
             days = days_by_provider_and_currency[provider, sum_of_day.currency]
             days[sum_of_day.day] = replace(
-                days[sum_of_day.day], payments=sum_of_day.count, paid_minor=sum_of_day.sum_minor
+                days[sum_of_day.day], payments=sum_of_day.record_count, paid_minor=sum_of_day.sum_minor
             )
     for sum_of_day in refund_sums:
         days = days_by_provider_and_currency[sum_of_day.provider, sum_of_day.currency]
         days[sum_of_day.day] = replace(
-            days[sum_of_day.day], refunds=sum_of_day.count, refunded_minor=sum_of_day.sum_minor
+            days[sum_of_day.day], refunds=sum_of_day.record_count, refunded_minor=sum_of_day.sum_minor
         )
     return SettlementReport(
         period,

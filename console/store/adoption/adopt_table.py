@@ -71,7 +71,7 @@ class TableChange:
     wait.
     """
 
-    name: str
+    change_name: str
     sql: str
     is_online: bool = True
 
@@ -105,7 +105,9 @@ def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: 
     """True if the table with the structure `table` already has this change. `dialect` is `sqlite`, or `mysql` for
     every server; `zone` is the time zone of the table's dates, None if it isn't known.
     """
-    return change.name not in {missing_change.name for missing_change in list_needed_changes(table, dialect, zone)}
+    return change.change_name not in {
+        missing_change.change_name for missing_change in list_needed_changes(table, dialect, zone)
+    }
 
 
 # Changes that the table still needs
@@ -242,7 +244,7 @@ def _list_claim_default_change(table: LegacyTable, dialect: str) -> Iterator[Tab
     application inserts has its claim.
     """
     column = table.columns.get("duplicate_of")
-    if dialect != "sqlite" and (column is None or column.default is not None):
+    if dialect != "sqlite" and (column is None or column.default_sql is not None):
         yield TableChange("claims", f"ALTER TABLE {TABLE_NAME} ALTER COLUMN duplicate_of SET DEFAULT NULL")
 
 
@@ -284,7 +286,8 @@ def apply_table_change(
             raise DuplicateLiveRows from error
         return
     raise ConsoleError(
-        ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NEEDS_CONVERSION, "step": change.name, "cause": reason}
+        ErrorCode.SCHEMA_MISMATCH,
+        {"problem": SchemaProblem.NEEDS_CONVERSION, "step": change.change_name, "cause": reason},
     )
 
 
@@ -295,7 +298,7 @@ def _list_alter_options(change: TableChange, *, may_copy_table: bool) -> tuple[s
     `may_copy_table` is False.
     """
     online_options = (
-        (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
+        (_ONLINE_ALTER_OPTIONS if change.change_name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
         if change.is_online
         else ()
     )

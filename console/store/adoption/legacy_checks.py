@@ -137,7 +137,7 @@ def _find_refusing_indexes(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     equal_columns = _COLUMNS_WITH_REPEATED_VALUES | {
         column.name
         for column in table.columns.values()
-        if column.name not in credit_checks.c and _CONSTANT_PATTERN.fullmatch(column.default or "")
+        if column.name not in credit_checks.c and _CONSTANT_PATTERN.fullmatch(column.default_sql or "")
     }
     for name in sorted(table.unique_indexes - our_index_names):
         if equal_columns.issuperset(table.indexes[name]):
@@ -157,8 +157,8 @@ def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("column_taken", "status", column.type)
     elif column.is_nullable:
         yield AdoptionObstacle("status_null", "status", column.type)
-    elif column.default is not None and column.default.strip("'\"") != CheckState.PENDING:
-        yield AdoptionObstacle("status_default", "status", column.default)
+    elif column.default_sql is not None and column.default_sql.strip("'\"") != CheckState.PENDING:
+        yield AdoptionObstacle("status_default", "status", column.default_sql)
 
 
 def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
@@ -194,8 +194,10 @@ def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         column = table.columns[name]
         if column.base_type not in allowed_types:
             yield AdoptionObstacle("type", name, column.type)
-    if table.columns["credit_check_id"].default is not None:
-        yield AdoptionObstacle("default_is_no_null", "credit_check_id", str(table.columns["credit_check_id"].default))
+    if table.columns["credit_check_id"].default_sql is not None:
+        yield AdoptionObstacle(
+            "default_is_no_null", "credit_check_id", str(table.columns["credit_check_id"].default_sql)
+        )
     if len({table.columns[name].base_type == "timestamp" for name in ("purchased_at", "expired_at")}) == 2:
         yield AdoptionObstacle("mixed_dates", "expired_at", table.columns["expired_at"].type)
     width = table.columns["corporation_number"].width
@@ -249,6 +251,6 @@ def _format_column_options(column: LegacyColumn, *, as_utf8: bool) -> str:
         charset_clause = " CHARACTER SET utf8mb4"
     else:
         charset_clause = f" CHARACTER SET {column.charset} COLLATE {column.collation}"
-    default = f" DEFAULT {column.default}" if column.default is not None else ""
+    default = f" DEFAULT {column.default_sql}" if column.default_sql is not None else ""
     escaped_comment = column.comment.replace("\\", "\\\\").replace("'", "''")
     return f"{charset_clause} NULL{default}" + (f" COMMENT '{escaped_comment}'" if escaped_comment else "")

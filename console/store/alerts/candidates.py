@@ -68,13 +68,13 @@ OrderWithPayments: TypeAlias = tuple[Order, Sequence[Payment]]
 
 
 class ChangedRow(NamedTuple):
-    """A row of the change feed (the table `changes`): `kind` and `subject_id` are the changed record, `at` is the
-    time of the change (UTC)."""
+    """A row of the change feed (the table `changes`): `kind` and `subject_id` are the changed record, `changed_at` is
+    the time of the change (UTC)."""
 
     id: int
     kind: str
     subject_id: int
-    at: datetime
+    changed_at: datetime
 
 
 def find_latest_change_id(conn: Connection) -> int:

@@ -43,12 +43,12 @@ fault.
 
 @dataclass(frozen=True, slots=True)
 class FitnessFinding:
-    """Result of one check of the database: `name` is the name of the check, `has_passed` is True if the database
-    passed it, and `facts` has the values that were read. `stops_purchases`: if the check failed, the console buys
-    nothing for real money. `is_partial`: the connected account can't see everything that the check is about.
+    """Result of one check of the database: `check_name` is the name of the check, `has_passed` is True if the
+    database passed it, and `facts` has the values that were read. `stops_purchases`: if the check failed, the console
+    buys nothing for real money. `is_partial`: the connected account can't see everything that the check is about.
     """
 
-    name: str
+    check_name: str
     has_passed: bool
     facts: Mapping[str, object] = field(default_factory=dict)
     stops_purchases: bool = True

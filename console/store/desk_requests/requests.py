@@ -580,7 +580,7 @@ def _take_request(
     or if its person has withdrawn it."""
     values = {
         "desk_request_id": desk_request_id, "fence_as_taken": fence, "account": holder.operator,
-        "session": holder.session, "lease_ms": int(lease_seconds * 1000),
+        "session": holder.session_id, "lease_ms": int(lease_seconds * 1000),
     }  # fmt: skip
     try:
         return conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1

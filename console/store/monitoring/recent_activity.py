@@ -84,7 +84,7 @@ class RecentEvidence:
     """Evidence with the columns that figures need: the instant at which it was stored, its source such as
     `paypay.refund`, its summary, and the operation to which it belongs (None: it belongs to no operation)."""
 
-    at: datetime
+    stored_at: datetime
     source: str
     summary: str
     operation_id: str | None

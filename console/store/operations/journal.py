@@ -68,9 +68,9 @@ def find_kind_of_money_action(action: str) -> str | None:
 class NewOperation:
     """An operation to be inserted into the journal before its request is sent. `action` is the name of its guarded
     action, such as `credit-check.purchase`; `subject_kind` and `subject_id` are its record. `client_id` and
-    `corporation_number` are those of its record (None if the record has none). `key` is its idempotency key,
-    `fingerprint` the digest of the request. `answer_key` is a secret of the operation (None: it has no secret). A
-    trigger of the server accepts the state FAILED for the operation only together with this secret.
+    `corporation_number` are those of its record (None if the record has none). `idempotency_key` is its idempotency
+    key, `fingerprint` the digest of the request. `answer_key` is a secret of the operation (None: it has no secret).
+    A trigger of the server accepts the state FAILED for the operation only together with this secret.
     """
 
     id: str
@@ -79,7 +79,7 @@ class NewOperation:
     subject_id: int
     client_id: str | None
     corporation_number: str | None
-    key: str
+    idempotency_key: str
     fingerprint: str
     answer_key: str | None = None
     """Secret of the sending desk, as hex digits. The journal stores only its SHA-256. The secret itself is written
@@ -161,13 +161,13 @@ def begin_operation(
         "client_id": int(operation.client_id) if operation.client_id else None,
         "corporation_number": operation.corporation_number,
         "state": OperationState.CALLING.value,
-        "idempotency_key": operation.key,
+        "idempotency_key": operation.idempotency_key,
         "fingerprint": operation.fingerprint,
         "operator": holder.operator,
         "desk": holder.desk,
-        "host": holder.host,
+        "host": holder.host_name,
         "process": holder.process_id,
-        "session": holder.session,
+        "session": holder.session_id,
         "started_at": convert_to_naive_utc(now),
         "answer_lock": hashlib.sha256(operation.answer_key.encode()).hexdigest() if operation.answer_key else None,
         "lease_ms": int(lease_seconds * 1000),

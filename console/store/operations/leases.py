@@ -31,14 +31,14 @@ from console.store.schema.core import leases
 @dataclass(frozen=True, slots=True)
 class HoldingProcess:
     """The process that holds leases and operations: the person, the desk, the host name, the process id and the id of
-    the process run (`session`).
+    the process run (`session_id`).
     """
 
     operator: str
     desk: str
-    host: str
+    host_name: str
     process_id: int
-    session: str
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _make_lease_values(holder: HoldingProcess, now: datetime, lease_seconds: flo
     return {
         "person_name": holder.operator,
         "desk_": holder.desk,
-        "host_": holder.host,
+        "host_": holder.host_name,
         "process_": holder.process_id,
         "since_": convert_to_naive_utc(now),
         **_make_expiry_values(now, lease_seconds),

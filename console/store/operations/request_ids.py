@@ -240,7 +240,7 @@ def acquire_request_id(
         "command_": request.command,
         "fingerprint_": request.fingerprint,
         "desk_": holder.desk,
-        "host_": holder.host,
+        "host_": holder.host_name,
         "process_": holder.process_id,
         "since_": convert_to_naive_utc(now),
         "token_": token,

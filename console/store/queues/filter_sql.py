@@ -201,12 +201,12 @@ def _make_id_list(ids: Iterable[int]) -> BindParameter[Any]:
 @dataclass(frozen=True, eq=False, slots=True)
 class _SortedTable:
     """The values from which the sort keys of one table of records are made: SQL expressions of the record's id, of
-    `state_since` (`since`) and of the other sorted values (`shown_columns`). `owners` are the people of the running
-    takes, by kind and record id. `is_descending`: the sort order is descending."""
+    `state_since` (`since_column`) and of the other sorted values (`shown_columns`). `owners` are the people of the
+    running takes, by kind and record id. `is_descending`: the sort order is descending."""
 
     kind: str
     id_column: Expression
-    since: Expression
+    since_column: Expression
     shown_columns: ShownColumns
     owners: OwnersByKindAndId
     is_descending: bool
@@ -268,7 +268,7 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     always a column, because a database server returns an instant that was passed as a parameter as text.
     """
     is_scheduled = is_one_of_sql(table.shown_columns.work_state, {WorkState.SCHEDULED})
-    due_at = func.coalesce(table.shown_columns.columns.work_at, table.since, type_=Instant)
+    due_at = func.coalesce(table.shown_columns.columns.work_at, table.since_column, type_=Instant)
     return case((is_scheduled, 0), else_=1), due_at
 
 

@@ -43,12 +43,12 @@ class Rank(IntEnum):
 
 
 class CorporationTexts(NamedTuple):
-    """The texts of a corporation that a search compares with the query, as the registry has them. `number` has 13
-    digits. `folded_names` has the comparison forms of the name and the furigana, `folded_address` the comparison form
-    of the address (module `folded_texts`). A form that is None is computed.
+    """The texts of a corporation that a search compares with the query, as the registry has them.
+    `corporation_number` has 13 digits. `folded_names` has the comparison forms of the name and the furigana,
+    `folded_address` the comparison form of the address (module `folded_texts`). A form that is None is computed.
     """
 
-    number: str
+    corporation_number: str
     name: str
     furigana: str
     english_name: str
@@ -98,7 +98,8 @@ class Ranking:
         if self._prepared_words is not None:
             best_rank = _get_better_rank(best_rank, _rank_words(texts, self._prepared_words))
         if self._digits and (
-            corporation.number.startswith(self._digits) or corporation.number.startswith(self._digits, 1)
+            corporation.corporation_number.startswith(self._digits)
+            or corporation.corporation_number.startswith(self._digits, 1)
         ):
             best_rank = _get_better_rank(best_rank, Rank.NAME)
         if self._prepared_pieces is not None and (best_rank is None or best_rank > Rank.PART):

@@ -110,8 +110,8 @@ class _Candidate(NamedTuple):
     """
 
     row_id: int
-    number: str
-    name: str
+    corporation_number: str
+    corporation_name: str
     rank: Rank | None
 
 
@@ -231,7 +231,9 @@ class _Candidates:
     def find_corporation_numbers(self, row_ids: Collection[int]) -> dict[int, str]:
         """Return the corporation numbers of rows by their ids; a row that an import has deleted is missing."""
         numbers = {
-            row_id: self._known_candidates[row_id].number for row_id in row_ids if row_id in self._known_candidates
+            row_id: self._known_candidates[row_id].corporation_number
+            for row_id in row_ids
+            if row_id in self._known_candidates
         }
         for row_id in row_ids:
             if row_id not in numbers:
@@ -262,7 +264,7 @@ class _Candidates:
         known_candidate = self._known_candidates.get(row_id)
         if known_candidate is None:
             texts = CorporationTexts(*row[1:])
-            known_candidate = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
+            known_candidate = _Candidate(row_id, texts.corporation_number, texts.name, self.ranking.rank(texts))
             self._known_candidates[row_id] = known_candidate
         return known_candidate
 
@@ -396,7 +398,7 @@ def _find_filtered_ids_if_few(candidates: _Candidates, expression: str, limit: i
 
 
 def _get_name_length(candidate: _Candidate) -> int:
-    return len(remove_legal_form(candidate.name))
+    return len(remove_legal_form(candidate.corporation_name))
 
 
 _ID_BY_NUMBER_QUERY = """

@@ -22,7 +22,7 @@ class StateCount:
     day: date
     status: str
     certainty: str
-    count: int
+    payment_count: int
 
 
 def list_providers(conn: Connection) -> tuple[str, ...]:

@@ -21,15 +21,15 @@ MAX_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class DaySum:
-    """Number (`count`) and sum (`sum_minor`, in minor units) of the payments or refunds of one provider on one day in
-    one currency. `read_row_count` is the number of rows that were read for this sum, including rows that aren't part
-    of it.
+    """Number (`record_count`) and sum (`sum_minor`, in minor units) of the payments or refunds of one provider on one
+    day in one currency. `read_row_count` is the number of rows that were read for this sum, including rows that
+    aren't part of it.
     """
 
     provider: str
     day: date
     currency: str
-    count: int
+    record_count: int
     sum_minor: int
     read_row_count: int
 

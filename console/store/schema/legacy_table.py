@@ -34,7 +34,7 @@ class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
     `has_default_value` is True if an INSERT needs no value for the column. This is so if the column is generated,
     gets numbers from the database (auto_increment), or has a default value that the console's connections accept
-    (they refuse the day 0000-00-00). `default` is the SQL of the default value. `further_properties` are the
+    (they refuse the day 0000-00-00). `default_sql` is the SQL of the default value. `further_properties` are the
     properties that a server reports as `extra`, such as auto_increment. `charset` and `collation` are None on SQLite,
     and for a column that isn't a text. `comment` is the column's comment in the database.
     """
@@ -43,7 +43,7 @@ class LegacyColumn:
     type: str
     is_nullable: bool
     has_default_value: bool
-    default: str | None = None
+    default_sql: str | None = None
     charset: str | None = None
     collation: str | None = None
     further_properties: str = ""
@@ -99,7 +99,7 @@ class LegacyTable:
     def computes_claims(self) -> bool:
         """True if the database computes the claim of each new row: the derived columns exist, and the adoption has
         marked the duplicates among the existing rows."""
-        return "claim_number" in self.columns and self.columns["duplicate_of"].default is None
+        return "claim_number" in self.columns and self.columns["duplicate_of"].default_sql is None
 
     @property
     def number_source_sql(self) -> str:

@@ -365,6 +365,8 @@ def _make_difference_columns(context: WindowContext) -> Sequence[Column]:
 
     return [
         Column("sign", translate("compare.column.sign"), 60, lambda row: DIFFERENCE_SIGNS[row.difference.kind]),
-        Column("page", translate("compare.column.page"), 80, lambda row: str(row.difference.page_index + 1), "amount"),
+        Column(
+            "page", translate("compare.column.page"), 80, lambda row: str(row.difference.page_index + 1), "amount"
+        ),
         Column("text", translate("compare.column.text"), 500, format_text, is_stretched=True),
     ]

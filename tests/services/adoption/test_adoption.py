@@ -373,7 +373,7 @@ def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add
     carry_out = adopt_table.apply_table_change
 
     def add_before_claims_step(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
-        if step.name == "claims":
+        if step.change_name == "claims":
             add_rows()
         carry_out(database, step, *more, **how)
 

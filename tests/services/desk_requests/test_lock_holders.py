@@ -848,7 +848,7 @@ def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
     """
     named = "prepared_transactions"
     with closing(Database(place.url("worker"))) as database:
-        found = {finding.name: finding for finding in fitness.check_fitness(database)}
+        found = {finding.check_name: finding for finding in fitness.check_fitness(database)}
         if place.engine == "mysql":
             assert call_for_refusal_code(lambda: list_prepared_ids(database)) == "not_allowed"
             assert (found[named].has_passed, found[named].stops_purchases) == (False, False)

@@ -28,7 +28,7 @@ def owner_database(team: Team) -> Iterator[Database]:
 
 
 def read_check_result(database: Database) -> tuple[bool, list[str]]:
-    found = {finding.name: finding for finding in fitness.check_fitness(database)}["accounts"]
+    found = {finding.check_name: finding for finding in fitness.check_fitness(database)}["accounts"]
     return found.has_passed, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
 
 
@@ -76,7 +76,7 @@ def test_an_unencrypted_remote_account_is_reported(
     grant_account_reads(team, owner_database)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
     assert read_check_result(owner_database) == (False, [f"not_encrypted {team.names['lead-b']}@%"])
-    found = {finding.name: finding for finding in fitness.check_fitness(owner_database)}["passwords"]
+    found = {finding.check_name: finding for finding in fitness.check_fitness(owner_database)}["passwords"]
     assert (found.has_passed, found.stops_purchases) == (False, False)
 
 

@@ -232,7 +232,7 @@ def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]
             column.type,
             column.is_nullable,
             column.collation,
-            column.default if name != adopt_table.DATES_ZONE_META_NAME else "",
+            column.default_sql if name != adopt_table.DATES_ZONE_META_NAME else "",
         )
         for name, column in table.columns.items()
         if name not in legacy_table.ORIGINAL_COLUMNS
@@ -564,7 +564,7 @@ def test_the_other_applications_account_inserts_rows_during_the_adoption(
         legacy.insert_rows(
             other,
             [make_bought_row(FIRST_CORPORATION_NUMBER, number)]
-            if step.name != "claims"
+            if step.change_name != "claims"
             else [make_bought_row(SECOND_CORPORATION_NUMBER, number)],
         )
     run_adoption(server_database, tmp_path)

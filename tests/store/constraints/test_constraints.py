@@ -409,7 +409,7 @@ def test_an_account_that_can_only_read_reports_no_missing_trigger(sql_server: Sq
                 with closing(Database(url, without_time_limit=True)) as database:
                     if not is_partial:
                         migrate.upgrade(database)
-                    findings = {finding.name: finding for finding in check_fitness(database)}
+                    findings = {finding.check_name: finding for finding in check_fitness(database)}
                 for check_name in ("guards", "grants"):
                     finding = findings[check_name]
                     assert (finding.has_passed, finding.is_partial) == (True, is_partial), finding
@@ -448,7 +448,7 @@ def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monk
             if _read_trigger_times(sql_server, database):
                 with database.read() as conn:
                     faults = server_triggers.find_trigger_faults(conn)
-                (guards,) = [finding for finding in check_fitness(database) if finding.name == "guards"]
+                (guards,) = [finding for finding in check_fitness(database) if finding.check_name == "guards"]
                 assert {fault.code for fault in faults} == {"missing_trigger", "unknown_trigger"}
                 assert (guards.has_passed, guards.stops_purchases) == (False, True)
             migrate.upgrade(database)

@@ -27,7 +27,9 @@ def find_failed_checks(database: Database) -> dict[str, bool]:
     purchases.
     """
     return {
-        finding.name: finding.stops_purchases for finding in fitness.check_fitness(database) if not finding.has_passed
+        finding.check_name: finding.stops_purchases
+        for finding in fitness.check_fitness(database)
+        if not finding.has_passed
     }
 
 
@@ -154,7 +156,7 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
     """
     database = Database(galera_cluster.nodes[0].create_database(), without_time_limit=True)
     migrate.upgrade(database)
-    names = {finding.name: finding for finding in fitness.check_fitness(database)}
+    names = {finding.check_name: finding for finding in fitness.check_fitness(database)}
     assert names["cluster"].facts["size"] == 3
     assert find_failed_checks(database) == {"writeset": False}
     database.close()
@@ -191,7 +193,7 @@ def test_a_binary_log_that_is_not_flushed_stops_purchases(
     with database.read() as conn:
         findings = list(fitness._check_log_flush(conn, database))
     database.close()
-    assert {finding.name: finding.stops_purchases for finding in findings if not finding.has_passed} == failed
+    assert {finding.check_name: finding.stops_purchases for finding in findings if not finding.has_passed} == failed
     assert len(findings) == 1
 
 
