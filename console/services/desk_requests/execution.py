@@ -283,7 +283,7 @@ class RequestExecutor:
         worker that has ended.
         """
         holder, lease = self._context.make_holder(), self._presence_lease
-        return holder if lease is None else replace(holder, session=lease.token)
+        return holder if lease is None else replace(holder, session_id=lease.token)
 
     def _store_answer(self, taken_request: TakenDeskRequest, text: str) -> None:
         """Store `text`, the answer as JSON, with the last progress step, and end the desk request. If the database

@@ -291,9 +291,9 @@ def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
 _SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
     SortColumn.WORK: lambda table: (
         make_list_index_sql(table.shown_columns.work_state, sorted(WorkState)),
-        table.since,
+        table.since_column,
     ),
-    SortColumn.AGE: lambda table: [table.since],
+    SortColumn.AGE: lambda table: [table.since_column],
     SortColumn.NUMBER: lambda table: _make_text_key(table.shown_columns.columns.corporation_number),
     SortColumn.RECORD: lambda table: _make_text_key(table.shown_columns.columns.order_or_payment_number),
     SortColumn.KIND: lambda _: [literal(0, BigInteger)],  # the kinds follow each other among equal keys
