@@ -280,11 +280,11 @@ def record_statements(database: Database, query_function: Query) -> RecordedStat
     """
     asked: RecordedStatements = []
 
-    def listen(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
+    def record_statement(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
         asked.append((sql, values))
 
     with database.read() as conn:
-        event.listen(conn, "before_cursor_execute", listen)
+        event.listen(conn, "before_cursor_execute", record_statement)
         query_function(conn)
     assert asked, "nothing was asked"
     return asked

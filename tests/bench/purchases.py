@@ -36,7 +36,7 @@ from tests.support.servers import Server, find_missing_reason, start_private_gal
 from tests.support.teams import Team, open_team
 
 _PURCHASE_COUNT = 300
-_CHECK_COUNT = 1_000
+_KEY_CHECK_COUNT = 1_000
 _MAX_RATIO_TO_UNPROTECTED_BUYER = 4.0
 """Largest allowed duration of a guarded purchase: on SQLite as a multiple of its durable writes alone, on MariaDB as
 a multiple of an unprotected purchase under GET_LOCK."""
@@ -122,13 +122,13 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
         yield from _measure_on_sqlite()
     if 13 in goal_numbers:
         with make_bench_folder() as folder, open_buying_desk(folder) as console:
-            yield _measure_credit_check_read("SQLite", console)
+            yield _measure_idempotency_key_check("SQLite", console)
     for engine, nodes in start_servers_on_disk(goal_numbers & {10, 13}):
         with open_buying_team(nodes[0]) as (people, console):
             if 10 in goal_numbers:
                 yield from _measure_on_server(engine, console, people.open_connection("owner"))
             if 13 in goal_numbers:
-                yield _measure_credit_check_read(engine, console)
+                yield _measure_idempotency_key_check(engine, console)
 
 
 def start_servers_on_disk(goal_numbers: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
@@ -230,7 +230,7 @@ def _format_figures(durations: Mapping[str, Sequence[float]]) -> str:
     return f"{format_duration(compute_median(guarded))}, p99 {format_duration(compute_percentile(guarded, 0.99))}"
 
 
-def _measure_credit_check_read(engine: str, console: Console) -> ReportRow:
+def _measure_idempotency_key_check(engine: str, console: Console) -> ReportRow:
     """Measure the check of a known idempotency key. The peer is a read of the same row by its primary key on a
     connection of the same pool."""
     keys = IdempotencyKeyService(console._context)
@@ -239,12 +239,14 @@ def _measure_credit_check_read(engine: str, console: Console) -> ReportRow:
     keys.store_result(begun, "result")
     by_id = select(operations).where(operations.c.id == bindparam("of"))
 
-    def read() -> object:
+    def read_row_of_key() -> object:
         with console.database.read() as conn:
             return conn.execute(by_id, {"of": begun.operation_id}).first()
 
     took = measure_alternately(
-        {"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECK_COUNT, warm_up_rounds=300
+        {"check": lambda: keys.find_result("key", "print"), "read": read_row_of_key},
+        _KEY_CHECK_COUNT,
+        warm_up_rounds=300,
     )
     check, comparison = compute_median(took["check"]), compute_median(took["read"])
     return ReportRow(

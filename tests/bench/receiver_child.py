@@ -69,7 +69,7 @@ def serve_plain_application(parameters: dict[str, str], stop_event: threading.Ev
         await run_in_threadpool(insert, body)
         return Response(b"OK")
 
-    async def run() -> None:
+    async def run_server() -> None:
         app = Starlette(routes=[Route("/{path:path}", post, methods=["POST"])])
         server = uvicorn.Server(uvicorn.Config(app, http="h11", log_config=None, access_log=False, lifespan="off"))
         # With its protocol named, asyncio turns Nagle's algorithm off; else an answer waits 40 ms for an ACK.
@@ -82,7 +82,7 @@ def serve_plain_application(parameters: dict[str, str], stop_event: threading.Ev
         server.should_exit = True
         await running
 
-    asyncio.run(run())
+    asyncio.run(run_server())
 
 
 def _make_row_inserter(url: str, file: str) -> Callable[[str], None]:

@@ -199,26 +199,29 @@ class PaymentTable:
         return _count_machine_steps(self._console, work)
 
     def _count_read_steps(self) -> int:
-        return sum(int(count) for _, count in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
+        return sum(
+            int(count_hundred_steps)
+            for _, count_hundred_steps in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'")
+        )
 
 
 def _count_machine_steps(console: Console, work: MeasuredFunction) -> int:
     """Return the number of instructions of SQLite's virtual machine, rounded down to a multiple of a hundred."""
     hundreds = 0
 
-    def count() -> int:
+    def count_hundred_steps() -> int:
         nonlocal hundreds
         hundreds += 1
         return 0
 
-    def watch(line: Any, *_: object) -> None:
-        line.set_progress_handler(count, 100)
+    def count_steps_of_connection(connection: Any, *_: object) -> None:
+        connection.set_progress_handler(count_hundred_steps, 100)
 
-    event.listen(console.database.engine, "checkout", watch)
+    event.listen(console.database.engine, "checkout", count_steps_of_connection)
     try:
         work()
     finally:
-        event.remove(console.database.engine, "checkout", watch)
+        event.remove(console.database.engine, "checkout", count_steps_of_connection)
     return 100 * hundreds
 
 

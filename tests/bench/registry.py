@@ -147,7 +147,7 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
     numbers = _choose_random_numbers(folder)
     is_over = threading.Event()
 
-    def read() -> None:
+    def read_until_import_ends() -> None:
         chance = random.Random(2)
         while not is_over.is_set():
             began = time.perf_counter()
@@ -155,7 +155,7 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
             reads.append(time.perf_counter() - began)
             time.sleep(0.001)
 
-    thread = threading.Thread(target=read)
+    thread = threading.Thread(target=read_until_import_ends)
     thread.start()
     took, _ = _import_in_child("import", difference, folder / "registry")
     is_over.set()

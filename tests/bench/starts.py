@@ -151,14 +151,14 @@ def _make_first_frame_row(
 def _measure_command(env: Mapping[str, str]) -> ReportRow:
     """Measure goal 8: the command `lookup`."""
 
-    def run(*words: str) -> None:
+    def run_python(*words: str) -> None:
         subprocess.run([sys.executable, *words], env=dict(env), stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
 
     took = measure_alternately(
         {
-            "lookup": lambda: run("-m", "console", "lookup", compute_corporation_number(77)),
-            "import": lambda: run("-c", "import sqlalchemy"),
-            "python": lambda: run("-c", "pass"),
+            "lookup": lambda: run_python("-m", "console", "lookup", compute_corporation_number(77)),
+            "import": lambda: run_python("-c", "import sqlalchemy"),
+            "python": lambda: run_python("-c", "pass"),
         },
         _COMMAND_RUN_COUNT,
     )

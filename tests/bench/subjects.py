@@ -67,30 +67,38 @@ class MeasuredTable:
         self._held = self._engine.connect()
         self._driver = self._engine.raw_connection()
         self._cursor = self._driver.cursor()
-        self._lookup_core = self._record("before_execute", lambda: console.lookup.find_records(self._number))
-        self._lookup_sql = self._record("before_cursor_execute", lambda: console.lookup.find_records(self._number))
+        self._lookup_core = self._record_statements(
+            "before_execute", lambda: console.lookup.find_records(self._number)
+        )
+        self._lookup_sql = self._record_statements(
+            "before_cursor_execute", lambda: console.lookup.find_records(self._number)
+        )
         self._depth = self.find_cursor("incomplete", 0.5)
-        self._page_sql = self._record("before_cursor_execute", self.read_middle_page)
+        self._page_sql = self._record_statements("before_cursor_execute", self.read_middle_page)
 
     def close(self) -> None:
         self._held.close()
         self._driver.close()
         self._engine.dispose()
 
-    def _record(
+    def _record_statements(
         self, when: Literal["before_execute", "before_cursor_execute"], work: MeasuredFunction
     ) -> list[tuple[Any, Any]]:
         """Return the statements that `work` executes, with their parameters, as Core or as the driver gets them."""
         heard: list[tuple[Any, Any]] = []
 
-        def listen(_conn: object, *said: Any) -> None:
-            statement, values = (said[0], said[2]) if when == "before_execute" else (said[1], said[2])
+        def record_statement(_conn: object, *event_arguments: Any) -> None:
+            statement, values = (
+                (event_arguments[0], event_arguments[2])
+                if when == "before_execute"
+                else (event_arguments[1], event_arguments[2])
+            )
             if when == "before_execute" or not statement.startswith("BEGIN"):
                 heard.append((statement, values))
 
-        event.listen(Engine, when, listen)
+        event.listen(Engine, when, record_statement)
         work()
-        event.remove(Engine, when, listen)
+        event.remove(Engine, when, record_statement)
         return heard
 
     # Lookups

@@ -53,18 +53,20 @@ STATE_AFTER_DECISION = {"purchase": "error", "refund": "failed", "start": "payme
 
 @dataclass
 class LateAnswerCase:
-    """One action whose answer from the provider arrives late. `record` is the id of its record (0: not found yet),
+    """One action whose answer from the provider arrives late. `record_id` is the id of its record (0: not found yet),
     `subject` the argument of the action.
     """
 
     stage: SignalTestStage
     action: str
     subject: object
-    record: int = 0
+    record_id: int = 0
 
     def read_shown_state(self) -> tuple[str, Certainty]:
         """Return state and certainty of the record as the page of another desk shows them."""
-        record = self.stage.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[self.action], str(self.record)).record
+        record = self.stage.maker.recovery.read_record(
+            SUBJECT_KIND_BY_ACTION[self.action], str(self.record_id)
+        ).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find_and_store_provider_id(self) -> bool:
@@ -76,8 +78,8 @@ class LateAnswerCase:
             found = on.maker.refunds.read_refund(int(str(self.subject))).record
         else:
             found = next(iter(on.maker.payments.read_order(int(str(self.subject))).payments), None)
-        self.record = getattr(found, "id", 0)
-        return bool(self.record)
+        self.record_id = getattr(found, "id", 0)
+        return bool(self.record_id)
 
 
 def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) -> tuple[LateAnswerCase, LateEnding]:
@@ -140,7 +142,7 @@ def _count_unread_bytes(child: Child, port: int) -> int:
 
 def _decide_as_two_people(late: LateAnswerCase) -> None:
     """Let two people decide that the action didn't happen."""
-    kind, ending, record = SUBJECT_KIND_BY_ACTION[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
+    kind, ending, record = SUBJECT_KIND_BY_ACTION[late.action], STATE_AFTER_DECISION[late.action], str(late.record_id)
     late.stage.maker.recovery.resolve(kind, record, ending, "their list is empty")
     late.stage.checker.recovery.resolve(kind, record, ending, "not on the bill")
     assert late.read_shown_state() == (ending, Certainty.KNOWN)

@@ -51,13 +51,13 @@ def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action:
     exit status 3."""
     with signals.open_stage(place) as on:
         one, (code, status, record, case) = late.check_late_answer(on, action, is_decided=True)
-        assert (code, status, record) == ("already_decided", 3, one.record)
+        assert (code, status, record) == ("already_decided", 3, one.record_id)
         assert one.read_shown_state() == (late.STATE_AFTER_DECISION[action], Certainty.KNOWN)
         (alert,) = [alert for alert in on.maker.alerts.list_alerts() if alert.rule_id == "contradicted"]
         number = read_provider_id(one)
         assert alert.id == case
         assert number in alert.observed
-        view = on.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[action], str(one.record))
+        view = on.maker.recovery.read_record(SUBJECT_KIND_BY_ACTION[action], str(one.record_id))
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":

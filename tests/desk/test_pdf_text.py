@@ -317,12 +317,14 @@ def test_a_pdf_opened_after_its_page_was_left_is_closed(
     opened: list[PdfDocument] = []
     open_pages = CreditCheckPdfReader.open_pages
 
-    def note_opened(reader: CreditCheckPdfReader, record_id: int, sha256: str | None = None) -> PdfDocument:
+    def open_and_record_document(
+        reader: CreditCheckPdfReader, record_id: int, sha256: str | None = None
+    ) -> PdfDocument:
         document = open_pages(reader, record_id, sha256)
         opened.append(document)
         return document
 
-    monkeypatch.setattr(CreditCheckPdfReader, "open_pages", note_opened)
+    monkeypatch.setattr(CreditCheckPdfReader, "open_pages", open_and_record_document)
     for count, route in ((1, PdfRoute(id)), (3, PdfComparisonRoute(id))):
         person.frame.show_route(HomeRoute())
         person.frame.show_route(route)
@@ -342,14 +344,14 @@ def test_a_slow_pdf_delays_no_other_reading(
     ended_pages: list[int] = []
     render_page = PdfDocument.render_page
 
-    def note_page(document: PdfDocument, index: int, width_px: int) -> object:
+    def render_and_record_page(document: PdfDocument, index: int, width_px: int) -> object:
         begun_pages.append(index)
         try:
             return render_page(document, index, width_px)
         finally:
             ended_pages.append(index)
 
-    monkeypatch.setattr(PdfDocument, "render_page", note_page)
+    monkeypatch.setattr(PdfDocument, "render_page", render_and_record_page)
     six_slow_pages = pdf_bombs.make_tiling_pattern().replace(b"[3 0 R]/Count 1", b"[%s]/Count 6" % (b"3 0 R " * 6))
     document = PdfDocument(six_slow_pages, time_limit_seconds=60)
     monkeypatch.setattr(CreditCheckPdfReader, "open_pages", lambda *_: document)

@@ -75,12 +75,14 @@ def write_notes(database: Database, person: str, number: int) -> None:
     for turn in range(TRANSACTION_COUNT):
         record, others = chance.choice(RECORD_IDS), ANNOUNCED_RECORD_COUNT if turn % 5 == 0 else 0
 
-        def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
+        def write_note_and_changes(
+            tx: Transaction, record: int = record, others: int = others, turn: int = turn
+        ) -> None:
             notes.add_note(tx.conn, RECORD_KIND, record, person, f"{number}-{turn}", START_TIME)
             for one in range(others):
                 compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START_TIME)
 
-        database.write(work)
+        database.write(write_note_and_changes)
 
 
 @contextmanager

@@ -154,17 +154,20 @@ def test_unreadable_wording_files_are_reported(
     else:
         file.write_bytes(file.read_bytes()[:1000])
 
-    def run(used_language: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
+    def run_damaged_program(used_language: str, *words: str) -> "subprocess.CompletedProcess[bytes]":
         variables = {"PYTHONPATH": str(folder_of_damaged_program), "CONSOLE_LANGUAGE": used_language}
         return _run_python(terminal, "-m", "console", *words, folder=folder_of_damaged_program, **variables)
 
     for used_language in LANGUAGES:
-        assert run(used_language, "--version").stdout.decode() == f"support-console {console.__version__}\n"
-        checks = json.loads(run(used_language, "doctor", "--json").stdout)["data"]["checks"]
+        assert (
+            run_damaged_program(used_language, "--version").stdout.decode()
+            == f"support-console {console.__version__}\n"
+        )
+        checks = json.loads(run_damaged_program(used_language, "doctor", "--json").stdout)["data"]["checks"]
         assert all(console.__version__ in check["message"] for check in checks if check["name"] == "version")
     (other,) = set(LANGUAGES) - {language}
-    refused = run(other, "lookup", "1")
+    refused = run_damaged_program(other, "lookup", "1")
     assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)
-    ended = run(language, "lookup", "1180301018771")
+    ended = run_damaged_program(language, "lookup", "1180301018771")
     assert (ended.returncode, ended.stdout) == (70, b"")
     assert str(file).encode() in ended.stderr

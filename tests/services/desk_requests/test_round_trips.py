@@ -44,11 +44,11 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
             desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))  # noqa: B023  # called at once
             with record_packets() as packets:
 
-                def note_call_and_buy(given: PurchaseRequest) -> Any:
+                def record_call_and_buy(given: PurchaseRequest) -> Any:
                     packets.append(_PROVIDER_CALL)  # called at once
                     return buy(given)
 
-                monkeypatch.setattr(alarmbox, "buy_check", note_call_and_buy)
+                monkeypatch.setattr(alarmbox, "buy_check", record_call_and_buy)
                 assert worker.desk_requests.execute_next()
     call = packets.index(_PROVIDER_CALL)
     sent = "\n".join(repr(packet)[:120] for packet in packets)
