@@ -199,10 +199,7 @@ class PaymentTable:
         return _count_machine_steps(self._console, work)
 
     def _count_read_steps(self) -> int:
-        return sum(
-            int(count_hundred_steps)
-            for _, count_hundred_steps in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'")
-        )
+        return sum(int(count) for _, count in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
 
 
 def _count_machine_steps(console: Console, work: MeasuredFunction) -> int:
