@@ -205,13 +205,13 @@ def test_the_page_says_why_a_known_outcome_can_be_resolved(page: PaymentPage, wo
     """If the outcome of a payment is known and can be resolved, the page says what for. If the button is disabled or
     the outcome is unknown, it doesn't."""
     page.show_route(PaymentRoute(5))
-    assert page.view is not None
+    assert page.details is not None
     sentence = page.context.translate(f"record.resolve_purpose.{purpose}")
-    record = replace(page.view.record, work=work)
+    record = replace(page.details.record, work=work)
     for certainty in Certainty:
         for is_allowed in (True, False):
             action = AllowedAction("resolve", is_allowed, None if is_allowed else "reason.outcome_known")
-            view = replace(page.view, record=replace(record, certainty=certainty), actions=(action,))
+            view = replace(page.details, record=replace(record, certainty=certainty), actions=(action,))
             texts, _ = list_form_texts(page, view, "probe")
             assert (sentence in texts) == (is_allowed and certainty is Certainty.KNOWN)
 
@@ -222,10 +222,10 @@ def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: b
     explanation doesn't offer it. Another approver resolves the record."""
     page.context.change_operator("lead-b")
     page.show_route(PaymentRoute(5))
-    assert page.view is not None
+    assert page.details is not None
     entry = TimelineEntry(NOW, "lead-b" if is_own else "op-a", "payment.resolve_proposed", {"as": "reversed"})
     action = AllowedAction("resolve", True)
-    view = replace(page.view, timeline=(entry,), awaiting="second_person", actions=(action,))
+    view = replace(page.details, timeline=(entry,), awaiting="second_person", actions=(action,))
     label = page.context.translate("action.resolve_otherwise" if is_own else "action.resolve")
     form_texts, bar_texts = list_form_texts(page, view, "resolve")
     assert bar_texts == [label]
