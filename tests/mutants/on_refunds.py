@@ -366,7 +366,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
             SourceChange(
                 "console/services/payments/start.py",
                 "return start_intent.fingerprint == fingerprint or _is_payment_number_of_order(conn, order, number)",
-                "return payment_number == order.merch_txn_id",
+                "return number == order.merch_txn_id",
             ),
         ),
         ("tests/services/payments/test_spooled_payments.py",),
