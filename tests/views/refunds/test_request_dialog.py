@@ -61,7 +61,7 @@ class RefundServices:
         """Return the payment unchanged, as after a probe without a new answer."""
         return self.made.payment
 
-    def make_refund_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
+    def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
         return self.made
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
