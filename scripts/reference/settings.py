@@ -121,16 +121,18 @@ def record_settings() -> list[Setting]:
     class Recorder(module._SettingSource):
         def get(self, name: str, parse: Callable[[RawSetting], Any], default: Any) -> Any:
             asking = sys._getframe(1).f_globals["__name__"]
-            found[name] = Setting(name, *_describe_refusal(name, parse), _format_default(name, default, home), asking)
+            found[name] = Setting(
+                name, *_find_type_and_range_by_refusal(name, parse), _format_default(name, default, home), asking
+            )
             return super().get(name, parse, default)
 
     with tempfile.TemporaryDirectory() as home, mock.patch.object(module, "_SettingSource", Recorder):
         module.load_settings({"CONSOLE_HOME": home}, find_keyring=lambda: None)
-    folder = _describe_refusal("HOME", RawSetting.parse_folder)
+    folder = _find_type_and_range_by_refusal("HOME", RawSetting.parse_folder)
     return [*found.values(), Setting("HOME", *folder, "`support-console` in the system's data folder", "console")]
 
 
-def _describe_refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
+def _find_type_and_range_by_refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
     """Return type and range of a setting, from the error with which its parser refuses a text."""
     for text in _REFUSED_TEXTS:
         try:

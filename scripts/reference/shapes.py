@@ -1,4 +1,5 @@
-"""Shapes: descriptions of the values that the read code makes, and the JSON Schema (draft 2020-12) of a shape."""
+"""Shapes: descriptions of the JSON values that the analysed source code can return, and the JSON Schema (draft
+2020-12) of a shape."""
 
 import enum
 import types

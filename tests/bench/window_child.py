@@ -251,7 +251,7 @@ class EventLoopGaps(QObject):
         self.longest, self._last = max(self.longest, now - self._last), now
 
     def read_and_reset_longest(self) -> float:
-        """Return the longest time since the last call."""
+        """Return the longest gap (seconds) of the event loop since the last call of this method."""
         longest, self.longest = self.longest, 0.0
         return longest
 

@@ -16,6 +16,7 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database, Transaction
 from tests.support.waiting import MAX_WAIT_SECONDS
 
+# The tests count in the column `not_before` of rows that no provider has.
 _INCREMENT_COUNTER_SQL = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
 _READ_COUNTER_SQL = text("SELECT not_before FROM call_rates WHERE name = :name")
 _WRITE_COUNTER_SQL = text("UPDATE call_rates SET not_before = :value WHERE name = :name")

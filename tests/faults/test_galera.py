@@ -99,7 +99,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
     assert told == (1 if when == "in between" else 2)
 
 
-def test_only_one_of_two_nodes_acquires_a_lease(galera_place: ServerPlace) -> None:
+def test_only_one_of_three_nodes_acquires_a_lease(galera_place: ServerPlace) -> None:
     """In each round, three people at different nodes try to acquire the same lease, and exactly one of them gets
     it.
     """

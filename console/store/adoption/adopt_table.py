@@ -127,7 +127,7 @@ def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
             f"ALTER TABLE {TABLE_NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT",
             is_online=False,
         )
-    for name, kind in legacy_checks.make_redefined_column_types(table).items():
+    for name, kind in legacy_checks.make_new_types_of_changed_columns(table).items():
         yield TableChange(f"redefine {name}", f"ALTER TABLE {TABLE_NAME} MODIFY {name} {kind}")
 
 

@@ -209,7 +209,7 @@ def _find_columns_needing_copy(table: LegacyTable) -> Iterator[AdoptionObstacle]
     """Yield an obstacle for each column that a server can widen only by copying the table. Such a column needs
     another character set, or more than 255 bytes.
     """
-    for name in make_redefined_column_types(table):
+    for name in make_new_types_of_changed_columns(table):
         column = table.columns[name]
         bytes_each = _BYTES_PER_CHARACTER_BY_CHARACTER_SET.get(str(column.charset), 2)
         if name == "company_name" and not str(column.charset).startswith("utf8"):
@@ -227,7 +227,7 @@ def _list_not_null_columns(table: LegacyTable) -> list[str]:
     return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].is_nullable]
 
 
-def make_redefined_column_types(table: LegacyTable) -> dict[str, str]:
+def make_new_types_of_changed_columns(table: LegacyTable) -> dict[str, str]:
     """Return the columns of this table that must accept more values than now, as a mapping from the name to the new
     SQL type and options. Such a column doesn't accept NULL, is too short (for example for the console's document
     paths), or has the company name in a character set without all characters. Return {} for a table of SQLite."""

@@ -74,12 +74,13 @@ _IS_STEP_REQUEST_SQL = (
     f" OR NEW.action IN ('{IncidentAction.RESOLVE}', '{IncidentAction.REOPEN}')"
     f" AND {has_words_of_person_sql('NEW.words', '$[1]')})"
 )
-"""SQL condition: the desk request `r` asks for this step of this incident, for this new owner, and in these words."""
+"""SQL condition: the desk request `r` asks for the incident step of the written row: the same incident, step, new
+owner and words."""
 _IS_ACKNOWLEDGE_REQUEST_SQL = (
     f"r.action = 'alerts ack' AND {is_request_argument_sql('NEW.id', '$[0]')}"
     f" AND {has_words_of_person_sql('NEW.note', '$[1]')}"
 )
-"""SQL condition: the desk request `r` acknowledges this alert in these words."""
+"""SQL condition: the desk request `r` acknowledges the alert of the written row, in the same words."""
 _IS_UNDO_ACKNOWLEDGEMENT_REQUEST_SQL = (
     "r.action = 'alerts unack' AND r.subject_kind = 'alert' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )

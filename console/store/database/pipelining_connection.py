@@ -121,7 +121,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         if is_deferred:
             return self._defer(_DeferredStatement(statement, check_row_count))
         if not self._deferred_statements:
-            self._raise_transaction_error()
+            self._raise_error_of_failed_statement()
             row_count: int = super().query(statement, unbuffered)
             return row_count
         self._flush(statement)
@@ -129,9 +129,9 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         try:
             self._affected_rows = self._read_query_result(unbuffered=unbuffered)
         except Exception:
-            self._raise_transaction_error()
+            self._raise_error_of_failed_statement()
             raise
-        self._raise_transaction_error()
+        self._raise_error_of_failed_statement()
         return int(self._affected_rows)
 
     def _require_accepted_length(self, statement: bytes) -> None:
@@ -192,7 +192,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         the deferred statements. The first error of a deferred statement becomes the error of the transaction. If
         there is no `last_statement`, this method raises the error.
         """
-        self._raise_transaction_error()
+        self._raise_error_of_failed_statement()
         statements, self._deferred_statements, self._deferred_bytes = self._deferred_statements, [], 0
         if not statements:
             return
@@ -214,9 +214,9 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
                 if not self._sock:
                     raise self._transaction_error from None  # the connection is lost: no further answer comes
         if last_statement is None:
-            self._raise_transaction_error()
+            self._raise_error_of_failed_statement()
 
-    def _raise_transaction_error(self) -> None:
+    def _raise_error_of_failed_statement(self) -> None:
         """Raise the first error of a deferred statement of this transaction. Do nothing if none has failed."""
         if self._transaction_error is not None:
             raise self._transaction_error

@@ -16,7 +16,8 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 @pytest.fixture(autouse=True)
 def errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Return the errors of threads that end before they run. Each thread must run within a short time."""
+    """Return the errors of new threads that failed before they called their target. In these tests a starter waits at
+    most 0.05 s for a new thread."""
     found: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", found.append)
     monkeypatch.setattr(daemon_threads, "LONGEST_START_SECONDS", 0.05)
