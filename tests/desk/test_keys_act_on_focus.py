@@ -72,16 +72,17 @@ def recorded_actions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordR
     """
     done: list[tuple[str, RecordRef]] = []
 
-    def record_action(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
+    def record_action(name: str, method_name: str, get_record_ref: Callable[..., RecordRef]) -> None:
         monkeypatch.setattr(
-            RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, get_record_ref(*of)))
+            RecordActionHandlers, method_name, lambda _self, *of, **_how: done.append((name, get_record_ref(*of)))
         )
 
-    for name in ("probe", "resolve", "refetch"):
-        record_action(name, lambda record, *_: make_record_ref(record))
-    record_action("refund", lambda payment_id, *_: ("payment", payment_id))
+    record_action("probe", "probe", lambda record, *_: make_record_ref(record))
+    for name in ("resolve", "refetch"):
+        record_action(name, f"open_{name}_dialog", lambda record, *_: make_record_ref(record))
+    record_action("refund", "open_refund_dialog", lambda payment_id, *_: ("payment", payment_id))
     for name in ("approve", "reject", "withdraw"):
-        record_action(name, lambda view: ("refund", view.record.id))
+        record_action(name, f"open_{name}_dialog", lambda details: ("refund", details.record.id))
 
     def record_take_or_note(_self: object, name: str, kind: str, id: int, _title: str = "") -> bool:
         if name in ("take", "note"):
