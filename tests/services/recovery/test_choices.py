@@ -115,13 +115,13 @@ def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, recor
 def _require_announced_effect(desk: ChoiceStage, kind: str, record: Any, effect: Any) -> None:
     """Check that the record, its money and its order are now as the dry run announced."""
     after: Any = desk.console.recovery.read_record(kind, record.id)
-    assert (record.state, after.record.state) == effect.state
+    assert (record.state, after.record.state) == effect.state_change
     if kind != "order":
-        assert (record.certainty, after.record.certainty) == effect.certainty
-    if effect.money is not None:
-        assert after.money == effect.money[1]
-    if effect.order is not None:
-        assert after.order.state == effect.order[1]
+        assert (record.certainty, after.record.certainty) == effect.certainty_change
+    if effect.money_change is not None:
+        assert after.money == effect.money_change[1]
+    if effect.order_state_change is not None:
+        assert after.order.state == effect.order_state_change[1]
 
 
 def _iterate_situations() -> Iterator[Any]:
