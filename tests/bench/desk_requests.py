@@ -40,14 +40,16 @@ from tests.support.worker_process import start_worker
 REQUEST_GOAL_NUMBER = 25
 IDLE_LOAD_GOAL_NUMBER = 26
 _PURCHASE_COUNT = 150
+"""Number of purchases that are measured without a pause."""
 _WARM_UP_COUNT = 5
+"""Number of purchases before the measured ones."""
 _PURCHASE_COUNT_AFTER_PAUSE = 20
-"""Numbers of purchases: measured without a pause; not measured, before those; and each after a pause so long that the
-worker polls less often."""
+"""Number of purchases that are measured each after a pause so long that the worker polls less often."""
 _SLOW_PURCHASE_COUNT = 20
+"""Number of purchases from a slow provider."""
 _SLOW_PROVIDER_DELAY_SECONDS = 1.0
-"""Number of purchases from a slow provider, and the seconds that it takes for each of its three answers. A desk that
-waits so long polls the row of its request less often.
+"""Time that a slow provider takes for each of its three answers. A desk that waits so long polls the row of its
+request less often.
 """
 _DESK_COUNT = 50
 _WORKER_COUNT = 2

@@ -17,11 +17,11 @@ from threading import Condition, Lock, Thread
 
 DELIVERY_THREADS = 6
 LOST_NOTICES_PART = 0.12
+"""Part (0 to 1) of the notices that are lost."""
 REPEATED_NOTICES_PART = 0.25
+"""Part (0 to 1) of the notices that are delivered two to four times."""
 LATE_NOTICES_PART = 0.25
-"""Parts (0 to 1) of the notices that are lost, delivered two to four times, or delivered up to MAX_DELAY_SECONDS
-late.
-"""
+"""Part (0 to 1) of the notices that are delivered up to MAX_DELAY_SECONDS late."""
 MAX_DELAY_SECONDS = 2.5
 _REPETITION_INTERVAL_SECONDS = 0.4
 _REPETITION_PERIOD_SECONDS = 60.0

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.engines("galera")
 RECORD_KIND = "payment"
 RECORD_IDS = range(1, 6)
 TRANSACTION_COUNT = 25
+"""Number of transactions of each writer."""
 ANNOUNCED_RECORD_COUNT = 60
-"""Number of transactions of each writer, and number of other records whose change every fifth transaction announces.
-"""
+"""Number of other records whose change every fifth transaction announces."""
 
 
 class FeedReader:

@@ -35,8 +35,9 @@ from tests.harms.test_requests_of_people import (
 )
 
 TYPED_TEXT = '　 please "wait" \\ for\n日本語 😀\t\n'
+"""The text that a person types."""
 STORED_TEXT = 'please "wait" \\ for\n日本語 😀'
-"""The text that a person types, and the text that the services store."""
+"""The text that the services store for TYPED_TEXT."""
 FORGED_WORDS = (
     "pay at once",
     "please",

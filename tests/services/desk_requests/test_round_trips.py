@@ -18,10 +18,13 @@ from tests.support.sent_statements import record_packets
 from tests.support.team_mode import start_team_mode
 
 MAX_PACKET_COUNT_BEFORE_CALL = 14
+"""Largest number of packets that the worker sends to the database before the call to the provider; five belong to the
+purchase itself. A further packet makes each request slower and needs a decision, as in `docs/decisions/0056-round-
+trips-of-a-purchase.md`.
+"""
 MAX_PACKET_COUNT_AFTER_CALL = 8
-"""Largest numbers of packets that the worker sends to the database before and after the call to the provider. Before
-the call five packets, and after it four, belong to the purchase itself. A further packet makes each request slower
-and needs a decision, as in `docs/decisions/0056-round-trips-of-a-purchase.md`.
+"""Largest number of packets that the worker sends to the database after the call to the provider; four belong to the
+purchase itself.
 """
 _PROVIDER_CALL = [b"the call to the provider"]
 
