@@ -93,9 +93,7 @@ def make_take_update(payment_id: int, person: str = "{me}", hours: int = 1) -> s
 
 
 def make_note_insert(person: str = "{me}") -> str:
-    return make_insert(
-        "notes", kind="'order'", subject_id="1", person=f"'{person}'", message_part="'called'", at=NOW_SQL
-    )
+    return make_insert("notes", kind="'order'", subject_id="1", person=f"'{person}'", words="'called'", at=NOW_SQL)
 
 
 def make_mention_insert(note: int = 1, person: str = "{me}") -> str:
@@ -266,7 +264,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     *(_make_forbidden(f"bulk: {action}", make_bulk_run_insert(action=f"'{action}'"),
     message_part="nothing with money") for action in MONEY_ACTIONS),
     _make_forbidden("bulk: another action", make_update("bulk_runs", OPEN_ROW, action="'note'")),
-    _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN_ROW, message_part="'x'")),
+    _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN_ROW, words="'x'")),
     _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN_ROW, made_by="'{me}'")),
     _make_forbidden("bulk: begin again", make_update("bulk_runs", ENDED_ROW, state="'running'"),
     message_part="is done stays so"),
