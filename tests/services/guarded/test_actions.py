@@ -416,7 +416,7 @@ def test_recovery_document_lists_every_ending_of_an_action(console: Console) -> 
 
 @pytest.mark.parametrize(
     "wrong_fields",
-    [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}],
+    [{"has_effect": False}, {"kind": "payment"}, {"report_type": None}, {"settle": None}, {"name": "gift.burn"}],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(
     gift_card_desk: GiftCardDesk, wrong_fields: dict[str, object]
