@@ -192,7 +192,7 @@ def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
     (difference,) = replay_pack(packs / "refused.zip", tmp_path)["differ"]
     assert difference["call"] == "alarmbox.purchase"
-    assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN_NUMBER")
+    assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")
     assert difference["operation_id"]
 
 

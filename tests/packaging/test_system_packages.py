@@ -91,14 +91,14 @@ def test_a_user_without_root_rights_gets_the_install_command(tmp_path: Path) -> 
     assert "Missing system packages for the window: libbrotli1 " in done.stdout
     assert "libxcb-cursor0" in done.stdout
     assert "must not run" not in done.stdout
-    assert "SYSTEM_PACKAGES_SCRIPT=skip" in done.stdout
+    assert "SYSTEM_PACKAGES=skip" in done.stdout
 
 
 def test_installation_continues_without_the_system_packages(tmp_path: Path) -> None:
     """If system packages are missing, the installation of the program can continue, because the terminal commands
     need no system package.
     """
-    env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES_SCRIPT": "skip"}
+    env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
     assert run_script("window", env=env).returncode == 0
 
 

@@ -495,7 +495,7 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
     "payment as number": ({"paymentId": 5}, "bad_id"),
     "payment with blanks": ({"paymentId": "04 21"}, "bad_id"),
     "endless payment": ({"paymentId": "0" * 65}, "bad_id"),
-    "new state": ({"status": "PROVIDER_PAYMENT_ID"}, "unlisted_state"),
+    "new state": ({"status": "PAID"}, "unlisted_state"),
 }
 
 
