@@ -8,13 +8,24 @@ from tests.store.forbidden import NOW_MS_SQL, NOW_SQL, WRONG_PERSON_MESSAGE, For
 from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.support.teams import Team
 
-OPEN_ROW, ENDED_ROW = 1, 2
-"""Ids of two rows of each table: the first is open, the second has ended."""
-WATCHED_CORPORATION_NUMBER, WATCHED_FACTS_JSON = "1180301018771", "[]"
-TAKEN_ORDER, FORMERLY_TAKEN_ORDER, UNTAKEN_ORDER = 1, 2, 3
-"""Orders: taken by op-b, taken by op-b until a while ago, never taken."""
-RESOLVED_ALERT, OPEN_ALERT, ACKNOWLEDGED_ALERT = 101, 102, 103
-"""Alerts: acknowledged by op-b and resolved, open, and acknowledged by op-b and open."""
+OPEN_ROW = 1
+"""Id of an open row of each table."""
+ENDED_ROW = 2
+"""Id of a row of each table that has ended."""
+WATCHED_CORPORATION_NUMBER = "1180301018771"
+WATCHED_FACTS_JSON = "[]"
+TAKEN_ORDER = 1
+"""Id of an order that op-b has taken."""
+FORMERLY_TAKEN_ORDER = 2
+"""Id of an order that op-b had taken until a while ago."""
+UNTAKEN_ORDER = 3
+"""Id of an order that nobody has ever taken."""
+RESOLVED_ALERT = 101
+"""Id of an alert that op-b has acknowledged and that is resolved."""
+OPEN_ALERT = 102
+"""Id of an open alert that nobody has acknowledged."""
+ACKNOWLEDGED_ALERT = 103
+"""Id of an open alert that op-b has acknowledged."""
 _OWN_PERSON_MESSAGE = "its own person's"
 MONEY_ACTIONS = ("refund", "approve", "resolve")
 UNCHANGED_MESSAGE = "stays as it is"

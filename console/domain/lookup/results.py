@@ -57,7 +57,7 @@ class SearchResult:
 
     @property
     def is_partial(self) -> bool:
-        """True if not all records of one kind or more were examined, so that further ones may match."""
+        """True if the records of at least one kind were not all examined, so that there may be further matches."""
         return any(group.is_partial for group in self.groups.values())
 
     @property

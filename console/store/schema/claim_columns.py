@@ -82,8 +82,8 @@ def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> s
 CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: make_claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
 
 _PREFIXES_OF_UNNORMALISED_NUMBER = ("T", "t", "\uff34", "\uff54", "\ufeff")
-"""Texts before the digits of a number that SQL can't normalise: the T of an invoice registration number, also a
-full-width one, and the byte order mark."""
+"""Texts before the digits of a corporation number that the SQL expressions of this module don't remove: the T of an
+invoice registration number, also a full-width one, and the byte order mark."""
 _SUFFIXES_OF_UNNORMALISED_NUMBER = ("\t", "\r", "\n", "\r\n", "\u00a0", "\u200b")
 """Texts after these digits: white space that SQL doesn't remove."""
 

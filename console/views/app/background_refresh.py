@@ -37,8 +37,8 @@ desks would cause a third of the load of a waiting team on its database.
 """
 FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
-While no worker is present, each reading of the feed also reads the presence and the switches. A desk that sends its
-requests to a worker reads the switches only if one of them has changed.
+While no worker is present, each reading of the feed also reads the presence and the switches. A reading of the
+presence can return the version of the switches; the desk then reads the switches only if the version has changed.
 """
 WORK_COUNTS_INTERVAL_MS = 120_000
 """Time between two readings of the counts, of the saved views and of the people while a person is at the desk. The

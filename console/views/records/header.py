@@ -1,5 +1,6 @@
-"""The header of a record's page, and the form with the explanation of a record. The header shows the title, the
-corporation, the badges, and the position of the record in the list from which the person has opened the page."""
+"""The header of a record's page, and the rows below it with the explanation of the record. The header shows the
+title, the corporation, the badges, and the position of the record in the list from which the person has opened the
+page."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent

@@ -319,8 +319,8 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 def test_the_database_refuses_a_root_without_all_its_chains(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, lie: str
 ) -> None:
-    """An attacker with the worker's account can't write an audit root without any chain, without all chains, or
-    without the newest row.
+    """An attacker with the worker's account can't write an audit root that contains no chain, lacks one of the
+    chains, or lacks the newest row of a chain.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
