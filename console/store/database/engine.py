@@ -225,12 +225,12 @@ class Database:
         self, run_in_transaction: Callable[[Transaction], T], lost_transactions: list[Transaction]
     ) -> T:
         """Call `run_in_transaction` in one write transaction and return its result. `lost_transactions` are earlier
-        attempts whose COMMIT wasn't answered. If the database shows that one of them was committed, return the result
-        of that attempt instead.
+        attempts whose COMMIT wasn't answered.
 
-        On another node of a cluster, an earlier COMMIT may become visible late. If it is still not visible after
-        `run_in_transaction`, both attempts have read the same state and write the same keys, so only one of them can
-        commit. Raises RunAgain if the earlier COMMIT has become visible meanwhile.
+        The database is asked twice whether one of them was committed. If it shows that before `run_in_transaction` is
+        called, return the result of that attempt instead. On another node of a cluster, an earlier COMMIT may become
+        visible late: raises RunAgain if it has become visible after the call. If none is visible then, the attempts
+        have read the same state and write the same keys, so only one of them can commit.
         """
         self._report_transaction_change(+1)
         try:

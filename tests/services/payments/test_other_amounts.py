@@ -36,8 +36,8 @@ def read_bank_payment(scene: PaymentDesk) -> Payment:
 def test_an_unpaid_attempt_over_the_requested_amount_leaves_another_paid_amount_unknown(
     scene: PaymentDesk, kind: str
 ) -> None:
-    """The bank reports 5,000 yen as paid for an order of 3,300. A later notice about an unpaid attempt over 3,300
-    changes nothing, because it does not say that the 5,000 yen were given back.
+    """The bank reports 5,000 yen as paid for an order of 3,300. A later notice about an unpaid attempt of 3,300
+    yen leaves the outcome unknown, because it does not say that the 5,000 yen were given back.
     """
     scene.insert_order("ORD-1", 3300)
     receive_bank_notice(scene, "e1", "5000", -60)

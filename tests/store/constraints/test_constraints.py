@@ -243,7 +243,8 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connecti
 
 
 def test_a_failed_renewal_returns_the_claim(team: Team, connections: PersonConnections) -> None:
-    """The database lets a renewed credit check become live again only after its renewal has failed."""
+    """The database lets a superseded credit check become live again, and so have its claim again, only after the
+    renewal that has superseded it has failed."""
     back = forbidden.make_check_update(forbidden.SUPERSEDED_CHECK, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in execute_statements(connections, "op-a", back)
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
