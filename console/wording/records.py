@@ -85,6 +85,17 @@ def get_unanswered_side_key_suffix(payment: Payment) -> str:
     return "no_answer" if is_without_answer else "never_asked_short"
 
 
+def get_proposed_state_word(kind: str, state: str, context: TextContext) -> str:
+    """Return the word for the proposed state of a record. `kind` is the record's kind, such as "payment". The only
+    state that can be proposed for a credit check is that it was not bought, and for an operation that it failed."""
+    match kind:
+        case "credit-check":
+            return context.translate("dialog.resolve.as_error")
+        case "operation":
+            return context.translate("state.operation.failed")
+    return wording.get_badge_word(f"{kind}.{state}", context.language)
+
+
 def format_short_title(record: ShownRecord, context: TextContext) -> str:
     """Return the short name of a record: the number of a payment or an order; for a credit check or a refund, a
     text with its id."""

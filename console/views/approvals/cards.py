@@ -88,7 +88,9 @@ def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> App
         if corporation_number
         else context.translate("approvals.proposed_by", person=proposal.person),
         context.format_age(proposal.since),
-        context.translate("approvals.proposed", state=format_proposed_state(proposal, context)),
+        context.translate(
+            "approvals.proposed", state=record_texts.get_proposed_state_word(proposal.kind, proposal.state, context)
+        ),
         "person" if proposal.refusal else "",
     )
 
@@ -115,17 +117,6 @@ def format_proposal_amount(proposal: WaitingProposal, context: WindowContext) ->
         return ""
     sign = -1 if proposal.kind == "refund" else 1
     return wording.format_amount(sign * proposal.amount_minor, proposal.currency)
-
-
-def format_proposed_state(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the name of the proposed state. The only state that can be proposed for a credit check is that it was
-    not bought, and for an operation that it failed."""
-    match proposal.kind:
-        case "credit-check":
-            return context.translate("dialog.resolve.as_error")
-        case "operation":
-            return context.translate("state.operation.failed")
-    return record_words.make_state_cell(f"{proposal.kind}.{proposal.state}", context.language).word
 
 
 def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:

@@ -9,13 +9,13 @@ from console.views.approvals.cards import (
     format_proposal_amount,
     format_proposal_refusal,
     format_proposal_title,
-    format_proposed_state,
 )
 from console.views.money.base_page import make_fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
+from console.wording.records import get_proposed_state_word
 from console.wording.sentences import catalogue as wording
 
 _CONTENT_MARGIN_PX = 24
@@ -59,7 +59,10 @@ class ProposalPanel(QWidget):
         old_fact_list, self._fact_list = (
             self._fact_list,
             make_fact_list(
-                (translate("approvals.proposed_outcome"), format_proposed_state(proposal, context)),
+                (
+                    translate("approvals.proposed_outcome"),
+                    get_proposed_state_word(proposal.kind, proposal.state, context),
+                ),
                 (translate("column.amount"), format_proposal_amount(proposal, context)),
                 (
                     translate("field.corporation_number"),

@@ -241,20 +241,8 @@ def make_money_parts(
             plain_number,
         )
 
-    paid_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.captured, currency)
-    # The bar of a payment of which nothing is refunded or reserved is filled; the paid part explains this colour.
-    is_whole_refundable = money.refundable == money.captured and money.captured > 0
-    paid_part = MoneyPart(
-        translate("money.part.paid"),
-        paid_text,
-        money.captured,
-        "solid" if is_whole_refundable else "empty",
-        "good" if is_whole_refundable else "text",
-        key="" if is_paid_unknown or not money.captured else PAID_PART_KEY,
-        copied_text=format_decimal(Money(money.captured, currency)),
-    )
     leading_parts = [
-        paid_part,
+        _make_paid_part(money, context, is_unknown=is_paid_unknown),
         make_part("refunded", money.refunded, "solid", "muted"),
         make_part("on_its_way", money.on_its_way, "hatch", "progress"),
         make_part("unknown", money.unknown, "upright", "unknown"),
@@ -271,10 +259,29 @@ def make_money_parts(
     return leading_parts, _make_refundable_part(money, refundable_text, context)
 
 
+def _make_paid_part(money: MoneyParts, context: WindowContext, *, is_unknown: bool) -> MoneyPart:
+    """Return the whole paid amount of a payment. If the whole amount can be refunded, it explains the colour of the
+    filled bar. `is_unknown` is True if it is unknown whether the payer has paid."""
+    is_filled = _is_whole_refundable(money)
+    return MoneyPart(
+        context.translate("money.part.paid"),
+        wording.NO_VALUE if is_unknown else wording.format_amount(money.captured, money.currency),
+        money.captured,
+        "solid" if is_filled else "empty",
+        "good" if is_filled else "text",
+        key="" if is_unknown or not money.captured else PAID_PART_KEY,
+        copied_text=format_decimal(Money(money.captured, money.currency)),
+    )
+
+
+def _is_whole_refundable(money: MoneyParts) -> bool:
+    return money.refundable == money.captured and money.captured > 0
+
+
 def _make_refundable_part(money: MoneyParts, text: str, context: WindowContext) -> MoneyPart:
     """Return the refundable part of a payment's amount. Its bar is filled if the whole paid amount can be refunded.
     `text` is the refundable amount as text."""
-    fill_pattern = "solid" if money.refundable == money.captured and money.captured > 0 else "empty"
+    fill_pattern = "solid" if _is_whole_refundable(money) else "empty"
     return MoneyPart(context.translate("money.part.refundable"), text, money.refundable, fill_pattern, "good")
 
 

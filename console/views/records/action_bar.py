@@ -3,17 +3,18 @@ disabled button shows its reason. The recommended actions also have a button in 
 explanation."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
-from console.domain.payments.service_results import PaymentDetails, RefundDetails
-from console.domain.records import CheckState, TimelineEntry
+from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
+from console.domain.records import TimelineEntry
 from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision
 from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
-from console.views.presenters.credit_checks import get_actor_name, make_state_cell
+from console.views.presenters.credit_checks import get_actor_name
 from console.views.presenters.records import RecordDetails
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
@@ -22,6 +23,10 @@ from console.views.widgets.base import FlowLabel, Surface, make_column
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.record_parts import ExplanationForm
+from console.wording.records import get_proposed_state_word, get_record_kind
+
+DecidableDetails: TypeAlias = CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails
+"""Details of a record or operation whose outcome people can decide, a second person included."""
 
 SHORTCUT_BY_RECORD_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
@@ -125,7 +130,9 @@ class ActionButtons(QObject):
         possible also get a button in the explanation form, in this order. `purchase` always gets a button there; this
         button is disabled while the person lacks the right or the database is unreachable."""
         allowed_actions = {action.action: action for action in details.actions}
-        undecidable_reason = self._find_second_decision_refusal(details)
+        undecidable_reason = (
+            "" if isinstance(details, OrderDetails) else find_second_decision_refusal(details, self._context)
+        )
         if "resolve" in self._buttons:
             label = self._context.translate(choose_resolve_label(can_decide=not undecidable_reason))
             self._buttons["resolve"].show_text(label)
@@ -151,20 +158,6 @@ class ActionButtons(QObject):
         self._show_helpful_actions(
             details, possible_actions, explanation_form, next(iter(reasons.values()), ""), note
         )
-
-    def _find_second_decision_refusal(self, details: RecordDetails) -> str:
-        """Return the reason why the acting person can't confirm the proposed outcome that waits for a second person:
-        the person has proposed it, or lacks the right. "" if the person can, or if no proposal waits."""
-        proposer = (
-            find_proposer(details)
-            if isinstance(details, (CreditCheckDetails, PaymentDetails, RefundDetails))
-            else None
-        )
-        if proposer is None:
-            return ""
-        if is_same_person(proposer, self._context.operator or ""):
-            return self._context.translate("reason.own_first_half")
-        return self._context.find_missing_right_reason("resolve_second")
 
     def _format_resolve_purpose(self, details: RecordDetails, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the sentence which says why the outcome of a payment can be resolved although it is known. "" for
@@ -288,38 +281,36 @@ def _make_note_labels(note: str) -> tuple[FlowLabel, ...]:
     return (FlowLabel(note, "small", "muted", wraps_lines=True),) if note else ()
 
 
-def find_proposer(details: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:
+def find_second_decision_refusal(details: DecidableDetails, context: WindowContext) -> str:
+    """Return the reason why the acting person can't confirm the proposed outcome that waits for a second person: the
+    person has proposed it, or lacks the right. "" if the person can, or if no proposal waits."""
+    if not details.awaiting:
+        return ""
+    if is_same_person(find_proposer(details) or "", context.operator or ""):
+        return context.translate("reason.own_first_half")
+    return context.find_missing_right_reason("resolve_second")
+
+
+def find_proposer(details: DecidableDetails) -> str | None:
     """Return the name of the person who has proposed a decision about the record or operation, if the proposal waits
     for a second person; None if no proposal waits."""
-    entry = find_proposal_entry(details)
+    entry = _find_proposal_entry(details)
     return entry.actor if entry is not None else None
 
 
-def find_proposal_entry(
-    details: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails,
-) -> TimelineEntry | None:
+def _find_proposal_entry(details: DecidableDetails) -> TimelineEntry | None:
     """Return the audit entry of the proposed decision that waits for a second person; None if none waits."""
     if not details.awaiting:
         return None
     return next((entry for entry in reversed(details.timeline) if entry.what.endswith("resolve_proposed")), None)
 
 
-def format_proposal(
-    details: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails, context: WindowContext
-) -> str:
+def format_proposal(details: DecidableDetails, context: WindowContext) -> str:
     """Return the sentence that names the proposed outcome which waits for a second person, its proposer and the time;
     "" if none waits."""
-    entry = find_proposal_entry(details)
+    entry = _find_proposal_entry(details)
     if entry is None:
         return ""
-    state = str(entry.detail.get("as") or CheckState.ERROR)
-    if isinstance(details, CreditCheckDetails):
-        word = context.translate(f"dialog.resolve.as_{state}")
-    elif isinstance(details, OperationDetails):
-        word = context.translate("state.operation.failed")
-    else:
-        word = make_state_cell(
-            f"{'payment' if isinstance(details, PaymentDetails) else 'refund'}.{state}", context.language
-        ).word
-    who = get_actor_name(entry.actor, context)
-    return context.translate("record.proposed", who=who, state=word, at=entry.at)
+    kind = "operation" if isinstance(details, OperationDetails) else get_record_kind(details.record)
+    word = get_proposed_state_word(kind, str(entry.detail.get("as")), context)
+    return context.translate("record.proposed", who=get_actor_name(entry.actor, context), state=word, at=entry.at)

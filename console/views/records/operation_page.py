@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.access.permissions import is_same_person
 from console.domain.service_results import OperationDetails
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
-from console.views.records.action_bar import choose_resolve_label, find_proposer, format_proposal
+from console.views.records.action_bar import (
+    choose_resolve_label,
+    find_proposer,
+    find_second_decision_refusal,
+    format_proposal,
+)
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
@@ -178,7 +182,7 @@ class OperationPage(Page):
             open_button = KeyButton(translate("action.open_record"), kind="primary")
             open_button.clicked.connect(self._open_record)
             return [open_button]
-        can_decide = not self._awaits_other_person(details)
+        can_decide = not find_second_decision_refusal(details, self.context)
         resolve_button = KeyButton(
             translate(choose_resolve_label(can_decide=can_decide)),
             "E",
@@ -193,14 +197,6 @@ class OperationPage(Page):
             bind_button_to_right(self.context, probe_button, "probe"),
         )
         return [*action_buttons, DisabledReasonsLabel(*action_buttons)]
-
-    def _awaits_other_person(self, details: OperationDetails) -> bool:
-        """Return True if a proposed outcome waits for a second person, and the acting person can't be the second
-        person because they have proposed the outcome themselves, or because they lack the right."""
-        if not details.awaiting:
-            return False
-        is_own_proposal = is_same_person(find_proposer(details) or "", self.context.operator or "")
-        return is_own_proposal or bool(self.context.find_missing_right_reason("resolve_second"))
 
     @Slot()
     def _open_record(self) -> None:

@@ -270,12 +270,7 @@ def _get_corporation_number(row: ApprovalRow) -> str | None:
 def _format_approval_state(row: ApprovalRow, context: TextContext) -> str:
     if isinstance(row, Refund):
         return wording.get_badge_word(record_words.get_state_badge_key(row), context.language)
-    match row.kind:
-        case "credit-check":
-            return context.translate("dialog.resolve.as_error")
-        case "operation":
-            return context.translate("state.operation.failed")
-    return wording.get_badge_word(f"{row.kind}.{row.state}", context.language)
+    return record_words.get_proposed_state_word(row.kind, row.state, context)
 
 
 def make_company_columns(context: TextContext) -> ExportColumns:
