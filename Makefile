@@ -15,9 +15,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # `make test SEED=N` draws anew.
 SEED ?= 1
 
-# Of the costly tests `make test` runs an eighth, and of their variants some, drawn by SEED; `make nightly` sets this to
-# nothing and runs all.
-DRAW = --draw-variants=$(SEED)
+# Of the costly tests `make test` runs one turn of TURNS, and of their variants some, drawn by SEED. As many consecutive
+# seeds as there are turns run all costly tests. `make nightly` sets DRAW to nothing and runs all variants.
+TURNS ?= 16
+DRAW = --draw-variants=$(SEED) --turns=$(TURNS)
 
 # The tests that run at a desk of any system, without a server.
 ROOMS := $(addprefix tests/,domain settings wording providers sandbox cli views)

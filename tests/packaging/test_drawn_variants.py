@@ -72,20 +72,38 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_eight_consecutive_seeds_run_every_function(seed: int) -> None:
-    """Each seed runs all cheap test functions and an eighth of the costly ones. A function that compares the parts of
-    the repository never counts as costly. Eight consecutive seeds together run every function.
+def test_as_many_consecutive_seeds_as_turns_run_every_function(seed: int) -> None:
+    """With eight turns, each seed runs all cheap test functions and an eighth of the costly ones. A function that
+    compares the parts of the repository never counts as costly. Eight consecutive seeds together run every function.
     """
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS + n for n in range(24)}
     others = {
         "tests/desk/test_a.py::test_cheap": CHEAP_SECONDS,
         "tests/wording/test_a.py::test_every_word": VERY_COSTLY_SECONDS,
     }
-    run = [set(costly | others) - find_functions_without_turn(one, costly | others) for one in range(seed, seed + 9)]
+    run = [
+        set(costly | others) - find_functions_without_turn(one, costly | others, turn_count=8)
+        for one in range(seed, seed + 9)
+    ]
     assert [len(one) for one in run] == [3 + len(others)] * 9
     assert set.intersection(*run[:8]) == set(others)
     assert set.union(*run[:8]) == set(costly | others)
     assert run[8] == run[0]
+
+
+def test_functions_that_share_a_costly_fixture_have_one_turn() -> None:
+    """Both functions of a file that shares a costly fixture, the cheap one too, run with the same of four seeds."""
+    sharing = {"tests/cli/test_a.py::test_window": COSTLY_SECONDS, "tests/cli/test_a.py::test_word": CHEAP_SECONDS}
+    others = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS for n in range(12)}
+    run = [
+        set(sharing | others)
+        - find_functions_without_turn(
+            seed, sharing | others, turn_count=4, files_with_one_turn={"tests/cli/test_a.py"}
+        )
+        for seed in range(4)
+    ]
+    assert sorted(len(one & set(sharing)) for one in run) == [0, 0, 0, 2]
+    assert [len(one & set(others)) for one in run] == [3] * 4
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -100,7 +118,7 @@ def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
         f"{in_file}::test_call": COSTLY_SECONDS,
     }
     seeds = range(seed, seed + 8)
-    run = [set(seconds) - find_functions_without_turn(one, seconds, {named, in_file}) for one in seeds]
+    run = [set(seconds) - find_functions_without_turn(one, seconds, {named, in_file}, turn_count=8) for one in seeds]
     assert set.intersection(*run) == {named, f"{in_file}::test_call"}
     assert set.union(*run) == set(seconds)
 
@@ -115,7 +133,7 @@ def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> No
         file, _, name = function.partition("::")
         with (tmp_path / file).open("a", encoding="utf-8") as written:
             written.write(f"def {name}(): pass\n\n")
-    assert "1 passed, 7 deselected" in run_tests(tmp_path, "tests", "--draw-variants=1")
+    assert "1 passed, 7 deselected" in run_tests(tmp_path, "tests", "--draw-variants=1", "--turns=8")
     assert "8 passed" in run_tests(tmp_path, "tests")
 
 
@@ -144,13 +162,42 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
         "def test_other(): pass\n\n"
         '@pytest.mark.nightly("why")\ndef test_at_night(): pass\n'
     )
-    said = run_tests(tmp_path, file, "--draw-variants=8")
-    assert "costly tests and their variants: drawn with seed 8; make nightly runs all" in said
+    said = run_tests(tmp_path, file, "--draw-variants=16")
+    assert "costly tests: one turn of 16, drawn with seed 16, as are variants; make nightly runs all" in said
     assert "2 passed, 3 deselected" in said
     assert "5 passed" in run_tests(tmp_path, file)
     path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))
-    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=8")
-    assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=8", "--keep-seconds", status=4)
+    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=16")
+    assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=16", "--keep-seconds", status=4)
+
+
+def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -> None:
+    """The processor seconds of a fixture that the tests of a file share are measured for the file, not for the test
+    that happens to run first.
+    """
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "conftest.py").write_text(
+        "from pathlib import Path\n"
+        "from tests.support import drawn_variants, longest_first\n"
+        'drawn_variants.SECONDS_TABLE_FILE = Path(__file__).with_name("seconds.txt")\n'
+        'longest_first.LONGEST_FILES_TABLE = Path(__file__).with_name("files.txt")\n'
+        "drawn_variants._MIN_SHARED_SECONDS = 0.4\n"
+    )
+    (tmp_path / "files.txt").touch()
+    (tmp_path / "test_a.py").write_text(
+        "import time, pytest\n\n"
+        "def use_processor(seconds):\n"
+        "    end = time.process_time() + seconds\n"
+        "    while time.process_time() < end: pass\n\n"
+        '@pytest.fixture(scope="module")\ndef inner(): use_processor(0.3)\n\n'
+        '@pytest.fixture(scope="module")\ndef shared(inner): use_processor(0.2)\n\n'
+        "def test_first(shared): pass\n\n"
+        "def test_second(shared): use_processor(0.3)\n"
+    )
+    run_tests(tmp_path, "test_a.py", "--keep-seconds")
+    rows = [line.split() for line in (tmp_path / "seconds.txt").read_text(encoding="utf-8").splitlines()]
+    assert [name for _, name in rows] == ["test_a.py", "test_a.py::test_second"]
+    assert float(rows[0][0]) >= 0.5
 
 
 def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
@@ -167,7 +214,7 @@ def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
         'SOAK = [pytest.param(f"whole-{number}", marks=pytest.mark.soak) for number in range(20)]\n\n'
         f'@pytest.mark.parametrize("routes", ["some", *SOAK])\ndef {function}(routes): pass\n'
     )
-    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=8")
+    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=16")
 
 
 def run_tests(folder: Path, *words: str, status: int = 0) -> str:
@@ -188,7 +235,10 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
 
 
 def test_the_table_names_functions() -> None:
-    """The table of durations names test functions in the form that pytest gives them, the costliest first."""
+    """The table of durations names test functions in the form that pytest gives them, and files; the costliest
+    first.
+    """
     seconds = list(read_seconds_table().values())
     assert seconds == sorted(seconds, reverse=True)
-    assert all(get_function_id(function) == function for function in read_seconds_table())
+    assert all(get_function_id(name) == name for name in read_seconds_table())
+    assert all((ROOT / name.partition("::")[0]).is_file() for name in read_seconds_table())

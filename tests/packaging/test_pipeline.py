@@ -68,7 +68,7 @@ def test_the_matrix_has_every_supported_version() -> None:
 
 
 def test_the_versions_of_python_run_all_costly_tests() -> None:
-    assert "make test SEED=${{ strategy.job-index }} " in read_job("all")
+    assert "make test SEED=${{ strategy.job-index }} TURNS=${{ strategy.job-total }} " in read_job("all")
 
 
 def test_the_pipeline_takes_the_appimage_runtime_by_its_hash() -> None:

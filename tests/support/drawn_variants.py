@@ -1,20 +1,22 @@
 """Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Each seed runs an eighth of the costly functions; any eight consecutive seeds run all of them. All other functions run
-with each seed, except those marked with `nightly`, and so do the functions that notice the mutants of
-`tests/mutants`, and those of `_PATHS_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function
-has a budget of processor seconds: `_SECONDS_PER_CONSTRAINT_FUNCTION`, `_SECONDS_PER_MONEY_FUNCTION` or, for all
-other folders, `_SECONDS_PER_FUNCTION`. If
-its variants need more, as many of them are drawn as fit into the budget, at least one. Each next drawn variant has as
-many parameter values as possible that no earlier one has (a database, language or role); three of four functions
+Costly functions take turns: with N turns (`--turns`), each seed runs an N-th of them, and any N consecutive seeds run
+all of them. The functions of a file have one turn together if they share a costly fixture, such as the built
+application. All other functions run with each seed, except those marked with `nightly`, and so do the functions that
+notice the mutants of `tests/mutants`, and those of `_PATHS_WITHOUT_TURNS`.
+
+Of a function that runs, costly variants are drawn. A function has a budget of processor seconds:
+`_SECONDS_PER_CONSTRAINT_FUNCTION`, `_SECONDS_PER_MONEY_FUNCTION` or, for all other folders, `_SECONDS_PER_FUNCTION`.
+If its variants need more, as many of them are drawn as fit into the budget, at least one. Each next drawn variant has
+as many parameter values as possible that no earlier one has (a database, language or role); three of four functions
 prefer another database to the cluster. The values other than the database are the case of a variant. If all cases
 together need at most `_SECONDS_FOR_ALL_CASES` (`_SECONDS_FOR_ALL_MONEY_CASES`), every case runs on at least one
-database. For a
-test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks a part of the
-whole.
+database. For a test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks
+a part of the whole.
 
-`variant_seconds.txt` has the processor seconds of one variant, by test function. Approximate values are enough, so
-the file may be old. `make nightly ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
+`variant_seconds.txt` has the processor seconds of one variant, by test function, and those of the costly fixtures
+that the tests of a file share, by file. Approximate values are enough, so the file may be old. `make nightly
+ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
 """
 
 import os
@@ -45,10 +47,15 @@ _MONEY_FOLDERS = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-_SEEDS_PER_TURN, _MAX_SECONDS_WITHOUT_TURNS = 8, 0.05
-"""A function of which one variant takes more than `_MAX_SECONDS_WITHOUT_TURNS` processor seconds runs only with one
-seed
-of every `_SEEDS_PER_TURN` consecutive ones."""
+DEFAULT_TURN_COUNT = 16
+_MAX_SECONDS_WITHOUT_TURNS = 0.05
+"""A function of which one variant takes more processor seconds runs only with one of as many consecutive seeds as
+there are turns.
+"""
+_MIN_SHARED_SECONDS = 5.0
+"""If the fixtures that the tests of a file share take at least as many processor seconds, the functions of the file
+have one turn together.
+"""
 _PATHS_WITHOUT_TURNS = (
     "tests/wording/",
     *("tests/cli/test_interface_list.py", "tests/cli/test_reference.py", "tests/cli/test_capabilities.py"),
@@ -66,15 +73,25 @@ _SHARE_DRAWN_ON_CLUSTER_FIRST = 0.25
 cluster have the same tables, triggers and rights, and the three nodes need 2.3 times as many processor seconds.
 """
 _PROPERTY_NAME = "processor seconds"
+_SHARED_PROPERTY_NAME = "processor seconds of shared fixtures"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--draw-variants", type=int, metavar="SEED", help="of costly tests, only the variants drawn so")
+    parser.addoption(
+        "--turns",
+        type=int,
+        metavar="N",
+        default=DEFAULT_TURN_COUNT,
+        help="with --draw-variants: a seed runs an N-th of the costly functions",
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    seed = config.getoption("--draw-variants")
-    return None if seed is None else f"costly tests and their variants: drawn with seed {seed}; make nightly runs all"
+    seed, turn_count = config.getoption("--draw-variants"), config.getoption("--turns")
+    if seed is None:
+        return None
+    return f"costly tests: one turn of {turn_count}, drawn with seed {seed}, as are variants; make nightly runs all"
 
 
 @pytest.hookimpl(trylast=True)
@@ -101,6 +118,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seed,
         {function: seconds.get(function, 0) for function in by_function},
         {get_function_id(test) for mutant in MUTANTS for test in mutant.tests},
+        turn_count=config.getoption("--turns"),
+        files_with_one_turn={name for name in seconds if "::" not in name},
     )
     drawn = {
         name
@@ -121,27 +140,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def find_functions_without_turn(
-    seed: int, seconds: Mapping[str, float], tests_of_mutants: Collection[str] = ()
+    seed: int,
+    seconds: Mapping[str, float],
+    tests_of_mutants: Collection[str] = (),
+    *,
+    turn_count: int = DEFAULT_TURN_COUNT,
+    files_with_one_turn: Collection[str] = (),
 ) -> set[str]:
-    """Return the functions that don't run with this seed: seven eighths of the costly ones. They are ordered by their
-    seconds and distributed in turn, so that each part takes about as long. Any eight consecutive seeds run all
-    functions. `seconds` has the processor seconds of one variant, by function.
+    """Return the functions that don't run with this seed: all costly ones except those of one turn. They are ordered
+    by their seconds and distributed in turn, so that each turn takes about as long. Any `turn_count` consecutive
+    seeds run all functions. `seconds` has the processor seconds of one variant, by function. All functions of a file
+    in `files_with_one_turn` have the same turn, the cheap ones too.
 
     `tests_of_mutants` has functions, and files of which some function notices a mutant. Such a function runs with
     each seed, and so does the cheapest function of such a file.
     """
-    costly = {
-        function
-        for function in seconds
-        if seconds[function] > _MAX_SECONDS_WITHOUT_TURNS and not function.startswith(_PATHS_WITHOUT_TURNS)
-    }
     files = {test for test in tests_of_mutants if "::" not in test}
     cheapest_by_file: dict[str, str] = {}
     for function in sorted(seconds, key=lambda one: (seconds[one], one)):
-        cheapest_by_file.setdefault(function.partition("::")[0], function)
-    costly -= {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
-    ordered = sorted(costly, key=lambda one: (seconds[one], one))
-    return costly - set(ordered[seed % _SEEDS_PER_TURN :: _SEEDS_PER_TURN])
+        cheapest_by_file.setdefault(_get_file(function), function)
+    always = {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
+    costly = {
+        function
+        for function in seconds.keys() - always
+        if not function.startswith(_PATHS_WITHOUT_TURNS)
+        and (seconds[function] > _MAX_SECONDS_WITHOUT_TURNS or _get_file(function) in files_with_one_turn)
+    }
+    alone = {function for function in costly if _get_file(function) not in files_with_one_turn}
+    ordered = [*sorted(alone, key=lambda one: (seconds[one], one)), *sorted(map(_get_file, costly - alone))]
+    ordered = list(dict.fromkeys(ordered))
+    having_their_turn = set(ordered[seed % turn_count :: turn_count])
+    return {one for one in costly if having_their_turn.isdisjoint((one, _get_file(one)))}
+
+
+def _get_file(function: str) -> str:
+    return function.partition("::")[0]
 
 
 def _find_budget_seconds(function: str) -> float:
@@ -198,11 +231,12 @@ def _split_variant(name: str) -> set[str]:
 
 
 def read_seconds_table() -> dict[str, float]:
-    """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`. The file leaves out
-    cheap functions, and functions with a single variant that run with each seed.
+    """Return the processor seconds of one variant by test function, and those of shared fixtures by test file, from
+    `variant_seconds.txt`. The table leaves out cheap functions, functions with a single variant that run with each
+    seed, and files without costly shared fixtures.
     """
     lines = (line.split() for line in SECONDS_TABLE_FILE.read_text(encoding="utf-8").splitlines())
-    return {function: float(seconds) for seconds, function in lines}
+    return {name: float(seconds) for seconds, name in lines}
 
 
 # ---- how the table is made
@@ -218,21 +252,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Stopwatch:
-    """Writes into each report of a test the processor seconds since the previous report, measured in the process that
-    ran the test.
+    """Writes two numbers of processor seconds into each report of a test, measured in the process that ran it: those
+    of the fixtures that the tests of its file share, and all others since the previous report.
     """
 
     def __init__(self) -> None:
         self._last = 0.0
+        self._shared = 0.0
+        self._is_in_shared_fixture = False
 
     def pytest_runtest_logstart(self) -> None:
         self._last = _measure_processor_seconds()
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        """Measure the fixture if the tests of a file share it. One that it uses is part of it."""
+        if fixturedef.scope != "module" or self._is_in_shared_fixture:
+            return (yield)
+        self._is_in_shared_fixture, before = True, _measure_processor_seconds()
+        try:
+            return (yield)
+        finally:
+            self._shared += _measure_processor_seconds() - before
+            self._is_in_shared_fixture = False
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         before, self._last = self._last, _measure_processor_seconds()
-        report.user_properties.append((_PROPERTY_NAME, self._last - before))
+        report.user_properties.append((_PROPERTY_NAME, self._last - before - self._shared))
+        report.user_properties.append((_SHARED_PROPERTY_NAME, self._shared))
+        self._shared = 0.0
         return report
 
 
@@ -241,25 +291,29 @@ class _SecondsTable:
 
     def __init__(self) -> None:
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._shared_seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == _PROPERTY_NAME and isinstance(value, float):
                 self._seconds[report.nodeid] += value
+            elif name == _SHARED_PROPERTY_NAME and isinstance(value, float):
+                self._shared_seconds[_get_file(report.nodeid)] += value
 
     def pytest_sessionfinish(self) -> None:
         by_function: defaultdict[str, list[float]] = defaultdict(list)
         for variant, seconds in self._seconds.items():
             of_servers = seconds * sum(_SERVER_SECONDS_BY_ENGINE.get(value, 0.0) for value in _split_variant(variant))
             by_function[get_function_id(variant)].append(seconds + of_servers)
-        rows = sorted(
+        functions = [
             (-fmean(seconds), function)
             for function, seconds in by_function.items()
             if fmean(seconds) > _MAX_SECONDS_WITHOUT_TURNS
             or (len(seconds) > 1 and sum(seconds) > _SECONDS_PER_FUNCTION)
-        )
+        ]
+        files = [(-seconds, file) for file, seconds in self._shared_seconds.items() if seconds >= _MIN_SHARED_SECONDS]
         SECONDS_TABLE_FILE.write_text(
-            "".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8"
+            "".join(f"{-seconds:7.3f} {name}\n" for seconds, name in sorted([*functions, *files])), encoding="utf-8"
         )
 
 
