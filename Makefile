@@ -111,7 +111,7 @@ installer: $(BUILT)  ## the installer of this system: a .deb, on Windows a setup
 	@$(PY) -m scripts.bundle.installer
 
 sbom: setup  ## what runs, as CycloneDX, into dist/sbom.json
-	@mkdir -p dist && $(PY) -m scripts.third_party dist/sbom.json
+	@mkdir -p dist && $(PY) -m scripts.third_party_documents dist/sbom.json
 
 audit: setup  ## asks about known vulnerabilities of every pin (needs the network; 2: out of reach)
 	@$(PY) -m scripts.audit

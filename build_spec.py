@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from console import __version__
-from scripts import third_party
+from scripts import third_party_documents
 from scripts.bundle import contents, icons, manifest
 
 ROOT = Path(__file__).resolve().parent
@@ -196,7 +196,7 @@ def build_program(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extra
     work.mkdir(parents=True, exist_ok=True)
     run([*options, str(ROOT / "support-console.spec"), "--", *(word for one in extras for word in ("--with", one))])
     sources = json.loads(next(work.rglob(BINARIES_FILE_NAME)).read_text())
-    third_party.write_documents(folder, extras, sources)
+    third_party_documents.write_documents(folder, extras, sources)
     contents.check_folder(folder, extras)
     manifest.write_manifest(folder)
     return folder / (f"{PROGRAM_NAME}.exe" if PLATFORM == "win32" else PROGRAM_NAME)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.request import Request, urlopen
 
 from scripts.lock import LOCK_FILE, iterate_pins
-from scripts.third_party import list_bundled_distributions
+from scripts.third_party_documents import list_bundled_distributions
 
 VULNERABILITY_SERVICE_URL = "https://api.osv.dev/v1/querybatch"
 TIMEOUT_SECONDS = 30

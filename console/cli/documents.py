@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from console.cli.json_output.records import build_document_json
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_document_table
@@ -46,7 +46,7 @@ def _list_document_versions(console: "Console", args: Namespace, _: AnswerWriter
         return _DocumentList(versions, {})  # the list itself is in the database
 
 
-def _build_document_list_json(documents: _DocumentList, translate: Translate) -> JsonObject:
+def _build_document_list_json(documents: _DocumentList, translate: TranslateFunction) -> JsonObject:
     return {
         "documents": [
             build_document_json(version, translate) | {"pages": documents.page_counts.get(version.sha256)}
@@ -71,7 +71,7 @@ def _compare_document_versions(console: "Console", args: Namespace, writer: Answ
         return comparison.compare(report_progress)
 
 
-def _build_comparison_json(comparison: "DocumentComparison", _: Translate) -> JsonObject:
+def _build_comparison_json(comparison: "DocumentComparison", _: TranslateFunction) -> JsonObject:
     return {
         "old_pages": comparison.old_page_count,
         "new_pages": comparison.new_page_count,
@@ -102,7 +102,7 @@ def _save_pdf_copy(console: "Console", args: Namespace, _: AnswerWriter) -> "Sav
     return console.pdf_copy_writer.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
 
 
-def _build_saved_pdf_json(saved_pdf: "SavedPdf", _: Translate) -> JsonObject:
+def _build_saved_pdf_json(saved_pdf: "SavedPdf", _: TranslateFunction) -> JsonObject:
     return asdict(saved_pdf)
 
 

@@ -42,7 +42,7 @@ def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> Record
     return RecordWithPack(details, console.recovery.write_evidence_pack(args.kind, args.id, parse_path(args.pack)))
 
 
-def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
+def _build_shown_record_json(answer: RecordWithPack, translate: cli_json.TranslateFunction) -> cli_json.JsonObject:
     record_json = cli_json.build_record_details_json(answer.details, translate)
     return (
         record_json

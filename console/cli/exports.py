@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
@@ -46,7 +46,7 @@ def _warn_about_ignored_record_conditions(text: str, writer: AnswerWriter) -> No
         writer.write_to_stderr(writer.translator("export.companies_only", conditions=conditions, text=f'"{text}"'))
 
 
-def _build_export_json(export: WrittenExport, _: Translate) -> JsonObject:
+def _build_export_json(export: WrittenExport, _: TranslateFunction) -> JsonObject:
     return {"file": export.file, "rows": export.row_count, "bytes": export.bytes, "notes": export.notes}
 
 

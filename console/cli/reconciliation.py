@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.alerts.alerts import build_alert_json
 from console.cli.json_output.records import format_instant_for_json
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import parse_required_day
@@ -52,7 +52,7 @@ def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) ->
     return ReportWithPaymentNumbers(report, {})
 
 
-def _build_reconciliation_report_json(answer: ReportWithPaymentNumbers, translate: Translate) -> JsonObject:
+def _build_reconciliation_report_json(answer: ReportWithPaymentNumbers, translate: TranslateFunction) -> JsonObject:
     report = answer.report
     return {
         **{name: getattr(report, name) for name in _RECONCILIATION_COUNT_NAMES},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import make_usage_error, parse_day
@@ -37,7 +37,7 @@ def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> 
     return console.registry.find(" ".join(args.text), args.prefecture, args.limit)
 
 
-def _build_registry_matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
+def _build_registry_matches_json(matches: "RegistryMatches", translate: TranslateFunction) -> JsonObject:
     from console.cli.json_output.registry import build_registry_matches_json
 
     return build_registry_matches_json(matches, translate)
@@ -77,7 +77,7 @@ def _read_registry_status(console: "Console", _: Namespace, __: AnswerWriter) ->
     return console.registry.read_status()
 
 
-def _build_registry_status_json(status: "RegistryStatus | None", translate: Translate) -> JsonObject:
+def _build_registry_status_json(status: "RegistryStatus | None", translate: TranslateFunction) -> JsonObject:
     from console.cli.json_output.registry import build_registry_status_json
 
     return build_registry_status_json(status, translate)
@@ -110,7 +110,7 @@ def _read_corporation_changes(console: "Console", args: Namespace, _: AnswerWrit
     return _RegistryChanges(since, args.all, changes, console.registry.read_status())
 
 
-def _build_registry_changes_json(answer: _RegistryChanges, translate: Translate) -> JsonObject:
+def _build_registry_changes_json(answer: _RegistryChanges, translate: TranslateFunction) -> JsonObject:
     from console.cli.json_output.registry import REGISTRY_SOURCE_FIELDS, build_corporation_changes_json
 
     day = None if answer.status is None else answer.status.registry_date.isoformat()

@@ -266,15 +266,16 @@ class TaskPass:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The acting person and the database. `is_known_operator`: the database has an operator with this name. `source`
-    is the origin of the account for the database server: "asked" if the person typed it, "given" if the settings have
-    it, "kept" if the keyring has it. `is_account_stored` is True if the keyring has the account. On SQLite `source`
-    is None and `is_account_stored` is False.
+    """The acting person and the database. `is_known_operator`: the database has an operator with this name.
+    `database_location` is the address of the database at its server, or the path of the SQLite file. `source` is the
+    origin of the account for the database server: "asked" if the person typed it, "given" if the settings have it,
+    "kept" if the keyring has it. `is_account_stored` is True if the keyring has the account. On SQLite `source` is
+    None and `is_account_stored` is False.
     """
 
     person: Person
     is_known_operator: bool
-    database: str
+    database_location: str
     source: str | None = None
     is_account_stored: bool = False
 

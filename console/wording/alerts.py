@@ -5,7 +5,7 @@ from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID
 from console.domain.registry.facts import RegistryEntry
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
-from console.wording.registry import Translate, format_marked_name
+from console.wording.registry import TranslateFunction, format_marked_name
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
@@ -57,7 +57,9 @@ def _find_subject_name_key(alert: Alert) -> str | None:
     return key if wording.has_sentence(key) else None
 
 
-def format_changed_corporation(corporation_number: str, entry: RegistryEntry | None, translate: Translate) -> str:
+def format_changed_corporation(
+    corporation_number: str, entry: RegistryEntry | None, translate: TranslateFunction
+) -> str:
     """Return a corporation number, followed by the official name if the registry has an entry about it."""
     grouped_number = wording.format_corporation_number(corporation_number)
     return f"{grouped_number} {format_marked_name(entry.corporation, translate)}" if entry else grouped_number

@@ -14,12 +14,12 @@ from console.domain.alerts.incidents import (
 from console.domain.money import LARGEST_AMOUNT_MINOR, Money
 from console.wording.sentences import catalogue as wording
 
-Translate: TypeAlias = Callable[..., str]
+TranslateFunction: TypeAlias = Callable[..., str]
 """Function that returns the sentence of a wording key in one language."""
 _MAX_PLAYBOOK_STEPS = 9
 
 
-def format_incident_title(incident: Incident, translate: Translate) -> str:
+def format_incident_title(incident: Incident, translate: TranslateFunction) -> str:
     """Return a short text about the contradiction that the rule of the incident's main alert (`Incident.main_alert`)
     has detected. If the rule has no text, return the rule's id.
     """
@@ -28,7 +28,7 @@ def format_incident_title(incident: Incident, translate: Translate) -> str:
     return translate(key) if key else rule
 
 
-def format_affected_record_count(incident: Incident, translate: Translate) -> str:
+def format_affected_record_count(incident: Incident, translate: TranslateFunction) -> str:
     """Return a text with the number of records that the incident affects. If the counted number may be too low, the
     text says "at least"."""
     count = incident.extent.record_count
@@ -37,7 +37,7 @@ def format_affected_record_count(incident: Incident, translate: Translate) -> st
     return translate("incident.affected", n=count) if count else translate("incident.affected.none")
 
 
-def format_incident_extent(incident: Incident, translate: Translate) -> str:
+def format_incident_extent(incident: Incident, translate: TranslateFunction) -> str:
     """Return a text with the number of records that the incident affects, and with the sums of their amounts, one sum
     per currency."""
     sums = format_incident_sums(incident) if incident.extent.record_count else ()
@@ -66,7 +66,7 @@ def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
     return [key for key in keys if wording.has_sentence(key)]
 
 
-def format_incident_end_reason(incident: Incident, translate: Translate) -> str | None:
+def format_incident_end_reason(incident: Incident, translate: TranslateFunction) -> str | None:
     """Return the reason why the incident has ended: the text that the resolving person has typed, or a sentence which
     says that the facts match again. Return None while the incident is open."""
     if incident.resolution is not None:
@@ -77,7 +77,7 @@ def format_incident_end_reason(incident: Incident, translate: Translate) -> str 
     return translate(key if wording.has_sentence(key) else "incident.because.case")
 
 
-def format_incident_state(incident: Incident, translate: Translate) -> str:
+def format_incident_state(incident: Incident, translate: TranslateFunction) -> str:
     """Return a sentence about the state of the incident: snoozed, resolved, closed, or open again with the reason.
     Return "" for an incident that was never snoozed or resolved."""
     resolution = incident.resolution
@@ -94,7 +94,7 @@ def format_incident_state(incident: Incident, translate: Translate) -> str:
     return translate(f"incident.woken.{incident.woken_by}") if incident.woken_by else ""
 
 
-def format_incident_step(step: IncidentStep, translate: Translate) -> str:
+def format_incident_step(step: IncidentStep, translate: TranslateFunction) -> str:
     """Return a sentence about one action of a person on the incident, such as taking or snoozing the incident."""
     name = IncidentAction(step.action).value.replace(" ", "_")
     return translate(

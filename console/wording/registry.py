@@ -14,16 +14,16 @@ from console.domain.registry.facts import (
 from console.wording.sentences.catalogue import capitalize_first_letter
 from console.wording.sentences.formats import join_facts
 
-Translate = Callable[..., str]
+TranslateFunction = Callable[..., str]
 """A function that returns the text of a wording key, filled with the named facts."""
 
 
-def get_official_name(corporation: Corporation, translate: Translate) -> str:
+def get_official_name(corporation: Corporation, translate: TranslateFunction) -> str:
     """Return the official name of a corporation. If the publisher has the name only as an image, the text says so."""
     return corporation.name or translate("corporation.name_is_image")
 
 
-def format_marked_name(corporation: Corporation, translate: Translate) -> str:
+def format_marked_name(corporation: Corporation, translate: TranslateFunction) -> str:
     """Return the official name of a corporation, marked as a name from the corporation registry, for a record that
     contains no company name. If the publisher has the name only as an image, the text says so."""
     if not corporation.name:
@@ -31,7 +31,7 @@ def format_marked_name(corporation: Corporation, translate: Translate) -> str:
     return translate("corporation.marked_name", name=corporation.name)
 
 
-def format_corporation_address(corporation: Corporation, translate: Translate) -> str:
+def format_corporation_address(corporation: Corporation, translate: TranslateFunction) -> str:
     """Return the postcode and the address of a corporation. If the publisher has a part of the address only as an
     image, a note says so."""
     code = corporation.post_code
@@ -40,7 +40,7 @@ def format_corporation_address(corporation: Corporation, translate: Translate) -
     return " ".join(part for part in (*parts, image_note) if part)
 
 
-def format_corporation_closure(corporation: Corporation, translate: Translate) -> str:
+def format_corporation_closure(corporation: Corporation, translate: TranslateFunction) -> str:
     """Return a text with the day and the cause of the corporation's closure; "" if the corporation isn't closed."""
     if corporation.closure is None:
         return ""
@@ -48,13 +48,13 @@ def format_corporation_closure(corporation: Corporation, translate: Translate) -
     return translate("corporation.closed", day=corporation.closure.day.isoformat(), cause=cause)
 
 
-def format_corporation_closure_heading(facts: CorporationFacts, translate: Translate) -> str:
+def format_corporation_closure_heading(facts: CorporationFacts, translate: TranslateFunction) -> str:
     """Return a heading with the day and the cause of the corporation's closure; "" if the corporation isn't closed
     or not in the registry."""
     return format_corporation_closure(facts.corporation, translate) if facts.corporation is not None else ""
 
 
-def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:
+def format_own_records_note(match: RegistryMatch, translate: TranslateFunction) -> str:
     """Return a text which says that this database has records of the corporation, or that it has open records of the
     corporation. Return "" if it has no records of it.
     """
@@ -63,7 +63,7 @@ def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:
     return translate("corporation.ours_open" if match.has_open_records else "corporation.ours")
 
 
-def format_purchase_warning(facts: CorporationFacts | None, translate: Translate) -> str:
+def format_purchase_warning(facts: CorporationFacts | None, translate: TranslateFunction) -> str:
     """Return the warning that a person reads before buying a credit check: the corporation is closed, or it was
     merged into another corporation. Return "" if there is no reason for a warning."""
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
@@ -78,7 +78,7 @@ def format_purchase_warning(facts: CorporationFacts | None, translate: Translate
     return translate("corporation.advice.merged", **closure_facts)
 
 
-def format_registry_source(registry_date: date, translate: Translate) -> str:
+def format_registry_source(registry_date: date, translate: TranslateFunction) -> str:
     """Return the line that names the source of registry data: the registry date, the publisher and the licence."""
     return translate(
         "corporation.source", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER, licence=REGISTRY_LICENCE
@@ -86,7 +86,7 @@ def format_registry_source(registry_date: date, translate: Translate) -> str:
 
 
 def list_registry_notices(
-    facts: CorporationFacts, our_names: Iterable[str | None], translate: Translate
+    facts: CorporationFacts, our_names: Iterable[str | None], translate: TranslateFunction
 ) -> tuple[str, ...]:
     """Return the notices that a person must read about a record's corporation: the corporation is closed; its
     successors; its official name differs from `our_names` (the names on our record); or the registry doesn't contain
@@ -107,14 +107,14 @@ def list_registry_notices(
 
 
 def list_notices_of_entry(
-    entry: RegistryEntry, our_names: Iterable[str | None], translate: Translate
+    entry: RegistryEntry, our_names: Iterable[str | None], translate: TranslateFunction
 ) -> tuple[str, ...]:
     """Return the notices of `list_registry_notices` for a corporation whose successors were not read."""
     facts = CorporationFacts(entry.corporation.number, entry.registry_date, entry.corporation)
     return list_registry_notices(facts, our_names, translate)
 
 
-def format_registry_line(facts: CorporationFacts, translate: Translate) -> str:
+def format_registry_line(facts: CorporationFacts, translate: TranslateFunction) -> str:
     """Return one line with the reading of the corporation's name, its kind and address, and the source of the
     facts."""
     corporation, source = facts.corporation, format_registry_source(facts.registry_date, translate)

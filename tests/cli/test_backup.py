@@ -477,8 +477,8 @@ def make_file_remover(name: str) -> Callable[[Path], None]:
 
 
 def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
-    """Return a function that changes the manifest and computes its digest again, as another desk or a
-    person would.
+    """Return a function that changes the manifest and computes its digest again, as another desk or a person
+    would.
     """
 
     def rewrite_manifest(folder: Path) -> None:
@@ -1071,7 +1071,7 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
 
 
 @pytest.fixture
-def server_backup(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
+def server_database_owner(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
     """Return a terminal that runs commands with the account of the schema's owner on a MariaDB server, and a function
     that empties the database.
     """
@@ -1088,12 +1088,12 @@ def empty_database(server: Any, name: str) -> None:
 
 
 def test_a_servers_backup_is_restored_only_into_an_empty_database(
-    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_database_owner: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dump is restored only into a server's database without tables. After an interrupted restore no program can
     use the database, and a second restore completes it.
     """
-    owner, empty_it = server_backup
+    owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     made = owner.json("db", "backup", folder).data
@@ -1183,7 +1183,7 @@ def _copy_without_table(folder: Path, table: str) -> Path:
 
 @pytest.mark.parametrize("is_older", [False, True])
 def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
-    server_backup: tuple[Terminal, Callable[[], None]],
+    server_database_owner: tuple[Terminal, Callable[[], None]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -1193,7 +1193,7 @@ def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
     without records of the lost period can't notice the loss. The alert exists once, before any program may use the
     database. This is also so if the restore of an older schema is killed before the upgrade.
     """
-    owner, empty_it = server_backup
+    owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     made = owner.json("db", "backup", folder).data
@@ -1230,12 +1230,12 @@ def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: 
 
 
 def test_a_newer_programs_server_is_not_backed_up(
-    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path
+    server_database_owner: tuple[Terminal, Callable[[], None]], tmp_path: Path
 ) -> None:
     """The backup of a server's database of a newer program is refused, because the backup would lack the newer
     tables.
     """
-    owner, _ = server_backup
+    owner, _ = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     server = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
     with server.engine.begin() as conn:
@@ -1260,7 +1260,7 @@ def test_a_database_that_is_upgraded_meanwhile_is_not_backed_up(
     """If the schema is upgraded while a backup copies the database, the backup is refused and leaves no folder. It
     would have the tables of one version and the number of another one.
     """
-    owner = request.getfixturevalue("server_backup")[0] if is_server else request.getfixturevalue("terminal")
+    owner = request.getfixturevalue("server_database_owner")[0] if is_server else request.getfixturevalue("terminal")
     settings = Settings.load(owner.env)
     assert owner.json("db", "upgrade").status == 0
     with closing(Database(settings.database_url, without_time_limit=True)) as database:
@@ -1285,12 +1285,12 @@ def test_a_database_that_is_upgraded_meanwhile_is_not_backed_up(
 
 
 def test_a_server_with_its_first_node_down_is_backed_up_and_restored(
-    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_database_owner: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the first node of a server doesn't answer, backup and restore use the node that does. The person's own
     option files of the database client have no influence.
     """
-    owner, empty_it = server_backup
+    owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     node = re.search(r"127\.0\.0\.1:\d+", owner.env["CONSOLE_DATABASE_URL"])
     assert node is not None
@@ -1305,12 +1305,12 @@ def test_a_server_with_its_first_node_down_is_backed_up_and_restored(
 
 
 def test_a_restore_killed_before_its_last_statement_is_complete(
-    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_database_owner: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A restore is killed before its last statement, which deletes the mark of a running restore. The restored
     database is complete and usable. The next restore is refused and deletes nothing.
     """
-    owner, empty_it = server_backup
+    owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     owner.json("db", "backup", folder)
@@ -1337,12 +1337,15 @@ def test_a_restore_killed_before_its_last_statement_is_complete(
 
 @pytest.mark.parametrize("step", ["put_back", "upgrade"])
 def test_a_servers_restore_that_breaks_off_loses_no_document(
-    server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    server_database_owner: tuple[Terminal, Callable[[], None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
 ) -> None:
     """If a restore is interrupted while it copies documents or before it upgrades the database, all documents are
     there after a second restore.
     """
-    owner, empty_it = server_backup
+    owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     documents = Documents(f"file:{get_home(owner) / 'documents'}")
     stored = documents.store(b"%PDF-1.7 kept")

@@ -12,7 +12,7 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
 from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
 CommandWords = tuple[str, ...]
@@ -23,14 +23,14 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def buy_check(desk: PayingTerminal, number: str = NUMBERS[1]) -> str:
+def buy_check(desk: PayingTerminal, number: str = CORPORATION_NUMBERS[1]) -> str:
     return str(desk.json("purchase", number, "--client", "1").data["id"])
 
 
 def make_unknown_purchase(desk: PayingTerminal) -> str:
     """Make a purchase with an unknown outcome and return its id."""
-    desk.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[1])
-    return str(desk.json("purchase", NUMBERS[1], "--client", "1").error["detail"]["record"]["id"])
+    desk.control.add_fault("close_after_charge", call="purchase", number=CORPORATION_NUMBERS[1])
+    return str(desk.json("purchase", CORPORATION_NUMBERS[1], "--client", "1").error["detail"]["record"]["id"])
 
 
 def request_refund(desk: PayingTerminal) -> str:

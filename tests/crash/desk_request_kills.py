@@ -163,20 +163,25 @@ def _end_and_continue(
             told = answer.result()
             if told in ("acted", "repeated"):  # a due task may be about to send what was approved
                 wait_until(lambda: count_provider_requests(case, scene.sandbox) > 0, f"{case}: what was told is sent")
-            sent = count_provider_requests(case, scene.sandbox)
-            _check_answer(case, ending, told, sent, same_worker_continues=same_worker_continues)
-            _check_repetition(case, scene, told, sent)
+            provider_request_count = count_provider_requests(case, scene.sandbox)
+            _check_answer(case, ending, told, provider_request_count, same_worker_continues=same_worker_continues)
+            _check_repetition(case, scene, told, provider_request_count)
     return told
 
 
 def _check_answer(
-    case: RequestKillCase, ending: WorkerEnding, answer: str, sent: int, *, same_worker_continues: bool
+    case: RequestKillCase,
+    ending: WorkerEnding,
+    answer: str,
+    provider_request_count: int,
+    *,
+    same_worker_continues: bool,
 ) -> None:
     """Check the answer `answer` against the provider: the action was executed once, or not at all, or its outcome is
-    unknown. `sent` is the number of executions at the provider.
+    unknown. `provider_request_count` is the number of requests for this action that the provider has received.
     """
-    where = f"{case}, {ending}: told {answer}, sent {sent} times"
-    assert sent <= 1, where
+    where = f"{case}, {ending}: told {answer}, {provider_request_count} requests at the provider"
+    assert provider_request_count <= 1, where
     if ending == "killed":
         prepared = case.step == request_kills.STEP_AFTER_TX1
         expected = (
@@ -188,14 +193,16 @@ def _check_answer(
     elif ending == "told to end":
         assert answer == "acted", where
     if answer in ("acted", "repeated"):
-        assert sent == 1, where
+        assert provider_request_count == 1, where
     else:
-        assert answer == "outcome_unknown" or (EXIT_STATUS[answer] in _EXIT_STATUSES_BEFORE_SENDING and not sent), (
-            where
-        )
+        assert answer == "outcome_unknown" or (
+            EXIT_STATUS[answer] in _EXIT_STATUSES_BEFORE_SENDING and not provider_request_count
+        ), where
 
 
-def _check_repetition(case: RequestKillCase, scene: _TeamModeDesks, first_answer: str, sent: int) -> None:
+def _check_repetition(
+    case: RequestKillCase, scene: _TeamModeDesks, first_answer: str, provider_request_count: int
+) -> None:
     """Check that a repeated request id gets the same answer. The action is executed again only if it was never sent
     to the provider before.
     """
@@ -204,7 +211,9 @@ def _check_repetition(case: RequestKillCase, scene: _TeamModeDesks, first_answer
     if first_answer in ("acted", "repeated"):
         assert repeated == "repeated", where
     elif first_answer == "outcome_unknown":
-        assert repeated in ("outcome_unknown", "repeated") or (repeated == "acted" and not sent), where
+        assert repeated in ("outcome_unknown", "repeated") or (repeated == "acted" and not provider_request_count), (
+            where
+        )
     else:
         has_vote = case.action == "approve" and scene.place.sql(
             f"SELECT 1 FROM approvals WHERE subject_id = {case.subject}"

@@ -30,7 +30,12 @@ from tests.support.invented import invent_numbers
 from tests.support.money_desks import find_newest_refund, request_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_console_as
 from tests.support.places import Place
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, is_result_unknown, start_team_mode
+from tests.support.team_mode import (
+    answer_password_prompts,
+    is_result_unknown,
+    keep_executing_desk_requests,
+    start_team_mode,
+)
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")
@@ -124,7 +129,7 @@ def fail_at_statement(
             with suppress(ConsoleError):  # logged by the thread of a worker
                 worker.desk_requests.execute_next()
             has_fired = countdown.has_fired
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             code = answer.result()
     assert stage.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
     if action == "purchase":

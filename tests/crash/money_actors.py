@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from console.app import Console, open_console
 from console.settings.settings import Settings
 from tests.support.children import Pipe
-from tests.support.money_desks import call_for_code, request_refund
+from tests.support.money_desks import call_and_get_code, request_refund
 
 
 def execute_money_action(pipe: Pipe, environment: Mapping[str, str], action: str, subject: object) -> None:
@@ -14,7 +14,7 @@ def execute_money_action(pipe: Pipe, environment: Mapping[str, str], action: str
     the argument of the action: an id or a notice."""
     with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
-        pipe.send(call_for_code(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
+        pipe.send(call_and_get_code(lambda: _FUNCTION_BY_ACTION[action](console, subject)))
 
 
 def _resolve_refund(console: Console, refund: int) -> object:

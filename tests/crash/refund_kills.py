@@ -22,7 +22,7 @@ from tests.support import money_truth, truth
 from tests.support.children import Child, start_children
 from tests.support.desks import MovedClock
 from tests.support.money_desks import (
-    call_for_code,
+    call_and_get_code,
     find_newest_refund,
     import_paid_payment,
     make_provider_settings,
@@ -234,7 +234,7 @@ def _approve_refund(case: RefundKillCase, team: MakerAndCheckerDesks, fault: str
     """
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
-    code = call_for_code(lambda: team.checker.refunds.approve(case.refund))
+    code = call_and_get_code(lambda: team.checker.refunds.approve(case.refund))
     wanted = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
     assert code == wanted[fault], f"{code}: {case}"
 
@@ -277,7 +277,7 @@ def _check_before_expiry(case: RefundKillCase, team: MakerAndCheckerDesks) -> No
     if not case.is_sending or case.step not in ("after_tx1", "after_send", "before_tx2"):
         return
     for send in (team.checker.refunds.submit, team.checker.refunds.approve):
-        code = call_for_code(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
+        code = call_and_get_code(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
     assert team.count_provider_refunds(case) == sent, f"sent again: {case}"
     assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code

@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from tests.support.money_desks import call_for_code, find_newest_refund, request_refund
+from tests.support.money_desks import call_and_get_code, find_newest_refund, request_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
 
@@ -19,10 +19,10 @@ def make_delayed_refund(stage: MoneyStage) -> ActionTarget:
     """
     target = stage.prepare_target("approve")
     stage.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
-    assert call_for_code(lambda: stage.checker.refunds.approve(target.refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: stage.checker.refunds.approve(target.refund)) == "outcome_unknown"
     for _ in range(2):
         stage.move_clocks(timedelta(seconds=30))
-        call_for_code(lambda: stage.maker.refunds.probe(target.refund))
+        call_and_get_code(lambda: stage.maker.refunds.probe(target.refund))
     return target
 
 
@@ -49,11 +49,11 @@ def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
         on.release_held_call(undone.provider_refund_key)
         on.maker.refunds.probe(target.refund)
-        assert call_for_code(lambda: on.maker.refunds.withdraw(target.refund)) != "done", (
+        assert call_and_get_code(lambda: on.maker.refunds.withdraw(target.refund)) != "done", (
             "its money is free, and gone"
         )
-        assert call_for_code(lambda: request_refund(on.maker, target.payment)) == "in_progress"
-        assert call_for_code(lambda: on.checker.refunds.submit(target.refund)) == "done"
+        assert call_and_get_code(lambda: request_refund(on.maker, target.payment)) == "in_progress"
+        assert call_and_get_code(lambda: on.checker.refunds.submit(target.refund)) == "done"
         on.move_clocks()
         on.checker.recovery.run_all_tasks()
         done = find_newest_refund(on.maker, target.payment)
@@ -70,7 +70,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place
         target, withdrawn = make_delayed_and_withdrawn_refund(on)
         on.release_held_call(withdrawn.provider_refund_key)
         on.maker.refunds.probe(target.refund)
-        assert call_for_code(lambda: request_refund(on.maker, target.payment)) == "in_progress"
+        assert call_and_get_code(lambda: request_refund(on.maker, target.payment)) == "in_progress"
         on.check_all_rules()
 
 
@@ -82,7 +82,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
         target, withdrawn = make_delayed_and_withdrawn_refund(on)
         again = request_refund(on.maker, target.payment)
         on.release_held_call(withdrawn.provider_refund_key)
-        assert call_for_code(lambda: on.checker.refunds.approve(again.id)) != "done"
+        assert call_and_get_code(lambda: on.checker.refunds.approve(again.id)) != "done"
         assert on.count_provider_refunds(target.number) == 1
         on.check_all_rules()
 
@@ -104,7 +104,7 @@ def test_an_unanswered_question_stops_the_next_refund(
         again = request_refund(on.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
         on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))
-        assert call_for_code(lambda: on.checker.refunds.approve(again.id)) == answer_code
+        assert call_and_get_code(lambda: on.checker.refunds.approve(again.id)) == answer_code
         if arrives:
             on.release_held_call(withdrawn.provider_refund_key)
         assert on.count_provider_refunds(target.number) == arrives

@@ -12,7 +12,7 @@ import pytest
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from tests.support.money_desks import call_for_code, find_newest_refund
+from tests.support.money_desks import call_and_get_code, find_newest_refund
 from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
 from tests.support.waiting import MAX_WAIT_SECONDS
@@ -32,7 +32,7 @@ class PausedSending:
     def _approve_at_desk(self) -> None:
         with self._on.open_desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
             send = console.refunds.submit if self._step == "asking" else console.refunds.approve
-            self.code = call_for_code(lambda: send(self._target.refund, progress=self._pause_at_step))
+            self.code = call_and_get_code(lambda: send(self._target.refund, progress=self._pause_at_step))
 
     def _pause_at_step(self, step: str) -> None:
         if step == self._step:
@@ -61,7 +61,7 @@ def let_sending_lapse(stage: MoneyStage, target: ActionTarget) -> Refund:
     stage.checker.recovery.run_all_tasks()
     for _ in range(2):
         stage.move_clocks(timedelta(seconds=30))
-        call_for_code(lambda: stage.maker.refunds.probe(target.refund))
+        call_and_get_code(lambda: stage.maker.refunds.probe(target.refund))
     found = find_newest_refund(stage.maker, target.payment)
     assert found is not None
     return found

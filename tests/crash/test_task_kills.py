@@ -8,7 +8,7 @@ from console.domain.tasks.intervals import is_task_running
 from console.sandbox.server import Sandbox
 from tests.crash import task_kills
 from tests.support import truth
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 
@@ -20,9 +20,9 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
     """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.open_desk(sandbox, TIME_SCALE="60", ALARMBOX_FIND_PURCHASES="1") as console:
-        sandbox.control.add_fault("close_after_charge", call="purchase", number=NUMBERS[0])
+        sandbox.control.add_fault("close_after_charge", call="purchase", number=CORPORATION_NUMBERS[0])
         with pytest.raises(ConsoleError, match="outcome_unknown"):
-            console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+            console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         task_kills.kill_worker(place, sandbox.url, failpoint)
         (killed,) = (task for task in console.scheduler.read_states() if is_task_running(task))
         ran: list[str] = []
@@ -33,7 +33,7 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
 
         wait_until(is_task_taken_over, f"{killed.name} taken over")
         assert not any(is_task_running(task) for task in console.scheduler.read_states())
-        (record,) = console.lookup.find_records(NUMBERS[0]).credit_checks
+        (record,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
         assert (record.state, record.certainty) == ("success", "known")
-        assert sandbox.ledger.count_charges_of_number(NUMBERS[0]) == 1
+        assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBERS[0]) == 1
         console.audit.verify_chains()

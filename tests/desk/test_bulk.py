@@ -25,7 +25,7 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
 SUBJECT_KIND = "credit-check"
@@ -43,7 +43,7 @@ def extra_settings() -> dict[str, str]:
 @pytest.fixture
 def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     """Buy three credit checks whose PDF is missing until a re-fetch reads it, and return them."""
-    return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
+    return [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:3]]
 
 
 def open_queue(person: Person, name: str = "incomplete") -> QueuesPage:
@@ -180,7 +180,7 @@ def test_a_run_skips_records_changed_by_other_people(
         lead.credit_checks.refetch(checks_without_pdf[0].id)
         lead.recovery.take(SUBJECT_KIND, checks_without_pdf[1].id)
     before = count_repeated_pdf_downloads(sandbox, checks_without_pdf)
-    late = buy_without_pdf(console, sandbox, NUMBERS[3])
+    late = buy_without_pdf(console, sandbox, CORPORATION_NUMBERS[3])
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None

@@ -15,7 +15,7 @@ from console.views.runtime.routes import AdminRoute, CreditCheckRoute, QueuesRou
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.widgets.window.overlay import OverlayLayer
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 
 def test_filter_and_tabs_stay_when_the_language_changes(
@@ -24,7 +24,7 @@ def test_filter_and_tabs_stay_when_the_language_changes(
     """After a change of the language, the filter, the tab and the current row are unchanged, also on the previous
     page, to which the person goes back.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     context = person.opening.context
     person.frame.show_route(QueuesRoute("unknown"))
@@ -62,7 +62,7 @@ def test_an_open_dialog_stays_when_the_language_changes_at_the_locked_window(
     """A person locks the window with an open dialog of a page, and changes the language at the locked window. The
     page is built again. The dialog is still open afterwards, acts, and leaves no grey layer over the window.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)

@@ -9,7 +9,7 @@ from console.views.money.payment_page import PaymentPage
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
 from console.views.widgets.display.copyable_id import CopyableId
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 
@@ -28,11 +28,11 @@ def test_ctrl_c_copies_the_identifier_that_has_the_focus(
         identifier.setFocus()
         person.press("Ctrl+C")
         assert QGuiApplication.clipboard().text() == identifier.plain != ""
-    check = buy_check(console, NUMBERS[0])
+    check = buy_check(console, CORPORATION_NUMBERS[0])
     person.frame.show_route(CreditCheckRoute(check.id))
     number = person.wait_for_page(CreditCheckPage).head.corporation_number
     person.wait_until(number.isVisible)
     person.wait_until_read()
     number.setFocus()
     person.press("Ctrl+C")
-    assert QGuiApplication.clipboard().text() == NUMBERS[0] != number.short_form
+    assert QGuiApplication.clipboard().text() == CORPORATION_NUMBERS[0] != number.short_form

@@ -20,7 +20,7 @@ from tests.desk.screen_reader_user import ScreenReaderUser, ShownTimes
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
 from tests.support.announcements import SentAnnouncement, collect_announcements
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 TRANSCRIPTS_FOLDER = Path(__file__).parent / "transcripts"
@@ -60,8 +60,8 @@ def test_announcements_of_a_days_work_match_the_transcript(
     pass of the event loop in which it is shown.
     """
     import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
-    lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
-    unknown = buy_with_unknown_outcome(console, sandbox, NUMBERS[3])
+    lacking = [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:3]]
+    unknown = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[3])
     _postpone_refetches(console)
     person = open_window()
     person.opening.context.change_language("ja" if language == "ja" else "en")
@@ -170,7 +170,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     person.wait_until_read()
     text = blind.find_node(Role.EditableText, word("pdf.text_name")).textInterface()
     assert text is not None
-    assert NUMBERS[0] in text.text(0, text.characterCount())
+    assert CORPORATION_NUMBERS[0] in text.text(0, text.characterCount())
     blind.check_tree()
 
     blind.begin_action("One thing done to many records")
@@ -187,7 +187,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     person.wait_without_dialog()
 
     blind.begin_action("A refusal")
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[4])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[4])
     window_desks.switch_person(person, "aud-e")
     blind.press("Alt+1")
     blind.wait_for_title(word("screen.home"))
@@ -204,7 +204,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.begin_action("A number with a wrong digit")
     blind.press("Alt+3")
     blind.wait_for_title(word("screen.lookup"))
-    blind.type_text(f"{(int(NUMBERS[0][0]) + 1) % 10}{NUMBERS[0][1:]}")
+    blind.type_text(f"{(int(CORPORATION_NUMBERS[0][0]) + 1) % 10}{CORPORATION_NUMBERS[0][1:]}")
     blind.wait_for_sentence(word("lookup.wrong_digit"))
     blind.check_tree()
 

@@ -20,7 +20,7 @@ from tests.desk.test_day_aloud import LONGEST_DELAY_PROPERTY, TRANSCRIPTS_FOLDER
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
 from tests.support.announcements import SentAnnouncement, collect_announcements
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)  # a menu grabs the keyboard
@@ -50,7 +50,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     text is a placeholder, and exactly one node has the focus.
     """
     import_paid_payment(console, sandbox, ORDER, 12_000)
-    check = buy_check(console, NUMBERS[0])
+    check = buy_check(console, CORPORATION_NUMBERS[0])
     _reconcile_yesterday(console, sandbox)
     person = open_window()
     person.opening.context.change_language("ja" if language == "ja" else "en")
@@ -64,7 +64,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     del blind.transcript[:-3]  # the page before the first act is another test's
     blind.press("Alt+3")
     blind.wait_for_title(word("screen.lookup"))
-    blind.type_text(NUMBERS[0])
+    blind.type_text(CORPORATION_NUMBERS[0])
     blind.press("Return")
     blind.find_node(Role.Heading, word("lookup.live"))
     blind.wait_for_focus(Role.Cell, "")

@@ -110,7 +110,7 @@ def open_sign_in(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Cal
 
     def start_window(keyring: Keyring | None = None, url: str = "", **extra: str) -> PersonBeforeWindow:
         told = {
-            "HOME": str(place.home),
+            "HOME": str(place.first_desk_home),
             "DATABASE_URL": url or make_url_without_account(place),
             "LANGUAGE": "en",
         } | extra

@@ -38,10 +38,10 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 def read_visible_words(root: QWidget, kind: type[QWidget]) -> str:
@@ -121,7 +121,7 @@ def test_evidence_packs_of_selected_records_are_exported(
     """In a queue, Ctrl+Shift+E exports the evidence pack of the current record; after Ctrl+A those of all matching
     records. On a company's page it exports the packs of the visible tab's records. A cancelled export leaves no file.
     """
-    lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
+    lacking = [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:2]]
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.wait_for_page(QueuesPage)
@@ -146,9 +146,9 @@ def test_evidence_packs_of_selected_records_are_exported(
     person.wait_until(lambda: not packs.is_running)
     assert not (tmp_path / "cancelled.zip").exists()
 
-    person.frame.show_route(LookupRoute(NUMBERS[0]))
+    person.frame.show_route(LookupRoute(CORPORATION_NUMBERS[0]))
     lookup = person.wait_for_page(LookupPage)
-    person.wait_until(lambda: lookup.company_panel.number == NUMBERS[0])
+    person.wait_until(lambda: lookup.company_panel.number == CORPORATION_NUMBERS[0])
     tabs = lookup.company_panel.tabs
     tabs.setCurrentIndex([tabs.get_tab_data(place) for place in range(tabs.count())].index("checks"))
     person.press("Ctrl+Shift+E")

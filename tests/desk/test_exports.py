@@ -18,7 +18,7 @@ from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import enter_export_path, save_as
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.both_ways
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.both_ways
 @pytest.fixture
 def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     """Buy three credit checks whose PDF is missing until a re-fetch reads it."""
-    return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
+    return [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:3]]
 
 
 def test_a_queue_is_exported_whole_selected_or_filtered(

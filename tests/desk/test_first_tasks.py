@@ -19,7 +19,7 @@ from console.views.training.page import TrainingPage
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, get_accessible_name
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 
 
 def get_panel(person: Person) -> FirstTasksPanel:
@@ -51,7 +51,7 @@ def test_first_tasks_are_ticked_by_keyboard_and_then_disappear(
     ticks. After the third task the panel is gone. The panel takes no focus and is announced once, in the first
     window.
     """
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = window_desks.open_first_window()
     panel = get_panel(person)
     assert panel.isVisible()
@@ -68,10 +68,10 @@ def test_first_tasks_are_ticked_by_keyboard_and_then_disappear(
     person.wait_until_read()
     assert "not done" in read_spoken_tasks(person)[0], "an opened search has found nothing yet"
     person.press("Ctrl+K")
-    person.type_in(NUMBERS[1])
+    person.type_in(CORPORATION_NUMBERS[1])
     assert person.opening.controller is not None
     palette = person.opening.controller.command_palette
-    person.wait_until(lambda: palette._searched_text == NUMBERS[1])
+    person.wait_until(lambda: palette._searched_text == CORPORATION_NUMBERS[1])
     person.press("Return")
     person.wait_for_page(LookupPage)
     assert read_spoken_tasks(person)[0] == "Find a company, done, Ctrl+K"

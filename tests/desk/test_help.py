@@ -18,7 +18,7 @@ from console.views.widgets.display.badge import KeyCap
 from console.wording.sentences.terms import Term
 from console.wording.sentences.text_context import Language
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 
 @pytest.mark.parametrize(("language", "first_terms"), [("en", "unknown"), ("ja", "結果不明")])
@@ -28,7 +28,7 @@ def test_the_help_lists_the_terms_of_the_page_first(
     """The help lists all terms, those of the page first. The search matches terms and meanings and selects the first
     match; Esc closes the help.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.opening.context.change_language(language)
     person.frame.show_route(CreditCheckRoute(record.id))

@@ -25,7 +25,7 @@ from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 
 
 def test_the_waiting_times_of_home_are_those_of_the_report(
@@ -55,7 +55,7 @@ def test_ages_are_repainted_each_minute_without_reading(
     """The ages on Home and in a queue are repainted each minute of the window's clock, without reading the counts or
     rows.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     queue = person.wait_for_page(QueuesPage)
@@ -97,13 +97,13 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
     that row stays the current one.
     """
     clock.offset = timedelta(days=-1)
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[1])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[1])
     person = open_window()
     person.press("Alt+1")
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: home.table.rows.rowCount() == 1)
     clock.offset = timedelta(days=-2)
-    oldest = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    oldest = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     clock.offset = timedelta()
     home.refresh("changed")
     person.wait_until(lambda: home.table.rows.rowCount() == 2)
@@ -112,7 +112,7 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
     person.press("Down")
     chosen = _get_current_record(home)
     clock.offset = timedelta(days=-3)
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[2])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[2])
     clock.offset = timedelta()
     home.refresh("changed")
     person.wait_until(lambda: home.table.rows.rowCount() == 3)
@@ -127,7 +127,7 @@ def test_home_opens_unscrolled_at_every_text_size(
     """Home opens without scrolling at each text size: title, unfinished work and counts are visible. If the list of
     records begins below the window, the first count has the focus, and Tab moves it to the list.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.window.resize(1280, 800)
     person.press("Alt+2")
@@ -182,7 +182,7 @@ def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
     """A line of the unfinished work shows a number of the person's operations, and opens a dialog with exactly these
     operations. A button in the dialog also shows the operations of other people.
     """
-    for number in NUMBERS[:3]:
+    for number in CORPORATION_NUMBERS[:3]:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     for name, largest_count in (("op-a", "3"), ("lead-b", "0")):

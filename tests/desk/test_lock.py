@@ -28,9 +28,9 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome
 from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import FIRST_PERSON, WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 def get_idle_lock(person: Person) -> IdleLock:

@@ -14,7 +14,7 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import CreditCheckRoute
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 
 
 @pytest.mark.embedded("the test holds the service of the desk; a desk that asks has no such call")
@@ -24,7 +24,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     """A dialog whose call is running shows the elapsed time after three seconds, and can be closed after ten. The
     note that it sends is stored nevertheless.
     """
-    answered, record = Event(), buy_check(console, NUMBERS[0])
+    answered, record = Event(), buy_check(console, CORPORATION_NUMBERS[0])
     add_note = console.recovery.add_note
 
     def add_note_when_answered(*arguments: Any, **options: Any) -> Any:

@@ -12,7 +12,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.runtime.routes import CreditCheckRoute
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.support.announcements import SentAnnouncement, collect_announcements
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_closed_message_is_read_again_in_the_list(open_window: OpenWindow, con
     """A person opens the list of messages by its key or from the status bar. Enter on a closed message opens its
     record, whichever page is shown.
     """
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)

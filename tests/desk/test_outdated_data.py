@@ -30,7 +30,7 @@ from console.views.runtime.tasks import Failure
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, list_windows
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_method_fail
 from tests.support.money_desks import import_paid_payment, request_refund
 
@@ -86,7 +86,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
 def test_no_action_is_called_off_on_a_page_that_disables_none(open_window: OpenWindow, console: Console) -> None:
     """If a list can't be read again, the bar says how old its data is. It says that actions are off only on a page
     with a button that is disabled for this reason."""
-    buy_check(console, NUMBERS[0])
+    buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -105,7 +105,7 @@ def test_the_shown_age_of_outdated_data_increases(
     """The bar about an error in the program shows the support code once, and the present age of the old data, which
     increases each minute. In the first minute the bar has only the time of the data, not "0 s ago".
     """
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
@@ -119,14 +119,16 @@ def test_the_shown_age_of_outdated_data_increases(
         clock.offset += timedelta(minutes=12)
         person.opening.context.minute_passed.emit()
         assert "(12 min ago)" in wait_for_failure_sentence(person, page)
-    person.frame.show_route(CreditCheckRoute(buy_check(console, NUMBERS[1]).id))
-    person.wait_until(lambda: page.details is not None and page.details.record.corporation_number == NUMBERS[1])
+    person.frame.show_route(CreditCheckRoute(buy_check(console, CORPORATION_NUMBERS[1]).id))
+    person.wait_until(
+        lambda: page.details is not None and page.details.record.corporation_number == CORPORATION_NUMBERS[1]
+    )
     assert page.find_outdated_reason() == ""
 
 
 def test_a_failed_first_read_mentions_no_outdated_data(open_window: OpenWindow, console: Console) -> None:
     """If the first read of a page fails, the bar doesn't mention old data, because the page has none."""
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     with let_method_fail(
         console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)

@@ -23,7 +23,7 @@ from tests.desk.test_purchase import open_purchase
 from tests.desk.window_desks import TeamModeDesks, WindowTestDesks
 from tests.desk.window_person import Person
 from tests.services.desk_requests.test_execution import take_next_request
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 OpenWindow = Callable[..., Person]
 through_a_worker = pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_waiting_purchase_is_withdrawn(
         assert not find_withdraw_buttons(dialog)
         assert worker.desk_requests.count_waiting_requests() == 0
     person.wait_until_read()
-    assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
+    assert not sandbox.ledger.list_charges_of_number(CORPORATION_NUMBERS[0])
 
 
 @through_a_worker
@@ -105,7 +105,7 @@ def test_a_purchase_taken_by_a_worker_continues(
     sandbox.control.release_calls()
     person.wait_until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() != "Withdrawn"
-    assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
+    assert len(sandbox.ledger.list_charges_of_number(CORPORATION_NUMBERS[0])) == 1
     assert not find_withdraw_buttons(dialog)
 
 
@@ -125,7 +125,7 @@ def test_a_request_taken_during_its_withdrawal_continues(
         assert (button.isEnabled(), button.text()) == (False, "Withdraw")
         assert dialog.is_busy
     person.wait_until(lambda: dialog.windowTitle() == "Bought")
-    assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
+    assert len(sandbox.ledger.list_charges_of_number(CORPORATION_NUMBERS[0])) == 1
 
 
 @through_a_worker
@@ -135,7 +135,7 @@ def test_a_probe_on_a_page_is_withdrawn(
     """While a probe waits for a worker, the progress bar on the page has a button to withdraw it. Afterwards the page
     says that the probe was withdrawn.
     """
-    record = buy_without_pdf(console, sandbox, NUMBERS[0])
+    record = buy_without_pdf(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
@@ -153,7 +153,7 @@ def test_only_a_desk_in_team_mode_lists_requests(
     """In team mode the unfinished work has a tab that lists each desk request with its record and its result, and
     opens the record. A desk without team mode (embedded) has no such tab.
     """
-    record = buy_without_pdf(console, sandbox, NUMBERS[0])
+    record = buy_without_pdf(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     dialog = open_unfinished_work_dialog(person.frame)
     assert (
@@ -202,7 +202,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(
         )
         person.wait_until(lambda: not person.opening.context.running_acting_calls)
         assert worker.desk_requests.count_waiting_requests() == 0
-    assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
+    assert not sandbox.ledger.list_charges_of_number(CORPORATION_NUMBERS[0])
 
 
 @through_a_worker

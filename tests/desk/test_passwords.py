@@ -26,7 +26,7 @@ from tests.support.desks import make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings
 from tests.support.places import Place, ServerPlace, get_nodes
 from tests.support.pooled_teams import lend_team_database
-from tests.support.team_mode import execute_desk_requests, get_password_of, start_team_mode
+from tests.support.team_mode import get_password_of, keep_executing_desk_requests, start_team_mode
 
 
 @pytest.fixture(params=["asks", "acts"])
@@ -54,7 +54,7 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
                 f"CONSOLE_{key}": text for key, text in place.make_access_settings(name).items()
             }
             opened[name] = stack.enter_context(open_console(Settings.load(told)))
-        stack.enter_context(execute_desk_requests(opened["worker"]))
+        stack.enter_context(keep_executing_desk_requests(opened["worker"]))
         yield opened
 
 

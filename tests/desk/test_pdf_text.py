@@ -25,7 +25,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, save_as
 from tests.store import pdf_bombs
 from tests.support.announcements import SentAnnouncement, collect_announcements
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def announced_sentences() -> Iterator[list[SentAnnouncement]]:
 
 
 def open_pdf(open_window: OpenWindow, console: Console) -> tuple[Person, PdfPage]:
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(PdfRoute(record.id))
     page = person.wait_for_page(PdfPage)
@@ -152,7 +152,7 @@ def test_a_refetch_with_another_pdf_opens_the_comparison(
     """If a re-fetch returns another PDF than the stored one, its dialog says that the copies differ, and its main
     button opens the comparison. Otherwise the button opens the PDF.
     """
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.wait_for_page(CreditCheckPage)
@@ -256,7 +256,7 @@ def test_keys_fit_zoom_and_turn_a_pdf(
     save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
     person.wait_until(lambda: (tmp_path / "copy.pdf").exists())
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
-    other = buy_check(console, NUMBERS[1])
+    other = buy_check(console, CORPORATION_NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
     person.wait_until(lambda: page.page_view.has_page and page.route.record_id == other.id)
     assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
@@ -355,7 +355,7 @@ def test_a_slow_pdf_delays_no_other_reading(
     six_slow_pages = pdf_bombs.make_tiling_pattern().replace(b"[3 0 R]/Count 1", b"[%s]/Count 6" % (b"3 0 R " * 6))
     document = PdfDocument(six_slow_pages, time_limit_seconds=60)
     monkeypatch.setattr(CreditCheckPdfReader, "open_pages", lambda *_: document)
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(PdfRoute(record.id))
     page = person.wait_for_page(PdfPage)

@@ -85,7 +85,7 @@ from tests.desk.test_refunds import UnreachableBeforeOrderIsPaid, insert_order
 from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
 VIEWS_FOLDER = Path(__file__).parents[2] / "console" / "views"
@@ -373,7 +373,7 @@ def open_check(stage: CaseStage, record: CreditCheck) -> CreditCheckPage:
     ),
 )
 def prepare_purchase(stage: CaseStage) -> ActingPress:
-    stage.person.frame.show_route(LookupRoute(NUMBERS[stage.number]))
+    stage.person.frame.show_route(LookupRoute(CORPORATION_NUMBERS[stage.number]))
     stage.person.wait_until_read()
     dialog = open_dialog_by_key(stage, PurchaseDialog, "B")
     choice = dialog.form.client_input
@@ -388,7 +388,7 @@ def prepare_purchase(stage: CaseStage) -> ActingPress:
     audit_actions=("credit-check.refetch.started", "credit-check.pdf_stored"),
 )
 def prepare_refetch(stage: CaseStage) -> ActingPress:
-    open_check(stage, buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    open_check(stage, buy_without_pdf(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number]))
     return make_dialog_press(stage, open_dialog_by_key(stage, RefetchDialog, "F"))
 
 
@@ -399,7 +399,7 @@ def prepare_refetch(stage: CaseStage) -> ActingPress:
 )
 def prepare_resolve(stage: CaseStage) -> ActingPress:
     """Prepare the first of two decisions about an unknown purchase."""
-    open_check(stage, buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    open_check(stage, buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number]))
     return open_filled_resolve_dialog(stage)
 
 
@@ -418,7 +418,7 @@ def open_filled_resolve_dialog(stage: CaseStage) -> ActingPress:
 )
 def prepare_resolve_second(stage: CaseStage) -> ActingPress:
     """Prepare the second of two decisions about an unknown purchase, which ends it."""
-    record = buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number])
+    record = buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
     with stage.window_desks.open_acting_desk("op-a") as first:
         first.recovery.resolve("credit-check", record.id, "error", "not on their list")
     open_check(stage, record)
@@ -427,7 +427,9 @@ def prepare_resolve_second(stage: CaseStage) -> ActingPress:
 
 @register_case("RecordActionHandlers.probe", audit_actions=())
 def prepare_probe(stage: CaseStage) -> ActingPress:
-    page = open_check(stage, buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    page = open_check(
+        stage, buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
+    )
     return make_page_press(stage, page.action_bar.find_button("probe"), "P")
 
 
@@ -578,7 +580,7 @@ def prepare_evidence_pack(stage: CaseStage) -> ActingPress:
 @register_case(audit_actions=("list.exported",))
 def prepare_export(stage: CaseStage) -> ActingPress:
     """Prepare the export of a queue whose file name was entered already."""
-    buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
+    buy_without_pdf(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
     page = open_queue(stage, "incomplete")
     button = KeyButton("", parent=page)
     path = stage.folder / f"list-{stage.number}.csv"
@@ -806,7 +808,7 @@ def open_queue(stage: CaseStage, name: str) -> QueuesPage:
 
 @register_case("SaveViewDialog._send_form", dialog=SaveViewDialog, audit_actions=("view.saved",))
 def prepare_save_view(stage: CaseStage) -> ActingPress:
-    buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number])
+    buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
     open_queue(stage, "unknown")
     dialog = open_dialog_by_key(stage, SaveViewDialog, "Ctrl+S")
     set_field_text(dialog.name_field, f"view {stage.number}")
@@ -814,7 +816,7 @@ def prepare_save_view(stage: CaseStage) -> ActingPress:
 
 
 def open_saved_view(stage: CaseStage) -> QueuesPage:
-    buy_with_unknown_outcome(stage.console, stage.sandbox, NUMBERS[stage.number])
+    buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
     with stage.window_desks.open_acting_desk("op-a") as desk:
         view = desk.saved_views.save_view(f"view {stage.number}", False, ViewContent("unknown", "", "", "-age"))
     stage.person.opening.context.saved_views_outdated.emit()
@@ -858,7 +860,7 @@ def prepare_restore_view(stage: CaseStage) -> ActingPress:
 
 
 def choose_record(stage: CaseStage) -> list[ChosenRecord]:
-    record = buy_without_pdf(stage.console, stage.sandbox, NUMBERS[stage.number])
+    record = buy_without_pdf(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number])
     return [ChosenRecord("credit-check", record.id, record.version)]
 
 
@@ -1002,8 +1004,8 @@ def list_dialog_names() -> set[str]:
 
 
 def test_every_acting_call_has_a_case_or_another_test() -> None:
-    """Every dialog and every acting call of a page has a case here or is listed with an existing test
-    that covers it.
+    """Every dialog and every acting call of a page has a case here or is listed with an existing test that covers
+    it.
     """
     cases = CASE_BY_NAME.values()
     assert find_acting_calls() == {site for one in cases for site in one.call_sites} | set(

@@ -13,7 +13,7 @@ from tests.desk.conftest import OpenWindow
 from tests.desk.test_printing import make_pdf_printer, read_printed_pages
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 PAYER = "Yamada-Hanako-81726354"
@@ -27,7 +27,8 @@ def set_payer_name(window_desks: WindowTestDesks, payment_id: int) -> None:
         window_desks.drop_table_triggers(table)
     with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
-            f"UPDATE payments SET payer_ref = '{PAYER}', corporation_number = '{NUMBERS[0]}' WHERE id = {payment_id}"
+            f"UPDATE payments SET payer_ref = '{PAYER}', corporation_number = '{CORPORATION_NUMBERS[0]}'"
+            f" WHERE id = {payment_id}"
         )
         tx.conn.exec_driver_sql(
             "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
@@ -44,7 +45,9 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     title, lines = page.head.title.short_form, page.list_printed_lines(page.details)
     page.page_printer.print_record_to("payment", payment_id, title, lines, make_pdf_printer(folder / "record.pdf"))
     person.wait_until(lambda: not page.page_printer.is_running)
-    page.page_printer.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), make_pdf_printer(folder / "list.pdf"))
+    page.page_printer.print_list_to(
+        ExportRequest(ListName.LOOKUP, CORPORATION_NUMBERS[0]), make_pdf_printer(folder / "list.pdf")
+    )
     person.wait_until(lambda: not page.page_printer.is_running)
 
 

@@ -17,7 +17,7 @@ from console.views.money.payment_page import PaymentPage
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, PdfRoute, QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_check, buy_without_pdf
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.both_ways
@@ -46,8 +46,8 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     """Ctrl+P opens the system's print dialog on each page, and prints a list, a record and a PDF. If the person
     cancels the dialog, nothing is printed and the audit trail has no entry.
     """
-    lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
-    check = buy_check(console, NUMBERS[2])
+    lacking = [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:2]]
+    check = buy_check(console, CORPORATION_NUMBERS[2])
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = open_window()
 
@@ -113,7 +113,7 @@ def test_a_printout_of_a_long_list_reports_the_missing_rows(
     """A printout of a list has at most MAX_PRINTED_ROWS rows. If the list has more, the result states that the list
     is cut.
     """
-    for number in NUMBERS[:2]:
+    for number in CORPORATION_NUMBERS[:2]:
         buy_check(console, number)
     monkeypatch.setattr("console.services.exports.printouts.MAX_PRINTED_ROWS", 1)
     found = console.printouts.read_list(ExportRequest(ListName.AUDIT), "en")

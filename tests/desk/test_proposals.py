@@ -25,7 +25,7 @@ from tests.desk.test_records import fill_not_bought_form, read_check
 from tests.desk.test_resolving_refunds import make_unknown_refund
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 ResolveDialogT = TypeVar("ResolveDialogT", ResolveDialog, ResolveMoneyDialog)
 
@@ -53,7 +53,7 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     """A person who has proposed an outcome may propose another one. The bar has a button that says this, and it isn't
     offered as the next step.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -76,12 +76,12 @@ def shows_record(preview: RecordPreview, record_id: int) -> bool:
 def test_the_preview_offers_the_decision_to_the_second_person_only(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The preview beside the queue shows the decision as the next step only to a person who may confirm
-    the proposal.
+    """The preview beside the queue shows the decision as the next step only to a person who may confirm the
+    proposal.
     """
     records = {
         maker: buy_with_unknown_outcome(console, sandbox, number)
-        for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
+        for maker, number in zip(("lead-b", "op-a"), CORPORATION_NUMBERS[:2], strict=True)
     }
     for maker, record in records.items():
         propose_outcome(window_desks, record, maker)
@@ -119,7 +119,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     """When a proposal arrives, it is announced to a person who may confirm it, counted, and listed first. Enter opens
     its record. After the decision the list no longer has it.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = window_desks.switch_person(open_window(), "lead-b")
     context = person.opening.context
     person.wait_until(lambda: context.work_counts.person == "lead-b")
@@ -135,7 +135,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.wait_until(lambda: page.proposal is not None)
     (card,) = page.list_panel.cards
     assert card.title == f"Credit check {record.id}"
-    assert (card.amount, card.detail) == ("Charge unknown", format_corporation_number(NUMBERS[0]))
+    assert (card.amount, card.detail) == ("Charge unknown", format_corporation_number(CORPORATION_NUMBERS[0]))
     assert card.remark == "Proposed outcome: Not bought"
     assert page.list_panel.card_list.get_line(0) == "Proposed outcomes to confirm"
     assert person.window.focusWidget() is page.list_panel.card_list
@@ -169,7 +169,7 @@ def test_a_proposal_for_others_is_listed_with_its_reason(
     isn't counted for this person. The person's own proposal is below the heading of own requests, another one below
     "Waiting for others".
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     propose_outcome(window_desks, record, "lead-b")
     person = open_window()
     expected = {
@@ -278,7 +278,7 @@ def test_a_second_person_decides_from_a_queue(
     """The dialog of a credit check that the key E opens in a queue names the proposal of the first person, and the
     second person can confirm it there.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
     person = window_desks.switch_person(open_window(), "lead-b")
     dialog = open_dialog_in_queue(person, record.id, ResolveDialog)
@@ -305,10 +305,10 @@ def open_dialog_in_queue(person: Person, record_id: int, kind: type[ResolveDialo
 def test_a_proposal_decided_by_another_person_disappears_from_the_list(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A proposal that another person decides while it is shown disappears from the list, and the next one
-    is shown.
+    """A proposal that another person decides while it is shown disappears from the list, and the next one is
+    shown.
     """
-    first, second = (buy_with_unknown_outcome(console, sandbox, number) for number in NUMBERS[:2])
+    first, second = (buy_with_unknown_outcome(console, sandbox, number) for number in CORPORATION_NUMBERS[:2])
     propose_outcome(window_desks, first, "op-a")
     propose_outcome(window_desks, second, "op-a")
     person = window_desks.switch_person(open_window(), "aud-e")

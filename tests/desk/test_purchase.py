@@ -25,10 +25,10 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.refusals import call_for_refusal
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:

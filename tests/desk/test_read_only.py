@@ -33,7 +33,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 REASON = "provider incident"
 BLOCKING_FUNCTION_NAMES = ("block_button_while_read_only", "bind_button_to_right")
@@ -73,7 +73,7 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     """Alt+9 and O set the read-only switch with a reason. The bar, the status bar and each disabled button then show
     who set it and why. An auditor sees the same but can't end it. For the person with the right, O ends it.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.wait_for_page(HomePage)
     person = window_desks.switch_person(person, "lead-b")
@@ -149,7 +149,7 @@ def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     still be stopped in its open dialog, because that only prevents changes. It can't be resumed, and the button says
     why.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     run = console.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
     now, other_process = console._context.now(), HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
     with window_desks.write_as_owner() as tx:
@@ -183,7 +183,7 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     dialog shows the reason, and its shortcut sends nothing. When the switch is ended, the button is enabled again and
     the reason disappears.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.wait_for_page(CreditCheckPage)

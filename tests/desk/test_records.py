@@ -34,11 +34,11 @@ from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome,
 from tests.desk.test_refunds import insert_order
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
-CORPORATION_NUMBER = NUMBERS[0]
-OTHER_CORPORATION_NUMBER = NUMBERS[1]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
+OTHER_CORPORATION_NUMBER = CORPORATION_NUMBERS[1]
 
 
 def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
@@ -296,7 +296,7 @@ def test_previous_and_next_follow_the_list_that_opened_the_record(open_window: O
     """The keys [ and ] open the previous and the next record of the list from which the record was opened; Esc leads
     back to the list.
     """
-    ids = tuple(buy_check(console, number).id for number in NUMBERS[:3])
+    ids = tuple(buy_check(console, number).id for number in CORPORATION_NUMBERS[:3])
     person = open_window()
     person.frame.show_route(QueuesRoute("error"))
     page = open_record(person, ids[1], ids)
@@ -325,7 +325,7 @@ def test_going_back_from_a_later_record_makes_its_row_current(
     """After Enter on a row and the key ] for the next records, Esc returns to the list with the row of the last shown
     record as the current row.
     """
-    ids = {buy_with_unknown_outcome(console, sandbox, number).id for number in NUMBERS[:3]}
+    ids = {buy_with_unknown_outcome(console, sandbox, number).id for number in CORPORATION_NUMBERS[:3]}
     person = open_window()
     person.frame.show_route(list_route)
     table = person.wait_for_page(page_class).table
@@ -464,13 +464,13 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     """The window compares its rows first with a limited number of records of the queue, then with the rest. Only the
     row whose record has left the queue is marked, also if the queue has more records than that number."""
     monkeypatch.setattr(new_arrivals, "MAX_COMPARED_QUEUE_ITEMS", 1)
-    records = [buy_with_unknown_outcome(console, sandbox, number) for number in NUMBERS[:3]]
+    records = [buy_with_unknown_outcome(console, sandbox, number) for number in CORPORATION_NUMBERS[:3]]
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.row_model.row_count == 3)
     with window_desks.open_acting_desk("lead-b") as lead:
-        proof, number = "seen on their screen", read_provider_id(sandbox, NUMBERS[1])
+        proof, number = "seen on their screen", read_provider_id(sandbox, CORPORATION_NUMBERS[1])
         lead.recovery.resolve("credit-check", records[1].id, "success", proof, number)
     person.wait_until(lambda: bool(page.row_model.removed_keys))
     assert page.row_model.removed_keys == {("credit-check", records[1].id)}

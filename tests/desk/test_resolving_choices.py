@@ -25,7 +25,7 @@ from console.views.runtime.routes import CreditCheckRoute, PaymentRoute
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_evidence import show_page
 from tests.desk.window_desks import WindowTestDesks
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment
 
 
@@ -79,7 +79,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     """If a person presses "Start over" at a restored draft, the selected evidence, result and reason are cleared. A
     press of the main button in the first moment doesn't replace the text in the footer for long.
     """
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")
@@ -135,7 +135,7 @@ def test_a_file_dropped_on_the_form_is_the_evidence(
     """
     proof = tmp_path / "証跡 #1.pdf"
     proof.write_bytes(b"seen on their list")
-    record = buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")

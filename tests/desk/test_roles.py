@@ -32,10 +32,10 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import WindowTestDesks
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
-CORPORATION_NUMBER = NUMBERS[0]
-FREE_NUMBER = NUMBERS[1]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
+FREE_NUMBER = CORPORATION_NUMBERS[1]
 PROBE_REFUSAL_TEXT = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 

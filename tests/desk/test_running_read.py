@@ -15,7 +15,7 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS_SQL
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 ServiceAndMethodName = tuple[Any, str]
 
@@ -55,7 +55,10 @@ ROUTE_AND_READ_BY_PAGE: dict[
 ] = {
     "a queue": (lambda _, id: QueuesRoute("unknown"), lambda console: (console.recovery, "read_queue")),
     "a record": (lambda _, id: CreditCheckRoute(id), lambda console: (console.credit_checks, "read_credit_check")),
-    "a company": (lambda _, id: LookupRoute(NUMBERS[0]), lambda console: (console.lookup, "find_records")),
+    "a company": (
+        lambda _, id: LookupRoute(CORPORATION_NUMBERS[0]),
+        lambda console: (console.lookup, "find_records"),
+    ),
     "the audit trail": (lambda _, id: AuditRoute(), lambda console: (console.audit, "list_entries")),
 }
 
@@ -65,7 +68,7 @@ def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, conso
     """After a second of reading, the page says that it reads, and later for how long. Ctrl+. ends the statement in
     the database. A bar then says that the read was interrupted, and F5 reads the page again."""
     make_route, find_read = ROUTE_AND_READ_BY_PAGE[page_name]
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     service, method = find_read(console)
     with make_read_endless(console, service, method) as endings:

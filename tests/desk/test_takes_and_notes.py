@@ -14,14 +14,14 @@ from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.test_evidence import read_visible_words, show_page
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def list_routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, type[Page]]]:
     """Return one record of every kind, each with its route and the class of its page."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    refund, check = request_refund(console, payment.id), buy_check(console, NUMBERS[0])
+    refund, check = request_refund(console, payment.id), buy_check(console, CORPORATION_NUMBERS[0])
     return [
         ("credit-check", check.id, CreditCheckRoute(check.id), CreditCheckPage),
         ("payment", payment.id, PaymentRoute(payment.id), PaymentPage),
@@ -68,7 +68,7 @@ def test_a_record_taken_by_another_person_shows_the_person(
     """A bar shows the person who has taken the record, and until when; a second person can't take it on this page
     either.
     """
-    check = buy_check(console, NUMBERS[0])
+    check = buy_check(console, CORPORATION_NUMBERS[0])
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.take("credit-check", check.id)
     person = open_window()

@@ -18,7 +18,7 @@ from console.wording.sentences.catalogue import format_instant
 from console.wording.sentences.formats import format_instant_in_zones
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_person import list_open_windows
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.money_desks import import_paid_payment
 
 Role = Qt.ItemDataRole
@@ -30,7 +30,7 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(
     """The full time of the current row's age is shown below the list, as the tooltip of the age and as its
     description for a screen reader.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -75,7 +75,7 @@ def test_the_proposed_name_of_a_file_has_the_day_in_japan(
     """Before nine in the morning in Japan, the proposed names of an export and of an evidence bundle have the day in
     Japan, which is the next day after the day in UTC.
     """
-    buy_with_unknown_outcome(console, sandbox, NUMBERS[0])
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     night = clock.now().replace(hour=16, minute=0)
     clock.offset += night - clock.now() + timedelta(days=night < clock.now())
     person = open_window()

@@ -15,7 +15,7 @@ from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_person import Person
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
 
 def open_dialog(person: Person, record_id: int) -> RefetchDialog:
@@ -41,7 +41,7 @@ def test_a_refetch_shows_the_page_counts_of_both_pdfs(
     """After a re-fetch with another PDF, the dialog shows the page counts of both copies. With an unchanged PDF it
     shows no page counts.
     """
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
@@ -62,7 +62,7 @@ def test_a_second_refetch_is_refused_and_shows_the_first(open_window: OpenWindow
     """A second re-fetch of a credit check is refused with the name of the person who started the first one. A button
     shows the progress of the first re-fetch until it has ended.
     """
-    record = buy_check(console, NUMBERS[0])
+    record = buy_check(console, CORPORATION_NUMBERS[0])
     person = open_window()
     dialog = open_dialog(person, record.id)
     reached, goes_on = Event(), Event()

@@ -16,10 +16,10 @@ from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
-NUMBER_OF_INCOMPLETE_CHECK = NUMBERS[0]
-NUMBER_OF_UNANSWERED_PURCHASE = NUMBERS[1]
+NUMBER_OF_INCOMPLETE_CHECK = CORPORATION_NUMBERS[0]
+NUMBER_OF_UNANSWERED_PURCHASE = CORPORATION_NUMBERS[1]
 
 
 def read_check(console: Console, id: int) -> CreditCheckDetails:

@@ -55,11 +55,11 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome, buy_without_pdf
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, get_accessible_name
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-CORPORATION_NUMBER = NUMBERS[0]
-OTHER_CORPORATION_NUMBER = NUMBERS[1]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
+OTHER_CORPORATION_NUMBER = CORPORATION_NUMBERS[1]
 
 
 def find_nameless_controls(root: QWidget) -> list[str]:
@@ -126,7 +126,7 @@ def test_every_control_in_every_dialog_has_a_name(
         NotificationsDialog(context, window, has_desktop=False),
         RefetchDialog(context, lacking, window),
         ResolveDialog(context, unknown, None, window),
-        PurchaseDialog(context, console.credit_checks.make_plan(NUMBERS[2]), None, window),
+        PurchaseDialog(context, console.credit_checks.make_plan(CORPORATION_NUMBERS[2]), None, window),
     ]
     for dialog in dialogs:
         dialog.show()
@@ -448,7 +448,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     """If a queue was read later than the counts, its tab and the sidebar show the number of the rows just read, and
     the counts are read again.
     """
-    for number in NUMBERS[:2]:
+    for number in CORPORATION_NUMBERS[:2]:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
     context = person.opening.context

@@ -23,13 +23,13 @@ from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.window_person import Person
 from tests.support import servers
-from tests.support.desks import NUMBERS, UNUSED_URL
+from tests.support.desks import CORPORATION_NUMBERS, UNUSED_URL
 from tests.support.keyrings import MemoryKeyring
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_teams import lend_team_database
 from tests.support.quick_desks import make_quick_folder
 from tests.support.server_fixtures import require_server
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 
 VIEWS_FOLDER = Path(console.views.__file__).parent
 OpenWindow = Callable[..., Person]
@@ -83,9 +83,9 @@ def find_visible_bars(person: Person) -> list[str]:
 
 def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
     """Buy a credit check whose PDF is missing and can be re-fetched, and return its record."""
-    sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0])
-    with place.open_desk(sandbox, desk=2, TIME_SCALE="1") as desk, execute_desk_requests(worker):
-        return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+    sandbox.control.add_fault("pdf_missing", call="pdf", number=CORPORATION_NUMBERS[0])
+    with place.open_desk(sandbox, desk=2, TIME_SCALE="1") as desk, keep_executing_desk_requests(worker):
+        return desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
 
 
 def test_acting_buttons_are_disabled_without_a_worker(
@@ -95,7 +95,7 @@ def test_acting_buttons_are_disabled_without_a_worker(
     the reason; reading is possible. When a worker is running again, the buttons are enabled.
     """
     record = buy_check_without_pdf(place, sandbox, worker)
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         person = open_window()
         person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
         page = person.wait_for_page(CreditCheckPage)
@@ -119,7 +119,7 @@ def test_acting_buttons_are_disabled_without_a_worker(
     page.refresh("a person reads on")
     person.wait_until_read()
     assert not probe.isEnabled()
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         person.wait_until(probe.isEnabled)
         person.wait_until(dialog.main_button.isEnabled)
         person.wait_until(lambda: not any("No worker" in text for text in find_visible_bars(person)))
@@ -131,7 +131,7 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
     delete those in the keyring. The list names the environment variables, which the window can't delete.
     """
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         person = open_window(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
         person.wait_until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
         person.wait_for_control("Show credentials").press()

@@ -30,7 +30,7 @@ from tests.support.desks import STORE_KEY, make_environment, open_desk
 from tests.support.first_use import note_earlier_use
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.sample_desk import TEAM
-from tests.support.team_mode import execute_desk_requests
+from tests.support.team_mode import keep_executing_desk_requests
 
 FIRST_PERSON = "op-a"
 _WORKER = "worker"
@@ -191,7 +191,7 @@ class TeamModeDesks(WindowTestDesks):
         self._folder, self._url, self._facts, self._database = folder, sandbox.url, dict(facts), database
         self._desks: dict[str, Console] = {}
         self._executing = self._closing.enter_context(ExitStack())
-        self._executing.enter_context(execute_desk_requests(self.get_desk(_WORKER)))
+        self._executing.enter_context(keep_executing_desk_requests(self.get_desk(_WORKER)))
 
     @property
     def acting_desk(self) -> Console:
@@ -218,7 +218,7 @@ class TeamModeDesks(WindowTestDesks):
         try:
             yield worker
         finally:
-            self._executing.enter_context(execute_desk_requests(worker))
+            self._executing.enter_context(keep_executing_desk_requests(worker))
 
     def _make_settings(self, name: str) -> dict[str, str]:
         where = {"DATABASE_URL": self._database.url(name), "DOCUMENTS_URL": (self._folder / "documents").as_uri()}

@@ -85,7 +85,7 @@ class FaultScene:
         """Open a desk with this URL of the database; the caller must close it."""
         self.clock.moved[self.place.folder] = self.move_leases_back
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
-        return open_quick_desk(home or self.place.home, self.alarmbox, self.clock, **told | extra)
+        return open_quick_desk(home or self.place.first_desk_home, self.alarmbox, self.clock, **told | extra)
 
     @contextmanager
     def settle_and_check(self, *bought: str) -> Iterator[Console]:

@@ -26,7 +26,7 @@ from tests.support import invented
 from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied
 from tests.support.money_desks import (
-    call_for_code,
+    call_and_get_code,
     import_paid_payment,
     make_provider_settings,
     request_refund,
@@ -227,7 +227,7 @@ class AttackedDatabase:
         """
         for person in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
-                call_for_code(lambda: self.buy(person, number, client, renew=renew))  # noqa: B023  # called at once
+                call_and_get_code(lambda: self.buy(person, number, client, renew=renew))  # noqa: B023  # called at once
         assert self.count_charges(number) == 1
 
     def close(self) -> None:

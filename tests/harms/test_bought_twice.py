@@ -16,7 +16,7 @@ from tests.harms.attacks import (
 )
 from tests.harms.scene import CHECKS_TABLE, CLIENT_ID, UTC_NOW_SQL, AttackedDatabase, set_validity_end
 from tests.support import old_purchases
-from tests.support.money_desks import call_for_code
+from tests.support.money_desks import call_and_get_code
 from tests.support.refusals import call_for_refusal_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
@@ -205,7 +205,7 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
         harm_scene.attack_as_each_role(make_column_attacks(record), WRITING_PEOPLE)
         for person in ("op-b", "lead-b"):
-            assert call_for_code(lambda: harm_scene.buy(person, number)) != "done"  # noqa: B023  # called at once
+            assert call_and_get_code(lambda: harm_scene.buy(person, number)) != "done"  # noqa: B023  # called at once
         harm_scene.sandbox.control.release_calls("purchase", number)
         buying.exception(30)
     assert harm_scene.count_charges(number) == 1
@@ -238,7 +238,7 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
                 make_update_attacks(CHECKS_TABLE, change, f"id = {record.id}"), WRITING_PEOPLE
             )
     for person in ("op-a", "lead-b"):
-        call_for_code(lambda: harm_scene.buy(person, stray))  # noqa: B023  # called at once
+        call_and_get_code(lambda: harm_scene.buy(person, stray))  # noqa: B023  # called at once
     assert harm_scene.count_charges(stray) == 0
     harm_scene.check_ordinary_work()
 
@@ -260,13 +260,13 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     harm_scene.attack_as_each_role(way for way in make_renewal_attacks(old) if "of its own" not in way.title)
     for person in ("op-a", "op-b"):
-        ending = call_for_code(lambda: harm_scene.buy(person, number))  # noqa: B023  # called at once
+        ending = call_and_get_code(lambda: harm_scene.buy(person, number))  # noqa: B023  # called at once
         assert ending == "already_purchased"
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
     harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(renewed)))
     for person in PERSON_NAME_BY_ROLE.values():
-        call_for_code(lambda: harm_scene.buy(person, number, renew=True))  # noqa: B023  # called at once
+        call_and_get_code(lambda: harm_scene.buy(person, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2
     harm_scene.check_ordinary_work()
 
@@ -298,7 +298,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
             harm_scene.attack_as_each_role([way.prepend_statements("forged answer", told)], WRITING_PEOPLE)
         for person in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
-                call_for_code(lambda: harm_scene.buy(person, record.corporation_number, renew=renew))  # noqa: B023  # called at once
+                call_and_get_code(lambda: harm_scene.buy(person, record.corporation_number, renew=renew))  # noqa: B023  # called at once
         assert harm_scene.count_charges(record.corporation_number) == before, given
     harm_scene.check_ordinary_work()
 

@@ -16,7 +16,7 @@ from tests.harms.attacks import (
     make_update_attacks,
 )
 from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
-from tests.support.money_desks import call_for_code
+from tests.support.money_desks import call_and_get_code
 from tests.support.teams import PERSON_NAME_BY_ROLE
 
 LARGE_YEN = 200_000
@@ -77,8 +77,8 @@ def approve_and_run_due_tasks(scene: AttackedDatabase, refund: Refund) -> Refund
     state of the refund after that.
     """
     for _ in range(2):
-        call_for_code(lambda: scene.get_desk("lead-b").refunds.approve(refund.id))
-    call_for_code(lambda: scene.get_desk("op-b").refunds.submit(refund.id))
+        call_and_get_code(lambda: scene.get_desk("lead-b").refunds.approve(refund.id))
+    call_and_get_code(lambda: scene.get_desk("op-b").refunds.submit(refund.id))
     scene.get_desk("worker").recovery.run_all_tasks()
     return scene.get_desk("lead-b").refunds.read_refund(refund.id).record.state
 

@@ -28,7 +28,7 @@ from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 from tests.harms.scene import CHECKS_TABLE, AttackedDatabase, open_attacked_database
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
-from tests.support.team_mode import execute_desk_requests
+from tests.support.team_mode import keep_executing_desk_requests
 from tests.support.teams import PERSON_NAME_BY_ROLE, ROLES_BY_PERSON, apply_accounts
 
 PEOPLE_IN_TEAM_MODE = tuple(who for role, who in PERSON_NAME_BY_ROLE.items() if role != "worker")
@@ -112,7 +112,7 @@ class AttackedTeam:
         AssertionError if a step fails.
         """
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
-        with execute_desk_requests(self.scene.get_desk("worker")), use_password_reader(lambda: password):
+        with keep_executing_desk_requests(self.scene.get_desk("worker")), use_password_reader(lambda: password):
             self.scene.check_ordinary_work()
 
     def execute_requests(self) -> None:

@@ -16,9 +16,10 @@ from tests.harms.test_every_route import _ENGINES, PEOPLE_IN_TEAM_MODE, Attacked
 
 __all__ = ["attacked_team"]
 
-DRAWN_SETTING_COUNT = 40
-"""Number of settings that an ordinary run changes, drawn at random. The soak tries all settings. MySQL 8.4 doesn't
-say which settings a person may change; there most attempts are refused."""
+ORDINARY_RUN_SETTING_COUNT = 40
+"""Number of settings of the database session, drawn at random, that this test changes in an ordinary run of the
+tests. A setting that the server refuses to change isn't counted: MySQL 8.4 doesn't say which settings a person may
+change, and refuses most. The soak tries all settings."""
 PERSON_WITH_FULL_QUOTA = "lead-c"
 """A person who has the largest allowed number of waiting requests."""
 REQUEST_LIFETIME_SECONDS = 60
@@ -48,7 +49,7 @@ def _is_executed(cursor: object, statement: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "drawn_count", [DRAWN_SETTING_COUNT, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"]
+    "drawn_count", [ORDINARY_RUN_SETTING_COUNT, pytest.param(0, marks=pytest.mark.soak)], ids=["drawn", "all"]
 )
 @pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
 def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: int) -> None:

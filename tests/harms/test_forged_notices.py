@@ -34,8 +34,8 @@ class ShopAndBank:
         self.scene = scene
         self.made = int(scene.sql("SELECT COALESCE(MAX(id), 0) FROM orders")[0][0])
 
-    def take_order_number(self) -> str:
-        """Return an order number that isn't used yet."""
+    def make_unused_order_number(self) -> str:
+        """Return an order number that no order has, a different one in each call. The order isn't inserted."""
         self.made += 1
         return f"ORD-F{self.made}-{self.scene.people.database[-6:]}"
 
@@ -172,9 +172,9 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     """
     shop = ShopAndBank(harm_scene)
     true, victim, waiting = (
-        shop.insert_order(shop.take_order_number()),
-        shop.insert_order(shop.take_order_number()),
-        shop.take_order_number(),
+        shop.insert_order(shop.make_unused_order_number()),
+        shop.insert_order(shop.make_unused_order_number()),
+        shop.make_unused_order_number(),
     )
     taker = harm_scene.get_desk("worker")
     event = f"true-{true}"
@@ -212,7 +212,7 @@ def test_people_insert_and_change_no_notice(harm_scene: AttackedDatabase) -> Non
     unmatched.
     """
     shop = ShopAndBank(harm_scene)
-    number, event = shop.take_order_number(), f"kept-{shop.made}"
+    number, event = shop.make_unused_order_number(), f"kept-{shop.made}"
     (insert, *_) = make_insert_attacks("payment_events", make_event_row(event, number))
     for person in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert harm_scene.attack(person, insert) != [""]
@@ -249,7 +249,7 @@ def test_a_deleted_or_replaced_key_books_nothing(harm_scene: AttackedDatabase) -
     it opens an alert. After the old key is set again, the worker books the notice.
     """
     shop = ShopAndBank(harm_scene)
-    number = shop.take_order_number()
+    number = shop.make_unused_order_number()
     event = f"rotated-{number}"
     assert harm_scene.get_desk("worker").payments.receive_notice(make_signed_post(event, number)).done == "unmatched"
     shop.insert_order(number)
@@ -283,7 +283,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, lengt
     them, so that the signature can be verified again.
     """
     shop = ShopAndBank(harm_scene)
-    number = shop.take_order_number()
+    number = shop.make_unused_order_number()
     body = make_notice_text(f"long-{number}", number).encode() + b" " * length
     taken = harm_scene.get_desk("worker").payments.receive_notice(make_signed_notice("bank", body, datetime.now(UTC)))
     assert taken.done == "unmatched"
@@ -300,7 +300,7 @@ def test_an_operator_cannot_act_as_the_worker_on_a_server(harm_scene: AttackedDa
     database account decides.
     """
     shop = ShopAndBank(harm_scene)
-    number = shop.insert_order(shop.take_order_number())
+    number = shop.insert_order(shop.make_unused_order_number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
         harm_scene.get_desk("op-a").payments.receive_notice(make_signed_post(f"op-{number}", number))
     shop.run_due_tasks()

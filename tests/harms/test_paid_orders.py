@@ -19,7 +19,7 @@ from tests.harms.attacks import (
     make_update_attacks,
 )
 from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
-from tests.support.money_desks import call_for_code
+from tests.support.money_desks import call_and_get_code
 from tests.support.payment_desks import make_signed_notice
 from tests.support.waiting import wait_until
 
@@ -104,7 +104,7 @@ def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     """Let the payer pay, and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.change_payment_state("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
-        call_for_code(lambda: scene.get_desk("op-b").payments.probe(payment.id))
+        call_and_get_code(lambda: scene.get_desk("op-b").payments.probe(payment.id))
     return read_payment_and_order(scene, payment)
 
 
@@ -186,7 +186,7 @@ def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment
 
 
 def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool:
-    call_for_code(lambda: scene.get_desk("op-b").refunds.probe(refund))
+    call_and_get_code(lambda: scene.get_desk("op-b").refunds.probe(refund))
     return read_payment_and_order(scene, payment)[1] == "refunded"
 
 

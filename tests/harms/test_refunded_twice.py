@@ -6,7 +6,7 @@ import pytest
 from console.domain.payments.records import Refund
 from tests.harms.attacks import Attack
 from tests.harms.scene import UTC_NOW_SQL, AttackedDatabase
-from tests.support.money_desks import call_for_code
+from tests.support.money_desks import call_and_get_code
 
 VERSION_UPDATE = "version = version + 1"
 
@@ -55,7 +55,7 @@ def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabas
             def request_and_approve(amount: int = amount) -> Refund:
                 return scene.get_desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id)
 
-            call_for_code(request_and_approve)
+            call_and_get_code(request_and_approve)
             scene.get_desk("worker").recovery.run_all_tasks()
     finally:
         scene.sandbox.control.clear_faults()

@@ -76,7 +76,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "console/domain/payments/report_rules.py",
                 "not is_newer or keeps_other_amount_unknown(payment, report)",
                 "not is_newer",
-                "test_an_unpaid_attempt_over_the_requested_amount_leaves_another_paid_amount_unknown",
+                "test_a_notice_of_an_unpaid_attempt_leaves_another_paid_amount_unknown",
             ),
             (
                 "the right amount hides it",

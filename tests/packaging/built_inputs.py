@@ -19,7 +19,7 @@ DIGEST_FILE = Path(__file__).with_name("built_inputs.txt")
 _BUILD_FILES = (
     "build_spec.py",
     "requirements.lock",
-    "scripts/third_party.py",
+    "scripts/third_party_documents.py",
     "scripts/bundle/contents.py",
     "scripts/bundle/icons.py",
     "scripts/bundle/manifest.py",

@@ -20,7 +20,7 @@ from tests.support import money_truth
 from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.desks import MovedClock
 from tests.support.money_desks import (
-    call_for_code,
+    call_and_get_code,
     find_newest_refund,
     import_paid_payment,
     make_provider_settings,
@@ -147,7 +147,7 @@ def act_on_refunds(
         for payment in rounds:
             barrier.wait(CHILD_WAIT_SECONDS)
             name = _choose_action(console, payment, chance)
-            endings[f"{name} {call_for_code(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
+            endings[f"{name} {call_and_get_code(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
     pipe.send(endings)
 
 
@@ -254,7 +254,7 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
         left = [row for row in rows if row.is_open and not _waits_for_person(row)]
         if not left:
             break
-    told = {row.id: call_for_code(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
+    told = {row.id: call_and_get_code(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
     assert not left, f"neither ended nor before a person: {left}; probes tell {told}"
     states = Counter("before a person" if row.is_open else str(row.state) for row in rows)
     return states + Counter(refunds=len(rows))

@@ -13,7 +13,7 @@ from tests.support import money_truth
 from tests.support.children import CHILD_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.money_desks import (
     CAPTURED_MINOR,
-    call_for_code,
+    call_and_get_code,
     import_paid_payment,
     make_provider_settings,
     request_refund,
@@ -79,7 +79,7 @@ def request_for_all_payments(
 
 def _request_share(console: Console, payment: int) -> str:
     """Request a refund of 40 % of this payment, and return how the request ended."""
-    return call_for_code(lambda: request_refund(console, payment, REQUESTED_AMOUNT))
+    return call_and_get_code(lambda: request_refund(console, payment, REQUESTED_AMOUNT))
 
 
 def _reserve_share(console: Console, payment: int) -> str:

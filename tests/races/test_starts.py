@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
@@ -17,8 +17,8 @@ def test_simultaneous_starts_create_one_payment(place: Place) -> None:
     succeeds; the others get the same payment code or a refusal. The account's limit covers three orders, so the
     provider makes three payment codes and the database has three payments."""
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
-        scene.insert_account(NUMBERS[0], 10_000)
-        orders = [scene.insert_order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
+        scene.insert_account(CORPORATION_NUMBERS[0], 10_000)
+        orders = [scene.insert_order(f"ORD-{turn}", 3300, corporation=CORPORATION_NUMBERS[0]) for turn in range(4)]
         with ThreadPoolExecutor(THREAD_COUNT) as pool:
             ends = list(
                 pool.map(lambda order: start_payment(scene, order), [order for order in orders for _ in range(8)])

@@ -13,7 +13,7 @@ from console.domain.records import Certainty, WorkState
 from tests.support import money_truth
 from tests.support.money_desks import (
     CAPTURED_MINOR,
-    call_for_code,
+    call_and_get_code,
     find_newest_refund,
     import_paid_payment,
     request_refund,
@@ -81,7 +81,7 @@ def _approve_in_threads(stage: MoneyStage, count: int, provider: str, numbers: S
     asked = [request_refund(stage.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
     with ThreadPoolExecutor(THREAD_COUNT) as threads:
         codes = Counter(
-            threads.map(lambda refund: call_for_code(lambda: stage.checker.refunds.approve(refund)), asked)
+            threads.map(lambda refund: call_and_get_code(lambda: stage.checker.refunds.approve(refund)), asked)
         )
     assert codes == Counter(outcome_unknown=count), codes
     stage.sandbox.control.release_calls()
@@ -101,11 +101,11 @@ def _check_every_action_is_refused(stage: MoneyStage, ids: Sequence[int]) -> Non
         refund = find_newest_refund(stage.maker, payment)
         assert refund is not None
         attempts = {
-            "submit": call_for_code(lambda r=refund: stage.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
-            "approve": call_for_code(lambda r=refund: stage.checker.refunds.approve(r.id)),  # type: ignore[misc]
-            "withdraw": call_for_code(lambda r=refund: stage.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
-            "ask": call_for_code(lambda p=payment: request_refund(stage.maker, p, "10")),  # type: ignore[misc]
-            "probe": call_for_code(lambda r=refund: stage.maker.refunds.probe(r.id)),  # type: ignore[misc]
+            "submit": call_and_get_code(lambda r=refund: stage.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
+            "approve": call_and_get_code(lambda r=refund: stage.checker.refunds.approve(r.id)),  # type: ignore[misc]
+            "withdraw": call_and_get_code(lambda r=refund: stage.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
+            "ask": call_and_get_code(lambda p=payment: request_refund(stage.maker, p, "10")),  # type: ignore[misc]
+            "probe": call_and_get_code(lambda r=refund: stage.maker.refunds.probe(r.id)),  # type: ignore[misc]
         }
         assert "done" not in attempts.values(), attempts
 
@@ -138,7 +138,7 @@ def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
     odd = [one for one in found if one.state is not RefundState.COMPLETED]
     assert not odd, f"not at their end: {odd}"
     control = [
-        call_for_code(lambda: stage.checker.refunds.probe(known)) for _ in range(3)
+        call_and_get_code(lambda: stage.checker.refunds.probe(known)) for _ in range(3)
     ]  # calls are short, machines busy
     assert "done" in control, f"the positive control: {control}"
     again = sum(one.sent_count > 1 for one in found)
@@ -158,7 +158,7 @@ def _approve_each(stage: MoneyStage, numbers: Sequence[str]) -> list[int]:
     ids = [import_paid_payment(stage.maker, stage.sandbox, number).id for number in numbers]
     for payment in ids:
         refund = request_refund(stage.maker, payment, CAPTURED_MINOR // 3)
-        assert call_for_code(lambda r=refund: stage.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
+        assert call_and_get_code(lambda r=refund: stage.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
     return ids
 
 
@@ -168,7 +168,7 @@ def _make_known_refund(stage: MoneyStage) -> int:
     """
     refund = request_refund(stage.maker, import_paid_payment(stage.maker, stage.sandbox, "KNOWN-1").id)
     stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
-    assert call_for_code(lambda: stage.checker.refunds.approve(refund.id)) == "outcome_unknown"
+    assert call_and_get_code(lambda: stage.checker.refunds.approve(refund.id)) == "outcome_unknown"
     stage.move_clocks(timedelta(seconds=3))
     assert stage.checker.refunds.probe(refund.id).certainty is Certainty.KNOWN
     return refund.id

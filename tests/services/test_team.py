@@ -13,14 +13,14 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from tests.support import old_purchases
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import open_quick_desk
 from tests.support.refusals import call_for_refusal_code
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from console.domain.service_results import HealthCheck
 from console.sandbox.server import Sandbox
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
-from tests.support.desks import NUMBERS, open_desk
+from tests.support.desks import CORPORATION_NUMBERS, open_desk
 
-PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
+PURCHASE_REQUEST = PurchaseRequest(CORPORATION_NUMBERS[0], "1")
 BUCKET_URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 
 

@@ -275,12 +275,12 @@ def show_missing_rights(stage: WindowStage) -> None:
     """
     context = stage.opening.context
     people, operator = context.people, context.operator
-    context.store_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
+    context.replace_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
     for name, route in (("adm-f", HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
         context.change_operator(name)
         stage.show_route(route)
         stage.take_picture(f"role-{name}")
-    context.store_people(people)
+    context.replace_people(people)
     context.change_operator(operator or "op-a")
 
 

@@ -139,7 +139,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         world, other = self.world, 1 - desk
 
-        def act_during_call() -> None:
+        def run_tasks_at_other_desk_during_call() -> None:
             world.alarmbox.during_call = lambda: None
             world.clock.at += span
             world.call_at_desk(other, lambda console: console.recovery.run_all_tasks())
@@ -147,7 +147,7 @@ class PurchaseMachine(RuleBasedStateMachine):
                 for record in self._list_record_ids():
                     self._let_two_people_decide(other, record)
 
-        world.alarmbox.during_call = act_during_call
+        world.alarmbox.during_call = run_tasks_at_other_desk_during_call
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:

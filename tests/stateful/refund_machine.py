@@ -180,12 +180,12 @@ class RefundMachine(RuleBasedStateMachine):
         its due tasks."""
         world, other = self.world, 1 - desk
 
-        def act_during_call() -> None:
+        def run_tasks_at_other_desk_during_call() -> None:
             world.ledger.during_call = lambda: None
             world.clock.at += span
             world.call_as(other, "op-a", lambda console: console.recovery.run_all_tasks())
 
-        world.ledger.during_call = act_during_call
+        world.ledger.during_call = run_tasks_at_other_desk_during_call
         self._approve(desk, refund_index, CHECKERS[0], behaviour, None)
 
     def _approve(self, desk: int, refund_index: int, person: str, behaviour: Behaviour, crash: str | None) -> None:

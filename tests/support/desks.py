@@ -15,7 +15,14 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import compiled
 
-NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "4011001098993", "7123456789012")
+CORPORATION_NUMBERS = (
+    "1180301018771",
+    "5010001192707",
+    "7010001065142",
+    "7000012050002",
+    "4011001098993",
+    "7123456789012",
+)
 """Corporation numbers with valid check digits, from public test vectors."""
 STORE_KEY = "a-store-key-for-tests"
 UNUSED_URL = "http://127.0.0.1:9"

@@ -16,7 +16,7 @@ from console.domain.corporation_number import compute_check_digit
 from console.domain.records import PurchaseRequest
 from console.settings.settings import Settings
 from console.store.spool.cipher import Cipher
-from tests.support.desks import NUMBERS, STORE_KEY, UNUSED_URL, make_environment
+from tests.support.desks import CORPORATION_NUMBERS, STORE_KEY, UNUSED_URL, make_environment
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder
 
@@ -37,7 +37,7 @@ def _make_one_purchase() -> None:
             Settings.load(make_environment(home, UNUSED_URL)), credit_check_adapter=InMemoryAlarmBox()
         ) as desk,
     ):
-        desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
 
 
 for part in (console.providers, console.services, console.store):

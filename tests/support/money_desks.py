@@ -82,7 +82,7 @@ def move_clocks(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
     sandbox.control.change_settings(advance_seconds=step.total_seconds())
 
 
-def call_for_code(act: Callable[[], object]) -> str:
+def call_and_get_code(act: Callable[[], object]) -> str:
     """Call `act`. Return "done" or the code of the ConsoleError that it raises. For any other exception, return a
     text that begins with "unhandled".
     """

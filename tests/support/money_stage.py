@@ -26,7 +26,7 @@ from tests.support import money_truth, server_clock, truth
 from tests.support.desks import MovedClock, make_environment
 from tests.support.money_desks import (
     CAPTURED_MINOR,
-    call_for_code,
+    call_and_get_code,
     find_newest_refund,
     import_paid_payment,
     insert_order,
@@ -116,15 +116,15 @@ class MoneyStage:
         refund = request_refund(self.maker, payment).id
         if fault := _FAULT_BEFORE_ACTION.get(action):
             self.sandbox.control.add_fault(fault, call="paypay_refund", payment=number)
-            code = call_for_code(lambda: self.checker.refunds.approve(refund))
+            code = call_and_get_code(lambda: self.checker.refunds.approve(refund))
             assert code in ("outcome_unknown", "rate_limited"), code
         if action == "due":
             self.move_clocks(timedelta(seconds=15))
         return ActionTarget(action, number, payment, refund, self.count_provider_refunds(number))
 
     def execute_action(self, console: Console, target: ActionTarget) -> str:
-        """Execute the action at this desk, and return its ending (see `call_for_code` in money_desks.py)."""
-        return call_for_code(lambda: _FUNCTION_BY_ACTION[target.action](console, target, self))
+        """Execute the action at this desk, and return its ending (see `call_and_get_code` in money_desks.py)."""
+        return call_and_get_code(lambda: _FUNCTION_BY_ACTION[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, ending: str, situation: str) -> None:
         """Compare `ending`, the result of `execute_action`, with the provider's ledger: an answer "nothing was sent"
@@ -268,7 +268,7 @@ def open_console_as(
         **own,
         **extra,
     }
-    return open_console(Settings.load(make_environment(place.home, sandbox.url, **facts)), clock)
+    return open_console(Settings.load(make_environment(place.first_desk_home, sandbox.url, **facts)), clock)
 
 
 @contextmanager

@@ -45,7 +45,8 @@ _LEASE_END_COLUMNS = (
 
 
 class Place(ABC):
-    """One test database and the desks that use it. Each desk has a folder; `home` is the folder of the first desk."""
+    """One test database and the desks that use it. Each desk has a folder; `first_desk_home` is the folder of the
+    first desk."""
 
     engine: Engine
 
@@ -53,7 +54,8 @@ class Place(ABC):
         self.folder = folder
 
     @property
-    def home(self) -> Path:
+    def first_desk_home(self) -> Path:
+        """Return the home folder of the desk with the number 0."""
         return self.get_home(0)
 
     @property

@@ -278,7 +278,7 @@ def open_refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Itera
         desk.close()
 
 
-def call_for_code(call: Any) -> str:
+def call_and_get_code(call: Any) -> str:
     """Call `call`. Return the code of the ConsoleError that it raises, or "done" if it raises none."""
     try:
         call()

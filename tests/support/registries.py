@@ -11,9 +11,9 @@ from console.sandbox.registry import (
     write_difference_file,
     write_whole_file,
 )
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 
-OPEN_NUMBER, MERGED_NUMBER, MIDDLE_NUMBER, SUCCESSOR_NUMBER, CLOSED_NUMBER, HOSTILE_NUMBER = NUMBERS
+OPEN_NUMBER, MERGED_NUMBER, MIDDLE_NUMBER, SUCCESSOR_NUMBER, CLOSED_NUMBER, HOSTILE_NUMBER = CORPORATION_NUMBERS
 WHOLE_FILE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
 OPEN_NAME, NEW_NAME = "架空商事株式会社", "新架空商事株式会社"
 NUMBER_OF_IMAGE_NAME = "8700110005901"

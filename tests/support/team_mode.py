@@ -85,8 +85,9 @@ def is_result_unknown(refusal: ConsoleError) -> bool:
 
 
 @contextmanager
-def execute_desk_requests(worker: Console) -> Iterator[None]:
-    """Let `worker` execute desk requests in a thread until the end of the block."""
+def keep_executing_desk_requests(worker: Console) -> Iterator[None]:
+    """Let `worker` execute desk requests in its own threads until the end of the block. Returns to the caller at
+    once, without waiting for a request."""
     over = Event()
     runner = DeskRequestThreads(worker.desk_requests, over)
     runner.start()

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, open_console_with_passwords
 from console.cli.process.output import AnswerWriter
 from console.cli.process.password import ask_secret_at_terminal, is_stdin_terminal, read_stdin_line
@@ -50,7 +50,7 @@ class AuthoriseProviderCommand:
         )
 
 
-def build_authorisation_json(authorisation: "CompletedAuthorisation", translate: Translate) -> JsonObject:
+def build_authorisation_json(authorisation: "CompletedAuthorisation", translate: TranslateFunction) -> JsonObject:
     """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
     expires, and the number of token pairs stored so far. It contains no token.
     """

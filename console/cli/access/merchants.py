@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def _set_database_merchant(console: "Console", args: Namespace, _: AnswerWriter) -> "MerchantChange":
-    return console.merchants.set_merchant(args.provider, args.reason, request_id=args.request_id)
+    return console.merchants.store_merchant_of_settings(args.provider, args.reason, request_id=args.request_id)
 
 
-def _build_merchant_json(change: "MerchantChange", _: Translate) -> JsonObject:
+def _build_merchant_json(change: "MerchantChange", _: TranslateFunction) -> JsonObject:
     before = {"environment": change.environment_before, "merchant": change.merchant_before}
     return {
         "provider": change.provider,

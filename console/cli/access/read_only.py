@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_aligned_lines
@@ -27,12 +27,14 @@ def _set_read_only_switch(console: "Console", args: Namespace, _: AnswerWriter) 
     return console.read_only_switches.set_switch(scope, is_on, args.reason, request_id=args.request_id)
 
 
-def build_read_only_switch_json(switch: "ReadOnlySwitch", translate: Translate) -> JsonObject:
+def build_read_only_switch_json(switch: "ReadOnlySwitch", translate: TranslateFunction) -> JsonObject:
     """Return a read-only switch as a JSON object."""
     return build_attributes_json(switch, _READ_ONLY_SWITCH_FIELDS, translate)
 
 
-def build_read_only_switch_list_json(switches: "Sequence[ReadOnlySwitch]", translate: Translate) -> JsonObject:
+def build_read_only_switch_list_json(
+    switches: "Sequence[ReadOnlySwitch]", translate: TranslateFunction
+) -> JsonObject:
     """Return the answer of `read-only list` as a JSON object."""
     return {"switches": [build_read_only_switch_json(switch, translate) for switch in switches]}
 

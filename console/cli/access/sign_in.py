@@ -184,7 +184,7 @@ def _build_identity_json(identity: "Identity") -> "JsonObject":
         "known": identity.is_known_operator,
         "roles": sorted(person.roles),
         "may_buy": person.may_buy,
-        "database": identity.database,
+        "database": identity.database_location,
         "source": identity.source,
         "kept": identity.is_account_stored,
     }
@@ -199,6 +199,6 @@ def _format_identity_lines(identity: "Identity", translator: Translator) -> Line
         if identity.is_known_operator
         else "sign_in.who.unknown"
     )
-    yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database)
+    yield translator(key, name=person.name, roles=sorted(person.roles), place=identity.database_location)
     if identity.source is not None:
         yield translator(f"sign_in.source.{identity.source}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, TableRow, format_aligned_lines
@@ -63,7 +63,7 @@ def _list_lost_operations(console: "Console", _: Namespace, __: AnswerWriter) ->
     return console.alerts.list_lost_operations()
 
 
-def build_alert_json(record: "Alert", translate: Translate) -> JsonObject:
+def build_alert_json(record: "Alert", translate: TranslateFunction) -> JsonObject:
     """Return an alert as a JSON object. For an alert about a corporation it also has `corporation_number`, and in
     `why` a sentence about the changed registry data.
     """
@@ -86,7 +86,7 @@ def _find_alert_corporation_number(record: "Alert") -> str | None:
     return format_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
-def _build_alert_list_json(alert_list: AlertList, translate: Translate) -> JsonObject:
+def _build_alert_list_json(alert_list: AlertList, translate: TranslateFunction) -> JsonObject:
     """Return the answer of `alerts list` as a JSON object. `unlisted` is the number of further alerts, which are left
     out because there are too many."""
     return {
@@ -103,8 +103,8 @@ def _format_answer_lines(alert_list: AlertList, translator: Translator) -> Itera
 
 
 def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
-    """Yield the alerts as text: one line per alert, followed by a line with the alert's observed and
-    expected value; for an open alert about a record also the command that shows the record.
+    """Yield the alerts as text: one line per alert, followed by a line with the alert's observed and expected value;
+    for an open alert about a record also the command that shows the record.
     """
     if not alerts:
         yield translator("alerts_screen.empty")
@@ -163,7 +163,9 @@ def format_alert_lines(record: "Alert", translator: Translator) -> Iterator[str]
     yield from format_alert_list_lines((record,), translator)
 
 
-def build_lost_operation_list_json(lost_operation_list: "LostOperationList", translate: Translate) -> JsonObject:
+def build_lost_operation_list_json(
+    lost_operation_list: "LostOperationList", translate: TranslateFunction
+) -> JsonObject:
     """Return the answer of `alerts lost` as a JSON object: the operations and the number of all of them."""
     return {
         "lost": [

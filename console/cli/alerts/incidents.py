@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.cli.alerts.alerts import build_alert_json, format_alert_list_lines
-from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, format_aligned_lines
@@ -102,7 +102,7 @@ def parse_snooze_end(text: str) -> datetime:
         ) from None
 
 
-def build_incident_json(incident: "Incident", translate: Translate) -> JsonObject:
+def build_incident_json(incident: "Incident", translate: TranslateFunction) -> JsonObject:
     """Return an incident as a JSON object. `sums` has the amounts of the affected records by currency, in minor
     units. `complete` is false if more records may be affected than were counted and added up. `because` is a sentence
     with the reason why a closed or resolved incident ended; null for any other incident.
@@ -127,7 +127,7 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
     }
 
 
-def _build_incident_list_json(incident_list: IncidentList, translate: Translate) -> JsonObject:
+def _build_incident_list_json(incident_list: IncidentList, translate: TranslateFunction) -> JsonObject:
     """Return the answer of `incidents list` as a JSON object. `unlisted` is the number of alerts that belong to none
     of the incidents, because there are too many."""
     return {

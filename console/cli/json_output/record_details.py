@@ -4,7 +4,7 @@ and the fields of its kind.
 
 from console.cli.json_output.records import (
     JsonObject,
-    Translate,
+    TranslateFunction,
     build_any_value_json,
     build_badges_json,
     build_document_json,
@@ -22,7 +22,7 @@ from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
 
 
-def build_details_json(details: AnyRecordDetails, translate: Translate) -> JsonObject:
+def build_details_json(details: AnyRecordDetails, translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `show` as JSON: record, explanation, timeline, evidence, and the fields of the
     record's kind.
     """
@@ -38,7 +38,7 @@ def build_details_json(details: AnyRecordDetails, translate: Translate) -> JsonO
     }
 
 
-def _build_badges_json(details: AnyRecordDetails, translate: Translate) -> JsonObject | None:
+def _build_badges_json(details: AnyRecordDetails, translate: TranslateFunction) -> JsonObject | None:
     """Return the badges of the shown record as JSON; None for an operation, which has none."""
     return (
         None
@@ -47,7 +47,7 @@ def _build_badges_json(details: AnyRecordDetails, translate: Translate) -> JsonO
     )
 
 
-def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate) -> JsonObject:
+def _build_fields_of_record_kind(details: AnyRecordDetails, translate: TranslateFunction) -> JsonObject:
     """Return, as JSON, those fields of the command `show` that only records of this kind have, such as the refunds
     of an order."""
     match details:
@@ -70,7 +70,7 @@ def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate
     return {}
 
 
-def _build_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
+def _build_saga_json(saga: SagaProgress, translate: TranslateFunction) -> JsonObject:
     """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
     states.
     """
@@ -89,7 +89,7 @@ def _build_saga_json(saga: SagaProgress, translate: Translate) -> JsonObject:
     }
 
 
-def _build_credit_check_fields(details: CreditCheckDetails, translate: Translate) -> JsonObject:
+def _build_credit_check_fields(details: CreditCheckDetails, translate: TranslateFunction) -> JsonObject:
     return {
         "documents": [build_document_json(item, translate) for item in details.documents],
         "asked_at": format_instant_for_json(details.last_answer_at),
@@ -98,7 +98,7 @@ def _build_credit_check_fields(details: CreditCheckDetails, translate: Translate
     }
 
 
-def _build_attributes_json(details: AnyRecordDetails, translate: Translate, *names: str) -> JsonObject:
+def _build_attributes_json(details: AnyRecordDetails, translate: TranslateFunction, *names: str) -> JsonObject:
     """Return a JSON object with the attributes of `details` that `names` lists. A record among them becomes the JSON
     object of its kind.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.domain.service_results import Explanation, NextStep
 
 JsonObject = dict[str, Any]
-Translate = Callable[..., str]
+TranslateFunction = Callable[..., str]
 """A function: `translate(key, **facts)` returns the sentence of a wording key in the language of this command."""
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 
@@ -71,7 +71,7 @@ _MAX_TEXT_VALUE_CHARACTERS = 2_000
 _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 
 
-def build_record_json(value: AnyRecord, translate: Translate) -> JsonObject:
+def build_record_json(value: AnyRecord, translate: TranslateFunction) -> JsonObject:
     """Return a record as the JSON object of its kind, with the explanation of its present state. The fields of the
     explanation are null if the related records were not read. The payer of a payment is masked.
     """
@@ -85,7 +85,7 @@ def build_record_json(value: AnyRecord, translate: Translate) -> JsonObject:
     return {**record_fields, **build_explanation_json(explanation, translate), "badges": badges}
 
 
-def build_record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
+def build_record_fields_json(value: AnyRecord, translate: TranslateFunction) -> JsonObject:
     """Return the stored fields of a record, without an explanation, as the JSON object of its kind."""
     kind = type(value)
     names = _FIELD_NAMES_BY_RECORD_TYPE[kind].split()
@@ -110,7 +110,7 @@ def _build_registry_name_json(record: CreditCheck | Order | Payment | Refund) ->
 
 
 def build_attributes_json(
-    value: object, names: Iterable[str], translate: Translate, **computed: object
+    value: object, names: Iterable[str], translate: TranslateFunction, **computed: object
 ) -> JsonObject:
     """Return a JSON object with those attributes of `value` whose names `names` lists, in this sequence. A value in
     `computed` replaces the attribute of the same name.
@@ -121,7 +121,7 @@ def build_attributes_json(
     }
 
 
-def _build_attribute_json(value: object, translate: Translate) -> Any:
+def _build_attribute_json(value: object, translate: TranslateFunction) -> Any:
     """Return the value of an attribute as JSON. If the value is a text, it stays complete; texts inside a list or
     another structure are cut by `build_any_value_json`.
     """
@@ -138,7 +138,7 @@ def format_instant_for_json(at: datetime | None) -> str | None:
     return None if at is None else format_instant(at)
 
 
-def build_work_json(work: Work, translate: Translate) -> JsonObject:
+def build_work_json(work: Work, translate: TranslateFunction) -> JsonObject:
     """Return a record's work (its next step) as JSON. The field `reason` is a sentence for a person, `reason_code`
     the code for programs.
     """
@@ -152,7 +152,7 @@ def build_work_json(work: Work, translate: Translate) -> JsonObject:
     }
 
 
-def build_any_value_json(value: object, translate: Translate) -> Any:
+def build_any_value_json(value: object, translate: TranslateFunction) -> Any:
     """Return any value of an error's detail, of a timeline entry or of an audit entry as JSON. A record becomes
     the JSON object of its kind; text is cut to 2,000 characters.
     """
@@ -179,14 +179,14 @@ def build_any_value_json(value: object, translate: Translate) -> Any:
             return build_any_value_json(str(value), translate)
 
 
-def build_next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
+def build_next_step_json(step: "NextStep", translate: TranslateFunction) -> JsonObject:
     """Return the next step that an explanation recommends as JSON: a sentence, a command, and the wording key of
     the sentence.
     """
     return {"text": translate(step.code, **step.facts), "command": step.command, "code": step.code}
 
 
-def build_explanation_json(explanation: "Explanation", translate: Translate) -> JsonObject:
+def build_explanation_json(explanation: "Explanation", translate: TranslateFunction) -> JsonObject:
     """Return the explanation of a record as JSON: its state, the reason of the state, the next step, and the roles
     that may act.
     """
@@ -212,7 +212,7 @@ def explain_present_state(record: CreditCheck | Order | Payment | Refund) -> "Ex
 
 
 def build_badges_json(
-    record: CreditCheck | Order | Payment | Refund, explanation: "Explanation", translate: Translate
+    record: CreditCheck | Order | Payment | Refund, explanation: "Explanation", translate: TranslateFunction
 ) -> JsonObject:
     """Return the three badges that the window shows of a record (state, certainty, work) as JSON: a code and a
     word for each.
@@ -224,17 +224,17 @@ def build_badges_json(
     return {axis: {"code": key.partition(".")[2], "word": translate(f"state.{key}")} for axis, key in keys.items()}
 
 
-def build_document_json(item: Document, translate: Translate) -> JsonObject:
+def build_document_json(item: Document, translate: TranslateFunction) -> JsonObject:
     """Return a stored PDF as a JSON object, without its content; the field `bytes` is its size."""
     names = ("path", "sha256", "bytes", "current", "fetched_at")
     return build_attributes_json(item, names, translate, current=item.is_current)
 
 
-def build_timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:
+def build_timeline_entry_json(entry: TimelineEntry, translate: TranslateFunction) -> JsonObject:
     """Return one entry of a timeline as a JSON object."""
     return build_attributes_json(entry, ("at", "who", "what", "detail", "result"), translate, who=entry.actor)
 
 
-def build_evidence_item_json(item: EvidenceItem, translate: Translate) -> JsonObject:
+def build_evidence_item_json(item: EvidenceItem, translate: TranslateFunction) -> JsonObject:
     """Return an item of evidence as a JSON object, without its content."""
     return build_attributes_json(item, ("id", "at", "source", "sha256", "summary", "who"), translate)

@@ -5,7 +5,7 @@ answers of the commands `registry …`. Other programs depend on the names and t
 from collections.abc import Iterable
 from datetime import date
 
-from console.cli.json_output.records import JsonObject, Translate
+from console.cli.json_output.records import JsonObject, TranslateFunction
 from console.domain.registry.corporations import (
     Closure,
     Corporation,
@@ -48,7 +48,7 @@ def build_registry_match_json(match: RegistryMatch) -> JsonObject:
     }
 
 
-def build_registry_matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
+def build_registry_matches_json(matches: RegistryMatches, _: TranslateFunction) -> JsonObject:
     """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no registry;
     `has_more` is true if more corporations match than `items` has. If no corporation matches the searched text
     itself, but some match another spelling of it, `other_spelling` is this spelling; otherwise null.
@@ -62,7 +62,7 @@ def build_registry_matches_json(matches: RegistryMatches, _: Translate) -> JsonO
     }
 
 
-def build_registry_status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
+def build_registry_status_json(status: RegistryStatus | None, _: TranslateFunction) -> JsonObject:
     """Return the answer of the commands `registry status` and `registry import` as JSON. If this desk has no
     registry, `registry_date` is null, `rows` is 0 and `files` is empty.
     """

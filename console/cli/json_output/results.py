@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.json_output.records import (
     JsonObject,
-    Translate,
+    TranslateFunction,
     build_any_value_json,
     build_attributes_json,
     build_badges_json,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     AnyQueueItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
 __all__ = [
     "JsonObject",
-    "Translate",
+    "TranslateFunction",
     "build_attributes_json",
     "build_any_value_json",
     "format_instant_for_json",
@@ -51,7 +51,7 @@ def format_json_line(payload: JsonObject) -> bytes:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
-def build_record_details_json(record_details: "AnyRecordDetails", translate: Translate) -> JsonObject:
+def build_record_details_json(record_details: "AnyRecordDetails", translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `show` as JSON: the record with explanation, timeline and evidence."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
     from console.cli.json_output.record_details import build_details_json
@@ -59,7 +59,7 @@ def build_record_details_json(record_details: "AnyRecordDetails", translate: Tra
     return build_details_json(record_details, translate)
 
 
-def build_lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
+def build_lookup_json(result: "LookupResult", translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `lookup` as JSON: the records of a corporation number, by kind."""
     return {
         "corporation_number": result.corporation_number,
@@ -97,14 +97,14 @@ class PurchaseAnswer:
     corporation: "CorporationFacts | None"
 
 
-def build_purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
+def build_purchase_json(answer: PurchaseAnswer, translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `purchase` as JSON: the credit check, and the registry data of its
     corporation.
     """
     return {**build_record_json(answer.record, translate), "corporation": build_corporation_json(answer.corporation)}
 
 
-def build_queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
+def build_queue_item_json(item: "QueueItem", translate: TranslateFunction) -> JsonObject:
     """Return one record of a queue as JSON, with its explanation, the person who has taken it, and in `since` the
     time from which it has been waiting.
     """
@@ -121,7 +121,7 @@ def build_queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject
 _MISMATCH_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
 
 
-def _build_mismatch_json(mismatch: "Mismatch", translate: Translate) -> JsonObject:
+def _build_mismatch_json(mismatch: "Mismatch", translate: TranslateFunction) -> JsonObject:
     """Return the differences between our record, the provider and the order as JSON: in `sides` the state and
     amounts that each of them has, and the open alert about the record."""
     names = ("rule", "observed", "expected", "detected_at")
@@ -134,7 +134,7 @@ def _build_mismatch_json(mismatch: "Mismatch", translate: Translate) -> JsonObje
     }
 
 
-def _build_any_queue_item_json(item: "AnyQueueItem", translate: Translate) -> JsonObject:
+def _build_any_queue_item_json(item: "AnyQueueItem", translate: TranslateFunction) -> JsonObject:
     from console.domain.views.any_record import QueueItem
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 
@@ -150,7 +150,7 @@ _UNMATCHED_NOTICE_FIELDS = (
 )  # fmt: skip
 
 
-def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObject:
+def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: TranslateFunction) -> JsonObject:
     """Return a notice of the queue `notices` as JSON. `candidates` are our orders and payments with the same
     number, or with the same amount and day.
     """
@@ -170,7 +170,7 @@ def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Transla
     }
 
 
-def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
+def _build_changed_company_json(item: "ChangedCompanyItem", translate: TranslateFunction) -> JsonObject:
     """Return a changed corporation of the queue `companies` as JSON, with its registry data before and after the
     change.
     """
@@ -200,7 +200,7 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
     }
 
 
-def _build_company_action_json(action: "CompanyAction", translate: Translate) -> JsonObject:
+def _build_company_action_json(action: "CompanyAction", translate: TranslateFunction) -> JsonObject:
     """Return an action on a changed corporation as JSON. If the action isn't possible now, `command` is null and
     `reason` is a sentence with the cause.
     """
@@ -213,7 +213,7 @@ def _build_company_action_json(action: "CompanyAction", translate: Translate) ->
 
 
 def build_queue_page_json(
-    page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: Translate
+    page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: TranslateFunction
 ) -> JsonObject:
     """Return the answer of the command `queue` as JSON: one page of records, of changed corporations or of notices.
     `next_cursor` is null on the last page. The fields `filter` and `sort` are present only if the caller gave a
@@ -227,7 +227,7 @@ def build_queue_page_json(
     return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor, **texts_by_operator}
 
 
-def build_refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:
+def build_refetch_json(result: "RefetchResult", translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `refetch` as JSON: the credit check, the names of its changed fields, and its
     PDFs.
     """
@@ -238,20 +238,20 @@ def build_refetch_json(result: "RefetchResult", translate: Translate) -> JsonObj
     }
 
 
-def build_resolution_json(result: "ResolveResult", translate: Translate) -> JsonObject:
+def build_resolution_json(result: "ResolveResult", translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `resolve` as JSON: the record. The field `awaiting` is `second_person` while a
     second person must still agree.
     """
     return {**build_record_json(result.record, translate), "awaiting": result.awaiting}
 
 
-def build_audit_page_json(entries: Iterable[AuditEntry], translate: Translate) -> JsonObject:
+def build_audit_page_json(entries: Iterable[AuditEntry], translate: TranslateFunction) -> JsonObject:
     """Return the answer of the command `audit list` as JSON: the audit entries."""
     names = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
     return {"entries": [build_attributes_json(entry, names, translate) for entry in entries]}
 
 
-def build_health_checks_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonObject:
+def build_health_checks_json(checks: "Iterable[HealthCheck]", translate: TranslateFunction) -> JsonObject:
     """Return the answer of the commands `doctor` and `db check` as JSON. The attributes `message` and `next` of a
     check are wording keys; the answer contains their sentences.
     """
@@ -279,7 +279,7 @@ class AuditExport:
     row_count: int
 
 
-def build_audit_verification_json(trail: "VerifiedTrail", _: Translate) -> JsonObject:
+def build_audit_verification_json(trail: "VerifiedTrail", _: TranslateFunction) -> JsonObject:
     """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row: the number of
     verified rows, and id and time of the first and of the last row. The values of the first and last row are null if
     the trail has no rows.
@@ -291,12 +291,12 @@ def build_audit_verification_json(trail: "VerifiedTrail", _: Translate) -> JsonO
     return {"rows": trail.rows, "first_bad": None, "first": first, "last": last}
 
 
-def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
+def build_audit_export_json(export: AuditExport, _: TranslateFunction) -> JsonObject:
     """Return the answer of the command `audit export` as JSON: the path of the file and the number of its rows."""
     return {"file": export.file, "rows": export.row_count}
 
 
-def build_task_pass_json(task_pass: "TaskPass", _: Translate) -> JsonObject:
+def build_task_pass_json(task_pass: "TaskPass", _: TranslateFunction) -> JsonObject:
     """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of records
     that it handled. The answer also states if a signal ended the command before every task had begun, and the names
     of the tasks that did not begin.

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
@@ -68,7 +68,7 @@ def _may_search_registry(text: str, number_error: ConsoleError) -> bool:
     return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 
 
-def _build_search_json(result: "SearchResult", translate: Translate) -> JsonObject:
+def _build_search_json(result: "SearchResult", translate: TranslateFunction) -> JsonObject:
     from console.cli.lookup.search_json import build_search_json
 
     return build_search_json(result, translate)
@@ -80,7 +80,9 @@ def _format_search_lines(result: "SearchResult", translator: Translator) -> Line
     return format_search_lines(result, translator)
 
 
-def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _build_lookup_json(
+    result: "LookupResult | RegistryMatches | SearchResult", translate: TranslateFunction
+) -> JsonObject:
     from console.domain.views.any_record import LookupResult
 
     if isinstance(result, LookupResult):
@@ -89,7 +91,7 @@ def _build_lookup_json(result: "LookupResult | RegistryMatches | SearchResult", 
     return {**empty_answer, "corporation_number": None, **_build_matches_json(result, translate)}
 
 
-def _build_matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _build_matches_json(result: "RegistryMatches | SearchResult", translate: TranslateFunction) -> JsonObject:
     """Return the matches of a lookup by text as JSON: the corporations of the registry, or the result of a search."""
     from console.domain.registry.corporations import RegistryMatches
 

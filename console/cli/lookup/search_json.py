@@ -3,7 +3,7 @@ the found records.
 """
 
 from console.cli.alerts.alerts import build_alert_json
-from console.cli.json_output.records import JsonObject, Translate, build_record_json
+from console.cli.json_output.records import JsonObject, TranslateFunction, build_record_json
 from console.cli.json_output.registry import build_registry_matches_json
 from console.domain.lookup.query import SearchQuery
 from console.domain.lookup.results import SearchResult
@@ -17,7 +17,7 @@ _JSON_LIST_NAME_BY_RECORD_KIND = {
 }
 
 
-def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
+def build_search_json(result: SearchResult, translate: TranslateFunction) -> JsonObject:
     """Return the result of a search as JSON. `more` names the lists that don't contain all matches (`items`: the
     corporations), `partial` those for which not all records were searched. `exact` is the record whose id was
     searched for.

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import MAX_ROW_ID_DIGITS, make_usage_error
 from console.cli.process.password import read_password
@@ -43,7 +43,7 @@ class ServiceCommand(Generic[ValueT]):
     """
 
     call_service: "Callable[[Console, Namespace, AnswerWriter], ValueT]"
-    build_json: Callable[[ValueT, Translate], JsonObject]
+    build_json: Callable[[ValueT, TranslateFunction], JsonObject]
     format_lines: Callable[[ValueT, Translator], Lines]
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from console.cli.text_output.display_width import measure_display_width
 
-Translate = Callable[[str], str]
+TranslateFunction = Callable[[str], str]
 
 
 class HelpPageFormatter(argparse.HelpFormatter):
@@ -16,7 +16,7 @@ class HelpPageFormatter(argparse.HelpFormatter):
     Japanese text, which has few spaces.
     """
 
-    def __init__(self, prog: str, *, translate: Translate) -> None:
+    def __init__(self, prog: str, *, translate: TranslateFunction) -> None:
         super().__init__(prog)
         self._translate = translate
 

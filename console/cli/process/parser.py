@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from console.cli.process.command_words import find_command_position, find_command_word
-from console.cli.process.help_pages import HelpPageFormatter, Translate
+from console.cli.process.help_pages import HelpPageFormatter, TranslateFunction
 from console.domain import calendar_days
 from console.domain.annotations.person_texts import is_blank
 from console.domain.errors import ConsoleError, ErrorCode
@@ -84,7 +84,7 @@ class _CommandLineParser(argparse.ArgumentParser):
     answers. The words that argparse itself adds to a help page are replaced by those of the reader's language.
     """
 
-    def __init__(self, *, translate: Translate, **options: Any) -> None:
+    def __init__(self, *, translate: TranslateFunction, **options: Any) -> None:
         super().__init__(
             add_help=False,
             allow_abbrev=False,
@@ -153,7 +153,7 @@ def parse_required_day(text: str | None, option: str) -> date:
     return day
 
 
-def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str], translate: TranslateFunction) -> argparse.Namespace:
     """Parse the words of a command line and return the arguments; their attribute `command` is the name of the
     command.
 
@@ -283,7 +283,7 @@ def _parse_prefecture(text: str) -> str:
     return text
 
 
-def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLineParser:
+def _build_parser(translate: TranslateFunction, arguments: Sequence[str]) -> _CommandLineParser:
     """Return the parser. It has only the group of commands to which the command in `arguments` belongs, because
     building all groups takes noticeable time.
     """
@@ -303,7 +303,7 @@ def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLin
 
 
 def _add_command(
-    commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
+    commands: SubcommandGroup, name: str, translate: TranslateFunction, help_key: str | None = None
 ) -> _CommandLineParser:
     text = translate(f"cli.help.{help_key or name}")
     parser = commands.add_parser(name, help=text, description=text, translate=translate)
@@ -312,7 +312,7 @@ def _add_command(
 
 
 def _add_changing_command(
-    commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
+    commands: SubcommandGroup, name: str, translate: TranslateFunction, help_key: str | None = None
 ) -> _CommandLineParser:
     """Add a command that changes data, and return its parser. It has the option `--request-id`: a second call with
     the same id changes nothing and returns the first answer. `help_key` is the last part of the help's wording key
@@ -322,7 +322,7 @@ def _add_changing_command(
     return parser
 
 
-def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_reading_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     """Add the commands `lookup`, `queue`, `show`, `evidence` and `unfinished`, which change nothing."""
     lookup_parser = _add_command(commands, "lookup", translate)
     lookup_parser.add_argument("number", metavar="NUMBER", help=translate("cli.help.lookup_number"))
@@ -351,14 +351,14 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     _add_command(commands, "unfinished", translate)
 
 
-def _add_record_kind_and_id_arguments(parser: _CommandLineParser, translate: Translate) -> None:
+def _add_record_kind_and_id_arguments(parser: _CommandLineParser, translate: TranslateFunction) -> None:
     parser.add_argument(
         "kind", choices=RECORD_AND_OPERATION_KINDS, metavar="KIND", help=", ".join(RECORD_AND_OPERATION_KINDS)
     )
     parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.record_id"))
 
 
-def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_purchase_command(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     parser = _add_changing_command(commands, "purchase", translate)
     parser.add_argument("number", metavar="NUMBER", help=translate("cli.help.number"))
     parser.add_argument("--client", required=True, metavar="ID", help=translate("cli.help.client"))
@@ -378,7 +378,7 @@ def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> No
     parser.add_argument("--renew", action="store_true", help=translate("cli.help.renew"))
 
 
-def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_recovery_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     refetch_parser = _add_changing_command(commands, "refetch", translate)
     refetch_parser.add_argument(
         "id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id")
@@ -404,7 +404,7 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
     _add_expected_version_option(resolve_parser, translate)
 
 
-def _add_expected_version_option(parser: _CommandLineParser, translate: Translate) -> None:
+def _add_expected_version_option(parser: _CommandLineParser, translate: TranslateFunction) -> None:
     """Add the option by which the caller names the version of the record that the caller has read. The command is
     refused if the record has another version when the command runs."""
     parser.add_argument(
@@ -412,7 +412,7 @@ def _add_expected_version_option(parser: _CommandLineParser, translate: Translat
     )
 
 
-def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_payment_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands, provider_names = (
         _add_command_group(commands, "payment", translate),
         provider_registry.list_provider_names(),
@@ -432,7 +432,7 @@ def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> No
     move_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.payment_id"))
 
 
-def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_reconcile_command(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     parser = _add_changing_command(commands, "reconcile", translate)
     provider_help = ", ".join((*provider_registry.list_provider_names(), translate("cli.help.reconcile_provider")))
     parser.add_argument("provider", type=_parse_identifier, metavar="PROVIDER", help=provider_help)
@@ -443,14 +443,16 @@ def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> N
     parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
-def _add_reason_code_option(parser: argparse.ArgumentParser, translate: Translate, codes: type[StrEnum]) -> None:
+def _add_reason_code_option(
+    parser: argparse.ArgumentParser, translate: TranslateFunction, codes: type[StrEnum]
+) -> None:
     """Add the option `--reason-code`, whose allowed values are the members of `codes`."""
     code_names = tuple(code.value for code in codes)
     code_help = f"{translate('cli.help.reason_code')}: {', '.join(code_names)}"
     parser.add_argument("--reason-code", choices=code_names, metavar="CODE", help=code_help)
 
 
-def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_refund_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "refund", translate)
     request_parser = _add_changing_command(subcommands, "request", translate, "refund.request")
     request_parser.add_argument(
@@ -473,7 +475,7 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
             _add_expected_version_option(decision_parser, translate)
 
 
-def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_alert_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "alerts", translate)
     _add_command(subcommands, "list", translate, "alerts.list")
     _add_command(subcommands, "lost", translate, "alerts.lost")
@@ -484,14 +486,14 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     withdraw_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.alert_id"))
 
 
-def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_mention_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "mentions", translate)
     _add_command(subcommands, "list", translate, "mentions.list")
     done_parser = _add_changing_command(subcommands, "done", translate, "mentions.done")
     done_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.mention_id"))
 
 
-def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_saved_view_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "views", translate)
     _add_command(subcommands, "list", translate, "views.list")
     save_parser = _add_changing_command(subcommands, "save", translate, "views.save")
@@ -510,12 +512,12 @@ def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) ->
             parser.add_argument("name", metavar="NAME", help=translate("cli.help.views.new_name"))
 
 
-def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_open_command(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     parser = _add_command(commands, "open", translate, "open")
     parser.add_argument("link", metavar="LINK", help=translate("cli.help.link"))
 
 
-def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_incident_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "incidents", translate)
     list_parser = _add_command(subcommands, "list", translate, "incidents.list")
     list_parser.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
@@ -536,7 +538,7 @@ def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> N
             parser.add_argument("--reason", required=True, metavar="T", help=translate("cli.help.reason_words"))
 
 
-def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_registry_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "registry", translate)
     _add_changing_command(subcommands, "import", translate, "registry.import").add_argument(
         "files", nargs="+", metavar="FILE", help=translate("cli.help.registry.files")
@@ -548,11 +550,11 @@ def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> N
     changes_parser.add_argument("--all", action="store_true", help=translate("cli.help.all_corporations"))
 
 
-def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_find_command(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     _add_find_options(_add_command(commands, "find", translate), translate)
 
 
-def _add_limit_option(parser: _CommandLineParser, translate: Translate) -> None:
+def _add_limit_option(parser: _CommandLineParser, translate: TranslateFunction) -> None:
     """Add the option `--limit`: the largest number of rows of the answer."""
     parser.add_argument(
         "--limit",
@@ -563,13 +565,13 @@ def _add_limit_option(parser: _CommandLineParser, translate: Translate) -> None:
     )
 
 
-def _add_find_options(parser: _CommandLineParser, translate: Translate) -> None:
+def _add_find_options(parser: _CommandLineParser, translate: TranslateFunction) -> None:
     parser.add_argument("text", nargs="+", metavar="TEXT", help=translate("cli.help.search_text"))
     parser.add_argument("--prefecture", type=_parse_prefecture, metavar="P", help=translate("cli.help.prefecture"))
     _add_limit_option(parser, translate)
 
 
-def _add_refund_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_refund_limit_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "limits", translate)
     _add_command(subcommands, "list", translate, "limits.list")
     set_parser = _add_changing_command(subcommands, "set", translate, "limits.set")
@@ -582,7 +584,7 @@ def _add_refund_limit_commands(commands: SubcommandGroup, translate: Translate) 
     )
 
 
-def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_read_only_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "read-only", translate, "switches")
     _add_command(subcommands, "list", translate, "switches.list")
     provider_names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
@@ -592,7 +594,7 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
         parser.add_argument("--reason", required=True, metavar="T", help=translate("cli.help.reason_words"))
 
 
-def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_provider_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "provider", translate)
     authorise_parser = _add_command(subcommands, "authorise", translate)
     authorise_parser.add_argument(
@@ -600,7 +602,7 @@ def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> N
     )
 
 
-def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_report_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "reports", translate)
     _add_command(subcommands, "figures", translate, "report_figures")
     close_parser = _add_command(subcommands, "close", translate, "report_close")
@@ -615,7 +617,7 @@ def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> Non
     close_parser.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
 
 
-def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_document_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "documents", translate)
     list_parser = _add_command(subcommands, "list", translate, "documents.list")
     list_parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.credit_check_id"))
@@ -635,7 +637,7 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
     )
 
 
-def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_audit_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "audit", translate)
     list_parser = _add_command(subcommands, "list", translate, "audit.list")
     _add_limit_option(list_parser, translate)
@@ -651,7 +653,7 @@ def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None
     export_parser.add_argument("file", metavar="FILE", help=translate("cli.help.audit.file"))
 
 
-def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_export_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     subcommands = _add_command_group(commands, "export", translate)
 
     def add_command(name: str) -> _CommandLineParser:
@@ -690,7 +692,7 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
 
 
 def _add_command_group(
-    commands: SubcommandGroup, name: str, translate: Translate, help_key: str | None = None
+    commands: SubcommandGroup, name: str, translate: TranslateFunction, help_key: str | None = None
 ) -> SubcommandGroup:
     """Add a command that has subcommands, and return the object to which the caller adds these. The name of the
     chosen subcommand is stored in the argument `action`. `help_key` is the last part of the help's wording key
@@ -700,7 +702,7 @@ def _add_command_group(
     )
 
 
-def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_system_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     """Add the commands for the installation itself: `db …`, `worker`, `sandbox`, `demo`, `training`, `doctor` and
     `replay`."""
     database_subcommands = _add_command_group(commands, "db", translate)
@@ -746,7 +748,7 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
     )
 
 
-def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_accounts_command(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     """Add the command `db accounts apply`. Its name has three words, so its argument `action` is `accounts apply`."""
     subcommands = _add_command_group(commands, "accounts", translate, "db.accounts")
     apply_parser = _add_changing_command(subcommands, "apply", translate, "db.accounts.apply")
@@ -755,7 +757,7 @@ def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> No
     apply_parser.add_argument("--dry-run", action="store_true", help=translate("cli.help.dry_run"))
 
 
-def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_sign_in_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
     sign_in_parser = _add_command(commands, "sign-in", translate, "sign_in")
     sign_in_parser.add_argument(
         "--user", type=_parse_identifier, metavar="NAME", help=translate("cli.help.account_name")

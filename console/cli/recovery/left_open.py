@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from console.cli.json_output.records import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.records import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_aligned_lines
@@ -33,7 +33,7 @@ def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> _Left
     return _LeftOpenList(items, console.lookup.find_record_numbers({f"{item.kind} {item.id}" for item in items}))
 
 
-def _build_left_open_json(left_open: _LeftOpenList, translate: Translate) -> JsonObject:
+def _build_left_open_json(left_open: _LeftOpenList, translate: TranslateFunction) -> JsonObject:
     return {"items": [build_attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in left_open.items]}
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.records import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.records import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_aligned_lines
@@ -26,7 +26,7 @@ def _mark_mention_done(console: "Console", args: Namespace, _: AnswerWriter) -> 
     return console.mentions.mark_done(parse_row_id(MENTION_KIND, args.id), request_id=args.request_id)
 
 
-def _build_mention_json(mention: Mention, translate: Translate) -> JsonObject:
+def _build_mention_json(mention: Mention, translate: TranslateFunction) -> JsonObject:
     """Return a mention as a JSON object; `kind` and `record` are kind and id of the record that has the note."""
     note = mention.note
     return {
@@ -39,7 +39,7 @@ def _build_mention_json(mention: Mention, translate: Translate) -> JsonObject:
     }
 
 
-def _build_mention_list_json(mentions: Sequence[Mention], translate: Translate) -> JsonObject:
+def _build_mention_list_json(mentions: Sequence[Mention], translate: TranslateFunction) -> JsonObject:
     return {"mentions": [_build_mention_json(mention, translate) for mention in mentions]}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.records import AnyRecord, Translate
+from console.cli.json_output.records import AnyRecord, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand, parse_id_at_provider, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
@@ -52,7 +52,7 @@ def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> Probe
     return ProbeResult(console.recovery.probe(args.kind, args.id, request_id=args.request_id), record_before)
 
 
-def _build_probe_json(result: ProbeResult, translate: Translate) -> cli_json.JsonObject:
+def _build_probe_json(result: ProbeResult, translate: TranslateFunction) -> cli_json.JsonObject:
     return cli_json.build_record_json(result.record, translate)
 
 

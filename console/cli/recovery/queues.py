@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.records import JsonObject, Translate, format_instant_for_json
+from console.cli.json_output.records import JsonObject, TranslateFunction, format_instant_for_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.recovery.saved_views import (
@@ -120,7 +120,7 @@ def _parse_queue_order(text: str) -> QueueSortOrder:
     return order
 
 
-def _build_queue_answer_json(answer: "QueueAnswer", translate: Translate) -> JsonObject:
+def _build_queue_answer_json(answer: "QueueAnswer", translate: TranslateFunction) -> JsonObject:
     if isinstance(answer, tuple):
         return build_saved_view_list_json(answer, translate)
     if not isinstance(answer, SavedViewPage):
@@ -129,7 +129,7 @@ def _build_queue_answer_json(answer: "QueueAnswer", translate: Translate) -> Jso
     return {**page, "view": build_saved_view_json(answer.view, translate), "problems": list(answer.problems)}
 
 
-def _build_queue_page_json(page: "AnyPage", translate: Translate) -> JsonObject:
+def _build_queue_page_json(page: "AnyPage", translate: TranslateFunction) -> JsonObject:
     if not isinstance(page, CausePage):
         return cli_json.build_queue_page_json(page, translate)
     return {
@@ -139,7 +139,7 @@ def _build_queue_page_json(page: "AnyPage", translate: Translate) -> JsonObject:
     }
 
 
-def _build_cause_group_json(group: CauseGroup, translate: Translate) -> JsonObject:
+def _build_cause_group_json(group: CauseGroup, translate: TranslateFunction) -> JsonObject:
     return {
         "cause": group.cause,
         "text": wording.format_cause(group.cause, translate),

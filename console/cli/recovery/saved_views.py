@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.records import format_instant_for_json
-from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, format_aligned_lines
@@ -95,7 +95,7 @@ def _make_saved_view_call(
     return lambda console, args, _: execute_action(console, args, parse_row_id(VIEW_KIND, args.id))
 
 
-def build_saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
+def build_saved_view_json(view: SavedView, translate: TranslateFunction) -> JsonObject:
     """Return a saved view as a JSON object. `link` is the link that shows the view in the window."""
     return {
         **build_attributes_json(view, _SAVED_VIEW_FIELDS, translate),
@@ -105,7 +105,7 @@ def build_saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
     }
 
 
-def build_saved_view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
+def build_saved_view_list_json(counts: Sequence[ViewCount], translate: TranslateFunction) -> JsonObject:
     """Return the answer of `views list` as a JSON object. `count` is null for a view whose records can't be
     counted.
     """

@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
+from console.cli.json_output.results import JsonObject, TranslateFunction, build_attributes_json
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import format_aligned_lines
@@ -26,7 +26,7 @@ def _set_limit(console: "Console", args: Namespace, _: AnswerWriter) -> "Limit":
     return console.limits.set_limit(args.name, args.currency, args.value, request_id=args.request_id)
 
 
-def build_limit_json(limit: "Limit", translate: Translate) -> JsonObject:
+def build_limit_json(limit: "Limit", translate: TranslateFunction) -> JsonObject:
     """Return a limit as a JSON object. The field `awaiting` is `second_person` while a second administrator must
     still agree to a proposed value.
     """
@@ -34,7 +34,7 @@ def build_limit_json(limit: "Limit", translate: Translate) -> JsonObject:
     return {**build_attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaited_step}
 
 
-def build_limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObject:
+def build_limit_list_json(limits: "Sequence[Limit]", translate: TranslateFunction) -> JsonObject:
     """Return the answer of `limits list` as a JSON object: in `limits` the limits that have a value, in `not_set`
     those that have none."""
     return {

@@ -65,7 +65,7 @@ def _format_changed_refund_lines(record: Refund, translator: Translator) -> Iter
 
 
 def _make_refund_command(call_service: RefundServiceCall) -> Command:
-    build_json: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.build_record_json
+    build_json: Callable[[Refund, cli_json.TranslateFunction], cli_json.JsonObject] = cli_json.build_record_json
     format_lines: Callable[[Refund, Translator], Lines] = _format_changed_refund_lines
     return ServiceCommand(call_service, build_json, format_lines)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, Translate
+from console.cli.json_output.results import JsonObject, TranslateFunction
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.parser import parse_required_day
@@ -23,7 +23,7 @@ def _read_report_figures(console: "Console", _: Namespace, __: AnswerWriter) -> 
     return console.reports.read_figures()
 
 
-def _build_report_figures_json(figures: "ReportFigures", _: Translate) -> JsonObject:
+def _build_report_figures_json(figures: "ReportFigures", _: TranslateFunction) -> JsonObject:
     from console.cli.reports.json_output import build_figures_json
 
     return build_figures_json(figures)
@@ -45,7 +45,7 @@ def _read_or_write_daily_close(
     return console.daily_closes.write(args.provider, day, Path(args.out), writer.translator.language)
 
 
-def _build_daily_close_answer_json(answer: "DailyClose | WrittenDailyClose", _: Translate) -> JsonObject:
+def _build_daily_close_answer_json(answer: "DailyClose | WrittenDailyClose", _: TranslateFunction) -> JsonObject:
     from console.cli.reports.daily_close_json import build_daily_close_json
     from console.domain.reports.daily_close import WrittenDailyClose
 

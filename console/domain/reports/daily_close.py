@@ -310,24 +310,26 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
 
 @dataclass(frozen=True, slots=True)
 class _CloseFacts:
-    """The stored facts of a close: its sums by currency and name, the names of records with an unknown outcome, the
-    number and the SHA-256 of all such names, and the result of the reconciliation."""
+    """The facts of a close as its audit entry stores them: its sums by currency and name, and the result of the
+    reconciliation. `unknown_names` are the stored names of records with an unknown outcome, at most the first
+    MAX_STORED_UNKNOWN_NAMES; `unknown_count` and `unknown_names_sha256` are the number and the SHA-256 of all such
+    names."""
 
     sums: Mapping[tuple[str, str], CountAndSum]
     unknown_names: tuple[str, ...]
     unknown_count: int
-    unknown_sha256: str
+    unknown_names_sha256: str
     reconciliation: str | None
 
 
 def _compare_unknown_records(first_facts: _CloseFacts, present_facts: _CloseFacts) -> list[DailyCloseChange]:
     """Return a change for each record with an unknown outcome that was removed or added. If not all names are stored,
     return at most one change, of the kind `unknown_records`."""
-    if first_facts.unknown_sha256 == present_facts.unknown_sha256:
+    if first_facts.unknown_names_sha256 == present_facts.unknown_names_sha256:
         return []
     if any(len(facts.unknown_names) < facts.unknown_count for facts in (first_facts, present_facts)):
         before, after = (
-            f"{facts.unknown_count} / {facts.unknown_sha256[:8]}" for facts in (first_facts, present_facts)
+            f"{facts.unknown_count} / {facts.unknown_names_sha256[:8]}" for facts in (first_facts, present_facts)
         )
         return [DailyCloseChange("unknown_records", before=before, after=after)]
     removed_names = [name for name in first_facts.unknown_names if name not in present_facts.unknown_names]
@@ -355,12 +357,12 @@ def _parse_facts(facts: Facts) -> _CloseFacts | None:
         return None
     if not all(map(_UNKNOWN_NAME_PATTERN.fullmatch, unknown_names)):
         return None
-    unknown_sha256 = str(stored.get("unknown_sha256", _hash_names(unknown_names)))
+    unknown_names_sha256 = str(stored.get("unknown_sha256", _hash_names(unknown_names)))
     return _CloseFacts(
         sums,
         unknown_names,
         unknown_count,
-        unknown_sha256,
+        unknown_names_sha256,
         None if reconciliation is None else str(reconciliation),
     )
 

@@ -18,14 +18,16 @@ SPECIAL_ROW_RANDOM_NUMBER_LIMIT = 8_192
 MAX_CORPORATION_NAME_LENGTH = 150
 
 
-def make_random_special_row(row: RegistryRow, random_number: int, next_number: str | None, day: date) -> RegistryRow:
-    """Return a special row made from an ordinary row. `random_number` (from 0 to below
-    SPECIAL_ROW_RANDOM_NUMBER_LIMIT) selects the change. `next_number` is the corporation number of the next row, into
-    which the corporation can be merged; None for the last row of the registry.
+def make_special_row(row: RegistryRow, random_number: int, successor_number: str | None, day: date) -> RegistryRow:
+    """Return the row of an ordinary open company, changed into a special row: closed, merged, with another kind of
+    name and so on. `random_number` (from 0 to below SPECIAL_ROW_RANDOM_NUMBER_LIMIT) selects the change.
+    `successor_number` is the number of the corporation into which this one is merged if the selected change is a
+    merger (the next row of the registry); None for the last row, which is never merged. No change is dated after
+    `day`, the date of the registry.
     """
     alteration_index, further_number = random_number % len(_ROW_ALTERATIONS), random_number // len(_ROW_ALTERATIONS)
-    if alteration_index == 0 and next_number:
-        return make_merged_row(row, next_number, day)
+    if alteration_index == 0 and successor_number:
+        return make_merged_row(row, successor_number, day)
     return _ROW_ALTERATIONS[alteration_index](row, further_number, day)
 
 

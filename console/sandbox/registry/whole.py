@@ -19,7 +19,7 @@ from console.sandbox.registry.rows import (
 from console.sandbox.registry.special_rows import (
     SPECIAL_ROW_RANDOM_NUMBER_LIMIT,
     make_merged_row,
-    make_random_special_row,
+    make_special_row,
 )
 from console.sandbox.registry.words import (
     BUILDING_KIND_WORDS,
@@ -202,16 +202,16 @@ class InventedRegistry:
         """Return the line of a special row, made from the ordinary row `line`. `position` counts from 1;
         `random_number` selects the change."""
         row = RegistryRow(*next(csv.reader((line,))))
-        next_number = self.make_number_at(position) if position < self.rows else None
+        successor_number = self.make_number_at(position) if position < self.rows else None
         position_in_group = position % ROWS_PER_GROUP_WITH_MERGER_CHAIN
         if position_in_group in _MERGER_CHAIN_POSITIONS_IN_GROUP:
-            is_end = next_number is None or position_in_group == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
+            is_end = successor_number is None or position_in_group == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
             return (
                 line
-                if next_number is None or is_end
-                else format_csv_line(make_merged_row(row, next_number, self.day))
+                if successor_number is None or is_end
+                else format_csv_line(make_merged_row(row, successor_number, self.day))
             )
-        return format_csv_line(make_random_special_row(row, random_number, next_number, self.day))
+        return format_csv_line(make_special_row(row, random_number, successor_number, self.day))
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:

@@ -49,7 +49,9 @@ class MerchantService:
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
-    def set_merchant(self, provider: str, reason: str, *, request_id: str | None = None) -> MerchantChange:
+    def store_merchant_of_settings(
+        self, provider: str, reason: str, *, request_id: str | None = None
+    ) -> MerchantChange:
         """Store that the database belongs to the merchant of `provider` which this process's settings name, and
         return the change. From then on, processes with the former merchant's settings are refused.
 
@@ -62,10 +64,10 @@ class MerchantService:
             "db merchant",
             request_id,
             (provider, reason),
-            lambda: self._set_merchant(provider, strip_invisible_characters(reason)),
+            lambda: self._store_merchant_of_settings(provider, strip_invisible_characters(reason)),
         )
 
-    def _set_merchant(self, provider: str, reason: str) -> MerchantChange:
+    def _store_merchant_of_settings(self, provider: str, reason: str) -> MerchantChange:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.MERCHANT_CHANGE, provider[:40], kind=PROVIDER_KIND):
             if not context.database.is_server and context.operator is not None:

@@ -25,7 +25,7 @@ class SignInService:
         sign-in (typed in, configured, or read from the keyring). Raises no_operator if no name is set.
         """
         context, sign_in = self._context, self._sign_in
-        place = sign_in.database_address or str(context.settings.database_path)
+        database_location = sign_in.database_address or str(context.settings.database_path)
         try:
             person, is_known = context.read_person(), True
         except ConsoleError as unknown:
@@ -33,7 +33,11 @@ class SignInService:
                 raise
             person, is_known = Person(str(context.operator), frozenset(), may_buy=False), False
         return Identity(
-            person, is_known, place, sign_in.account_source, sign_in.is_server and sign_in.is_password_stored()
+            person,
+            is_known,
+            database_location,
+            sign_in.account_source,
+            sign_in.is_server and sign_in.is_password_stored(),
         )
 
     def record_sign_in(self, *, must_store_password: bool) -> bool:

@@ -379,7 +379,7 @@ class PurchaseResolver:
             record.operation_id,
             proof,
             refusal_facts={"record": record},
-            needs_id_at_provider=True,
+            sets_id_at_provider=True,
             id_at_provider=str(id_at_provider),
         )
 

@@ -38,8 +38,8 @@ class PersonDecision:
     not_allowed.
 
     `id_at_provider` is the id that the provider gave to the record (such as a refund id), as this person states it;
-    None if the person states no id. `needs_id_at_provider` is True if the record gets this id; the two people must
-    then state the same id.
+    None if the person states no id. `sets_id_at_provider` is True if the decision writes this id into the record; the
+    two people must then state the same id.
     """
 
     subject: tuple[str, int | None]
@@ -49,7 +49,7 @@ class PersonDecision:
     operation_id: str | None
     proof: PersonEvidence
     refusal_facts: NotAllowedDetail
-    needs_id_at_provider: bool = False
+    sets_id_at_provider: bool = False
     id_at_provider: str | None = None
 
 
@@ -86,15 +86,14 @@ def decide_with_second_person(
         and may_proposer_still_decide(context, tx.conn, proposal.person)
     ):
         is_id_agreed = (
-            not decision.needs_id_at_provider
-            or _read_proposed_id_at_provider(tx, proposal) == decision.id_at_provider
+            not decision.sets_id_at_provider or _read_proposed_id_at_provider(tx, proposal) == decision.id_at_provider
         )
         is_second_person = is_id_agreed or not _may_replace_id_at_provider(decision, proposal.person)
         if is_second_person:
             _require_second_person(context, decision, proposal.person, is_id_agreed=is_id_agreed)
     proof = (
         _prepend_id_at_provider(decision.id_at_provider, decision.proof)
-        if decision.needs_id_at_provider
+        if decision.sets_id_at_provider
         else decision.proof
     )
     proof_id = evidence.add_person_evidence(

@@ -285,7 +285,7 @@ class PaymentResolver:
             payment.operation_id,
             proof,
             refusal_facts={"record": payment},
-            needs_id_at_provider=is_completion,
+            sets_id_at_provider=is_completion,
             id_at_provider=id_at_provider if is_completion else None,
         )
         return decide_with_second_person(context, tx, decision, settle=settle_payment, propose=write_proposal)

@@ -240,7 +240,7 @@ class RefundResolver:
             refund.operation_id,
             proof,
             refusal_facts={"record": refund},
-            needs_id_at_provider=decided_state is RefundState.COMPLETED,
+            sets_id_at_provider=decided_state is RefundState.COMPLETED,
             id_at_provider=id_at_provider,
         )
         return decide_with_second_person(

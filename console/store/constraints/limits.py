@@ -32,7 +32,7 @@ MAY_PROPOSE_LIMIT_SQL = f"({IS_LIMIT_PROPOSAL_SQL} AND {has_role_sql(ADMIN)} AND
 """SQL condition: the new row proposes a limit, and the acting person is an administrator."""
 
 
-def _make_two_administrators_rule(old_value: str) -> TriggerRule:
+def _make_limit_change_rule(old_value: str) -> TriggerRule:
     """Return the rule that a limit changes only if two administrators have requested the same change. `old_value` is
     SQL of the limit's value before the change."""
     subject = f"CAST(CONCAT(NEW.name, ' ', NEW.currency, ' ', {old_value}) AS BINARY)"
@@ -55,9 +55,9 @@ def _make_two_administrators_rule(old_value: str) -> TriggerRule:
 
 
 _LIMIT_VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
-LIMIT_INSERT_RULES = (_LIMIT_VALUE_RULE, _make_two_administrators_rule("'none'"))
+LIMIT_INSERT_RULES = (_LIMIT_VALUE_RULE, _make_limit_change_rule("'none'"))
 LIMIT_UPDATE_RULES = (
     TriggerRule(are_unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
     _LIMIT_VALUE_RULE,
-    _make_two_administrators_rule("OLD.value"),
+    _make_limit_change_rule("OLD.value"),
 )

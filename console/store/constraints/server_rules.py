@@ -83,13 +83,13 @@ _HAS_REQUEST_AND_WORKER_SQL = (
 )
 """SQL condition: the facts of the new audit entry name the executed desk request and the connected account."""
 _MERCHANT_NAMES_SQL = ", ".join(f"'merchant.{name}'" for name in (CREDIT_CHECK_PROVIDER, *list_provider_names()))
-_IS_FIRST_MERCHANT_SQL = (
+_IS_MERCHANT_STORED_BY_ACCOUNT_SQL = (
     f"(NEW.name IN ({_MERCHANT_NAMES_SQL}) AND NEW.value REGEXP '^[^ ]+ [*]+[^ ]* [0-9a-f]{{32}} [^ ]+$'"
     " AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)"
 )
-"""SQL condition: NEW is the first stored value of a provider's merchant, and it contains the name of the connected
-account. Only these names are accepted, because every process reads the whole table when it starts, so that it must
-stay small.
+"""SQL condition: the new row of `meta` stores the merchant of a provider, and its value ends with the name of the
+connected account. Only these names are accepted, because every process reads the whole table when it starts, so that
+it must stay small.
 """
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
@@ -307,7 +307,8 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("operators", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "INSERT"): (
         TriggerRule(
-            f"NEW.name = 'store_key_fingerprint' OR {_IS_FIRST_MERCHANT_SQL}", "only the schema account changes this"
+            f"NEW.name = 'store_key_fingerprint' OR {_IS_MERCHANT_STORED_BY_ACCOUNT_SQL}",
+            "only the schema account changes this",
         ),
     ),
     ("console_meta", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE,),

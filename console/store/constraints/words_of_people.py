@@ -88,10 +88,10 @@ byte as this program does.
 """
 
 
-def _make_is_evidence_summary_sql() -> str:
-    """Return an SQL condition: the summary of the new row of `evidence` is the reason that the person has stated in
-    the desk request `r`, in the form `[CODE] WORDS`. If the person has stated no reason, the summary is the first 200
-    characters of the evidence, with or without a space before them.
+def _make_has_reason_as_summary_sql() -> str:
+    """Return an SQL condition: the new row of `evidence` has as its `summary` the reason that the person has stated
+    in the desk request `r`, in the form `[CODE] WORDS`. If the person has stated no reason, `summary` must be the
+    first 200 characters of the evidence, with or without a space before them.
     """
     code = _make_argument_sql(f"{_REASON_PATH}.of.code.is")
     beginning = "CAST(LEFT(NEW.body, 200) AS BINARY)"
@@ -108,7 +108,7 @@ def _make_is_evidence_summary_sql() -> str:
 IS_EVIDENCE_OF_REQUEST_SQL = (
     f"r.action = 'resolve'"
     f" AND IF(r.evidence_sha256 IS NULL, {_make_is_typed_evidence_sql()}, {_IS_EVIDENCE_FILE_SQL})"
-    f" AND {_make_is_evidence_summary_sql()}"
+    f" AND {_make_has_reason_as_summary_sql()}"
 )
 """SQL condition: the new row of `evidence` has the evidence and the reason that the person has given in the desk
 request `r`."""

@@ -297,7 +297,8 @@ def _make_intent(row: Sequence[Any]) -> Intent:
 
 
 def _get_storable_key(key: str | None) -> str | None:
-    """Return the `provider_key` to be stored with a lost operation; None if `key` is None or has more than
-    LONGEST_KEY_CHARACTERS characters, because it isn't stored then.
+    """Return the idempotency key `key`, if it can be stored in the column `provider_key` of a lost operation: if it
+    has at most LONGEST_KEY_CHARACTERS characters. Otherwise, or if the operation has no key (None), return None, and
+    the column stays NULL.
     """
     return key if key is not None and len(key) <= LONGEST_KEY_CHARACTERS else None

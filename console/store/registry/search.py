@@ -323,13 +323,15 @@ def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Contai
 
 
 class _FewRowIds(NamedTuple):
-    """The row ids that the index finds for a query, if they are few enough to be read in one scan, without those that
-    the SQL filter excludes. Each id has True for a closed corporation.
+    """The row ids that `_find_few_row_ids` has read from the full-text index for one query: all row ids of some
+    ranks, where they are few (see `_find_filtered_ids_if_few`). A dictionary has the row ids of the corporations that
+    may match the query and fulfil its filter, each with True if the corporation is closed.
 
-    `is_closed_by_id_of_all_ranks` has the row ids of all ranks. `is_closed_by_id_of_name_ranks` has at least the row
-    ids of the ranks up to BEGINNING (WHOLE_NAME, NAME and BEGINNING). A field is None if its row ids are too many, or
-    if the index can't be searched for them alone. `full_expression` is the full-text expression of all ranks if the
-    scan has read the index by it, so that its first rows are known already; otherwise None.
+    `is_closed_by_id_of_all_ranks` has the row ids for all ranks. `is_closed_by_id_of_name_ranks` has the row ids for
+    the ranks WHOLE_NAME, NAME and BEGINNING, and may have further ones. Each is None if its row ids are too many, or
+    if no expression finds them without those of the other ranks. `full_expression` is the full-text expression that
+    finds the rows of all ranks, if the index was read by it, so that its first rows are already known; otherwise
+    None.
     """
 
     is_closed_by_id_of_name_ranks: dict[int, bool] | None = None

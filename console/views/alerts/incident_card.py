@@ -92,8 +92,8 @@ class IncidentCard(Surface):
         content.setLayout(columns)
         return content
 
-    def _make_heading(self, words_key: str) -> TextLabel:
-        return TextLabel(self._context.translate(words_key), "panel_title", heading_level=2)
+    def _make_heading(self, wording_key: str) -> TextLabel:
+        return TextLabel(self._context.translate(wording_key), "panel_title", heading_level=2)
 
     def _make_state_widgets(self, incident: Incident, reason: str) -> Sequence[QWidget]:
         context = self._context
@@ -165,10 +165,10 @@ class IncidentCard(Surface):
         }
         sentences = [context.translate("incident.alert_line", **facts)]
         if alert.acknowledged_by:
-            words_key = "seen_note" if alert.note else "seen_at"
+            wording_key = "seen_note" if alert.note else "seen_at"
             sentences.append(
                 context.translate(
-                    f"alerts_screen.{words_key}", who=facts["who"], at=facts["seen"], note=facts["note"]
+                    f"alerts_screen.{wording_key}", who=facts["who"], at=facts["seen"], note=facts["note"]
                 )
             )
         if alert.resolved_at:
@@ -199,8 +199,8 @@ class IncidentCard(Surface):
 
     def _make_playbook_widgets(self, incident: Incident) -> Sequence[QWidget]:
         step_labels = [
-            TextLabel(f"{number}. {self._context.translate(words_key)}", "body", wraps_lines=True)
-            for number, words_key in enumerate(incident_words.list_playbook_step_keys(incident), 1)
+            TextLabel(f"{number}. {self._context.translate(wording_key)}", "body", wraps_lines=True)
+            for number, wording_key in enumerate(incident_words.list_playbook_step_keys(incident), 1)
         ]
         return self._make_heading("incident.playbook"), *step_labels
 

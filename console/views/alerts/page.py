@@ -187,11 +187,11 @@ class AlertsPage(Page):
         self.footer = Surface(is_raised=True, edge="top")
         self.footer.setLayout(make_column(self.summary_label, self.button_row, gap_px=4, margins=(24, 8, 24, 8)))
 
-    def _make_button(self, key: str, on_press: Callable[[], object], words_key: str = "") -> KeyButton:
+    def _make_button(self, key: str, on_press: Callable[[], object], wording_key: str = "") -> KeyButton:
         """Return a button with the shortcut `key`, which is enabled only for a person who has the right to write
-        notes ("note"); a press calls `on_press`. `words_key` is the wording key of its text; with "" the text is set
-        later, when an incident is shown."""
-        text = self.context.translate(words_key) if words_key else ""
+        notes ("note"); a press calls `on_press`. `wording_key` is the wording key of its text; with "" the text is
+        set later, when an incident is shown."""
+        text = self.context.translate(wording_key) if wording_key else ""
         button = bind_button_to_right(self.context, KeyButton(text, key, binds_key=False), "note")
         button.clicked.connect(on_press)
         self.bind_shortcut(key, partial(self._press_button, button))
@@ -438,8 +438,8 @@ class AlertsPage(Page):
         self.show_key_hints_without(
             {
                 hint_key
-                for hint_key, words_key, button in self._buttons_with_key_hints
-                if button not in offered_buttons or button.text() != self.context.translate(words_key)
+                for hint_key, wording_key, button in self._buttons_with_key_hints
+                if button not in offered_buttons or button.text() != self.context.translate(wording_key)
             }
         )
 

@@ -337,7 +337,7 @@ class BackgroundRefresh(QObject):
 
         def store_people_in_context(people: tuple[Person, ...]) -> None:
             self._running_call_kinds.discard("people")
-            self._context.store_people(people)
+            self._context.replace_people(people)
 
         self._context.run_read(
             lambda services: services.people.list_people(),

@@ -91,7 +91,7 @@ class WindowOpener(QObject):
         self._stored_entries = (
             NamedValues() if self._person is None else read_preferences(settings.home, self._person)
         )
-        self._moved_files_by_words_key: dict[str, Path] = {}
+        self._moved_files_by_wording_key: dict[str, Path] = {}
         self._pending_step = self._failure_text = ""
         self._retry_timer = QTimer(self, interval=OPENING_RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
@@ -179,11 +179,11 @@ class WindowOpener(QObject):
             restore_geometry(self.window, self.context.preferences.get_text("window"))
             self._person = self.context.preferences.person
 
-    def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
+    def _show_or_store_moved_file(self, wording_key: str, path: Path) -> None:
         """Show that the program has moved a file of the person to `path`. Before the first page is open, only store
-        the path, so that the message can be shown later. `words_key` is the wording key of the sentence, which names
-        the file."""
-        self._moved_files_by_words_key[words_key] = path
+        the path, so that the message can be shown later. `wording_key` is the wording key of the sentence, which
+        names the file."""
+        self._moved_files_by_wording_key[wording_key] = path
         if self.controller is not None:
             self._show_moved_file_toasts()
 
@@ -196,14 +196,14 @@ class WindowOpener(QObject):
         """Show a toast for each file of the person that could not be read. The toast names the contents of the file
         (the preferences, or the drafts and visits) and the path to which the program has moved it. Do nothing if no
         file was moved."""
-        files, self._moved_files_by_words_key = self._moved_files_by_words_key, {}
-        for words_key, path in files.items():
-            self.context.show_toast(self.context.translate(words_key), str(path), "warning", "care")
+        files, self._moved_files_by_wording_key = self._moved_files_by_wording_key, {}
+        for wording_key, path in files.items():
+            self.context.show_toast(self.context.translate(wording_key), str(path), "warning", "care")
 
-    def _show_write_failure(self, words_key: str) -> None:
-        """Show a toast which says that a file of the person couldn't be written. `words_key` is the wording key of
+    def _show_write_failure(self, wording_key: str) -> None:
+        """Show a toast which says that a file of the person couldn't be written. `wording_key` is the wording key of
         its sentence."""
-        self.context.show_toast(self.context.translate(words_key), "", "warning", "care")
+        self.context.show_toast(self.context.translate(wording_key), "", "warning", "care")
 
     @Slot()
     def _load_preferences(self) -> None:

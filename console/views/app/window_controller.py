@@ -461,8 +461,8 @@ class WindowController(QObject):
         elif self._was_connection_lost or self._was_worker_away:
             self.frame.toasts.remove_toasts_about(_CONNECTION_TOAST_TOPIC)  # they would contradict the bar
 
-    def _show_connection_toast(self, words_key: str) -> None:
-        message = self.context.translate(words_key, at=self.context.now())
+    def _show_connection_toast(self, wording_key: str) -> None:
+        message = self.context.translate(wording_key, at=self.context.now())
         self.context.toast_requested.emit(Toast(message, topic=_CONNECTION_TOAST_TOPIC))
 
     def _show_connection_state_bar(self, state: tuple[str, str, datetime]) -> None:

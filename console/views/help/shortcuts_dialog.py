@@ -56,11 +56,11 @@ def _make_key_hint_panel(frame: WindowFrame, title: str, hints: Sequence[KeyHint
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)
-    for line, (keys, words_key) in enumerate(hints):
+    for line, (keys, wording_key) in enumerate(hints):
         key_caps = QWidget()
         key_caps.setLayout(make_row(*(KeyCap(key) for key in keys), None, gap_px=4))
         grid.addWidget(key_caps, line, 0)
-        grid.addWidget(TextLabel(frame.context.translate(words_key)), line, 1)
+        grid.addWidget(TextLabel(frame.context.translate(wording_key)), line, 1)
     grid.setRowStretch(len(hints), 1)
     panel = QWidget()
     panel.setLayout(make_column(TextLabel(title, "panel_title", "muted"), grid, gap_px=8))

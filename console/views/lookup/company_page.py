@@ -184,8 +184,8 @@ class CompanyPanel(QWidget):
         table.opened.connect(self.record_requested)
         table.current_changed.connect(self._show_position)
         table.rows.page_applied.connect(partial(self._select_first_row, table))
-        words_key, translate = f"lookup.no_{name}", self._context.translate
-        empty_state = EmptyState(translate(words_key), translate(f"{words_key}_hint"), icon_name="dash")
+        wording_key, translate = f"lookup.no_{name}", self._context.translate
+        empty_state = EmptyState(translate(wording_key), translate(f"{wording_key}_hint"), icon_name="dash")
         return TableOrEmptyState(table, empty_state, self.list_stack)
 
     def _connect_signals(self) -> None:

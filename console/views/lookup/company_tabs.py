@@ -62,9 +62,9 @@ class CompanyTab(QWidget):
         columns = _COLUMN_FACTORY_BY_TAB[name](context)
         self.table = StaticTable(context, columns, _make_row_key, context.translate(f"company_page.tab.{name}"))
         self.table.opened.connect(self._open_row)
-        words_key = f"company_page.{name}.empty"
+        wording_key = f"company_page.{name}.empty"
         empty_state = EmptyState(
-            context.translate(words_key), context.translate(f"{words_key}_hint"), icon_name="dash"
+            context.translate(wording_key), context.translate(f"{wording_key}_hint"), icon_name="dash"
         )
         self.rows = TableOrEmptyState(self.table, empty_state, self)
         margin = tokens().px("spacing", "page_margin")

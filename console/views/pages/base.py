@@ -406,7 +406,7 @@ class Page(QWidget):
         self._layout.setSpacing(0)
         self._bars_above, self.bars_below = BarContainer(self), BarContainer(self)
         self.hint_bar = KeyHintPanel(
-            [(keys, context.translate(words_key)) for keys, words_key in self.key_hints], self
+            [(keys, context.translate(wording_key)) for keys, wording_key in self.key_hints], self
         )
         for part in (self._bars_above, self.bars_below, self.hint_bar):
             part.hide()  # until the page adds it to a layout: outside one, it would cover the title
@@ -463,12 +463,12 @@ class Page(QWidget):
         context = self.context
         self.hint_bar.show_key_hints(
             [
-                (keys, context.translate(words_key))
-                for keys, words_key in self.hinted_shortcuts
-                if words_key not in self._hidden_hint_keys
-                and not context.find_missing_right_reason(_RIGHT_BY_KEY_HINT.get(words_key, ""))
+                (keys, context.translate(wording_key))
+                for keys, wording_key in self.hinted_shortcuts
+                if wording_key not in self._hidden_hint_keys
+                and not context.find_missing_right_reason(_RIGHT_BY_KEY_HINT.get(wording_key, ""))
                 and not self._is_button_of_keys_disabled(keys)
-                and not (words_key in _LIST_KEY_HINTS and self._are_lists_empty())
+                and not (wording_key in _LIST_KEY_HINTS and self._are_lists_empty())
             ]
         )
 
@@ -493,7 +493,7 @@ class Page(QWidget):
         update_timer.timeout.connect(self._update_key_hints)
         self.context.people_changed.connect(self._update_key_hints)
         self.context.person_changed.connect(self._update_key_hints)
-        hinted_keys = {key for keys, _words_key in self.key_hints for key in keys}
+        hinted_keys = {key for keys, _wording_key in self.key_hints for key in keys}
         self._buttons_of_key_hints = [button for button in self.findChildren(KeyButton) if button.key in hinted_keys]
         for button in self._buttons_of_key_hints:
             button.availability_changed.connect(update_timer.start)

@@ -293,7 +293,7 @@ class ChangedCompaniesPage(Page):
     def hinted_shortcuts(self) -> Sequence[KeyHint]:
         """The page's shortcuts. While the acknowledged changes are shown, the key C is the key that hides them."""
         names = {"key.acknowledged": "queue.companies.hide_acknowledged"} if self._is_acknowledged_requested else {}
-        return [(keys, names.get(words_key, words_key)) for keys, words_key in self.key_hints]
+        return [(keys, names.get(wording_key, wording_key)) for keys, wording_key in self.key_hints]
 
     @Slot()
     def _acknowledge_or_reopen(self) -> None:

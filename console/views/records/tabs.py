@@ -148,8 +148,8 @@ def make_empty_tab_state(tab_name: str, context: WindowContext) -> EmptyState:
     """Return the widget to show in a tab without content. Its text says that there is no content, and describes the
     content that the tab can have.
     """
-    words_key = f"record.no_{tab_name}"
-    return EmptyState(context.translate(words_key), context.translate(f"{words_key}_hint"), icon_name="dash")
+    wording_key = f"record.no_{tab_name}"
+    return EmptyState(context.translate(wording_key), context.translate(f"{wording_key}_hint"), icon_name="dash")
 
 
 def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) -> QWidget:

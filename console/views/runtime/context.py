@@ -659,9 +659,10 @@ class WindowContext(QObject):
 
     # -- status
 
-    def store_people(self, people: tuple[Person, ...]) -> None:
-        """Store the operators that the window has read from the database. Emit `people_changed` if they differ from
-        the stored ones. `people` is empty if the database has no registered operators."""
+    def replace_people(self, people: tuple[Person, ...]) -> None:
+        """Replace `people` of this context by the operators that the window has just read from the database. Emit
+        `people_changed` if they differ from the former ones or are the first. `people` is empty if the database has
+        no registered operators."""
         is_same = self.are_people_read and people == self.people
         self.people, self.are_people_read = people, True
         if not is_same:

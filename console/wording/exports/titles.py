@@ -4,7 +4,7 @@ from datetime import date
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.wording.records import get_provider_name
-from console.wording.registry import Translate, format_registry_source
+from console.wording.registry import TranslateFunction, format_registry_source
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
@@ -61,7 +61,7 @@ def format_export_description_lines(
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
-def format_selection(selected_count: int, row_count: int, translate: Translate) -> str:
+def format_selection(selected_count: int, row_count: int, translate: TranslateFunction) -> str:
     """Return the line which says that an exported or printed list has only the selected records. The line has the
     number of selected records and, if it is smaller, also the number of rows (`row_count`): the missing records had
     left the list before the program read them.

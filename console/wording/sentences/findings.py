@@ -15,7 +15,7 @@ from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.provider_outcome import OutcomeClass
 from console.wording.sentences.formats import format_amount, join_facts, split_age_into_number_and_unit
 
-Translate: TypeAlias = Callable[..., str]
+TranslateFunction: TypeAlias = Callable[..., str]
 """A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""
 
 _CURRENCY_PATTERN = re.compile(r"\b\d{1,15} (?P<currency>JPY|INR)\b")
@@ -59,7 +59,9 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def format_finding(text: str, translate: Translate, currency: str | None = None, *, shows_codes: bool = False) -> str:
+def format_finding(
+    text: str, translate: TranslateFunction, currency: str | None = None, *, shows_codes: bool = False
+) -> str:
     """Return a finding (a stored text about the detected or the expected values of a record) as words and formatted
     amounts in the language of `translate`. `currency` is used for amounts that were stored without a currency. If
     `currency` is None and the finding names no currency, these amounts are left out. If `shows_codes` is True, the
@@ -84,17 +86,17 @@ def find_currency(*texts: str | None) -> str | None:
     return next((match["currency"] for match in matches if match), None)
 
 
-def format_code_in_words(code: str, translate: Translate) -> str:
+def format_code_in_words(code: str, translate: TranslateFunction) -> str:
     """Return the text for a code of a cause, a reason or a state. An HTTP status that has no text, such as
     `http_599`, gets the text of its class; any other code that has no text is returned unchanged."""
     return translate("finding.code", code=code)
 
 
-def _get_state_word(kind: str, state: str, translate: Translate) -> str:
+def _get_state_word(kind: str, state: str, translate: TranslateFunction) -> str:
     return translate(f"state.{kind}.{state}")
 
 
-def _format_finding_part(part: str, translate: Translate, currency: str | None, *, shows_codes: bool) -> str:
+def _format_finding_part(part: str, translate: TranslateFunction, currency: str | None, *, shows_codes: bool) -> str:
     """Return one part of a finding (the text between two separators) as words. `currency` is the currency of the
     amounts in this part; None if it isn't known.
     """
@@ -116,7 +118,7 @@ def _format_finding_part(part: str, translate: Translate, currency: str | None, 
     return _translate_codes_and_amounts(part, translate, currency, shows_codes=shows_codes)
 
 
-def _format_state_and_amount(match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_state_and_amount(match: re.Match[str], translate: TranslateFunction, currency: str | None) -> str:
     """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount, and
     the state that the record had before. `currency` is used for an amount without a currency; None if it isn't known.
     """
@@ -131,7 +133,7 @@ def _format_state_and_amount(match: re.Match[str], translate: Translate, currenc
     return translate("finding.after", text=text, after=_get_state_word(kind, earlier_state, translate))
 
 
-def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
+def _format_provider_answer(match: re.Match[str], translate: TranslateFunction) -> str:
     """Return the text for the summary of a provider's answer, such as `HTTP 500 UNKNOWN http_500`: outcome and cause
     in words."""
     outcome, reason = match["outcome"], match["reason"]
@@ -151,7 +153,7 @@ def is_reason_without_information(reason: str) -> bool:
     return reason == _REASON_WITHOUT_INFORMATION or reason.startswith("http_2")
 
 
-def _format_company_change(match: re.Match[str], translate: Translate) -> str:
+def _format_company_change(match: re.Match[str], translate: TranslateFunction) -> str:
     """Return the text for a change of a corporation, such as `company closed 2026-10-31 liquidation` or `company
     renamed A|B`. A name that the registry has only as an image is stored as ""."""
     change, change_details = match["change"], match["rest"] or ""
@@ -169,7 +171,9 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
     )
 
 
-def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+def _format_pattern_phrase(
+    phrase_name: str, match: re.Match[str], translate: TranslateFunction, currency: str | None
+) -> str:
     """Return the text of the phrase `phrase_name`, whose pattern `match` has found; the groups of the match become
     the facts of the phrase. `currency` is the currency of amounts among these facts; None if it isn't known.
     """
@@ -193,7 +197,7 @@ def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Tr
 
 
 def _translate_codes_and_amounts(
-    part: str, translate: Translate, currency: str | None, *, shows_codes: bool = False
+    part: str, translate: TranslateFunction, currency: str | None, *, shows_codes: bool = False
 ) -> str:
     """Return a part of a finding with codes replaced by words, and with formatted amounts. A number that no currency
     follows is an amount only if the part contains nothing else, or only one word before the number. If `shows_codes`
@@ -213,7 +217,7 @@ def _translate_codes_and_amounts(
     return _CODE_PATTERN.sub(lambda code: format_code_in_words(code[0], translate), text)
 
 
-def _format_provider_state_word(code: str, translate: Translate, *, shows_code: bool) -> str:
+def _format_provider_state_word(code: str, translate: TranslateFunction, *, shows_code: bool) -> str:
     """Return the text for a provider's state; if `shows_code` is True, followed by the provider's code, such as
     `Failed (OTS0600)`. If the state has no text, return the code alone."""
     state_words = translate("finding.provider_state", code=code)

@@ -255,7 +255,7 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
     url = place.url()
     account, address = url.removeprefix("mysql+pymysql://").split("@")
     user, password = account.split(":")
-    home, bare = str(place.home), f"mysql+pymysql://{address}"
+    home, bare = str(place.first_desk_home), f"mysql+pymysql://{address}"
     at = Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": bare})
     with make_standard_input("wrong\n"):
         ending = at.json("sign-in", "--user", user)

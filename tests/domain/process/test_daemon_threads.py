@@ -15,9 +15,9 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 @pytest.fixture(autouse=True)
-def errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Return the errors of new threads that failed before they called their target. In these tests a starter waits at
-    most 0.05 s for a new thread."""
+def thread_start_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Record the exceptions of new threads that failed before they called their target, so that Python doesn't print
+    them. In these tests, a caller that starts a thread waits at most 0.05 s until the thread runs."""
     found: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", found.append)
     monkeypatch.setattr(daemon_threads, "LONGEST_START_SECONDS", 0.05)

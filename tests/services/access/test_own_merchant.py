@@ -20,7 +20,7 @@ from console.services.process.merchants import StoredMerchant
 from console.settings.settings import Settings, load_settings
 from console.store.database import engine as engine_module
 from console.wording.sentences.catalogue import translate
-from tests.support.desks import NUMBERS, MovedClock, make_environment
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock, make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
 
@@ -121,12 +121,12 @@ def test_keys_of_another_client_are_refused(place: Place, sandbox: Sandbox) -> N
     client.
     """
     with place.open_desk(sandbox) as console:
-        console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
     set_up_other_merchants(sandbox)
     with place.open_desk(sandbox, None, desk=1, **OTHER_CLIENT_SETTINGS) as other:
-        wish = PurchaseRequest(NUMBERS[1], "1")
+        wish = PurchaseRequest(CORPORATION_NUMBERS[1], "1")
         require_refused(lambda: other.credit_checks.purchase(wish), "alarmbox", sandbox)
-        assert other.lookup.find_records(NUMBERS[1]).credit_checks == ()
+        assert other.lookup.find_records(CORPORATION_NUMBERS[1]).credit_checks == ()
     assert sandbox.control.read_ledger()["total"] == 1
 
 
@@ -160,7 +160,7 @@ def test_only_the_schema_account_changes_the_merchant(
         set_up_other_merchants(sandbox)
         refund = request_refund(running, payment.id)
         with open_with_other_merchant(place, sandbox, "") as admin:
-            change = partial(admin.merchants.set_merchant, "paypay", "another contract")
+            change = partial(admin.merchants.store_merchant_of_settings, "paypay", "another contract")
             refusal = read_refusal(change)
             assert (refusal["code"], refusal["reason"], refusal["count"]) == ("in_progress", "provider_work_open", 1)
             running.refunds.withdraw(refund.id)
@@ -197,7 +197,7 @@ def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox,
     payment = sell_order(place, sandbox)
     set_up_other_merchants(sandbox)
     with open_with_other_merchant(place, sandbox, person) as other:
-        refusal = read_refusal(lambda: other.merchants.set_merchant("paypay", "mine"))
+        refusal = read_refusal(lambda: other.merchants.store_merchant_of_settings("paypay", "mine"))
         assert refusal["code"] == "not_allowed"
     stored = place.sql("SELECT value FROM console_meta WHERE name = 'merchant.paypay'")
     mine = place.get_account_name(person)
@@ -269,7 +269,7 @@ def test_reading_stores_no_merchant(place: Place, sandbox: Sandbox, clock: Moved
     merchant.
     """
     with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
-        console.lookup.find_records(NUMBERS[0])
+        console.lookup.find_records(CORPORATION_NUMBERS[0])
         console.health.run_all_checks()
         assert not place.sql("SELECT name FROM console_meta WHERE name LIKE 'merchant.%'")
         import_paid_payment(console, sandbox, "ORD-1")

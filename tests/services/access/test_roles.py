@@ -11,12 +11,12 @@ from console.app import Console
 from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.errors import ConsoleError
 from console.domain.records import Person, PurchaseRequest
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
-CORPORATION_NUMBER = NUMBERS[0]
-FREE_NUMBER = NUMBERS[1]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
+FREE_NUMBER = CORPORATION_NUMBERS[1]
 PEOPLE_OF_EACH_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),

@@ -50,7 +50,7 @@ def open_signed_in(
     the keyring.
     """
     user, password, url = split_database_url(place, person)
-    told = make_settings(place.home, url, keyring)
+    told = make_settings(place.first_desk_home, url, keyring)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
         assert console.sessions.record_sign_in(must_store_password=keeps_password) is keeps_password
@@ -80,12 +80,12 @@ def test_the_account_is_the_operator(place: Place) -> None:
         me = console.sessions.read_identity()
         assert (me.person.name, me.is_known_operator, me.source, me.is_account_stored) == (user, True, "asked", True)
         assert "operator" in me.person.roles
-        assert me.database == console.settings.sign_in.database_address
+        assert me.database_location == console.settings.sign_in.database_address
         assert list_session_entries(console) == [(user, "session_created", "done", None)]
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
         assert runs == [("terminal", os.getpid())]
     for name in ("somebody", "worker"):  # also the name that due tasks have on SQLite
-        other = make_settings(place.home, url, keyring, OPERATOR=name)
+        other = make_settings(place.first_desk_home, url, keyring, OPERATOR=name)
         other.sign_in.set_entered_account(user, password)
         with open_console(other) as console, pytest.raises(ConsoleError) as caught:
             console.sessions.read_identity()
@@ -100,10 +100,12 @@ def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring, keeps_password=False):
         assert keyring.entries == {}
-    assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
+    assert (
+        read_opening_error(make_settings(place.first_desk_home, url, keyring)).detail["problem"] == "sign_in_missing"
+    )
     with open_signed_in(place, keyring):
         assert password in keyring.entries.values()
-    with open_console(make_settings(place.home, url, keyring)) as console:
+    with open_console(make_settings(place.first_desk_home, url, keyring)) as console:
         assert console.sessions.read_identity().source == "kept"
         assert console.sessions.read_identity().person.name == user
 
@@ -114,7 +116,7 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
     """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
-    told = make_settings(place.home, url, keyring)
+    told = make_settings(place.first_desk_home, url, keyring)
     read_opening_error(told)
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
@@ -125,7 +127,7 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
         ]
     entry = next(entry for entry in keyring.entries if entry.startswith(user))
     keyring.entries[entry] = "changed meanwhile"
-    told = make_settings(place.home, url, keyring)
+    told = make_settings(place.first_desk_home, url, keyring)
     assert read_opening_error(told).detail["problem"] == "access_denied"
     told.sign_in.set_entered_account(user, password)
     with open_console(told) as console:
@@ -144,16 +146,16 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
     user, password, _ = split_database_url(place)
     whole = place.url()
     wrong = [
-        read_opening_error(make_settings(place.home, text, None))
+        read_opening_error(make_settings(place.first_desk_home, text, None))
         for text in (whole.replace(password, "wrong"), whole.replace(user, "nobody"))
     ]
     assert [(one.code, one.detail) for one in wrong] == [
         ("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
     ] * 2
     admin = place.database.nodes[0].admin_url  # type: ignore[attr-defined]  # a place on a server
-    missing = read_opening_error(make_settings(place.home, f"{admin}no_such_database", None))
+    missing = read_opening_error(make_settings(place.first_desk_home, f"{admin}no_such_database", None))
     assert (missing.code, missing.detail["problem"]) == ("bad_profile", "unknown_database")
-    away = read_opening_error(make_settings(place.home, re.sub(r":[0-9]+/", ":9/", whole), None))
+    away = read_opening_error(make_settings(place.first_desk_home, re.sub(r":[0-9]+/", ":9/", whole), None))
     assert away.code == "database_unreachable"
 
 
@@ -177,9 +179,9 @@ def test_an_unusable_account_is_not_reported_as_a_wrong_password(
             with pytest.raises(ConsoleError, match="bad_profile") as locked:
                 console.sessions.confirm_password(password)
             assert locked.value.detail["problem"] == problem
-            at_start = read_opening_error(make_settings(place.home, place.url("op-b"), None))
+            at_start = read_opening_error(make_settings(place.first_desk_home, place.url("op-b"), None))
             assert (at_start.code, at_start.detail["problem"]) == ("bad_profile", problem)
-            told = make_settings(place.home, place.url("op-b"), None)
+            told = make_settings(place.first_desk_home, place.url("op-b"), None)
             (check,) = [check for check in open_health_checks(told).run_all_checks() if check.name == "database"]
             assert (check.ok, check.message) == (False, f"error.bad_profile.{problem}")
         finally:
@@ -193,9 +195,9 @@ def test_a_wrong_password_is_reported_although_another_node_is_away(place: Place
     """
     user, password, _ = split_database_url(place)
     url = place.url() + ("&" if "?" in place.url() else "?") + "fallback=127.0.0.1:9"
-    wrong = read_opening_error(make_settings(place.home, url.replace(password, "wrong"), None))
+    wrong = read_opening_error(make_settings(place.first_desk_home, url.replace(password, "wrong"), None))
     assert (wrong.code, wrong.detail["problem"]) == ("bad_profile", "access_denied")
-    with open_console(make_settings(place.home, url, None)) as console:
+    with open_console(make_settings(place.first_desk_home, url, None)) as console:
         assert console.sessions.confirm_password(password)
         assert not console.sessions.confirm_password("wrong")
         assert list_session_entries(console) == [(user, "session_confirmed", "refused", "password")]
@@ -219,7 +221,9 @@ def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixtur
     _, password, _ = split_database_url(place)
     with caplog.at_level(logging.DEBUG), open_signed_in(place, MemoryKeyring()) as console:
         assert not console.sessions.confirm_password("canary-7f3d2a1b")
-        wrong = read_opening_error(make_settings(place.home, place.url().replace(password, "canary-7f3d2a1b"), None))
+        wrong = read_opening_error(
+            make_settings(place.first_desk_home, place.url().replace(password, "canary-7f3d2a1b"), None)
+        )
     told = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
     assert [text for text in told if password in text or "canary" in text] == []
 
@@ -245,7 +249,9 @@ def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
     with open_signed_in(place, keyring) as console:
         assert console.sessions.sign_out()
         assert keyring.entries == {}
-    assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
+    assert (
+        read_opening_error(make_settings(place.first_desk_home, url, keyring)).detail["problem"] == "sign_in_missing"
+    )
     with open_signed_in(place, keyring) as console:
         assert [entry[1] for entry in list_session_entries(console)] == [
             "session_created",
@@ -256,7 +262,7 @@ def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
 
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
     """A database URL with account and password works without a keyring, and its password confirms decisions."""
-    with open_console(make_settings(place.home, place.url(), None)) as console:
+    with open_console(make_settings(place.first_desk_home, place.url(), None)) as console:
         me = console.sessions.read_identity()
         assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)
         assert console.sessions.confirm_password(split_database_url(place)[1])

@@ -40,7 +40,7 @@ from tests.store.registry.files import make_row, write_file
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
-from tests.support.team_mode import execute_desk_requests, use_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, use_team_mode
 
 CHECKED_COMPANY_INDEXES = range(30)
 """Indexes of the companies with live credit checks."""
@@ -574,13 +574,13 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
         ):
             (item,) = asking.alerts.read_company_queue().items
             assert item.change.after.closure is not None
-            with execute_desk_requests(worker):
+            with keep_executing_desk_requests(worker):
                 seen = asking.alerts.acknowledge(item.change.alert_id, "called them", request_id="ask-1")
             assert seen.acknowledged_by == place.get_account_name("op-a")
             assert asking.alerts.read_company_queue().items == ()
             assert [one.alert.id for one in asking.alerts.list_acknowledged_changes()] == [seen.id]
             hand_clock.at += timedelta(seconds=5)
-            with execute_desk_requests(worker):
+            with keep_executing_desk_requests(worker):
                 again = asking.incidents.reopen(seen.id, "they moved back", request_id="ask-2")
             assert [one.alert.id for one in asking.alerts.read_company_queue().items] == [again.id]
 

@@ -21,7 +21,7 @@ from console.store.monitoring import recent_activity
 from console.store.records import evidence
 from tests.support.desks import MovedClock
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
-from tests.support.money_desks import call_for_code
+from tests.support.money_desks import call_and_get_code
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
@@ -72,7 +72,7 @@ def test_a_long_outage_raises_one_alert(
     scene.control.add_fault("reset", call="any", times=10_000)
     facts = make_settings(sandbox.url) | {"TIME_SCALE": "1"}
     with place.open_desk(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
-        assert call_for_code(lambda: lead.refunds.approve(refund)) != "done"
+        assert call_and_get_code(lambda: lead.refunds.approve(refund)) != "done"
     days.announce_file()
     pass_time(scene, clock, timedelta(minutes=2))
     for _ in range(12):

@@ -17,7 +17,7 @@ from console.domain.records import PurchaseRequest, TimelineEntry
 from console.sandbox.server import Sandbox
 from console.wording.sentences import catalogue as wording
 from tests.services.access.test_roles import PEOPLE_OF_EACH_ROLE
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import SqlitePlace
 from tests.support.quick_desks import make_quick_folder
@@ -28,13 +28,15 @@ UNKNOWN_OPERATION_ID = "00000000-0000-4000-8000-000000000000"
 
 def list_actions(scene: PaymentDesk) -> dict[str, ConsoleAction]:
     """Return the tested actions by name. Several of them fail for every role, each for another reason."""
-    asked = PurchaseRequest(NUMBERS[0], "1")
+    asked = PurchaseRequest(CORPORATION_NUMBERS[0], "1")
     operation = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'credit-check' LIMIT 1")[0][0])
     begun = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'payment' LIMIT 1")[0][0])
     day = date(2026, 11, 20)
     return {
         "purchase again": lambda desk: desk.credit_checks.purchase(asked),
-        "renew too early": lambda desk: desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1", renew=True)),
+        "renew too early": lambda desk: desk.credit_checks.purchase(
+            PurchaseRequest(CORPORATION_NUMBERS[0], "1", renew=True)
+        ),
         "refetch": lambda desk: desk.credit_checks.refetch(1, expected_version=99),
         "probe a check": lambda desk: desk.recovery.probe("credit-check", 1),
         "resolve a check": lambda desk: desk.recovery.resolve("credit-check", 1, "error", "words"),
@@ -87,7 +89,7 @@ def scene() -> Iterator[PaymentDesk]:
     not started, and operators of every role.
     """
     with make_quick_folder() as folder, Sandbox() as sandbox, open_payment_desk(SqlitePlace(folder), sandbox) as made:
-        made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        made.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         made.payments.start(made.insert_order("ORD-1", 3300), "paypay")
         made.insert_order("ORD-2", 3300)
         made.console.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)])

@@ -9,7 +9,7 @@ import pytest
 
 from console.domain.records import PurchaseRequest
 from console.services.guarded.database_fitness import NEEDED_FREE_DISK_BYTES
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
@@ -25,13 +25,13 @@ def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
     """A purchase on a full disk is refused with `storage_full` (exit status 6); no row is written and no call is
     sent. After the disk has space again, the purchase succeeds.
     """
-    ask = PurchaseRequest(NUMBERS[0], "1")
+    ask = PurchaseRequest(CORPORATION_NUMBERS[0], "1")
     with place.desk(alarmbox, hand_clock) as console:
         with monkeypatch.context() as full:
             full.setattr(shutil, "disk_usage", lambda _: DiskUsage(1, 1, NEEDED_FREE_DISK_BYTES - 1))
             refused = call_for_refusal(lambda: console.credit_checks.purchase(ask))
         assert (refused.code, refused.exit_status, alarmbox.charges) == ("storage_full", 6, [])
-        assert console.lookup.find_records(NUMBERS[0]).credit_checks == ()
+        assert console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks == ()
         assert console.credit_checks.purchase(ask).state == "success"
 
 

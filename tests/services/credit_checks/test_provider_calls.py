@@ -16,7 +16,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.providers.http.transport import HttpTransport
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox, OpenTransactionCounter
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
@@ -24,7 +24,7 @@ from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
 TIMEOUT_COUNT = 20  # a fiftieth of the thousand
-FIRST_NUMBER, SECOND_NUMBER = NUMBERS[:2]
+FIRST_NUMBER, SECOND_NUMBER = CORPORATION_NUMBERS[:2]
 
 
 class TransportObserver:
@@ -58,7 +58,7 @@ class TransportObserver:
         """Return True if another database connection can read the journal row and the spool has the intent."""
         if self._place.sql("SELECT count(*) FROM operations WHERE state = 'calling'")[0][0] < 1:
             return False
-        with closing(sqlite3.connect(self._place.home / "desk.db")) as desk:
+        with closing(sqlite3.connect(self._place.first_desk_home / "desk.db")) as desk:
             return bool(desk.execute("SELECT count(*) FROM intents WHERE state = 'calling'").fetchone()[0])
 
 

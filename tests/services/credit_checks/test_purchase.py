@@ -9,11 +9,11 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, MovedClock, open_desk
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock, open_desk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 def buy_check(
@@ -108,7 +108,7 @@ def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
 
 def test_an_unsent_purchase_frees_the_number(console: Console, sandbox: Sandbox) -> None:
     """A purchase that couldn't be sent is a known error (exit status 6), and the number can be bought again."""
-    buy_check(console, NUMBERS[1])
+    buy_check(console, CORPORATION_NUMBERS[1])
     sandbox.begin_outage(60)
     error = read_purchase_error(console)
     sandbox.begin_outage(None)
@@ -125,7 +125,7 @@ def test_an_invalid_number_writes_nothing(console: Console, sandbox: Sandbox) ->
     error = read_purchase_error(console, "2180301018771")
     assert (error.code, error.detail["reason"]) == ("invalid_corporation_number", "CHECK_DIGIT")
     assert error.detail["candidates"] == [CORPORATION_NUMBER]
-    assert read_purchase_error(console, NUMBERS[1], "0").code == "unknown_client"
+    assert read_purchase_error(console, CORPORATION_NUMBERS[1], "0").code == "unknown_client"
     assert sandbox.control.read_ledger()["total"] == 1
 
 
@@ -187,7 +187,7 @@ def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbo
     with place.open_desk(sandbox) as console:
         buy_check(console)
     with place.open_desk(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
-        assert read_purchase_error(other, NUMBERS[1]).code == "bad_profile"
+        assert read_purchase_error(other, CORPORATION_NUMBERS[1]).code == "bad_profile"
     assert sandbox.control.read_ledger()["total"] == 1
 
 

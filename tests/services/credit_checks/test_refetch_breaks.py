@@ -10,11 +10,11 @@ from sqlalchemy import text
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
-PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
+PURCHASE_REQUEST = PurchaseRequest(CORPORATION_NUMBERS[0], "1")
 
 
 def test_a_desk_with_another_store_key_refuses_a_refetch(place: Place, sandbox: Sandbox) -> None:
@@ -38,7 +38,7 @@ def test_a_refetch_with_a_failed_part_stores_the_other_part(place: Place, sandbo
     """A record lacks its result and its PDF. One of the parts that a re-fetch reads (detail, PDF) fails in our own
     program: the error names that part, and the other part is stored.
     """
-    sandbox.control.add_fault("no_result", call="purchase", number=NUMBERS[0])
+    sandbox.control.add_fault("no_result", call="purchase", number=CORPORATION_NUMBERS[0])
     for call in ("detail", "pdf"):
         sandbox.control.add_fault("status:500", call=call)
     with place.open_desk(sandbox, FAILPOINT=f"{step}:2:raise") as console:
@@ -100,7 +100,7 @@ def test_a_token_endpoint_that_gives_no_answer_refuses_no_credentials(place: Pla
         sandbox.control.add_fault("reset", call="token", times="always")
         for call in ("purchase", "detail"):
             sandbox.control.add_fault("token_expired", call=call, times=1)
-        request = PurchaseRequest(NUMBERS[1], "1")
+        request = PurchaseRequest(CORPORATION_NUMBERS[1], "1")
         for _ in range(2):
             refused = call_for_refusal(lambda: console.credit_checks.purchase(request, request_id="one"))
             assert (refused.code, refused.detail["reason"]) == ("provider_unreachable", "connection_broken")

@@ -7,7 +7,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CreditCheck, PurchaseRequest
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -23,7 +23,7 @@ STATEMENT_BY_LOSS: dict[str, str] = {
 
 def buy_check(console: Console) -> CreditCheck:
     """Buy a credit check at this desk and return its record."""
-    return console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+    return console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
 
 
 def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:

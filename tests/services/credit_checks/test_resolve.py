@@ -16,12 +16,12 @@ from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
 from console.services.credit_checks.readings import CreditCheckPartReader, FetchedPart
 from console.wording.timelines import format_event_sentence
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 def buy_check(console: Console, number: str = CORPORATION_NUMBER) -> CreditCheck:
@@ -62,7 +62,7 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     """A person resolves a purchase with the id of another record's purchase, or with an id that doesn't exist. The
     decision is refused, and the purchase stays unknown.
     """
-    other = buy_check(console, NUMBERS[1])
+    other = buy_check(console, CORPORATION_NUMBERS[1])
     record = make_unknown_purchase(console, sandbox)
 
     def resolve_as_success(id_at_provider: int | None) -> object:
@@ -312,7 +312,7 @@ def test_simultaneous_due_tasks_share_the_work(
 ) -> None:
     """If the due tasks run twice at the same time, each record is re-fetched once."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
-    records = [buy_check(console, number) for number in NUMBERS[:2]]
+    records = [buy_check(console, number) for number in CORPORATION_NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
     fetch, asked = CreditCheckPartReader.fetch_part, list[int]()
 
@@ -395,7 +395,7 @@ def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox
     Opening another record in between and then the first one again adds new entries.
     """
     with place.open_desk(sandbox) as console:
-        one, other = buy_check(console), buy_check(console, NUMBERS[1])
+        one, other = buy_check(console), buy_check(console, CORPORATION_NUMBERS[1])
         for record in (one, one, one, other, one):
             console.credit_checks.read_credit_check(record.id)
     with place.open_desk(sandbox) as later:

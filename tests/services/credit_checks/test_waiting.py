@@ -13,13 +13,13 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-FIRST_NUMBER, SECOND_NUMBER = NUMBERS[:2]
+FIRST_NUMBER, SECOND_NUMBER = CORPORATION_NUMBERS[:2]
 
 
 def make_request(number: str, client: str = "1") -> PurchaseRequest:

@@ -23,7 +23,7 @@ from tests.support.desks import MovedClock
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
+from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 
 PAYER = "yamada-taro-long-payer-reference"
@@ -45,7 +45,7 @@ def _open_team(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[_T
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         open_payment_desk(place, sandbox, clock) as scene,
     ):
         scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")

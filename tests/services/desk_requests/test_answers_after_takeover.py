@@ -24,7 +24,7 @@ from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
+from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
@@ -71,7 +71,7 @@ class TakeoverScene:
                 "UPDATE request_ids SET lease_expires = 1 WHERE lease_expires > 0",
                 "UPDATE requests SET lease_expires = 1 WHERE state = 'taken'",
             )
-            with execute_desk_requests(self.second_worker):
+            with keep_executing_desk_requests(self.second_worker):
                 return answer.result(MAX_WAIT_SECONDS)
 
     def list_steps(self) -> list[str]:
@@ -154,7 +154,7 @@ def test_a_given_up_take_is_reported_as_given_up(scene: TakeoverScene) -> None:
     """A person gives up a take: the answer is True, although the second worker finds no take."""
     (number,) = invent_numbers(1, seed=51)
     scene.first_worker.desk_requests.announce_presence()
-    with execute_desk_requests(scene.first_worker):
+    with keep_executing_desk_requests(scene.first_worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         scene.desk.recovery.take("credit-check", check.id)
     assert scene.kill_after_commit(lambda: scene.desk.recovery.give_up_take("credit-check", check.id)) is True
@@ -175,7 +175,7 @@ def test_a_refetch_that_was_stored_is_not_reported_as_refused(scene: TakeoverSce
     """
     (number,) = invent_numbers(1, seed=52)
     scene.first_worker.desk_requests.announce_presence()
-    with execute_desk_requests(scene.first_worker):
+    with keep_executing_desk_requests(scene.first_worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     answer = scene.kill_after_commit(
         lambda: scene.desk.credit_checks.refetch(check.id, expected_version=check.version)
@@ -210,7 +210,7 @@ def test_the_second_administrator_gets_the_changed_limit(
     value than in the request, answers with the changed limit.
     """
     with _open_administrators(scene, sandbox) as (propose, confirm):
-        with execute_desk_requests(scene.first_worker):
+        with keep_executing_desk_requests(scene.first_worker):
             propose()
         limit = scene.kill_after_commit(confirm, is_answer_found=is_answer_found)
     assert isinstance(limit, Limit), limit
@@ -226,7 +226,7 @@ def test_a_limit_that_changed_meanwhile_is_refused_truthfully(scene: TakeoverSce
         answer = thread.submit(_get_result_or_error, propose)
         wait_until(lambda: scene.first_worker.desk_requests.count_waiting_requests() > 0, "the request")
         scene.place.sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
-        with execute_desk_requests(scene.first_worker):
+        with keep_executing_desk_requests(scene.first_worker):
             refused = answer.result(MAX_WAIT_SECONDS)
     assert isinstance(refused, ConsoleError)
     assert (refused.code, refused.detail["about"]) == ("stale_view", "limit")

@@ -35,7 +35,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.team_mode import (
     answer_password_prompts,
     end_team_mode,
-    execute_desk_requests,
+    keep_executing_desk_requests,
     start_team_mode,
 )
 from tests.support.teams import apply_accounts
@@ -56,7 +56,7 @@ def test_a_purchase_by_desk_request_returns_its_record(
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox) as desk,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"), steps.append)
@@ -101,7 +101,7 @@ def test_a_request_under_another_name_is_refused(place: Place, sandbox: Sandbox)
     (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
     told = place.make_environment(sandbox.url, "op-a", 0)
-    with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, keep_executing_desk_requests(worker):
         with open_console(Settings.load({**told, "CONSOLE_OPERATOR": "somebody"})) as desk:
             refused = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refused.code, refused.detail["reason"]) == ("not_allowed", "other_account")
@@ -133,7 +133,7 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox) as desk,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -174,7 +174,7 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox) as desk,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         written = execution._serialize_answer
@@ -205,7 +205,7 @@ def test_a_worker_of_another_version_cannot_read_the_request(
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox) as desk,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         monkeypatch.setattr(execution, "__version__", OTHER_VERSION)
         with monkeypatch.context() as patch:
@@ -236,7 +236,7 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
     start_team_mode(place, "op-a", "lead-b")
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         open_payment_desk(place, sandbox, clock) as scene,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
@@ -279,7 +279,7 @@ def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbo
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox, person="op-a", desk=2) as maker,
         place.open_desk(sandbox, person="lead-b", desk=3) as checker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         sandbox.control.add_fault("hang_after_charge", call="purchase", seconds=3600)
         with pytest.raises(ConsoleError) as unknown:
@@ -312,10 +312,10 @@ def test_a_worker_audits_the_records_that_a_person_opens(place: Place, sandbox: 
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker:
         with place.open_desk(sandbox, desk=2) as desk:
-            with execute_desk_requests(worker):
+            with keep_executing_desk_requests(worker):
                 bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             desk.credit_checks.read_credit_check(bought.id)
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             wait_until(lambda: not worker.desk_requests.count_waiting_requests(), "the entries to be written")
     rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")
     assert {person for _, _, person, _ in rows} == {place.get_account_name("op-a")}

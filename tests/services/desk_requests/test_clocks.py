@@ -12,7 +12,7 @@ from console.sandbox.server import Sandbox
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.store.monitoring import clocks
 from tests.support.places import Place
-from tests.support.team_mode import execute_desk_requests, start_team_mode, use_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode, use_team_mode
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_desk_clock_that_is_ahead_raises_an_alert(
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))
 
     monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", make_request_id_of_fast_clock)
-    with place.open_desk(sandbox, person="op-a", desk=2) as desk, execute_desk_requests(worker):
+    with place.open_desk(sandbox, person="op-a", desk=2) as desk, keep_executing_desk_requests(worker):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
     with worker._context.database.read() as conn:
@@ -58,7 +58,7 @@ def test_a_clock_alert_counts_requests_of_each_person(
     with (
         use_team_mode(place, "op-b"),
         place.open_desk(sandbox, person="op-b", desk=2) as desk,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
@@ -67,7 +67,7 @@ def test_a_clock_alert_counts_requests_of_each_person(
         "console.services.desk_requests.asking.make_request_id",
         lambda: str(UUID(int=UUID(made()).int + (5_000 << 80))),
     )
-    with place.open_desk(sandbox, person="op-a", desk=2) as desk, execute_desk_requests(worker):
+    with place.open_desk(sandbox, person="op-a", desk=2) as desk, keep_executing_desk_requests(worker):
         desk.recovery.give_up_take("credit-check", 1)
         assert desk._context.spool.desk_id == desk_id
     ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()

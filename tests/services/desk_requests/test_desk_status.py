@@ -21,7 +21,7 @@ from tests.support.invented import invent_numbers
 from tests.support.keyrings import MemoryKeyring
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 
 CREDENTIAL_VARIABLE_PREFIXES = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
@@ -47,7 +47,7 @@ def test_a_desk_in_team_mode_names_its_worker(place: Place, sandbox: Sandbox, la
     address.
     """
     start_team_mode(place, "op-a")
-    with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
+    with place.open_desk(sandbox, person="worker", desk=1) as worker, keep_executing_desk_requests(worker):
         checks = run_checks(load_settings_without_credentials(place))
     assert [name for name, check in checks.items() if not check.ok] == ["switches"]
     seen = checks["worker"]
@@ -69,7 +69,7 @@ def test_the_doctor_reports_a_missing_worker(place: Place, sandbox: Sandbox) -> 
     assert checks["store_key"].ok
     with open_console(load_settings_without_credentials(place)) as desk:
         assert desk.desk_status.read_desk_update().is_worker_away
-        with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
+        with place.open_desk(sandbox, person="worker", desk=1) as worker, keep_executing_desk_requests(worker):
             assert not desk.desk_status.read_desk_update().is_worker_away
         assert desk.desk_status.read_desk_update().is_worker_away
 
@@ -167,7 +167,7 @@ def test_a_desk_without_credentials_offers_the_same_actions(
     (number,) = invent_numbers(1, seed=11)
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         open_payment_desk(place, sandbox, clock) as scene,
         open_console(load_settings_without_credentials(place), clock) as desk,
     ):

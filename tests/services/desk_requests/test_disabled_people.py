@@ -24,7 +24,7 @@ from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import wait_until
 
 OPENED_RECORD_ENTRY = json.dumps(
@@ -113,7 +113,7 @@ def test_no_act_of_a_disabled_person_is_executed(scene: DisabledScene, sandbox: 
     refusal, and nothing is written or bought.
     """
     number, other_number = invent_numbers(2, seed=33)
-    with execute_desk_requests(scene.worker):
+    with keep_executing_desk_requests(scene.worker):
         check = scene.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     store_request(scene.desk, "note", f'["credit-check", {check.id}, "x"]', "credit-check", check.id)
     purchase = answer_serialization.serialize_value(PurchaseRequest(other_number, "1"))

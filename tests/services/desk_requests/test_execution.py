@@ -23,7 +23,7 @@ from console.store.desk_requests import requests
 from console.store.operations import leases
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 
@@ -193,7 +193,7 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
         assert left is not None
         first.desk_requests._make_answer(left)
         place.sql("UPDATE requests SET lease_expires = 1")
-        with execute_desk_requests(second):
+        with keep_executing_desk_requests(second):
             assert bought.result(MAX_WAIT_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 

@@ -26,7 +26,7 @@ from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 
 HOSTILE_VALUES: tuple[Any, ...] = (
     None, True, -1, 2**63, 1.5, "", "x" * 9_000, "\ud800", "a\0b", [], [1], {"map": {}}, {"map": {"file": "x"}},
@@ -93,7 +93,7 @@ def require_purchases_are_executed(place: Place, sandbox: Sandbox, worker: Conso
     lead-b.
     """
     with ExitStack() as stack:
-        stack.enter_context(execute_desk_requests(worker))
+        stack.enter_context(keep_executing_desk_requests(worker))
         for person, number in zip(("op-a", "lead-b"), invent_numbers(2, seed=77), strict=True):
             desk = stack.enter_context(place.open_desk(sandbox, person=person, desk=2))
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
@@ -459,7 +459,7 @@ def test_one_request_id_of_two_people_means_two_requests(place: Place, sandbox: 
     """
     first, second = invent_numbers(2, seed=79)
     with (
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         place.open_desk(sandbox, desk=2) as desk,
         place.open_desk(sandbox, person="lead-b", desk=3) as other,
     ):

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from console.app import Console
 from console.sandbox.server import Sandbox
 from tests.support.places import Place
-from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode
+from tests.support.team_mode import end_team_mode, keep_executing_desk_requests, start_team_mode
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def test_one_statement_reads_changes_and_the_workers_presence(place: Place, sand
     ):
         first = desk.desk_status.read_desk_update()
         assert first.is_worker_away
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             with record_statements(desk) as sent:
                 news = desk.desk_status.read_desk_update(first.feed_mark)
             assert (len(sent), news.changes, news.is_worker_away) == (1, (), False)

@@ -27,7 +27,7 @@ from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 
 UNKNOWN_ANSWER = ("outcome_unknown", {"reason": "asked"})
 """Code and detail of the answer to a request whose outcome nobody knows."""
@@ -84,7 +84,7 @@ class LateScene:
         """Buy the credit check of a company by way of the first worker."""
         (number,) = invent_numbers(1, seed=seed)
         self.first_worker.desk_requests.announce_presence()
-        with execute_desk_requests(self.first_worker):
+        with keep_executing_desk_requests(self.first_worker):
             return self.desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
@@ -153,7 +153,7 @@ def test_an_approval_that_no_worker_began_is_not_run_late(place: Place, sandbox:
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as lead,
     ):
         desk = payment_scene.console
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             desk.payments.start(payment_scene.insert_order("ORD-1", 3300), "paypay")
             payment_scene.money.change_payment_state("paypay", "ORD-1", "paid")
             payment = payment_scene.find_payment("paypay", "ORD-1")
@@ -215,7 +215,7 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
     next worker continues the run and answers the request.
     """
     check = scene.buy(65)
-    with execute_desk_requests(scene.first_worker):
+    with keep_executing_desk_requests(scene.first_worker):
         run = scene.desk.bulk.create_run("take", [ChosenRecord("credit-check", check.id, check.version)])
     request = scene.store_request("bulk run", run.id, None, kind="bulk-run", id=run.id)
 

@@ -17,7 +17,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
 from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests
+from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests
 from tests.support.teams import apply_accounts
 
 NEW_LIMIT_JPY = 1_234_567
@@ -51,7 +51,7 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
         place.open_desk(sandbox, person="op-b", desk=2) as first,
         place.open_desk(sandbox, person="lead-c", desk=3) as second,
         place.open_desk(sandbox, person="op-a", desk=4) as operator,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         before = read_limit(first)
         assert before.proposed is None

@@ -39,7 +39,7 @@ from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal_code
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import MAX_WAIT_SECONDS as MAX_TEST_WAIT_SECONDS
 from tests.support.waiting import wait_until
 
@@ -71,7 +71,7 @@ def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
     thread = BlockingSessionsThread(worker.blocking_session_ender, over)
     thread.start()
     try:
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             yield
     finally:
         over.set()
@@ -869,5 +869,5 @@ def test_an_account_has_a_limited_number_of_connections(place: Place, sandbox: S
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             open_connection(place, "op-a", 1)
         assert len(connections) == MAX_CONNECTIONS
-        stack.enter_context(execute_desk_requests(worker))
+        stack.enter_context(keep_executing_desk_requests(worker))
         buy_as_lead(place, sandbox, number)

@@ -24,7 +24,7 @@ from tests.services.desk_requests.test_lock_holders import (
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import wait_until
 
 INSERT_WITHDRAWAL_SQL = (
@@ -94,7 +94,7 @@ def test_an_open_transaction_delays_no_other_persons_requests(
     (number,) = invent_numbers(1, seed=111)
     requests = [store_request(desk, subject=str(count)) for count in range(REQUEST_THREAD_COUNT + 2)]
     with open_locking_transaction(place, statement, *requests) as connection:
-        with execute_desk_requests(worker), place.open_desk(sandbox, person="lead-b", desk=1) as other:
+        with keep_executing_desk_requests(worker), place.open_desk(sandbox, person="lead-b", desk=1) as other:
             try:
                 buy_as_lead(place, sandbox, number)
                 about_the_same = store_request(other, subject="1")
@@ -134,7 +134,7 @@ def test_a_locked_lapsed_request_delays_no_other_request(
     (number,) = invent_numbers(1, seed=112)
     request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         with open_locking_transaction(place, LOCK_REQUEST_SQL, request) as connection:
             buy_as_lead(place, sandbox, number)
             connection.commit()
@@ -158,7 +158,7 @@ def test_progress_steps_of_locked_requests_do_not_block_the_worker(
     with open_locking_transaction(place, LOCK_REQUEST_SQL, *(taken.id for taken in running)) as connection:
         for taken in running:
             worker.desk_requests._remember_latest_step(taken, "asking")
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             try:
                 buy_as_lead(place, sandbox, number)
             finally:
@@ -181,7 +181,7 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
             assert ended._context.write(lambda tx: requests.take_next_request(tx, holder, 600))
     with (
         open_locking_transaction(place, LOCK_REQUEST_SQL, requests_of_desk[0]) as connection,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         try:
             wait_until(

@@ -28,7 +28,7 @@ from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_next_request
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 
@@ -201,7 +201,7 @@ def test_a_waiting_window_learns_that_its_worker_died(
         assert not wait.is_abandoned
         place.sql("UPDATE requests SET lease_expires = 1")
         wait_until(lambda: wait.is_abandoned, "the end of the lease")
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             assert bought.result(MAX_WAIT_SECONDS).corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
@@ -232,7 +232,7 @@ def test_a_waiting_window_reports_a_withdrawal(
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
     assert not sandbox.ledger.list_charges_of_number(number)
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         assert buy_reporting_state().corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert not desk._context.spool.list_own_requests(desk._context.database_id) - {
@@ -249,11 +249,11 @@ def test_the_answer_for_a_killed_desk_is_marked(
     """
     _, worker, _ = desk_worker_and_other
     first, second = invent_numbers(2, seed=43)
-    with execute_desk_requests(worker), place.open_desk(sandbox, desk=5) as desk:
+    with keep_executing_desk_requests(worker), place.open_desk(sandbox, desk=5) as desk:
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))
     sandbox.control.add_fault("hang", call="purchase", number=second)
     command = [sys.executable, "-m", "console", "--json", "purchase", second, "--client", "1"]
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         child = subprocess.Popen(command, env=place.make_environment(sandbox.url, "op-a", 5), stdout=subprocess.PIPE)
         try:
             assert sandbox.control.wait_until_reached(held=1)
@@ -273,7 +273,7 @@ def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[
     requests.
     """
     desk, worker, _ = desk_worker_and_other
-    with execute_desk_requests(worker), pytest.raises(ConsoleError) as told:
+    with keep_executing_desk_requests(worker), pytest.raises(ConsoleError) as told:
         desk.recovery.probe("credit-check", "4711")
     (request,) = desk.own_requests.list_recent()
     assert request.answer_error is not None

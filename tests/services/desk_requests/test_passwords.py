@@ -24,7 +24,12 @@ from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, get_password_of, start_team_mode
+from tests.support.team_mode import (
+    answer_password_prompts,
+    get_password_of,
+    keep_executing_desk_requests,
+    start_team_mode,
+)
 from tests.support.waiting import wait_until
 
 PASSWORD_NEEDED_ERROR = ("not_allowed", "password_needed")
@@ -54,7 +59,7 @@ def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterato
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as opened:
         worker = opened.enter_context(place.open_desk(sandbox, clock, person="worker", desk=1, **extra))
-        opened.enter_context(execute_desk_requests(worker))
+        opened.enter_context(keep_executing_desk_requests(worker))
         scene = opened.enter_context(open_payment_desk(place, sandbox, clock))
         checker = opened.enter_context(place.open_desk(sandbox, clock, person="lead-b", desk=3))
         scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
@@ -179,7 +184,7 @@ def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, 
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox, person="op-a", desk=2) as maker,
         place.open_desk(sandbox, person="lead-b", desk=3) as checker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         sandbox.control.add_fault("hang_after_charge", call="purchase", seconds=3600)
         with pytest.raises(ConsoleError) as unknown:

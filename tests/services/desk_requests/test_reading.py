@@ -21,7 +21,7 @@ from console.settings.settings import load_settings
 from tests.support import payment_desks
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode, use_team_mode
+from tests.support.team_mode import end_team_mode, keep_executing_desk_requests, start_team_mode, use_team_mode
 
 QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 TABLE_BY_KIND = {
@@ -151,7 +151,7 @@ def test_a_desk_in_team_mode_reads_the_same_data(
     start_team_mode(place_with_records, "op-a")
     with (
         place_with_records.open_desk(sandbox, clock, person="worker", desk=3) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         place_with_records.open_desk(sandbox, clock, desk=2) as desk,
     ):
         asking = read_everything_as_text(place_with_records, desk, tmp_path / "asking")
@@ -165,7 +165,7 @@ def test_the_trail_is_verified_by_the_worker(place: Place, sandbox: Sandbox) -> 
     """
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as desk:
-        with execute_desk_requests(worker):
+        with keep_executing_desk_requests(worker):
             rows = desk.audit.verify_chains()
             assert rows > 0
         with pytest.raises(ConsoleError) as away:

@@ -13,7 +13,7 @@ from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
+from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests, start_team_mode
 from tests.support.teams import apply_accounts
 
 HUGE_INTEGER = 10**80
@@ -59,7 +59,7 @@ def test_a_desk_refuses_values_that_no_worker_can_read(place: Place, sandbox: Sa
     apply_accounts(place.database._team.owner, people, {})
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         place.open_desk(sandbox, clock, person="op-a", desk=2) as desk,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as lead,
         place.open_desk(sandbox, clock, person="op-b", desk=4) as admin,
@@ -87,7 +87,7 @@ def test_long_texts_in_facts_of_a_request_are_cut(place: Place, sandbox: Sandbox
     apply_accounts(place.database._team.owner, people, {})
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         place.open_desk(sandbox, clock, person="op-a", desk=2) as desk,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as lead,
         place.open_desk(sandbox, clock, person="op-b", desk=4) as admin,

@@ -7,7 +7,7 @@ from console.sandbox.server import Sandbox
 from tests.services.payments.test_unmasking import ANSWER_WITH_PAYER, MASKED_PAYER, PAYER, make_payment_with_payer
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 
 
 def test_an_unmasked_payer_is_read_through_views_for_a_short_time(place: Place, sandbox: Sandbox) -> None:
@@ -19,7 +19,7 @@ def test_an_unmasked_payer_is_read_through_views_for_a_short_time(place: Place, 
         payment = make_payment_with_payer(place, worker, sandbox)
         read = f"SELECT payer_ref FROM {people}.unmasked_payers WHERE id = {payment.id}"
         start_team_mode(place, "op-a")
-        with execute_desk_requests(worker), place.open_desk(sandbox, person="op-a", desk=2) as desk:
+        with keep_executing_desk_requests(worker), place.open_desk(sandbox, person="op-a", desk=2) as desk:
             assert desk.recovery.read_unmasked("payment", payment.id) is None
             desk.recovery.unmask("payment", payment.id, "the caller names the payer")
             seen = desk.recovery.read_unmasked("payment", payment.id)

@@ -29,7 +29,7 @@ from console.store.desk_requests import requests
 from tests.services.desk_requests.test_execution import store_request, take_locked_request, take_next_request
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 RACE_COUNT = 25
@@ -237,6 +237,6 @@ def test_ctrl_c_withdraws_the_waiting_request(
         with suppress(ProcessLookupError):
             child.kill()
     assert '"interrupted"' in out
-    with execute_desk_requests(worker):
+    with keep_executing_desk_requests(worker):
         wait_until(lambda: worker.desk_requests.count_waiting_requests() == 0, "the worker to look")
     assert not sandbox.ledger.list_charges_of_number(number)

@@ -18,7 +18,7 @@ from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
+from tests.support.team_mode import answer_password_prompts, keep_executing_desk_requests, start_team_mode
 
 TYPED_TEXT, STORED_TEXT = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
 INVISIBLE_CHARACTERS = "\u200b\ufeff\u2060\u200f\u2800\u3164\ue000\U000e007f"
@@ -53,7 +53,7 @@ def test_a_worker_stores_exactly_the_typed_texts(
     )
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         open_payment_desk(place, sandbox, clock) as scene,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
@@ -103,7 +103,7 @@ def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, s
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox) as desk,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         check = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         for request_id, typed in (("mine-1", f"called{INVISIBLE_CHARACTERS}"), ("mine-2", " called\n")):
@@ -131,7 +131,7 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
         )
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **make_settings(sandbox.url)) as worker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
         open_payment_desk(place, sandbox, clock) as scene,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as colleague,
     ):
@@ -170,7 +170,7 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
         place.open_desk(sandbox, person="op-a", desk=2) as maker,
-        execute_desk_requests(worker),
+        keep_executing_desk_requests(worker),
     ):
         for number, (proof, reason) in zip(invent_numbers(len(given), seed=8), given, strict=True):
             sandbox.control.add_fault("close_after_charge", call="purchase", number=number)

@@ -383,7 +383,9 @@ def test_no_file_is_created_in_a_missing_folder(place: Place, alarmbox: InMemory
     """
     folder = place.folder / "volume"
     away = f"sqlite:///{folder / 'deep' / 'console.db'}"
-    error = call_for_refusal(lambda: open_quick_desk(place.home, alarmbox, OPERATOR="op-a", DATABASE_URL=away))
+    error = call_for_refusal(
+        lambda: open_quick_desk(place.first_desk_home, alarmbox, OPERATOR="op-a", DATABASE_URL=away)
+    )
     assert (error.code, error.detail["problem"]) == ("database_unreachable", "no_folder")
     assert not folder.exists()
 

@@ -11,7 +11,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.action import GuardedService
 from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_ANSWER_RULE
 from tests.services.credit_checks.test_purchase_breaks import break_writes, delete_row
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
@@ -32,9 +32,9 @@ def make_spooled_purchase(
     """Make a purchase whose answer is only in the spool, and return its record."""
     with monkeypatch.context() as lost:
         alarmbox.during_call = lambda: break_writes(lost, console)
-        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))).detail[
-            "record"
-        ]
+        record = call_for_refusal(
+            lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
+        ).detail["record"]
     alarmbox.during_call = lambda: None
     assert isinstance(record, CreditCheck)
     return record
@@ -76,7 +76,7 @@ def test_a_refused_answer_becomes_a_case(
     assert count_delivery_attempts(place) == MAX_FAILED_DELIVERIES, "it waits for a person"
     console.alerts.acknowledge(alert.id, "the constraint is gone")
     run_due_tasks(console, 1)
-    (found,) = console.lookup.find_records(NUMBERS[0]).credit_checks
+    (found,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
     assert (found.state, found.credit_check_id) == ("success", 1)
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
@@ -109,7 +109,7 @@ def test_a_failed_database_is_no_delivery_attempt(
             console._service_builder.scheduler._tasks["spool_delivery"]()
     assert count_delivery_attempts(place) == 0
     run_due_tasks(console, 1)
-    (found,) = console.lookup.find_records(NUMBERS[0]).credit_checks
+    (found,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
     assert found.state == "success"
 
 
@@ -127,9 +127,9 @@ def test_a_case_about_a_lost_operation_is_not_about_a_later_record(
         place.sql(f"DELETE FROM {CHECKS_TABLE}", "DELETE FROM operations", reset_ids)
 
     alarmbox.during_call = lose_rows_and_ids
-    lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1")))
+    lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1")))
     alarmbox.during_call = lambda: None
-    other = console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+    other = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
     entry = console._context.spool.find(str(lost.detail["operation_id"]))
     assert entry is not None
     assert entry.intent.record_id == other.id

@@ -87,14 +87,14 @@ def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
     the operation.
     """
 
-    def act_during_lease() -> None:
+    def open_other_desk_during_lease() -> None:
         with place.desk(alarmbox, hand_clock) as other:
             other.recovery.run_all_tasks()
             assert [one.state for one in other._context.spool.list_unsent_entries(other._context.database_id)] == [
                 SpoolState.PREPARED
             ]
 
-    console._context.failpoints = FailpointsWithSleepAfterClaim(act_during_lease)
+    console._context.failpoints = FailpointsWithSleepAfterClaim(open_other_desk_during_lease)
     assert buy_check(console).state == "success"
     assert len(alarmbox.charges) == 1
 

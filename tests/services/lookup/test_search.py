@@ -36,11 +36,11 @@ from tests.store.money_rows import (
     insert_requested_refund,
     move_refund_to_state,
 )
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 TABLES_TO_EMPTY = ("alerts", "approvals", "operations", "orders", "payments", "refunds", "request_ids")
 HOSTILE_TEXTS = (
     "%", "_", "'", '"', "\\", "a' OR 1=1 --", "あ", "🦊", "\u202e\u200f", "\x00\x1b", "\ud800", "NEAR(a b)", "*",
@@ -239,7 +239,7 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
         ("order", order_id),
         ("payment", payment.id),
     }
-    assert not console.lookup.find_records(NUMBERS[1]).orders
+    assert not console.lookup.find_records(CORPORATION_NUMBERS[1]).orders
 
 
 @pytest.mark.parametrize(

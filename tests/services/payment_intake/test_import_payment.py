@@ -11,7 +11,7 @@ import pytest
 from console.domain.calendar_days import IST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Payment, PaymentImport
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.payment_desks import PaymentDesk
 
 
@@ -39,15 +39,19 @@ def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
     the same payment.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
-    first = import_payment(scene, corporation_number=NUMBERS[0])
-    assert (first.state, first.captured_minor, first.corporation_number) == ("completed", 3300, NUMBERS[0])
+    first = import_payment(scene, corporation_number=CORPORATION_NUMBERS[0])
+    assert (first.state, first.captured_minor, first.corporation_number) == (
+        "completed",
+        3300,
+        CORPORATION_NUMBERS[0],
+    )
     assert (first.order_id, first.work.state) == (None, "none")
     again = import_payment(scene)
     assert (again.id, again.captured_minor) == (first.id, 3300)
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(1,)]
 
 
-@pytest.mark.parametrize("stored", [None, NUMBERS[1]])
+@pytest.mark.parametrize("stored", [None, CORPORATION_NUMBERS[1]])
 def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk, stored: str | None) -> None:
     """A payment is stored in our database, and it is imported with another corporation number: the import is refused,
     asks no provider and changes nothing. An import with the stored number, in any spelling, is accepted.
@@ -55,7 +59,7 @@ def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk,
     scene.money.register_payment("paypay", "ORD-1", 3300)
     first = import_payment(scene, corporation_number=stored)
     asked = len(scene.control.read_requests(call="paypay_payment"))
-    refusal = read_import_error(scene, corporation_number=NUMBERS[0])
+    refusal = read_import_error(scene, corporation_number=CORPORATION_NUMBERS[0])
     assert (refusal.exit_status, refusal.code) == (2, "usage")
     detail = refusal.detail
     assert (detail["problem"], detail["corporation_number"]) == ("other_corporation_number", stored)
@@ -72,9 +76,9 @@ def test_the_first_of_two_imports_sets_the_number(scene: PaymentDesk) -> None:
     scene.money.register_payment("paypay", "ORD-1", 3300)
     scene.control.add_fault("hang", call="paypay_payment")
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(read_import_error, scene, corporation_number=NUMBERS[0])
+        slow = pool.submit(read_import_error, scene, corporation_number=CORPORATION_NUMBERS[0])
         assert scene.control.wait_until_reached(held=1)
-        first = import_payment(scene, corporation_number=NUMBERS[1])
+        first = import_payment(scene, corporation_number=CORPORATION_NUMBERS[1])
         scene.control.release_calls()
         assert slow.result().detail["problem"] == "other_corporation_number"
     assert scene.payments.read_payment(first.id).record == first
@@ -82,10 +86,10 @@ def test_the_first_of_two_imports_sets_the_number(scene: PaymentDesk) -> None:
 
 def test_an_import_sets_the_order_of_a_paid_payment_to_paid(scene: PaymentDesk) -> None:
     """The import of a paid payment sets the order of the same number to paid."""
-    scene.insert_order("ORD-1", 3300, corporation=NUMBERS[1])
+    scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[1])
     scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = import_payment(scene)
-    assert payment.corporation_number == NUMBERS[1]
+    assert payment.corporation_number == CORPORATION_NUMBERS[1]
     assert scene.read_order("ORD-1").state == "paid"
 
 

@@ -16,7 +16,7 @@ from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.audit import trail
 from console.wording.incident_words import list_playbook_step_keys
 from console.wording.sentences.catalogue import translate
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.payment_desks import PaymentDesk, make_signed_notice
 
 REFUSED_NOTICE_RESULT = NoticeResult(is_refused=True)
@@ -26,7 +26,7 @@ def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
     """A signed notice about an order without a payment creates the payment and books it, and the order becomes paid.
     A second notice of the same event changes nothing.
     """
-    scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
     result = scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     assert (result.is_refused, result.done) == (False, "booked")
     payment = scene.find_payment("bank", "ORD-1")
@@ -34,7 +34,7 @@ def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
     assert (payment.state, payment.captured_minor, payment.corporation_number) == (
         "payment_success",
         3300,
-        NUMBERS[0],
+        CORPORATION_NUMBERS[0],
     )
     assert scene.read_order("ORD-1").state == "paid"
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "repeated"
@@ -138,9 +138,9 @@ def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> No
     """A notice reports a paid payment that exceeds the limit of its account: the payment is booked, and the part
     above the limit is set aside for a refund.
     """
-    scene.insert_account(NUMBERS[0], 5000)
+    scene.insert_account(CORPORATION_NUMBERS[0], 5000)
     for turn in (1, 2):
-        scene.insert_order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
+        scene.insert_order(f"ORD-{turn}", 3300, corporation=CORPORATION_NUMBERS[0])
         assert scene.payments.receive_notice(scene.make_bank_notice(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
     second = scene.find_payment("bank", "ORD-2")
     assert second is not None

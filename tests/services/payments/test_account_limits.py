@@ -20,11 +20,11 @@ from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
 from tests.services.payments.test_apply_report import apply_reports, make_payment, make_report, report_payment_as_paid
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.payment_desks import PaymentDesk
 
 pytestmark = pytest.mark.engines("sqlite")
-CORPORATION_NUMBER, OTHER_NUMBER = NUMBERS[0], NUMBERS[1]
+CORPORATION_NUMBER, OTHER_NUMBER = CORPORATION_NUMBERS[0], CORPORATION_NUMBERS[1]
 
 
 def read_account_sums(scene: PaymentDesk) -> list[tuple[object, ...]]:

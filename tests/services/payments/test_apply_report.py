@@ -25,7 +25,7 @@ from console.services.payments.apply_report import ReportWithSource, apply_repor
 from console.store.alerts import alerts
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import request_refund
 from tests.support.payment_desks import PaymentDesk
 
@@ -124,8 +124,8 @@ def test_an_answer_is_stored_as_evidence_before_the_payment_changes(scene: Payme
 
 def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
     """A payment is booked and then reversed: the balance of its account no longer contains the amount."""
-    scene.insert_account(NUMBERS[0], 5000)
-    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
+    scene.insert_account(CORPORATION_NUMBERS[0], 5000)
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBERS[0]))
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
     gone = apply_reports(scene, payment, make_report(PaymentState.PAYMENT_FAILED, 2))
     assert (gone.state, gone.captured_minor) == ("reversed", 3300)
@@ -147,8 +147,8 @@ def test_a_reversal_of_another_amount_needs_a_person(
     stays paid, its account keeps the sum, and a person must look, even if this notice arrives before the notice of
     the success.
     """
-    scene.insert_account(NUMBERS[0], 5000)
-    payment = make_payment(scene, "ORD-1", corporation_number=NUMBERS[0])
+    scene.insert_account(CORPORATION_NUMBERS[0], 5000)
+    payment = make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBERS[0])
     success = make_report(PaymentState.PAYMENT_SUCCESS, 1, source, provider_payment_id="id-1")
     taken_back = make_report(PaymentState.PAYMENT_FAILED, 2, source, amount=amount)
     after = apply_reports(scene, payment, *((taken_back, success) if is_reported_first else (success, taken_back)))

@@ -33,9 +33,7 @@ def read_bank_payment(scene: PaymentDesk) -> Payment:
 
 
 @pytest.mark.parametrize("kind", ["payment.failed", "payment.expired", "payment.pending"])
-def test_an_unpaid_attempt_over_the_requested_amount_leaves_another_paid_amount_unknown(
-    scene: PaymentDesk, kind: str
-) -> None:
+def test_a_notice_of_an_unpaid_attempt_leaves_another_paid_amount_unknown(scene: PaymentDesk, kind: str) -> None:
     """The bank reports 5,000 yen as paid for an order of 3,300. A later notice about an unpaid attempt of 3,300
     yen leaves the outcome unknown, because it does not say that the 5,000 yen were given back.
     """
@@ -48,8 +46,8 @@ def test_an_unpaid_attempt_over_the_requested_amount_leaves_another_paid_amount_
     assert scene.list_open_alert_rules() == ["amount_differs"]
 
 
-def test_a_failure_notice_over_the_paid_amount_ends_the_payment(scene: PaymentDesk) -> None:
-    """The bank reports 5,000 yen as paid for an order of 3,300, and later the failure of an attempt over 5,000 yen:
+def test_a_failure_notice_about_the_paid_amount_ends_the_payment(scene: PaymentDesk) -> None:
+    """The bank reports 5,000 yen as paid for an order of 3,300, and later the failure of an attempt to pay 5,000 yen:
     the payment has failed, and no case stays open, because the 5,000 yen were not collected.
     """
     scene.insert_order("ORD-1", 3300)

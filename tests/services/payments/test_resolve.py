@@ -17,7 +17,7 @@ from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
@@ -55,7 +55,7 @@ def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return an unknown payment: its start got no usable answer from the provider."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
-        scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay")
+        scene.payments.start(scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay")
     payment = scene.find_payment("paypay", number)
     assert payment is not None
     return payment
@@ -198,7 +198,7 @@ def test_an_unconfirmed_outcome_needs_two_people(
     """No read confirms the outcome that a first person proposes: the proposer and an operator can't confirm the
     proposal, an approver can.
     """
-    scene.insert_account(NUMBERS[0], 5000)
+    scene.insert_account(CORPORATION_NUMBERS[0], 5000)
     payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     first = scene.payments.resolve(payment.id, end_state, "settlement of the 20th, row 14", "0421-from-paper")
@@ -316,7 +316,9 @@ def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
 
 def make_paid_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return a payment that the payer has paid and that was then probed."""
-    payment = scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
+    payment = scene.payments.start(
+        scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay"
+    ).payment
     scene.money.change_payment_state("paypay", number, "paid")
     return scene.payments.probe(payment.id)
 

@@ -17,7 +17,7 @@ from console.services.process.failpoints import Failpoints
 from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES
 from console.store.database import boot_clock
 from console.store.records import evidence
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.keyrings import LockedKeyring
 from tests.support.payment_desks import PaymentDesk
 from tests.support.refusals import call_for_refusal
@@ -30,7 +30,7 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     """The payer pays the code, and a read at the provider finds this: the payment is captured and completed, and the
     order is paid. A second read changes nothing.
     """
-    order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
+    order = scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
     started = scene.payments.start(order, "paypay")
     assert (started.payment.state, started.payment.certainty) == ("token_generated", "known")
     assert started.started.url is not None
@@ -38,7 +38,7 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     assert (waiting.state, waiting.work.reason) == ("user_payment", "waiting")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(started.payment.id)
-    assert (paid.state, paid.captured_minor, paid.corporation_number) == ("completed", 3300, NUMBERS[0])
+    assert (paid.state, paid.captured_minor, paid.corporation_number) == ("completed", 3300, CORPORATION_NUMBERS[0])
     assert paid.paid_at is not None
     assert paid.provider_state == "COMPLETED"
     assert scene.read_order("ORD-1").state == "paid"
@@ -141,8 +141,8 @@ def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
     """A start whose call couldn't be sent leaves no reservation in the account and no used idempotency key: the start
     can be repeated.
     """
-    scene.insert_account(NUMBERS[0], 3300)
-    order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.insert_account(CORPORATION_NUMBERS[0], 3300)
+    order = scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
     assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 5
     gone = scene.find_payment("paypay", "ORD-1")
@@ -189,10 +189,10 @@ def test_a_start_above_the_limit_of_its_account_sends_nothing(scene: PaymentDesk
     """The limit of an account leaves no room beside the reservation of a first order: the start of the second order's
     payment is refused before anything is sent.
     """
-    scene.insert_account(NUMBERS[0], 5000)
-    scene.payments.start(scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
+    scene.insert_account(CORPORATION_NUMBERS[0], 5000)
+    scene.payments.start(scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0]), "paypay")
     error = call_for_refusal(
-        scene.payments.start, scene.insert_order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay"
+        scene.payments.start, scene.insert_order("ORD-2", 3300, corporation=CORPORATION_NUMBERS[0]), "paypay"
     )
     assert error.code == "over_limit"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
@@ -205,8 +205,8 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
     payment expires and its reservation ends. If the payer still pays later, the payment is booked with evidence, and
     its cancelled order stays cancelled.
     """
-    scene.insert_account(NUMBERS[0], 3300)
-    order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.insert_account(CORPORATION_NUMBERS[0], 3300)
+    order = scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
     payment = scene.payments.start(order, "paypay").payment
     assert scene.read_payment(payment.id).account_minor == 3300
     scene.control.change_settings(advance_seconds=600)

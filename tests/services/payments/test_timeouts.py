@@ -22,7 +22,7 @@ from console.store.payments import orders
 from console.store.payments import payment_deadlines as payment_times
 from console.store.payments import stock_reservations as stock_rows
 from console.store.tasks import sagas as sagas_table
-from tests.support.desks import NUMBERS, MovedClock
+from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import MAX_WAIT_SECONDS
 
@@ -790,8 +790,8 @@ def test_a_stuck_saga_continues_after_its_case_was_closed(
 def test_an_expired_payment_releases_its_reservation(scene: PaymentDesk, clock: MovedClock) -> None:
     """When a payment has expired, its reservation on the account ends; other reservations do not change."""
     for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
-        scene.insert_order(number, minor, corporation=NUMBERS[0])
-    scene.insert_account(NUMBERS[0], 9000)
+        scene.insert_order(number, minor, corporation=CORPORATION_NUMBERS[0])
+    scene.insert_account(CORPORATION_NUMBERS[0], 9000)
     payment = scene.payments.start(scene.read_order("ORD-1").id, "paypay").payment
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.payments.start(scene.read_order("ORD-2").id, "paypay")

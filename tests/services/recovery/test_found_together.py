@@ -28,11 +28,11 @@ from tests.store.money_rows import (
     insert_requested_refund,
     move_refund_to_state,
 )
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 
-CORPORATION_NUMBER, OTHER_NUMBER = NUMBERS[:2]
+CORPORATION_NUMBER, OTHER_NUMBER = CORPORATION_NUMBERS[:2]
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
 _TABLES_WITHOUT_TRIGGERS = ("approvals", "operations", "orders", "payments", "refunds")
 

@@ -19,7 +19,7 @@ from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, list_kinds_and_ids
 from tests.store.money_rows import insert_begun_payment
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.refusals import call_for_refusal
 
 __all__ = ["connection", "console"]
@@ -115,7 +115,7 @@ def test_the_rows_of_the_window_refuse_the_cursor_of_another_query(
 
 def test_a_timeline_refuses_the_cursor_of_another_record(console: Console) -> None:
     """A cursor of a record's timeline is valid only for this timeline."""
-    one, other = (console.credit_checks.purchase(PurchaseRequest(number, "1")) for number in NUMBERS[:2])
+    one, other = (console.credit_checks.purchase(PurchaseRequest(number, "1")) for number in CORPORATION_NUMBERS[:2])
     page = console.recovery.read_timeline("credit-check", one.id, 1)
     assert console.recovery.read_timeline("credit-check", str(one.id), 50, page.next_cursor).events
     require_refused(lambda: console.recovery.read_timeline("credit-check", other.id, 50, page.next_cursor))

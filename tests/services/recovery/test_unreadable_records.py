@@ -32,7 +32,7 @@ from tests.store.money_rows import (
     move_refund_to_state,
 )
 from tests.support.bulk_stage import insert_unknown_checks
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.places import Place
 
 __all__ = ["connection", "console"]
@@ -164,7 +164,7 @@ def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: st
 def test_unreadable_credit_checks_stop_no_probe_of_others(
     place: Place, console: Console, connection: Connection
 ) -> None:
-    ids = sorted(record.id for record in insert_unknown_checks(console, NUMBERS[:3]))
+    ids = sorted(record.id for record in insert_unknown_checks(console, CORPORATION_NUMBERS[:3]))
     place.drop_table_triggers(TABLE_NAME)
     connection.exec_driver_sql(
         f"UPDATE {TABLE_NAME} SET work_state = 'scheduled', work_reason = 'unknown', work_at = '2026-01-01 00:00:00'"
@@ -229,17 +229,22 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
 ) -> None:
     """A search and the lookup of a company list the records that have nothing to do with the unreadable row."""
     place.drop_table_triggers(TABLE_NAME)
-    insert_unknown_checks(console, NUMBERS[:1])
+    insert_unknown_checks(console, CORPORATION_NUMBERS[:1])
     kinds = {"order", "payment", "refund", "credit-check"}
     for number in range(2):
         order_id = orders.insert_order(
-            connection, orders.NewOrder(f"ORD-{number}", 3_300, corporation_number=NUMBERS[0]), NOW
+            connection, orders.NewOrder(f"ORD-{number}", 3_300, corporation_number=CORPORATION_NUMBERS[0]), NOW
         )
-        payment = insert_paid_payment(connection, f"ORD-{number}", order_id=order_id, corporation_number=NUMBERS[0])
+        payment = insert_paid_payment(
+            connection, f"ORD-{number}", order_id=order_id, corporation_number=CORPORATION_NUMBERS[0]
+        )
         insert_requested_refund(connection, payment)
 
     def search_and_count_records() -> list[dict[str, int]]:
-        looked_up, found = console.lookup.find_records(NUMBERS[0]), console.lookup.search(NUMBERS[0])
+        looked_up, found = (
+            console.lookup.find_records(CORPORATION_NUMBERS[0]),
+            console.lookup.search(CORPORATION_NUMBERS[0]),
+        )
         groups = (looked_up.orders, looked_up.payments, looked_up.refunds, looked_up.credit_checks)
         return [
             dict(zip(("order", "payment", "refund", "credit-check"), map(len, groups), strict=True)),
@@ -259,7 +264,7 @@ def test_an_unreadable_record_hides_no_unfinished_operation(
 ) -> None:
     for table in (TABLE_NAME, operations.name):
         place.drop_table_triggers(table)
-    ids = sorted(record.id for record in insert_unknown_checks(console, NUMBERS[:2]))
+    ids = sorted(record.id for record in insert_unknown_checks(console, CORPORATION_NUMBERS[:2]))
     connection.execute(insert(operations), [make_operation_row(id, "credit-check.purchase", "unknown") for id in ids])
     connection.exec_driver_sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {ids[0]}")
     listed = console.recovery.list_unfinished_operations()
@@ -276,9 +281,11 @@ def test_a_text_in_a_column_of_amounts_hides_no_other_record(
     if connection.dialect.name != "sqlite":
         return
     for number in range(2):
-        orders.insert_order(connection, orders.NewOrder(f"O-{number}", 3_300, corporation_number=NUMBERS[0]), NOW)
-        insert_begun_payment(connection, f"P-{number}", corporation_number=NUMBERS[0])
-        paid = insert_paid_payment(connection, f"PAID-{number}", corporation_number=NUMBERS[0])
+        orders.insert_order(
+            connection, orders.NewOrder(f"O-{number}", 3_300, corporation_number=CORPORATION_NUMBERS[0]), NOW
+        )
+        insert_begun_payment(connection, f"P-{number}", corporation_number=CORPORATION_NUMBERS[0])
+        paid = insert_paid_payment(connection, f"PAID-{number}", corporation_number=CORPORATION_NUMBERS[0])
         insert_requested_refund(connection, paid)
     place.drop_table_triggers(table)
     connection.exec_driver_sql(f"UPDATE {table} SET {column} = '3,300' WHERE id = 1")
@@ -290,8 +297,8 @@ def test_a_text_in_a_column_of_amounts_hides_no_other_record(
     assert (kind, 1) not in listed
     assert any(id != 1 for _, id in listed)
     group = {"orders": "order", "payments": "payment", "refunds": "refund"}[table]
-    found = [record.id for record in console.lookup.search(NUMBERS[0]).groups[group].records]
-    looked_up = [record.id for record in getattr(console.lookup.find_records(NUMBERS[0]), table)]
+    found = [record.id for record in console.lookup.search(CORPORATION_NUMBERS[0]).groups[group].records]
+    looked_up = [record.id for record in getattr(console.lookup.find_records(CORPORATION_NUMBERS[0]), table)]
     assert found
     assert sorted(found) == sorted(looked_up)
     assert 1 not in found
@@ -304,12 +311,14 @@ def test_a_text_that_is_not_utf8_hides_no_record(place: Place, console: Console,
     if connection.dialect.name != "sqlite":
         return
     ids = [
-        orders.insert_order(connection, orders.NewOrder(f"O-{n}", 3_300, corporation_number=NUMBERS[0]), NOW)
+        orders.insert_order(
+            connection, orders.NewOrder(f"O-{n}", 3_300, corporation_number=CORPORATION_NUMBERS[0]), NOW
+        )
         for n in range(2)
     ]
     place.drop_table_triggers("orders")
     connection.exec_driver_sql("UPDATE orders SET payment_method = CAST(x'8ba08d73' AS TEXT) WHERE id = 1")
     assert read_kinds_and_ids(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", id) for id in ids]
-    assert [order.id for order in console.lookup.find_records(NUMBERS[0]).orders] == ids[::-1]
+    assert [order.id for order in console.lookup.find_records(CORPORATION_NUMBERS[0]).orders] == ids[::-1]
     found = [order for order in console.lookup.search("O-").orders.records if isinstance(order, Order)]
     assert {order.id: order.payment_method for order in found} == {1: "\ufffd\ufffd\ufffds", 2: None}

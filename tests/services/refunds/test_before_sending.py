@@ -12,7 +12,7 @@ from console.domain.records import WorkState
 from console.domain.setting_problems import SettingProblem
 from console.sandbox import SandboxControl
 from console.services.refunds import due_tasks
-from tests.support.refund_desks import RefundDesk, call_for_code
+from tests.support.refund_desks import RefundDesk, call_and_get_code
 
 PROBE_CALL_NAME = "paypay_refund_details"
 
@@ -23,7 +23,7 @@ def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
     """
     payment = desk.make_paid_payment(number)
     desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(desk.request_refund(payment, "100"))) == "provider_refused"
+    assert call_and_get_code(lambda: desk.approve_refund(desk.request_refund(payment, "100"))) == "provider_refused"
     return payment
 
 
@@ -32,7 +32,7 @@ def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
     code.
     """
     refund = desk.request_refund(make_payment_with_refused_refund(desk, number), "200")
-    assert call_for_code(lambda: desk.approve_refund(refund)) == code
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == code
     assert (desk.read_refund(refund).state, desk.read_refund(refund).sent_count) == (RefundState.APPROVED, 0)
     return refund
 
@@ -91,7 +91,7 @@ def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: Sand
     payment = make_payment_with_refused_refund(desk, "ORD-1")
     refund = desk.request_refund(payment, "200")
     control.add_fault("result:RATE_LIMIT", call=PROBE_CALL_NAME, times="always")
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     for _ in range(9):
         desk.run_due_tasks()
         desk.move_clock(hours=25)
@@ -107,7 +107,7 @@ def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDes
     """
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=PROBE_CALL_NAME, times="always")
     refund = desk.request_refund(make_payment_with_refused_refund(desk, "ORD-1"), "200")
-    assert call_for_code(lambda: desk.approve_refund(refund)) != "done"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) != "done"
     desk.run_due_tasks()
     assert (desk.read_refund(refund).work.state, desk.read_refund(refund).work.reason) == (
         WorkState.NEEDS_REVIEW,
@@ -127,7 +127,7 @@ def test_failing_refunds_delay_no_later_refund(
         approve_without_sending(desk, number, "provider_answer_unusable")
     later_refund = desk.request_refund(desk.make_paid_payment("ORD-3"), "300")
     with control.cause_outage():
-        assert call_for_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
+        assert call_and_get_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     desk.run_due_tasks()
@@ -146,7 +146,7 @@ def test_a_fault_of_the_program_delays_no_later_refund(
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     later_refund = desk.request_refund(desk.make_paid_payment("ORD-3"), "300")
     with control.cause_outage():
-        assert call_for_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
+        assert call_and_get_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
     prober = desk.machinery._due_refunds._refund_submitter._refund_prober
     check = prober.ask_about_earlier_refunds
 
@@ -172,7 +172,7 @@ def test_an_unreadable_refund_stops_no_other_refund(desk: RefundDesk, control: S
     unreadable_requested, requested = (desk.request_refund(desk.make_paid_payment(f"ORD-{n}")) for n in (3, 4))
     with control.cause_outage():
         for refund in (unreadable_approved, approved):
-            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
+            assert call_and_get_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     desk.sql("DROP TRIGGER guard_refunds_update")
     for refund in (unreadable_approved, unreadable_requested):
         desk.sql("UPDATE refunds SET reason_code = 'of_a_newer_one' WHERE id = :id", id=refund.id)
@@ -197,7 +197,7 @@ def test_a_read_only_provider_delays_no_other_provider(
     )
     with control.cause_outage():
         for refund in (waiting, other):
-            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
+            assert call_and_get_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     desk.console.read_only_switches.set_switch("paypay", True, "障害")
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
@@ -221,7 +221,7 @@ def test_a_provider_without_settings_delays_no_other_provider(
     )
     with control.cause_outage():
         for refund in (waiting, other):
-            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
+            assert call_and_get_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     before = desk.read_refund(waiting)
     make_adapter = desk.providers._make_adapter
 

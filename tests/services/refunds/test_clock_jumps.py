@@ -14,7 +14,7 @@ from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.sandbox import SandboxControl
 from console.services.process.context import WORKER, act_as
 from console.services.tasks.clock_jumps import ClockJumpCorrection
-from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
+from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
 
 ONE_DAY = timedelta(days=1)
 MINUTES_AFTER_CORRECTION = 5
@@ -52,7 +52,7 @@ def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider:
         payment = desk.make_paid_payment(number, 50_000, provider)
         asked = desk.request_refund(payment, "100")
         desk.control.add_fault("close_after_charge", call=f"{provider}_refund", times=1)
-        assert call_for_code(lambda asked=asked: desk.approve_refund(asked)) == "outcome_unknown"
+        assert call_and_get_code(lambda asked=asked: desk.approve_refund(asked)) == "outcome_unknown"
         refunds.append((payment, asked))
         desk.run_due_tasks()
     desk.clock.offset = timedelta()
@@ -77,7 +77,7 @@ def test_a_refund_that_was_not_made_is_sent_once(desk: RefundDesk, jump: timedel
     payment = desk.make_paid_payment("ORD1", 50_000)
     refund = desk.request_refund(payment, "100")
     desk.control.add_fault("reset", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     desk.run_due_tasks()
     desk.clock.offset = timedelta()
     run_minutes(desk, MINUTES_AFTER_CORRECTION)

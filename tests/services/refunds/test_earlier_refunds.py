@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 PROVIDERS = ["paypay", "atom"]
 
@@ -17,14 +17,14 @@ def test_a_refund_decided_as_failed_that_arrives_stops_the_next_one(desk: Refund
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     first = desk.request_refund(payment, "100")
     desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
     desk.resolve_refund(first, "failed", "op-e")
     desk.resolve_refund(first, "failed", "lead-b")
     assert desk.read_refund(first).state is RefundState.FAILED
     second = desk.request_refund(payment, "120")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    assert call_for_code(lambda: desk.approve_refund(second, by="lead-c")) == "in_progress"
+    assert call_and_get_code(lambda: desk.approve_refund(second, by="lead-c")) == "in_progress"
     assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
     assert desk.read_refund(first).work.reason == "contradicted"
     assert desk.read_refund(second).certainty is Certainty.KNOWN
@@ -52,13 +52,13 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
     per_unit = 100 if provider == "atom" else 1
     first = desk.request_refund(payment, str(10_000 // per_unit))
     desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
     desk.resolve_refund(first, "failed", "op-e")
     desk.resolve_refund(first, "failed", "lead-b")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
     small = desk.request_refund(payment, str(2_000 // per_unit))
-    assert call_for_code(lambda: desk.approve_refund(small)) == "in_progress"
+    assert call_and_get_code(lambda: desk.approve_refund(small)) == "in_progress"
     desk.withdraw_refund(small)
     desk.insert_team()
     acknowledge_contradiction(desk)
@@ -68,7 +68,7 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
     desk.reject_refund(whole, by="lead-c")
     rest = desk.request_refund(payment, str(40_000 // per_unit))
     while (
-        call_for_code(lambda: desk.approve_refund(rest)) == "in_progress"
+        call_and_get_code(lambda: desk.approve_refund(rest)) == "in_progress"
     ):  # its state at the provider has changed since
         acknowledge_contradiction(desk)
     rest = desk.read_refund(rest)
@@ -84,7 +84,7 @@ def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: Refun
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     first = desk.request_refund(payment, "100")
     desk.control.add_fault("late_charge", call="atom_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
     desk.resolve_refund(first, "failed", "op-e")
     desk.resolve_refund(first, "failed", "lead-b")
     desk.control.release_calls()
@@ -114,10 +114,10 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     payment = desk.make_paid_payment("ORD1", 50_000)
     refund = desk.request_refund(payment, "100")
     desk.control.add_fault("late_charge" if answer == "made" else "reset", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     for seconds in (61, 200):
         desk.move_clock(seconds=seconds)
-        call_for_code(lambda: desk.probe_refund(refund))
+        call_and_get_code(lambda: desk.probe_refund(refund))
     assert (desk.read_refund(refund).state, desk.read_refund(refund).certainty) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
@@ -150,20 +150,20 @@ def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: Refund
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     first = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge", call="atom_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
     no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
     desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
     if is_denied:
         for person in ("op-e", "lead-b"):
             refusal = call_for_refusal(lambda by=person: desk.resolve_refund(first, "failed", by))
             assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-        assert call_for_code(lambda: desk.request_refund(payment, "120")) == "in_progress"
+        assert call_and_get_code(lambda: desk.request_refund(payment, "120")) == "in_progress"
         desk.move_clock(hours=1)
         desk.run_due_tasks()
     else:
         for seconds in (61, 200, 3_600):
             desk.move_clock(seconds=seconds)
-            call_for_code(lambda: desk.probe_refund(first))
+            call_and_get_code(lambda: desk.probe_refund(first))
             desk.run_due_tasks()
         assert desk.read_refund(first).certainty is Certainty.UNKNOWN
     assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
@@ -180,5 +180,5 @@ def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, ref
     fields = {"data.status": "COMPLETED", "data.refunds": refunds}
     desk.control.add_fault("set_fields", call="paypay_payment", times="always", fields=fields)
     refund = desk.request_refund(payment, "120")
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_answer_unusable"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_answer_unusable"
     assert desk.list_provider_keys(payment) == []

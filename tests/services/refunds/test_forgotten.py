@@ -12,7 +12,7 @@ from console.domain.records import Certainty, OperationState
 from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment,
     refund = desk.request_refund(payment)
     if fault:
         desk.control.add_fault(fault, call="paypay_refund", times=1)
-    call_for_code(lambda: desk.approve_refund(refund))
+    call_and_get_code(lambda: desk.approve_refund(refund))
     return payment, desk.read_refund(refund)
 
 
@@ -52,7 +52,9 @@ def test_the_id_of_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     found = recovery.probe("operation", operation)
     assert isinstance(found, Refund)
     assert found.certainty is Certainty.KNOWN
-    assert call_for_code(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
+    assert (
+        call_and_get_code(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
+    )
 
 
 def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk) -> None:
@@ -117,7 +119,7 @@ def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     refund = desk.request_refund(payment, "100")
     control.add_fault("close_after_charge", call="atom_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     operation = desk.read_refund(refund).operation_id or ""
     delete_refund(desk, payment)
     if reason == "old_answer":

@@ -19,7 +19,7 @@ from console.sandbox import SandboxControl
 from console.services.payments.providers import PaymentProviders
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.store.payments import orders
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal, open_refund_desk
 
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
@@ -109,7 +109,7 @@ def test_a_desk_that_knows_a_lost_refund_stops_approvals(
     for part in home.glob("desk.db*"):
         part.unlink()
     with open_refund_desk(home, control) as desk:  # another desk: it hears of it from the database
-        assert call_for_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
+        assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
         assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
@@ -125,7 +125,7 @@ def test_one_person_alone_cannot_release_a_lost_refund(
         write_backup(home, backup_path)
         sent = desk.request_refund(payment, "1000")
         control.add_fault("reset", call="paypay_refund", times=1)
-        assert call_for_code(lambda: desk.approve_refund(sent)) == "outcome_unknown"
+        assert call_and_get_code(lambda: desk.approve_refund(sent)) == "outcome_unknown"
         sent = desk.read_refund(sent)
     restore_backup(home, backup_path, deletes_spool=False)
     with open_refund_desk(home, control) as desk:  # the desk that sent it tells the database
@@ -141,11 +141,11 @@ def test_one_person_alone_cannot_release_a_lost_refund(
             assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
             conn.execute("UPDATE approvals SET closed_at = at WHERE subject_kind = 'operation'")
-        assert call_for_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
+        assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
         for person in ("op-a", "lead-b"):
             with desk.console.acting_as(person):
                 desk.console.recovery.resolve("operation", operation, "failed", "not on their list")
-        assert call_for_code(lambda: desk.request_refund(payment, "500")) == "done"
+        assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "done"
 
 
 def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxControl) -> None:
@@ -153,7 +153,7 @@ def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxContro
     payment = desk.make_paid_payment()
     control.add_fault("result:TRANSACTION_FAILED", call="paypay_refund", times=1)
     first = desk.request_refund(payment, "1000")
-    call_for_code(lambda: desk.approve_refund(first))
+    call_and_get_code(lambda: desk.approve_refund(first))
     assert desk.read_refund(first).state is RefundState.FAILED
     second = desk.approve_refund(desk.request_refund(payment, "1000", intended_repeat=True))
     assert second.provider_refund_key not in (None, desk.read_refund(first).provider_refund_key)

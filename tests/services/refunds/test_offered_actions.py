@@ -13,7 +13,7 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import RefundState
 from console.store.database.engine import Transaction
 from console.wiring.record_readers import RecordReaders
-from tests.support.refund_desks import TEAM, RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import TEAM, RefundDesk, call_and_get_code, call_for_refusal
 
 
 def make_requested_refund(desk: RefundDesk, payment: Payment) -> Refund:
@@ -46,7 +46,7 @@ def make_perhaps_sent_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return an approved refund whose call the provider refused as repeated too fast."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     return refund
 
 
@@ -54,7 +54,7 @@ def make_unknown_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund whose call got no answer."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return refund
 
 
@@ -62,7 +62,7 @@ def make_refused_refund(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has refused."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     return refund
 
 

@@ -26,7 +26,7 @@ from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.quick_desks import make_quick_folder
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
@@ -67,7 +67,7 @@ class PeopleDesks:
         """Return a refund whose sending got no answer. `is_executed` tells whether the provider has made it."""
         refund = self.request_refund(payment)
         self._control.add_fault("close_after_charge" if is_executed else "reset", call="paypay_refund", times=1)
-        assert call_for_code(lambda: self.approve_refund(refund)) == "outcome_unknown"
+        assert call_and_get_code(lambda: self.approve_refund(refund)) == "outcome_unknown"
         return self.read_refund(refund)
 
     def read_refund(self, refund: Refund) -> Refund:
@@ -234,9 +234,9 @@ def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
     )
     assert desks.get_desk("op-a").refunds.withdraw(desks.request_refund(payment).id).state is RefundState.WITHDRAWN
     late = desks.request_refund(payment)
-    assert call_for_code(lambda: desks.get_desk("op-b").refunds.withdraw(late.id)) == "not_allowed"
+    assert call_and_get_code(lambda: desks.get_desk("op-b").refunds.withdraw(late.id)) == "not_allowed"
     desks.get_desk("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
-    assert call_for_code(lambda: desks.approve_refund(late)) == "already_decided"
+    assert call_and_get_code(lambda: desks.approve_refund(late)) == "already_decided"
     assert desks.read_refund(late).state is RefundState.EXPIRED
     assert desks.check_payment_agrees(payment).refundable_minor == 3_300
 
@@ -264,7 +264,7 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     refund, waiting = desks.request_refund(payment, by="op-b"), desks.request_refund(of_others)
     with control.cause_outage():
         for one in (refund, waiting):
-            assert call_for_code(lambda one=one: desks.approve_refund(one)) == "provider_unreachable"
+            assert call_and_get_code(lambda one=one: desks.approve_refund(one)) == "provider_unreachable"
     owner, roles = desks.get_desk("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
     owner.sql(
         "UPDATE refunds SET decide_by = '2026-01-01 00:00:00', work_state = 'needs_review', work_at = NULL,"
@@ -287,11 +287,11 @@ def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: Sandbox
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment)
     with control.cause_outage():
-        assert call_for_code(lambda: desks.approve_refund(refund)) == "provider_unreachable"
+        assert call_and_get_code(lambda: desks.approve_refund(refund)) == "provider_unreachable"
     assert desks.approve_refund(refund).state is RefundState.SUBMITTED
     lost = desks.make_unknown_refund(other := desks.make_paid_payment())
     desks.move_sending_back(lost, 61)
-    assert call_for_code(lambda: desks.get_desk("op-b").refunds.probe(lost.id)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desks.get_desk("op-b").refunds.probe(lost.id)) == "outcome_unknown"
     desks.move_sending_back(lost, 140)
     assert desks.get_desk("worker").refunds.probe(lost.id).state is RefundState.APPROVED
     again = desks.approve_refund(lost)
@@ -310,7 +310,7 @@ def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control:
     payment = desks.make_paid_payment()
     control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
     refund = desks.request_refund(payment)
-    assert call_for_code(lambda: desks.approve_refund(refund)) == "provider_refused"
+    assert call_and_get_code(lambda: desks.approve_refund(refund)) == "provider_refused"
     assert desks.read_refund(refund).state is RefundState.FAILED
     assert desks.approve_refund(desks.request_refund(payment)).state is RefundState.SUBMITTED
 
@@ -330,8 +330,8 @@ def test_two_people_decide_an_unknown_refund(
         return desks.get_desk(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
 
     assert resolve_by_letter("op-a").awaiting == "second_person"
-    assert call_for_code(lambda: resolve_by_letter("op-a")) == "same_person"
-    assert call_for_code(lambda: resolve_by_letter("op-b")) == "not_allowed"
+    assert call_and_get_code(lambda: resolve_by_letter("op-a")) == "same_person"
+    assert call_and_get_code(lambda: resolve_by_letter("op-b")) == "not_allowed"
     assert resolve_by_letter("lead-c").awaiting is None
     found = desks.read_refund(refund)
     assert (found.state.value, found.certainty, found.provider_refund_id) == (end, Certainty.KNOWN, number)
@@ -349,11 +349,11 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
         desks.get_desk(person).clock.offset += timedelta(minutes=minutes)
     refund = desks.make_unknown_refund(payment)
     for _ in range(3):
-        assert call_for_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
+        assert call_and_get_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
     found = desks.read_refund(refund)
     assert (found.state, found.certainty, found.not_found) == (RefundState.SUBMITTING, Certainty.UNKNOWN, 0)
     desks.move_sending_back(refund, 61)
-    assert call_for_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
     desks.move_sending_back(refund, 140)
     assert desks.get_desk("worker").refunds.probe(refund.id).state is RefundState.APPROVED
 
@@ -447,18 +447,18 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
         desks._people.names["worker"],
         2,
     )
-    assert call_for_code(lambda: desks.approve_refund(first, by="op-a")) == "not_allowed"
-    assert call_for_code(lambda: desks.approve_refund(first, by="worker")) == "not_allowed"
+    assert call_and_get_code(lambda: desks.approve_refund(first, by="op-a")) == "not_allowed"
+    assert call_and_get_code(lambda: desks.approve_refund(first, by="worker")) == "not_allowed"
     half = desks.approve_refund(first)
     assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
-    assert call_for_code(lambda: desks.approve_refund(first)) == "same_person"
+    assert call_and_get_code(lambda: desks.approve_refund(first)) == "same_person"
     sent = desks.approve_refund(first, by="lead-c")
     assert (sent.state, desks.check_payment_agrees(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
     desks.get_desk("lead-b").refunds.reject(second.id, "we raise the limit")
     assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
     assert desks.request_refund(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
     assert (
-        call_for_code(
+        call_and_get_code(
             lambda: desks.get_desk("op-a").machinery.refund_requests.propose_refund(
                 _read_set_aside(desks, items[0][1])
             )
@@ -486,7 +486,7 @@ def test_the_database_refuses_an_approval_by_the_requester(
     """The database refuses an approval by the refund's own requester, even if the service's check is switched off."""
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment, by="lead-b")
-    assert call_for_code(lambda: desks.approve_refund(refund)) == "same_person"
+    assert call_and_get_code(lambda: desks.approve_refund(refund)) == "same_person"
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
     refusal = call_for_refusal(lambda: desks.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
@@ -538,7 +538,7 @@ def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
     """
     refund = desks.request_refund(desks.make_paid_payment())
     assert desks.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
-    assert call_for_code(lambda: desks.approve_refund(refund)) == "already_decided"
+    assert call_and_get_code(lambda: desks.approve_refund(refund)) == "already_decided"
     votes = desks.run_as_owner(
         lambda tx: tx.conn.scalar(text(f"SELECT COUNT(*) FROM approvals WHERE vote_of = '{refund.id}'"))
     )
@@ -567,6 +567,6 @@ def test_the_daily_limit_counts_by_the_servers_clock(desks: PeopleDesks, people:
         done = desks.approve_refund(desks.request_refund(first, "500", by="op-b"))
         owner.sql(set_limit, value=before, name=name)
         assert done.state is RefundState.SUBMITTED
-        assert call_for_code(lambda: desks.request_refund(first, "500", by="op-b")) == "possible_repeat"
+        assert call_and_get_code(lambda: desks.request_refund(first, "500", by="op-b")) == "possible_repeat"
     finally:
         owner.sql(set_limit, value=before, name=name)

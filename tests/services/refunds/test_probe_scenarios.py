@@ -22,8 +22,8 @@ from console.sandbox.server import Sandbox
 from console.services.refunds.idempotency_key import find_refund_key
 from tests.providers.http.test_failure_classes import make_exception_chain
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
-from tests.support.desks import NUMBERS, open_desk
-from tests.support.refund_desks import RefundDesk, call_for_code
+from tests.support.desks import CORPORATION_NUMBERS, open_desk
+from tests.support.refund_desks import RefundDesk, call_and_get_code
 
 SCENARIO_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["probe_scenarios"]}
 TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_transport"]}
@@ -104,18 +104,18 @@ def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.
     for step in scenario["steps"]:
         if "send" in step:
             line.expect_call(send, step["result"], make_id_replacements(desk, payment, refund))
-            call_for_code(lambda: desk.approve_refund(refund))
+            call_and_get_code(lambda: desk.approve_refund(refund))
             continue
         desk.move_clock(seconds=step["after_s"] - elapsed)
         elapsed = step["after_s"]
         line.expect_call(status, step["probe"], make_id_replacements(desk, payment, refund))
-        call_for_code(lambda: desk.probe_refund(refund))
+        call_and_get_code(lambda: desk.probe_refund(refund))
     assert not line.script, "every step was played"
     after = desk.read_refund(refund)
     assert (after.state, after.certainty) == STATE_BY_ANSWER_CLASS[scenario["expected_final"]]
     sent, key = len(line.sent), after.provider_refund_key
     line.expect_call(send, "h-pp-01", make_id_replacements(desk, payment, refund))
-    call_for_code(lambda: desk.approve_refund(refund))
+    call_and_get_code(lambda: desk.approve_refund(refund))
     assert (len(line.sent) > sent) == scenario["resend_allowed"]
     assert desk.read_refund(refund).provider_refund_key == key
     assert desk.read_refund(refund).sent_count == (2 if scenario["resend_allowed"] else 1)
@@ -144,7 +144,7 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
     """If AlarmBox refuses the credentials, the adapter renews them once, and the credit check is then bought once."""
     scenario = SCENARIO_BY_ID[name]
     with open_desk(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
-        console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
         line = ScriptedCalls(monkeypatch)
         for step in scenario["steps"]:
             call = "POST /oauth/token" if "refresh" in step else "POST /ps/v1/credit_checks"
@@ -154,7 +154,7 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
         assert bought.credit_check_id == ANSWER_BY_ID["h-ab-01"]["body"]["credit_check"]["credit_check_id"]
         assert not line.script, "every step was played"
         line.expect_call("POST /ps/v1/credit_checks", "h-ab-01", {})
-        assert call_for_code(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
+        assert call_and_get_code(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
             "already_purchased"
         )
         assert len(line.sent) == len(scenario["steps"])

@@ -14,7 +14,7 @@ from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 
 def make_unknown_refund(
@@ -26,7 +26,7 @@ def make_unknown_refund(
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge" if is_executed else "reset", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return payment, desk.read_refund(refund)
 
 
@@ -93,13 +93,13 @@ def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDe
     becomes approved again and is sent under the same key.
     """
     payment, refund = make_unknown_refund(desk)
-    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     assert desk.read_refund(refund).not_found == 0, "too early to count"
     desk.move_clock(seconds=61)
     assert call_for_refusal(lambda: desk.probe_refund(refund)).detail["reason"] == "not_found"
     assert desk.read_refund(refund).not_found == 1
     desk.move_clock(seconds=100)
-    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     counted = desk.read_refund(refund)
     assert (counted.not_found, counted.state, counted.certainty) == (2, RefundState.SUBMITTING, Certainty.UNKNOWN)
     desk.move_clock(seconds=20)
@@ -182,9 +182,9 @@ def test_a_refund_that_arrives_late_is_found_and_not_sent_twice(desk: RefundDesk
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("late_charge", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     desk.move_clock(seconds=61)
-    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
     desk.move_clock(seconds=200)
@@ -216,7 +216,7 @@ def test_a_probe_without_a_usable_answer_changes_nothing(
     _, refund = make_unknown_refund(desk)
     desk.move_clock(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
-    code = call_for_code(lambda: desk.probe_refund(refund))
+    code = call_and_get_code(lambda: desk.probe_refund(refund))
     assert code in ("outcome_unknown", "provider_auth", "rate_limited", "provider_unreachable")
     after = desk.read_refund(refund)
     assert (after.state, after.certainty, after.not_found, after.work) == (
@@ -263,7 +263,7 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     """
     payment, refund = make_unknown_refund(desk, provider, is_executed=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
-    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "answer_does_not_fit"
@@ -280,7 +280,7 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
     """
     _, refund = make_unknown_refund(desk, is_executed=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
-    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "order_no_longer_kept"
@@ -349,7 +349,7 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
         "contradicted",
     )
     assert desk.check_payment_agrees(payment).reserved_minor == 100
-    assert call_for_code(lambda: desk.request_refund(payment, "50")) == "in_progress"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "50")) == "in_progress"
     assert desk.probe_refund(refund).state is RefundState.COMPLETED
 
 
@@ -360,7 +360,7 @@ def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, contro
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     found = desk.probe_refund(refund)
     assert (found.state, found.work.reason) == (RefundState.FAILED, "contradicted")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
@@ -388,7 +388,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     accepted = {"call": "paypay_refund_details", "action": "set_fields", "fields": {"data.status": "CREATED"}}
     control.add_faults({**accepted, "times": 1})
     (first,) = list_open_cases(RefundState.SUBMITTED)
@@ -412,11 +412,11 @@ def test_a_contradicted_refund_stays_contradicted_after_a_second_sending(
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     assert desk.probe_refund(refund).work.reason == "contradicted"
     assert call_for_refusal(lambda: desk.withdraw_refund(refund)).detail["reason"] == "nothing_contradicted"
     control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (
         RefundState.APPROVED,
@@ -434,7 +434,7 @@ def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundD
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     assert desk.probe_refund(refund).work.reason == "contradicted"
     desk.sql("DROP TRIGGER guard_refunds_update")
     desk.sql("UPDATE refunds SET work_state = 'scheduled', work_reason = 'submission'")
@@ -521,7 +521,7 @@ def test_repeated_reports_of_a_failed_refund_open_one_case(desk: RefundDesk, con
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     failed = desk.read_refund(refund)
     for _ in range(3):
         assert apply_report(desk, payment, make_report(failed, payment, RefundState.COMPLETED))

@@ -6,7 +6,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import WORKER
 from console.store.payments import payments, set_asides
-from tests.support.refund_desks import RefundDesk, call_for_code
+from tests.support.refund_desks import RefundDesk, call_and_get_code
 
 
 def set_amount_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
@@ -43,11 +43,11 @@ def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) 
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
     assert desk.list_provider_keys(payment) == []
-    assert call_for_code(lambda: desk.approve_refund(refund, by="op-a")) == "not_allowed"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "not_allowed"
     half = desk.approve_refund(refund)
     assert (half.state, desk.list_provider_keys(payment)) == (RefundState.REQUESTED, [])
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "same_person"
-    assert call_for_code(lambda: desk.approve_refund(refund, by=" Lead-B")) != "done"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by=" Lead-B")) != "done"
     assert desk.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
     desk.move_clock(seconds=31)
     desk.run_due_tasks()
@@ -112,5 +112,5 @@ def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: 
         found = set_asides.find(conn, item)
     assert found is not None
     with desk.console.acting_as(person):
-        assert call_for_code(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
+        assert call_and_get_code(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
     assert list_refunds(desk) == []

@@ -17,7 +17,7 @@ from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.refunds import refunds
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 READ_CALL_BY_PROVIDER = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
@@ -31,7 +31,7 @@ def make_unknown_refund(
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge" if is_executed else "reset", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return payment, desk.read_refund(refund)
 
 
@@ -53,8 +53,8 @@ def test_two_people_decide_that_a_refund_failed(desk: RefundDesk) -> None:
         refund.version + 1,
     )
     assert desk.refunds.read_refund(refund.id).awaiting == "second_person"
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-e")) == "same_person"
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "not_allowed", (
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "op-e")) == "same_person"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "not_allowed", (
         "the second is an approver"
     )
     second = desk.resolve_refund(refund, "failed", "lead-b", proof="their letter of the 20th")
@@ -62,7 +62,7 @@ def test_two_people_decide_that_a_refund_failed(desk: RefundDesk) -> None:
     assert desk.check_payment_agrees(payment).refundable_minor == 50_000
     assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-c")) == "nothing_to_resolve"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
 def find_deciding_roles(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
     assert read_step_and_proposal_count(desk, refund) == (None, "scheduled", 0)
     first = desk.resolve_refund(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "same_person"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "same_person"
     settled = desk.resolve_refund(refund, "failed", "lead-c", proof="their list of the 21st").record
     assert (settled.state, settled.certainty) == (RefundState.FAILED, "known")
 
@@ -101,7 +101,9 @@ def test_a_completed_outcome_needs_two_people_if_no_read_confirms_it(desk: Refun
     """If no read at the provider confirms the refund, two people must give the same provider's id."""
     payment, refund = make_unknown_refund(desk, is_executed=True)
     silence_provider(desk)
-    assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a")) == "usage", "the number is missing"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "completed", "op-a")) == "usage", (
+        "the number is missing"
+    )
     assert desk.resolve_refund(refund, "completed", "op-a", "1519").awaiting == "second_person"
     shown = desk.readers.payment_details.read_payment(payment.id).record
     assert explain_payment(shown, desk.context.now()).next_step.code == "next.payment_refund_second_person"
@@ -131,14 +133,16 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
     desk.resolve_refund(refund, "completed", "op-e", "1519")
     for person, number, code in (("op-e", "1519", "same_person"), ("lead-b", "1520", "evidence_mismatch")):
         before = count_answers()
-        assert call_for_code(lambda by=person, of=number: desk.resolve_refund(refund, "completed", by, of)) == code
+        assert (
+            call_and_get_code(lambda by=person, of=number: desk.resolve_refund(refund, "completed", by, of)) == code
+        )
         assert count_answers() == before + 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "console.services.refunds.resolve._refuse_id_of_other_refund", lambda *_: refuse_as_stale(refund)
         )
         before = count_answers()
-        assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1519")) == "stale_view"
+        assert call_and_get_code(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1519")) == "stale_view"
         assert count_answers() == before + 1
 
 
@@ -248,7 +252,7 @@ def test_the_provider_id_of_another_refund_completes_nothing(
     assert number is not None
     desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
     second = desk.request_refund(payment, "50")
-    assert call_for_code(lambda: desk.approve_refund(second)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(second)) == "outcome_unknown"
     silence_provider(desk, provider)
     version = desk.read_refund(second).version
     for person in ("op-a", "lead-b"):
@@ -270,7 +274,7 @@ def test_an_answer_contradicts_the_refund_with_its_provider_id(desk: RefundDesk,
     number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
     desk.control.add_fault("reset", call="atom_refund", times=1)
     second = desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100")
-    assert call_for_code(lambda: desk.approve_refund(second)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(second)) == "outcome_unknown"
     silence_provider(desk)
     if is_first_denied:
         for person in ("op-a", "lead-b"):
@@ -298,7 +302,7 @@ def test_an_id_from_an_earlier_proposal_does_not_confirm(desk: RefundDesk) -> No
     silence_provider(desk)
     desk.resolve_refund(refund, "completed", "op-a", "1519")
     assert desk.resolve_refund(refund, "completed", "op-a", "1520").awaiting == "second_person"
-    assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a", "1520")) == "same_person"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "completed", "op-a", "1520")) == "same_person"
     assert (
         call_for_refusal(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1519")).detail["reason"]
         == "other_id"
@@ -357,7 +361,7 @@ def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: S
     control.clear_faults()
     desk.probe_refund(refund)
     assert desk.refunds.read_refund(refund.id).awaiting is None
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "nothing_to_resolve"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "nothing_to_resolve"
 
 
 @pytest.mark.parametrize(
@@ -366,16 +370,16 @@ def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: S
 def test_an_invalid_decision_is_refused(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
     """A decision with a state other than completed or failed, or with empty evidence, is refused."""
     _, refund = make_unknown_refund(desk)
-    assert call_for_code(lambda: desk.resolve_refund(refund, as_state, "op-a", proof=proof)) == code
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, as_state, "op-a", proof=proof)) == code
 
 
 def test_known_refunds_cannot_be_resolved(desk: RefundDesk) -> None:
     """A requested or an accepted refund can't be resolved by people."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "nothing_to_resolve"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "nothing_to_resolve"
     desk.approve_refund(refund)
-    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "nothing_to_resolve"
+    assert call_and_get_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "nothing_to_resolve"
 
 
 def test_an_accepted_refund_deleted_at_the_provider_needs_two_people(
@@ -397,7 +401,7 @@ def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
     _, refund = make_unknown_refund(desk)
     with desk.console.acting_as("op-a"):
         assert (
-            call_for_code(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1))
+            call_and_get_code(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1))
             == "stale_view"
         )
 
@@ -454,7 +458,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     desk.control.payments_control.change_refund_state(there["key"], answered)
     monkeypatch.setattr(desk.context.failpoints, "reach", settle_before_resolve)
     number = str(there["id"]) if decision == "completed" else None
-    assert call_for_code(partial(desk.resolve_refund, refund, decision, "op-a", number)) == code
+    assert call_and_get_code(partial(desk.resolve_refund, refund, decision, "op-a", number)) == code
     ours, now = desk.read_payment(payment.id), desk.read_refund(refund)
     done, held = (refund.amount_minor * (end is state) for state in (RefundState.COMPLETED, RefundState.SUBMITTED))
     assert (now.state, now.certainty) == (end, Certainty.KNOWN)

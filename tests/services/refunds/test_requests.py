@@ -15,7 +15,7 @@ from console.sandbox import SandboxControl
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.spool.spool import Intent
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal, open_refund_desk
 
 _INCREMENT_VERSION_SQL = ", version = version + 1"
 
@@ -60,7 +60,7 @@ def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
     `invalid_amount`, and nothing is written.
     """
     payment = desk.make_paid_payment()
-    assert call_for_code(lambda: desk.request_refund(payment, amount)) == "invalid_amount"
+    assert call_and_get_code(lambda: desk.request_refund(payment, amount)) == "invalid_amount"
     assert desk.read_payment(payment.id) == payment
 
 
@@ -70,7 +70,7 @@ def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
 def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
     """An amount in rupees may have at most two decimal places."""
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
-    assert call_for_code(lambda: desk.request_refund(payment, amount)) == code
+    assert call_and_get_code(lambda: desk.request_refund(payment, amount)) == code
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_request_above_the_remaining_amount_is_refused(desk: RefundDesk, amoun
     is audited.
     """
     payment = desk.make_paid_payment()
-    assert call_for_code(lambda: desk.request_refund(payment, amount)) == code
+    assert call_and_get_code(lambda: desk.request_refund(payment, amount)) == code
     assert desk.list_refusal_reasons() == ([] if code == "done" else [code])
 
 
@@ -112,11 +112,11 @@ def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) ->
     first = desk.request_refund(payment, "1000")
     refusal = call_for_refusal(lambda: desk.request_refund(payment, "1000", by="op-e"))
     assert (refusal.code, refusal.detail["record"]) == ("possible_repeat", first)
-    assert call_for_code(lambda: desk.request_refund(payment, "1000", intended_repeat=True)) == "in_progress"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "1000", intended_repeat=True)) == "in_progress"
     desk.withdraw_refund(first)
     again = desk.request_refund(payment, "1000")
     desk.approve_refund(again)
-    assert call_for_code(lambda: desk.request_refund(payment, "1000")) == "possible_repeat"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "1000")) == "possible_repeat"
     assert desk.request_refund(payment, "1000", intended_repeat=True).intended_repeat
 
 
@@ -139,8 +139,8 @@ def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
     refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
     assert (refusal.code, refusal.detail["record"]) == ("in_progress", first)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
-    assert call_for_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
+    assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
     desk.probe_refund(first)
     assert desk.request_refund(payment, "500").state is RefundState.REQUESTED
 
@@ -153,7 +153,7 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
 
     def request_refund(index: int) -> None:
         start.wait()
-        told.append(call_for_code(lambda: desk.request_refund(payment, str(2000 + index), by=f"op-{index}")))
+        told.append(call_and_get_code(lambda: desk.request_refund(payment, str(2000 + index), by=f"op-{index}")))
 
     threads = [Thread(target=request_refund, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -201,15 +201,15 @@ def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
 def test_a_request_without_a_reason_is_refused(desk: RefundDesk, reason: str) -> None:
     """A request is refused if it has no reason, or one that approvers and PayPay can't use."""
     payment = desk.make_paid_payment()
-    assert call_for_code(lambda: desk.request_refund(payment, reason=reason)) == "usage"
+    assert call_and_get_code(lambda: desk.request_refund(payment, reason=reason)) == "usage"
 
 
 def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     """Operators and approvers can request refunds; an auditor cannot."""
     desk.insert_team()
     payment = desk.make_paid_payment()
-    assert call_for_code(lambda: desk.request_refund(payment, by="aud-f")) == "not_allowed"
-    assert call_for_code(lambda: desk.request_refund(payment, by="nobody")) == "not_allowed"
+    assert call_and_get_code(lambda: desk.request_refund(payment, by="aud-f")) == "not_allowed"
+    assert call_and_get_code(lambda: desk.request_refund(payment, by="nobody")) == "not_allowed"
     assert desk.request_refund(payment, by="lead-b").maker == "lead-b"
 
 
@@ -238,7 +238,7 @@ def test_a_plan_shows_the_reason_against_a_request(
     payment = desk.make_paid_payment()
     prevent_refund(desk, payment)
     assert desk.refunds.make_plan(payment.id).refusal_code == refusal_code
-    assert call_for_code(lambda: desk.request_refund(payment, "700")) in ("exceeds_captured", "in_progress")
+    assert call_and_get_code(lambda: desk.request_refund(payment, "700")) in ("exceeds_captured", "in_progress")
 
 
 def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
@@ -253,7 +253,7 @@ def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
     assert plan.approvers == ("lead-b", "lead-c"), "never the one who asks"
     assert plan.cooling_off_until is not None
     assert not [check for check in plan.checks if not check.holds]
-    assert call_for_code(lambda: desk.refunds.make_plan(payment.id, "many")) == "invalid_amount"
+    assert call_and_get_code(lambda: desk.refunds.make_plan(payment.id, "many")) == "invalid_amount"
 
 
 def test_refunds_of_real_money_need_a_server(home: Path, control: SandboxControl) -> None:
@@ -302,11 +302,13 @@ def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
     item = desk.context.database.write(
         lambda tx: set_asides.insert_set_aside(tx.conn, desk.read_payment(payment.id), 1, 300, now)
     )
-    assert call_for_code(lambda: desk.request_refund(payment, "200", set_aside_id=item)) == "exceeds_captured"
-    assert call_for_code(lambda: desk.request_refund(payment, "300", set_aside_id=99)) == "not_found"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "200", set_aside_id=item)) == "exceeds_captured"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "300", set_aside_id=99)) == "not_found"
     first = desk.request_refund(payment, "300", set_aside_id=item)
     assert (desk.read_payment(payment.id).set_aside_minor, desk.read_payment(payment.id).reserved_minor) == (0, 300)
-    assert call_for_code(lambda: desk.request_refund(payment, "300", set_aside_id=item, intended_repeat=True)) in (
+    assert call_and_get_code(
+        lambda: desk.request_refund(payment, "300", set_aside_id=item, intended_repeat=True)
+    ) in (
         "in_progress",
         "already_decided",
     )

@@ -9,7 +9,7 @@ import pytest
 from console.domain.explanations.refunds import explain_refund
 from console.sandbox import SandboxControl
 from console.services.reports.report_queries import read_refund_funnel
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
@@ -138,7 +138,7 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment, "3000")
     with control.cause_outage():
-        assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_unreachable"
+        assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_unreachable"
     lower_limit(desk, "second_checker_above", 2_999)
     desk.move_clock(hours=1)
     desk.run_due_tasks()

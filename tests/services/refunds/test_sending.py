@@ -17,7 +17,7 @@ from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
 from console.wording.sentences.catalogue import format_error_message
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 
@@ -133,8 +133,8 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
     asked = len(control.read_requests(call=f"{provider}_refund"))
-    assert call_for_code(lambda: desk.approve_refund(refund)) in ("in_progress", "already_decided")
-    assert call_for_code(lambda: desk.withdraw_refund(refund)) == "already_decided"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) in ("in_progress", "already_decided")
+    assert call_and_get_code(lambda: desk.withdraw_refund(refund)) == "already_decided"
     desk.run_due_tasks()
     assert len(control.read_requests(call=f"{provider}_refund")) == asked == 1
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
@@ -261,7 +261,7 @@ def test_the_age_of_a_resent_refund_counts_from_its_approval(desk: RefundDesk, c
     approve_and_expect_error(desk, refund, "outcome_unknown")
     for _ in range(2):
         desk.move_clock(minutes=4)
-        assert call_for_code(lambda: desk.probe_refund(refund)) in ("done", "outcome_unknown")
+        assert call_and_get_code(lambda: desk.probe_refund(refund)) in ("done", "outcome_unknown")
     returned = desk.read_refund(refund)
     assert (returned.state, returned.certainty, returned.state_since) == (
         RefundState.APPROVED,
@@ -308,7 +308,7 @@ def test_our_own_running_refund_is_probed_and_not_sent_again(desk: RefundDesk, c
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
-    assert call_for_code(lambda: desk.withdraw_refund(kept)) == "in_progress", "it may have gone out"
+    assert call_and_get_code(lambda: desk.withdraw_refund(kept)) == "in_progress", "it may have gone out"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     assert desk.read_refund(kept).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -363,7 +363,7 @@ def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
     assert (ours.refunded_minor, ours.refundable_minor, len(set(desk.list_provider_keys(payment)))) == (3300, 0, 3)
     keys = {row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")}
     assert f"idempotent:refund:{payment.id}:op-a:1000:2" in keys
-    assert call_for_code(lambda: desk.request_refund(payment, "1")) == "exceeds_captured"
+    assert call_and_get_code(lambda: desk.request_refund(payment, "1")) == "exceeds_captured"
     with desk.context.database.read() as conn:
         order = orders.find(conn, payment.order_id or 0)
     assert order is not None
@@ -480,7 +480,7 @@ def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
             desk.approve_refund(refund)
     running = desk.read_refund(refund)
     assert (running.state, running.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN)
-    assert call_for_code(lambda: desk.probe_refund(refund)) == "in_progress"
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == "in_progress"
     desk.sql("UPDATE operations SET lease_expires = 0")
     seen = desk.read_refund(refund)
     assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")

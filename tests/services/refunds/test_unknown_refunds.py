@@ -23,7 +23,7 @@ from console.services.refunds.idempotency_key import find_refund_key
 from console.store.database import boot_clock
 from console.store.operations.idempotency_cache import IdempotencyCache
 from console.wiring.payments import PaymentServiceBuilder
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal, open_refund_desk
 
 REFERENCES_FROM_OTHER_SYSTEMS = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
 
@@ -158,7 +158,7 @@ def test_acknowledged_refunds_count_towards_the_paid_amount(desk: RefundDesk, pr
     per_unit = 100 if provider == "atom" else 1
     whole = desk.request_refund(payment, str(50_000 // per_unit))
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert call_for_code(lambda: desk.approve_refund(whole)) in ("not_allowed", "exceeds_captured")
+    assert call_and_get_code(lambda: desk.approve_refund(whole)) in ("not_allowed", "exceeds_captured")
     acknowledge_case(desk)
     assert read_refusal(lambda: desk.approve_refund(whole)) == ("exceeds_captured", "provider")
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]

@@ -9,7 +9,7 @@ import pytest
 from console.domain.payments.states import RefundState
 from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.service_results import AllowedAction
-from tests.support.refund_desks import RefundDesk, call_for_code
+from tests.support.refund_desks import RefundDesk, call_and_get_code
 from tests.support.sent_statements import record_statements
 
 
@@ -164,7 +164,7 @@ def test_summaries_of_many_refunds_cost_no_more_statements(desk: RefundDesk) -> 
         assert summaries[refund.id].reasons_against_count == len(view.risk_signals) + len(broken), refund
     assert {1, 3} <= {summary.reasons_against_count for summary in summaries.values()}
     assert desk.refunds.read_summaries([]) == {}
-    assert call_for_code(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"
+    assert call_and_get_code(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
@@ -172,7 +172,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("lead-b"):
         desk.refunds.read_refund(refund.id)
-    assert call_for_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
     desk.reads.flush()
     rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
     told = [tuple(row) for row in rows]
@@ -185,11 +185,11 @@ def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("stranger"):
-        assert call_for_code(lambda: desk.refunds.read_refund(refund.id)) == "not_allowed"
-        assert call_for_code(desk.refunds.read_inbox) == "not_allowed"
-        assert call_for_code(lambda: desk.refunds.make_plan(refund.payment_id)) == "not_allowed"
+        assert call_and_get_code(lambda: desk.refunds.read_refund(refund.id)) == "not_allowed"
+        assert call_and_get_code(desk.refunds.read_inbox) == "not_allowed"
+        assert call_and_get_code(lambda: desk.refunds.make_plan(refund.payment_id)) == "not_allowed"
     with desk.console.acting_as("op-a"):
-        assert call_for_code(lambda: desk.refunds.read_refund(99)) == "not_found"
+        assert call_and_get_code(lambda: desk.refunds.read_refund(99)) == "not_found"
 
 
 def test_a_page_states_that_a_refund_has_no_other_approver(desk: RefundDesk) -> None:

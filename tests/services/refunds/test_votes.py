@@ -17,7 +17,7 @@ from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.support.failing_methods import let_method_fail
-from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
+from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 
 def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> None:
@@ -45,8 +45,8 @@ def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) 
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    assert call_for_code(lambda: desk.approve_refund(refund, by=name)) == "same_person"
-    assert call_for_code(lambda: desk.reject_refund(refund, by=name)) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by=name)) == "same_person"
+    assert call_and_get_code(lambda: desk.reject_refund(refund, by=name)) == "same_person"
     assert (desk.read_refund(refund).state, desk.list_provider_keys(payment), desk.list_refusal_reasons()) == (
         RefundState.REQUESTED,
         [],
@@ -59,8 +59,8 @@ def test_only_approvers_decide(desk: RefundDesk) -> None:
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment())
     for name in ("op-e", "aud-f", "nobody"):
-        assert call_for_code(lambda name=name: desk.approve_refund(refund, by=name)) == "not_allowed"
-        assert call_for_code(lambda name=name: desk.reject_refund(refund, by=name)) == "not_allowed"
+        assert call_and_get_code(lambda name=name: desk.approve_refund(refund, by=name)) == "not_allowed"
+        assert call_and_get_code(lambda name=name: desk.reject_refund(refund, by=name)) == "not_allowed"
     assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
@@ -77,9 +77,9 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
         2,
         2,
     )
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "same_person"
-    assert call_for_code(lambda: desk.approve_refund(refund, by="LEAD-B")) == "same_person"
-    assert call_for_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by="LEAD-B")) == "same_person"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
     whole = desk.approve_refund(refund, by="lead-c")
     assert (whole.state, whole.work.state, whole.work.reason) == (
         RefundState.APPROVED,
@@ -108,7 +108,7 @@ def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> 
     assert desk.withdraw_refund(refund).state is RefundState.WITHDRAWN
     assert desk.check_payment_agrees(payment).refundable_minor == 900_000
     sent = desk.approve_refund(desk.request_refund(payment, "1000"))
-    assert call_for_code(lambda: desk.withdraw_refund(sent)) == "already_decided"
+    assert call_and_get_code(lambda: desk.withdraw_refund(sent)) == "already_decided"
     desk.move_clock(minutes=20)
     desk.run_due_tasks()
     assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
@@ -121,7 +121,7 @@ def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.request_refund(payment, "200000"))
     assert desk.approve_refund(refund).state is RefundState.APPROVED
-    assert call_for_code(lambda: desk.approve_refund(refund, by="lead-c")) == "already_decided"
+    assert call_and_get_code(lambda: desk.approve_refund(refund, by="lead-c")) == "already_decided"
     with desk.console.acting_as("lead-b"):
         assert call_for_refusal(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
     desk.move_clock(minutes=15, seconds=1)
@@ -132,7 +132,7 @@ def test_a_rejected_refund_has_the_approvers_words(desk: RefundDesk) -> None:
     """A rejected refund stores the approver's words, its amount is free, and it cannot be decided again."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    assert call_for_code(lambda: desk.reject_refund(refund, reason=" ")) == "usage"
+    assert call_and_get_code(lambda: desk.reject_refund(refund, reason=" ")) == "usage"
     ended = desk.reject_refund(refund)
     assert (ended.state, ended.declined_because) == (RefundState.REJECTED, "paid out in cash")
     assert desk.check_payment_agrees(payment).refundable_minor == 3300
@@ -141,7 +141,7 @@ def test_a_rejected_refund_has_the_approvers_words(desk: RefundDesk) -> None:
         lambda: desk.approve_refund(refund),
         lambda: desk.withdraw_refund(refund),
     ):
-        assert call_for_code(again) == "already_decided"
+        assert call_and_get_code(again) == "already_decided"
     assert desk.request_refund(payment).state is RefundState.REQUESTED, "a rejected one is nobody's look-alike"
 
 
@@ -161,7 +161,7 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     refusal = call_for_refusal(lambda: desk.approve_refund(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
     with desk.console.acting_as("lead-b"):
-        assert call_for_code(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
+        assert call_and_get_code(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
     assert desk.approve_refund(refund, expected_version=2).state is RefundState.APPROVED
 
 
@@ -297,7 +297,7 @@ def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, con
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("status:503", call="paypay_payment", times="always")
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_answer_unusable"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_answer_unusable"
     approved = desk.read_refund(refund)
     assert (approved.state, approved.checkers, approved.work.reason) == (
         RefundState.APPROVED,
@@ -318,7 +318,7 @@ def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
 
     def approve_at_start(index: int) -> None:
         start.wait()
-        answers.append(call_for_code(lambda: desk.approve_refund(refund, by=f"lead-{index}")))
+        answers.append(call_and_get_code(lambda: desk.approve_refund(refund, by=f"lead-{index}")))
 
     threads = [Thread(target=approve_at_start, args=(n,)) for n in range(6)]
     for thread in threads:
@@ -451,7 +451,7 @@ def test_a_stored_outcome_is_returned_without_a_further_read(desk: RefundDesk) -
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment())
     desk.control.add_fault("reset", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     desk.control.add_fault("status:503", call="paypay_refund_details", times="always")
     with _lose_database_after(desk, "after_resolve"):
         first = desk.resolve_refund(refund, "completed", "op-e", "PP-1")

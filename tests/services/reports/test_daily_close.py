@@ -35,7 +35,7 @@ from tests.services.payments.test_apply_report import make_report
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
-from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
+from tests.support.refund_desks import RefundDesk, call_and_get_code, open_refund_desk
 from tests.support.report_rows import NOW, ReportRows
 
 ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -85,7 +85,7 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         if fate == "refunded":
             desk.approve_refund(refund)
         else:
-            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "outcome_unknown"
+            assert call_and_get_code(lambda refund=refund: desk.approve_refund(refund)) == "outcome_unknown"
         sent[provider] += 1
     assert min(sent.values()) > 1
     desk.run_due_tasks()

@@ -16,7 +16,7 @@ from console.sandbox.server import Sandbox
 from tests.support.alert_receiver import SIGNATURE_KEY, receive_alerts
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
-from tests.support.money_desks import call_for_code
+from tests.support.money_desks import call_and_get_code
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay
@@ -78,7 +78,9 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         assert paid is not None
         asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
         scene.control.add_fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
-        assert call_for_code(lambda: lead.refunds.approve(asked.id)) == "rate_limited"  # it is sent later, by itself
+        assert (
+            call_and_get_code(lambda: lead.refunds.approve(asked.id)) == "rate_limited"
+        )  # it is sent later, by itself
         half = scene.console.bulk.create_run(
             "probe", [ChosenRecord("payment", paid.id, scene.read_payment(paid.id).version)]
         )

@@ -15,7 +15,7 @@ from console.store.constraints import fitness, server_triggers
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.support import server_fixtures, servers
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
@@ -224,7 +224,10 @@ def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> Non
             tmp_path, alarmbox, None, ALARMBOX_URL=abroad, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
         ) as desk:
             with pytest.raises(ConsoleError) as refused:
-                desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+                desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], "1"))
             assert (refused.value.code, refused.value.detail["check"]) == ("bad_profile", "flush")
-            assert (alarmbox.call_counts["check"], desk.lookup.find_records(NUMBERS[0]).credit_checks) == (0, ())
+            assert (
+                alarmbox.call_counts["check"],
+                desk.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks,
+            ) == (0, ())
         database.close()

@@ -388,7 +388,7 @@ def test_an_auditor_can_only_open_records(show_page: ShowPageFunction) -> None:
     """
     page = show_page(make_run_details())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
-    page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
+    page.context.replace_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to_row(0)
     for button in (page.begin_button, page.resume_button, page.footer.probe_button, page.footer.note_button):
         assert not button.isEnabled()

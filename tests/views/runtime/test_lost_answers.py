@@ -59,7 +59,7 @@ from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, W
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from tests.support.desks import NUMBERS
+from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.inline_runner import InlineRunner
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.money_stage import MoneyStage, open_money_stage
@@ -71,7 +71,7 @@ WRITTEN_TABLES = (
     "takes", "alerts", "bulk_runs", "bulk_rows", "reconciliations", "reconciliation_rows", "documents",
     "payment_events", "outbox", "read_only_switches", "saved_views", "mentions",
 )  # fmt: skip
-CORPORATION_NUMBER = NUMBERS[0]
+CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 ClickFunction = Callable[[], None]
 ACTING_CALLS = find_acting_calls()
 
@@ -600,7 +600,7 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
         parent.resize(1280, 800)
         qtbot.addWidget(parent)
         context.store_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
-        context.store_people(desk.people.list_people())
+        context.replace_people(desk.people.list_people())
         page = Page(context)
         page.setParent(parent)
         return PersonWindow(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import audit, third_party
+from scripts import audit, third_party_documents
 from scripts.lock import LOCK_FILE, iterate_pins
 
 
 def test_the_bill_of_materials_lists_each_component(tmp_path: Path) -> None:
     """The bill of materials lists each component of the program with its pinned version, and no development tool."""
-    assert third_party.main([str(tmp_path / "sbom.json")]) == 0
+    assert third_party_documents.main([str(tmp_path / "sbom.json")]) == 0
     bill = json.loads((tmp_path / "sbom.json").read_text())
     pinned = dict(iterate_pins(LOCK_FILE.read_text()))
     listed = {one["purl"].partition("/")[2].partition("@")[0]: one["version"] for one in bill["components"]}

@@ -1,7 +1,7 @@
 """Lists the distributions that a build contains, with their licences, in its files `NOTICE.txt`, `sbom.cdx.json` and
 `THIRD_PARTY/`.
 
-python -m scripts.third_party FILE   # CycloneDX 1.5 of the distributions that the running program needs
+python -m scripts.third_party_documents FILE   # CycloneDX 1.5 of the distributions that the running program needs
 """
 
 import json
