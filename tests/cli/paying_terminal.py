@@ -12,8 +12,8 @@ from tests.support.desks import copy_empty_database, make_environment
 from tests.support.payment_desks import make_settings
 
 CORPORATION_NUMBER = "1180301018771"
-ORDER = "ORD-1"
-ATOM_ORDER = "ORD1"
+ORDER_NUMBER = "ORD-1"
+ATOM_ORDER_NUMBER = "ORD1"
 MAKER = "op-a"
 CHECKER = "lead-b"
 SECOND_CHECKER = "lead-c"
@@ -30,7 +30,7 @@ class PayingTerminal(Terminal):
         self.home, self.control, self.money = home, sandbox.control, sandbox.control.payments_control
 
     def make_booked_payment(
-        self, number: str = ORDER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
+        self, number: str = ORDER_NUMBER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
     ) -> int:
         """Register a payment at the sandbox as paid, import it at this desk, and return its id."""
         when = at or datetime.now(UTC)

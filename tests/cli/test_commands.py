@@ -107,8 +107,8 @@ def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbo
 def test_each_end_of_a_purchase_has_its_exit_status(
     terminal: Terminal, sandbox: Sandbox, fault: str, status: int, code: str
 ) -> None:
-    """A refused purchase exits with 5, one with an unknown outcome with 4; the detail has the record in
-    that state.
+    """A refused purchase exits with 5, one with an unknown outcome with 4; the detail has the record in that
+    state.
     """
     sandbox.control.add_fault(fault, call="purchase", times=1)
     ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")

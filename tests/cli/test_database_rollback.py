@@ -18,7 +18,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 from tests.support.worker_process import fork_worker
 
 FIRST_NUMBER, LOST_NUMBER, OTHER_NUMBER = invent_numbers(3, seed=31)
-ORDER = "ORD-1"
+ORDER_NUMBER = "ORD-1"
 ALERT_RULE_ID = "database_went_back"
 DESK_A = 0
 DESK_B = 1
@@ -66,7 +66,7 @@ class DeskCommands:
 
     def read_charges_and_refunds(self) -> tuple[int, int]:
         """Return the charges for the lost number and the refunds of the payment, by the providers' ledgers."""
-        there = self.sandbox.control.payments_control.read_payment("paypay", ORDER)
+        there = self.sandbox.control.payments_control.read_payment("paypay", ORDER_NUMBER)
         return self.sandbox.ledger.count_charges_of_number(LOST_NUMBER), len(there["refunds"])
 
 
@@ -83,8 +83,8 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     ledgers have each of them once.
     """
     place, url = desks.place, desks.sandbox.url
-    desks.sandbox.control.payments_control.register_payment("paypay", ORDER, 3300)
-    payment = int(desks(DESK_A, "payment", "import", "paypay", ORDER).data["id"])
+    desks.sandbox.control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300)
+    payment = int(desks(DESK_A, "payment", "import", "paypay", ORDER_NUMBER).data["id"])
     assert desks(DESK_B, "lookup", LOST_NUMBER).data["credit_checks"] == []
     assert desks.buy(DESK_A, FIRST_NUMBER).data["state"] == "success"  # and a pair of tokens is stored
     put_back = backups.take_backup(place)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying_terminal import CORPORATION_NUMBER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import CORPORATION_NUMBER, ORDER_NUMBER, PayingTerminal
 from tests.cli.test_reconciliation import make_day_with_differences
 
 FIRST_ID = 70_000
@@ -39,7 +39,7 @@ def test_no_list_names_a_record_by_its_row_number(
     id of its row.
     """
     check = desk.json("purchase", CORPORATION_NUMBER, "--client", "1").data["id"]
-    desk.create_order(ORDER, 3300)
+    desk.create_order(ORDER_NUMBER, 3300)
     with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
     payment = desk.make_booked_payment()
@@ -62,6 +62,6 @@ def test_no_list_names_a_record_by_its_row_number(
     }
     for words, text in told.items():
         assert not _ANY_ID_PATTERN.search(_SHOWN_ID_PATTERN.sub("", text)), (words, text)
-    assert ORDER in told["alerts", "list"]
-    assert ORDER in told["audit", "list", "--limit", "200"]
+    assert ORDER_NUMBER in told["alerts", "list"]
+    assert ORDER_NUMBER in told["audit", "list", "--limit", "200"]
     assert f"support-console show payment {payment}" in told["alerts", "list"]

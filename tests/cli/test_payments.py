@@ -11,7 +11,14 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
-from tests.cli.paying_terminal import ATOM_ORDER, CHECKER, CORPORATION_NUMBER, MAKER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import (
+    ATOM_ORDER_NUMBER,
+    CHECKER,
+    CORPORATION_NUMBER,
+    MAKER,
+    ORDER_NUMBER,
+    PayingTerminal,
+)
 
 
 @pytest.fixture
@@ -20,11 +27,11 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def test_an_import_books_the_payment_of_the_provider_once(desk: PayingTerminal) -> None:
-    """An import books the provider's payment once, also if it is repeated; `lookup`, `show` and `probe`
-    then find it.
+    """An import books the provider's payment once, also if it is repeated; `lookup`, `show` and `probe` then find
+    it.
     """
     first = desk.make_booked_payment()
-    again = desk.json("payment", "import", "paypay", ORDER).data
+    again = desk.json("payment", "import", "paypay", ORDER_NUMBER).data
     assert (again["kind"], again["id"], again["state"], again["certainty"]) == (
         "payment",
         first,
@@ -36,7 +43,7 @@ def test_an_import_books_the_payment_of_the_provider_once(desk: PayingTerminal) 
         "JPY",
         CORPORATION_NUMBER,
     )
-    assert again["provider_payment_id"] == desk.money.read_payment("paypay", ORDER)["id"]
+    assert again["provider_payment_id"] == desk.money.read_payment("paypay", ORDER_NUMBER)["id"]
     found = desk.json("lookup", CORPORATION_NUMBER).data
     assert [one["id"] for one in found["payments"]] == [first]
     shown = desk.json("show", "payment", str(first)).data
@@ -62,7 +69,7 @@ def test_the_command_show_prints_the_age_of_each_fact(desk: PayingTerminal, lang
     text = desk("show", "order", "1", LANGUAGE=language).out.decode()
     assert words[0] in text
     assert words[3] in text
-    desk.create_order(ORDER, 3300)
+    desk.create_order(ORDER_NUMBER, 3300)
     payment = desk.make_booked_payment()
     refund = desk.json("refund", "request", str(payment), "--amount", "1000", "--reason", "twice").data["id"]
     for kind, id in (("payment", payment), ("order", 2), ("refund", refund)):
@@ -88,7 +95,7 @@ def test_the_command_show_adds_our_word_to_the_gateways_code(desk: PayingTermina
     """`show` prints the program's own word for a state before the gateway's state, which is a code at Atom and an
     English word at PayPay.
     """
-    atom, paypay = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom"), desk.make_booked_payment()
+    atom, paypay = desk.make_booked_payment(ATOM_ORDER_NUMBER, 50_050, "atom"), desk.make_booked_payment()
     word = {"ja": "支払済・", "en": "Paid · "}[language]
     assert f"{word}OTS0000" in desk("show", "payment", str(atom), LANGUAGE=language).out.decode()
     assert f"{word}COMPLETED" in desk("show", "payment", str(paypay), LANGUAGE=language).out.decode()
@@ -96,7 +103,7 @@ def test_the_command_show_adds_our_word_to_the_gateways_code(desk: PayingTermina
 
 def test_a_payment_of_atom_is_imported(desk: PayingTerminal) -> None:
     """A payment of Atom is found only by its amount and day; without them the import is refused."""
-    payment = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom")
+    payment = desk.make_booked_payment(ATOM_ORDER_NUMBER, 50_050, "atom")
     shown = desk.json("show", "payment", str(payment)).data
     assert (shown["provider"], shown["captured_minor"], shown["currency"]) == ("atom", 50_050, "INR")
     desk.money.register_payment("atom", "ORD2", 100)
@@ -112,13 +119,13 @@ def test_a_payment_of_atom_is_imported(desk: PayingTerminal) -> None:
     [
         (("paypay", "ORD-9"), (5, "provider_refused")),
         (("paypay", "ORD 9"), (2, "usage")),
-        (("paypay", ORDER, "--corporation-number", "1180301018772"), (2, "invalid_corporation_number")),
-        (("atom", ATOM_ORDER, "--amount", "x", "--date", "2026-11-20"), (2, "invalid_amount")),
-        (("atom", ATOM_ORDER, "--amount", "0", "--date", "2026-11-20"), (2, "invalid_amount")),
-        (("paypay", ORDER, "--amount", "0"), (2, "invalid_amount")),
-        (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "2026-11-31"), (2, "usage")),
-        (("atom", ATOM_ORDER, "--amount", "1.00", "--date", "２０２６-11-20"), (2, "usage")),
-        (("stripe", ORDER), (2, "usage")),
+        (("paypay", ORDER_NUMBER, "--corporation-number", "1180301018772"), (2, "invalid_corporation_number")),
+        (("atom", ATOM_ORDER_NUMBER, "--amount", "x", "--date", "2026-11-20"), (2, "invalid_amount")),
+        (("atom", ATOM_ORDER_NUMBER, "--amount", "0", "--date", "2026-11-20"), (2, "invalid_amount")),
+        (("paypay", ORDER_NUMBER, "--amount", "0"), (2, "invalid_amount")),
+        (("atom", ATOM_ORDER_NUMBER, "--amount", "1.00", "--date", "2026-11-31"), (2, "usage")),
+        (("atom", ATOM_ORDER_NUMBER, "--amount", "1.00", "--date", "２０２６-11-20"), (2, "usage")),
+        (("stripe", ORDER_NUMBER), (2, "usage")),
     ],
 )
 def test_an_invalid_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refusal: tuple[int, str]) -> None:
@@ -132,8 +139,8 @@ def test_an_import_without_an_answer_is_refused(desk: PayingTerminal, sandbox: S
     """An import exits with 4 after an unusable answer, with 5 if the credentials are refused, and with 6 if the
     provider can't be reached.
     """
-    desk.money.register_payment("paypay", ORDER, 3300)
-    asked = ("payment", "import", "paypay", ORDER)
+    desk.money.register_payment("paypay", ORDER_NUMBER, 3300)
+    asked = ("payment", "import", "paypay", ORDER_NUMBER)
     for fault, refused in (
         ("other_order", (4, "outcome_unknown")),
         ("result:UNAUTHORIZED", (5, "provider_auth")),
@@ -149,8 +156,8 @@ def test_an_import_without_an_answer_is_refused(desk: PayingTerminal, sandbox: S
 def test_an_import_with_another_amount_reports_the_difference(desk: PayingTerminal) -> None:
     """If the gateway has the payment with another amount than the typed one, the import is refused as `other_amount`.
     The message says to check the amount, and doesn't advise to try again."""
-    desk.money.register_payment("paypay", ORDER, 3300)
-    ending = desk.json("payment", "import", "paypay", ORDER, "--amount", "3301", LANGUAGE="en")
+    desk.money.register_payment("paypay", ORDER_NUMBER, 3300)
+    ending = desk.json("payment", "import", "paypay", ORDER_NUMBER, "--amount", "3301", LANGUAGE="en")
     assert ending.exit_status_and_code == (4, "outcome_unknown")
     assert ending.error["detail"]["reason"] == "other_amount"
     assert "Check the amount" in ending.error["message"]
@@ -159,7 +166,7 @@ def test_an_import_with_another_amount_reports_the_difference(desk: PayingTermin
 
 def test_a_provider_without_settings_is_refused(terminal: Terminal) -> None:
     """For a provider without a URL or credentials, the refusal names the provider and the missing settings."""
-    ending = terminal.json("payment", "import", "paypay", ORDER)
+    ending = terminal.json("payment", "import", "paypay", ORDER_NUMBER)
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_PAYPAY_URL"
 
@@ -235,14 +242,14 @@ def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
     """The text of a probe names the changed fields with their values before and after the probe. If no field has
     changed, it says so with the time.
     """
-    payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
+    payment = str(desk.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom"))
     unchanged = desk("probe", "payment", payment)
     assert unchanged.status == 0
     assert re.match(rb"No change at \d\d:\d\d:\d\d\.\n", unchanged.out)
     order = desk.create_order("S-3", 3300)
     desk.make_booked_payment("S-3")
     assert re.match(rb"(No change at |State: )", desk("probe", "order", str(order)).out)
-    desk.money.change_payment_state("atom", ATOM_ORDER, "reversed")
+    desk.money.change_payment_state("atom", ATOM_ORDER_NUMBER, "reversed")
     first_line = desk("probe", "payment", payment).out.decode().partition("\n")[0]
     assert first_line.startswith("State: Completed → Reversed")
 
@@ -251,7 +258,7 @@ def test_a_payment_is_resolved_by_people(desk: PayingTerminal) -> None:
     """One person can resolve a payment as reversed if the gateway reports the same state. No person can resolve a
     payment as a state that the gateway denies.
     """
-    payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
+    payment = str(desk.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom"))
     words = ("resolve", "payment", payment, "--as", "reversed", "--evidence", "their settlement list")
     assert desk.json(
         "resolve", "payment", payment, "--as", "completed", "--evidence", "seen"
@@ -260,7 +267,7 @@ def test_a_payment_is_resolved_by_people(desk: PayingTerminal) -> None:
         "nothing_to_resolve",
     )
     assert desk.json(*words).exit_status_and_code == (3, "evidence_mismatch")
-    desk.money.change_payment_state("atom", ATOM_ORDER, "reversed")
+    desk.money.change_payment_state("atom", ATOM_ORDER_NUMBER, "reversed")
     taken_back = desk.json(*words).data
     assert (taken_back["state"], taken_back["certainty"], taken_back["awaiting"]) == ("reversed", "known", None)
     assert desk.request_refund(int(payment), "1.00").exit_status_and_code == (3, "exceeds_captured")
@@ -281,7 +288,7 @@ def test_every_payment_command_prints_text_without_wording_keys(desk: PayingTerm
     refund = desk.request_refund(payment).data["id"]
     order = desk.create_order("S-1", 3300)
     for words, person in (
-        (("payment", "import", "paypay", ORDER), MAKER),
+        (("payment", "import", "paypay", ORDER_NUMBER), MAKER),
         (("show", "payment", str(payment)), MAKER),
         (("show", "refund", str(refund)), CHECKER),
         (("show", "order", str(order)), MAKER),

@@ -25,8 +25,8 @@ from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)  # a menu grabs the keyboard
 
-ORDER = "ORD-20261120-000123"
-FOREIGN_ORDER = "ORD-20261119-000007"
+ORDER_NUMBER = "ORD-20261120-000123"
+FOREIGN_ORDER_NUMBER = "ORD-20261119-000007"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     """The spoken sentences of these tasks equal the stored transcript. On every screen each control has a name, no
     text is a placeholder, and exactly one node has the focus.
     """
-    import_paid_payment(console, sandbox, ORDER, 12_000)
+    import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
     check = buy_check(console, CORPORATION_NUMBERS[0])
     _reconcile_yesterday(console, sandbox)
     person = open_window()
@@ -148,7 +148,7 @@ def _reconcile_yesterday(console: Console, sandbox: Sandbox) -> None:
     """Register a payment at the provider that is missing here, and let op-a reconcile yesterday."""
     day = datetime.now(JST).date() - timedelta(days=1)
     at = datetime.combine(day, time(16), JST).astimezone(UTC)
-    sandbox.control.payments_control.register_payment("paypay", FOREIGN_ORDER, 4_400, at=at.isoformat())
+    sandbox.control.payments_control.register_payment("paypay", FOREIGN_ORDER_NUMBER, 4_400, at=at.isoformat())
     demo_reconciliation._announce_daily_file(console, sandbox, day)
     with console.acting_as("op-a"):
         console.reconciliation.run("paypay", day, day)

@@ -18,8 +18,8 @@ from console.sandbox import SandboxControl
 from console.sandbox.environment import credentials
 from tests.providers.parts import CountingRateLimiter
 
-ORDER = "ORD-20261120-000123"
-ATOM_ORDER = "ORD20261120000123"
+PAYPAY_ORDER_NUMBER = "ORD-20261120-000123"
+ATOM_ORDER_NUMBER = "ORD20261120000123"
 REFUND_KEY = "RFD-20261120-000123-01"
 ATOM_REFUND_KEY = "RFD2026112000012301"
 AMOUNT_IN_YEN = Money(3300, "JPY")
@@ -79,14 +79,16 @@ class AdaptersAtSandbox:
         self.control = control
         self.paypay, self.atom = make_paypay(control.url, scale=scale), make_atom(control.url, scale=scale)
         self.now = SystemClock().now()
-        yen = control.payments_control.register_payment("paypay", ORDER, AMOUNT_IN_YEN.minor)["id"]
-        rupees = control.payments_control.register_payment("atom", ATOM_ORDER, AMOUNT_IN_RUPEES.minor)["id"]
-        self.order = RefundInstruction(REFUND_KEY, ORDER, yen, REFUNDED_PART_IN_YEN, self.now, "注文キャンセルのため")
-        self.atom_order = RefundInstruction(
-            ATOM_REFUND_KEY, ATOM_ORDER, rupees, REFUNDED_PART_IN_RUPEES, self.now, "cancelled"
+        yen = control.payments_control.register_payment("paypay", PAYPAY_ORDER_NUMBER, AMOUNT_IN_YEN.minor)["id"]
+        rupees = control.payments_control.register_payment("atom", ATOM_ORDER_NUMBER, AMOUNT_IN_RUPEES.minor)["id"]
+        self.order = RefundInstruction(
+            REFUND_KEY, PAYPAY_ORDER_NUMBER, yen, REFUNDED_PART_IN_YEN, self.now, "注文キャンセルのため"
         )
-        self.question = PaymentQuestion(ORDER, yen, AMOUNT_IN_YEN)
-        self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, AMOUNT_IN_RUPEES, begun_at=self.now)
+        self.atom_order = RefundInstruction(
+            ATOM_REFUND_KEY, ATOM_ORDER_NUMBER, rupees, REFUNDED_PART_IN_RUPEES, self.now, "cancelled"
+        )
+        self.question = PaymentQuestion(PAYPAY_ORDER_NUMBER, yen, AMOUNT_IN_YEN)
+        self.atom_question = PaymentQuestion(ATOM_ORDER_NUMBER, rupees, AMOUNT_IN_RUPEES, begun_at=self.now)
 
     def make_refunds(self) -> None:
         """Send one refund to each provider and check that the provider accepts it."""

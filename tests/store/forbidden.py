@@ -2,9 +2,8 @@
 these statements would do harm.
 
 In a statement, `{me}` is the account that executes it and `{other}` another person's account. `message_part` is a
-part of
-the message with which a trigger refuses the statement if the account has the needed rights. For other accounts the
-database may refuse the statement earlier because of the missing right.
+part of the message with which a trigger refuses the statement if the account has the needed rights. For other
+accounts the database may refuse the statement earlier because of the missing right.
 """
 
 from collections.abc import Sequence
@@ -21,14 +20,14 @@ ANY_HASH = "a" * 64
 ANSWER_KEY = "b" * 64
 """A fact that only the process which began an operation knows."""
 (
-    BOUGHT_CHECK,
-    UNKNOWN_CHECK,
-    RUNNING_CHECK,
-    SUPERSEDED_CHECK,
-    RENEWAL_CHECK,
-    CHECK_OF_OTHER_APPLICATION,
-    CHECK_WITH_PROPOSAL,
-    CHECK_LEFT_OPEN,
+    BOUGHT_CHECK_ID,
+    UNKNOWN_CHECK_ID,
+    RUNNING_CHECK_ID,
+    SUPERSEDED_CHECK_ID,
+    RENEWAL_CHECK_ID,
+    CHECK_OF_OTHER_APPLICATION_ID,
+    CHECK_WITH_PROPOSAL_ID,
+    CHECK_LEFT_OPEN_ID,
 ) = range(1, 9)
 REFUSAL_ERROR_NUMBERS = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
 """Error numbers with which a server refuses a statement because the account lacks a right, because a trigger or a
@@ -77,7 +76,7 @@ def make_operation_insert(
     )
 
 
-def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN_CHECK) -> str:
+def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN_CHECK_ID) -> str:
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body)"
         f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{person}',"
@@ -88,7 +87,7 @@ def make_evidence_insert(person: str = "{me}", subject: int = UNKNOWN_CHECK) -> 
 def make_approval_insert(person: str = "{me}", closed_at: str = "NULL", evidence_id: str = "LAST_INSERT_ID()") -> str:
     return (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at, closed_at)"
-        f" VALUES ('credit-check', '{UNKNOWN_CHECK}', 'resolve', 'error', '{person}', {evidence_id}, {NOW_SQL},"
+        f" VALUES ('credit-check', '{UNKNOWN_CHECK_ID}', 'resolve', 'error', '{person}', {evidence_id}, {NOW_SQL},"
         f" {closed_at})"
     )
 
@@ -280,91 +279,91 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("lease: delete one", "DELETE FROM leases WHERE name = 'held'"),
     _make_forbidden(
         "charge: success becomes error",
-        make_check_update(BOUGHT_CHECK, **NOT_BOUGHT_COLUMNS),
+        make_check_update(BOUGHT_CHECK_ID, **NOT_BOUGHT_COLUMNS),
         message_part="no such step",
     ),
     _make_forbidden(
         "charge: success becomes pending",
-        make_check_update(BOUGHT_CHECK, status="'pending'"),
+        make_check_update(BOUGHT_CHECK_ID, status="'pending'"),
         message_part="no such step",
     ),
     _make_forbidden(
         "charge: an invented status",
-        make_check_update(BOUGHT_CHECK, status="'success '"),
+        make_check_update(BOUGHT_CHECK_ID, status="'success '"),
         message_part="no such step",
     ),
     _make_forbidden(
         "charge: clear the provider's id",
-        make_check_update(BOUGHT_CHECK, credit_check_id="NULL"),
+        make_check_update(BOUGHT_CHECK_ID, credit_check_id="NULL"),
         message_part="stays bought",
     ),
     _make_forbidden(
         "charge: change the provider's id",
-        make_check_update(BOUGHT_CHECK, credit_check_id="99"),
+        make_check_update(BOUGHT_CHECK_ID, credit_check_id="99"),
         message_part="stays bought",
     ),
-    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT_CHECK}"),
+    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT_CHECK_ID}"),
     _make_forbidden(
         "charge: replace the record",
         f"REPLACE INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES (1, 1, '1')",
     ),
-    _make_forbidden("charge: give it to another client", make_check_update(BOUGHT_CHECK, client_id="99")),
+    _make_forbidden("charge: give it to another client", make_check_update(BOUGHT_CHECK_ID, client_id="99")),
     _make_forbidden(
         "charge: give it to another company",
-        make_check_update(BOUGHT_CHECK, corporation_number="'7010001065142'"),
+        make_check_update(BOUGHT_CHECK_ID, corporation_number="'7010001065142'"),
         message_part="never changes",
     ),
     _make_forbidden(
         "charge: call it a duplicate",
-        make_check_update(BOUGHT_CHECK, duplicate_of=str(RENEWAL_CHECK)),
+        make_check_update(BOUGHT_CHECK_ID, duplicate_of=str(RENEWAL_CHECK_ID)),
         message_part="a duplicate has",
     ),
     _make_forbidden(
         "charge: supersede it without a renewal",
-        make_check_update(BOUGHT_CHECK, superseded_at=NOW_SQL, superseded_by=str(RENEWAL_CHECK)),
+        make_check_update(BOUGHT_CHECK_ID, superseded_at=NOW_SQL, superseded_by=str(RENEWAL_CHECK_ID)),
         message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: supersede it before it expired",
-        make_check_update(BOUGHT_CHECK, superseded_at=NOW_SQL),
+        make_check_update(BOUGHT_CHECK_ID, superseded_at=NOW_SQL),
         message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: bring a superseded record back",
-        make_check_update(SUPERSEDED_CHECK, superseded_at="NULL", superseded_by="NULL"),
+        make_check_update(SUPERSEDED_CHECK_ID, superseded_at="NULL", superseded_by="NULL"),
         message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: supersede a success without the provider's id",
-        make_check_update(CHECK_LEFT_OPEN, superseded_at=NOW_SQL),
+        make_check_update(CHECK_LEFT_OPEN_ID, superseded_at=NOW_SQL),
         message_part="only a renewal",
     ),
     _make_forbidden(
         "charge: name another application's purchase",
-        make_check_update(CHECK_LEFT_OPEN, credit_check_id="99"),
+        make_check_update(CHECK_LEFT_OPEN_ID, credit_check_id="99"),
         message_part="only two people say",
     ),
     _make_forbidden(
         "charge: name another application's purchase on one's own reading",
-        make_evidence_insert(subject=CHECK_LEFT_OPEN)
+        make_evidence_insert(subject=CHECK_LEFT_OPEN_ID)
         .replace("'person'", "'alarmbox.resolve'")
         .replace("'a letter', 'a letter'", "'HTTP 200 SUCCEEDED answered', ''"),
-        make_check_update(CHECK_LEFT_OPEN, credit_check_id="99"),
+        make_check_update(CHECK_LEFT_OPEN_ID, credit_check_id="99"),
         message_part="only two people say",
     ),
     _make_forbidden(
         "charge: call it somebody else's row",
-        make_check_update(BOUGHT_CHECK, work_state="NULL"),
+        make_check_update(BOUGHT_CHECK_ID, work_state="NULL"),
         message_part="no such state of work",
     ),
     _make_forbidden(
         "charge: without raising the version",
-        make_check_update(BOUGHT_CHECK, version="version", result="'ok'"),
+        make_check_update(BOUGHT_CHECK_ID, version="version", result="'ok'"),
         message_part="raises",
     ),
     _make_forbidden(
         "unknown: error on one person's word",
-        make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
+        make_check_update(UNKNOWN_CHECK_ID, **NOT_BOUGHT_COLUMNS),
         message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
@@ -372,39 +371,39 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         make_evidence_insert(),
         make_approval_insert(),
         make_evidence_insert(),
-        make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
+        make_check_update(UNKNOWN_CHECK_ID, **NOT_BOUGHT_COLUMNS),
         message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: error with all checks switched off",
         "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
         "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
-        make_check_update(UNKNOWN_CHECK, **NOT_BOUGHT_COLUMNS),
+        make_check_update(UNKNOWN_CHECK_ID, **NOT_BOUGHT_COLUMNS),
         message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
         "unknown: success without an answer",
-        make_check_update(UNKNOWN_CHECK, status="'success'", certainty="'known'", credit_check_id="5"),
+        make_check_update(UNKNOWN_CHECK_ID, status="'success'", certainty="'known'", credit_check_id="5"),
         message_part="only the provider's answer",
     ),
     _make_forbidden(
         "unknown: simply known again",
-        make_check_update(UNKNOWN_CHECK, certainty="'known'"),
+        make_check_update(UNKNOWN_CHECK_ID, certainty="'known'"),
         message_part="with an outcome alone",
     ),
     _make_forbidden(
         "unknown: an invented certainty",
-        make_check_update(UNKNOWN_CHECK, certainty="'sure'"),
+        make_check_update(UNKNOWN_CHECK_ID, certainty="'sure'"),
         message_part="no such certainty",
     ),
     _make_forbidden(
         "unknown: a success that nobody knows",
-        make_check_update(BOUGHT_CHECK, certainty="'unknown'"),
+        make_check_update(BOUGHT_CHECK_ID, certainty="'unknown'"),
         message_part="has ended is known",
     ),
     _make_forbidden(
         "unknown: free the claim of a running call",
-        make_check_update(RUNNING_CHECK, **NOT_BOUGHT_COLUMNS),
+        make_check_update(RUNNING_CHECK_ID, **NOT_BOUGHT_COLUMNS),
         message_part=NOT_BOUGHT_MESSAGE,
     ),
     _make_forbidden(
@@ -421,12 +420,12 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "claim: a renewal of a live row",
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, renews)"
-        f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT_CHECK})",
+        f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT_CHECK_ID})",
         message_part="a renewal takes over",
     ),
     _make_forbidden(
         "claim: another company's number for a row by others",
-        make_check_update(CHECK_OF_OTHER_APPLICATION, corporation_number="'7010001065142'", work_state="'none'"),
+        make_check_update(CHECK_OF_OTHER_APPLICATION_ID, corporation_number="'7010001065142'", work_state="'none'"),
         message_part="never changes",
     ),
     _make_forbidden(
@@ -524,24 +523,27 @@ def insert_records(team: Team) -> None:
     columns = "id, client_id, corporation_number, credit_check_id, status, certainty, expired_at, work_state"
     columns += ", operation_id, superseded_at, superseded_by, renews"
     rows = (
-        f"({BOUGHT_CHECK}, 1, '1180301018771', 111, {bought}, 'none', 'op-1', NULL, NULL, NULL)",
-        f"({UNKNOWN_CHECK}, 2, '1180301018771', NULL, {unknown}, 'needs_review', 'op-2', NULL, NULL, NULL)",
-        f"({RUNNING_CHECK}, 3, '1180301018771', NULL, {pending}, 'none', 'op-3', NULL, NULL, NULL)",
-        f"({SUPERSEDED_CHECK}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {NOW_SQL}, {RENEWAL_CHECK}, NULL)",
-        f"({RENEWAL_CHECK}, 4, '1180301018771', 115, {bought}, 'none', 'op-5', NULL, NULL, {SUPERSEDED_CHECK})",
-        f"({CHECK_WITH_PROPOSAL}, 7, '1180301018771', NULL, {unknown}, 'needs_review', 'op-7', NULL, NULL, NULL)",
-        f"({CHECK_LEFT_OPEN}, 8, '1180301018771', NULL, {expired}, 'needs_review', NULL, NULL, NULL, NULL)",
+        f"({BOUGHT_CHECK_ID}, 1, '1180301018771', 111, {bought}, 'none', 'op-1', NULL, NULL, NULL)",
+        f"({UNKNOWN_CHECK_ID}, 2, '1180301018771', NULL, {unknown}, 'needs_review', 'op-2', NULL, NULL, NULL)",
+        f"({RUNNING_CHECK_ID}, 3, '1180301018771', NULL, {pending}, 'none', 'op-3', NULL, NULL, NULL)",
+        (
+            f"({SUPERSEDED_CHECK_ID}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {NOW_SQL},"
+            f" {RENEWAL_CHECK_ID}, NULL)"
+        ),
+        f"({RENEWAL_CHECK_ID}, 4, '1180301018771', 115, {bought}, 'none', 'op-5', NULL, NULL, {SUPERSEDED_CHECK_ID})",
+        f"({CHECK_WITH_PROPOSAL_ID}, 7, '1180301018771', NULL, {unknown}, 'needs_review', 'op-7', NULL, NULL, NULL)",
+        f"({CHECK_LEFT_OPEN_ID}, 8, '1180301018771', NULL, {expired}, 'needs_review', NULL, NULL, NULL, NULL)",
     )
     statements = (
         f"INSERT INTO {CHECKS_TABLE} ({columns}) VALUES {', '.join(rows)}",
         (
             f"INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number)"
-            f" VALUES ({CHECK_OF_OTHER_APPLICATION}, 6, '118-0301018771')"
+            f" VALUES ({CHECK_OF_OTHER_APPLICATION_ID}, 6, '118-0301018771')"
         ),
         *(_make_operation_insert(number, state, other) for number, state in _STATE_BY_OPERATION.items()),
-        make_evidence_insert(person=other, subject=CHECK_WITH_PROPOSAL),
-        _make_insert("approvals", **_make_proposal_columns(CHECK_WITH_PROPOSAL, other)),
-        _make_insert("approvals", **_make_proposal_columns(RENEWAL_CHECK, other), closed_at=NOW_SQL),
+        make_evidence_insert(person=other, subject=CHECK_WITH_PROPOSAL_ID),
+        _make_insert("approvals", **_make_proposal_columns(CHECK_WITH_PROPOSAL_ID, other)),
+        _make_insert("approvals", **_make_proposal_columns(RENEWAL_CHECK_ID, other), closed_at=NOW_SQL),
         _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS_SQL} + 600000"),
         _make_insert("leases", name="'free'", **_make_lease_columns(other), lease_expires="0"),
         _make_insert(
@@ -550,7 +552,7 @@ def insert_records(team: Team) -> None:
             changed_at=NOW_SQL,
         ),
         _make_insert(
-            "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT_CHECK),
+            "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT_CHECK_ID),
             observed="'a'",
             expected="'b'", detected_at=NOW_SQL,
         ),

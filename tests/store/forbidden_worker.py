@@ -8,23 +8,23 @@ from tests.store.forbidden import NOW_MS_SQL, NOW_SQL, WRONG_PERSON_MESSAGE, For
 from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.support.teams import Team
 
-OPEN_ROW = 1
+OPEN_ROW_ID = 1
 """Id of an open row of each table."""
-ENDED_ROW = 2
+ENDED_ROW_ID = 2
 """Id of a row of each table that has ended."""
 WATCHED_CORPORATION_NUMBER = "1180301018771"
 WATCHED_FACTS_JSON = "[]"
-TAKEN_ORDER = 1
+TAKEN_ORDER_ID = 1
 """Id of an order that op-b has taken."""
-FORMERLY_TAKEN_ORDER = 2
+FORMERLY_TAKEN_ORDER_ID = 2
 """Id of an order that op-b had taken until a while ago."""
-UNTAKEN_ORDER = 3
+UNTAKEN_ORDER_ID = 3
 """Id of an order that nobody has ever taken."""
-RESOLVED_ALERT = 101
+RESOLVED_ALERT_ID = 101
 """Id of an alert that op-b has acknowledged and that is resolved."""
-OPEN_ALERT = 102
+OPEN_ALERT_ID = 102
 """Id of an open alert that nobody has acknowledged."""
-ACKNOWLEDGED_ALERT = 103
+ACKNOWLEDGED_ALERT_ID = 103
 """Id of an open alert that op-b has acknowledged."""
 _OWN_PERSON_MESSAGE = "its own person's"
 MONEY_ACTIONS = ("refund", "approve", "resolve")
@@ -64,7 +64,7 @@ def make_reconciliation_insert(**more: str) -> str:
     return make_insert("reconciliations", **(written | more))
 
 
-def make_difference_insert(run: int = OPEN_ROW, key: str = "k9") -> str:
+def make_difference_insert(run: int = OPEN_ROW_ID, key: str = "k9") -> str:
     return make_insert("reconciliation_rows", run_id=str(run), row_key=f"'{key}'", verdict="'missing_there'")
 
 
@@ -85,7 +85,7 @@ def make_bulk_run_insert(**more: str) -> str:
     return make_insert("bulk_runs", **(written | more))
 
 
-def make_take_insert(payment_id: int = UNTAKEN_ORDER, person: str = "{me}", hours: int = 1) -> str:
+def make_take_insert(payment_id: int = UNTAKEN_ORDER_ID, person: str = "{me}", hours: int = 1) -> str:
     return make_insert(
         "takes",
         kind="'order'",
@@ -112,7 +112,7 @@ def make_mention_insert(note: int = 1, person: str = "{me}") -> str:
 
 
 def make_incident_step_insert(person: str = "{me}", **more: str) -> str:
-    written = {"incident_id": str(OPEN_ALERT), "position": "1", "action": "'take'"} | more
+    written = {"incident_id": str(OPEN_ALERT_ID), "position": "1", "action": "'take'"} | more
     return make_insert("incident_steps", person=f"'{person}'", at=NOW_SQL, **written)
 
 
@@ -148,7 +148,7 @@ def make_watched_corporation_insert(number: str = "8700110005901", **more: str) 
 
 def make_watched_corporation_update(**values: str) -> str:
     """Return an UPDATE that writes these values, SQL expressions by column, into the row of the watched corporation
-    WATCHED_NUMBER.
+    WATCHED_CORPORATION_NUMBER.
     """
     told = ", ".join(f"{name} = {value}" for name, value in values.items())
     where = f"corporation_number = '{WATCHED_CORPORATION_NUMBER}'"
@@ -162,24 +162,25 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("alert: a second open one", make_insert(
         "alerts", rule_id="'A'", subject_kind="'order'", subject_id="1", observed="'a'", expected="'b'",
         detected_at=NOW_SQL), message_part="Duplicate entry"),
-    _make_forbidden("alert: change what was found", make_column_update("alerts", OPEN_ALERT, observed="'x'")),
-    _make_forbidden("alert: change when it was found", make_column_update("alerts", OPEN_ALERT, detected_at=NOW_SQL)),
-    _make_forbidden("alert: another order", make_column_update("alerts", OPEN_ALERT, order_no="'ORD-9'")),
-    _make_forbidden("alert: open it again", make_column_update("alerts", RESOLVED_ALERT, resolved_at="NULL"),
+    _make_forbidden("alert: change what was found", make_column_update("alerts", OPEN_ALERT_ID, observed="'x'")),
+    _make_forbidden("alert: change when it was found", make_column_update("alerts", OPEN_ALERT_ID,
+    detected_at=NOW_SQL)),
+    _make_forbidden("alert: another order", make_column_update("alerts", OPEN_ALERT_ID, order_no="'ORD-9'")),
+    _make_forbidden("alert: open it again", make_column_update("alerts", RESOLVED_ALERT_ID, resolved_at="NULL"),
     message_part="stays settled"),
-    _make_forbidden("alert: settled at another time", make_column_update("alerts", RESOLVED_ALERT,
+    _make_forbidden("alert: settled at another time", make_column_update("alerts", RESOLVED_ALERT_ID,
         resolved_at=NOW_SQL),
     message_part="stays settled"),
-    _make_forbidden("alert: acknowledge in another's name", make_acknowledge_update(OPEN_ALERT, "{other}"),
+    _make_forbidden("alert: acknowledge in another's name", make_acknowledge_update(OPEN_ALERT_ID, "{other}"),
     message_part=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: acknowledge as oneself in capitals", make_acknowledge_update(OPEN_ALERT, "{ME}"),
+    _make_forbidden("alert: acknowledge as oneself in capitals", make_acknowledge_update(OPEN_ALERT_ID, "{ME}"),
     message_part=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: take over who has seen it", make_acknowledge_update(RESOLVED_ALERT),
+    _make_forbidden("alert: take over who has seen it", make_acknowledge_update(RESOLVED_ALERT_ID),
         message_part="first stays so"),
-    _make_forbidden("alert: forget who has seen it", make_column_update("alerts", RESOLVED_ALERT,
+    _make_forbidden("alert: forget who has seen it", make_column_update("alerts", RESOLVED_ALERT_ID,
         acknowledged_by="NULL"),
     message_part=WRONG_PERSON_MESSAGE),
-    _make_forbidden("alert: words under another's name", make_column_update("alerts", RESOLVED_ALERT, note="'x'"),
+    _make_forbidden("alert: words under another's name", make_column_update("alerts", RESOLVED_ALERT_ID, note="'x'"),
     message_part=WRONG_PERSON_MESSAGE),
     _make_forbidden("alert: delete", "DELETE FROM alerts"),
 
@@ -187,35 +188,35 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
         "saga: begin as done", make_saga_insert(state="'done'", ended_at=NOW_SQL), message_part="begins as running"
     ),
     _make_forbidden("saga: a second one under way", make_saga_insert(subject_id="1"), message_part="Duplicate entry"),
-    _make_forbidden("saga: open it again", make_update("sagas", ENDED_ROW, state="'running'", ended_at="NULL"),
+    _make_forbidden("saga: open it again", make_update("sagas", ENDED_ROW_ID, state="'running'", ended_at="NULL"),
     message_part=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: another step after the end", make_update("sagas", ENDED_ROW, step="'ask'"),
+    _make_forbidden("saga: another step after the end", make_update("sagas", ENDED_ROW_ID, step="'ask'"),
     message_part=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: another end", make_update("sagas", ENDED_ROW, state="'compensated'"),
+    _make_forbidden("saga: another end", make_update("sagas", ENDED_ROW_ID, state="'compensated'"),
         message_part=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: an invented state", make_update("sagas", OPEN_ROW, state="'fine'", ended_at=NOW_SQL),
+    _make_forbidden("saga: an invented state", make_update("sagas", OPEN_ROW_ID, state="'fine'", ended_at=NOW_SQL),
     message_part="no such step"),
-    _make_forbidden("saga: an end without a time", make_update("sagas", OPEN_ROW, state="'done'"),
+    _make_forbidden("saga: an end without a time", make_update("sagas", OPEN_ROW_ID, state="'done'"),
     message_part="an end when it has ended"),
-    _make_forbidden("saga: stuck and ended", make_update("sagas", OPEN_ROW, state="'stuck'", ended_at=NOW_SQL),
+    _make_forbidden("saga: stuck and ended", make_update("sagas", OPEN_ROW_ID, state="'stuck'", ended_at=NOW_SQL),
     message_part="an end when it has"),
-    _make_forbidden("saga: a time without an end", make_update("sagas", OPEN_ROW, ended_at=NOW_SQL),
+    _make_forbidden("saga: a time without an end", make_update("sagas", OPEN_ROW_ID, ended_at=NOW_SQL),
     message_part="an end when it has ended"),
-    _make_forbidden("saga: another order's", make_update("sagas", OPEN_ROW, subject_id="2")),
-    _make_forbidden("saga: without raising the version", make_column_update("sagas", OPEN_ROW, step="'x'"),
+    _make_forbidden("saga: another order's", make_update("sagas", OPEN_ROW_ID, subject_id="2")),
+    _make_forbidden("saga: without raising the version", make_column_update("sagas", OPEN_ROW_ID, step="'x'"),
     message_part="raises the version"),
     _make_forbidden("saga: delete", "DELETE FROM sagas"),
 
     _make_forbidden("stock: reserve", make_insert("stock_reservations", order_id="1", item="'a'", quantity="1")),
-    _make_forbidden("stock: hold again", make_column_update("stock_reservations", ENDED_ROW, status="'held'"),
+    _make_forbidden("stock: hold again", make_column_update("stock_reservations", ENDED_ROW_ID, status="'held'"),
     message_part="gives free"),
-    _make_forbidden("stock: use", make_column_update("stock_reservations", OPEN_ROW, status="'used'"),
+    _make_forbidden("stock: use", make_column_update("stock_reservations", OPEN_ROW_ID, status="'used'"),
     message_part="gives free"),
     _make_forbidden("stock: free what was used", make_column_update("stock_reservations", 3, status="'released'"),
     message_part="no such step"),
-    _make_forbidden("stock: another order's", make_column_update("stock_reservations", OPEN_ROW, order_id="2")),
-    _make_forbidden("stock: another item", make_column_update("stock_reservations", OPEN_ROW, item="'b'")),
-    _make_forbidden("stock: another number of pieces", make_column_update("stock_reservations", OPEN_ROW,
+    _make_forbidden("stock: another order's", make_column_update("stock_reservations", OPEN_ROW_ID, order_id="2")),
+    _make_forbidden("stock: another item", make_column_update("stock_reservations", OPEN_ROW_ID, item="'b'")),
+    _make_forbidden("stock: another number of pieces", make_column_update("stock_reservations", OPEN_ROW_ID,
         quantity="99")),
     _make_forbidden("stock: delete", "DELETE FROM stock_reservations"),
 
@@ -224,14 +225,15 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
         message_part="before it is published"
     ),
     _make_forbidden("event: the same one twice", make_outbox_event_insert("e1"), message_part="Duplicate entry"),
-    _make_forbidden("event: other words", make_column_update("outbox", OPEN_ROW, body="'y'")),
-    _make_forbidden("event: another topic", make_column_update("outbox", OPEN_ROW, topic="'u'")),
-    _make_forbidden("event: another number", make_column_update("outbox", OPEN_ROW, event_id="'e7'")),
-    _make_forbidden("event: publish it again", make_column_update("outbox", ENDED_ROW, published_at="NULL"),
+    _make_forbidden("event: other words", make_column_update("outbox", OPEN_ROW_ID, body="'y'")),
+    _make_forbidden("event: another topic", make_column_update("outbox", OPEN_ROW_ID, topic="'u'")),
+    _make_forbidden("event: another number", make_column_update("outbox", OPEN_ROW_ID, event_id="'e7'")),
+    _make_forbidden("event: publish it again", make_column_update("outbox", ENDED_ROW_ID, published_at="NULL"),
     message_part="stays published"),
-    _make_forbidden("event: published at another time", make_column_update("outbox", ENDED_ROW, published_at=NOW_SQL),
+    _make_forbidden("event: published at another time", make_column_update("outbox", ENDED_ROW_ID,
+    published_at=NOW_SQL),
     message_part="stays published"),
-    _make_forbidden("event: forget attempts", make_column_update("outbox", OPEN_ROW, attempts="0"),
+    _make_forbidden("event: forget attempts", make_column_update("outbox", OPEN_ROW_ID, attempts="0"),
     message_part="counted upwards"),
     _make_forbidden("event: delete", "DELETE FROM outbox"),
 
@@ -244,27 +246,30 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("reconciliation: a second one of the same days",
     make_reconciliation_insert(to_day="'2026-11-02'"),
     message_part="Duplicate entry"),
-    _make_forbidden("reconciliation: open it again", make_update("reconciliations", ENDED_ROW, state="'running'",
+    _make_forbidden("reconciliation: open it again", make_update("reconciliations", ENDED_ROW_ID, state="'running'",
     ended_at="NULL"),
        message_part=UNCHANGED_MESSAGE),
-    _make_forbidden("reconciliation: count once it is done", make_update("reconciliations", ENDED_ROW, matched="9"),
+    _make_forbidden("reconciliation: count once it is done", make_update("reconciliations", ENDED_ROW_ID,
+    matched="9"),
     message_part=UNCHANGED_MESSAGE),
-    _make_forbidden("reconciliation: count less", make_update("reconciliations", OPEN_ROW, missing_there="0"),
+    _make_forbidden("reconciliation: count less", make_update("reconciliations", OPEN_ROW_ID, missing_there="0"),
     message_part="stays counted"),
-    _make_forbidden("reconciliation: an end without a time", make_update("reconciliations", OPEN_ROW, state="'done'"),
+    _make_forbidden("reconciliation: an end without a time", make_update("reconciliations", OPEN_ROW_ID,
+    state="'done'"),
        message_part="an end when it has ended"),
-    _make_forbidden("reconciliation: other days", make_update("reconciliations", OPEN_ROW, from_day="'2026-10-01'")),
-    _make_forbidden("reconciliation: without raising the version", make_column_update("reconciliations", OPEN_ROW,
+    _make_forbidden("reconciliation: other days", make_update("reconciliations", OPEN_ROW_ID,
+    from_day="'2026-10-01'")),
+    _make_forbidden("reconciliation: without raising the version", make_column_update("reconciliations", OPEN_ROW_ID,
     matched="9"),
        message_part="raises the version"),
     _make_forbidden("reconciliation: delete", "DELETE FROM reconciliations"),
 
-    _make_forbidden("difference: find one once it is done", make_difference_insert(ENDED_ROW),
+    _make_forbidden("difference: find one once it is done", make_difference_insert(ENDED_ROW_ID),
         message_part=UNCHANGED_MESSAGE),
     _make_forbidden("difference: twice", make_difference_insert(key="k1"), message_part="Duplicate entry"),
-    _make_forbidden("difference: change what was found", make_column_update("reconciliation_rows", OPEN_ROW,
+    _make_forbidden("difference: change what was found", make_column_update("reconciliation_rows", OPEN_ROW_ID,
     theirs="'x'")),
-    _make_forbidden("difference: take its case back", make_column_update("reconciliation_rows", ENDED_ROW,
+    _make_forbidden("difference: take its case back", make_column_update("reconciliation_rows", ENDED_ROW_ID,
     case_opened="0"), message_part="as it was"),
     _make_forbidden("difference: delete", "DELETE FROM reconciliation_rows"),
 
@@ -274,16 +279,18 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     message_part="begins as frozen"),
     *(_make_forbidden(f"bulk: {action}", make_bulk_run_insert(action=f"'{action}'"),
     message_part="nothing with money") for action in MONEY_ACTIONS),
-    _make_forbidden("bulk: another action", make_update("bulk_runs", OPEN_ROW, action="'note'")),
-    _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN_ROW, words="'x'")),
-    _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN_ROW, made_by="'{me}'")),
-    _make_forbidden("bulk: begin again", make_update("bulk_runs", ENDED_ROW, state="'running'"),
+    _make_forbidden("bulk: another action", make_update("bulk_runs", OPEN_ROW_ID, action="'note'")),
+    _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN_ROW_ID, words="'x'")),
+    _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN_ROW_ID, made_by="'{me}'")),
+    _make_forbidden("bulk: begin again", make_update("bulk_runs", ENDED_ROW_ID, state="'running'"),
     message_part="is done stays so"),
-    _make_forbidden("bulk: without raising the version", make_column_update("bulk_runs", OPEN_ROW, state="'running'"),
+    _make_forbidden("bulk: without raising the version", make_column_update("bulk_runs", OPEN_ROW_ID,
+    state="'running'"),
     message_part="raises the version"),
     _make_forbidden("bulk: delete", "DELETE FROM bulk_runs"),
 
-    _make_forbidden("bulk row: join another's set", make_bulk_row_insert(OPEN_ROW, 2), message_part="nothing joins"),
+    _make_forbidden("bulk row: join another's set", make_bulk_row_insert(OPEN_ROW_ID, 2),
+    message_part="nothing joins"),
     _make_forbidden("bulk row: join one's own set later", make_bulk_run_insert(), "SET @made = LAST_INSERT_ID()",
        make_update("bulk_runs", "@made", state="'running'"), make_bulk_row_insert("@made"),
        message_part="nothing joins"),
@@ -292,11 +299,11 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
        message_part="nothing joins"),
     _make_forbidden("bulk row: begin with a result", make_bulk_run_insert(), "SET @made = LAST_INSERT_ID()",
        make_bulk_row_insert("@made", result="'done'"), message_part="without a result"),
-    _make_forbidden("bulk row: another version", make_column_update("bulk_rows", OPEN_ROW, saw="9")),
-    _make_forbidden("bulk row: another record", make_column_update("bulk_rows", OPEN_ROW, subject_id="9")),
-    _make_forbidden("bulk row: another result", make_column_update("bulk_rows", ENDED_ROW, result="'failed'"),
+    _make_forbidden("bulk row: another version", make_column_update("bulk_rows", OPEN_ROW_ID, saw="9")),
+    _make_forbidden("bulk row: another record", make_column_update("bulk_rows", OPEN_ROW_ID, subject_id="9")),
+    _make_forbidden("bulk row: another result", make_column_update("bulk_rows", ENDED_ROW_ID, result="'failed'"),
     message_part="as it was told"),
-    _make_forbidden("bulk row: no result any more", make_column_update("bulk_rows", ENDED_ROW, result="NULL"),
+    _make_forbidden("bulk row: no result any more", make_column_update("bulk_rows", ENDED_ROW_ID, result="NULL"),
     message_part="as it was told"),
     _make_forbidden("bulk row: delete", "DELETE FROM bulk_rows"),
 
@@ -304,17 +311,18 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("take: as oneself in capitals", make_take_insert(person="{ME}"),
     message_part=WRONG_PERSON_MESSAGE),
     _make_forbidden("take: for a week", make_take_insert(hours=168), message_part="longer than a day"),
-    _make_forbidden("take: what somebody else has", make_take_update(TAKEN_ORDER), message_part="somebody else has"),
+    _make_forbidden("take: what somebody else has", make_take_update(TAKEN_ORDER_ID),
+    message_part="somebody else has"),
     _make_forbidden("take: what somebody else has, with a forged NOW()", "SET timestamp = 2145916800",
-    make_take_update(TAKEN_ORDER),
+    make_take_update(TAKEN_ORDER_ID),
        message_part="somebody else has"),
     _make_forbidden("take: give free what somebody else has",
-    f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {TAKEN_ORDER}",
+    f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {TAKEN_ORDER_ID}",
        message_part="somebody else has"),
-    _make_forbidden("take: give somebody else what is free", make_take_update(FORMERLY_TAKEN_ORDER, "{other}"),
+    _make_forbidden("take: give somebody else what is free", make_take_update(FORMERLY_TAKEN_ORDER_ID, "{other}"),
     message_part=WRONG_PERSON_MESSAGE),
     _make_forbidden("take: another record",
-        f"UPDATE takes SET subject_id = 9 WHERE subject_id = {FORMERLY_TAKEN_ORDER}"),
+        f"UPDATE takes SET subject_id = 9 WHERE subject_id = {FORMERLY_TAKEN_ORDER_ID}"),
     _make_forbidden("take: delete", "DELETE FROM takes"),
 
     _make_forbidden("note: in another's name", make_note_insert("{other}"), message_part=WRONG_PERSON_MESSAGE),
@@ -324,10 +332,11 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("note: delete", "DELETE FROM notes"),
 
     _make_forbidden("mention: in another's note", make_mention_insert(note=1), message_part="only the author"),
-    _make_forbidden("mention: another's done", make_column_update("mentions", OPEN_ROW, done_at=NOW_SQL),
+    _make_forbidden("mention: another's done", make_column_update("mentions", OPEN_ROW_ID, done_at=NOW_SQL),
     message_part="somebody else"),
-    _make_forbidden("mention: another person", make_column_update("mentions", OPEN_ROW, person="'{me}'")),
-    _make_forbidden("mention: turned into a hand-over", make_column_update("mentions", OPEN_ROW, how="'hand_over'")),
+    _make_forbidden("mention: another person", make_column_update("mentions", OPEN_ROW_ID, person="'{me}'")),
+    _make_forbidden("mention: turned into a hand-over", make_column_update("mentions", OPEN_ROW_ID,
+    how="'hand_over'")),
     _make_forbidden("mention: delete", "DELETE FROM mentions"),
     _make_forbidden("incident: in another's name", make_incident_step_insert("{other}"),
     message_part="somebody else"),
@@ -344,7 +353,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden("incident: change", "UPDATE incident_steps SET words = 'x'"),
     _make_forbidden("incident: delete", "DELETE FROM incident_steps"),
     _make_forbidden("alert: take another's acknowledgement back", make_column_update(
-        "alerts", ACKNOWLEDGED_ALERT, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"),
+        "alerts", ACKNOWLEDGED_ALERT_ID, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"),
             message_part="somebody else"),
 
     _make_forbidden("view: in another's name", make_saved_view_insert("{other}"), message_part=WRONG_PERSON_MESSAGE),
@@ -354,7 +363,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     message_part="begins with its name"),
     _make_forbidden("view: begin with a high version", make_saved_view_insert(version="2"),
     message_part="begins with its name"),
-    _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN_ROW, name="'y'",
+    _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN_ROW_ID, name="'y'",
     changed_by="'{me}'"),
        message_part="of somebody else"),
     _make_forbidden("view: delete", "DELETE FROM saved_views"),
@@ -412,15 +421,15 @@ def _make_worker_inserts() -> list[str]:
     states = ("held", "released", "used")
     return [
         make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW_SQL, taken="3"),
-        make_saga_insert(id=str(OPEN_ROW), subject_id="1"),
-        make_saga_insert(id=str(ENDED_ROW), subject_id="2", state="'done'", ended_at=NOW_SQL),
+        make_saga_insert(id=str(OPEN_ROW_ID), subject_id="1"),
+        make_saga_insert(id=str(ENDED_ROW_ID), subject_id="2", state="'done'", ended_at=NOW_SQL),
         *(
             make_insert("stock_reservations", id=f"{n}", **stock, status=f"'{state}'")
             for n, state in enumerate(states, 1)
         ),
         make_watched_corporation_insert(WATCHED_CORPORATION_NUMBER),
-        make_outbox_event_insert("e1", id=str(OPEN_ROW), attempts="2"),
-        make_outbox_event_insert("e2", id=str(ENDED_ROW), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
+        make_outbox_event_insert("e1", id=str(OPEN_ROW_ID), attempts="2"),
+        make_outbox_event_insert("e2", id=str(ENDED_ROW_ID), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
     ]
 
 
@@ -431,27 +440,27 @@ def _make_alert_inserts() -> list[str]:
         "acknowledged_by": "'{me}'",
         "acknowledged_at": NOW_SQL,
     }
-    done = {"id": str(ENDED_ROW), "state": "'done'", "matched": "5", "ended_at": NOW_SQL}
+    done = {"id": str(ENDED_ROW_ID), "state": "'done'", "matched": "5", "ended_at": NOW_SQL}
     return [
-        make_insert("alerts", id=str(RESOLVED_ALERT), rule_id="'B'", subject_id="2", **alert, **seen),
-        make_insert("alerts", id=str(OPEN_ALERT), rule_id="'A'", subject_id="1", **alert),
+        make_insert("alerts", id=str(RESOLVED_ALERT_ID), rule_id="'B'", subject_id="2", **alert, **seen),
+        make_insert("alerts", id=str(OPEN_ALERT_ID), rule_id="'A'", subject_id="1", **alert),
         make_insert(
             "alerts",
-            id=str(ACKNOWLEDGED_ALERT),
+            id=str(ACKNOWLEDGED_ALERT_ID),
             rule_id="'A'",
             subject_id="3",
             **alert,
             **{name: seen[name] for name in ("acknowledged_by", "acknowledged_at")},
         ),
-        make_reconciliation_insert(id=str(OPEN_ROW), to_day="'2026-11-02'", missing_there="4"),
+        make_reconciliation_insert(id=str(OPEN_ROW_ID), to_day="'2026-11-02'", missing_there="4"),
         make_reconciliation_insert(**done),
-        make_difference_insert(OPEN_ROW, "k1")
+        make_difference_insert(OPEN_ROW_ID, "k1")
         .replace("(run_id", "(id, run_id")
-        .replace("VALUES (", f"VALUES ({OPEN_ROW}, "),
+        .replace("VALUES (", f"VALUES ({OPEN_ROW_ID}, "),
         make_insert(
             "reconciliation_rows",
-            id=str(ENDED_ROW),
-            run_id=str(ENDED_ROW),
+            id=str(ENDED_ROW_ID),
+            run_id=str(ENDED_ROW_ID),
             row_key="'k2'",
             verdict="'missing_there'",
             case_opened="1",
@@ -461,15 +470,15 @@ def _make_alert_inserts() -> list[str]:
 
 def _make_person_inserts() -> list[str]:
     return [
-        make_bulk_run_insert(id=str(OPEN_ROW), most="2"),
-        make_bulk_run_insert(id=str(ENDED_ROW), state="'done'", ended_at=NOW_SQL),
-        make_bulk_row_insert(OPEN_ROW, id=str(OPEN_ROW)),
-        make_bulk_row_insert(ENDED_ROW, id=str(ENDED_ROW), result="'done'", done_at=NOW_SQL),
-        make_take_insert(TAKEN_ORDER),
-        make_take_insert(FORMERLY_TAKEN_ORDER, hours=-1),
+        make_bulk_run_insert(id=str(OPEN_ROW_ID), most="2"),
+        make_bulk_run_insert(id=str(ENDED_ROW_ID), state="'done'", ended_at=NOW_SQL),
+        make_bulk_row_insert(OPEN_ROW_ID, id=str(OPEN_ROW_ID)),
+        make_bulk_row_insert(ENDED_ROW_ID, id=str(ENDED_ROW_ID), result="'done'", done_at=NOW_SQL),
+        make_take_insert(TAKEN_ORDER_ID),
+        make_take_insert(FORMERLY_TAKEN_ORDER_ID, hours=-1),
         make_note_insert(),
-        make_insert("mentions", id=str(OPEN_ROW), note_id="1", person="'{me}'", at=NOW_SQL),
-        make_saved_view_insert(id=str(OPEN_ROW), claim="'c1'"),
+        make_insert("mentions", id=str(OPEN_ROW_ID), note_id="1", person="'{me}'", at=NOW_SQL),
+        make_saved_view_insert(id=str(OPEN_ROW_ID), claim="'c1'"),
         make_incident_step_insert(position="1"),
         make_request_id_insert(),
     ]

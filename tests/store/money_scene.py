@@ -6,17 +6,24 @@ from tests.store.forbidden import ANY_HASH, NOW_SQL, make_evidence_insert, make_
 from tests.support.teams import Team
 
 (
-    REQUESTED_REFUND, OWN_REFUND, TWO_VOTE_REFUND, APPROVED_REFUND, COOLING_REFUND, SENDING_REFUND, SUBMITTED_REFUND,
-    COMPLETED_REFUND, FAILED_REFUND, DECLINED_REFUND, GONE_REFUND, LATE_REFUND, GIVEN_UP_REFUND, VOTED_REFUND,
+    REQUESTED_REFUND_ID, OWN_REFUND_ID, TWO_VOTE_REFUND_ID, APPROVED_REFUND_ID, COOLING_REFUND_ID, SENDING_REFUND_ID,
+    SUBMITTED_REFUND_ID,
+    COMPLETED_REFUND_ID, FAILED_REFUND_ID, DECLINED_REFUND_ID, GONE_REFUND_ID, LATE_REFUND_ID, GIVEN_UP_REFUND_ID,
+    VOTED_REFUND_ID,
 ) = range(1, 15)  # fmt: skip
-"""Ids of refunds in different states. Each refund is of the payment with the same id; TWO_VOTE_REFUND needs two
+"""Ids of refunds in different states. Each refund is of the payment with the same id; TWO_VOTE_REFUND_ID needs two
 votes.
 """
-FREE_PAYMENT, WAITING_PAYMENT, SET_ASIDE_PAYMENT, BIG_PAYMENT, REVERSED_PAYMENT = range(21, 26)
+FREE_PAYMENT_ID, WAITING_PAYMENT_ID, SET_ASIDE_PAYMENT_ID, BIG_PAYMENT_ID, REVERSED_PAYMENT_ID = range(21, 26)
 """Ids of payments without refunds."""
-UNPAID_ORDER, CANCELLED_ORDER, PAID_ORDER, ORDER_PAID_AT_ATOM, ORDER_WAITING_AT_ATOM, ORDER_WITH_SHOP_TEXTS = range(
-    1, 7
-)
+(
+    UNPAID_ORDER_ID,
+    CANCELLED_ORDER_ID,
+    PAID_ORDER_ID,
+    ORDER_PAID_AT_ATOM_ID,
+    ORDER_WAITING_AT_ATOM_ID,
+    ORDER_WITH_SHOP_TEXTS_ID,
+) = range(1, 7)
 """Ids of orders. The last three have a payment at Atom: a paid one, a waiting one, and a paid one with the shop's own
 texts in the columns of the order.
 """
@@ -72,11 +79,11 @@ def make_payment_update(record: int | str, **values: str) -> str:
     return make_update("payments", record, **values)
 
 
-def make_reserve_update(record: int = FREE_PAYMENT, minor: int = REFUND_AMOUNT_MINOR) -> str:
+def make_reserve_update(record: int = FREE_PAYMENT_ID, minor: int = REFUND_AMOUNT_MINOR) -> str:
     return make_payment_update(record, reserved_minor=f"reserved_minor + {minor}")
 
 
-def make_refund_insert(payment_id: int = FREE_PAYMENT, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
+def make_refund_insert(payment_id: int = FREE_PAYMENT_ID, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
     """Return the INSERT of a refund request in the form in which the services write it."""
     written = {
         "payment_id": str(payment_id), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
@@ -116,7 +123,7 @@ def make_proof_insert(record_id: int, person: str = "{me}", kind: str = "refund"
 
 
 def make_answer_insert(
-    summary: str, record_id: int | str = SENDING_REFUND, source: str = "paypay.refund", kind: str = "refund"
+    summary: str, record_id: int | str = SENDING_REFUND_ID, source: str = "paypay.refund", kind: str = "refund"
 ) -> str:
     """Return the INSERT of a provider's answer in the form in which the services store it."""
     return make_insert(
@@ -165,34 +172,44 @@ def insert_money_rows(team: Team) -> None:
 
 
 def _choose_paid_state(number: int) -> str:
-    return "reversed" if number == REVERSED_PAYMENT else "completed"
+    return "reversed" if number == REVERSED_PAYMENT_ID else "completed"
 
 
 def _make_payment_inserts() -> list[str]:
     held = dict.fromkeys(
-        (*range(REQUESTED_REFUND, SUBMITTED_REFUND + 1), GONE_REFUND, LATE_REFUND, GIVEN_UP_REFUND, VOTED_REFUND),
+        (
+            *range(REQUESTED_REFUND_ID, SUBMITTED_REFUND_ID + 1),
+            GONE_REFUND_ID,
+            LATE_REFUND_ID,
+            GIVEN_UP_REFUND_ID,
+            VOTED_REFUND_ID,
+        ),
         f"{REFUND_AMOUNT_MINOR}, 0, 0",
     )
-    held |= {COMPLETED_REFUND: f"0, {REFUND_AMOUNT_MINOR}, 0", SET_ASIDE_PAYMENT: "0, 0, 400"}
-    captured = {WAITING_PAYMENT: 0, BIG_PAYMENT: 2_000_000}
+    held |= {COMPLETED_REFUND_ID: f"0, {REFUND_AMOUNT_MINOR}, 0", SET_ASIDE_PAYMENT_ID: "0, 0, 400"}
+    captured = {WAITING_PAYMENT_ID: 0, BIG_PAYMENT_ID: 2_000_000}
     columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor"
     columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
     rows = []
     for number in (
-        *range(REQUESTED_REFUND, VOTED_REFUND + 1),
-        FREE_PAYMENT,
-        WAITING_PAYMENT,
-        SET_ASIDE_PAYMENT,
-        BIG_PAYMENT,
-        REVERSED_PAYMENT,
+        *range(REQUESTED_REFUND_ID, VOTED_REFUND_ID + 1),
+        FREE_PAYMENT_ID,
+        WAITING_PAYMENT_ID,
+        SET_ASIDE_PAYMENT_ID,
+        BIG_PAYMENT_ID,
+        REVERSED_PAYMENT_ID,
     ):
         state, theirs = (
-            ("user_payment", "NULL") if number == WAITING_PAYMENT else (_choose_paid_state(number), f"'pp-{number}'")
+            ("user_payment", "NULL")
+            if number == WAITING_PAYMENT_ID
+            else (_choose_paid_state(number), f"'pp-{number}'")
         )
         sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
-        order = {COMPLETED_REFUND: CANCELLED_ORDER, WAITING_PAYMENT: UNPAID_ORDER, REVERSED_PAYMENT: PAID_ORDER}.get(
-            number, "NULL"
-        )
+        order = {
+            COMPLETED_REFUND_ID: CANCELLED_ORDER_ID,
+            WAITING_PAYMENT_ID: UNPAID_ORDER_ID,
+            REVERSED_PAYMENT_ID: PAID_ORDER_ID,
+        }.get(number, "NULL")
         named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
         rows.append(f"({named}, '{state}', 'JPY', {sums}, {NOW_SQL}, {NOW_SQL})")
     return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
@@ -208,20 +225,21 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
     }
     unknown = {"status": "'submitting'", "certainty": "'unknown'"} | key
     by_number: dict[int, dict[str, str]] = {
-        REQUESTED_REFUND: {},
-        OWN_REFUND: {"maker": f"'{lead}'"},
-        TWO_VOTE_REFUND: {"checkers_needed": "2"},
-        APPROVED_REFUND: {"status": "'approved'"},
-        COOLING_REFUND: {"status": "'approved'", "sends_after": f"{NOW_SQL} + INTERVAL 1 HOUR"},
-        SENDING_REFUND: unknown,
-        SUBMITTED_REFUND: {"status": "'submitted'", "refund_txn_id": "'t7'"} | key,
-        COMPLETED_REFUND: {"status": "'completed'", "refund_txn_id": "'t8'", "order_id": str(CANCELLED_ORDER)} | key,
-        FAILED_REFUND: {"status": "'failed'"} | key,
-        DECLINED_REFUND: {"status": "'rejected'", "declined_because": "'no'"},
-        GONE_REFUND: {"maker": "'gone'"},
-        LATE_REFUND: {"decide_by": f"{NOW_SQL} - INTERVAL 1 HOUR"},
-        GIVEN_UP_REFUND: unknown,
-        VOTED_REFUND: {},
+        REQUESTED_REFUND_ID: {},
+        OWN_REFUND_ID: {"maker": f"'{lead}'"},
+        TWO_VOTE_REFUND_ID: {"checkers_needed": "2"},
+        APPROVED_REFUND_ID: {"status": "'approved'"},
+        COOLING_REFUND_ID: {"status": "'approved'", "sends_after": f"{NOW_SQL} + INTERVAL 1 HOUR"},
+        SENDING_REFUND_ID: unknown,
+        SUBMITTED_REFUND_ID: {"status": "'submitted'", "refund_txn_id": "'t7'"} | key,
+        COMPLETED_REFUND_ID: {"status": "'completed'", "refund_txn_id": "'t8'", "order_id": str(CANCELLED_ORDER_ID)}
+        | key,
+        FAILED_REFUND_ID: {"status": "'failed'"} | key,
+        DECLINED_REFUND_ID: {"status": "'rejected'", "declined_because": "'no'"},
+        GONE_REFUND_ID: {"maker": "'gone'"},
+        LATE_REFUND_ID: {"decide_by": f"{NOW_SQL} - INTERVAL 1 HOUR"},
+        GIVEN_UP_REFUND_ID: unknown,
+        VOTED_REFUND_ID: {},
     }
     seeded = []
     for number, values in by_number.items():
@@ -236,18 +254,21 @@ def _make_decision_inserts(other: str, lead: str) -> list[str]:
     votes = [
         make_vote_insert(number, f"'{lead}'")
         for number in (
-            APPROVED_REFUND,
-            COOLING_REFUND,
-            SENDING_REFUND,
-            SUBMITTED_REFUND,
-            COMPLETED_REFUND,
-            VOTED_REFUND,
+            APPROVED_REFUND_ID,
+            COOLING_REFUND_ID,
+            SENDING_REFUND_ID,
+            SUBMITTED_REFUND_ID,
+            COMPLETED_REFUND_ID,
+            VOTED_REFUND_ID,
         )
     ]
-    given_up = (make_proof_insert(GIVEN_UP_REFUND, other), make_proposal_insert(GIVEN_UP_REFUND).format(me=other))
+    given_up = (
+        make_proof_insert(GIVEN_UP_REFUND_ID, other),
+        make_proposal_insert(GIVEN_UP_REFUND_ID).format(me=other),
+    )
     reversed_ = (
-        make_proof_insert(BIG_PAYMENT, other, "payment"),
-        make_proposal_insert(BIG_PAYMENT, "reversed", "payment").format(me=other),
+        make_proof_insert(BIG_PAYMENT_ID, other, "payment"),
+        make_proposal_insert(BIG_PAYMENT_ID, "reversed", "payment").format(me=other),
     )
     return [*votes, *given_up, *reversed_]
 
@@ -263,29 +284,29 @@ def _make_other_inserts() -> list[str]:
         "changed_at": NOW_SQL,
     }
     return [
-        make_insert("orders", id=str(ORDER_PAID_AT_ATOM), **(order | {"merch_txn_id": "'ORD-4'",
+        make_insert("orders", id=str(ORDER_PAID_AT_ATOM_ID), **(order | {"merch_txn_id": "'ORD-4'",
             "status": "'paid'"})),
-        make_insert("orders", id=str(ORDER_WAITING_AT_ATOM), **(order | {"merch_txn_id": "'ORD-5'"})),
-        make_insert("orders", id=str(ORDER_WITH_SHOP_TEXTS), **(order | theirs | {"merch_txn_id": "'ORD-6'",
+        make_insert("orders", id=str(ORDER_WAITING_AT_ATOM_ID), **(order | {"merch_txn_id": "'ORD-5'"})),
+        make_insert("orders", id=str(ORDER_WITH_SHOP_TEXTS_ID), **(order | theirs | {"merch_txn_id": "'ORD-6'",
             "status": "'paid'"})),
         *(make_insert("payments", order_id=str(of), merchant_payment_id=f"'ORD-{of}'", handle=f"'T-{of}'",
               status="'completed'", provider_payment_id=f"'A-{of}'", captured_minor="1000", **atom)
-          for of in (ORDER_PAID_AT_ATOM, ORDER_WITH_SHOP_TEXTS)),
-        make_insert("payments", order_id=str(ORDER_WAITING_AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
+          for of in (ORDER_PAID_AT_ATOM_ID, ORDER_WITH_SHOP_TEXTS_ID)),
+        make_insert("payments", order_id=str(ORDER_WAITING_AT_ATOM_ID), merchant_payment_id="'ORD-5'", handle="'T-5'",
             provider_payment_id="'A-5'", status="'user_payment'", **atom),
         make_insert("orders", id=str(REFUNDED_ORDER_ID), **(order | {"merch_txn_id": "'ORD-70'"})),
         make_insert("payments", order_id=str(REFUNDED_ORDER_ID), merchant_payment_id="'ORD-70'", status="'completed'",
             provider_payment_id="'A-7'", captured_minor="1000", refunded_minor="1", **atom),
-        make_insert("orders", id=str(UNPAID_ORDER), **order),
-        make_insert("orders", id=str(CANCELLED_ORDER), **(order | {"merch_txn_id": "'ORD-2'",
+        make_insert("orders", id=str(UNPAID_ORDER_ID), **order),
+        make_insert("orders", id=str(CANCELLED_ORDER_ID), **(order | {"merch_txn_id": "'ORD-2'",
             "status": "'cancelled'"})),
-        make_insert("orders", id=str(PAID_ORDER), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),
+        make_insert("orders", id=str(PAID_ORDER_ID), **(order | {"merch_txn_id": "'ORD-3'", "status": "'paid'"})),
         make_insert("accounts", id="1", corporation_number="'1180301018771'", currency="'JPY'", limit_minor="600",
             balance_minor="600"),
-        make_insert("set_asides", id="1", payment_id=str(SET_ASIDE_PAYMENT), account_id="1", amount_minor="400",
+        make_insert("set_asides", id="1", payment_id=str(SET_ASIDE_PAYMENT_ID), account_id="1", amount_minor="400",
             currency="'JPY'",
             status="'open'", created_at=NOW_SQL, changed_at=NOW_SQL),
-        make_insert("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE_PAYMENT),
+        make_insert("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE_PAYMENT_ID),
         kind="'payment.succeeded'",
             received_at=NOW_SQL, done="'booked'", body="''"),
     ]  # fmt: skip

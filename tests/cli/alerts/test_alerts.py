@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.cli.paying_terminal import CHECKER, ORDER, PayingTerminal
+from tests.cli.paying_terminal import CHECKER, ORDER_NUMBER, PayingTerminal
 
 ALERT_FIELDS = {
     "id",
@@ -27,7 +27,7 @@ ALERT_FIELDS = {
 @pytest.fixture
 def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     made = PayingTerminal(tmp_path / "home", sandbox)
-    made.create_order(ORDER, 3300)
+    made.create_order(ORDER_NUMBER, 3300)
     execute_as_shop(made, "UPDATE orders SET status = 'cancelled'")
     made.make_booked_payment()
     return made
@@ -69,7 +69,7 @@ def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     assert (ran["alert_rules"], ran["outbox"]) == (1, 0)
     desk.json("worker", "--once")
     (alert,) = list_alerts_by_order(desk)
-    assert (alert["order_no"], alert["rule_id"], alert["expected"]) == (ORDER, "C", "refund|compensation")
+    assert (alert["order_no"], alert["rule_id"], alert["expected"]) == (ORDER_NUMBER, "C", "refund|compensation")
     assert str(alert["observed"]).startswith("order=cancelled; payment 1=completed 3300 JPY")
     assert (alert["resolved_at"], alert["acknowledged_by"]) == (None, None)
     seen = desk.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
@@ -166,6 +166,6 @@ def test_the_text_of_an_alert_has_observed_and_expected_state(desk: PayingTermin
     """In the text output, each alert has one line, and below it the observed and the expected state."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()
-    assert ORDER in told
+    assert ORDER_NUMBER in told
     assert any(f"→ {words}" in told for words in ("refund or other compensation", "返金または別の補償"))
     assert {"ja": "期限切れ・失敗・取消後の入金", "en": "Paid after expiry"}[language] in told

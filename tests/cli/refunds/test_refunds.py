@@ -9,11 +9,11 @@ import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.paying_terminal import (
-    ATOM_ORDER,
+    ATOM_ORDER_NUMBER,
     CHECKER,
     CORPORATION_NUMBER,
     MAKER,
-    ORDER,
+    ORDER_NUMBER,
     SECOND_CHECKER,
     PayingTerminal,
 )
@@ -29,7 +29,7 @@ def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal,
     """One person requests a refund and another approves it. The provider's ledger has the refund once, under the
     idempotency key that was stored before the sending.
     """
-    number = ORDER if provider == "paypay" else ATOM_ORDER
+    number = ORDER_NUMBER if provider == "paypay" else ATOM_ORDER_NUMBER
     payment = desk.make_booked_payment(number, 500_000, provider)
     amount = "1000" if provider == "paypay" else "1000.00"
     asked = desk.request_refund(payment, amount).data
@@ -212,7 +212,7 @@ def test_two_people_decide_that_a_refund_at_atom_failed(desk: PayingTerminal) ->
     """Atom can't prove that a refund did not happen. So two people, of whom the second is an approver, can decide
     this with evidence.
     """
-    payment = desk.make_booked_payment(ATOM_ORDER, 50_000, "atom")
+    payment = desk.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom")
     refund = desk.request_refund(payment, "100.00").data["id"]
     desk.control.add_fault("status:503", call="atom_refund")
     assert desk.decide_refund("approve", refund).status == 4

@@ -25,7 +25,7 @@ from console.sandbox import SandboxControl
 from tests.providers.payments.parts import get_class_and_reason, get_report
 from tests.providers.sandbox_adapters import (
     AMOUNT_IN_RUPEES,
-    ATOM_ORDER,
+    ATOM_ORDER_NUMBER,
     AdaptersAtSandbox,
     convert_to_india_time,
     make_atom,
@@ -115,8 +115,8 @@ ATOM_STATES = {
 def test_atom_reports_one_state_by_verification_and_callback(control: SandboxControl, state: str) -> None:
     """For each simulated state of a payment, the verification and the callback report the same state."""
     meeting = AdaptersAtSandbox(control)
-    control.payments_control.change_payment_state("atom", ATOM_ORDER, state)
-    callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
+    control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, state)
+    callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER_NUMBER)[1])
     asked = meeting.atom.read_payment(meeting.atom_question)
     assert callback.has_valid_signature
     assert asked.kind is callback.kind is ATOM_STATES[state]
@@ -131,12 +131,12 @@ def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
     meeting = AdaptersAtSandbox(control)
     first = meeting.atom_question.provider_payment_id
     fresh = replace(meeting.atom_question, provider_payment_id=None)
-    control.payments_control.change_payment_state("atom", ATOM_ORDER, "failed", another_attempt=True)
+    control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, "failed", another_attempt=True)
     assert get_report(meeting.atom.read_payment(fresh)).provider_payment_id == first
-    control.payments_control.change_payment_state("atom", ATOM_ORDER, "paid", another_attempt=True)
+    control.payments_control.change_payment_state("atom", ATOM_ORDER_NUMBER, "paid", another_attempt=True)
     report = get_report(meeting.atom.read_payment(meeting.atom_question))
     assert report.provider_payment_id == first
-    assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER)["id"],)
+    assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER_NUMBER)["id"],)
 
 
 def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxControl) -> None:
@@ -200,7 +200,7 @@ def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -
         failed,
         "no_such_payment",
     )
-    assert adapter.start(PaymentRequest(ATOM_ORDER, AMOUNT_IN_RUPEES, meeting.now)).kind is failed
+    assert adapter.start(PaymentRequest(ATOM_ORDER_NUMBER, AMOUNT_IN_RUPEES, meeting.now)).kind is failed
     assert control.payments_control.read_refunds() == []
 
 
@@ -240,7 +240,7 @@ def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wron
 
 def make_notice(control: SandboxControl, **more: object) -> bytes:
     """Return the notice that the sandbox would send about the payment."""
-    return control.payments_control.compose_notice("atom", ATOM_ORDER, **more)[1]
+    return control.payments_control.compose_notice("atom", ATOM_ORDER_NUMBER, **more)[1]
 
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
@@ -251,7 +251,7 @@ def test_forged_callbacks_of_atom_are_refused(control: SandboxControl, manner: s
     meeting = AdaptersAtSandbox(control)
     callback = meeting.atom.parse_callback(make_notice(control, manner=manner))
     assert _is_refused_without_report(callback)
-    assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER)
+    assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER_NUMBER)
 
 
 def test_changed_callbacks_of_atom_are_refused(control: SandboxControl) -> None:

@@ -29,7 +29,7 @@ from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.payments.parts import get_class_and_reason, get_report
 from tests.providers.sandbox_adapters import (
     AMOUNT_IN_YEN,
-    ORDER,
+    PAYPAY_ORDER_NUMBER,
     REFUNDED_PART_IN_YEN,
     AdaptersAtSandbox,
     make_paypay,
@@ -156,7 +156,7 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
     assert adapter.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
     assert get_class_and_reason(adapter.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
     assert adapter.read_payment(PaymentQuestion(ORDER_NUMBER)).kind is OutcomeClass.NOT_FOUND
-    assert get_class_and_reason(adapter.delete_code(f"04-known-{ORDER}")) == (
+    assert get_class_and_reason(adapter.delete_code(f"04-known-{PAYPAY_ORDER_NUMBER}")) == (
         OutcomeClass.FAILED_DEFINITE,
         "already_paid",
     )
@@ -202,7 +202,7 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
         failed,
         "no_such_payment",
     )
-    by_our_number = adapter.refund(replace(order, key="RFD-4", provider_payment_id=ORDER))
+    by_our_number = adapter.refund(replace(order, key="RFD-4", provider_payment_id=PAYPAY_ORDER_NUMBER))
     assert by_our_number.kind is OutcomeClass.UNKNOWN
     control.payments_control.register_payment("paypay", "P-2", 500, "authorized")
     unpaid = control.payments_control.read_payment("paypay", "P-2")["id"]
@@ -247,14 +247,14 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
     different notice has a different event id.
     """
     meeting = AdaptersAtSandbox(control)
-    hint = read_notice(make_notice(control, ORDER))
+    hint = read_notice(make_notice(control, PAYPAY_ORDER_NUMBER))
     assert isinstance(hint, TransactionHint)
-    assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, ORDER)
+    assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, PAYPAY_ORDER_NUMBER)
     assert (hint.provider_state, hint.amount) == ("COMPLETED", AMOUNT_IN_YEN)
     assert hint.newest_time is not None
-    assert read_notice(make_notice(control, ORDER)) == hint
-    control.payments_control.change_payment_state("paypay", ORDER, "failed", notify=False)
-    later = read_notice(make_notice(control, ORDER))
+    assert read_notice(make_notice(control, PAYPAY_ORDER_NUMBER)) == hint
+    control.payments_control.change_payment_state("paypay", PAYPAY_ORDER_NUMBER, "failed", notify=False)
+    later = read_notice(make_notice(control, PAYPAY_ORDER_NUMBER))
     assert isinstance(later, TransactionHint)
     assert (later.provider_state, later.event_id != hint.event_id) == ("FAILED", True)
 
@@ -270,11 +270,13 @@ def test_unknown_notices_are_other_hints_and_incomplete_ones_are_refused(control
     """A notice with an unknown state or kind is read as a hint without effect, and an incomplete notice is refused.
     The announcement of a daily file is recognised."""
     AdaptersAtSandbox(control)
-    odd = read_notice(make_notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
+    odd = read_notice(make_notice(control, PAYPAY_ORDER_NUMBER, fields={"state": "SOMETHING_NEW"}))
     assert isinstance(odd, OtherHint)
-    assert isinstance(read_notice(make_notice(control, ORDER, fields={"notification_type": "X"})), OtherHint)
+    assert isinstance(
+        read_notice(make_notice(control, PAYPAY_ORDER_NUMBER, fields={"notification_type": "X"})), OtherHint
+    )
     with pytest.raises(UnreadableJson):
-        read_notice(make_notice(control, ORDER)[:-20])
+        read_notice(make_notice(control, PAYPAY_ORDER_NUMBER)[:-20])
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
     url = control.payments_control.publish_recon_file("2026-11-20").encode()
     assert isinstance(read_notice(file % url), ReconciliationFileHint)
@@ -297,8 +299,8 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
         rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
     told = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund_state, row.amount) for row in told] == [
-        (ORDER, "payment_success", None, AMOUNT_IN_YEN),
-        (ORDER, "payment_success", "completed", REFUNDED_PART_IN_YEN),
+        (PAYPAY_ORDER_NUMBER, "payment_success", None, AMOUNT_IN_YEN),
+        (PAYPAY_ORDER_NUMBER, "payment_success", "completed", REFUNDED_PART_IN_YEN),
     ]
     assert len(told) == len(rows)
     assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}

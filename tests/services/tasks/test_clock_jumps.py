@@ -22,9 +22,9 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
-CORPORATION_BEFORE_JUMP, CORPORATION_DURING_JUMP, CORPORATION_AFTER_JUMP = CORPORATION_NUMBERS = invent_numbers(
-    3, seed=24
-)
+CORPORATION_NUMBER_BEFORE_JUMP, CORPORATION_NUMBER_DURING_JUMP, CORPORATION_NUMBER_AFTER_JUMP = (
+    CORPORATION_NUMBERS
+) = invent_numbers(3, seed=24)
 ONE_DAY = timedelta(days=1)
 
 
@@ -81,13 +81,13 @@ def test_a_worker_with_a_clock_behind_makes_nothing_due(
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     hand_clock.at = datetime.now(UTC)
     with place.desk(alarmbox, hand_clock) as console:
-        buy_without_answer(console, CORPORATION_BEFORE_JUMP)
-        before = read_record(console, CORPORATION_BEFORE_JUMP)
+        buy_without_answer(console, CORPORATION_NUMBER_BEFORE_JUMP)
+        before = read_record(console, CORPORATION_NUMBER_BEFORE_JUMP)
         with act_as(WORKER):
             correction = ClockJumpCorrection(console._context)
             monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at - timedelta(minutes=10))
             assert correction.make_future_dated_rows_due() == 0
-        assert read_record(console, CORPORATION_BEFORE_JUMP).work == before.work
+        assert read_record(console, CORPORATION_NUMBER_BEFORE_JUMP).work == before.work
         assert before.work.state is WorkState.SCHEDULED
 
 
@@ -110,19 +110,19 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
             return sagas.postpone_step(tx.conn, made, context.now(), context.now() + ONE_DAY, "away")
 
         for subject, (number, wrong) in enumerate(
-            ((CORPORATION_BEFORE_JUMP, timedelta()), (CORPORATION_DURING_JUMP, ONE_DAY)), 1
+            ((CORPORATION_NUMBER_BEFORE_JUMP, timedelta()), (CORPORATION_NUMBER_DURING_JUMP, ONE_DAY)), 1
         ):
             off[0] = wrong
             buy_without_answer(console, number)
             context.write(lambda tx, of=subject: start_postponed_saga(tx, of))  # type: ignore[misc]  # of this turn
-        off[0], waits = timedelta(), read_record(console, CORPORATION_BEFORE_JUMP).work
+        off[0], waits = timedelta(), read_record(console, CORPORATION_NUMBER_BEFORE_JUMP).work
         with act_as(WORKER):
             assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
             assert [saga.subject_id for saga in sagas.list_due_sagas(conn, context.now(), 9)] == [2]
         assert (
-            read_record(console, CORPORATION_DURING_JUMP).work.at,
-            read_record(console, CORPORATION_BEFORE_JUMP).work,
+            read_record(console, CORPORATION_NUMBER_DURING_JUMP).work.at,
+            read_record(console, CORPORATION_NUMBER_BEFORE_JUMP).work,
         ) == (
             context.now(),
             waits,

@@ -152,7 +152,7 @@ def test_statements_with_the_own_name_are_accepted(team: Team, connections: Pers
         "",
     ]
     assert (
-        execute_statements(connections, person, forbidden.make_check_update(forbidden.BOUGHT_CHECK, result="'ok'"))
+        execute_statements(connections, person, forbidden.make_check_update(forbidden.BOUGHT_CHECK_ID, result="'ok'"))
         == ""
     )
 
@@ -182,7 +182,7 @@ def make_not_bought_statements(record: int) -> tuple[str, str]:
 def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: PersonConnections) -> None:
     """op-b has proposed that a purchase was not made. The database accepts this outcome only from another person who
     is an approver and has stored evidence."""
-    proposed = forbidden.CHECK_WITH_PROPOSAL
+    proposed = forbidden.CHECK_WITH_PROPOSAL_ID
 
     def store_second_decision(person: str, *before: str) -> str:
         return execute_statements(
@@ -199,7 +199,7 @@ def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: Pers
     assert "not bought: only" in store_second_decision("worker", evidence)
     for half in make_not_bought_statements(proposed):
         assert "not bought: only" in store_second_decision(
-            "lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN_CHECK), half
+            "lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN_CHECK_ID), half
         )
     for change, back in (
         ("disabled_at = UTC_TIMESTAMP()", "disabled_at = NULL"),
@@ -223,13 +223,13 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connecti
     """
     kept = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
-        f" ('credit-check', {forbidden.UNKNOWN_CHECK}, 'op-2', {forbidden.NOW_SQL}, 'alarmbox.purchase', '{{me}}',"
+        f" ('credit-check', {forbidden.UNKNOWN_CHECK_ID}, 'op-2', {forbidden.NOW_SQL}, 'alarmbox.purchase', '{{me}}',"
         f" '{forbidden.ANY_HASH}', '{{{{summary}}}}', '')"
     )
 
     def store_answer(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
         row = fill_own_name(kept, team, "worker").format(summary=summary)
-        ended, check = make_not_bought_statements(forbidden.UNKNOWN_CHECK)
+        ended, check = make_not_bought_statements(forbidden.UNKNOWN_CHECK_ID)
         return execute_statements(
             connections, "worker", row, ended.replace("SET ", f"SET answer_key = '{key}', "), check
         )
@@ -245,12 +245,16 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connecti
 def test_a_failed_renewal_returns_the_claim(team: Team, connections: PersonConnections) -> None:
     """The database lets a superseded credit check become live again, and so have its claim again, only after the
     renewal that has superseded it has failed."""
-    back = forbidden.make_check_update(forbidden.SUPERSEDED_CHECK, superseded_at="NULL", superseded_by="NULL")
+    back = forbidden.make_check_update(forbidden.SUPERSEDED_CHECK_ID, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in execute_statements(connections, "op-a", back)
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'error' WHERE id = {forbidden.RENEWAL_CHECK}")
+        cursor.execute(
+            f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'error' WHERE id = {forbidden.RENEWAL_CHECK_ID}"
+        )
         said = execute_statements(connections, "op-a", back)
-        cursor.execute(f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'success' WHERE id = {forbidden.RENEWAL_CHECK}")
+        cursor.execute(
+            f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'success' WHERE id = {forbidden.RENEWAL_CHECK_ID}"
+        )
     assert said == ""
 
 
@@ -353,9 +357,9 @@ def test_another_application_cannot_change_our_rows(team: Team, other_applicatio
             other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91"
         )
         assert "whose it is" in execute_as_shop(
-            other_application_cursor, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT_CHECK}"
+            other_application_cursor, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT_CHECK_ID}"
         )
-        for ours in (91, forbidden.BOUGHT_CHECK, forbidden.UNKNOWN_CHECK):
+        for ours in (91, forbidden.BOUGHT_CHECK_ID, forbidden.UNKNOWN_CHECK_ID):
             for word in ("pending", "success", "error"):
                 cursor.execute(f"SELECT status FROM {table} WHERE id = {ours}")
                 if cursor.fetchone() != (word,):

@@ -10,8 +10,8 @@ import pytest
 
 from tests.store import forbidden_money, forbidden_worker
 from tests.store.money_scene import (
-    DECLINED_REFUND,
-    FREE_PAYMENT,
+    DECLINED_REFUND_ID,
+    FREE_PAYMENT_ID,
     REFUND_AMOUNT_MINOR,
     make_payment_update,
     make_refund_insert,
@@ -71,14 +71,14 @@ def test_ignored_errors_change_nothing(team: Team, connections: PersonConnection
 @pytest.fixture
 def connection_with_unsent_refund(team: Team) -> Iterator[Any]:
     """Yield a connection of the schema account whose transaction has reserved and sent a refund of the payment
-    FREE_PAYMENT, and is not committed yet."""
+    FREE_PAYMENT_ID, and is not committed yet."""
     with team.open_connection("owner", autocommit=False) as owner, owner.cursor() as cursor:
         cursor.execute(make_reserve_update())
         cursor.execute(make_refund_insert(id="99", status="'submitted'", maker="'x'"))
         yield owner
         owner.rollback()
         cursor.execute("DELETE FROM refunds WHERE id = 99")
-        cursor.execute(make_payment_update(FREE_PAYMENT, reserved_minor="0"))
+        cursor.execute(make_payment_update(FREE_PAYMENT_ID, reserved_minor="0"))
         owner.commit()
 
 
@@ -101,7 +101,7 @@ def test_an_old_snapshot_frees_nothing(
         connection_with_unsent_refund.commit()
         cursor.execute("SELECT COUNT(*) FROM refunds WHERE id = 99")
         assert cursor.fetchone() == (0,)
-        assert refusal in execute_for_refusal(cursor, make_payment_update(FREE_PAYMENT, reserved_minor="0"))
+        assert refusal in execute_for_refusal(cursor, make_payment_update(FREE_PAYMENT_ID, reserved_minor="0"))
         old.rollback()
 
 
@@ -110,9 +110,9 @@ def test_a_statement_that_waited_frees_nothing(team: Team, connection_with_unsen
     """A statement that has waited for the lock of a sent refund can't release the refund's reserved amount, with any
     isolation level of its database session."""
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(make_payment_update(DECLINED_REFUND, reserved_minor=str(REFUND_AMOUNT_MINOR)))
-    both = make_payment_update(FREE_PAYMENT, reserved_minor="0").replace(
-        f"= {FREE_PAYMENT}", f"IN ({DECLINED_REFUND}, {FREE_PAYMENT}) ORDER BY id"
+        cursor.execute(make_payment_update(DECLINED_REFUND_ID, reserved_minor=str(REFUND_AMOUNT_MINOR)))
+    both = make_payment_update(FREE_PAYMENT_ID, reserved_minor="0").replace(
+        f"= {FREE_PAYMENT_ID}", f"IN ({DECLINED_REFUND_ID}, {FREE_PAYMENT_ID}) ORDER BY id"
     )
     with team.open_connection("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
@@ -123,4 +123,4 @@ def test_a_statement_that_waited_frees_nothing(team: Team, connection_with_unsen
         connection_with_unsent_refund.commit()
         assert "hold stays reserved" in told.result()
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(make_payment_update(DECLINED_REFUND, reserved_minor="0"))
+        cursor.execute(make_payment_update(DECLINED_REFUND_ID, reserved_minor="0"))

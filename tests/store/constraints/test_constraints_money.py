@@ -10,21 +10,21 @@ import pytest
 from tests.store import money_scene as money
 from tests.store.forbidden import NOW_SQL
 from tests.store.money_scene import (
-    APPROVED_REFUND,
-    BIG_PAYMENT,
-    CANCELLED_ORDER,
+    APPROVED_REFUND_ID,
+    BIG_PAYMENT_ID,
+    CANCELLED_ORDER_ID,
     COMPLETED_REFUND_COLUMNS,
     FAILED_REFUND_COLUMNS,
-    GIVEN_UP_REFUND,
-    LATE_REFUND,
+    GIVEN_UP_REFUND_ID,
+    LATE_REFUND_ID,
     REFUND_AMOUNT_MINOR,
-    REQUESTED_REFUND,
-    SENDING_REFUND,
+    REQUESTED_REFUND_ID,
+    SENDING_REFUND_ID,
     SENT_COLUMNS,
-    SET_ASIDE_PAYMENT,
-    SUBMITTED_REFUND,
-    TWO_VOTE_REFUND,
-    UNPAID_ORDER,
+    SET_ASIDE_PAYMENT_ID,
+    SUBMITTED_REFUND_ID,
+    TWO_VOTE_REFUND_ID,
+    UNPAID_ORDER_ID,
     make_answer_insert,
     make_insert,
     make_payment_update,
@@ -81,7 +81,7 @@ def test_a_refund_request_after_its_reservation_is_accepted(execute_as_person: S
     large = {"checkers_needed": "2", "sends_after": f"{NOW_SQL} + INTERVAL 15 MINUTE"}
     assert (
         execute_as_person(
-            person, make_reserve_update(BIG_PAYMENT, 600_000), make_refund_insert(BIG_PAYMENT, 600_000, **large)
+            person, make_reserve_update(BIG_PAYMENT_ID, 600_000), make_refund_insert(BIG_PAYMENT_ID, 600_000, **large)
         )
         == ""
     )
@@ -94,10 +94,13 @@ def test_a_second_refund_request_counts_the_first_reservation(execute_as_person:
     """For a second refund request, the database requires a reservation of exactly this request's amount in addition
     to the first request's reservation."""
     assert (
-        execute_as_person("op-a", make_reserve_update(SUBMITTED_REFUND), make_refund_insert(SUBMITTED_REFUND)) == ""
+        execute_as_person("op-a", make_reserve_update(SUBMITTED_REFUND_ID), make_refund_insert(SUBMITTED_REFUND_ID))
+        == ""
     )
     assert "own sum" in execute_as_person(
-        "op-a", make_reserve_update(SUBMITTED_REFUND), make_refund_insert(SUBMITTED_REFUND, REFUND_AMOUNT_MINOR + 1)
+        "op-a",
+        make_reserve_update(SUBMITTED_REFUND_ID),
+        make_refund_insert(SUBMITTED_REFUND_ID, REFUND_AMOUNT_MINOR + 1),
     )
 
 
@@ -105,14 +108,14 @@ def test_a_refund_request_for_a_set_aside_is_accepted(execute_as_person: SqlClie
     """A refund of a set-aside takes its amount from the set-aside sum, and the set-aside is marked when the refund
     exists. If the refund ends without money, the database accepts that the amount and the mark are restored."""
     taken = make_payment_update(
-        SET_ASIDE_PAYMENT, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400"
+        SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400"
     )
-    asked = (taken, make_refund_insert(SET_ASIDE_PAYMENT, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
+    asked = (taken, make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
     assert execute_as_person("op-a", *asked, marked) == ""
     ended = make_refund_update("@made", status="'withdrawn'")
     freed = make_payment_update(
-        SET_ASIDE_PAYMENT, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400"
+        SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400"
     )
     assert (
         execute_as_person("op-a", *asked, marked, ended, freed, money.make_update("set_asides", 1, status="'open'"))
@@ -121,7 +124,7 @@ def test_a_refund_request_for_a_set_aside_is_accepted(execute_as_person: SqlClie
 
 
 SET_ASIDE_UPDATE = make_payment_update(
-    SET_ASIDE_PAYMENT, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400"
+    SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400"
 )
 SET_ASIDE_REFUND_COLUMNS: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
 
@@ -131,7 +134,7 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     own vote for this request and the worker's own approval of it."""
     asked = (
         SET_ASIDE_UPDATE,
-        make_refund_insert(SET_ASIDE_PAYMENT, 400, **SET_ASIDE_REFUND_COLUMNS),
+        make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, **SET_ASIDE_REFUND_COLUMNS),
         "SET @made = LAST_INSERT_ID()",
     )
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
@@ -142,7 +145,7 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     )
     ended = (make_refund_update("@made", status="'withdrawn'"), "SET @back = 1")
     freed = make_payment_update(
-        SET_ASIDE_PAYMENT, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400"
+        SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400"
     )
     again = (freed, money.make_update("set_asides", 1, status="'open'", refund_id="NULL"), *asked)
     assert "asks for no refund" in execute_as_person("worker", *asked, marked, *ended, *again)
@@ -152,20 +155,20 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     (make_reserve_update(), make_refund_insert()),
     (make_reserve_update(), make_refund_insert(checkers_needed="2")),
     (make_reserve_update(), make_refund_insert(**SET_ASIDE_REFUND_COLUMNS)),
-    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT, 400, set_aside_id="1")),
-    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT, 399, **SET_ASIDE_REFUND_COLUMNS)),
-    (SET_ASIDE_UPDATE, make_reserve_update(SET_ASIDE_PAYMENT, 1), make_refund_insert(SET_ASIDE_PAYMENT, 401,
+    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, set_aside_id="1")),
+    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT_ID, 399, **SET_ASIDE_REFUND_COLUMNS)),
+    (SET_ASIDE_UPDATE, make_reserve_update(SET_ASIDE_PAYMENT_ID, 1), make_refund_insert(SET_ASIDE_PAYMENT_ID, 401,
         **SET_ASIDE_REFUND_COLUMNS)),
-    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT, 400,
+    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT_ID, 400,
         **(SET_ASIDE_REFUND_COLUMNS | {"set_aside_id": "99"}))),
-    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT, 400,
+    (SET_ASIDE_UPDATE, make_refund_insert(SET_ASIDE_PAYMENT_ID, 400,
         **(SET_ASIDE_REFUND_COLUMNS | {"set_aside_id": "NULL"}))),
     (SET_ASIDE_UPDATE, money.make_update("set_asides", 1, status="'refunding'"),
-        make_refund_insert(SET_ASIDE_PAYMENT, 400,
+        make_refund_insert(SET_ASIDE_PAYMENT_ID, 400,
     **SET_ASIDE_REFUND_COLUMNS)),
     (SET_ASIDE_UPDATE, money.make_update("set_asides", 1, status="'refunding'"), money.make_update("set_asides", 1,
     status="'open'"),
-     make_refund_insert(SET_ASIDE_PAYMENT, 400, maker="'op-a'", **SET_ASIDE_REFUND_COLUMNS)),
+     make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, maker="'op-a'", **SET_ASIDE_REFUND_COLUMNS)),
 ], ids=[
     "no set-aside", "no set-aside, two checkers", "another payment's", "one checker", "less", "more",
     "none of that id", "none named", "one that is closed", "in another's name",
@@ -185,12 +188,17 @@ def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
     one raises the version of the refund and leaves its state unchanged."""
     assert (
         execute_as_person(
-            "lead-b", make_vote_insert(REQUESTED_REFUND), make_refund_update(REQUESTED_REFUND, status="'approved'")
+            "lead-b",
+            make_vote_insert(REQUESTED_REFUND_ID),
+            make_refund_update(REQUESTED_REFUND_ID, status="'approved'"),
         )
         == ""
     )
-    assert execute_as_person("lead-b", make_vote_insert(TWO_VOTE_REFUND), make_refund_update(TWO_VOTE_REFUND)) == ""
-    assert "only an approver" in execute_as_person("op-a", make_vote_insert(REQUESTED_REFUND))
+    assert (
+        execute_as_person("lead-b", make_vote_insert(TWO_VOTE_REFUND_ID), make_refund_update(TWO_VOTE_REFUND_ID))
+        == ""
+    )
+    assert "only an approver" in execute_as_person("op-a", make_vote_insert(REQUESTED_REFUND_ID))
 
 
 def test_a_second_vote_approves_the_refund(team: Team, execute_as_person: SqlClient) -> None:
@@ -198,20 +206,20 @@ def test_a_second_vote_approves_the_refund(team: Team, execute_as_person: SqlCli
     the approval if that person is no longer an approver."""
     lead = team.names["lead-c"]
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(make_vote_insert(TWO_VOTE_REFUND, f"'{lead}'"))
+        cursor.execute(make_vote_insert(TWO_VOTE_REFUND_ID, f"'{lead}'"))
         decided = execute_as_person(
             "lead-b",
-            make_vote_insert(TWO_VOTE_REFUND),
-            make_refund_update(TWO_VOTE_REFUND, status="'approved'"),
+            make_vote_insert(TWO_VOTE_REFUND_ID),
+            make_refund_update(TWO_VOTE_REFUND_ID, status="'approved'"),
         )
         cursor.execute("UPDATE operators SET roles = 'operator' WHERE name = %s", (lead,))
         demoted = execute_as_person(
             "lead-b",
-            make_vote_insert(TWO_VOTE_REFUND),
-            make_refund_update(TWO_VOTE_REFUND, status="'approved'"),
+            make_vote_insert(TWO_VOTE_REFUND_ID),
+            make_refund_update(TWO_VOTE_REFUND_ID, status="'approved'"),
         )
         cursor.execute("UPDATE operators SET roles = 'approver' WHERE name = %s", (lead,))
-        _delete_votes(cursor, TWO_VOTE_REFUND)
+        _delete_votes(cursor, TWO_VOTE_REFUND_ID)
     assert decided == ""
     assert "as many approvers" in demoted
 
@@ -225,14 +233,14 @@ def test_two_spellings_of_one_approver_count_as_one(team: Team, execute_as_perso
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         _drop_triggers(cursor, "operators", "INSERT")
         cursor.execute("INSERT INTO operators (name, roles) VALUES (%s, 'approver')", (capitals,))
-        cursor.execute(make_vote_insert(TWO_VOTE_REFUND, f"'{capitals}'"))
+        cursor.execute(make_vote_insert(TWO_VOTE_REFUND_ID, f"'{capitals}'"))
         refused = execute_as_person(
             "lead-b",
-            make_vote_insert(TWO_VOTE_REFUND),
-            make_refund_update(TWO_VOTE_REFUND, status="'approved'"),
+            make_vote_insert(TWO_VOTE_REFUND_ID),
+            make_refund_update(TWO_VOTE_REFUND_ID, status="'approved'"),
         )
         cursor.execute("DELETE FROM operators WHERE name = %s", (capitals,))
-        _delete_votes(cursor, TWO_VOTE_REFUND)
+        _delete_votes(cursor, TWO_VOTE_REFUND_ID)
     assert "as many approvers" in refused
 
 
@@ -240,11 +248,11 @@ def test_two_spellings_of_one_person_decide_nothing(team: Team, execute_as_perso
     """If the table of people has an approver twice, in capitals the second time, the approver can't be the second
     person of a decision which the name in capitals has proposed."""
     capitals = team.names["lead-b"].upper()
-    proposal = f"subject_kind = 'refund' AND subject_id = '{GIVEN_UP_REFUND}' AND action = 'resolve'"
+    proposal = f"subject_kind = 'refund' AND subject_id = '{GIVEN_UP_REFUND_ID}' AND action = 'resolve'"
     decision = (
-        make_proof_insert(GIVEN_UP_REFUND),
-        make_refund_update(GIVEN_UP_REFUND, **FAILED_REFUND_COLUMNS),
-        make_payment_update(GIVEN_UP_REFUND, **RELEASE_COLUMNS),
+        make_proof_insert(GIVEN_UP_REFUND_ID),
+        make_refund_update(GIVEN_UP_REFUND_ID, **FAILED_REFUND_COLUMNS),
+        make_payment_update(GIVEN_UP_REFUND_ID, **RELEASE_COLUMNS),
     )
     assert execute_as_person("lead-b", *decision) == ""
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
@@ -267,19 +275,19 @@ def test_a_vote_for_a_former_requester_is_refused(team: Team, execute_as_person:
     """
     maker, lead = team.names["op-b"], team.names["lead-b"]
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"SELECT maker FROM refunds WHERE id = {REQUESTED_REFUND}")
+        cursor.execute(f"SELECT maker FROM refunds WHERE id = {REQUESTED_REFUND_ID}")
         assert cursor.fetchall() == ((maker,),)
         cursor.execute("SELECT roles FROM operators WHERE name = %s", (maker,))
         ((roles,),) = cursor.fetchall()
         cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", (maker,))
-        voted = execute_as_person("lead-b", make_vote_insert(REQUESTED_REFUND))
+        voted = execute_as_person("lead-b", make_vote_insert(REQUESTED_REFUND_ID))
         cursor.execute("UPDATE operators SET roles = %s, disabled_at = NULL WHERE name = %s", (roles, maker))
-        cursor.execute(make_vote_insert(REQUESTED_REFUND, f"'{lead}'"))
-        approved = execute_as_person("lead-b", make_refund_update(REQUESTED_REFUND, status="'approved'"))
+        cursor.execute(make_vote_insert(REQUESTED_REFUND_ID, f"'{lead}'"))
+        approved = execute_as_person("lead-b", make_refund_update(REQUESTED_REFUND_ID, status="'approved'"))
         cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", (maker,))
-        refused = execute_as_person("lead-b", make_refund_update(REQUESTED_REFUND, status="'approved'"))
+        refused = execute_as_person("lead-b", make_refund_update(REQUESTED_REFUND_ID, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = %s, disabled_at = NULL WHERE name = %s", (roles, maker))
-        _delete_votes(cursor, REQUESTED_REFUND)
+        _delete_votes(cursor, REQUESTED_REFUND_ID)
     assert approved == ""
     assert "who asked for it may not act any more" in refused
     assert "of somebody else who still may act" in voted
@@ -304,20 +312,20 @@ def _drop_triggers(cursor: Any, table: str, event: str) -> None:
 def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlClient) -> None:
     """An approver may decline a refund, its requester may withdraw it, and each account may write that its deadline
     has passed. The reserved amount is then released."""
-    declined = make_refund_update(REQUESTED_REFUND, status="'rejected'", declined_because="'not ours'")
-    assert execute_as_person("lead-b", declined, make_payment_update(REQUESTED_REFUND, **RELEASE_COLUMNS)) == ""
+    declined = make_refund_update(REQUESTED_REFUND_ID, status="'rejected'", declined_because="'not ours'")
+    assert execute_as_person("lead-b", declined, make_payment_update(REQUESTED_REFUND_ID, **RELEASE_COLUMNS)) == ""
     assert "an approver declines" in execute_as_person("op-a", declined)
     withdrawn = (
-        make_refund_update(APPROVED_REFUND, status="'withdrawn'"),
-        make_payment_update(APPROVED_REFUND, **RELEASE_COLUMNS),
+        make_refund_update(APPROVED_REFUND_ID, status="'withdrawn'"),
+        make_payment_update(APPROVED_REFUND_ID, **RELEASE_COLUMNS),
     )
     assert execute_as_person("op-b", *withdrawn) == ""
     assert "only who asked" in execute_as_person("lead-b", *withdrawn)
     assert (
         execute_as_person(
             "worker",
-            make_refund_update(LATE_REFUND, status="'expired'"),
-            make_payment_update(LATE_REFUND, **RELEASE_COLUMNS),
+            make_refund_update(LATE_REFUND_ID, status="'expired'"),
+            make_payment_update(LATE_REFUND_ID, **RELEASE_COLUMNS),
         )
         == ""
     )
@@ -327,33 +335,35 @@ def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlCl
 def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClient, person: str) -> None:
     """The database requires this order: first the refund, then the row of the journal. The provider's answer is
     stored before the refund gets its final state, and the payment's sums change last."""
-    begun = money.make_sending_insert(APPROVED_REFUND).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
-    assert execute_as_person(person, make_refund_update(APPROVED_REFUND, **SENT_COLUMNS), begun) == ""
+    begun = money.make_sending_insert(APPROVED_REFUND_ID).replace(
+        "UUID(), 'refund.submit'", "'op-new', 'refund.submit'"
+    )
+    assert execute_as_person(person, make_refund_update(APPROVED_REFUND_ID, **SENT_COLUMNS), begun) == ""
     assert "only a refund that is approved" in execute_as_person(person, begun)
     accepted = {"status": "'submitted'", "certainty": "'known'", "refund_txn_id": "'4711'"}
     assert (
         execute_as_person(
-            person, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING_REFUND, **accepted)
+            person, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING_REFUND_ID, **accepted)
         )
         == ""
     )
     done = (
         make_answer_insert("HTTP 200 SUCCEEDED answered"),
-        make_refund_update(SENDING_REFUND, **COMPLETED_REFUND_COLUMNS),
-        make_payment_update(SENDING_REFUND, **REFUNDED_COLUMNS),
+        make_refund_update(SENDING_REFUND_ID, **COMPLETED_REFUND_COLUMNS),
+        make_payment_update(SENDING_REFUND_ID, **REFUNDED_COLUMNS),
     )
     assert execute_as_person(person, *done) == ""
     refused = (
         make_answer_insert("HTTP 400 FAILED_DEFINITE no"),
-        make_refund_update(SENDING_REFUND, **FAILED_REFUND_COLUMNS),
-        make_payment_update(SENDING_REFUND, **RELEASE_COLUMNS),
+        make_refund_update(SENDING_REFUND_ID, **FAILED_REFUND_COLUMNS),
+        make_payment_update(SENDING_REFUND_ID, **RELEASE_COLUMNS),
     )
     assert execute_as_person(person, *refused) == ""
     assert (
         execute_as_person(
             person,
             make_answer_insert("UNKNOWN timeout"),
-            make_refund_update(SENDING_REFUND, work_state="'needs_review'"),
+            make_refund_update(SENDING_REFUND_ID, work_state="'needs_review'"),
         )
         == ""
     )
@@ -366,7 +376,7 @@ def test_a_refund_returns_to_unsent_only_with_proof(execute_as_person: SqlClient
         execute_as_person(
             "worker",
             make_answer_insert("AUTH http_401"),
-            make_refund_update(SENDING_REFUND, **BACK_TO_APPROVED_COLUMNS),
+            make_refund_update(SENDING_REFUND_ID, **BACK_TO_APPROVED_COLUMNS),
         )
         == ""
     )
@@ -374,13 +384,13 @@ def test_a_refund_returns_to_unsent_only_with_proof(execute_as_person: SqlClient
         execute_as_person(
             "worker",
             make_answer_insert("FAILED_DEFINITE refused_connection"),
-            make_refund_update(SENDING_REFUND, **BACK_TO_APPROVED_COLUMNS),
+            make_refund_update(SENDING_REFUND_ID, **BACK_TO_APPROVED_COLUMNS),
         )
         == ""
     )
     absent = make_answer_insert("HTTP 404 NOT_FOUND no", source="paypay.refund_status")
     assert (
-        execute_as_person("worker", absent, absent, make_refund_update(SENDING_REFUND, **BACK_TO_APPROVED_COLUMNS))
+        execute_as_person("worker", absent, absent, make_refund_update(SENDING_REFUND_ID, **BACK_TO_APPROVED_COLUMNS))
         == ""
     )
 
@@ -389,15 +399,17 @@ def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient)
     """op-b has proposed that an unknown refund was never made. The database accepts the same decision from lead-b, an
     approver with evidence, and refuses it from op-b and from an operator."""
     second = (
-        make_proof_insert(GIVEN_UP_REFUND),
-        make_refund_update(GIVEN_UP_REFUND, **FAILED_REFUND_COLUMNS),
-        make_payment_update(GIVEN_UP_REFUND, **RELEASE_COLUMNS),
+        make_proof_insert(GIVEN_UP_REFUND_ID),
+        make_refund_update(GIVEN_UP_REFUND_ID, **FAILED_REFUND_COLUMNS),
+        make_payment_update(GIVEN_UP_REFUND_ID, **RELEASE_COLUMNS),
     )
     assert execute_as_person("lead-b", *second) == ""
     for person in ("op-a", "op-b", "worker"):
         assert "refunded: only the provider" in execute_as_person(person, *second)
     assert "refunded: only the provider" in execute_as_person(
-        "lead-b", make_proof_insert(GIVEN_UP_REFUND), make_refund_update(GIVEN_UP_REFUND, **COMPLETED_REFUND_COLUMNS)
+        "lead-b",
+        make_proof_insert(GIVEN_UP_REFUND_ID),
+        make_refund_update(GIVEN_UP_REFUND_ID, **COMPLETED_REFUND_COLUMNS),
     )
 
 
@@ -408,7 +420,7 @@ def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient)
 def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlClient, person: str) -> None:
     """A payment is inserted without money. After the provider's notice is stored, the database accepts the changes of
     its state step by step, and then of the captured amount, the excess and the order."""
-    begun = money.make_payment_insert(order_id=str(UNPAID_ORDER), asked_minor="1000")
+    begun = money.make_payment_insert(order_id=str(UNPAID_ORDER_ID), asked_minor="1000")
     assert execute_as_person(person, begun) == ""
     told = execute_as_person(
         person,
@@ -427,11 +439,11 @@ def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlCli
         status="'open'",
             created_at=NOW_SQL, changed_at=NOW_SQL),
     )  # fmt: skip
-    assert execute_as_person(person, *answered, money.make_update("orders", UNPAID_ORDER, status="'paid'")) == ""
+    assert execute_as_person(person, *answered, money.make_update("orders", UNPAID_ORDER_ID, status="'paid'")) == ""
     partly = [step.replace("1000", "999") for step in answered]
     for paid in (partly, (begun,)):
         assert "and in full" in execute_as_person(
-            person, *paid, money.make_update("orders", UNPAID_ORDER, status="'paid'")
+            person, *paid, money.make_update("orders", UNPAID_ORDER_ID, status="'paid'")
         )
 
 
@@ -439,7 +451,10 @@ def test_two_people_decide_about_a_payment(execute_as_person: SqlClient) -> None
     """op-b has proposed that a payment was reversed. The database accepts the same decision only from an approver
     with evidence.
     """
-    second = (make_proof_insert(BIG_PAYMENT, kind="payment"), make_payment_update(BIG_PAYMENT, status="'reversed'"))
+    second = (
+        make_proof_insert(BIG_PAYMENT_ID, kind="payment"),
+        make_payment_update(BIG_PAYMENT_ID, status="'reversed'"),
+    )
     assert execute_as_person("lead-b", *second) == ""
     assert "money has moved only" in execute_as_person("lead-b", second[1])
     for person in ("op-a", "op-b", "worker"):
@@ -461,12 +476,12 @@ def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlCli
     """The order's columns about its payment accept only the values of a payment of this order. The payment's token
     may be stored before the payment is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
-    assert execute_as_person(person, money.make_update("orders", money.ORDER_PAID_AT_ATOM, **told)) == ""
+    assert execute_as_person(person, money.make_update("orders", money.ORDER_PAID_AT_ATOM_ID, **told)) == ""
     assert (
-        execute_as_person(person, money.make_update("orders", money.ORDER_WAITING_AT_ATOM, atom_token_id="'T-5'"))
+        execute_as_person(person, money.make_update("orders", money.ORDER_WAITING_AT_ATOM_ID, atom_token_id="'T-5'"))
         == ""
     )
-    assert execute_as_person(person, money.make_update("orders", CANCELLED_ORDER, payment_method="'paypay'")) == ""
+    assert execute_as_person(person, money.make_update("orders", CANCELLED_ORDER_ID, payment_method="'paypay'")) == ""
 
 
 @pytest.fixture
@@ -490,7 +505,7 @@ def test_the_shop_changes_its_own_columns_of_an_order(execute_as_shop: Any) -> N
     )
     assert execute_as_shop("UPDATE orders SET status = 'shipped', payment_method = 'card' WHERE id = 8") == ""
     assert "no such step" in execute_as_shop("UPDATE orders SET status = 'paid' WHERE id = 8")
-    assert "no such step" in execute_as_shop(f"UPDATE orders SET status = 'pending' WHERE id = {CANCELLED_ORDER}")
+    assert "no such step" in execute_as_shop(f"UPDATE orders SET status = 'pending' WHERE id = {CANCELLED_ORDER_ID}")
     assert "its own columns" in execute_as_shop("UPDATE orders SET version = 7 WHERE id = 8")
     assert "its own columns" in execute_as_shop("UPDATE orders SET work_state = 'needs_review' WHERE id = 8")
     assert "never deleted" in execute_as_shop("DELETE FROM orders WHERE id = 8")

@@ -10,12 +10,12 @@ import pytest
 from tests.store import forbidden_worker as worker
 from tests.store.forbidden import NOW_SQL
 from tests.store.forbidden_worker import (
-    ENDED_ROW,
-    FORMERLY_TAKEN_ORDER,
-    OPEN_ALERT,
-    OPEN_ROW,
-    TAKEN_ORDER,
-    UNTAKEN_ORDER,
+    ENDED_ROW_ID,
+    FORMERLY_TAKEN_ORDER_ID,
+    OPEN_ALERT_ID,
+    OPEN_ROW_ID,
+    TAKEN_ORDER_ID,
+    UNTAKEN_ORDER_ID,
 )
 from tests.store.money_scene import make_column_update, make_insert, make_update
 from tests.store.plain_connections import (
@@ -74,10 +74,10 @@ def test_a_request_id_is_stored_and_answered(execute_as_person: SqlClient, perso
 def test_a_saga_moves_to_its_next_and_final_states(execute_as_person: SqlClient, person: str) -> None:
     """A saga may move to its next step and to each of its final states. After its end a new saga may begin for the
     same record."""
-    assert execute_as_person(person, make_update("sagas", OPEN_ROW, step="'expire'", attempts="0")) == ""
-    assert execute_as_person(person, make_update("sagas", OPEN_ROW, state="'stuck'", next_at="NULL")) == ""
+    assert execute_as_person(person, make_update("sagas", OPEN_ROW_ID, step="'expire'", attempts="0")) == ""
+    assert execute_as_person(person, make_update("sagas", OPEN_ROW_ID, state="'stuck'", next_at="NULL")) == ""
     for state in ("done", "compensated"):
-        ended = make_update("sagas", OPEN_ROW, state=f"'{state}'", ended_at=NOW_SQL, next_at="NULL")
+        ended = make_update("sagas", OPEN_ROW_ID, state=f"'{state}'", ended_at=NOW_SQL, next_at="NULL")
         assert execute_as_person(person, ended, worker.make_saga_insert(subject_id="1")) == ""
 
 
@@ -94,8 +94,8 @@ def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClie
         expected="'b'",
         detected_at=NOW_SQL,
     )
-    settled = make_column_update("alerts", OPEN_ALERT, resolved_at=NOW_SQL)
-    assert execute_as_person(person, worker.make_acknowledge_update(OPEN_ALERT), settled, found) == ""
+    settled = make_column_update("alerts", OPEN_ALERT_ID, resolved_at=NOW_SQL)
+    assert execute_as_person(person, worker.make_acknowledge_update(OPEN_ALERT_ID), settled, found) == ""
 
 
 @pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
@@ -113,14 +113,14 @@ def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClie
 def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: SqlClient, person: str) -> None:
     """An event of the outbox may be stored, postponed and marked as published."""
     late = make_column_update(
-        "outbox", OPEN_ROW, attempts="attempts + 1", next_at=f"{NOW_SQL} + INTERVAL 1 HOUR", trouble="'timeout'"
+        "outbox", OPEN_ROW_ID, attempts="attempts + 1", next_at=f"{NOW_SQL} + INTERVAL 1 HOUR", trouble="'timeout'"
     )
     assert (
         execute_as_person(
             person,
             worker.make_outbox_event_insert(),
             late,
-            make_column_update("outbox", OPEN_ROW, published_at=NOW_SQL, trouble="NULL"),
+            make_column_update("outbox", OPEN_ROW_ID, published_at=NOW_SQL, trouble="NULL"),
         )
         == ""
     )
@@ -130,9 +130,9 @@ def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: Sq
 def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, person: str) -> None:
     """The counts of a reconciliation may only rise. The reconciliation's differences and their cases may be stored,
     and then the reconciliation may be ended."""
-    counted = make_update("reconciliations", OPEN_ROW, matched="matched + 7", phase="'ours'", position="'x'")
-    opened = make_column_update("reconciliation_rows", OPEN_ROW, case_opened="1")
-    ended = make_update("reconciliations", OPEN_ROW, state="'failed'", ended_at=NOW_SQL)
+    counted = make_update("reconciliations", OPEN_ROW_ID, matched="matched + 7", phase="'ours'", position="'x'")
+    opened = make_column_update("reconciliation_rows", OPEN_ROW_ID, case_opened="1")
+    ended = make_update("reconciliations", OPEN_ROW_ID, state="'failed'", ended_at=NOW_SQL)
     assert (
         execute_as_person(
             person, worker.make_reconciliation_insert(), counted, worker.make_difference_insert(), opened, ended
@@ -152,8 +152,8 @@ def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, person
         for state in ("running", "stopped", "running", "done")
     ]
     assert execute_as_person(person, *made, *rows, *states) == ""
-    result = make_column_update("bulk_rows", OPEN_ROW, result="'done'", done_at=NOW_SQL)
-    assert execute_as_person(person, make_update("bulk_runs", OPEN_ROW, state="'running'"), result) == ""
+    result = make_column_update("bulk_rows", OPEN_ROW_ID, result="'done'", done_at=NOW_SQL)
+    assert execute_as_person(person, make_update("bulk_runs", OPEN_ROW_ID, state="'running'"), result) == ""
 
 
 @pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
@@ -161,11 +161,11 @@ def test_a_take_is_begun_extended_and_ended(execute_as_person: SqlClient, person
     """A person may take a record that has no take, or on which another person's take has ended. The take may then be
     extended and ended.
     """
-    mine = worker.make_take_update(UNTAKEN_ORDER)
-    given_up = f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {UNTAKEN_ORDER}"
+    mine = worker.make_take_update(UNTAKEN_ORDER_ID)
+    given_up = f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {UNTAKEN_ORDER_ID}"
     assert execute_as_person(person, worker.make_take_insert(), mine, given_up, mine) == ""
-    assert execute_as_person(person, worker.make_take_update(FORMERLY_TAKEN_ORDER)) == ""
-    assert "somebody else has" in execute_as_person(person, worker.make_take_update(TAKEN_ORDER))
+    assert execute_as_person(person, worker.make_take_update(FORMERLY_TAKEN_ORDER_ID)) == ""
+    assert "somebody else has" in execute_as_person(person, worker.make_take_update(TAKEN_ORDER_ID))
 
 
 def test_only_people_write_notes(execute_as_person: SqlClient) -> None:
@@ -183,7 +183,7 @@ def test_a_stock_reservation_is_released(execute_as_person: SqlClient, person: s
     """A reservation of stock may be released."""
     assert (
         execute_as_person(
-            person, make_column_update("stock_reservations", OPEN_ROW, status="'released'", updated_at=NOW_SQL)
+            person, make_column_update("stock_reservations", OPEN_ROW_ID, status="'released'", updated_at=NOW_SQL)
         )
         == ""
     )
@@ -210,8 +210,10 @@ def test_the_shop_changes_its_stock_reservations(execute_as_shop: Any) -> None:
     assert execute_as_shop("UPDATE stock_reservations SET status = 'used' WHERE id = 8") == ""
     for back in ("held", "released", "lost"):
         assert "no such step" in execute_as_shop(f"UPDATE stock_reservations SET status = '{back}' WHERE id = 8")
-    assert execute_as_shop(f"UPDATE stock_reservations SET status = 'released' WHERE id = {OPEN_ROW}") == ""
-    assert "no such step" in execute_as_shop(f"UPDATE stock_reservations SET status = 'held' WHERE id = {ENDED_ROW}")
+    assert execute_as_shop(f"UPDATE stock_reservations SET status = 'released' WHERE id = {OPEN_ROW_ID}") == ""
+    assert "no such step" in execute_as_shop(
+        f"UPDATE stock_reservations SET status = 'held' WHERE id = {ENDED_ROW_ID}"
+    )
     assert "its order's" in execute_as_shop("UPDATE stock_reservations SET order_id = 2 WHERE id = 8")
     assert "no such state" in execute_as_shop(
         "INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES (1, 'a', 1, 'x')"

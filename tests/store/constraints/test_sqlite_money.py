@@ -18,8 +18,8 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 
 NOW_SQL = "'2026-11-20 03:00:00'"
-PAID_PAYMENT, WAITING_PAYMENT, COMPLETED_PAYMENT, OTHER_PAYMENT = 1, 2, 3, 4
-REQUESTED_REFUND, TWO_VOTE_REFUND, ENDED_REFUND = 1, 2, 3
+PAID_PAYMENT_ID, WAITING_PAYMENT_ID, COMPLETED_PAYMENT_ID, OTHER_PAYMENT_ID = 1, 2, 3, 4
+REQUESTED_REFUND_ID, TWO_VOTE_REFUND_ID, ENDED_REFUND_ID = 1, 2, 3
 
 
 def make_update(table: str, record: int, **values: str) -> str:
@@ -77,17 +77,17 @@ NOTICE_INSERT = (
     f" VALUES ('bank', 'e1', 'x', {NOW_SQL}, 'kept', '')"
 )
 ALLOWED_STATEMENTS = (
-    *make_paid_statements(PAID_PAYMENT), *make_paid_statements(COMPLETED_PAYMENT),
-    *make_paid_statements(OTHER_PAYMENT),
-    make_payment_insert(WAITING_PAYMENT, "ORD-2", "user_payment"),
-    make_reserve_update(PAID_PAYMENT), make_refund_insert(PAID_PAYMENT, id=str(REQUESTED_REFUND)),
-    make_reserve_update(COMPLETED_PAYMENT), make_refund_insert(COMPLETED_PAYMENT, id=str(ENDED_REFUND)),
-    *make_sending_statements(ENDED_REFUND, "RFD-1"),
-    make_update("refunds", ENDED_REFUND, status="'completed'", refund_txn_id="'t1'"),
-    make_update("payments", COMPLETED_PAYMENT, reserved_minor="reserved_minor - 300",
+    *make_paid_statements(PAID_PAYMENT_ID), *make_paid_statements(COMPLETED_PAYMENT_ID),
+    *make_paid_statements(OTHER_PAYMENT_ID),
+    make_payment_insert(WAITING_PAYMENT_ID, "ORD-2", "user_payment"),
+    make_reserve_update(PAID_PAYMENT_ID), make_refund_insert(PAID_PAYMENT_ID, id=str(REQUESTED_REFUND_ID)),
+    make_reserve_update(COMPLETED_PAYMENT_ID), make_refund_insert(COMPLETED_PAYMENT_ID, id=str(ENDED_REFUND_ID)),
+    *make_sending_statements(ENDED_REFUND_ID, "RFD-1"),
+    make_update("refunds", ENDED_REFUND_ID, status="'completed'", refund_txn_id="'t1'"),
+    make_update("payments", COMPLETED_PAYMENT_ID, reserved_minor="reserved_minor - 300",
         refunded_minor="refunded_minor + 300"),
-    make_reserve_update(COMPLETED_PAYMENT),
-    make_refund_insert(COMPLETED_PAYMENT, id=str(TWO_VOTE_REFUND), checkers_needed="2"),
+    make_reserve_update(COMPLETED_PAYMENT_ID),
+    make_refund_insert(COMPLETED_PAYMENT_ID, id=str(TWO_VOTE_REFUND_ID), checkers_needed="2"),
     "INSERT INTO accounts (corporation_number, currency, limit_minor) VALUES ('1180301018771', 'JPY', 500)",
     "INSERT INTO orders (merch_txn_id, total_amount, status) VALUES ('ORD-9', 1000, 'cancelled')",
     NOTICE_INSERT,
@@ -95,50 +95,62 @@ ALLOWED_STATEMENTS = (
 """SQL statements that services write, in the order in which they write them. The database accepts all of them."""
 
 REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
-    ("of nothing", make_refund_insert(OTHER_PAYMENT, 0), "one minor unit"),
-    ("of less than nothing", make_refund_insert(OTHER_PAYMENT, -5), "one minor unit"),
-    ("of 10^18", make_refund_insert(OTHER_PAYMENT, 10**18), "one minor unit"),
-    ("more than was captured", make_reserve_update(PAID_PAYMENT, 701), "captured is what is left"),
-    ("without reserving it", make_refund_insert(OTHER_PAYMENT), "own sum reserved"),
-    ("begin approved", make_refund_insert(OTHER_PAYMENT, status="'approved'"), "begins as a request"),
-    ("a second open one", make_refund_insert(PAID_PAYMENT, status="'requested'"), "own sum reserved"),
-    ("approve one's own", make_vote_insert(REQUESTED_REFUND, "op-a"), "of somebody else"),
-    ("approve one's own in capitals, with a blank", make_vote_insert(REQUESTED_REFUND, "OP-A "), "of somebody else"),
-    ("approve without a vote", make_update("refunds", REQUESTED_REFUND, status="'approved'"), "as many approvers"),
-    ("approve what is decided", make_vote_insert(ENDED_REFUND, "lead-c"), "a request that waits"),
-    ("another sum", make_update("refunds", REQUESTED_REFUND, refund_amount="1"), "never changes"),
-    ("another maker", make_update("refunds", REQUESTED_REFUND, maker="'x'"), "never changes"),
-    ("send what nobody approved", make_update("refunds", REQUESTED_REFUND, status="'submitting'"), "no such step"),
-    ("another key", make_update("refunds", ENDED_REFUND, provider_refund_key="'x'"), "for life"),
-    ("completed becomes failed", make_update("refunds", ENDED_REFUND, status="'failed'"), "no such step"),
+    ("of nothing", make_refund_insert(OTHER_PAYMENT_ID, 0), "one minor unit"),
+    ("of less than nothing", make_refund_insert(OTHER_PAYMENT_ID, -5), "one minor unit"),
+    ("of 10^18", make_refund_insert(OTHER_PAYMENT_ID, 10**18), "one minor unit"),
+    ("more than was captured", make_reserve_update(PAID_PAYMENT_ID, 701), "captured is what is left"),
+    ("without reserving it", make_refund_insert(OTHER_PAYMENT_ID), "own sum reserved"),
+    ("begin approved", make_refund_insert(OTHER_PAYMENT_ID, status="'approved'"), "begins as a request"),
+    ("a second open one", make_refund_insert(PAID_PAYMENT_ID, status="'requested'"), "own sum reserved"),
+    ("approve one's own", make_vote_insert(REQUESTED_REFUND_ID, "op-a"), "of somebody else"),
+    (
+        "approve one's own in capitals, with a blank",
+        make_vote_insert(REQUESTED_REFUND_ID, "OP-A "),
+        "of somebody else",
+    ),
+    ("approve without a vote", make_update("refunds", REQUESTED_REFUND_ID, status="'approved'"), "as many approvers"),
+    ("approve what is decided", make_vote_insert(ENDED_REFUND_ID, "lead-c"), "a request that waits"),
+    ("another sum", make_update("refunds", REQUESTED_REFUND_ID, refund_amount="1"), "never changes"),
+    ("another maker", make_update("refunds", REQUESTED_REFUND_ID, maker="'x'"), "never changes"),
+    ("send what nobody approved", make_update("refunds", REQUESTED_REFUND_ID, status="'submitting'"), "no such step"),
+    ("another key", make_update("refunds", ENDED_REFUND_ID, provider_refund_key="'x'"), "for life"),
+    ("completed becomes failed", make_update("refunds", ENDED_REFUND_ID, status="'failed'"), "no such step"),
     (
         "date a state back",
-        make_update("refunds", REQUESTED_REFUND, state_since="'2020-01-01 00:00:00.000000'"),
+        make_update("refunds", REQUESTED_REFUND_ID, state_since="'2020-01-01 00:00:00.000000'"),
         "with the state alone",
     ),
     (
         "date a payment back",
-        make_update("payments", OTHER_PAYMENT, state_since="'2020-01-01 00:00:00.000000'"),
+        make_update("payments", OTHER_PAYMENT_ID, state_since="'2020-01-01 00:00:00.000000'"),
         "with the state",
     ),
-    ("decided: another number", make_update("refunds", ENDED_REFUND, refund_txn_id="'x'"), "stays as it was decided"),
+    (
+        "decided: another number",
+        make_update("refunds", ENDED_REFUND_ID, refund_txn_id="'x'"),
+        "stays as it was decided",
+    ),
     ("without raising the version", "UPDATE refunds SET work_reason = 'x' WHERE id = 1", "raises the version"),
     ("delete a refund", "DELETE FROM refunds", "never deleted"),
     (
         "replace a refund",
-        make_refund_insert(PAID_PAYMENT, id=str(REQUESTED_REFUND)).replace("INSERT", "REPLACE", 1),
+        make_refund_insert(PAID_PAYMENT_ID, id=str(REQUESTED_REFUND_ID)).replace("INSERT", "REPLACE", 1),
         "never replaced",
     ),
     ("delete a vote", "DELETE FROM approvals", "never deleted"),
     ("change who voted", "UPDATE approvals SET person = 'x'", "never changed"),
-    ("free what a request holds", make_update("payments", PAID_PAYMENT, reserved_minor="0"), "stays reserved"),
-    ("captured becomes less", make_update("payments", OTHER_PAYMENT, captured_minor="1"), "stays captured"),
-    ("refunded becomes less", make_update("payments", COMPLETED_PAYMENT, refunded_minor="0"), "stays refunded"),
-    ("refunded beyond", make_update("payments", OTHER_PAYMENT, refunded_minor="1001"), "captured is what is left"),
-    ("a sum below nothing", make_update("payments", OTHER_PAYMENT, set_aside_minor="-1"), "captured is what is left"),
-    ("completed becomes unpaid", make_update("payments", OTHER_PAYMENT, status="'expired'"), "no such step"),
+    ("free what a request holds", make_update("payments", PAID_PAYMENT_ID, reserved_minor="0"), "stays reserved"),
+    ("captured becomes less", make_update("payments", OTHER_PAYMENT_ID, captured_minor="1"), "stays captured"),
+    ("refunded becomes less", make_update("payments", COMPLETED_PAYMENT_ID, refunded_minor="0"), "stays refunded"),
+    ("refunded beyond", make_update("payments", OTHER_PAYMENT_ID, refunded_minor="1001"), "captured is what is left"),
+    (
+        "a sum below nothing",
+        make_update("payments", OTHER_PAYMENT_ID, set_aside_minor="-1"),
+        "captured is what is left",
+    ),
+    ("completed becomes unpaid", make_update("payments", OTHER_PAYMENT_ID, status="'expired'"), "no such step"),
     ("begin as paid", make_payment_insert(9, "ORD-10", "completed"), "begins without money"),
-    ("another price", make_update("payments", OTHER_PAYMENT, asked_minor="1"), "never change"),
+    ("another price", make_update("payments", OTHER_PAYMENT_ID, asked_minor="1"), "never change"),
     ("delete a payment", "DELETE FROM payments", "never deleted"),
     ("change what was told", "UPDATE payment_events SET body = 'x'", "never changed"),
     ("beyond an account's limit", make_update("accounts", 1, balance_minor="501"), "no more than its limit"),
@@ -183,22 +195,22 @@ def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
     """If a refund needs two votes, the database refuses its approval with one vote and refuses a second vote of the
     same person.
     """
-    plain_client.execute(make_vote_insert(TWO_VOTE_REFUND))
+    plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-        plain_client.execute(make_vote_insert(TWO_VOTE_REFUND))
+        plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
     with pytest.raises(sqlite3.IntegrityError, match="as many approvers"):
-        plain_client.execute(make_update("refunds", TWO_VOTE_REFUND, status="'approved'"))
-    plain_client.execute(make_vote_insert(TWO_VOTE_REFUND, "lead-c"))
-    plain_client.execute(make_update("refunds", TWO_VOTE_REFUND, status="'approved'"))
+        plain_client.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
+    plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID, "lead-c"))
+    plain_client.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
 
 
 def test_a_completed_refund_needs_the_providers_id(plain_client: sqlite3.Connection) -> None:
     """The database refuses to complete a refund without the id that the provider has given to the refund."""
-    for statement in make_sending_statements(REQUESTED_REFUND, "RFD-2"):
+    for statement in make_sending_statements(REQUESTED_REFUND_ID, "RFD-2"):
         plain_client.execute(statement)
     with pytest.raises(sqlite3.IntegrityError, match="provider's number"):
-        plain_client.execute(make_update("refunds", REQUESTED_REFUND, status="'completed'"))
-    plain_client.execute(make_update("refunds", REQUESTED_REFUND, status="'completed'", refund_txn_id="'t2'"))
+        plain_client.execute(make_update("refunds", REQUESTED_REFUND_ID, status="'completed'"))
+    plain_client.execute(make_update("refunds", REQUESTED_REFUND_ID, status="'completed'", refund_txn_id="'t2'"))
 
 
 def test_triggers_allow_the_transitions_of_the_transition_tables() -> None:
