@@ -134,10 +134,10 @@ class EvidenceMismatchReason(Reason):
     with this id was bought before the purchase was sent. EXPIRED_BEFORE: the credit check with this id had expired
     before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of the corporation that no record of this
     database has. MADE_WITHOUT_ID: AlarmBox's answer to the purchase shows the purchased credit check, but without its
-    id. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may
-    be this purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or
-    the first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
-    OLD_ANSWER: a cache returned an answer that is older than the query, so the provider's present answer isn't known.
+    id. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may be this
+    purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or the
+    first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation. OLD_ANSWER: a
+    cache returned an answer that is older than the query, so the provider's present answer isn't known.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
     contradicts itself: it reports that nothing was made, but contains the purchase, payment or refund that the
     decision denies. UNUSABLE_ANSWER: the provider's answer about a payment can't be used, and may mean that it is

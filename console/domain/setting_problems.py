@@ -12,9 +12,8 @@ class SettingProblem(Reason):
     too many wrong passwords. ACCOUNT_MISSING: the server has no account for a person of the accounts file, and there
     is no password with which it could be created. ADDRESS_TAKEN: another program uses the address or port.
     ADDRESS_UNUSABLE: the system refuses the address or port. It isn't an address of this machine, or the user may not
-    use the port.
-    ADDRESS_OF_OTHER_MACHINE, TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only.
-    BUCKET_SUPPORT_MISSING, KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED,
+    use the port. ADDRESS_OF_OTHER_MACHINE, TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine
+    only. BUCKET_SUPPORT_MISSING, KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED,
     DESK_FILE_REMOVED: a file of this desk, such as its spool, is damaged or was removed while it was in use.
     INVALID_FALLBACK: the address of a further database server in the database URL is malformed. INVALID_SECRET: a
     secret is empty or has a line break or another character that no provider's secret has. NO_SUCH_ENGINE: the kind

@@ -137,8 +137,8 @@ def list_credential_names(provider: str) -> tuple[str, ...]:
 
 
 def list_required_secret_names(provider: str) -> tuple[str, ...]:
-    """Return the full names of all secrets that a provider needs, such as `ATOM_PASSWORD`: its `credentials` and its
-    `additional_secrets` (see ProviderAccess), with the provider's prefix."""
+    """Return the full names of all secrets that a provider needs, such as `ATOM_PASSWORD`: its `credential_names` and
+    its `additional_secret_names` (see ProviderAccess), with the provider's prefix."""
     access = get_access_by_provider()[provider]
     return _add_provider_prefix(provider, (*access.credential_names, *access.additional_secret_names))
 

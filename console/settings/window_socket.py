@@ -22,8 +22,8 @@ the operating systems allow (about 100 bytes).
 
 def make_socket_name(home: Path) -> str:
     """Return the name of the socket of the window with this home folder: a path in a folder that only the current
-    user can access; on Windows the name of a pipe. Raises OSError if such a folder can't be created,
-    or if the existing one belongs to another user or is open to others."""
+    user can access; on Windows the name of a pipe. Raises OSError if such a folder can't be created, or if the
+    existing one belongs to another user or is open to others."""
     digest = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:24]
     if sys.platform == "win32":
         return f"support-console-{digest}"

@@ -294,8 +294,8 @@ def _make_try_later_response(retry_after_seconds: int) -> Response:
 
 
 async def _answer_refusal(request: Request, _: Exception) -> Response:
-    """Exception handler of the web application: answer a request that was refused (RequestRefused) or has
-    no route."""
+    """Exception handler of the web application: answer a request that was refused (RequestRefused) or has no
+    route."""
     return make_refusal_response(request)
 
 

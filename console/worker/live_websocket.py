@@ -198,8 +198,8 @@ class LiveFeedHub:
         return await self._threads.run(self._read_snapshot)
 
     def _read_snapshot(self) -> LiveFeedSnapshot:
-        """Return the counts and the first records of all queues. Blocks the calling thread, one of the
-        thread pool."""
+        """Return the counts and the first records of all queues. Blocks the calling thread, one of the thread
+        pool."""
         with self._console.acting_as("worker"):
             return self._console.live_feed.read_snapshot()
 

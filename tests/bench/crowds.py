@@ -36,8 +36,7 @@ _PURCHASES_PER_REPORT = 20
 def measure_rows(goal_numbers: frozenset[int], keys: int, server_keys: int) -> Iterator[ReportRow]:
     """Yield the report rows of the requested goals of this module.
 
-    `keys` and `server_keys` are the numbers of bought corporation numbers
-    on SQLite and on servers.
+    `keys` and `server_keys` are the numbers of bought corporation numbers on SQLite and on servers.
     """
     if 11 in goal_numbers:
         yield _measure_on_sqlite(keys)

@@ -1,6 +1,6 @@
 """Measures the receiver over HTTP, with eight senders that reuse their connections. The figures are the notices per
-second that are booked, repeated or refused. They are compared with those of a plain Starlette
-application that inserts one row per request."""
+second that are booked, repeated or refused. They are compared with those of a plain Starlette application that
+inserts one row per request."""
 
 import http.client
 import json

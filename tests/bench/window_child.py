@@ -147,8 +147,8 @@ def _read_resident_bytes() -> int:
 
 def measure_table(rows: int, large: int, large_url: str) -> dict[str, Any]:
     """Measure, alternately, the time to show no rows, `rows` rows, and `large` rows of another database. Return the
-    medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the index of the row
-    that is at the top after that.
+    medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the index of the row that is at the
+    top after that.
     """
     stage = WindowApplication()
     beside = stage.open_other_console(large_url)

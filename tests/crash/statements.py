@@ -76,7 +76,8 @@ def _run_with_fault(
     nth: int, place: Place, clock: ManualClock, action: str, fault: StatementFault, *, lasting: bool
 ) -> bool:
     """Execute the action while the statement fails, and check how the action ended. Then run the due tasks in a new
-    process of the desk, and check the records.
+    process of the desk, and check the records. Return True if the action reached the statement, so that the fault was
+    caused.
     """
     alarmbox = InMemoryAlarmBox(today=clock.today)
     with place.desk(alarmbox, clock) as console:

@@ -352,8 +352,8 @@ def test_a_limit_is_changed_in_few_keys(person: CountingPerson, desk: SampleDesk
 
 
 def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: str, value: str) -> Limit:
-    """Give the first limit this value as an administrator, or confirm the proposed one if it is "".
-    Return the limit.
+    """Give the first limit this value as an administrator, or confirm the proposed one if it is "". Return the
+    limit.
     """
     person.opening.context.change_operator(name)
     person.wait_until_read()

@@ -113,7 +113,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
 
 
 def drop_files(target: QWidget, *urls: str) -> bool:
-    """Drop the files with these URLs on the widget, through its window, and return whether they were accepted."""
+    """Drop the files with these URLs on the widget, through its window. Return True if the widget accepted them."""
     data, at = QMimeData(), QPointF(target.mapTo(target.window(), target.rect().center()))
     data.setUrls([QUrl(url) for url in urls])
     moved, left, none = Qt.DropAction.MoveAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

@@ -265,7 +265,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
     """Run the tests of the file in an unchanged copy, where they must pass. This also writes the compiled files that
-    the later runs share.
+    the later runs share. Return True if the tests passed.
     """
     folder, begun = copies.get(), time.monotonic()
     status, output = run_in_copy(folder, TESTS_BY_SOURCE_FILE[file])

@@ -118,8 +118,8 @@ def check_window(system: DebianCopy, *words: str) -> bool:
 
 
 def check_lookup(system: DebianCopy, *program: str) -> bool:
-    """Check that a lookup creates its database and prints an answer, and that every file of the program is as it was
-    built.
+    """Return True if a lookup prints an answer, for which it creates its database, and if every file of the program
+    is as it was built.
     """
     found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
     checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]

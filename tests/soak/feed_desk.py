@@ -33,6 +33,9 @@ class DeskSession(QObject):
     """The random actions of a person at the desk, and the events that the desk receives. `received_events` has one
     tuple for each event: its moment (monotonic seconds), the ids of the new rows of the change feed, and the records
     that the pages must read again.
+
+    Signals:
+    - begin_and_end_times_received: the times at which the desk begins and ends its actions are known.
     """
 
     begin_and_end_times_received = Signal()

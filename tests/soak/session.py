@@ -45,7 +45,7 @@ _CHANGE_INTERVAL_SECONDS = 0.5
 
 
 def measure_session(folder: Path, minutes: float = DEFAULT_MINUTES) -> dict[str, Any]:
-    """Run the window's session for `minutes` minutes and return its figures by name (see `Session.list_figures` in
+    """Run the window's session for `minutes` minutes and return its figures by name (see `Session.collect_figures` in
     session_window.py). The key "changes" has the changes of the other person.
     """
     with open_sample_desk(folder / "desk", count=RECORD_COUNT, TIME_SCALE="1") as desk:

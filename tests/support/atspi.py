@@ -92,7 +92,7 @@ class ScreenReader:
         return the first one that the program shows. The method reads only the needed properties of each node, because
         each read delays the program.
 
-        Raises AssertionError if there is no such node after WINDOW_SECONDS.
+        Raises AssertionError if there is no such node after MAX_PROGRAM_WAIT_SECONDS.
         """
         deadline = time.monotonic() + MAX_PROGRAM_WAIT_SECONDS
         while self._may_wait(deadline):

@@ -31,8 +31,8 @@ def make_corporation_numbers(count: int) -> list[str]:
 
 
 def make_alarmbox(count: int) -> InMemoryAlarmBox:
-    """Return a provider in memory that has sold one credit check for each number of `make_numbers(count)`, and can
-    find these checks.
+    """Return a provider in memory that has sold one credit check for each number of
+    `make_corporation_numbers(count)`, and can find these checks.
     """
     alarmbox = InMemoryAlarmBox(lists_purchases=True)
     day = alarmbox.today()

@@ -122,8 +122,7 @@ def record_starters_of_threads(patch: pytest.MonkeyPatch) -> None:
 
 def find_leaked_threads(threads_before: set[threading.Thread]) -> list[str]:
     """Return the names of the non-daemon threads that aren't in `threads_before` and don't end within
-    THREAD_END_WAIT_SECONDS,
-    each with the line of code that started it.
+    THREAD_END_WAIT_SECONDS, each with the line of code that started it.
     """
     deadline = time.monotonic() + THREAD_END_WAIT_SECONDS
     new = [thread for thread in threading.enumerate() if thread not in threads_before and not thread.daemon]
@@ -218,8 +217,7 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
 def _extend_constructor(init: Callable[..., None]) -> Callable[..., None]:
     """Return a constructor that calls `init` and adds the object to `objects_opened_by_tests` if the code of a test
-    made the
-    object, directly or through one function of the program.
+    made the object, directly or through one function of the program.
     """
 
     def init_and_record(opened: Any, *args: Any, **kwargs: Any) -> None:

@@ -68,7 +68,7 @@ def find_missing_reason(kind: str) -> str | None:
 @contextmanager
 def start_own_run(place: Path | None = None) -> Iterator[ServerRun]:
     """Yield a test run for this process and the processes that it starts within the block. `place` is the parent of
-    the run's folder (None: see `find_roomy_folder`).
+    the run's folder (None: see `server_run.find_folder_with_free_space`).
     """
     run, before = server_run.make_run(place), server_run.find_current_run()
     server_run.publish_run(run)

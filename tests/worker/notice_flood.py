@@ -138,8 +138,8 @@ class FloodResult:
 def run_flood(
     place: Place, seconds: float, rate: float, slow_connection_count: int, each_second: int, seed: int = 0
 ) -> FloodResult:
-    """Run a flood of `seconds` seconds. Each second it has `rate` malformed requests and `each_second`
-    real notices; `slow_connection_count` slow connections are open all the time.
+    """Run a flood of `seconds` seconds. Each second it has `rate` malformed requests and `each_second` real notices;
+    `slow_connection_count` slow connections are open all the time.
 
     Raises AssertionError if a notice wasn't booked exactly once, or if a request got a wrong answer.
     """

@@ -23,8 +23,7 @@ class WebhookAlertPublisher:
 
     `key` is the secret with which each event is signed. `private_networks`: private networks (CIDR) in which the
     URL's host may be; the host name is resolved again for each event. `resolve_host` replaces the system's resolver
-    of host names; None: the system's resolver is used. Raises ConsoleError `bad_profile` for an
-    invalid URL.
+    of host names; None: the system's resolver is used. Raises ConsoleError `bad_profile` for an invalid URL.
     """
 
     def __init__(

@@ -364,8 +364,8 @@ def _find_largest_possible_amount(listed_sum: object, payment_amount: Money | No
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:
-    """True if `listed_sum` from Atom's list of refunds equals `amount`. A text is an amount in
-    rupees. A number may be one in rupees or, as in a published sample of Atom, in paise: both are accepted."""
+    """True if `listed_sum` from Atom's list of refunds equals `amount`. A text is an amount in rupees. A number may
+    be one in rupees or, as in a published sample of Atom, in paise: both are accepted."""
     if isinstance(listed_sum, str):
         return parse_rupees(listed_sum) == amount
     if isinstance(listed_sum, bool) or not isinstance(listed_sum, int | Decimal):

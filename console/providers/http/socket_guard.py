@@ -25,8 +25,8 @@ _POLL_INTERVAL_SECONDS = 0.1
 
 class SocketGuard:
     """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget_seconds` after
-    the guard was made. `is_allowed` returns True if the program may connect to an IP address.
-    `resolve_host` replaces the system's resolver of host names; None: the system's resolver is used.
+    the guard was made. `is_allowed` returns True if the program may connect to an IP address. `resolve_host` replaces
+    the system's resolver of host names; None: the system's resolver is used.
 
     A read timeout begins again with every byte, so it can't limit the time of a slow answer; the shutdown by a timer
     can. Bytes that have arrived can still be read after the shutdown, so a complete answer is never discarded.

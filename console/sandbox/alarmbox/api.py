@@ -221,8 +221,8 @@ class SimulatedAlarmBox:
         return ProviderCall(PROVIDER_NAME, "list", answer_with_list, number, access_token=token_pair.access_token)
 
     def _require_token_pair(self, request: HttpRequest) -> TokenPair:
-        """Return the token pair of the request's access token. Raises `RequestRefused`, 401, without a
-        valid token."""
+        """Return the token pair of the request's access token. Raises `RequestRefused`, 401, without a valid
+        token."""
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))
 
 

@@ -33,8 +33,8 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """An OAuth authorization code. It is valid once, for this OAuth client, redirect URI and
-    scope, until `ends_at`.
+    """An OAuth authorization code. It is valid once, for this OAuth client, redirect URI and scope, until
+    `ends_at`.
     """
 
     client_id: str

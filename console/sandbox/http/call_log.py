@@ -16,10 +16,10 @@ SECRET_PATH_PREFIXES = ("/oauth/", "/ots/", "/paypay/recon/")
 @dataclass(slots=True)
 class LoggedCall:
     """One logged request. `seq` is its sequence number, `at` the time (UTC) of the log entry, such as
-    `2026-11-20T03:20:01.123Z`. `monotonic` is the time of its arrival in monotonic seconds, to measure
-    the time between calls. `connection` is the number of the connection, `turn` the number of the request
-    within the connection, from 1. `call` and `number` are the name and the subject of the provider call that the
-    request makes. `status` is None until an answer has begun.
+    `2026-11-20T03:20:01.123Z`. `monotonic` is the time of its arrival in monotonic seconds, to measure the time
+    between calls. `connection` is the number of the connection, `turn` the number of the request within the
+    connection, from 1. `call` and `number` are the name and the subject of the provider call that the request makes.
+    `status` is None until an answer has begun.
     """
 
     seq: int

@@ -261,10 +261,10 @@ def write_failed_purchase(
 def write_purchase_with_unknown_outcome(
     context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: CreditCheckCapabilities
 ) -> None:
-    """Set the certainty of the credit check to unknown, because the provider may have charged the purchase. The
-    claim stays. A probe is scheduled if the provider can list purchases; otherwise, or if `cause` is
-    one of _ANSWER_MISMATCH_REASONS (the answer doesn't fit the purchase), the work is set to needs_review. `cause` is
-    stored as the error code.
+    """Set the certainty of the credit check to unknown, because the provider may have charged the purchase. The claim
+    stays. A probe is scheduled if the provider can list purchases; otherwise, or if `cause` is one of
+    _ANSWER_MISMATCH_REASONS (the answer doesn't fit the purchase), the work is set to needs_review. `cause` is stored
+    as the error code.
     """
     now = context.now()
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)

@@ -196,8 +196,8 @@ class CreditCheckProber:
         database has the day before the sending, or a later day, as its purchase date; and its id can't belong to
         another purchase (`_may_id_belong_to_other_purchase`). A report with the day before the sending may be about
         an earlier purchase or about this purchase, because the desk's clock may have been ahead; if the time of
-        sending is still in the future, this is so for each earlier day. A report without a
-        purchase date counts as a report with the day of sending.
+        sending is still in the future, this is so for each earlier day. A report without a purchase date counts as a
+        report with the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         first_day = find_first_possible_day(record.created_at, read_current_time(tx.conn, self._context.now()))

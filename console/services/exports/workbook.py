@@ -36,9 +36,8 @@ def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
     """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines of
-    `table.make_lines_about_export`. A
-    table with more than `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError if
-    a file can't be written."""
+    `table.make_lines_about_export`. A table with more than `max_rows_per_sheet` rows, including the titles, continues
+    on more sheets. Raises OSError if a file can't be written."""
     with _open_workbook(file) as workbook:
         table_writer = _TableSheetWriter(workbook, table, max_rows_per_sheet)
         row_count = 0

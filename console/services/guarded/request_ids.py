@@ -208,9 +208,9 @@ class RequestIdService:
         `arguments` identify the request. If the stored answer is missing or contains an unknown outcome,
         `find_answer` finds the answer from the changed record. `continues_work`: a second run of `act` only continues
         the work that the first run has begun. Raises the errors of `act` (with detail.duplicate if the error is the
-        stored answer); usage for a malformed id; possible_repeat if the id was used for another
-        request within 24 hours; in_progress with the holder while the first call runs; not_allowed for auditors and
-        admins on a database server, and if a decision needs the person's password (`call_with_confirmation`).
+        stored answer); usage for a malformed id; possible_repeat if the id was used for another request within 24
+        hours; in_progress with the holder while the first call runs; not_allowed for auditors and admins on a
+        database server, and if a decision needs the person's password (`call_with_confirmation`).
         """
         return call_with_confirmation(
             self._context,
@@ -532,7 +532,7 @@ class RequestIdService:
     def _repeat_until_success(self, step: Callable[[], T]) -> T:
         """Run `step` until it succeeds, at most _MAX_ANSWER_STORE_ATTEMPTS times, and return its result; raise the
         error of the last try. Each try gets a new connection if the last connection was lost, and waits for the
-        database as `retry_policy` says.
+        database as `console.store.database.retry_policy` says.
         """
         for tries_left in reversed(range(_MAX_ANSWER_STORE_ATTEMPTS)):
             try:

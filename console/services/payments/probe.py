@@ -177,8 +177,8 @@ class PaymentProber:
 
     def may_ask_provider(self, provider: str) -> bool:
         """Return False if the provider has calls that read but is not configured on this desk, so that only another
-        desk can ask the provider. Otherwise return True, also for a provider that only sends notices: no
-        desk can ask it, so its payment isn't left to another desk.
+        desk can ask the provider. Otherwise return True, also for a provider that only sends notices: no desk can ask
+        it, so its payment isn't left to another desk.
         """
         try:
             self._can_ask_provider(provider)

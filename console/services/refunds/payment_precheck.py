@@ -123,8 +123,8 @@ def _get_refund_reports(outcome: Outcome[PaymentReport]) -> tuple[RefundReport, 
 
 
 def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[ListedRefund, ...] | None:
-    """Return the refunds of `_get_refund_reports` without those that the provider reports as failed;
-    None if that function returns None."""
+    """Return the refunds of `_get_refund_reports` without those that the provider reports as failed; None if that
+    function returns None."""
     reports = _get_refund_reports(outcome)
     if reports is None:
         return None

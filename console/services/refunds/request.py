@@ -76,8 +76,8 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     RefundWindowReason.REFUND_COUNT_REACHED: "refund_count",
     RefundWindowReason.REFUND_PERIOD_OVER: "refund_window_over",
 }
-"""For each rule that stays broken if the person requests a smaller amount: the part of its wording key
-after `reason.`.
+"""For each rule that stays broken if the person requests a smaller amount: the part of its wording key after
+`reason.`.
 """
 _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
     **_REASON_KEY_OF_REQUEST_RULE,

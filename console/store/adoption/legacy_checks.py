@@ -45,8 +45,8 @@ _BYTES_PER_CHARACTER_BY_CHARACTER_SET = {"latin1": 1, "ascii": 1, "utf8": 3, "ut
 @dataclass(frozen=True, slots=True)
 class AdoptionObstacle:
     """An obstacle to the adoption: its `code` (such as column_missing), the `name` of the column, index or table, and
-    its present value, such as the type of the column.
-    `is_convertible`: a copy of the table, made on request, removes the obstacle.
+    its present value, such as the type of the column. `is_convertible`: a copy of the table, made on request, removes
+    the obstacle.
     """
 
     code: str

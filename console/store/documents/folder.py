@@ -235,9 +235,9 @@ def _is_intact_else_rename(final_path: Path, path: str) -> bool:
 
 
 def _create_draft(draft: Path) -> int:
-    """Create the file `draft` and return its descriptor. Another process that creates the same subfolder at the
-    same moment (`_make_subfolder`) may replace the subfolder before the file is created; then this
-    function tries again to create the file.
+    """Create the file `draft` and return its descriptor. Another process that creates the same subfolder at the same
+    moment (`_make_subfolder`) may replace the subfolder before the file is created; then this function tries again to
+    create the file.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN_WITHOUT_SYMLINKS_FLAGS
     for _ in range(_MAX_SIMULTANEOUS_SUBFOLDER_CREATORS):

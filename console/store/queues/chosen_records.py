@@ -48,9 +48,8 @@ SortValue = int | str | datetime
 
 
 class SortPosition(NamedTuple):
-    """Position of a record in a sorted queue: its sort keys (`first_key` and
-    `second_key`, see `_pad_to_two_keys`), the index of its kind in `QUEUED_RECORD_KINDS`, and
-    its id.
+    """Position of a record in a sorted queue: its sort keys (`first_key` and `second_key`, see `_pad_to_two_keys`),
+    the index of its kind in `QUEUED_RECORD_KINDS`, and its id.
     """
 
     first_key: SortValue

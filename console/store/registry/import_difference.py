@@ -37,8 +37,8 @@ _DELETE_CORPORATION_STATEMENT = "DELETE FROM corporations WHERE id = ?"
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, import_run: ImportRun) -> None:
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. `import_run` reports
-    the progress and decides whether the import must stop. Raises
-    ConsoleError `bad_registry_file` if a row of the file is invalid; `interrupted` if the import must stop."""
+    the progress and decides whether the import must stop. Raises ConsoleError `bad_registry_file` if a row of the
+    file is invalid; `interrupted` if the import must stop."""
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
     places = read_places(connection)

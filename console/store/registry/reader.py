@@ -57,8 +57,8 @@ _PREDECESSORS_QUERY = f"{_SELECT_CORPORATIONS_SQL} successor = ? ORDER BY number
 
 
 class _OpenRegistryFile:
-    """An open registry.db: its idle connections, the rows of its table `places` by their ids, and for
-    each frequent term of the search index its number of corporations."""
+    """An open registry.db: its idle connections, the rows of its table `places` by their ids, and for each frequent
+    term of the search index its number of corporations."""
 
     def __init__(self, file: Path, file_version: FileVersion | None) -> None:
         self.file = file

@@ -142,9 +142,8 @@ def _check_text_and_count_lines(
     should_stop: Callable[[], bool],
 ) -> int:
     """Check the control characters and the encoding of the whole CSV, and return its number of lines. The encoding
-    that was found is in `encoding_finder` afterwards. Raises
-    ConsoleError `bad_registry_file` for the first line with a control character, in a wrong encoding or of excessive
-    length; `interrupted` if `should_stop` returns True.
+    that was found is in `encoding_finder` afterwards. Raises ConsoleError `bad_registry_file` for the first line with
+    a control character, in a wrong encoding or of excessive length; `interrupted` if `should_stop` returns True.
     """
     line_count = 0
     for first_line, content in _read_blocks(file_name, archive, member):
@@ -300,9 +299,9 @@ class _EncodingFinder:
         return self._encoding or _UTF8
 
     def check_block(self, first_line: int, content: bytes) -> None:
-        """Check the next block of lines; `first_line` is the number of its first line. The first line
-        of the file with non-ASCII characters decides the encoding. Raises ConsoleError `bad_registry_file` if a line
-        of the block isn't in this encoding.
+        """Check the next block of lines; `first_line` is the number of its first line. The first line of the file
+        with non-ASCII characters decides the encoding. Raises ConsoleError `bad_registry_file` if a line of the block
+        isn't in this encoding.
         """
         if content.isascii():
             return

@@ -187,9 +187,8 @@ class Intent:
 
 class StartKeys(NamedTuple):
     """Keys by which the spool finds the operations that start (create) a payment for one order at one provider: the
-    `provider_key` of the first start
-    (`first_key`); the beginning of the `provider_key` of each later start (which the key of another order's start may
-    share); and the `fingerprint`, which all starts of the order have.
+    `provider_key` of the first start (`first_key`); the beginning of the `provider_key` of each later start (which
+    the key of another order's start may share); and the `fingerprint`, which all starts of the order have.
     """
 
     first_key: str

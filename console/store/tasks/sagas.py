@@ -142,9 +142,8 @@ def advance_saga(
 ) -> Saga:
     """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga.
 
-    The step is due now. `reason` is the code of the reason for which the saga waits for this
-    step; None if it doesn't wait. Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition
-    for a saga that has ended.
+    The step is due now. `reason` is the code of the reason for which the saga waits for this step; None if it doesn't
+    wait. Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
     merged_facts = {**saga.facts, **(facts or {})}
     return _write_change(conn, saga, now, step=step, facts=merged_facts, next_at=now, reason=reason, attempts=0)

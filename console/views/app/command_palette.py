@@ -451,8 +451,8 @@ class CommandPalette(QObject):
         return translate("search.corporation_of", day=registry_date.isoformat(), publisher=REGISTRY_PUBLISHER)
 
     def _make_recent_groups(self) -> list[ResultGroup]:
-        """Return the group with the records that the person has opened recently; it is shown while no
-        text is typed."""
+        """Return the group with the records that the person has opened recently; it is shown while no text is
+        typed."""
         entries = tuple(self.make_record_entry(visit.record) for visit in self._context.visits)
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 

@@ -391,8 +391,8 @@ class HomePage(Page):
             self._fit_panels_to_width()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the panels again after a change of their contents, because their texts may need more width. Return Qt's
-        result."""
+        """Fit the panels again after a change of their contents, because their texts may need more width. Return True
+        if Qt has recognised the event."""
         if event.type() == QEvent.Type.LayoutRequest and hasattr(self, "recent_panel"):
             self._fit_panels_to_width()
         return super().event(event)

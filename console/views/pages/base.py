@@ -136,7 +136,7 @@ class KeyHintPanel(Surface):
 
     def event(self, event: QEvent) -> bool:
         """Call `_fit_key_hints` when the text of the count or the text size has changed; leave every other event to
-        Qt. Return Qt's result."""
+        Qt. Return True if Qt has recognised the event."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_key_hints()
         return super().event(event)
@@ -214,7 +214,7 @@ class PageHead(Surface):
 
     def event(self, event: QEvent) -> bool:
         """Fit the right side of the header and the widget beside the title again after a change of one of their
-        texts. Return Qt's result."""
+        texts. Return True if Qt has recognised the event."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_right_side()
             self._fit_widgets_beside_title()

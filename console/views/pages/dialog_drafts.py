@@ -103,8 +103,8 @@ class DialogDraft(QObject):
         self._context.person_values.store(self._name, None if is_untouched else draft)
 
     def store_stage(self, stage: str) -> None:
-        """Store in the draft which stage the dialog has reached: FORM_STAGE (inputs) or
-        REVIEW_STAGE (check before sending)."""
+        """Store in the draft which stage the dialog has reached: FORM_STAGE (inputs) or REVIEW_STAGE (check before
+        sending)."""
         self._stage = stage
         self.store()
 

@@ -80,7 +80,8 @@ class PrintingThread(QThread):
             self._error = error
 
     def run_to_end(self) -> bool:
-        """Run `print_pages` and wait for its end. Return its value, or raise its error."""
+        """Run `print_pages` and wait for its end. Return its value, True if everything was printed, or raise its
+        error."""
         self.start()
         self.wait()
         if self._error is not None:

@@ -79,8 +79,8 @@ class PageUpdateModel(PageCacheModel):
         return split_pages
 
     def _resize_page(self, cached_page: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
-        """Change the number of placeholders of a stored page from `old_count` to `new_count`. `first_row`
-        is the position of the page's first row in the list."""
+        """Change the number of placeholders of a stored page from `old_count` to `new_count`. `first_row` is the
+        position of the page's first row in the list."""
         if new_count > old_count:
             self.beginInsertRows(QModelIndex(), first_row + old_count, first_row + new_count - 1)
         elif new_count < old_count:

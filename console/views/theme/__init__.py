@@ -1,3 +1,1 @@
-"""Appearance of the window: design tokens (colours, sizes, badges), theme, fonts, icons and painting
-helpers.
-"""
+"""Appearance of the window: design tokens (colours, sizes, badges), theme, fonts, icons and painting helpers."""

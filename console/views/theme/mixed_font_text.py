@@ -1,6 +1,6 @@
-"""Text in two fonts: words in the text font; amounts, times, identifiers and keys in the figures font. A font run
-is a piece of a text, with True if the piece uses the figures font. The argument `role` is the text role
-of both fonts, and `is_bold` selects their bold weight; the text scale is that of the Appearance."""
+"""Text in two fonts: words in the text font; amounts, times, identifiers and keys in the figures font. A font run is
+a piece of a text, with True if the piece uses the figures font. The argument `role` is the text role of both fonts,
+and `is_bold` selects their bold weight; the text scale is that of the Appearance."""
 
 import re
 from bisect import bisect_right

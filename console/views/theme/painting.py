@@ -146,8 +146,8 @@ def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_e
 @lru_cache(maxsize=16)
 def get_check_box_pixmap(_theme: str, side_px: int, device_pixel_ratio: float, is_checked: bool) -> QPixmap:
     """Return the picture of a check box in the current theme, from a cache. `side_px` is the side of the box and
-    `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the
-    cache must contain the theme."""
+    `device_pixel_ratio` the device pixel ratio. `_theme` is a parameter only because the key of the cache must
+    contain the theme."""
     pixmap = QPixmap(round(side_px * device_pixel_ratio), round(side_px * device_pixel_ratio))
     pixmap.setDevicePixelRatio(device_pixel_ratio)
     pixmap.fill(Qt.GlobalColor.transparent)

@@ -14,7 +14,7 @@ from console.sandbox.atom.merchant import MESSAGE_BY_RESPONSE_CODE
 from console.sandbox.control.client import SandboxError
 from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
-from tests.sandbox.atom_caller import ORDER_NUMBER as ATOM_ORDER
+from tests.sandbox.atom_caller import ORDER_NUMBER as ATOM_ORDER_NUMBER
 from tests.sandbox.atom_caller import AtomCaller, decrypt_json_answer, get_status_code
 from tests.sandbox.caller import Answer
 from tests.sandbox.paypay_caller import ORDER_NUMBER, PayPayCaller, get_status_and_code
@@ -35,7 +35,7 @@ class SandboxGateways:
         self.paypay, self.atom = PayPayCaller(sandbox), AtomCaller(sandbox)
         self.yen = self.control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300)["id"]
         at = "2026-11-20T06:51:33Z"
-        self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER, 50000, at=at)["id"]
+        self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER_NUMBER, 50000, at=at)["id"]
 
     def make_refunds(self) -> None:
         """Make a refund of the paid payment at each provider."""
@@ -72,7 +72,7 @@ ALTERING_FAULTS = [
     ("other_payment", {"paypay_payment", "paypay_refund", "paypay_refund_details", "atom_verification",
                        "atom_refund", "atom_refund_status"}, {"paypay": '{yen}9"', "atom": "{rupees}9"}),
     ("other_order", {"paypay_payment", "atom_verification"}, {"paypay": f"{ORDER_NUMBER}-OTHER",
-                                                             "atom": f"{ATOM_ORDER}-OTHER"}),
+                                                             "atom": f"{ATOM_ORDER_NUMBER}-OTHER"}),
     ("other_refund", {"paypay_refund", "paypay_refund_details", "atom_refund", "atom_refund_status"},
      {"paypay": "RFD-1-OTHER", "atom": "RFD1-OTHER"}),
     ("other_currency", {"paypay_payment", "paypay_refund", "atom_refund"}, {"paypay": '"USD"', "atom": '"USD"'}),
@@ -297,7 +297,7 @@ def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, faul
 
 def test_a_rule_matches_refunds_by_their_payment(gateways: SandboxGateways) -> None:
     """A rule for faults can name the payment of a refund instead of the refund itself."""
-    gateways.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
+    gateways.control.add_fault("status:500", payment=ATOM_ORDER_NUMBER, call="atom_refund")
     assert (gateways.call_by_name("paypay_refund").status, gateways.call_by_name("atom_refund").status) == (
         200,
         500,

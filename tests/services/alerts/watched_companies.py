@@ -68,8 +68,8 @@ class DesksWithSameRegistry:
         return self.desks[0]
 
     def write_difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
-        """Write a difference file of this day with these rows and a hundred rows of other
-        companies; return its path.
+        """Write a difference file of this day with these rows and a hundred rows of other companies; return its
+        path.
         """
         return write_difference_file(
             self.folder,

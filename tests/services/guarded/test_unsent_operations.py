@@ -178,7 +178,7 @@ def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
 
 
 def _raise_not_allowed(*_: object) -> bool:
-    """Raise the error `not_allowed`, as if the database refused the write."""
+    """Raise the error `not_allowed`, as if the database refused the write; never return True or False."""
     raise rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "role"})
 
 

@@ -25,8 +25,7 @@ STORED_PATH = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 @dataclass(frozen=True, slots=True)
 class DocumentPlace:
     """A folder or bucket for documents, and functions with which a test changes the files without the program:
-    `write_file`
-    writes, `read_file` reads, `delete_file` deletes and `list_file_names` lists them."""
+    `write_file` writes, `read_file` reads, `delete_file` deletes and `list_file_names` lists them."""
 
     url: str
     write_file: Callable[[str, bytes], object]

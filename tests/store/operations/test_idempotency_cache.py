@@ -103,8 +103,7 @@ def keep_short_time_limits() -> None:
 @pytest.fixture(autouse=True)
 def _raise_time_limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise the time limits of Redis in all tests without the fixture `keep_short_time_limits`, because the machine
-    may be
-    busy.
+    may be busy.
     """
     if "keep_short_time_limits" not in request.fixturenames:
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)

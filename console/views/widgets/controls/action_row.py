@@ -179,8 +179,8 @@ class ActionRow(QWidget):
         self._fit_buttons()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the buttons to the line again after a change of a button, a reason or the text size. Return Qt's
-        result."""
+        """Fit the buttons to the line again after a change of a button, a reason or the text size. Return True if Qt
+        has recognised the event."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_buttons()
         return super().event(event)

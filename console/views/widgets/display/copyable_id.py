@@ -73,7 +73,8 @@ class CopyableId(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Accept Ctrl+C for this widget. Otherwise a shortcut of the page with the same keys would copy the
-        identifier in the title of the page. Leave every other event to Qt. Return Qt's result."""
+        identifier in the title of the page. Leave every other event to Qt. Return True if the event was
+        recognised."""
         return accept_copy_shortcut(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

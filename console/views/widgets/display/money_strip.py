@@ -101,7 +101,7 @@ class MoneyPartButton(LinkButton):
 
     def event(self, event: QEvent) -> bool:
         """Accept Ctrl+C for this widget. Otherwise a shortcut of the page with the same keys would get the key press.
-        Leave every other event to Qt. Return Qt's result."""
+        Leave every other event to Qt. Return True if the event was recognised."""
         return accept_copy_shortcut(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -202,7 +202,8 @@ class InnerScrollAreas(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Scroll the outer area when the person presses PageUp or PageDown. Without this, Qt would make the first or
-        the last row of the focused inner list current.
+        the last row of the focused inner list current. Return True for such a key press, so that the list doesn't get
+        it, and Qt's result for every other event.
         """
         if event.type() == QEvent.Type.Show:
             self._fit_again_later()

@@ -276,7 +276,8 @@ class StatusBar(Surface):
         self.fit_width()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the cells to the bar again after a change of a text or of the text size. Return Qt's result."""
+        """Fit the cells to the bar again after a change of a text or of the text size. Return True if Qt has
+        recognised the event."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.fit_width()
         return super().event(event)
