@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.error_reasons import DatabaseLockedProblem
@@ -38,11 +38,14 @@ _RENEW_LOCK_STATEMENT = text(
 )
 _RELEASE_LOCK_STATEMENT = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
 _LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
+_READING_KEYWORDS = ("SELECT", "SHOW", "SET", "DESCRIBE", "KILL")
+"""First words of the statements that change no table, no row and no right."""
 
 
 class UpgradeLock:
-    """The upgrade lock of a server database, from the view of the process that holds it. The upgrade and the adoption
-    call `require_lock` between their steps, because a process that was suspended may have lost the lock."""
+    """The upgrade lock of a server database, from the view of the process that holds it. A process that was suspended
+    may have lost the lock. So `require_lock` is called between the steps of the upgrade and of the adoption, and,
+    inside `check_changing_statements`, before each statement that changes the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,6 +62,27 @@ class UpgradeLock:
         self._is_lost = self._is_lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
         if self._is_lost:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.ANOTHER_UPGRADE})
+
+    @contextmanager
+    def check_changing_statements(self) -> Iterator[None]:
+        """Context manager: inside the block, call `require_lock` before each changing statement of this `Database`.
+        A statement that follows the loss of the lock isn't sent: the other process may have finished the upgrade, so
+        that desks already use the tables.
+        """
+        engines = (self._database.engine, self._database._read_engine)
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", self._require_lock_before_change)
+        try:
+            yield
+        finally:
+            for engine in engines:
+                event.remove(engine, "before_cursor_execute", self._require_lock_before_change)
+
+    def _require_lock_before_change(self, _conn: object, _cursor: object, sql: str, *_: object) -> None:
+        """Listener of SQLAlchemy: call `require_lock` if the statement `sql` changes the database. The statements of
+        the lock itself aren't checked."""
+        if LOCK_TABLE not in sql and not sql.lstrip().upper().startswith(_READING_KEYWORDS):
+            self.require_lock()
 
     def acquire(self) -> None:
         """Wait until the lock is free, acquire it, and from then on renew it by heartbeat. Raises ConsoleError
@@ -108,7 +132,8 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
 
     On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named lock
     would protect only one node of a cluster. So the lock is a row, which is acquired by compare-and-swap and renewed
-    by heartbeat. It protects every node.
+    by heartbeat. It protects every node. Inside the block the lock is checked before each statement that changes the
+    database: it raises ConsoleError `database_locked` if another process has acquired the lock.
     """
     if not database.is_server:
         yield None
@@ -118,6 +143,7 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
     lock = UpgradeLock(database)
     lock.acquire()
     try:
-        yield lock
+        with lock.check_changing_statements():
+            yield lock
     finally:
         lock.release()

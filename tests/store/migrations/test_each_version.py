@@ -320,3 +320,48 @@ def test_an_upgrade_without_its_lock_stops(
             tx.conn.execute(text("UPDATE console_upgrade SET until_ms = 0"))  # the other desk is done
         migrate.upgrade(database)
         assert read_schema() == {"how", "trigger"}
+
+
+@pytest.mark.engines("mariadb")
+@pytest.mark.parametrize("step", ["ALTER TABLE requests", "CREATE TRIGGER"])
+def test_an_upgrade_that_lost_its_lock_sends_no_further_change(engine: Engine, tmp_path: Path, step: str) -> None:
+    """Another process acquires the upgrade's lock after the first statement of a migration, or after the first
+    trigger, as it may if this process was suspended. The upgrade sends no further changing statement, also none of
+    the same migration, and is refused."""
+    later_statements: list[str] = []
+    has_lost_lock = False
+
+    def lose_lock(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        nonlocal has_lost_lock
+        if upgrade_lock.LOCK_TABLE in sql or sql.startswith(("SELECT", "SHOW", "SET")):
+            return
+        if has_lost_lock:
+            later_statements.append(sql)
+        elif sql.startswith(step):
+            has_lost_lock = True
+            with database.write_without_retries() as tx:
+                tx.conn.execute(text("UPDATE console_upgrade SET token = 'another process'"))
+
+    with open_empty_database(engine, tmp_path / "db") as database:
+        migrate.upgrade(database)
+        with database.write_without_retries() as tx:
+            for trigger in tx.conn.scalars(
+                text("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()")
+            ).all():
+                tx.conn.exec_driver_sql(f"DROP TRIGGER {trigger}")
+            for version in ("0025", "0024", "0023"):
+                for statement in STATEMENTS_BACK_TO_VERSION[version]:
+                    tx.conn.exec_driver_sql(statement)
+            tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0023'")
+        for sql_engine in (database.engine, database._read_engine):
+            event.listen(sql_engine, "after_cursor_execute", lose_lock)
+        with pytest.raises(ConsoleError) as refused:
+            migrate.upgrade(database)
+        for sql_engine in (database.engine, database._read_engine):
+            event.remove(sql_engine, "after_cursor_execute", lose_lock)
+        assert (has_lost_lock, later_statements) == (True, [])
+        assert (refused.value.code, refused.value.detail["problem"]) == ("database_locked", "another_upgrade")
+        with database.write_without_retries() as tx:
+            tx.conn.execute(text("UPDATE console_upgrade SET until_ms = 0"))  # the other process is done
+        migrate.upgrade(database)
+        assert find_trigger_faults(database) == ()
