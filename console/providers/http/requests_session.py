@@ -3,9 +3,11 @@ connections, and only the system's trusted roots. The program imports this modul
 it takes long.
 """
 
+import http.client
 import logging
 import socket
 import ssl
+from http import HTTPStatus
 from typing import Any
 
 import certifi
@@ -65,6 +67,21 @@ class SingleCallAdapter(HTTPAdapter):
         name."""
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """An HTTP answer of which interim answers (status 102, 103 and others below 200) are skipped: a server in front
+    of the provider may send them before the final answer (RFC 9110, 15.2). The base class skips only status 100, and
+    would return another interim answer, without a body, in place of the provider's answer. Status 101 is returned:
+    after it the connection uses another protocol, so no final answer follows.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed lacks it
+            if not HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
 class _GuardedConnection:
     """Connection that opens its socket through the SocketGuard. Before it sends the first byte of the request, it
     calls the guard's `record_first_byte`. It doesn't call it for bytes that open a tunnel through a proxy: the
@@ -72,6 +89,7 @@ class _GuardedConnection:
 
     _socket_guard: SocketGuard
     _is_in_tunnel = False
+    response_class: Any = _FinalResponse
 
     def _new_conn(self: Any) -> socket.socket:
         return _connect_guarded(self, self._socket_guard)

@@ -3,10 +3,13 @@ no request is sent again."""
 
 import gzip
 import importlib
+import json
 import socket
+import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
@@ -165,6 +168,37 @@ def test_a_fault_after_connecting_is_unknown_and_not_repeated(
     with serve_scripts(script) as server:
         assert read_failure(make_transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("interim_status", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Other"])
+def test_interim_answers_before_the_answer_are_skipped(interim_status: bytes) -> None:
+    """A server in front of the provider sends interim answers with headers, and then the provider's answer. The
+    transport returns the provider's answer, so that a purchase that was made isn't recorded as unknown."""
+    interim_answer = b"HTTP/1.1 " + interim_status + b"\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    with serve_scripts(make_bytes_script(3 * interim_answer + WHOLE_ANSWER)) as server:
+        answer = send_purchase(make_transport(server.url))
+    assert (answer.status, json.loads(answer.body)) == (200, CHECK_ANSWER)
+    assert "link" not in answer.headers
+
+
+def test_interim_answers_without_end_end_with_the_budget() -> None:
+    """A server sends interim answers until the time budget is over. The outcome is UNKNOWN."""
+
+    def send_interim_answers(connection: socket.socket, stop_event: threading.Event) -> None:
+        with suppress(OSError):
+            while not stop_event.is_set():
+                connection.sendall(b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n")
+
+    with serve_scripts(send_interim_answers) as server:
+        failure = read_failure(make_transport(server.url), read_timeout=600, budget=0.3)
+    assert failure == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)
+
+
+def test_a_change_of_the_protocol_is_the_last_answer() -> None:
+    """After status 101 the connection uses another protocol, so later bytes are not the provider's answer."""
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
+    with serve_scripts(make_bytes_script(switch + WHOLE_ANSWER)) as server:
+        assert send_purchase(make_transport(server.url)).status == 101
 
 
 def test_a_complete_answer_counts_despite_a_later_reset() -> None:
