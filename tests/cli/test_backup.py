@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from console.app import open_console
 from console.domain.clock import SystemClock
@@ -1333,6 +1333,70 @@ def test_a_restore_killed_before_its_last_statement_is_complete(
         assert conn.scalar(text("SELECT COUNT(*) FROM operators")) == 1
         assert server_dump.RESTORE_MARK_TABLE not in server_dump.read_table_names(conn)
     database.close()
+
+
+@pytest.mark.parametrize("is_mark_left", [False, True])
+def test_a_suspended_restore_deletes_nothing_of_another_restore(
+    server_backup: tuple[Terminal, Callable[[], None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_mark_left: bool,
+) -> None:
+    """A restore is suspended before it locks its mark, and another desk's restore is completed meanwhile. The first
+    restore is then refused, and the database keeps what was written since. With `is_mark_left` the first restore has
+    created the table of the mark after the end of the other restore.
+    """
+    owner, empty_it = server_backup
+    assert owner.json("db", "upgrade").status == 0
+    folder = str(tmp_path / "backup")
+    assert owner.json("db", "backup", folder).status == 0
+    empty_it()
+    url, lock = owner.env["CONSOLE_DATABASE_URL"], server_dump.lock_restore_mark
+
+    def restore_elsewhere_and_lock(conn: Connection) -> None:
+        monkeypatch.setattr(server_dump, "lock_restore_mark", lock)
+        assert owner.json("db", "restore", folder).status == 0
+        with closing(Database(url)) as database, database.engine.begin() as other:
+            other.execute(text("CREATE TABLE written_since (id INTEGER PRIMARY KEY)"))
+            if is_mark_left:
+                other.execute(text(f"CREATE TABLE {server_dump.RESTORE_MARK_TABLE} (dump_sha256 CHAR(64))"))
+        lock(conn)
+
+    monkeypatch.setattr(server_dump, "lock_restore_mark", restore_elsewhere_and_lock)
+    refused = owner.json("db", "restore", folder)
+    assert refused.exit_status_and_code == (6, "database_locked")
+    assert refused.error["detail"]["problem"] == "another_restore"
+    with closing(Database(url)) as database, database.read() as conn:
+        assert "written_since" in server_dump.read_table_names(conn)
+    assert owner.json("db", "check").status == 0
+
+
+def test_two_restores_that_mark_a_database_at_once_restore_it(
+    server_backup: tuple[Terminal, Callable[[], None]],
+) -> None:
+    """Two restores of the same dump find an empty database at the same moment, and both insert the mark. One of them
+    gets the lock; the other one is refused.
+    """
+    owner, _ = server_backup
+    digest = "0" * 64
+
+    def mark_elsewhere(_conn: object, _cursor: object, sql: str, *_: object) -> None:
+        if sql.startswith("INSERT") and not marked_statements:
+            marked_statements.append(sql)
+            with database.engine.begin() as other:
+                server_dump.mark_restore_target(other, digest)
+
+    marked_statements: list[str] = []
+    with closing(Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)) as database:
+        event.listen(database.engine, "before_cursor_execute", mark_elsewhere)
+        with database.engine.begin() as conn:
+            server_dump.mark_restore_target(conn, digest)
+        assert marked_statements
+        with database.engine.begin() as first, database.engine.begin() as second:
+            server_dump.lock_restore_mark(first)
+            with pytest.raises(ConsoleError) as refused:
+                server_dump.lock_restore_mark(second)
+    assert refused.value.detail["problem"] == "another_restore"
 
 
 @pytest.mark.parametrize("step", ["put_back", "upgrade"])

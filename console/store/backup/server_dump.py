@@ -35,8 +35,9 @@ RESTORE_MARK_TABLE = "restore_in_progress"
 """Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump: of the
 first one, if an interrupted restore was followed by a restore of another dump.
 """
-_ROW_LOCKED_ERRORS = (1205, 3572)
-"""Numbers of the error about a row that another session has locked: MariaDB's, MySQL's."""
+_OTHER_RESTORE_ERRORS = (1205, 3572, 1146)
+"""Numbers of the errors by which the lock of the mark shows another restore: another session has locked the row
+(MariaDB's number, MySQL's), or another restore was completed and has dropped the table."""
 _DUMP_OPTIONS = (
     "--single-transaction",
     "--skip-lock-tables",
@@ -129,7 +130,8 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
         columns = "dump_sha256 CHAR(64) NOT NULL PRIMARY KEY"
         conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK_TABLE} ({columns}) ENGINE = InnoDB"))
     if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK_TABLE}")) == 0:  # noqa: S608  # a constant
-        insert_sql = f"INSERT INTO {RESTORE_MARK_TABLE} VALUES (:hash)"  # noqa: S608  # a constant
+        # IGNORE: another restore of the same dump may insert the row at the same time.
+        insert_sql = f"INSERT IGNORE INTO {RESTORE_MARK_TABLE} VALUES (:hash)"  # noqa: S608  # a constant
         conn.execute(text(insert_sql), {"hash": dump_hash})
 
 
@@ -147,15 +149,22 @@ def _has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
 def lock_restore_mark(conn: Connection) -> None:
     """Lock the row of the table RESTORE_MARK_TABLE until the transaction of this connection ends. So a second restore
     can't delete the tables that the first restore loads. Raises ConsoleError `database_locked` (another_restore) if
-    another restore has locked the row. On a Galera cluster, this detects only another restore on the same node.
+    another restore has locked the row, or was completed after `mark_restore_target`: then the database may already be
+    in use. On a Galera cluster, this detects only another running restore on the same node.
     """
     try:
         conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK_TABLE} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
     except DBAPIError as error:
-        if error.orig is None or error.orig.args[0] not in _ROW_LOCKED_ERRORS:
+        if error.orig is None or error.orig.args[0] not in _OTHER_RESTORE_ERRORS:
             raise
-        facts: DatabaseLockedDetail = {"problem": DatabaseLockedProblem.ANOTHER_RESTORE}
-        raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
+        raise _make_other_restore_error() from None
+    if _has_schema_version(conn, read_table_names(conn)):
+        raise _make_other_restore_error()
+
+
+def _make_other_restore_error() -> ConsoleError:
+    facts: DatabaseLockedDetail = {"problem": DatabaseLockedProblem.ANOTHER_RESTORE}
+    return ConsoleError(ErrorCode.DATABASE_LOCKED, facts)
 
 
 def drop_leftover_tables(conn: Connection) -> None:
