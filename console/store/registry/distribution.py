@@ -94,8 +94,10 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
     """Store the registry in use of `folder` for the desks of the team, and list it in the manifest. `paths` are the
     publisher's files that were imported last. If they contain all differences that the manifest doesn't list yet,
     only these differences are stored; otherwise a new base is stored. Nothing is stored if the folder has no
-    registry, or if the manifest already lists it. A damaged manifest is replaced by a manifest with a new base; the
-    parts that the damaged manifest named aren't deleted.
+    registry, if the manifest already lists it, or if the manifest lists a registry of a later day. The manifest is
+    read again before it is replaced, because this process may have been suspended, and another worker may have
+    published a later registry meanwhile. A damaged manifest is replaced by a manifest with a new base; the parts that
+    the damaged manifest named aren't deleted.
 
     Raises ConsoleError:
 
@@ -110,17 +112,23 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
         with closing(open_for_reading(file)) as connection:
             status = read_status(connection)
         former_manifest = _read_replaced_manifest(documents)
-        if former_manifest is not None and former_manifest.form > FORMAT_VERSION:
-            raise _make_newer_program_error(former_manifest.form)
         file_hashes = [source.sha256 for source in status.files]
         if former_manifest is not None and (former_manifest.file_hashes, former_manifest.form) == (
             file_hashes,
             FORMAT_VERSION,
         ):
             return
+        if _is_of_later_day(former_manifest, status):
+            return
         new_manifest = _store_new_differences(former_manifest, status, paths, documents) or _store_base(
             folder, file, documents
         )
+        present_manifest = _read_replaced_manifest(documents)
+        if _is_of_later_day(present_manifest, status):
+            used_paths = _list_part_paths(present_manifest) | _list_part_paths(former_manifest)
+            for path in _list_part_paths(new_manifest) - used_paths:
+                documents.delete_registry_part(path)
+            return
         documents.replace_manifest(json.dumps(asdict(new_manifest)).encode())
         for path in _list_part_paths(former_manifest) - _list_part_paths(new_manifest):
             documents.delete_registry_part(path)
@@ -359,13 +367,17 @@ def _is_file_name(text: str) -> bool:
 
 
 def _read_replaced_manifest(documents: Documents) -> RegistryManifest | None:
-    """Return the manifest that a publication replaces; None if there is none or it is damaged."""
+    """Return the manifest that a publication replaces; None if there is none or it is damaged. Raises ConsoleError
+    `bad_profile` if a newer program wrote it."""
     try:
-        return _read_manifest(documents)
+        manifest = _read_manifest(documents)
     except ConsoleError as error:
         if is_manifest_damage(error):
             return None
         raise
+    if manifest is not None and manifest.form > FORMAT_VERSION:
+        raise _make_newer_program_error(manifest.form)
+    return manifest
 
 
 def _list_manifest_texts(manifest: RegistryManifest) -> list[str]:
@@ -384,6 +396,15 @@ def _list_manifest_texts(manifest: RegistryManifest) -> list[str]:
 def _make_newer_program_error(form: int) -> ConsoleError:
     facts: BadProfileDetail = {"file": _MANIFEST_NAME, "found": form, "needed": FORMAT_VERSION}
     return ConsoleError(ErrorCode.BAD_PROFILE, {"problem": SettingProblem.FILE_OF_NEWER_VERSION, **facts})
+
+
+def _is_of_later_day(manifest: RegistryManifest | None, status: RegistryStatus) -> bool:
+    """True if a program of this FORMAT_VERSION has published a registry of a later day than that of `status`."""
+    return (
+        manifest is not None
+        and manifest.form == FORMAT_VERSION
+        and date.fromisoformat(manifest.registry_date) > status.registry_date
+    )
 
 
 def _list_part_paths(manifest: RegistryManifest | None) -> set[str]:

@@ -134,6 +134,35 @@ def test_a_desk_keeps_its_newer_registry(published_registry: PublishedRegistry) 
     assert published_registry.fetch_names("desk") == ["乙"]
 
 
+@pytest.mark.parametrize("is_suspended_late", [False, True])
+def test_a_suspended_worker_replaces_no_later_registry(
+    published_registry: PublishedRegistry, monkeypatch: pytest.MonkeyPatch, is_suspended_late: bool
+) -> None:
+    """A worker is suspended before it publishes its registry, or after it has stored the files (`is_suspended_late`).
+    Meanwhile another worker publishes a registry of a later day. The first worker then changes nothing, and leaves no
+    file of its own."""
+    whole_file = write_file(published_registry.folder, WHOLE_FILE_NAME, [make_row(0, name="甲")])
+    suspended_worker = published_registry.folder / "suspended"
+    import_registry_files(suspended_worker, [whole_file])
+    store_base = distribution._store_base
+
+    def store_base_and_suspend(*arguments: Any) -> Any:
+        manifest = store_base(*arguments)
+        monkeypatch.setattr(distribution, "_store_base", store_base)
+        published_registry.publish_companies(NEXT_FILE_NAME, "乙")
+        return manifest
+
+    if is_suspended_late:
+        monkeypatch.setattr(distribution, "_store_base", store_base_and_suspend)
+    else:
+        published_registry.publish_companies(NEXT_FILE_NAME, "乙")
+    publish_registry(suspended_worker, published_registry.documents, [whole_file])
+    assert published_registry.read_manifest()["registry_date"] == "2025-11-28"
+    listed_parts = published_registry.read_manifest()["base"]["parts"]
+    assert published_registry.list_part_files() == {Path(part).name for part in listed_parts}
+    assert published_registry.fetch_names("desk") == ["乙"]
+
+
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
 def test_damaged_published_files_are_refused(published_registry: PublishedRegistry, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry. When the files are repaired, the next fetch
