@@ -57,6 +57,7 @@ class CertaintyBadge(StrEnum):
 class WorkBadge(StrEnum):
     """Person or program that does a record's next step, as the badge of work shows it. NONE (no step), SCHEDULED (the
     program) and NEEDS_REVIEW (a person) are stored work states. WAITING_FOR_APPROVAL: an approver or a second person.
+    WAITING_FOR_SENDING: the program will send the refund at a later time; nothing is checked until then.
     POSSIBLE: no work is stored, but a person may do the next step. AUTOMATIC: no work is stored, but the program does
     the next step, for example that of the record's payment or refund.
     """
@@ -65,6 +66,7 @@ class WorkBadge(StrEnum):
     SCHEDULED = "scheduled"
     NEEDS_REVIEW = "needs_review"
     WAITING_FOR_APPROVAL = "waiting_for_approval"
+    WAITING_FOR_SENDING = "waiting_for_sending"
     POSSIBLE = "possible"
     AUTOMATIC = "automatic"
 

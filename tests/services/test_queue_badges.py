@@ -31,7 +31,7 @@ def test_the_badge_agrees_with_the_next_step(desk: SampleDesk, name: str) -> Non
     now = desk.console._context.clock.now()
     items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, RecordFilter()).items
     explanations = [explain_record(item.record, now) for item in items]
-    for_nobody = (WorkBadge.NONE, WorkBadge.SCHEDULED, WorkBadge.AUTOMATIC)
+    for_nobody = (WorkBadge.NONE, WorkBadge.SCHEDULED, WorkBadge.AUTOMATIC, WorkBadge.WAITING_FOR_SENDING)
     assert [
         one
         for one in explanations

@@ -253,7 +253,7 @@ def test_a_payment_has_the_work_badge_of_the_refund_that_the_program_handles(
     refund = replace(REFUND, state=state, certainty=certainty, work=work)
     explained = explain_payment(replace(PAYMENT, relations=PaymentRelations(ORDER, refunds=(refund,))), NOW)
     badges = explained.work, explain_refund(refund, NOW).work
-    is_of_program = {WorkBadge.AUTOMATIC, WorkBadge.SCHEDULED} & set(badges)
+    is_of_program = {WorkBadge.AUTOMATIC, WorkBadge.SCHEDULED, WorkBadge.WAITING_FOR_SENDING} & set(badges)
     is_possible = certainty is Certainty.KNOWN or state not in ENDED_REFUND_STATES
     if explained.next_step.action == "open_refund" and is_of_program and is_possible:
         assert badges[0] is badges[1]

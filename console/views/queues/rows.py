@@ -363,6 +363,7 @@ _BADGES_IN_GROUP_ORDER = (
     WorkBadge.WAITING_FOR_APPROVAL,
     WorkBadge.POSSIBLE,
     WorkBadge.SCHEDULED,
+    WorkBadge.WAITING_FOR_SENDING,
     WorkBadge.AUTOMATIC,
     WorkBadge.NONE,
 )

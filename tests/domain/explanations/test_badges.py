@@ -6,7 +6,12 @@ from itertools import product
 
 import pytest
 
-from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, NEXT_STEPS_WITHOUT_PERSON, find_work_badge
+from console.domain.explanations.badges import (
+    NEXT_STEPS_OF_PROGRAM,
+    NEXT_STEPS_WITHOUT_PERSON,
+    SENDING_NEXT_STEPS,
+    find_work_badge,
+)
 from console.domain.explanations.payments import explain_order
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.payments.records import Order, OrderRelations, OrderState
@@ -28,11 +33,26 @@ def test_a_step_without_a_person_is_never_called_possible(code: str) -> None:
     assert has_sentence(code)
     for state, action, roles in product(WorkState, (None, "probe"), ((), ("operator",))):
         automatic = Explanation("verdict", "why", NextStep(code, action=action), roles_that_may_act=roles)
-        is_idle = state is WorkState.NONE and code in NEXT_STEPS_OF_PROGRAM
-        assert find_work_badge(Work(state), automatic) == (WorkBadge.AUTOMATIC if is_idle else state.value)
+        expected = WorkBadge(state.value)
+        if state is not WorkState.NEEDS_REVIEW and code in SENDING_NEXT_STEPS:
+            expected = WorkBadge.WAITING_FOR_SENDING
+        elif state is WorkState.NONE and code in NEXT_STEPS_OF_PROGRAM:
+            expected = WorkBadge.AUTOMATIC
+        assert find_work_badge(Work(state), automatic) is expected
         for_person = Explanation("verdict", "why", NextStep("next.resolve", action=action), roles_that_may_act=roles)
         expected = WorkBadge.NEEDS_REVIEW if state is WorkState.NEEDS_REVIEW else WorkBadge.POSSIBLE
         assert find_work_badge(Work(state), for_person) is expected
+
+
+@pytest.mark.parametrize("code", sorted(NEXT_STEPS_OF_PROGRAM))
+def test_the_badge_of_a_step_that_sends_does_not_say_that_something_is_checked(code: str) -> None:
+    """If the sentence says that the program sends a refund, the badge says so too; the badge of every other step of
+    the program doesn't say that something is sent."""
+    for language, sending in (("en", "sent automatically"), ("ja", "自動的に送信")):
+        assert (sending in translate(code, language)) == (code in SENDING_NEXT_STEPS)
+    badge = find_work_badge(Work(WorkState.SCHEDULED), Explanation("verdict", "why", NextStep(code)))
+    assert (badge is WorkBadge.WAITING_FOR_SENDING) == (code in SENDING_NEXT_STEPS)
+    assert (badge is WorkBadge.SCHEDULED) == (code not in SENDING_NEXT_STEPS)
 
 
 @pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))

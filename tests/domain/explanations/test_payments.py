@@ -640,7 +640,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "refund_approved_perhaps_made",
             "refund_approved",
             "known",
-            "scheduled",
+            "waiting_for_sending",
         ),
     ],
 )

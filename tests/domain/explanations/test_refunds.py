@@ -278,7 +278,15 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
             "waiting_for_approval",
         ),
         (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), {}, "unconfirmed", "automatic"),
-        (replace(APPROVED_REFUND, error_code="similar_refund_running"), {}, "unconfirmed", "automatic"),
+        (replace(APPROVED_REFUND, error_code="similar_refund_running"), {}, "unconfirmed", "waiting_for_sending"),
+        (replace(APPROVED_REFUND, work=SCHEDULED_WORK), {}, "known", "waiting_for_sending"),
+        (
+            replace(APPROVED_REFUND, work=SCHEDULED_WORK, sends_after=NOW + timedelta(minutes=9)),
+            {},
+            "known",
+            "waiting_for_sending",
+        ),
+        (replace(SENT_REFUND, work=SCHEDULED_WORK), {}, "known", "scheduled"),
         (
             replace(SENT_REFUND, work=replace(REVIEW_WORK, reason="contradicted")),
             {},
