@@ -1,6 +1,7 @@
 """The results of a search on the lookup page: a list of companies, and a table of records grouped by kind."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -12,7 +13,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.records.columns import make_record_columns, return_record
 from console.views.registry.company_list import CompanyList, FoundCompany
 from console.views.runtime.context import WindowContext
-from console.views.tables.columns import RowGroup
+from console.views.tables.columns import Cell, Column, RowGroup
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
@@ -46,7 +47,7 @@ class FoundRecordsPanel(QWidget):
         self._title_label = TextLabel("", "section", heading_level=2)
         self.table = StaticTable(
             context,
-            make_record_columns(context, _FOUND_RECORD_COLUMN_NAMES, return_record),
+            _make_found_record_columns(context, companies),
             _make_record_key,
             "",
             hideable_columns=("number",),
@@ -97,6 +98,24 @@ class FoundRecordsPanel(QWidget):
     def _select_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
+
+
+def _make_found_record_columns(context: WindowContext, companies: Sequence[FoundCompany]) -> list[Column]:
+    """Return the columns of the table of found records. A record of one of the found `companies` has the name that
+    this company has in the list above the table, also if its provider gave another name, so that both tables name the
+    company in the same way."""
+    name_by_number = {company.corporation_number: company.name for company in companies if company.is_registered}
+
+    def use_name_of_list(column: Column) -> Column:
+        def make_cell(record: ShownRecord) -> Cell:
+            return name_by_number.get(case_words.get_corporation_number(record)) or column.make_cell(record)
+
+        return replace(column, make_cell=make_cell)
+
+    return [
+        use_name_of_list(column) if column.key == "company" else column
+        for column in make_record_columns(context, _FOUND_RECORD_COLUMN_NAMES, return_record)
+    ]
 
 
 def make_company_list_title(result: SearchResult, companies: Sequence[FoundCompany], context: WindowContext) -> str:

@@ -14,9 +14,10 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
+from console.views.registry.company_list import FoundCompany
 from console.views.runtime.routes import LookupRoute
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment
 
 
@@ -138,3 +139,19 @@ def test_a_page_that_is_built_again_keeps_the_typed_text(qtbot: QtBot, appearanc
     third_page = show_found_payments(qtbot, services)
     third_page.restore_screen_state({"text": "A-"})
     assert isinstance(third_page.result_stack.currentWidget(), FoundRecordsPanel)
+
+
+def test_both_tables_name_a_company_in_the_same_way(qtbot: QtBot, appearance: object) -> None:
+    """A credit check whose provider gave another name than the corporation registry has the name of the list of
+    companies above. A record of a company that isn't in that list keeps the name that its provider gave."""
+    context = make_window_context()
+    checks = tuple(
+        make_check(id=id, corporation_number=number, company_name="株式会社見本")
+        for id, number in ((1, "2010401907731"), (2, "7123456789012"))
+    )
+    result = SearchResult(parse_search("みなも堂", NOW.date()), credit_checks=FoundRecords(checks))
+    company = FoundCompany("2010401907731", "合同会社みなも堂", True, "", "", "", "", "", "")
+    panel = FoundRecordsPanel(context, result, (company,))
+    qtbot.addWidget(panel)
+    name_column = next(column for column in panel.table.rows.columns if column.key == "company")
+    assert [name_column.make_cell(check) for check in checks] == ["合同会社みなも堂", "株式会社見本"]
