@@ -53,7 +53,7 @@ def start_incident(person: Person, key: str, presses: int = 1, gate: Event | Non
     page.table.setFocus()
     page.table.go_to_row(place)
     if all(row.state == "not_begun" for row in page.table.all_rows):
-        assert page.check_button.shown_reason == "No incident has been started."
+        assert page.check_button.shown_reason == "No exercise has been started."
     person.press("S", presses)
     if presses > 1:
         page.begin_button.click()
@@ -149,7 +149,7 @@ def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     incident.
     """
     person = trainee
-    assert list_primary_buttons(person.wait_for_page(TrainingPage)) == ["Start incident"], (
+    assert list_primary_buttons(person.wait_for_page(TrainingPage)) == ["Start exercise"], (
         "a training begins on its own page"
     )
     person.press("Alt+1")
@@ -174,7 +174,7 @@ def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     page = check_training(person)
     assert page.current_incident is not None
     assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (TrainingVerdict.RIGHT, True)
-    assert list_primary_buttons(page) == ["Go to next incident"]
+    assert list_primary_buttons(page) == ["Go to next exercise"]
     page = start_incident(person, "forged_notice")
     person.frame.show_route(UnmatchedNoticesRoute())
     notices = person.wait_for_page(UnmatchedNoticesPage)

@@ -38,18 +38,19 @@ from console.views.runtime.routes import (
     SetAsidesRoute,
     UnmatchedNoticesRoute,
 )
+from tests.shots.reconcile_scenes import RECONCILED_SAMPLE_KINDS
 from tests.shots.scenes import SceneFunction
 from tests.shots.stage import WindowStage
 from tests.support.payment_desks import make_signed_notice
 
 
 def show_payments(stage: WindowStage) -> None:
-    """Take one picture of each kind of payment, without the kinds that only a reconciliation distinguishes."""
-    kinds_of_reconciliation = ("only_ours", "other_sum", "reconciled")
+    """Take one picture of each kind of payment, without the kinds that only a reconciliation distinguishes (these
+    are in `reconcile_scenes`)."""
     newest = {
         payment.sample_kind: payment
         for payment in stage.desk.payments
-        if payment.sample_kind not in kinds_of_reconciliation
+        if payment.sample_kind not in RECONCILED_SAMPLE_KINDS
     }
     trail = tuple(("payment", payment.id) for payment in newest.values())
     for kind, payment in newest.items():

@@ -14,17 +14,21 @@ from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess
 from console.store.reconciliation import runs as reconciliations
+from console.views.money.payment_page import PaymentPage
 from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.reconciliation.page import ReconcilePage
-from console.views.runtime.routes import ReconcileRoute, ReconcileRunsRoute
+from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
 from tests.shots.scenes import SceneFunction
 from tests.shots.stage import WindowStage
+
+RECONCILED_SAMPLE_KINDS = ("only_ours", "other_sum", "reconciled")
+"""Kinds of sample payments that differ only in the provider's history."""
 
 
 def show_reconciliation(stage: WindowStage) -> None:
     """Take pictures of the reconciliation page: before the first run, at the start of a run, and with its result and
-    each part of the result. Further pictures have stopped, running and failed runs, and a person without the right to
-    reconcile."""
+    each part of the result. Further pictures have three payments of the run, stopped, running and failed runs, and a
+    person without the right to reconcile."""
     context = stage.opening.context
     stage.show_route(ReconcileRoute())
     stage.take_picture("reconcile-never")
@@ -45,11 +49,28 @@ def show_reconciliation(stage: WindowStage) -> None:
         page.tabs.setCurrentIndex(number)
         stage.take_picture(f"reconcile-{part}")
     page.tabs.setCurrentIndex(0)
+    _show_compared_payments(stage, page)
     _show_other_runs(stage)
     context.change_operator("aud-e")
     stage.show_route(ReconcileRoute())
     stage.take_picture("reconcile-auditor")
     context.change_operator("op-a")
+
+
+def _show_compared_payments(stage: WindowStage, page: ReconcilePage) -> None:
+    """Take pictures of the pages of three payments that the run on `page` has compared: one that the provider's
+    history doesn't contain, one of which it has another amount, and one that matches."""
+    stage.wait_until_idle()
+    different_ids = {item.payment.id for item in page.rows.iterate_loaded_rows() if item.payment is not None}
+    for kind in RECONCILED_SAMPLE_KINDS:
+        payment = stage.desk.list_payments(kind)[-1]
+        assert (payment.id in different_ids) == (kind != "reconciled"), (kind, different_ids)
+        stage.show_route(PaymentRoute(payment.id))
+        payment_page = stage.find(PaymentPage)
+        stage.wait_until(
+            lambda shown=payment_page, id=payment.id: shown.details is not None and shown.details.record.id == id  # type: ignore[misc]  # of this turn
+        )
+        stage.take_picture(f"payment-{kind}")
 
 
 def _begin_run(stage: WindowStage) -> None:

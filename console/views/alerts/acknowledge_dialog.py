@@ -18,6 +18,7 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.inputs import MultiLineField
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import make_failure_bar
+from console.wording.sentences import catalogue as wording
 
 _EFFECT_WORDING_KEY_BY_RULE_ID = {
     CORPORATION_CHANGE_RULE: "dialog.acknowledge.effect_settles",
@@ -44,8 +45,9 @@ class AcknowledgeAlertsDialog(DialogFrame):
             alert_words.format_alert_record(alert_item, context),
         )
         self._alert_title = translate("incident.name", rule=rule_text, subject=record_text)
+        self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         super().__init__(
-            translate("dialog.acknowledge.title"),
+            self._translate_for_alerts(context, "dialog.acknowledge.title"),
             self._alert_title,
             cancel_text=translate("action.cancel"),
             main_button_text=translate("dialog.acknowledge.act"),
@@ -55,7 +57,6 @@ class AcknowledgeAlertsDialog(DialogFrame):
         )
         block_button_while_read_only(context, self.main_button, "note")
         self._context = context
-        self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.note_field = MultiLineField(translate("dialog.acknowledge.words"), translate)
         self.note_field.show_hint(translate("dialog.acknowledge.reads"))
         self._draft = DialogDraft(
@@ -69,7 +70,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
         draft_bar = [self._draft.bar] if self._draft.bar is not None else []
         content = QWidget()
         effect_key = _EFFECT_WORDING_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
-        effect_label = TextLabel(translate(effect_key), wraps_lines=True)
+        effect_label = TextLabel(self._translate_for_alerts(context, effect_key), wraps_lines=True)
         content.setLayout(make_column(*draft_bar, self.note_field, effect_label, gap_px=12))
         self.show_content(content)
         self.main_button.clicked.connect(self._acknowledge_alerts)
@@ -78,6 +79,13 @@ class AcknowledgeAlertsDialog(DialogFrame):
             self._update_button()
         else:
             self.enable_main_button(translate("dialog.enter_cancels"))
+
+    def _translate_for_alerts(self, context: WindowContext, key: str) -> str:
+        """Return the text of `key`. If the person acknowledges several alerts and there is a text about several, its
+        key ends with `.several`: then return that text, with the number of alerts."""
+        count, key_of_several = len(self._alert_ids), f"{key}.several"
+        is_about_several = count > 1 and wording.has_sentence(key_of_several)
+        return context.translate(key_of_several, n=count) if is_about_several else context.translate(key)
 
     @Slot()
     def _update_button(self) -> None:
@@ -98,7 +106,9 @@ class AcknowledgeAlertsDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate("act.acknowledge", id=alert_ids[0]),
-            make_toast=lambda _: Toast(context.translate("dialog.acknowledge.done"), self._alert_title),
+            make_toast=lambda _: Toast(
+                self._translate_for_alerts(context, "dialog.acknowledge.done"), self._alert_title
+            ),
             attempt=("alert acknowledge", *alert_ids, note),
             key=("alert", alert_ids[0]),
             provider="",
@@ -107,7 +117,8 @@ class AcknowledgeAlertsDialog(DialogFrame):
     def _show_acknowledged_toast(self, _alerts: tuple[Alert, ...]) -> None:
         self._draft.delete()
         self.accept()
-        self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._alert_title)
+        done_text = self._translate_for_alerts(self._context, "dialog.acknowledge.done")
+        self._context.show_toast(done_text, self._alert_title)
 
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()

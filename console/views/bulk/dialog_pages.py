@@ -43,7 +43,7 @@ BULK_ROW_COUNT_OPTIONS = (1, 5, 20, 100)
 _TABLE_MARGIN_PX = 12
 _MIN_TABLE_ROWS = 3
 _MAX_TABLE_ROWS = 8
-_HIDEABLE_COLUMN_NAMES = ("place",)
+_HIDEABLE_COLUMN_NAMES = ("place", "company")
 _RECORD_NAMING_COLUMN_NAMES = ("company",)
 _ROW_RESULT_FILTERS = (None, NOT_DONE_ROWS_FILTER)
 
@@ -255,6 +255,8 @@ def _make_bulk_row_table(
         naming_columns=_RECORD_NAMING_COLUMN_NAMES,
         margin_px=_TABLE_MARGIN_PX,
     )
+    # the record names the row, and the line below the table has the company of the current row
+    table.repeated_keys = ("company",)
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(row_count, _MAX_TABLE_ROWS))
     table.setFixedHeight(table.compute_list_height(visible_rows))
@@ -262,16 +264,16 @@ def _make_bulk_row_table(
 
 
 def _make_table_with_reason_line(table: FittedTable) -> QWidget:
-    """Return a widget with the table and a line below it. The line shows the reason of the current row; it is visible
-    only if the table cuts this reason off. The first row is current until the person chooses another one, so that a
-    reason which is cut off can be read at once."""
+    """Return a widget with the table and a line below it. The line shows the company and the reason of the current
+    row; it is visible only if the table hides or cuts one of them off. The first row is current until the person
+    chooses another one, so that these texts can be read at once."""
 
     def make_first_row_current() -> None:
         if table.current_row < 0:
             table.go_to_first()
 
     table.rows.changed.connect(make_first_row_current)
-    return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX, has_line=False)
+    return add_cut_text_line(table, ("company", "why"), margin_px=_TABLE_MARGIN_PX, has_line=False)
 
 
 def _make_bulk_row_columns(

@@ -367,6 +367,21 @@ def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object
         dialog.reject()
 
 
+def test_the_dialog_says_how_many_alerts_it_acknowledges(appearance: object, qtbot: QtBot) -> None:
+    """If an incident has several alerts, the dialog speaks of all of them, not of one."""
+    page = make_page(make_incident(LATE_PAYMENT_ALERT))
+    qtbot.addWidget(page)
+    other_alert = replace(LATE_PAYMENT_ALERT.alert, id=LATE_PAYMENT_ALERT.alert.id + 1)
+    for other_alerts, texts in (
+        ((), ("Acknowledge this alert?", "The alert stays open until the problem is resolved.")),
+        ((other_alert,), ("Acknowledge 2 alerts?", "Each alert stays open until its problem is resolved.")),
+    ):
+        dialog = AcknowledgeAlertsDialog(page.context, LATE_PAYMENT_ALERT, page, other_alerts)
+        labels = [label.plain for label in dialog.findChildren(TextLabel)]
+        assert all(any(label.startswith(text) for label in labels) for text in texts), labels
+        dialog.reject()
+
+
 def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> None:
     """A note is optional for an acknowledgement. For the alert that the database went back, the button is disabled
     until the person has written a note, because this acknowledgement resolves the alert.

@@ -5,6 +5,7 @@ import re
 from typing import Literal
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from console.domain.bulk.records import (
     STILL_UNKNOWN_OUTCOME,
@@ -23,8 +24,10 @@ from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
 from console.views.bulk.dialog_pages import BulkPlanPage
+from console.views.pages.cut_text_line import CutTextLine
 from console.views.presenters import bulk as bulk_words
-from tests.views.invented_checks import NOW, make_window_context
+from console.views.theme.theme import Appearance
+from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment
 
 
@@ -161,3 +164,28 @@ def test_each_state_cell_begins_with_a_capital(language: Literal["ja", "en"]) ->
         bulk_words.make_run_state_cell(BulkRun(7, BulkAction.TAKE, "stopped", "op-a", NOW, 4, 4, 2), context)
     )
     assert [cell.word for cell in cells if cell.word[0].islower()] == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_row_shows_its_whole_reason_at_the_largest_text_size(
+    language: Literal["ja", "en"], appearance: Appearance, qtbot: QtBot
+) -> None:
+    """In the dry run at 200 %, the table hides the company rather than cut the reason of a row off. The line below
+    the table then has the company of the current row."""
+    appearance.set_text_scale(2.0)
+    context = make_window_context()
+    context.language = language
+    rows = [
+        RowForecast(BulkRow(n, "credit-check", n, 7), ForecastKind.REFUSED, "no_list_call", record=make_check(id=n))
+        for n in (187, 192, 194)
+    ]
+    plan = make_bulk_plan(BulkRun(7, BulkAction.PROBE, "frozen", "op-a", NOW, 3, 3, 0), rows, {})
+    page = BulkPlanPage(context, plan)
+    qtbot.addWidget(page)
+    page.resize(1130, 500)
+    page.show()
+    assert page.table.current_row == 0
+    assert not page.table.is_cell_cut("why", rows[0])
+    (line,) = page.findChildren(CutTextLine)
+    assert bool(line.get_text("company")) is page.table.is_cell_cut("company", rows[0]) is True
+    assert line.get_text("why") == ""
