@@ -1,6 +1,6 @@
 """The timeline of a record as plain text in Japanese or English, for the clipboard and for evidence packs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
 from console.domain.explanations.badges import correct_state_badge
@@ -19,6 +19,8 @@ _EVENT_KINDS_WITH_OWN_SENTENCE = frozenset(
         TimelineEventKind.PROOF,
     )
 )
+_RECONCILIATION_ROW = "reconciliation_row"
+"""Event of a timeline: a reconciliation has compared the payment with a row of its provider's history."""
 _AUDIT_LOG_SOURCE = "audit_log"
 """Source of the timeline events that are audit entries."""
 
@@ -106,8 +108,21 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
     if event.event_kind in _EVENT_KINDS_WITH_OWN_SENTENCE and event.source != _AUDIT_LOG_SOURCE:
         return wording.translate(f"story.{event.event_kind.value}", language, **facts)
     if event.source != _AUDIT_LOG_SOURCE:
+        if event.what == _RECONCILIATION_ROW:
+            return _format_reconciliation_row(facts, language)
         return wording.translate(f"story.{event.what}", language, **facts)
     return wording.format_audit_entry(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
+
+
+def _format_reconciliation_row(facts: Mapping[str, object], language: str) -> str:
+    """Return the sentence about the comparison of a payment with its provider's history. It names a single day once,
+    and says so if the history doesn't have the payment."""
+    first_day, last_day = facts.get("from_day"), facts.get("to_day")
+    days = str(first_day)
+    if first_day != last_day:
+        days = wording.translate("close.days", language, first=days, last=str(last_day))
+    key = f"story.{_RECONCILIATION_ROW}{'' if facts.get('theirs') else '.not_there'}"
+    return wording.translate(key, language, **{**facts, "days": days})
 
 
 def _adds_nothing_to_outcome(reason: object, outcome: object, language: str) -> bool:

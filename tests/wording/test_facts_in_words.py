@@ -5,6 +5,7 @@ of payments and orders.
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -281,6 +282,32 @@ def test_an_answer_has_no_word_twice(outcome: str, reason: str, language: str) -
     )
     text = timelines.format_event_sentence(event, language).casefold()
     assert text.count(wording.translate(f"outcome.{outcome}", language).casefold()) == 1, text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_comparison_with_a_history_names_one_day_once_and_no_missing_side(language: str) -> None:
+    """The sentence about a payment that a reconciliation has compared names a single day once. If the history doesn't
+    have the payment, the sentence says so, and has no "–" instead of a state."""
+    facts = {
+        "provider": "paypay", "from_day": "2026-11-29", "to_day": "2026-11-29", "verdict": "missing_there",
+        "ours": "completed 5500 JPY", "theirs": None,
+    }  # fmt: skip
+    event = TimelineEvent(
+        NOW,
+        TimelineEventKind.RECONCILIATION,
+        "op-a",
+        "reconciliation_row",
+        "payment",
+        "1",
+        "reconciliation_rows",
+        "1",
+        facts=facts,
+    )
+    text = timelines.format_event_sentence(event, language)
+    assert (text.count("2026-11-29"), "–" in text) == (1, False), text
+    two_days = replace(event, facts={**facts, "to_day": "2026-11-30", "theirs": "completed 6600 JPY"})
+    text = timelines.format_event_sentence(two_days, language)
+    assert all(part in text for part in ("2026-11-29", "2026-11-30", "6,600")), text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

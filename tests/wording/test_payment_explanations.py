@@ -388,3 +388,14 @@ def test_a_next_step_without_an_approver_names_an_administrator(situation: str) 
     assert "another approver" not in " ".join(english)
     assert explained.next_step.action in (None, "open_refund")
     assert explained.work is WorkBadge.WAITING_FOR_APPROVAL
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_difference_of_a_reconciliation_is_explained_with_both_amounts(language: str) -> None:
+    """If the provider's history has another amount than our record, the reason names both amounts: the compared sides
+    above it are equal, because the provider's answer to our call has no difference."""
+    payment = replace(PAYMENT, work=Work(WorkState.NEEDS_REVIEW, None, "reconcile_amount"))
+    relations = PaymentRelations(ORDER, contradicting_answer=f"completed {payment.captured_minor + 1_100} JPY")
+    _, why, _ = make_sentences(explain_payment(replace(payment, relations=relations), NOW), language)
+    amounts = (f"{payment.captured_minor:,}", f"{payment.captured_minor + 1_100:,}")
+    assert all(amount in why for amount in amounts), why

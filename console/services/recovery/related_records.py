@@ -32,6 +32,7 @@ from console.domain.payments.records import (
     find_pending_refund,
 )
 from console.domain.payments.states import PaymentState, RefundState
+from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_decidable_check
 from console.domain.recovery.decision_table import is_decision_denied
@@ -510,12 +511,13 @@ def _find_payment_to_review(unfinished_payments: Iterable[Payment]) -> Payment |
 def _read_contradicting_answers(
     conn: Connection, kind: str, records: Sequence[CreditCheck] | Sequence[Payment] | Sequence[Refund]
 ) -> dict[int, str]:
-    """Return the provider's answers that contradict records of this kind, as the open alerts store them, by record
-    id. A record that no answer contradicts has no key."""
+    """Return the provider's answers, or the rows of its history, that contradict records of this kind, as the open
+    alerts store them, by record id. A record that nothing contradicts has no key."""
     reason_by_id = {
         record.id: record.work.reason
         for record in records
-        if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason in WORK_REASONS_OF_CONTRADICTION
+        if record.work.state is WorkState.NEEDS_REVIEW
+        and record.work.reason in (*WORK_REASONS_OF_CONTRADICTION, *RECONCILIATION_CASE_RULES)
     }
     alerts_by_id = alerts.read_open_alerts_of_subjects(conn, kind, reason_by_id) if reason_by_id else {}
     return {

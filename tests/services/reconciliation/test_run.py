@@ -17,6 +17,7 @@ from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire_lease
 from console.services.process.failpoints import FailpointReached
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
+from console.services.recovery.related_records import _read_contradicting_answers
 from console.store.operations import leases
 from console.wording.sentences.catalogue import format_error_message
 from tests.support import payment_desks
@@ -88,6 +89,9 @@ def test_every_written_difference_is_found_and_no_other(reconciled_day: Reconcil
     assert other is not None
     assert (ours.work.state, ours.work.reason) == ("needs_review", "reconcile_missing_there")
     assert (other.captured_minor, other.work.reason) == (1000, "reconcile_amount")
+    with scene.context.database.read() as conn:
+        history_amounts = _read_contradicting_answers(conn, "payment", (ours, other))
+    assert set(history_amounts) == {ours.id, other.id}, "the explanation of a payment names what the history has"
 
 
 def test_a_second_run_changes_nothing(reconciled_day: ReconciledDay) -> None:
