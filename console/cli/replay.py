@@ -5,7 +5,6 @@ The adapters of the providers connect to a local server (`console/sandbox/record
 recorded answers. The command uses no provider, no database and no setting of this desk.
 """
 
-import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -223,6 +222,7 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     stops at the end of the block."""
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import RecordedAnswerServer
+    from console.services.process.temporary_files import open_temporary_folder
     from console.settings.provider_access import list_required_secret_names
     from console.settings.settings import Settings
 
@@ -231,11 +231,11 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name, "replay")) for name in names}
     with (
         RecordedAnswerServer().run_in_background() as answer_server,
-        tempfile.TemporaryDirectory(prefix="replay-") as home,
+        open_temporary_folder() as home,
     ):
         providers = (CREDIT_CHECK_PROVIDER, *list_provider_names())
         urls = {f"CONSOLE_{provider.upper()}_URL": answer_server.url for provider in providers}
-        yield _ReplayAdapters(answer_server, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
+        yield _ReplayAdapters(answer_server, Settings.load({"CONSOLE_HOME": str(home), **urls, **secrets}))
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:

@@ -3,7 +3,6 @@ desks stored them, and store the answers."""
 
 import json
 import logging
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +38,7 @@ from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.guarded.request_ids import ActNotAnswered, forbid_acting, watch_for_repeated_request
 from console.services.process.context import WORKER, ServiceContext, act_for_requester, require_confirmation
 from console.services.process.failure_suppression import log_and_suppress
+from console.services.process.temporary_files import open_temporary_folder
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
@@ -504,9 +504,7 @@ def _make_unknown_answer_error() -> ConsoleError:
 def _write_temporary_file(stack: ExitStack, content: bytes) -> Path:
     """Write the content to a temporary file, which exists until the end of `stack`, and return its path. Raises
     storage_full if it can't be written."""
-    with translate_errors(Path(tempfile.tempdir or "/tmp")):  # noqa: S108  # only named in the error
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    path = folder / "evidence"
+    path = stack.enter_context(open_temporary_folder()) / "evidence"
     with translate_errors(path):
         path.write_bytes(content)
     return path

@@ -15,7 +15,6 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from console.domain.access.permissions import AUDITOR
@@ -39,6 +38,7 @@ from console.services.evidence.timeline import (
 )
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file, publish_with_audit_entry
+from console.services.process.temporary_files import open_temporary_file
 from console.services.records.completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
 from console.settings.unfinished_files import UnfinishedFile
@@ -232,7 +232,7 @@ class _PackDraft:
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
         """Write all files of the evidence pack sorted by their names, then the manifest. Return the number of the
         files and the names of the files that were left out."""
-        with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
+        with open_temporary_file() as event_lines, open_temporary_file() as ja, open_temporary_file() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
             with closing(PackWriter(file, self.last_event_at)) as pack:
                 audit_entries = VerifiableAuditEntryWriter(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
@@ -24,6 +23,7 @@ from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDiges
 from console.services.evidence.pack_text import encode_bundle_verification_text
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file, publish_with_audit_entry
+from console.services.process.temporary_files import open_temporary_file
 from console.settings.unfinished_files import UnfinishedFile
 from console.store.database.engine import Transaction
 
@@ -148,7 +148,7 @@ class EvidenceBundleWriter:
         )
 
     def _add_pack(self, bundle: PackWriter, kind: str, id: str, person: Person) -> _BundledPack:
-        with TemporaryFile() as file:
+        with open_temporary_file() as file:
             content = self._pack_writer.write_content(file, kind, id, person)
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
             if bundle.size_bytes + size > self._max_bytes:

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import re
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, MANIFEST_NAME, PACK_FORMAT_NAME, compute_digest
+from console.services.process.temporary_files import open_temporary_folder
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
 from console.store.documents.zip_directory import measure_zip_directory_bytes
 from console.store.spool.sqlite_file import translate_errors
@@ -199,8 +199,7 @@ def _copy_packs_of_bundle(bundle: zipfile.ZipFile, omitted_file_names: Collectio
         if zip_entry.filename in omitted_file_names or not _PACK_NAME_PATTERN.fullmatch(zip_entry.filename):
             continue
         with ExitStack() as stack:
-            with translate_errors(Path(tempfile.tempdir or "/tmp")):  # noqa: S108  # only named in the error
-                pack_path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "copy.zip"
+            pack_path = stack.enter_context(open_temporary_folder()) / "copy.zip"
             with bundle.open(zip_entry) as member:
                 _write_copy(member, pack_path)
             yield zip_entry.filename, pack_path

@@ -2,14 +2,15 @@
 a temporary file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportDocument, ExportTable
 from console.services.exports.cells import iterate_sheet_names, make_sheet_cell, make_spreadsheet_safe
+from console.services.process.temporary_files import get_temporary_folder, open_temporary_folder
+from console.store.spool.sqlite_file import translate_errors
 
 MAX_ROWS_PER_SHEET = 1_048_576
 """Largest number of rows of a sheet in Excel, the row of titles included."""
@@ -37,7 +38,8 @@ def write_workbook(
 ) -> None:
     """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines of
     `table.make_lines_about_export`. A table with more than `max_rows_per_sheet` rows, including the titles, continues
-    on more sheets. Raises OSError if a file can't be written."""
+    on more sheets. Raises OSError if `file` can't be written, and ConsoleError `storage_full` if a temporary file
+    can't be written."""
     with _open_workbook(file) as workbook:
         table_writer = _TableSheetWriter(workbook, table, max_rows_per_sheet)
         row_count = 0
@@ -49,7 +51,8 @@ def write_workbook(
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
     """Write a document to `file` as an XLSX workbook: its title and lines on the first sheet, then one sheet for each
-    table. The same content always gives the same bytes. Raises OSError if a file can't be written."""
+    table. The same content always gives the same bytes. Raises OSError if `file` can't be written, and ConsoleError
+    `storage_full` if a temporary file can't be written."""
     with _open_workbook(file) as workbook:
         workbook.set_properties({"created": _FIXED_CREATION_TIME})
         _write_about_sheet(workbook, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
@@ -59,24 +62,82 @@ def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
                 table_writer.write_row([column.read_cell(row) for column in table.columns])
 
 
+class _WorkbookTarget:
+    """The file to which the finished workbook is written, as the ZIP writer of `xlsxwriter` uses it. `error` is the
+    error by which a write to the file has failed, None while no write has failed. After `detach`, all calls are
+    ignored: the ZIP writer of a failed workbook writes its last bytes when Python deletes it, and the file may be
+    closed by then."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: BinaryIO | None = file
+        self._position = file.tell()
+        self.error: OSError | None = None
+
+    def detach(self) -> None:
+        """Ignore all later calls."""
+        self._file = None
+
+    def write(self, data: bytes) -> int:
+        """Write the bytes at the present position, and return their number."""
+        if self._file is not None:
+            with self._keep_error():
+                self._file.write(data)
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, position: int) -> int:
+        """Set the position, which counts from the beginning of the file, and return it."""
+        if self._file is not None:
+            with self._keep_error():  # a buffered file writes its buffer first
+                self._file.seek(position)
+        self._position = position
+        return position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def flush(self) -> None:
+        """Write the buffer to the file."""
+        if self._file is not None:
+            with self._keep_error():
+                self._file.flush()
+
+    @contextmanager
+    def _keep_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = error
+            raise
+
+
 @contextmanager
 def _open_workbook(file: BinaryIO) -> Iterator[Any]:
     """Context manager: yield a new XLSX workbook, which is written completely to `file` at the end of the block.
-    Its temporary files are always deleted."""
+    Its temporary files are always deleted. Raises OSError if `file` can't be written, and ConsoleError `storage_full`
+    with the folder of temporary files if a temporary file can't be written."""
     from xlsxwriter import Workbook  # imported here because only an export as a workbook needs it
     from xlsxwriter.exceptions import FileCreateError
 
-    with TemporaryDirectory(prefix="support-console-") as folder:
+    with open_temporary_folder() as folder:
         options = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
-        workbook = Workbook(file, {"constant_memory": True, "tmpdir": folder, **options})
+        target = _WorkbookTarget(file)
+        workbook = Workbook(target, {"constant_memory": True, "tmpdir": str(folder), **options})
         try:
             yield workbook
             workbook.close()
-        except FileCreateError as error:
-            raise OSError(str(error)) from error
+        except (OSError, FileCreateError) as error:
+            if target.error is not None:
+                raise target.error from error
+            cause = error.args[0] if isinstance(error, FileCreateError) else error
+            with translate_errors(get_temporary_folder()):
+                raise cause from None
         finally:
+            target.detach()
             for sheet in workbook.worksheets():
-                sheet.row_data_fh.close()
+                with suppress(OSError):  # the last rows of a workbook that has failed
+                    sheet.row_data_fh.close()
 
 
 class _TableSheetWriter:

@@ -44,12 +44,12 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
     except FileExistsError as exists:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
     except OSError as error:
-        # A relative path in a deleted working directory has no folder that a person could name.
-        if path.is_absolute() and not _may_be_folder(path.parent):
+        folder = _find_folder(path)
+        if folder is not None and not _may_be_folder(folder):
             facts: UsageDetail = {
                 "problem": UsageProblem.NO_SUCH_FOLDER,
                 "file": str(path),
-                "folder": str(path.parent),
+                "folder": str(folder),
             }
             raise ConsoleError(ErrorCode.USAGE, facts) from error
         raise ConsoleError(
@@ -77,6 +77,15 @@ def publish_with_audit_entry(
             with log_and_suppress("audit of a file without a name"):
                 context.write(lambda tx: record_entry(tx, result="failed", reason=reason))
             raise
+
+
+def _find_folder(path: Path) -> Path | None:
+    """Return the absolute path of the folder of a file; None for a relative path in a deleted working directory,
+    which has no folder that a person could name."""
+    try:
+        return path.absolute().parent
+    except FileNotFoundError:
+        return None
 
 
 def _may_be_folder(path: Path) -> bool:

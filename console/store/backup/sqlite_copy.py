@@ -65,7 +65,8 @@ def copy_sqlite_file(source_file: Path, target_file: Path) -> None:
     """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy has no
     write-ahead log: it is one file. The copy is checked like the files of a backup that is restored, because SQLite
     copies damaged pages without an error. Raises ConsoleError `bad_profile` (damaged) with the path of `source_file`
-    if that file is damaged; sqlite3.Error if SQLite can't read or write one of the files.
+    if that file is damaged, `storage_full` or `database_locked` with this path if it can't be opened now;
+    sqlite3.Error if SQLite can't read or write one of the files later.
     """
     make_private_file(target_file)
     try:
@@ -73,6 +74,9 @@ def copy_sqlite_file(source_file: Path, target_file: Path) -> None:
             closing(sqlite3.connect(f"{source_file.absolute().as_uri()}?mode=ro", uri=True)) as original,
             closing(sqlite3.connect(target_file)) as copy,
         ):
+            # SQLite opens a file at its first read. If the disk of the source is full, it can't create the file -shm.
+            with translate_errors(source_file):
+                original.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             original.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
             ((verdict,),) = copy.execute("PRAGMA integrity_check(1)")

@@ -207,7 +207,8 @@ def _require_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     - the CSV is compressed by an unusual method
     - the unpacked CSV would be far larger than the publisher's files are
     """
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    # not ZipInfo.is_dir: before Python 3.12 it raises IndexError for an entry with an empty name
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     csv_members = [member for member in members if member.filename.lower().endswith(".csv")]
     other_members = [
         member for member in members if member not in csv_members and not member.filename.lower().endswith(".asc")

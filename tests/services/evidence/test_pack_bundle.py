@@ -4,6 +4,7 @@ each pack has an audit entry. A cancelled bundle leaves no file.
 
 import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.services.evidence.test_pack import (
     rewrite_pack,
 )
 from tests.support.bulk_stage import make_unknown_checks
+from tests.support.file_size_limit import limit_file_sizes
+from tests.support.refusals import call_for_refusal
 
 __all__ = ["pack_desk"]
 
@@ -149,17 +152,22 @@ def test_a_full_disk_is_no_damage_of_a_bundle(pack_desk: PackDesk, records: list
     """If the copy of a pack can't be written, for example because the disk of temporary files is full, the
     verification ends with `storage_full` and the path, and doesn't call the bundle damaged.
     """
-    import resource
-
     path = pack_desk.folder / "all.zip"
     pack_desk.console.recovery.write_evidence_bundle(records, path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-    try:
-        with pytest.raises(ConsoleError) as refused:
-            verify_pack(path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(ConsoleError) as refused, limit_file_sizes(100):
+        verify_pack(path)
     assert refused.value.code == ErrorCode.STORAGE_FULL
     assert str(refused.value.detail.get("file")).endswith("copy.zip")
     assert verify_pack(path).is_intact
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
+def test_a_bundle_names_the_full_disk_of_temporary_files(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+    """If the temporary file of a pack can't be written, the error names the folder of temporary files, not the file
+    of the bundle. No file is left.
+    """
+    path = pack_desk.folder / "all.zip"
+    with limit_file_sizes(100):
+        refused = call_for_refusal(lambda: pack_desk.console.recovery.write_evidence_bundle(records, path))
+    assert (refused.code, refused.detail["file"]) == (ErrorCode.STORAGE_FULL, tempfile.gettempdir())
+    assert not path.exists()

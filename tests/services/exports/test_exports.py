@@ -3,8 +3,12 @@ and check that a cancelled export leaves no file.
 """
 
 import csv
+import errno
+import gc
+import os
 import signal
 import stat
+import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -39,6 +43,7 @@ from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.sentences.text_context import FileTextContext, Language
+from tests.support.file_size_limit import limit_file_sizes
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -620,6 +625,36 @@ def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     assert [sheet.title for sheet in (*sheets, about)] == ["Long", "Long 2", "Long 3", "Long 4"]
     assert [cell for sheet in sheets for (cell,) in list(sheet.values)[1:]] == list(range(25))
     assert {next(iter(sheet.values)) for sheet in sheets} == {("n",)}
+
+
+def make_table_of_equal_rows() -> ExportTable:
+    """Return a table with a column of texts. Its rows are compressed to a small part of their length."""
+    return ExportTable("Long", [ExportColumn("n", CellKind.TEXT, lambda _: "equal")], lambda: iter(()))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no /dev/full")
+def test_a_workbook_on_a_full_disk_prints_no_traceback() -> None:
+    """If the file of a workbook can't be written, the error is the one of the operating system. The ZIP writer of the
+    failed workbook, which Python deletes later, raises no error that would be printed as a traceback.
+    """
+    with pytest.raises(OSError, match="No space left") as refused, Path("/dev/full").open("r+b") as file:
+        write_workbook(file, make_table_of_equal_rows(), range(1_000))
+    assert refused.value.errno == errno.ENOSPC
+    del refused
+    gc.collect()  # an error while an object is deleted fails this test (filterwarnings)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
+def test_a_workbook_names_the_full_disk_of_its_temporary_files(tmp_path: Path) -> None:
+    """If a temporary file of a workbook can't be written, the error is `storage_full` with the folder of temporary
+    files, not with the file that the person has asked for.
+    """
+    with pytest.raises(ConsoleError) as refused, (tmp_path / "a.xlsx").open("w+b") as file, limit_file_sizes(100_000):
+        write_workbook(file, make_table_of_equal_rows(), range(5_000))
+    assert refused.value.code == ErrorCode.STORAGE_FULL
+    assert refused.value.detail["file"] == tempfile.gettempdir()  # type: ignore[typeddict-item]  # of this error
+    del refused
+    gc.collect()
 
 
 def test_an_export_needs_the_memory_of_a_page(tmp_path: Path) -> None:

@@ -200,6 +200,14 @@ def make_renamed_writer(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
     return write_renamed
 
 
+def write_nameless_entry(folder: Path) -> Path:
+    """Write a ZIP file whose CSV has an empty name: `zipfile` reads a name only up to its first zero byte."""
+    path = write_file(folder, FILE_NAME, VALID_ROWS)
+    name = f"{FILE_NAME}.csv".encode()
+    path.write_bytes(path.read_bytes().replace(name, b"\0" + name[1:]))
+    return path
+
+
 def make_folder(folder: Path) -> Path:
     (folder / f"{FILE_NAME}.zip").mkdir()
     return folder / f"{FILE_NAME}.zip"
@@ -226,6 +234,7 @@ BAD_ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "two CSV": (lambda folder: write_zip(folder, FILE_NAME, UTF8_CSV, {"more.csv": UTF8_CSV}), P.NOT_ONE_CSV),
     "a program": (lambda folder: write_zip(folder, FILE_NAME, UTF8_CSV, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
     "no name": (make_renamed_writer("registry", "registry"), P.WRONG_FILE_NAME),
+    "an empty name": (write_nameless_entry, P.NOT_ONE_CSV),
     "no such day": (make_renamed_writer("00_zenkoku_all_20251341", "data"), P.WRONG_FILE_NAME),
     "two days": (make_renamed_writer("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),
     "two kinds": (make_renamed_writer("diff_20251104", "00_zenkoku_all_20251104"), P.WRONG_FILE_NAME),
