@@ -16,6 +16,7 @@ from pathlib import Path
 import console
 from console.services.monitoring.installation import hash_file
 from scripts.bundle import linux_tree
+from scripts.bundle.failures import run_or_report_failure
 from scripts.bundle.icons import PNG_ICONS_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,21 +61,26 @@ def make_appdir(application: Path, folder: Path) -> Path:
 
 def make_appimage(folder: Path, runtime: Path, target: Path) -> Path:
     """Write the AppImage of the AppDir `folder` into the folder `target`, and return its path. `runtime` is the file
-    of the AppImage runtime.
+    of the AppImage runtime. The AppImage gets its name when it is complete.
     """
     image = target / f"{linux_tree.PACKAGE_NAME}.squashfs"
     image.unlink(missing_ok=True)
     options = ["-root-owned", "-noappend", "-comp", "zstd", "-no-progress", "-quiet"]
     subprocess.run(["mksquashfs", str(folder), str(image), *options], check=True)
     appimage = target / f"{linux_tree.PACKAGE_NAME}-{console.__version__}-x86_64.AppImage"
-    with appimage.open("wb") as whole:
-        for part in (runtime, image):
-            with part.open("rb") as content:
-                shutil.copyfileobj(content, whole)
-    appimage.chmod(0o755)
-    image.unlink()
+    unfinished = appimage.with_suffix(".part")
+    try:
+        with unfinished.open("wb") as whole:
+            for part in (runtime, image):
+                with part.open("rb") as content:
+                    shutil.copyfileobj(content, whole)
+        unfinished.chmod(0o755)
+        unfinished.replace(appimage)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        image.unlink()
     return appimage
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_or_report_failure(main))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import console
 from scripts.bundle import linux_tree
+from scripts.bundle.failures import run_or_report_failure
 from scripts.bundle.system_libraries import find_debian_package, list_library_files, read_needed_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,4 +135,4 @@ def _read_commit_time() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_or_report_failure(main))

@@ -10,6 +10,7 @@ from pathlib import Path
 from build_spec import PLATFORM, PROGRAM_NAME, make_macos_information
 from console import __version__
 from scripts.bundle import debian
+from scripts.bundle.failures import run_or_report_failure
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST_FOLDER = ROOT / "dist"
@@ -32,4 +33,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_or_report_failure(main))

@@ -24,6 +24,7 @@ from console.settings.settings import Settings
 from console.store.audit.trail import NewAuditEntry
 from tests.cli.conftest import Terminal
 from tests.support.permissions import remove_permissions
+from tests.support.refusals import call_for_refusal_code
 
 CORPORATION_NUMBER = "1180301018771"
 OTHER_CORPORATION_NUMBER = "5010001192707"
@@ -282,6 +283,18 @@ def test_evidence_in_an_unreadable_folder_is_refused(tmp_path: Path) -> None:
     with remove_permissions(closed), pytest.raises(ConsoleError) as refused:
         outcomes._parse_evidence(str(closed / "scan.pdf"))
     assert refused.value.code == "no_evidence"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a right on Windows")
+def test_evidence_on_a_disk_that_fails_is_refused(tmp_path: Path) -> None:
+    """If the operating system can't read a path now, as on a disk that was removed, the path is refused and isn't
+    stored as the text of the evidence. A statement that is too long for a path is accepted.
+    """
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (tmp_path / "loop", tmp_path / "loop" / "scan", tmp_path / f"{'x' * 300}.pdf"):
+        assert call_for_refusal_code(lambda path=path: outcomes._parse_evidence(str(path))) == "no_evidence"
+    for statement in ("字" * 200, f"{'x' * 300} scan.pdf"):
+        assert outcomes._parse_evidence(statement) == statement
 
 
 def test_a_cursor_leads_to_the_next_page_of_a_queue(terminal: Terminal, sandbox: Sandbox) -> None:

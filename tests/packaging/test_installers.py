@@ -151,6 +151,27 @@ def test_an_appimage_is_runtime_and_image(
     assert whole.stat().st_mode & 0o111 == 0o111
 
 
+def test_an_unfinished_appimage_has_no_name(application_folder: Path, tmp_path: Path) -> None:
+    """If a file can't be read before the AppImage is complete, no file has its name, and no part of it is left."""
+    if shutil.which("mksquashfs") is None:
+        pytest.skip("mksquashfs is missing (package squashfs-tools)")
+    folder = appimage.make_appdir(application_folder, tmp_path / "target" / "AppDir")
+    with pytest.raises(FileNotFoundError):
+        appimage.make_appimage(folder, tmp_path / "missing", tmp_path / "target")
+    assert [one.name for one in (tmp_path / "target").iterdir()] == ["AppDir"]
+
+
+@pytest.mark.parametrize("script", ["appimage", "debian"])
+def test_a_script_without_its_application_prints_one_line(tmp_path: Path, script: str) -> None:
+    """If a packaging script can't read the application, it ends with status 1 and one line, without a traceback."""
+    missing = tmp_path / "none"
+    words = [sys.executable, "-m", f"scripts.bundle.{script}", str(missing), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=appimage.ROOT, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Nothing was built: ")
+    assert (str(missing) in done.stderr, done.stderr.count("\n")) == (True, 1)
+
+
 def test_windows_has_two_programs_with_a_version() -> None:
     """The version resource for Windows is a Python expression with the program's version. The setup script contains
     the window's program and the program's version, and registers `support-console:` links.

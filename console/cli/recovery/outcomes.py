@@ -1,5 +1,6 @@
 """The commands `probe` (query the provider about a record) and `resolve` (decide an unknown outcome by evidence)."""
 
+import errno
 import os
 from argparse import Namespace
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ _EVIDENCE_FILE_SUFFIXES = frozenset(
         ".csv", ".doc", ".docx", ".xls", ".xlsx", ".html", ".htm", ".json", ".xml", ".zip",
     )
 )  # fmt: skip
+
+_NO_PATH_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL)
+"""Numbers of errors by which a text can't be a path: it is too long, or Windows allows none of its characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +90,27 @@ def _parse_evidence(argument: str) -> str | Path:
     otherwise the argument itself as a written statement.
 
     Raises ConsoleError `no_evidence` for a directory, a pipe or another special file; for a symbolic link whose
-    target doesn't exist; for a path in a folder that this user may not search; and for a missing file whose name ends
-    like a file of evidence.
+    target doesn't exist; for a path that can't be read now, because this user may not search a folder or its disk was
+    removed; and for a missing file whose name ends like a file of evidence.
     """
     path = Path(argument)
     try:
         if is_ordinary_file(path):
             return path
         # A shell gives `<(command)` as the name of a pipe; this name says nothing about the record.
-        is_missing = os.path.lexists(path) or (
-            path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, argument))
-        )
-    except PermissionError:
-        is_missing = True
-    except (OSError, ValueError):  # too long for a path, or with a character that is not allowed in a path
-        return argument
+        is_missing = os.path.lexists(path) or _has_name_of_evidence_file(path)
+    except ValueError:  # with a character that no path has
+        is_missing = _has_name_of_evidence_file(path)
+    except OSError as error:  # a statement may be too long for a path; other errors are those of a file or its disk
+        is_missing = error.errno not in _NO_PATH_ERRORS or _has_name_of_evidence_file(path)
     if argument and is_missing:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"reason": "no_such_file", "file": argument})
     return argument
+
+
+def _has_name_of_evidence_file(path: Path) -> bool:
+    """Return True if the path ends like a file of evidence and has no white space, as a statement has."""
+    return path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, str(path)))
 
 
 OUTCOME_COMMANDS: Mapping[str, Command] = {

@@ -182,7 +182,7 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     - `newer`: the detail says that the database's schema is newer than this program, and names no `problem`
     - `unknown`: the error is about a credit check with an unknown outcome
     - the value of the fact `source`, `reason`, `problem` or `state` in the detail, alone or together with the
-      detail's `hint` or the kind of record
+      detail's `hint`, the kind of record, or `numbered` if the detail has the id that the provider gave to the record
     - the kind of record
     - `place`, for an error `storage_full` whose detail names a path; with `because` if it also names a problem
     - no further part
@@ -197,6 +197,8 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
         if isinstance(variant := detail.get(fact), str):
             yield f"{key}.{variant}.{detail.get('hint')}"
             yield from (f"{key}.{variant}.{kind}" for kind in kinds)
+            if detail.get("provider_id") is not None:
+                yield f"{key}.{variant}.numbered"
             yield f"{key}.{variant}"
     yield from (f"{key}.{kind}" for kind in kinds)
     if error.code == ErrorCode.STORAGE_FULL and _find_unwritable_path(detail):

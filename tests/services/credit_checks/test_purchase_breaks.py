@@ -176,6 +176,8 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
     alarmbox.during_call = break_writes_and_spool
     lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.exit_status, lost.detail["reason"], lost.detail["provider_id"]) == (4, "not_kept", 1)
+    assert "number 1," in format_error_message(lost, "en")
+    assert "番号 1 " in format_error_message(lost, "ja")
     monkeypatch.undo()
     assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
 
