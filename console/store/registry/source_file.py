@@ -9,6 +9,7 @@ Functions raise ConsoleError `bad_registry_file` for a file that can't be used; 
 if the fault is in a line.
 """
 
+import os
 import re
 import zipfile
 import zlib
@@ -98,6 +99,8 @@ def open_source(
     """
     try:
         with open_ordinary_file(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_CSV_BYTES:  # its SHA-256 would take minutes or hours
+                raise make_bad_file_error(path.name, RegistryFileProblem.TOO_LARGE_UNPACKED)
             digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error

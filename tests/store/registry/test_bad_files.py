@@ -208,6 +208,13 @@ def write_nameless_entry(folder: Path) -> Path:
     return path
 
 
+def write_file_of_a_terabyte(folder: Path) -> Path:
+    path = folder / f"{FILE_NAME}.zip"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # without blocks on the disk
+    return path
+
+
 def make_folder(folder: Path) -> Path:
     (folder / f"{FILE_NAME}.zip").mkdir()
     return folder / f"{FILE_NAME}.zip"
@@ -230,6 +237,7 @@ BAD_ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "damaged LZMA": (make_damaged_writer(zipfile.ZIP_LZMA), P.INCOMPLETE_ZIP),
     "damaged BZIP2": (make_damaged_writer(zipfile.ZIP_BZIP2), P.INCOMPLETE_ZIP),
     "no ZIP": (write_plain_csv, P.INCOMPLETE_ZIP),
+    "a terabyte": (write_file_of_a_terabyte, P.TOO_LARGE_UNPACKED),
     "bomb": (write_zip_bomb, P.TOO_LARGE_UNPACKED),
     "two CSV": (lambda folder: write_zip(folder, FILE_NAME, UTF8_CSV, {"more.csv": UTF8_CSV}), P.NOT_ONE_CSV),
     "a program": (lambda folder: write_zip(folder, FILE_NAME, UTF8_CSV, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
