@@ -7,16 +7,20 @@ program never writes such a file.
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, Protocol, Self
+from typing import NoReturn, Protocol, Self, TypeVar
 
+from console.domain.errors import ConsoleError
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import hold_exclusive_file_lock, open_ordinary_file
 from console.settings.value_parsers import make_bad_profile_error
 
+_ResultT = TypeVar("_ResultT")
 MIN_STORE_KEY_CHARACTERS = 16
+KEYRING_TIMEOUT_SECONDS = 120.0
+"""Longest wait for one answer of the keyring. A person may type the keyring's password meanwhile."""
 STORE_KEY_NAME = "STORE_KEY"
 DRAFT_KEY_NAME = "DRAFT_KEY"
 SECRET_VARIABLE_PREFIX = "CONSOLE_SECRET_"  # noqa: S105  # the beginning of a name
@@ -113,6 +117,7 @@ class SecretStore(HiddenSecrets):
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = find_keyring
+        self._unanswered_call: threading.Thread | None = None
 
     @property
     def keyring_service(self) -> str:
@@ -155,8 +160,8 @@ class SecretStore(HiddenSecrets):
         locked keyring with `read_keyring_entry` raises ConsoleError `bad_profile`.
         """
         try:
-            return self._open_keyring() is not None
-        except Exception:  # the type of the exception depends on the backend
+            return self._find_keyring(STORE_KEY_NAME) is not None
+        except ConsoleError:
             return True
 
     def read_keyring_entry(self, entry: str, secret_name: str) -> str | None:
@@ -165,8 +170,9 @@ class SecretStore(HiddenSecrets):
         person can set instead: that of the secret `secret_name`.
         """
         backend = self._find_keyring(secret_name)
-        with _convert_keyring_errors(secret_name):
-            return backend.get_password(self.keyring_service, entry) if backend else None
+        if backend is None:
+            return None
+        return self._call_keyring(secret_name, lambda: backend.get_password(self.keyring_service, entry))
 
     def store_keyring_entry(self, entry: str, value: str, secret_name: str) -> None:
         """Store an entry in the keyring. Raises ConsoleError `bad_profile` if there is no keyring or if it refuses
@@ -176,8 +182,7 @@ class SecretStore(HiddenSecrets):
         backend = self._find_keyring(secret_name)
         if backend is None:
             raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.NO_KEYRING)
-        with _convert_keyring_errors(secret_name):
-            backend.set_password(self.keyring_service, entry, value)
+        self._call_keyring(secret_name, lambda: backend.set_password(self.keyring_service, entry, value))
 
     def delete_keyring_entry(self, entry: str, secret_name: str) -> bool:
         """Delete an entry in the keyring. Return True if the entry existed. Raises ConsoleError `bad_profile` if the
@@ -187,8 +192,7 @@ class SecretStore(HiddenSecrets):
         backend = self._find_keyring(secret_name)
         if backend is None or self.read_keyring_entry(entry, secret_name) is None:
             return False
-        with _convert_keyring_errors(secret_name):
-            backend.delete_password(self.keyring_service, entry)
+        self._call_keyring(secret_name, lambda: backend.delete_password(self.keyring_service, entry))
         return True
 
     def read_store_key(self, *, may_create: bool) -> str:
@@ -224,8 +228,32 @@ class SecretStore(HiddenSecrets):
     def _find_keyring(self, secret_name: str) -> Keyring | None:
         """Return the keyring; None if this machine has none. Raises ConsoleError `bad_profile` if the keyring can't
         be opened."""
-        with _convert_keyring_errors(secret_name):
-            return self._open_keyring()
+        return self._call_keyring(secret_name, self._open_keyring)
+
+    def _call_keyring(self, secret_name: str, call: Callable[[], _ResultT]) -> _ResultT:
+        """Call the keyring in a thread, and return the result. Raises ConsoleError `bad_profile` if the keyring
+        raises an exception, or if it hasn't answered after KEYRING_TIMEOUT_SECONDS; until that call has ended,
+        further calls are refused at once. The error names the environment variable of the secret `secret_name`, which
+        a person can set instead of the keyring's entry."""
+        results: list[_ResultT] = []
+        failures: list[BaseException] = []
+
+        def call_and_keep_result() -> None:
+            try:
+                results.append(call())
+            except BaseException as failure:  # the type of the exception depends on the backend
+                failures.append(failure)
+
+        if self._unanswered_call is None or not self._unanswered_call.is_alive():
+            # A thread that waits for ever doesn't stop the end of the process, because it is a daemon.
+            thread = threading.Thread(target=call_and_keep_result, name="keyring", daemon=True)
+            thread.start()
+            thread.join(KEYRING_TIMEOUT_SECONDS)
+            self._unanswered_call = thread if thread.is_alive() else None
+        if results:
+            return results[0]
+        cause = failures[0] if failures else TimeoutError("the keyring doesn't answer")
+        raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.KEYRING_FAILED) from cause
 
     def _find_or_create_key(self, secret_name: str) -> str | None:
         """Return the key with this name from the keyring; create the key if it is missing. A lock prevents two
@@ -239,18 +267,6 @@ class SecretStore(HiddenSecrets):
             if key is None:
                 self.store_keyring_entry(secret_name, secrets.token_urlsafe(32), secret_name)
             return key or self._read_secret_from_keyring(secret_name)
-
-
-@contextmanager
-def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
-    """Context manager: if the keyring raises an exception in the block, raise ConsoleError `bad_profile` instead. The
-    error names the environment variable of the secret `secret_name`, which a person can set instead of the keyring's
-    entry.
-    """
-    try:
-        yield
-    except Exception as cause:  # the type of the exception depends on the backend
-        raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + secret_name, SettingProblem.KEYRING_FAILED) from cause
 
 
 def _read_environment_secrets(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
+from console.settings import secrets as secret_store
 from console.settings.secrets import Keyring, SecretStore
 from console.settings.settings import Settings, load_settings
-from tests.support.keyrings import LockedKeyring, MemoryKeyring
+from tests.support.keyrings import LockedKeyring, MemoryKeyring, SilentKeyring
 from tests.support.refusals import call_for_refusal
 
 MARKED_SECRET = "canary-7f3d2a1b9c8e"
@@ -166,6 +167,27 @@ def test_an_unreadable_keyring_is_reported(env: dict[str, str]) -> None:
         settings.read_secret("ALARMBOX_CLIENT_ID")
     assert get_code_and_problem(caught) == ("bad_profile", "keyring_failed")
     assert keyring.entries == {}
+
+
+def test_a_keyring_without_an_answer_is_reported(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keyring that doesn't answer is refused as `keyring_failed` after the time limit. Until it has answered that
+    call, a second one is refused at once; later the secret is read.
+    """
+    keyring = SilentKeyring({"ALARMBOX_CLIENT_ID": "the-client"})
+    settings = load_with_keyring(env, keyring)
+    monkeypatch.setattr(secret_store, "KEYRING_TIMEOUT_SECONDS", 0.05)
+    with pytest.raises(ConsoleError) as caught:
+        settings.read_secret("ALARMBOX_CLIENT_ID")
+    assert get_code_and_problem(caught) == ("bad_profile", "keyring_failed")
+    monkeypatch.setattr(secret_store, "KEYRING_TIMEOUT_SECONDS", 1_000.0)
+    with pytest.raises(ConsoleError) as caught:
+        settings.read_secret("ALARMBOX_CLIENT_ID")
+    assert get_code_and_problem(caught) == ("bad_profile", "keyring_failed")
+    unanswered_call = settings.secrets._unanswered_call
+    assert unanswered_call is not None
+    keyring.answers.set()
+    unanswered_call.join()
+    assert settings.read_secret("ALARMBOX_CLIENT_ID") == "the-client"
 
 
 def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:

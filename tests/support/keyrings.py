@@ -1,6 +1,8 @@
-"""Keyrings for tests: a working keyring in memory, a locked keyring, and a keyring that refuses to delete entries."""
+"""Keyrings for tests: a working keyring in memory, a locked keyring, one that doesn't answer, and one that
+refuses to delete entries."""
 
 from collections.abc import Mapping
+from threading import Event
 
 
 class MemoryKeyring:
@@ -29,6 +31,18 @@ class LockedKeyring(MemoryKeyring):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         raise RuntimeError("the collection is locked")
+
+
+class SilentKeyring(MemoryKeyring):
+    """A keyring that answers no read until the event `answers` is set."""
+
+    def __init__(self, entries: Mapping[str, str] | None = None) -> None:
+        super().__init__(entries)
+        self.answers = Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.answers.wait()
+        return super().get_password(service, username)
 
 
 class KeyringWithoutDeletion(MemoryKeyring):
