@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from console.store.spool.sqlite_file import translate_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from _typeshed import ReadableBuffer
 
 
 class _TemporaryRawFile(io.FileIO):
     """An unbuffered temporary file. A write that fails raises ConsoleError `storage_full` with the folder of
     temporary files."""
 
-    def write(self, data: "Buffer", /) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         with translate_errors(get_temporary_folder()):
             return super().write(data)
 
