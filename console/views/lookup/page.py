@@ -392,15 +392,16 @@ class LookupPage(Page):
     def _make_nothing_found_message(self, typed_text: str, result: SearchResult) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text. It contains the time of the
         search and the next steps. If not all records were searched, the message says this. On a desk without
-        a corporation registry, it says that a search by company name needs a registry. For a single character, it
-        says that a search within names needs two characters."""
+        a corporation registry, it says that a search by company name needs a registry, unless the text has only
+        conditions: such a search has not asked the registry. For a single character, it says that a search within
+        names needs two characters."""
         translate = self.context.translate
         hints = [translate("lookup.nothing_hint", at=self.context.now())]
         if result.is_partial:
             hints.insert(0, translate("search.partial"))
         if result.companies.is_one_character:
             hints.append(translate("lookup.one_character"))
-        if result.companies.registry_date is None:
+        if result.query.words and result.companies.registry_date is None:
             hints.append(translate("lookup.no_registry"))
         return EmptyState(
             translate("lookup.nothing", text=typed_text), wording.join_sentences(hints, translate), icon_name="search"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from console.domain.error_reasons import NumberReason
@@ -16,6 +17,7 @@ from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.registry.company_list import FoundCompany
 from console.views.runtime.routes import LookupRoute
+from console.views.widgets.display.placeholders import EmptyState
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment
@@ -155,3 +157,20 @@ def test_both_tables_name_a_company_in_the_same_way(qtbot: QtBot, appearance: ob
     qtbot.addWidget(panel)
     name_column = next(column for column in panel.table.rows.columns if column.key == "company")
     assert [name_column.make_cell(check) for check in checks] == ["合同会社みなも堂", "株式会社見本"]
+
+
+@pytest.mark.parametrize(
+    ("text", "has_hint"), [("みなも堂", True), ("amount:12000", False), ("amount:12000 みなも堂", True)]
+)
+def test_only_a_search_for_words_advises_to_import_the_registry(
+    qtbot: QtBot, appearance: object, text: str, has_hint: bool
+) -> None:
+    """If nothing is found on a desk without a corporation registry, the message says what an import would add. A text
+    of conditions alone has no name that the registry could have found: the message doesn't mention the registry,
+    which this desk may have.
+    """
+    page = show_found_payments(qtbot, LookupServices())
+    page.show_route(LookupRoute(text))
+    message = page.result_stack.currentWidget()
+    assert isinstance(message, EmptyState)
+    assert (page.context.translate("lookup.no_registry") in message.accessibleName()) == has_hint
