@@ -45,6 +45,14 @@ class SubmittingForm(PressCountingForm):
     submits_on_enter = True
 
 
+class ReviewedForm(PressCountingForm):
+    """A form whose main button has the shortcut Ctrl+Enter."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.main_button.show_key("Ctrl+Enter")
+
+
 def open_form(qtbot: QtBot, kind: type[PressCountingForm]) -> PressCountingForm:
     window = QWidget()
     window.resize(900, 700)
@@ -129,3 +137,18 @@ def test_escape_cancels_from_every_input(qtbot: QtBot, place: int) -> None:
     widget.setFocus()
     QTest.keyClick(widget, Qt.Key.Key_Escape)
     assert outcomes == [0]
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_ctrl_enter_never_presses_the_focused_cancel_button(qtbot: QtBot, is_complete: bool) -> None:
+    """Ctrl+Enter presses the main button whose shortcut it is, whatever widget has the focus. If the main button is
+    disabled, Ctrl+Enter changes nothing; in particular it doesn't press Cancel when this button has the focus.
+    """
+    dialog = open_form(qtbot, ReviewedForm)
+    if not is_complete:
+        dialog.disable_main_button("Select a client first.")
+    dialog.cancel_button.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(dialog.cancel_button, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert (dialog.presses, dialog.outcomes) == (int(is_complete), [])
+    press_enter()
+    assert dialog.outcomes == [0]

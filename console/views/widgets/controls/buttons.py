@@ -72,8 +72,12 @@ class PaintedButton(QPushButton):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Ignore the key presses that the keyboard repeats while a person holds down a key. One press then runs the
-        action of a button only once, even if the focus moves to another button meanwhile."""
-        if not event.isAutoRepeat():
+        action of a button only once, even if the focus moves to another button meanwhile. Leave Ctrl+Enter to the
+        window: it is the shortcut of a form's main button, and Qt would press the focused Cancel button."""
+        has_control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if has_control and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.ignore()
+        elif not event.isAutoRepeat():
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
