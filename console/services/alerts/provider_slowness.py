@@ -15,6 +15,7 @@ from console.domain.alerts.provider_slowness import (
     format_observed_slowness,
 )
 from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
+from console.services.evidence.answered_operations import list_answered_operations
 from console.services.evidence.call_summaries import classify_answer, get_provider, is_provider_call
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -91,7 +92,8 @@ class ProviderSlownessAlerts:
 def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]:
     """For each guarded operation that has ended since the instant `since`, compute the seconds per answer of its
     provider. Return these values by provider. An operation with several calls, such as the detail and the PDF of a
-    re-fetch, counts once, with its duration divided by the number of its answers. Of a busy provider only the newest
+    re-fetch, counts once, with its duration divided by the number of its answers. An operation of which a call got
+    no answer isn't measured: it ends when a later probe or a person settles it. Of a busy provider only the newest
     operations are measured (_MAX_MEASURED_OPERATIONS and the rest of a page), so that its operations don't hide the
     operations of other providers.
     """
@@ -111,6 +113,7 @@ def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]
         }
     durations: dict[str, list[float]] = {}
     for provider, counts in answer_counts.items():
-        seconds_by_id = recent_activity.read_operation_durations(conn, list(counts), since)
+        answered_ids = list_answered_operations(conn, list(counts))
+        seconds_by_id = recent_activity.read_operation_durations(conn, answered_ids, since)
         durations[provider] = [seconds / counts[operation_id] for operation_id, seconds in seconds_by_id.items()]
     return {provider: values for provider, values in durations.items() if values}

@@ -12,6 +12,7 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import NoticeKind
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import is_task_overdue
+from console.services.evidence.answered_operations import list_answered_operations
 from console.services.evidence.call_summaries import classify_answer, is_provider_call
 from console.services.payment_intake.common import EVENT_REFUSED, EVENT_REFUSED_ANSWERED, EVENT_REFUSED_UNANSWERED
 from console.services.process.context import ServiceContext
@@ -89,9 +90,8 @@ class MetricFigureReader:
             ]
             count_by_payment_state = recent_activity.count_changed_payments_by_state(conn, since)
             count_by_source_and_result = recent_activity.count_notices(conn, since)
-            durations = recent_activity.read_operation_durations(
-                conn, [of for _, _, of in answers if of], since
-            ).values()
+            answered_ids = list_answered_operations(conn, list(dict.fromkeys(of for _, _, of in answers if of)))
+            durations = recent_activity.read_operation_durations(conn, answered_ids, since).values()
             overdue_names = tuple(
                 task.name for task in tasks.list_tasks(conn) if is_task_overdue(task, now, self._context.scale)
             )

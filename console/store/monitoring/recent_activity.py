@@ -62,6 +62,9 @@ _AUDIT_ENTRIES_QUERY = (
 _OPERATION_DURATIONS_QUERY = select(operations.c.id, operations.c.started_at, operations.c.ended_at).where(
     operations.c.id.in_(bindparam("ids", expanding=True)), operations.c.ended_at >= bindparam("since")
 )
+_CALLS_OF_OPERATIONS_QUERY = select(evidence.c.operation_id, evidence.c.source, evidence.c.summary).where(
+    evidence.c.operation_id.in_(bindparam("ids", expanding=True))
+)
 _PAYMENT_STATES_QUERY = (
     select(payments.c.status, func.count())
     .where(payments.c.id.in_(bindparam("ids", expanding=True)))
@@ -146,6 +149,14 @@ def read_operation_durations(conn: Connection, operation_ids: list[str], since: 
         else []
     )
     return {str(row.id): (row.ended_at - row.started_at).total_seconds() for row in rows}
+
+
+def list_evidence_of_operations(conn: Connection, operation_ids: list[str]) -> list[tuple[str, str, str]]:
+    """Return all evidence of the operations with these ids, each as (operation id, source such as `paypay.refund`,
+    summary), whenever it was stored. At most _MAX_IDS_PER_QUERY operations are read."""
+    ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS_PER_QUERY]
+    rows = conn.execute(_CALLS_OF_OPERATIONS_QUERY, {"ids": ids}).all() if ids else []
+    return [(str(row.operation_id), str(row.source), str(row.summary)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,3 +112,24 @@ def test_the_slowness_alert_closes_when_few_calls_follow(place: Place, sandbox: 
         desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
         assert watch.update_alerts() == 1
         assert place.sql(_SELECT_ALERTS_SQL)[0][3] == 0
+
+
+@pytest.mark.engines("sqlite")
+def test_an_operation_settled_by_a_later_probe_is_no_slow_call(place: Place, sandbox: Sandbox) -> None:
+    """An operation whose call got no answer ends hours later, when a probe gets one. The time until then isn't the
+    time in which the provider answers: it raises no alert.
+    """
+    invented = list(invent_numbers(4, seed=12))
+    with place.open_desk(sandbox, MovedClock()) as desk:
+        watch = ProviderSlownessAlerts(desk._context)
+        for table in ("operations", "evidence"):
+            place.drop_table_triggers(table)
+        for _ in range(3):
+            operation = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1")).operation_id
+            place.sql(
+                f"UPDATE operations SET started_at = datetime(ended_at, '-7 hours') WHERE id = '{operation}'",
+                "UPDATE evidence SET summary = 'UNKNOWN read_timeout', at = datetime(at, '-7 hours')"
+                f" WHERE operation_id = '{operation}' AND source = 'alarmbox.purchase'",
+            )
+        assert place.sql("SELECT COUNT(*) FROM evidence WHERE source = 'alarmbox.detail'")[0][0] == 3
+        assert watch.update_alerts() == 0

@@ -1,0 +1,16 @@
+"""The operations of which every call to a provider was answered. Only their durations say how fast a provider is."""
+
+from console.services.evidence.call_summaries import classify_answer, is_provider_call
+from console.store.database.sqlalchemy_names import Connection
+from console.store.monitoring import recent_activity
+
+
+def list_answered_operations(conn: Connection, operation_ids: list[str]) -> list[str]:
+    """Return those of the operations with these ids of which no call stayed without an answer. Any other operation
+    ends when a later probe or a person settles it, perhaps after days."""
+    unanswered_ids = {
+        operation_id
+        for operation_id, source, summary in recent_activity.list_evidence_of_operations(conn, operation_ids)
+        if is_provider_call(source) and not classify_answer(summary)[0]
+    }
+    return [operation_id for operation_id in operation_ids if operation_id not in unanswered_ids]
