@@ -43,8 +43,9 @@ def read_printed_pages(file: Path) -> tuple[int, str]:
 def test_a_list_a_record_and_a_pdf_are_printed(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Ctrl+P opens the system's print dialog on each page, and prints a list, a record and a PDF. If the person
-    cancels the dialog, nothing is printed and the audit trail has no entry.
+    """Ctrl+P opens the system's print dialog on each page, and prints a list, a record and a PDF. The dialog proposes
+    a file name with the list or record. If the person cancels the dialog, nothing is printed and the audit trail has
+    no entry.
     """
     lacking = [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:2]]
     check = buy_check(console, CORPORATION_NUMBERS[2])
@@ -54,10 +55,12 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     def list_print_entries() -> list[str]:
         return [one.what for one in console.audit.list_entries(200) if one.what.endswith("printed")]
 
-    def reject_dialog() -> None:
+    def reject_dialog(document_name: str) -> None:
         person.press("Ctrl+P")
         person.wait_until(lambda: any(one.isVisible() for one in person.window.findChildren(QPrintDialog)))
         for dialog in person.window.findChildren(QPrintDialog):
+            if dialog.isVisible():
+                assert dialog.printer().docName() == document_name
             dialog.reject()
         person.wait_until_read()
 
@@ -65,7 +68,7 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     queue = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: queue.row_model.is_complete and queue.row_model.row_count == len(lacking))
     queue.take_focus()
-    reject_dialog()
+    reject_dialog(f"queue-{person.opening.context.get_day_in_japan():%Y%m%d}")
     assert list_print_entries() == []
     queue.exporter.page_printer.print_list_to(queue._make_export_request(), make_pdf_printer(tmp_path / "list.pdf"))
     person.wait_until(lambda: not queue.exporter.page_printer.is_running)
@@ -76,7 +79,7 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     person.frame.show_route(CreditCheckRoute(check.id))
     record = person.wait_for_page(CreditCheckPage)
     person.wait_until(lambda: record.details is not None)
-    reject_dialog()
+    reject_dialog(f"credit-check-{check.id}")
     assert record.details is not None
     title, lines = record.head.title.short_form, record.list_printed_lines(record.details)
     record.page_printer.print_record_to(
@@ -97,7 +100,7 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     pdf = person.wait_for_page(PdfPage)
     person.wait_until(lambda: pdf.page_count > 0)
     person.wait_until_read()
-    reject_dialog()
+    reject_dialog(f"credit-check-{check.id}")
     pdf.page_printer.print_pdf_to(check.id, None, make_pdf_printer(tmp_path / "document.pdf"))
     person.wait_until(lambda: not pdf.page_printer.is_running)
     count, text = read_printed_pages(tmp_path / "document.pdf")

@@ -17,7 +17,7 @@ from console.domain.records import Document
 from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_text_matches
 from console.views.documents.pdf_view import PdfPageView
 from console.views.pages.base import Page
-from console.views.printing.page_print import PagePrinter
+from console.views.printing.page_print import PagePrinter, make_pdf_file_stem
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import Toast, WindowContext
@@ -622,7 +622,7 @@ class PdfPage(Page):
     @Slot()
     def choose_save_path(self) -> None:
         """Open the dialog in which the person selects the path for a copy of the shown PDF."""
-        name = f"credit-check-{self.route.record_id}.pdf"
+        name = f"{make_pdf_file_stem(self.route.record_id)}.pdf"
         ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_copy_to, name)
 
     @Slot(str)

@@ -12,7 +12,7 @@ from console.domain.exports.tables import ExportRequest, FileFormat, WrittenExpo
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
 from console.views.help.command_keys import EXPORT_SHORTCUT
 from console.views.pages.base import Page, PageHead
-from console.views.printing.page_print import PagePrinter
+from console.views.printing.page_print import PagePrinter, make_list_file_stem
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.controls.buttons import KeyButton
@@ -87,7 +87,8 @@ class ListExporter(QObject):
             if record_filter is None
             else translate("export.chosen_title", n=len(record_filter))
         )
-        name = f"{self._request.name}-{self._context.get_day_in_japan():%Y%m%d}.{_EXPORT_FILE_FORMATS[0]}"
+        stem = make_list_file_stem(self._request, self._context.get_day_in_japan())
+        name = f"{stem}.{_EXPORT_FILE_FORMATS[0]}"
         ask_for_save_path(self._parent, title, _EXPORT_FILE_FORMATS, self.export_list_to, name)
 
     @Slot(str)

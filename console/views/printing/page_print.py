@@ -1,6 +1,7 @@
 """The action "print" of a page: it opens the operating system's print dialog, writes an audit entry, and prints."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject
@@ -35,6 +36,16 @@ MAX_PRINTED_PDF_BYTES = 256 * 1024 * 1024
 """Largest size of the compressed images of all pages of a printed PDF. A page of text takes 0.1 MB."""
 
 
+def make_list_file_stem(request: ExportRequest, day: date) -> str:
+    """Return the proposed name, without suffix, of a file with this list; `day` is the present day in Japan."""
+    return f"{request.name}-{day:%Y%m%d}"
+
+
+def make_pdf_file_stem(record_id: int) -> str:
+    """Return the proposed name, without suffix, of a file with a PDF of the credit check `record_id`."""
+    return f"credit-check-{record_id}"
+
+
 class PagePrinter(QObject):
     """Prints the list, record or PDF that a page shows, one printout at a time. `dialog` is the operating system's
     print dialog; None before it was opened for the first time."""
@@ -45,12 +56,13 @@ class PagePrinter(QObject):
         self.dialog: QPrintDialog | None = None
         self.is_running = False
 
-    def _open_print_dialog(self, on_chosen: Callable[["QPrinter"], None]) -> None:
-        """Open the operating system's print dialog, which calls `on_chosen` with the selected printer. Do nothing
-        while something is being printed."""
+    def _open_print_dialog(self, document_name: str, on_chosen: Callable[["QPrinter"], None]) -> None:
+        """Open the operating system's print dialog for the printout with this name; the dialog calls `on_chosen` with
+        the selected printer. Do nothing while something is being printed."""
         if self.is_running:
             return
-        self.dialog = open_print_dialog(self._parent.window(), self._context.translate("action.print"), on_chosen)
+        title = self._context.translate("action.print")
+        self.dialog = open_print_dialog(self._parent.window(), title, document_name, on_chosen)
 
     def _read_and_print(
         self, read_contents_in_service: Callable[["Console"], ContentsT], print_contents: Callable[[ContentsT], bool]
@@ -97,7 +109,8 @@ class PagePrinter(QObject):
 
     def print_list(self, request: ExportRequest) -> None:
         """Open the print dialog, and print a list to the printer that the person selects."""
-        self._open_print_dialog(lambda printer: self.print_list_to(request, printer))
+        document_name = make_list_file_stem(request, self._context.get_day_in_japan())
+        self._open_print_dialog(document_name, lambda printer: self.print_list_to(request, printer))
 
     def print_list_to(self, request: ExportRequest, printer: "QPrinter") -> None:
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
@@ -122,7 +135,7 @@ class PagePrinter(QObject):
     def print_record(self, kind: str, id: int, title: str, lines: Sequence[str]) -> None:
         """Open the print dialog, and print a record to the printer that the person selects. The arguments are those
         of `print_record_to`."""
-        self._open_print_dialog(lambda printer: self.print_record_to(kind, id, title, lines, printer))
+        self._open_print_dialog(f"{kind}-{id}", lambda printer: self.print_record_to(kind, id, title, lines, printer))
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
         """Print the record with this kind and id to `printer`: the title `title`, `lines` (the texts of its page),
@@ -146,7 +159,8 @@ class PagePrinter(QObject):
     def print_pdf(self, record_id: int, sha256: str | None) -> None:
         """Open the print dialog, and print a stored PDF to the printer that the person selects. `sha256` None
         means the current PDF of the credit check `record_id`."""
-        self._open_print_dialog(lambda printer: self.print_pdf_to(record_id, sha256, printer))
+        document_name = make_pdf_file_stem(record_id)
+        self._open_print_dialog(document_name, lambda printer: self.print_pdf_to(record_id, sha256, printer))
 
     def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
         """Print a stored PDF of the credit check to `printer`: the PDF with this SHA-256, or with None the current

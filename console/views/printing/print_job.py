@@ -89,11 +89,14 @@ class PrintingThread(QThread):
         return self._is_printed
 
 
-def open_print_dialog(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:
+def open_print_dialog(
+    parent: QWidget, title: str, document_name: str, on_chosen: Callable[[QPrinter], None]
+) -> QPrintDialog:
     """Open the operating system's print dialog and return it. If the person confirms it, call `on_chosen` with the
-    selected printer."""
+    selected printer. `document_name` is the name of the printout in the printer's queue; the dialog proposes a file
+    with this name and the suffix .pdf to a person who prints to a file."""
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
-    printer.setDocName(title)
+    printer.setDocName(document_name)
     dialog = QPrintDialog(printer, parent)
     dialog.setWindowTitle(title)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
