@@ -2,7 +2,7 @@
 and the button *done* ends the mention.
 """
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from console.app import Console
@@ -73,6 +73,8 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     assert isinstance(edit, MultiLineEdit)
     QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
     person.wait_until(popup.isVisible)
+    typed_line = edit.cursorRect().translated(edit.viewport().mapToGlobal(QPoint(0, 0)))
+    assert popup.mapToGlobal(QPoint(0, 0)).y() >= typed_line.bottom(), "the list hides no typed character"
     QTest.keyClick(popup, Qt.Key.Key_Return)
     assert edit.toPlainText() == f"@{colleague} "
     assert not popup.isVisible()

@@ -63,7 +63,8 @@ class MentionCompletion(QObject):
 
     def _offer_names(self, name_beginning: str) -> None:
         self._completer.setCompletionPrefix(name_beginning)
-        popup_rect = self._text_edit.cursorRect()
+        viewport_position = self._text_edit.viewport().pos()  # inside the padding of the field
+        popup_rect = self._text_edit.cursorRect().translated(viewport_position)
         popup_rect.setWidth(current_appearance().icon_px(_POPUP_WIDTH_PX))
         self._completer.complete(popup_rect)
         self.popup.setCurrentIndex(self._completer.completionModel().index(0, 0))
