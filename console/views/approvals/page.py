@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QBoxLayout, QWidget
 
-from console.domain.access.permissions import is_same_person
+from console.domain.access.permissions import WORKER, is_same_person
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.service_results import ApprovalInbox, RefundDetails, RefundRequestSummary
 from console.domain.payments.states import RefundState
@@ -488,11 +488,14 @@ class ApprovalsPage(Page):
 
     def _show_texts_beside_buttons(self, details: RefundDetails) -> None:
         """Show beside each disabled button the reason why it is disabled, but a common reason of both decisions only
-        once. Beside the other button show which person decides, or that the maker gets the reason of a rejection."""
+        once. Beside the other button show which person decides, or that the maker gets the reason of a rejection,
+        unless the program itself is the maker."""
         is_own = self.is_own_request(details)
         is_undecided = details.record.state is RefundState.REQUESTED
         approval_reason = "" if self.approve_button.isHidden() else self.approve_button.reason
-        notice = self.context.translate("approvals.maker_reads", maker=details.record.maker) if is_undecided else ""
+        maker = details.record.maker
+        has_reader = is_undecided and maker != WORKER
+        notice = self.context.translate("approvals.maker_reads", maker=maker) if has_reader else ""
         if is_own:
             notice = self.withdraw_button.reason or self.context.translate("approvals.own")
         elif is_undecided and self.reject_button.reason:
@@ -582,18 +585,21 @@ class ApprovalsPage(Page):
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.approve_button.isEnabled():
+            self.hide_bar("act")  # the reason of an earlier refusal is over
             self.action_handlers.open_approve_dialog(self.shown_details)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.reject_button.isEnabled():
+            self.hide_bar("act")  # the reason of an earlier refusal is over
             self.action_handlers.open_reject_dialog(self.shown_details)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.withdraw_button.isEnabled():
+            self.hide_bar("act")  # the reason of an earlier refusal is over
             self.action_handlers.open_withdraw_dialog(self.shown_details)
 
     @Slot(str, int)

@@ -565,8 +565,10 @@ class Page(QWidget):
         """Press a button because its shortcut was pressed. If the button is disabled, show its own reason, or
         `reason` if it has none. If it is hidden, show `reason`, or its own reason if `reason` is "". If neither
         reason exists, show a sentence which says that the action doesn't fit the selected row. Do nothing for a busy
-        button, because the window has already shown that its call is running."""
+        button, because the window has already shown that its call is running. A button that can be pressed also
+        removes the bar about an earlier refusal, whose reason is over."""
         if button.isEnabled() and button.isVisibleTo(self):
+            self.hide_bar("act")
             button.click()
         elif not button.is_busy:
             reasons = (button.shown_reason, reason) if button.isVisibleTo(self) else (reason, button.shown_reason)

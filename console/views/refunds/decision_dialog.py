@@ -4,6 +4,7 @@ withdraw it (only the maker)."""
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import WORKER
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import RefundDetails
@@ -77,6 +78,14 @@ class _DecisionDialog(DialogFrame):
         raise AssertionError(self.decision_name)
 
     @Slot()
+    def _format_released_amount(self) -> str:
+        """Return the sentence which says that the amount of the refund becomes refundable, or set aside, again if
+        the refund is rejected or withdrawn."""
+        record = self._details.record
+        place = "effect" if record.set_aside_id is None else "effect_set_aside"
+        amount_text = wording.format_amount(record.amount_minor, record.currency)
+        return self._context.translate(f"dialog.{self.decision_name}.{place}", amount=amount_text)
+
     def _update_main_button(self) -> None:
         """Enable the main button if the person can decide; otherwise disable it and show the reason."""
         disabled_reason = self._find_disabled_reason()
@@ -292,7 +301,8 @@ class RejectDialog(_DecisionDialog):
     def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._details.record
         self.reason_field = MultiLineField(translate("dialog.reject.words"), translate)
-        self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
+        if record.maker != WORKER:  # the program reads no reason
+            self.reason_field.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.reason_field.edit, LineEdit):
             self.reason_field.edit.textChanged.connect(self._update_main_button)
         title = case_words.format_record_title(record, self._context)
@@ -300,10 +310,7 @@ class RejectDialog(_DecisionDialog):
             self._context, self, "reject", str(record.id), title, lambda: {"words": self.reason_field}
         )
         content = QWidget()
-        effect_label = TextLabel(
-            translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency)),
-            wraps_lines=True,
-        )
+        effect_label = TextLabel(self._format_released_amount(), wraps_lines=True)
         draft_bars = [self._draft.bar] if self._draft.bar is not None else []
         content.setLayout(make_column(*draft_bars, self.reason_field, effect_label, gap_px=12))
         return content
@@ -341,12 +348,8 @@ class WithdrawDialog(_DecisionDialog):
     right_name = "refund_withdraw"
 
     def _make_content(self) -> QWidget:
-        translate, record = self._context.translate, self._details.record
         content = QWidget()
-        amount_text = wording.format_amount(record.amount_minor, record.currency)
-        effect_bar = NotificationBar(
-            "", translate("dialog.withdraw.effect", amount=amount_text), tone="text", icon_name="arrow_back"
-        )
+        effect_bar = NotificationBar("", self._format_released_amount(), tone="text", icon_name="arrow_back")
         content.setLayout(make_column(effect_bar))
         return content
 

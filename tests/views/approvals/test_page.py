@@ -11,7 +11,8 @@ import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -34,6 +35,7 @@ from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
+from console.views.refunds.decision_dialog import RejectDialog, WithdrawDialog
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
@@ -154,6 +156,63 @@ def test_the_disabled_approve_button_shows_its_reason(appearance: object) -> Non
     page.request_panel.details = make_refund_details()
     page.request_panel._read_versions.add((9, 1))
     assert page.find_approval_disabled_reason(make_refund_details()) == ""
+
+
+def test_the_reason_of_a_refused_key_disappears_when_the_key_works(appearance: object) -> None:
+    """After the key of a disabled decision, a bar shows the reason. When the decision has become possible and its
+    dialog opens, by the key or by a click, the bar disappears: it would contradict the decision.
+    """
+    page = ApprovalsPage(make_window_context())
+    details = make_refund_details(make_refund(maker="op-c"))
+    opened: list[object] = []
+    page.action_handlers.open_approve_dialog = opened.append  # type: ignore[method-assign, assignment]
+    page.refund_id = 9
+    for press in (lambda: page.press_button(page.approve_button), page.approve_button.click):
+        page.request_panel._read_versions.clear()
+        page._show_details(9, details)
+        page.press_button(page.approve_button)
+        assert page.list_bar_names() == ("act",)
+        page.request_panel._read_versions.add((9, details.record.version))
+        page._update_buttons()
+        press()
+        assert page.list_bar_names() == ()
+    assert opened == [details, details]
+
+
+@pytest.mark.parametrize(("maker", "has_reader"), [("op-c", True), ("worker", False)])
+def test_the_program_reads_no_reason_of_a_rejection(
+    qtbot: QtBot, appearance: object, maker: str, *, has_reader: bool
+) -> None:
+    """The page and the dialog of a rejection say that the maker will read the reason, unless the program itself has
+    requested the refund.
+    """
+    context, details = make_window_context(), make_refund_details(make_refund(maker=maker))
+    page = ApprovalsPage(context)
+    page.refund_id = 9
+    page._show_details(9, details)
+    assert bool(page.notice_label.plain) == has_reader
+    dialog = RejectDialog(context, details, page)
+    qtbot.addWidget(dialog)
+    assert (f"{maker}, who requested it" in dialog.reason_field.edit.accessibleDescription()) == has_reader
+
+
+@pytest.mark.parametrize("dialog_type", [RejectDialog, WithdrawDialog])
+@pytest.mark.parametrize(("set_aside_id", "words"), [(None, "becomes refundable again"), (2, "is set aside again")])
+def test_the_amount_of_a_set_aside_is_set_aside_again(
+    qtbot: QtBot,
+    appearance: object,
+    dialog_type: type[RejectDialog | WithdrawDialog],
+    set_aside_id: int | None,
+    words: str,
+) -> None:
+    """If the refund of a set-aside is rejected or withdrawn, its amount is set aside again. The amount of any other
+    refund becomes refundable again. The dialog says which.
+    """
+    details = make_refund_details(make_refund(set_aside_id=set_aside_id))
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    dialog = dialog_type(make_window_context(), details, parent)
+    assert f"¥8,500 {words}." in dialog._format_released_amount()
 
 
 def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> None:
