@@ -1,6 +1,7 @@
 """Read bulk runs: lists of runs, and the result or forecast of each row of a run."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from console.domain.bulk.records import (
     DISCARDED_REASON,
@@ -125,16 +126,22 @@ class BulkRunReader:
         )
 
     def make_plan(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
-        """Return the forecast of each row of the bulk run that has no result, with totals. Calls no provider and
-        writes nothing. The method calls `progress` with the number of rows that have a forecast so far. Raises
-        not_found if there is no run with this id.
+        """Return the forecast of each row of the bulk run that has no result, with totals; its record has the
+        registry's entry about the corporation. Calls no provider and writes nothing. The method calls `progress`
+        with the number of rows that have a forecast so far. Raises not_found if there is no run with this id.
         """
         run = self.read_run(run_id)
         person = self._context.read_person() if self._context.operator else None
         forecasts: list[RowForecast] = []
         for rows in self._read_row_pages(run):
             with self._context.database.read() as conn:
-                forecasts += [self._forecaster.make_forecast(conn, run, row, person) for row in rows]
+                page = [self._forecaster.make_forecast(conn, run, row, person) for row in rows]
+                stored_records = [forecast.record for forecast in page if forecast.record is not None]
+                completed_records = iter(complete_with_corporations(self._context, conn, stored_records))
+                forecasts += [
+                    forecast if forecast.record is None else replace(forecast, record=next(completed_records))
+                    for forecast in page
+                ]
             if progress is not None:
                 progress(len(forecasts))
         providers = {forecast.provider for forecast in forecasts}

@@ -3,13 +3,18 @@ discarded runs.
 """
 
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from console.app import Console
 from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.records import CreditCheck
+from console.sandbox.registry.files import write_whole_file
+from console.sandbox.registry.rows import make_company_row
 from console.services.process.context import WORKER, act_as
+from console.store.registry.import_files import import_registry_files
 from tests.services.bulk.test_runs import call_for_refusal
 from tests.support.bulk_stage import CHECK_KIND, count_bought_entries, make_alarmbox, make_unknown_checks
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
@@ -44,6 +49,24 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.forecasts] == [*(one.id for one in chosen), None]
     assert heard == [5]
+
+
+def test_the_records_of_a_plan_and_of_a_result_have_the_same_company_name(console: Console, tmp_path: Path) -> None:
+    """On a desk with a corporation registry, the record of each row has the registry's entry about its corporation:
+    in the plan as among the results, so that both show the same name.
+    """
+    run = console.bulk.create_run("probe", make_unknown_checks(console, 1))
+    (row,) = console.bulk.list_rows_with_records(run.id)
+    assert isinstance(row.record, CreditCheck)
+    company_row = make_company_row(row.record.corporation_number, "株式会社みなも堂印刷", furigana="ミナモドウ")
+    file = write_whole_file(tmp_path, date(2026, 10, 30), 20, 5, first_rows=[company_row])
+    import_registry_files(console._context.registry_folder, [file])
+    (forecast,) = console.bulk.make_plan(run.id).forecasts
+    (row,) = console.bulk.list_rows_with_records(run.id)
+    assert row.record is not None
+    assert forecast.record is not None
+    assert forecast.record.registry_entry == row.record.registry_entry
+    assert forecast.record.registry_entry is not None
 
 
 def test_a_plan_estimates_the_time_of_the_rows_that_would_run(
