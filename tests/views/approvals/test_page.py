@@ -2,9 +2,11 @@
 shown and the provider's answer is recent.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -167,7 +169,11 @@ def test_the_reason_of_a_refused_key_disappears_when_the_key_works(appearance: o
     opened: list[object] = []
     page.action_handlers.open_approve_dialog = opened.append  # type: ignore[method-assign, assignment]
     page.refund_id = 9
-    for press in (lambda: page.press_button(page.approve_button), page.approve_button.click):
+    presses: tuple[Callable[[], object], ...] = (
+        partial(page.press_button, page.approve_button),
+        partial(page.approve_button.click),
+    )
+    for press in presses:
         page.request_panel._read_versions.clear()
         page._show_details(9, details)
         page.press_button(page.approve_button)
