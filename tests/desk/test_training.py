@@ -94,6 +94,20 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     assert read_number() == 1
 
 
+def test_the_list_of_incidents_has_the_focus_when_its_rows_come(trainee: Person) -> None:
+    """If no widget has the focus when the page shows its rows, as at the start of the window, the list takes it: the
+    keys of the line at the bottom work at once.
+    """
+    trainee.press("Alt+0")
+    page = trainee.wait_for_page(TrainingPage)
+    trainee.wait_until(lambda: page.current_incident is not None)
+    focused_widget = QApplication.focusWidget()
+    assert focused_widget is not None
+    focused_widget.clearFocus()
+    page.refresh("entered")
+    trainee.wait_until(page.table.hasFocus)
+
+
 def test_a_read_that_ends_during_a_start_starts_no_second_training(
     trainee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

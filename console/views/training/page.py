@@ -152,6 +152,7 @@ class TrainingPage(Page):
         if self.table.current_item is None:
             self.table.go_to_first()
         self._show_incident(self.table.current_item)
+        self.restore_focus()  # at the start of the window, the page has taken the focus without any row
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
