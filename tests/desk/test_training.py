@@ -104,8 +104,8 @@ def test_the_list_of_incidents_has_the_focus_when_its_rows_come(trainee: Person)
     focused_widget = QApplication.focusWidget()
     assert focused_widget is not None
     focused_widget.clearFocus()
-    page.refresh("entered")
-    trainee.wait_until(page.table.hasFocus)
+    page._select_first_incident()
+    assert page.table.hasFocus()
 
 
 def test_a_read_that_ends_during_a_start_starts_no_second_training(
