@@ -1,7 +1,7 @@
 """Texts of a credit check, for the window and for exports: its state, its company, its result, the person who
 acted."""
 
-from console.domain.explanations.badges import find_shown_state_badge
+from console.domain.explanations.badges import find_state_badge
 from console.domain.records import CreditCheck
 from console.wording.sentences.text_context import TextContext
 
@@ -9,7 +9,7 @@ from console.wording.sentences.text_context import TextContext
 def get_state_badge_key(record: CreditCheck) -> str:
     """Return the key, in the design tokens, of the badge that shows the state of a credit check. If parts of the
     credit check are missing, its badge says "incomplete"."""
-    return find_shown_state_badge(record)
+    return find_state_badge(record)
 
 
 def get_provider_or_registry_name(record: CreditCheck, context: TextContext) -> str:

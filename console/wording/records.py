@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from console.domain.explanations.badges import find_shown_state_badge
+from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
@@ -39,7 +39,7 @@ def get_state_badge_key(record: ShownRecord) -> str:
     `payment.completed`. The badge of a payment with refunds says "refunded" or "partly refunded". The badge of a
     credit check with missing parts says "incomplete".
     """
-    return find_shown_state_badge(record)
+    return find_state_badge(record)
 
 
 def get_certainty_badge_key(record: ShownRecord, now: datetime) -> str:

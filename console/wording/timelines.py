@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
-from console.domain.explanations.badges import correct_state_badge
 from console.domain.records import TimelineEntry
 from console.wording.evidence_words import format_evidence_source
 from console.wording.notices import format_notice_type
@@ -60,7 +59,7 @@ def _format_record_state_lines(timeline: TimelinePage, language: str) -> Iterato
     if badge is None:
         yield wording.get_state_word(timeline.kind, str(state), language)
         return
-    for name in (correct_state_badge(str(badge), str(certainty)), f"certainty.{certainty}", f"work.{work}"):
+    for name in (badge, f"certainty.{certainty}", f"work.{work}"):
         yield wording.get_badge_word(str(name), language)
 
 

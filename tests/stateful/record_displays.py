@@ -25,12 +25,7 @@ from console.domain.access.read_only import find_stopping_switch, is_action_stop
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, SystemClock, compute_age
 from console.domain.errors import ConsoleError
-from console.domain.explanations.badges import (
-    NEXT_STEPS_OF_PROGRAM,
-    SENDING_NEXT_STEPS,
-    find_shown_state_badge,
-    find_state_badge,
-)
+from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, SENDING_NEXT_STEPS, find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -231,8 +226,8 @@ def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterabl
     """
     if stage.clock.offset:
         return
-    page = view.explanation
-    step, badges = page.next_step, (f"certainty.{page.certainty}", f"work.{page.work}")
+    page, state = view.explanation, find_state_badge(view.record)
+    step, keys = page.next_step, (state, f"certainty.{page.certainty}", f"work.{page.work}")
     assert shown["verdict"] == _translate_to_english(page.verdict, **page.facts)
     assert (shown["why_code"], shown["next_step"]["code"], shown["next_step"]["command"]) == (
         page.why,
@@ -240,10 +235,10 @@ def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterabl
         step.command,
     )
     assert [badge["word"] for badge in shown["badges"].values()] == [
-        _translate_to_english(f"state.{key}") for key in (find_state_badge(view.record), *badges)
+        _translate_to_english(f"state.{key}") for key in keys
     ]
     text = "".join(f"  {line}  \n" for line in lines)
-    for key in (find_shown_state_badge(view.record), *badges):
+    for key in keys:
         assert f"  {_translate_to_english(f'state.{key}')}  " in text, (key, text)
 
 

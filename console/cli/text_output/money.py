@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.explanations.badges import correct_state_badge
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
@@ -90,10 +89,7 @@ def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None
     if not side.state:
         return side.word or translator(_find_key_of_silent_provider_side(record))
     kind = "refund" if isinstance(record, Refund) else "payment"
-    badge = f"{'order' if side.name == 'order' else kind}.{side.state}"
-    if side.name not in ("order", "provider"):
-        badge = correct_state_badge(badge, record.certainty)
-    word = translator(f"state.{badge}")
+    word = translator(f"state.{'order' if side.name == 'order' else kind}.{side.state}")
     if side.name != "provider" or side.word is None:
         return word
     return side.word if side.word.casefold() == word.casefold() else wording.join_facts((word, side.word), translator)

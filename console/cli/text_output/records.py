@@ -36,9 +36,9 @@ def _get_badge_words(record: CreditCheck | Order | Payment | Refund, translator:
     explanation, certainty and work are `wording.NO_VALUE`.
     """
     # imported here, because an answer as JSON doesn't need the badges
-    from console.domain.explanations.badges import find_shown_state_badge
+    from console.domain.explanations.badges import find_state_badge
 
-    state, explanation = translator(f"state.{find_shown_state_badge(record)}"), explain_present_state(record)
+    state, explanation = translator(f"state.{find_state_badge(record)}"), explain_present_state(record)
     if explanation is None:
         return state, wording.NO_VALUE, wording.NO_VALUE
     work = translator(f"state.work.{explanation.work}")

@@ -7,7 +7,7 @@ provider and the order. A verdict is the wording key of the sentence about a rec
 
 from typing import TYPE_CHECKING
 
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
+from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.service_results import Explanation, WorkBadge
 
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
@@ -106,15 +106,6 @@ must be done because another record has replaced this one.
 """
 
 
-_STATE_BADGES_OF_UNKNOWN_OUTCOMES = {
-    "credit_check.pending": "credit_check.perhaps_bought",
-    "payment.initializing": "payment.perhaps_paid",
-    "payment.token_generated": "payment.perhaps_paid",
-    "payment.user_payment": "payment.perhaps_paid",
-    "refund.submitting": "refund.perhaps_refunded",
-}
-"""For each state in which a call may be running: the badge to show if the outcome of that call is unknown."""
-
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted, except in
@@ -136,27 +127,10 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     return WorkBadge(work.state.value)
 
 
-def find_shown_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
-    """Return the key of the badge that shows the record's state to people, in all lists, pages, texts and exports.
-
-    It is the badge of `find_state_badge`, except for a record whose call has ended without a known outcome: the words
-    "in progress", "waiting for the customer" and "sending" are not true of it. Its badge says what perhaps happened.
-    """
-    badge = find_state_badge(record)
-    certainty = getattr(record, "certainty", None)  # an order has no certainty of its own
-    return badge if certainty is None else correct_state_badge(badge, certainty)
-
-
-def correct_state_badge(badge: str, certainty: str) -> str:
-    """Return the key of the badge that people see instead of `badge`, the key of a badge of a state, if the record's
-    certainty is `certainty`."""
-    return _STATE_BADGES_OF_UNKNOWN_OUTCOMES.get(badge, badge) if certainty == Certainty.UNKNOWN else badge
-
-
 def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
-    """Return the key of the badge for the record's stored state, such as `payment.completed`. A payment with refunds
-    has the badge "refunded" or "partly refunded", and a purchased credit check with missing parts has the badge
-    "incomplete". JSON and stored facts have this badge; people see the one of `find_shown_state_badge`.
+    """Return the key of the badge for the record's state, such as `payment.completed`. A payment with refunds has the
+    badge "refunded" or "partly refunded", and a purchased credit check with missing parts has the badge "incomplete".
+    All lists and pages use this badge, so that a record has the same badge everywhere.
     """
     if isinstance(record, CreditCheck):
         return _find_credit_check_badge(record)

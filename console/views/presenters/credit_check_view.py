@@ -6,7 +6,6 @@ from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.audit.record_entries import find_last_writer
-from console.domain.explanations.badges import correct_state_badge
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
 from console.domain.recovery.decidable import is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails
@@ -279,9 +278,6 @@ def format_changed_values(before: CreditCheck, after: CreditCheck, context: Wind
     text after the change."""
     changes = _find_changed_fields(before, after)
     texts = {name: [_format_field_value(name, value, context) for value in pair] for name, pair in changes.items()}
-    if "state" in texts:  # while the outcome is unknown, people see another word than that of the stored state
-        badges = [correct_state_badge(f"credit_check.{record.state}", record.certainty) for record in (before, after)]
-        texts["state"] = [wording.get_badge_word(badge, context.language) for badge in badges]
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
         texts["work"] = [_format_missing_parts(before, context), _format_missing_parts(after, context)]
     elif (before.work.state, before.work.reason) != (after.work.state, after.work.reason):

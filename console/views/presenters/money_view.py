@@ -4,7 +4,6 @@ amount."""
 from collections.abc import Sequence
 from datetime import datetime
 
-from console.domain.explanations.badges import correct_state_badge
 from console.domain.explanations.payments import OPEN_ORDER_ACTION
 from console.domain.explanations.refunds import is_refused_for_good
 from console.domain.money import Money, format_decimal
@@ -59,30 +58,24 @@ def make_shown_sides(
         _make_unanswered_side(side_names[side_index], context, record)
         if record is not None and side_index == GATEWAY_SIDE_INDEX and side.asked is None
         else _make_shown_side(
-            side,
-            side_names[side_index],
-            kinds[side_index],
-            context,
-            certainty=record.certainty if record is not None and side_index == OWN_SIDE_INDEX else Certainty.KNOWN,
-            is_gateway=side_index == GATEWAY_SIDE_INDEX,
+            side, side_names[side_index], kinds[side_index], context, is_gateway=side_index == GATEWAY_SIDE_INDEX
         )
         for side_index, side in enumerate(money_sides)
     ]
 
 
 def _make_shown_side(
-    side: ComparedSide, name: str, kind: str, context: WindowContext, *, certainty: Certainty, is_gateway: bool
+    side: ComparedSide, name: str, kind: str, context: WindowContext, *, is_gateway: bool
 ) -> RecordSideState:
-    """Return the content of one of the three compared panels. `name` is the title of the panel. `kind`, the kind of
-    the record in it, such as "payment", and `certainty` decide the word for its state; `certainty` is UNKNOWN only
-    for our own record. `is_gateway` is True for the provider's panel. If there is no record for this panel, its
-    content says so."""
+    """Return the content of one of the three compared panels. `name` is the title of the panel; `kind` is the kind of
+    the record in it, such as "payment", which decides the word for its state. `is_gateway` is True for the provider's
+    panel. If there is no record for this panel, its content says so."""
     translate = context.translate
     if not side.there:
         key = "money.side.no_order" if side.name == "order" else "money.side.no_payment"
         return RecordSideState(name, translate("record.side.none"), "dash", "muted", age_text=translate(key))
     badges = tokens().badges
-    badge = badges.get(correct_state_badge(f"{kind}.{side.state}", certainty))
+    badge = badges.get(f"{kind}.{side.state}")
     word = badge.word(context.language) if badge else translate("money.side.no_word")
     return RecordSideState(
         name,

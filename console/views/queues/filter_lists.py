@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from console.domain.explanations.badges import correct_state_badge
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -131,10 +130,7 @@ def format_filter_operator_value(operator_name: str, value: str, context: Window
             return context.translate(f"kind.{value}") if value in RECORD_KINDS else value
         case "status":
             kinds = [kind for kind, states in _STATE_CLASS_BY_RECORD_KIND.items() if value in set(map(str, states))]
-            badge_keys = [f"{kind.replace('-', '_')}.{value}" for kind in kinds]
-            # a record with this stored state has another badge while its outcome is unknown
-            shown_keys = [correct_state_badge(key, certainty) for key in badge_keys for certainty in Certainty]
-            state_words = dict.fromkeys(wording.get_badge_word(key, context.language) for key in shown_keys)
+            state_words = dict.fromkeys(wording.get_state_word(kind, value, context.language) for kind in kinds)
             axis = "certainty" if value in set(map(str, Certainty)) else "work"
             return " / ".join(state_words) or format_filter_operator_value(axis, value, context)
         case "certainty" | "work":

@@ -22,10 +22,10 @@ from console.wording.sentences import catalogue as wording
 
 RecordGetter = Callable[[Any], ShownRecord]
 _STATE_NAMES_BY_STATE_GROUP = {
-    "credit_check": ("credit_check", "pending", "perhaps_bought", "success", "error", "superseded", "incomplete"),
-    "waiting": ("payment", "token_generated", "user_payment", "perhaps_paid"),
+    "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
+    "waiting": ("payment", "token_generated", "user_payment"),
     "payment": ("payment", "callback_received", "signature_verified", "completed", "expired"),
-    "refund": ("refund", "requested", "approved", "submitted", "perhaps_refunded", "failed"),
+    "refund": ("refund", "requested", "approved", "submitted", "failed"),
     "business": ("business", "partly_refunded"),
     "order": ("order", "pending", "cancelled", "delivered"),
 }

@@ -5,8 +5,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
-from console.domain.explanations.badges import correct_state_badge
-from console.domain.records import Certainty, CheckState, CreditCheck, Operation
+from console.domain.records import CheckState, CreditCheck, Operation
 from console.domain.recovery.decidable import is_left_open_by_other_application
 from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.pages.dialog_badges import make_badge_row
@@ -47,8 +46,6 @@ class ResolveForm(EvidenceForm):
     def __init__(self, context: WindowContext, proposer: str | None, record: CreditCheck | Operation) -> None:
         translate = context.translate
         self._state_before = record.state if isinstance(record, CreditCheck) else CheckState.PENDING
-        certainty = record.certainty if isinstance(record, CreditCheck) else Certainty.UNKNOWN
-        self._state_badge_before = correct_state_badge(f"credit_check.{self._state_before}", certainty)
         self.is_left_open_by_other_application = isinstance(
             record, CreditCheck
         ) and is_left_open_by_other_application(record)
@@ -103,7 +100,7 @@ class ResolveForm(EvidenceForm):
 
     def _show_effect(self) -> None:
         translate, outcome = self._context.translate, self.outcome
-        state_before = translate(f"state.{self._state_badge_before}")
+        state_before = translate(f"state.credit_check.{self._state_before}")
         state_after = translate(f"state.credit_check.{outcome or CheckState.PENDING}")
         wording_key_by_outcome = {"success": "dialog.resolve.effect_success", "error": "dialog.resolve.effect_error"}
         if self._state_before is CheckState.SUCCESS:

@@ -5,9 +5,8 @@ from typing import TypeAlias
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.explanations.badges import correct_state_badge
 from console.domain.payments.records import Payment, Refund
-from console.domain.records import Certainty, Operation
+from console.domain.records import Operation
 from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.presenters import records as case_words
 from console.views.records.evidence_dialog import EvidenceDialog
@@ -52,11 +51,9 @@ class ResolveMoneyForm(EvidenceForm):
             kind_buttons,
             outcome_buttons,
         )
-        self._record_kind = record_kind
-        self._state_badge_before = (
-            correct_state_badge(f"{record_kind}.submitting", Certainty.UNKNOWN)
-            if isinstance(record, Operation)
-            else correct_state_badge(f"{record_kind}.{record.state.value}", record.certainty)
+        self._record_kind, self._state_before = (
+            record_kind,
+            "submitting" if isinstance(record, Operation) else record.state.value,
         )
         self.refund_number_field.edit.textChanged.connect(self._update_result_buttons)
         self._update_result_buttons()
@@ -109,8 +106,9 @@ class ResolveMoneyForm(EvidenceForm):
             self.effect_label.show_text(translate("dialog.resolve.no_effect"))
             self.second_person_label.show_text("")
             return
-        state_before = translate(f"state.{self._state_badge_before}")
-        state_after = translate(f"state.{self._record_kind}.{outcome}")
+        state_before, state_after = (
+            translate(f"state.{self._record_kind}.{state}") for state in (self._state_before, outcome)
+        )
         self.effect_label.show_text(translate("dialog.resolve_money.effect", before=state_before, after=state_after))
         self.second_person_label.show_text(self._format_second_person_text("dialog.resolve_money.one_person"))
 

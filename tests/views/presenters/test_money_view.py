@@ -18,7 +18,7 @@ from console.domain.payments.consistency import compute_money_parts, compute_rev
 from console.domain.payments.records import OrderState, Payment, Refund, SetAsideState
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CheckState, Work, WorkReason, WorkState
+from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.views.money.payment_page import PaymentPage
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
@@ -407,7 +407,7 @@ def test_rupees_have_indian_grouping_and_two_decimals() -> None:
         (make_payment(provider="atom"), ("payment.completed", "certainty.may_be_reversed", "work.none")),
         (
             make_payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN),
-            ("payment.perhaps_paid", "certainty.unknown", "work.possible"),
+            ("payment.user_payment", "certainty.unknown", "work.possible"),
         ),
         (
             make_payment(work=Work(WorkState.NEEDS_REVIEW, None, "amount_differs")),
@@ -418,7 +418,7 @@ def test_rupees_have_indian_grouping_and_two_decimals() -> None:
             make_refund(
                 state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=Work(WorkState.SCHEDULED, NOW)
             ),
-            ("refund.perhaps_refunded", "certainty.unknown", "work.scheduled"),
+            ("refund.submitting", "certainty.unknown", "work.scheduled"),
         ),
         (
             make_payment(state=PaymentState.INITIALIZING),
@@ -430,10 +430,6 @@ def test_rupees_have_indian_grouping_and_two_decimals() -> None:
         ),
         (replace(ORDER, state=OrderState.SHIPPED), ("order.shipped", "certainty.known", "work.none")),
         (make_check(), ("credit_check.success", "certainty.known", "work.possible")),
-        (
-            make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN),
-            ("credit_check.perhaps_bought", "certainty.unknown", "work.possible"),
-        ),
         (
             make_check(expired_at=NOW + timedelta(days=9)),
             ("credit_check.success", "certainty.known", "work.none"),

@@ -47,13 +47,13 @@ CHANGED_RECORDS: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
         RECORD_BY_NAME["credit check, unknown"],
         make_check(),
         "Bought",
-        "State: Maybe bought → Bought, Certainty: Unknown → Confirmed",
+        "State: In progress → Bought, Certainty: Unknown → Confirmed",
     ),
     "payment": (
         RECORD_BY_NAME["payment, unknown"],
         replace(make_payment(), provider_refunded_minor=500),
         "Completed",
-        "State: Maybe paid → Completed, Certainty: Unknown → Confirmed, Refunded: – → ¥500",
+        "State: Starting → Completed, Certainty: Unknown → Confirmed, Refunded: – → ¥500",
     ),
     "refund": (
         make_refund(),
