@@ -106,7 +106,6 @@ must be done because another record has replaced this one.
 """
 
 
-
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted, except in
     three cases, so that badge and sentence don't contradict each other.
