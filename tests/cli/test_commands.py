@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import stat
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -292,7 +293,7 @@ def test_evidence_on_a_disk_that_fails_is_refused(tmp_path: Path) -> None:
     """
     (tmp_path / "loop").symlink_to("loop")
     for path in (tmp_path / "loop", tmp_path / "loop" / "scan", tmp_path / f"{'x' * 300}.pdf"):
-        assert call_for_refusal_code(lambda path=path: outcomes._parse_evidence(str(path))) == "no_evidence"
+        assert call_for_refusal_code(partial(outcomes._parse_evidence, str(path))) == "no_evidence"
     for statement in ("字" * 200, f"{'x' * 300} scan.pdf"):
         assert outcomes._parse_evidence(statement) == statement
 

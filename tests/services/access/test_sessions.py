@@ -37,7 +37,7 @@ def test_the_named_operator_acts_on_sqlite(console: Console, home: Path) -> None
     password is stored, and any password is confirmed.
     """
     me = console.sessions.read_identity()
-    assert (me.person.name, me.is_known_operator, me.database) == ("op-a", True, str(home / "console.db"))
+    assert (me.person.name, me.is_known_operator, me.database_location) == ("op-a", True, str(home / "console.db"))
     assert (me.source, me.is_account_stored) == (None, False)
     assert console.sessions.confirm_password("anything")
     assert list_session_entries(console) == []

@@ -24,4 +24,4 @@ def test_a_deleted_working_directory_is_no_missing_folder(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path / "deleted")
     (tmp_path / "deleted").rmdir()
     refused = call_for_refusal(open_new_file(Path("list.csv")).__enter__)
-    assert (refused.code, refused.detail["file"]) == ("storage_full", "list.csv")
+    assert (refused.code, refused.detail.get("file")) == ("storage_full", "list.csv")
