@@ -25,6 +25,7 @@ from console.store.audit.hash_chain import (
     verify_chains,
 )
 from console.store.database import boot_clock, error_codes
+from console.store.database.compiled_statements import execute_compiled
 from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.database.transaction import Transaction, make_locking_read
 from console.store.database.unreadable_rows import parse_audit_detail
@@ -162,7 +163,7 @@ def _append_after_known_chain_end(
     """
     row = _make_audit_row(entry, session, desk, chain_end, utc_time)
     try:
-        insert_result = tx.conn.execute(_INSERT_AFTER_ROW_STATEMENT, {**row, "previous_seq": chain_end.seq})
+        insert_result = execute_compiled(tx.conn, _INSERT_AFTER_ROW_STATEMENT, {**row, "previous_seq": chain_end.seq})
     except IntegrityError:  # another thread of this process was faster
         return None
     except DBAPIError as error:

@@ -39,6 +39,7 @@ from console.store.database.compare_and_swap import (
 )
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
+from console.store.database.compiled_statements import execute_compiled
 from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.instants import convert_to_naive_utc, read_current_time
 from console.store.schema.core import alerts, credit_checks
@@ -498,8 +499,7 @@ def insert_pending_check(
     }
     if restored_id is not None:
         row["id"] = restored_id
-    key = conn.execute(_INSERT_CREDIT_CHECK_STATEMENT, row).inserted_primary_key
-    record_id = int(key[0]) if key else 0
+    record_id = int(execute_compiled(conn, _INSERT_CREDIT_CHECK_STATEMENT, row).lastrowid)
     announce_change(conn, record_id, now)
     return record_id
 

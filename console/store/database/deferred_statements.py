@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable
 
+from console.store.database.compiled_statements import execute_compiled
+
 
 def execute_with_next_statement(
     conn: Connection,
@@ -17,7 +19,7 @@ def execute_with_next_statement(
     """Execute a statement that changes rows, in its place among the statements of the transaction, and at the latest
     before COMMIT. On MariaDB the statement is sent together with the next statement, which saves a round trip. The
     next statement, or COMMIT, then raises the error of this statement (`pipelining_connection`). On other databases
-    the statement is executed immediately.
+    the statement is executed immediately. `statement` must be the same object at each call (`execute_compiled`).
 
     `check_row_count` is called with the number of rows that the statement matched. An exception that it raises is
     treated like an error of the statement, and the transaction can't be committed.
@@ -26,8 +28,8 @@ def execute_with_next_statement(
         driver_connection: Any = conn.connection.dbapi_connection
         if driver_connection.can_defer:
             driver_connection.defer_next(check_row_count)
-            conn.execute(statement, parameters)
+            execute_compiled(conn, statement, parameters)
             return
-    row_count = conn.execute(statement, parameters).rowcount
+    row_count = execute_compiled(conn, statement, parameters).rowcount
     if check_row_count is not None:
         check_row_count(row_count)

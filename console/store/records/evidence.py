@@ -2,7 +2,7 @@
 about one record."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,12 @@ from console.domain.records import Document, EvidenceItem
 from console.domain.recovery.decision_reasons import PersonEvidence, parse_stated_reason
 from console.store.database.deferred_statements import execute_with_next_statement
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
+from console.store.database.instants import (
+    SERVER_TIME_EXPRESSION,
+    convert_to_aware_utc,
+    convert_to_naive_utc,
+    make_present_time_value,
+)
 from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX, documents, evidence
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ PERSON_SOURCE = "person"
 """Source of evidence that a person handed in."""
 _ROWS_PER_PAGE = 100
 _INSERT_EVIDENCE_STATEMENT = insert(evidence)
+_INSERT_EVIDENCE_WITH_SERVER_TIME_STATEMENT = insert(evidence).values(at=SERVER_TIME_EXPRESSION)
 
 
 def add_answer(
@@ -60,7 +66,7 @@ def add_answer_with_next_statement(
     """Store a provider's answer like `add_answer`, at the latest together with the next statement of the transaction
     (`execute_with_next_statement`)."""
     row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
-    execute_with_next_statement(conn, _make_insert_statement(conn, now), row)
+    execute_with_next_statement(conn, *_add_insertion_time(conn, row, now))
 
 
 def _make_answer_row(
@@ -167,12 +173,19 @@ def _make_evidence_row(
 
 def _insert_evidence(conn: Connection, row: dict[str, object], now: datetime) -> int:
     """Insert a row of evidence and return its id."""
-    key = conn.execute(_make_insert_statement(conn, now), row).inserted_primary_key
+    key = conn.execute(*_add_insertion_time(conn, row, now)).inserted_primary_key
     return int(key[0]) if key else 0
 
 
-def _make_insert_statement(conn: Connection, now: datetime) -> Insert:
-    return _INSERT_EVIDENCE_STATEMENT.values(at=make_present_time_value(conn, now))
+def _add_insertion_time(
+    conn: Connection, row: dict[str, object], now: datetime
+) -> tuple[Insert, Mapping[str, object]]:
+    """Return the statement that inserts a row of evidence with the present time, and the statement's parameters. The
+    present time is a parameter on SQLite; on a server the statement reads the server's clock."""
+    at = make_present_time_value(conn, now)
+    if at is SERVER_TIME_EXPRESSION:
+        return _INSERT_EVIDENCE_WITH_SERVER_TIME_STATEMENT, row
+    return _INSERT_EVIDENCE_STATEMENT, row | {"at": at}
 
 
 def find_evidence_text(conn: Connection, evidence_id: int | None) -> str | None:
