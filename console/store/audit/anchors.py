@@ -11,11 +11,13 @@ disk, and loses these rows if it crashes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cast, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 
+from console.store.database.compiled_statements import execute_compiled
 from console.store.database.instants import SERVER_TIME_EXPRESSION
 from console.store.operations.rollback_alert import (
     DATABASE_WENT_BACK_RULE as DATABASE_WENT_BACK_RULE,  # name under which users of anchors read it
@@ -29,34 +31,14 @@ MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 _MAX_STATUS_READS = 5
 """Largest number of reads of the redo log's status before the rows count as not on the disk."""
 _AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
-_LISTED_AUDIT_ROW_CONDITION = audit_log.c.id.in_(bindparam("ids", expanding=True))
-_AUDIT_ROWS_BY_ID_QUERY = select(*_AUDIT_ROW_COLUMNS).where(_LISTED_AUDIT_ROW_CONDITION)
+_AUDIT_ROWS_BY_ID_QUERY = select(*_AUDIT_ROW_COLUMNS).where(audit_log.c.id.in_(bindparam("ids", expanding=True)))
 _RESOLVED_ROLLBACK_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).where(
     ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_not(None)
 )
 _newest_row = audit_log.alias("newest_row").c
 
 
-def _make_comparison_query(row_text: ColumnElement[str], *time_columns: ColumnElement[Any]) -> Select[Any]:
-    """Return the query of `compare_with_anchors`. Its result is one row with the number of anchors whose row is in
-    the audit trail, the id of a resolved alert that the database was set back, and the newest row of the trail.
-    `row_text` is SQL for the text that `_make_comparison_text` makes of an anchor. `time_columns` are further columns
-    of the result: on a server the time of the newest row and the present time.
-
-    The server counts the rows, because this is faster than fetching them.
-    """
-    present_count = select(func.count()).where(
-        _LISTED_AUDIT_ROW_CONDITION, row_text.in_(bindparam("row_texts", expanding=True))
-    )
-    resolved_alert_id = _RESOLVED_ROLLBACK_ALERTS_QUERY.with_only_columns(alerts.c.id).limit(1)
-    return select(
-        present_count.scalar_subquery(),
-        resolved_alert_id.scalar_subquery(),
-        *(_newest_row.id, _newest_row.session, _newest_row.seq, _newest_row.hash, *time_columns),
-    ).where(_newest_row.id == select(func.max(audit_log.c.id)).scalar_subquery())
-
-
-_COMPARISON_QUERY_ON_SQLITE = _make_comparison_query(
+_ROW_TEXT_ON_SQLITE = (
     cast(audit_log.c.id, String)
     + " "
     + audit_log.c.session
@@ -65,10 +47,39 @@ _COMPARISON_QUERY_ON_SQLITE = _make_comparison_query(
     + " "
     + audit_log.c.hash
 )
-_COMPARISON_QUERY_ON_SERVER = _make_comparison_query(
-    func.concat(audit_log.c.id, " ", audit_log.c.session, " ", audit_log.c.seq, " ", audit_log.c.hash),
-    *(_newest_row.at, SERVER_TIME_EXPRESSION),
+_ROW_TEXT_ON_SERVER = func.concat(
+    audit_log.c.id, " ", audit_log.c.session, " ", audit_log.c.seq, " ", audit_log.c.hash
 )
+
+
+@cache
+def _make_comparison_query(*, is_sqlite: bool, id_count: int, text_count: int) -> Select[Any]:
+    """Return the query of `compare_with_anchors`. Its result is one row with the number of anchors whose row is in
+    the audit trail, the id of a resolved alert that the database was set back, and the newest row of the trail; on a
+    server also the time of the newest row and the present time.
+
+    Its parameters are `id_0`, `id_1` … (the row ids of the anchors, `id_count` of them), and `text_0`, `text_1` …
+    (`text_count` texts that `_make_comparison_text` makes of the anchors). A query with a parameter for each value is
+    kept for each number of values; SQLAlchemy would make the SQL of a list again for each execution. The server
+    counts the rows, because this is faster than fetching them.
+    """
+    row_text = _ROW_TEXT_ON_SQLITE if is_sqlite else _ROW_TEXT_ON_SERVER
+    present_count: ColumnElement[int] = literal_column("0")
+    if id_count:
+        listed_rows = select(func.count()).where(
+            audit_log.c.id.in_([bindparam(f"id_{place}") for place in range(id_count)]),
+            row_text.in_([bindparam(f"text_{place}") for place in range(text_count)]),
+        )
+        present_count = listed_rows.scalar_subquery()
+    resolved_alert_id = _RESOLVED_ROLLBACK_ALERTS_QUERY.with_only_columns(alerts.c.id).limit(1)
+    time_columns = () if is_sqlite else (_newest_row.at, SERVER_TIME_EXPRESSION)
+    return select(
+        present_count,
+        resolved_alert_id.scalar_subquery(),
+        *(_newest_row.id, _newest_row.session, _newest_row.seq, _newest_row.hash, *time_columns),
+    ).where(_newest_row.id == select(func.max(audit_log.c.id)).scalar_subquery())
+
+
 _REDO_LOG_VARIABLES = {
     "Innodb_lsn_current": "Innodb_lsn_flushed",
     "Innodb_redo_log_current_lsn": "Innodb_redo_log_flushed_to_disk_lsn",
@@ -111,8 +122,13 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
     """Compare the anchors `heads` with the audit trail (see `list_missing_heads`), by one statement."""
     is_sqlite = conn.dialect.name == "sqlite"
     distinct_heads = set(heads)
-    parameters = {**_make_row_ids_parameter(heads), "row_texts": sorted(map(_make_comparison_text, distinct_heads))}
-    row = conn.execute(_COMPARISON_QUERY_ON_SQLITE if is_sqlite else _COMPARISON_QUERY_ON_SERVER, parameters).first()
+    row_ids = {head.row_id for head in heads}
+    query = _make_comparison_query(is_sqlite=is_sqlite, id_count=len(row_ids), text_count=len(distinct_heads))
+    parameters = {f"id_{place}": row_id for place, row_id in enumerate(row_ids)} | {
+        f"text_{place}": _make_comparison_text(head) for place, head in enumerate(distinct_heads)
+    }
+    # The times of a server's row need SQLAlchemy's conversion.
+    row = (execute_compiled(conn, query, parameters) if is_sqlite else conn.execute(query, parameters)).first()
     if row is None:  # the trail is empty
         return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alerts(conn)))
     present_count, resolved_alert_id, *newest_row = row

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.store.access.read_only_switches import make_newest_setting_expression
 from console.store.credit_checks.credit_checks import UNNORMALISED_CHECK_IDS_QUERY
+from console.store.database.compiled_statements import execute_compiled
 from console.store.operations.rollback_alert import OPEN_ROLLBACK_ALERT_QUERY
 from console.store.schema.core import credit_checks
 from console.store.schema.worker import lost_operations
@@ -43,4 +44,4 @@ def may_refuse_purchase(conn: Connection, corporation_number: str, provider: str
     - a read-only switch that is on, for everything or for the provider
     """
     parameters = {"number": corporation_number, "provider": provider}
-    return any(conn.execute(_POSSIBLE_STOP_QUERY, parameters).one())
+    return any(execute_compiled(conn, _POSSIBLE_STOP_QUERY, parameters).one())

@@ -1,4 +1,4 @@
-"""Executes statements that change rows without SQLAlchemy's work for each execution.
+"""Executes statements without SQLAlchemy's work for each execution.
 
 For each execution, SQLAlchemy looks its compiled SQL up by a key of the whole statement, collects the parameters, and
 prepares the reading of generated values. That takes twice as long as the driver and SQLite together. Here the SQL and
@@ -37,8 +37,9 @@ class _CompiledStatement:
 
 
 def execute_compiled(conn: Connection, statement: Executable, parameters: Mapping[str, object]) -> CursorResult[Any]:
-    """Execute a statement that changes rows, with these parameters, and return its result. Only `rowcount` and
-    `lastrowid` of the result may be used.
+    """Execute a statement with these parameters, and return its result. The values of its rows are those of the
+    driver: SQLAlchemy's types don't convert them. A statement that changes rows has no `inserted_primary_key`, but
+    `rowcount` and `lastrowid`. For a query with many columns this is slower than `Connection.execute`.
 
     `statement` must be the same object at each call, such as a constant of a module: it is compiled once for each
     object. Raises ValueError for a statement that can't be compiled before its parameters are known, KeyError if a
