@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import current_thread
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from console.app import Console
 from console.store.database.pipelining_connection import PipeliningConnection
@@ -45,6 +45,29 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", record_statement)
             event.remove(engine, "commit", record_commit)
+
+
+@contextmanager
+def record_executions(desk: Console) -> Iterator[list[str]]:
+    """Yield a list to which each statement is added that SQLAlchemy executes on the desk's database within the block.
+    Statements that the driver gets as SQL (`execute_compiled`), and those that `record_statements` leaves out, aren't
+    recorded.
+    """
+    executed: list[str] = []
+    engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
+
+    def record_execution(conn: Connection, statement: Any, *_: object) -> None:
+        text = str(statement.compile(dialect=conn.dialect))
+        if not _is_lease_renewal() and not any(name in text for name in TABLES_READ_ONCE_A_SECOND):
+            executed.append(text)
+
+    for engine in engines:
+        event.listen(engine, "before_execute", record_execution)
+    try:
+        yield executed
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_execute", record_execution)
 
 
 @contextmanager
