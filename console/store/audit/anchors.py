@@ -36,8 +36,6 @@ _RESOLVED_ROLLBACK_ALERTS_QUERY = select(alerts.c.id, alerts.c.detected_at).wher
     ROLLBACK_ALERT_CONDITION, alerts.c.resolved_at.is_not(None)
 )
 _newest_row = audit_log.alias("newest_row").c
-
-
 _ROW_TEXT_ON_SQLITE = (
     cast(audit_log.c.id, String)
     + " "
@@ -128,7 +126,8 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
         f"text_{place}": _make_comparison_text(head) for place, head in enumerate(distinct_heads)
     }
     # The times of a server's row need SQLAlchemy's conversion.
-    row = (execute_compiled(conn, query, parameters) if is_sqlite else conn.execute(query, parameters)).first()
+    result = execute_compiled(conn, query, parameters) if is_sqlite else conn.execute(query, parameters)
+    row: Sequence[Any] | None = result.first()
     if row is None:  # the trail is empty
         return AnchorComparison(bool(heads), None, bool(list_resolved_rollback_alerts(conn)))
     present_count, resolved_alert_id, *newest_row = row

@@ -111,6 +111,6 @@ def test_time_with_a_zone_is_stored_like_by_sqlalchemy(database: Database) -> No
     """A converter gets the value of its own column, also for a value with a zone, which SQLite stores without it."""
     with database.write_without_retries() as tx:
         for execute in (tx.conn.execute, lambda *given: execute_compiled(tx.conn, *given)):
-            execute(_INSERT_CHANGE, make_change_row(1, AT.replace(tzinfo=UTC)))  # type: ignore[operator]
+            execute(_INSERT_CHANGE, make_change_row(1, AT.replace(tzinfo=UTC)))
         times = tx.conn.execute(select(changes.c.at).where(changes.c.subject_id == 1)).scalars().all()
     assert times == [AT, AT]
