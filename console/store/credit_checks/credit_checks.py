@@ -499,7 +499,8 @@ def insert_pending_check(
     }
     if restored_id is not None:
         row["id"] = restored_id
-    record_id = int(execute_compiled(conn, _INSERT_CREDIT_CHECK_STATEMENT, row).lastrowid)
+    new_id = execute_compiled(conn, _INSERT_CREDIT_CHECK_STATEMENT, row).lastrowid
+    record_id = int(new_id) if restored_id is None else restored_id
     announce_change(conn, record_id, now)
     return record_id
 
