@@ -1337,7 +1337,7 @@ def test_a_restore_killed_before_its_last_statement_is_complete(
 
 @pytest.mark.parametrize("is_mark_left", [False, True])
 def test_a_suspended_restore_deletes_nothing_of_another_restore(
-    server_backup: tuple[Terminal, Callable[[], None]],
+    server_database_owner: tuple[Terminal, Callable[[], None]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     is_mark_left: bool,
@@ -1346,7 +1346,7 @@ def test_a_suspended_restore_deletes_nothing_of_another_restore(
     restore is then refused, and the database keeps what was written since. With `is_mark_left` the first restore has
     created the table of the mark after the end of the other restore.
     """
-    owner, empty_it = server_backup
+    owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
     assert owner.json("db", "backup", folder).status == 0
@@ -1372,12 +1372,12 @@ def test_a_suspended_restore_deletes_nothing_of_another_restore(
 
 
 def test_two_restores_that_mark_a_database_at_once_restore_it(
-    server_backup: tuple[Terminal, Callable[[], None]],
+    server_database_owner: tuple[Terminal, Callable[[], None]],
 ) -> None:
     """Two restores of the same dump find an empty database at the same moment, and both insert the mark. One of them
     gets the lock; the other one is refused.
     """
-    owner, _ = server_backup
+    owner, _ = server_database_owner
     digest = "0" * 64
 
     def mark_elsewhere(_conn: object, _cursor: object, sql: str, *_: object) -> None:

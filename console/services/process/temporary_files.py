@@ -6,19 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from console.store.spool.sqlite_file import translate_errors
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 
 class _TemporaryRawFile(io.FileIO):
     """An unbuffered temporary file. A write that fails raises ConsoleError `storage_full` with the folder of
     temporary files."""
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, data: Any, /) -> int:
         with translate_errors(get_temporary_folder()):
             return super().write(data)
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process.daemon_threads import DaemonThread
+from console.store.database.boot_clock import is_recent, read_uptime_ms
 from console.store.database.engine import Database
 
 LOCK_TABLE = "console_upgrade"
@@ -23,6 +24,11 @@ LONGEST_WAIT_SECONDS = 600.0
 
 _HEARTBEAT_INTERVAL_SECONDS = 3.0
 """Time (seconds) between two renewals of the lock."""
+MAX_SECONDS_WITHOUT_CHECK = 5.0
+"""Time (seconds) after a renewal during which statements are sent without a check of the lock. It is much shorter
+than EXPIRES_AFTER_MS, so the lock can't have expired meanwhile. A check before each statement would be a transaction
+of its own, during which an adoption holds its row locks.
+"""
 _CREATE_LOCK_TABLE_STATEMENT = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"
     " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
@@ -45,13 +51,15 @@ _READING_KEYWORDS = ("SELECT", "SHOW", "SET", "DESCRIBE", "KILL")
 class UpgradeLock:
     """The upgrade lock of a server database, from the view of the process that holds it. A process that was suspended
     may have lost the lock. So `require_lock` is called between the steps of the upgrade and of the adoption, and,
-    inside `check_changing_statements`, before each statement that changes the database."""
+    inside `check_changing_statements`, before a statement that changes the database, if the last renewal is older
+    than MAX_SECONDS_WITHOUT_CHECK."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._token = str(uuid.uuid4())
         self._end_event = threading.Event()
         self._is_lost = False
+        self._renewed_at_ms = 0
         self._heartbeat = DaemonThread(self._renew_until_released, "upgrade lock")
 
     def require_lock(self) -> None:
@@ -65,8 +73,9 @@ class UpgradeLock:
 
     @contextmanager
     def check_changing_statements(self) -> Iterator[None]:
-        """Context manager: inside the block, call `require_lock` before each changing statement of this `Database`.
-        A statement that follows the loss of the lock isn't sent: the other process may have finished the upgrade, so
+        """Context manager: inside the block, call `require_lock` before a changing statement of this `Database`,
+        unless the lock was renewed in the last MAX_SECONDS_WITHOUT_CHECK seconds (including the time of a sleep). A
+        statement that follows the loss of the lock isn't sent: the other process may have finished the upgrade, so
         that desks already use the tables.
         """
         engines = (self._database.engine, self._database._read_engine)
@@ -79,9 +88,11 @@ class UpgradeLock:
                 event.remove(engine, "before_cursor_execute", self._require_lock_before_change)
 
     def _require_lock_before_change(self, _conn: object, _cursor: object, sql: str, *_: object) -> None:
-        """Listener of SQLAlchemy: call `require_lock` if the statement `sql` changes the database. The statements of
-        the lock itself aren't checked."""
-        if LOCK_TABLE not in sql and not sql.lstrip().upper().startswith(_READING_KEYWORDS):
+        """Listener of SQLAlchemy: call `require_lock` if the statement `sql` changes the database and the last
+        renewal isn't recent. The statements of the lock itself aren't checked."""
+        if LOCK_TABLE in sql or sql.lstrip().upper().startswith(_READING_KEYWORDS):
+            return
+        if self._is_lost or not is_recent(self._renewed_at_ms, MAX_SECONDS_WITHOUT_CHECK):
             self.require_lock()
 
     def acquire(self) -> None:
@@ -121,8 +132,12 @@ class UpgradeLock:
         """Extend the lock of this process. Return False if this process no longer holds it, because another process
         has acquired it.
         """
+        begun_at_ms = read_uptime_ms()
         conn.execute(_RENEW_LOCK_STATEMENT, {"token": self._token, "ms": EXPIRES_AFTER_MS})
-        return bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
+        is_held = bool(conn.scalar(_LOCK_HOLDER_QUERY) == self._token)
+        if is_held:
+            self._renewed_at_ms = begun_at_ms
+        return is_held
 
 
 @contextmanager

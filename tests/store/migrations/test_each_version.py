@@ -324,10 +324,13 @@ def test_an_upgrade_without_its_lock_stops(
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("step", ["ALTER TABLE requests", "CREATE TRIGGER"])
-def test_an_upgrade_that_lost_its_lock_sends_no_further_change(engine: Engine, tmp_path: Path, step: str) -> None:
+def test_an_upgrade_that_lost_its_lock_sends_no_further_change(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     """Another process acquires the upgrade's lock after the first statement of a migration, or after the first
     trigger, as it may if this process was suspended. The upgrade sends no further changing statement, also none of
     the same migration, and is refused."""
+    monkeypatch.setattr(upgrade_lock, "MAX_SECONDS_WITHOUT_CHECK", -1.0)  # no renewal is recent
     later_statements: list[str] = []
     has_lost_lock = False
 
@@ -365,3 +368,28 @@ def test_an_upgrade_that_lost_its_lock_sends_no_further_change(engine: Engine, t
             tx.conn.execute(text("UPDATE console_upgrade SET until_ms = 0"))  # the other process is done
         migrate.upgrade(database)
         assert find_trigger_faults(database) == ()
+
+
+@pytest.mark.engines("mariadb")
+@pytest.mark.parametrize(("max_seconds", "is_checked"), [(600.0, False), (-1.0, True)])
+def test_a_change_soon_after_a_renewal_needs_no_check_of_the_lock(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_seconds: float, is_checked: bool
+) -> None:
+    """Before a changing statement the lock is checked by a transaction of its own only if the last renewal is longer
+    ago than the allowed time: an adoption holds row locks meanwhile, for which other applications wait."""
+    monkeypatch.setattr(upgrade_lock, "MAX_SECONDS_WITHOUT_CHECK", max_seconds)
+    monkeypatch.setattr(upgrade_lock, "_HEARTBEAT_INTERVAL_SECONDS", 600.0)
+    checks: list[str] = []
+
+    def record_check(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if sql.startswith(f"UPDATE {upgrade_lock.LOCK_TABLE}"):
+            checks.append(sql)
+
+    with open_empty_database(engine, tmp_path / "db") as database, upgrade_lock.hold_upgrade_lock(database) as lock:
+        assert lock is not None
+        lock.require_lock()
+        event.listen(database.engine, "after_cursor_execute", record_check)
+        with database.write_without_retries() as tx:
+            tx.conn.exec_driver_sql("CREATE TABLE changed_here (id INTEGER PRIMARY KEY)")
+        event.remove(database.engine, "after_cursor_execute", record_check)
+        assert bool(checks) == is_checked
