@@ -112,7 +112,8 @@ class ShapeReader:
     def read_body(
         self, code: FunctionSource, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]
     ) -> Shape:
-        """Read the body of the function, once for each kind of value that its arguments can have."""
+        """Read the body of the function, once for each kind of value that its arguments can have, and return the
+        shape of the function's result."""
         spec = code.node.args
         names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         given = dict(zip(names, args, strict=False)) | keywords
@@ -650,7 +651,8 @@ def _get_type_of_first_parameter(code: FunctionSource) -> Any:
 
 
 def _name_object(shape: Shape, code: FunctionSource, kinds: list[Any]) -> Shape:
-    """Give an object the name of the function that makes it, and of the record's kind."""
+    """Give an object the name of the function that makes it, and of the record's kind. Return the named shape; in a
+    union, each object gets the name. A shape that has a name or is no object is returned unchanged."""
     if isinstance(shape, UnionShape):
         return UnionShape(tuple(_name_object(part, code, kinds) for part in shape.shapes))
     if not isinstance(shape, ObjectShape) or not isinstance(code.node, ast.FunctionDef) or shape.name:

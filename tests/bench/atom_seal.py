@@ -35,8 +35,8 @@ _REQUEST_TEXT = json.dumps(
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
-    """Measure the encryption and the decryption of a message for Atom, and compare each with the cryptographic
-    primitives alone. The floor is one pass of the cipher over the same bytes.
+    """Yield two rows of the report: the times of the encryption and of the decryption of a message for Atom, each
+    compared with the cryptographic primitives alone. The floor is one pass of the cipher over the same bytes.
     """
     if 18 not in goal_numbers:
         return
@@ -79,14 +79,14 @@ def repeat_work(work: MeasuredFunction, count: int) -> MeasuredFunction:
 
 
 def _encrypt_with_primitives(text: str, key: bytes) -> str:
-    """Encrypt the text with the primitives alone."""
+    """Encrypt the text with the primitives alone. Return the encrypted bytes as upper-case hexadecimal text."""
     padder = PKCS7(128).padder()
     padded = padder.update(text.encode()) + padder.finalize()
     return _encrypt_padded_bytes(padded, Cipher(AES(key), CBC(_INITIALISATION_VECTOR))).hex().upper()
 
 
 def _decrypt_with_primitives(sealed: str, key: bytes) -> str:
-    """Decrypt the text with the primitives alone."""
+    """Decrypt the hexadecimal text with the primitives alone, and return the plain text."""
     turned = Cipher(AES(key), CBC(_INITIALISATION_VECTOR)).decryptor()
     padded = turned.update(bytes.fromhex(sealed)) + turned.finalize()
     unpadder = PKCS7(128).unpadder()
@@ -94,6 +94,6 @@ def _decrypt_with_primitives(sealed: str, key: bytes) -> str:
 
 
 def _encrypt_padded_bytes(padded: bytes, cipher: Cipher[CBC]) -> bytes:
-    """Encrypt the padded bytes."""
+    """Return the padded bytes, encrypted."""
     turned = cipher.encryptor()
     return turned.update(padded) + turned.finalize()

@@ -79,7 +79,8 @@ def buy_numbers(pipe: Pipe, environment: dict[str, str], ledger: Path, keys: int
 
 
 def _measure_on_sqlite(keys: int) -> ReportRow:
-    """Measure goal 11 on SQLite, with a database file in a memory file system. A loss of power isn't tested here."""
+    """Return the row of the report for goal 11 on SQLite, measured with a database file in a memory file system. A
+    loss of power isn't tested here."""
     with make_quick_folder() as folder:
         told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
         with open_console(Settings.load(told)):
@@ -88,7 +89,8 @@ def _measure_on_sqlite(keys: int) -> ReportRow:
 
 
 def _measure_on_servers(keys: int) -> Iterator[ReportRow]:
-    """Measure goal 11 on a single database server, and on all nodes of a cluster at the same time."""
+    """Measure goal 11 on a single database server, and on all nodes of a cluster at the same time; yield a row of the
+    report for each."""
     for engine, nodes in start_servers_on_disk(frozenset({11})):
         with make_quick_folder() as folder, open_team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
@@ -113,7 +115,8 @@ def _add_fallback_addresses(url: str, fallback_urls: Sequence[str]) -> str:
 def _measure_purchases_without_leases(
     engine: str, environment: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int
 ) -> ReportRow:
-    """Measure goal 11 without leases, so that only the database prevents second purchases."""
+    """Measure goal 11 without leases, so that only the database prevents second purchases. Return the row of the
+    report, with the number of extra purchases."""
     began = time.monotonic()
     kills = _run_buyers(environment, ledger, keys)
     sold = Counter(ledger.read_text().split())
@@ -186,7 +189,8 @@ def write_for_seconds(pipe: Pipe, file: Path, uses_queue: bool, seconds: float) 
 
 def _measure_longest_waits() -> Iterator[ReportRow]:
     """Measure goal 12: first with the queue of writers in front of SQLite's lock, then with SQLite's own waiting
-    only.
+    only. Yield two rows of the report: the longest wait of a writer, and the smallest number of writes of a writer as
+    a share of the largest one.
     """
     kept, alone = _run_writers(uses_queue=True), _run_writers(uses_queue=False)
     for goal, figure, comparison, met in (

@@ -122,7 +122,8 @@ def _relay_bytes(source: socket.socket, target: socket.socket, moments: list[flo
 
 
 def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[ReportRow]:
-    """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider."""
+    """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider. Yield the four rows
+    of the report."""
     relay = ProviderRelay(url)
     sent: list[float] = []
     sent_after_quiet: list[float] = []
@@ -224,7 +225,7 @@ def _measure_plain_polling(server: SqlServer) -> list[float]:
 def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Iterator[ReportRow]:
     """Measure goal 26: desks read the change feed and the counts as windows do, and workers poll for requests and run
     their tasks. A figure is the median of measurements in turn, because the first ones contain the start of the
-    workers.
+    workers. Yield a row of the report for each of the two intervals at which desks read.
     """
     ((file,),) = server.sql("SELECT @@pid_file")
     pid = int(Path(file).read_text())

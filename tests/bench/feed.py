@@ -41,7 +41,8 @@ _SELECT_NEW_CHANGES_SQL = text("SELECT id, kind, subject_id FROM changes WHERE i
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
-    """Measure the change feed on each engine."""
+    """Measure the change feed on each engine. Yield two rows of the report per engine: the latency, and the duration
+    of one read."""
     if GOAL_NUMBER not in goal_numbers:
         return
     for engine, place in open_empty_databases_on_disk(GOAL_NUMBER):
@@ -56,7 +57,7 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> ReportRow:
     """Measure the time from a change at one desk until another desk has read it. On a cluster the other desk reads
-    from another node.
+    from another node. Return the row of the report.
     """
     now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
     payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
@@ -90,7 +91,7 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> ReportR
 
 def _measure_read(engine: str, place: Place, other: Console) -> ReportRow:
     """Measure one read of the feed without new rows. Each read also reads the rows of the last minute again, because
-    their transactions may have committed late.
+    their transactions may have committed late. Return the row of the report.
     """
     rows = [f"('payment', {one}, '2026-11-20 03:00:00')" for one in range(500)]
     ours, bare = _FeedReader(other), _PlainSelectReader(other.database)

@@ -59,7 +59,8 @@ def _connect_cache(url: str) -> RedisIdempotencyCache:
 
 
 def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
-    """Refresh the epoch, as the service does once a second by a read of the database."""
+    """Refresh the epoch, as the service does once a second by a read of the database. Return the epoch; None if its
+    read took more than a second."""
     return cache.refresh_epoch(lambda: "an epoch, as long as an identifier is")
 
 
@@ -102,7 +103,7 @@ def _measure_check_of_used_key(url: str) -> ReportRow:
 
 
 def _measure_first_use(url: str) -> ReportRow:
-    """Measure the first use of a key."""
+    """Measure the first use of a key, and return the row of the report."""
     cache, redis, numbers = _connect_cache(url), Redis.from_url(url), count()
 
     def announce_first_use() -> None:
@@ -152,7 +153,7 @@ def _read_used_memory(redis: Redis) -> int:
 
 
 def _measure_checks_per_second(url: str) -> ReportRow:
-    """Measure the checks per second of known keys, in several processes."""
+    """Measure the checks per second of known keys, in several processes. Return the row of the report."""
     with get_context("spawn").Pool(_PROCESS_COUNT) as pool:
         done = pool.map(_count_checks_for_seconds, [url] * _PROCESS_COUNT)
     rate = sum(done) / _MEASURED_SECONDS

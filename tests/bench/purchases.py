@@ -232,7 +232,7 @@ def _format_figures(durations: Mapping[str, Sequence[float]]) -> str:
 
 def _measure_idempotency_key_check(engine: str, console: Console) -> ReportRow:
     """Measure the check of a known idempotency key. The peer is a read of the same row by its primary key on a
-    connection of the same pool."""
+    connection of the same pool. Return the row of the report."""
     keys = IdempotencyKeyService(console._context)
     begun = keys.acquire_key("key", "print", action="bench", subject=("credit-check", 1))
     assert not isinstance(begun, str)

@@ -29,7 +29,8 @@ _FILTER_WITHOUT_MATCH = "cause:no_such_cause"
 
 
 def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[ReportRow]:
-    """Measure pages and counts on an SQLite database with `large` credit checks (None: ROW_COUNT)."""
+    """Measure pages and counts on an SQLite database with `large` credit checks (None: ROW_COUNT), and yield the rows
+    of the report."""
     if 28 in goal_numbers:
         count = large or ROW_COUNT
         with open_desk(f"sqlite:///{make_big_table(count)}") as console:
@@ -39,7 +40,7 @@ def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[Re
 
 
 def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
-    """Measure the time to read a page of the queue, once with each filter."""
+    """Measure the time to read a page of the queue, and yield a row of the report for each filter."""
     chosen = {
         name: parse_filter(text).record_filter
         for name, text in (_FILTER_BY_LABEL | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()
@@ -70,8 +71,8 @@ def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
 
 
 def _measure_view_counts(console: Console, label: str) -> ReportRow:
-    """Measure the counts of saved views. The figure has no goal, because the window reads the counts only every two
-    minutes, and each count covers only a part of the queue."""
+    """Measure the counts of saved views, and return the row of the report. The figure has no goal, because the window
+    reads the counts only every two minutes, and each count covers only a part of the queue."""
     choices = [
         QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC))
         for hours in range(_VIEW_COUNT)

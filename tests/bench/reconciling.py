@@ -63,8 +63,8 @@ _TIME_OF_PAYMENT_SQL = {
 
 
 def measure_rows(goal_numbers: frozenset[int], payments: int, payments_per_day: int) -> Iterator[ReportRow]:
-    """Measure on SQLite and MariaDB. `payments` is the number of payments in the large table, `payments_per_day` the
-    number per day.
+    """Measure a reconciliation and the due tasks on SQLite and MariaDB, and yield the rows of the report. `payments`
+    is the number of payments in the large table, `payments_per_day` the number per day.
     """
     if GOAL_NUMBER not in goal_numbers:
         return
@@ -184,7 +184,7 @@ class PaymentTable:
             return self._days.reconcile(self._console)
 
     def run_due_tasks(self) -> object:
-        """Run all due tasks once."""
+        """Run all due tasks once, and return the finished runs."""
         with act_as(None if self._console.database.is_server else WORKER):
             return self._console.recovery.run_all_tasks()
 

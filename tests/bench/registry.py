@@ -50,7 +50,7 @@ _TEXT_COLUMNS = ("name", "furigana", "english_name", "street", "change_cause", "
 
 
 def measure_rows(goal_numbers: frozenset[int], count: int) -> Iterator[ReportRow]:
-    """Measure a registry with `count` corporations."""
+    """Measure a registry with `count` corporations, and yield the rows of the report."""
     if GOAL_NUMBER not in goal_numbers:
         return
     from tests.bench import registry_window  # Qt would count as memory of the imports, which begin in this module
@@ -142,7 +142,8 @@ def _measure_find(folder: Path, reader: RegistryReader) -> ReportRow:
 
 
 def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> ReportRow:
-    """Measure the import of a difference while another thread reads corporations; also report the slowest read."""
+    """Measure the import of a difference while another thread reads corporations. Return the row of the report, which
+    also has the slowest read."""
     reads: list[float] = []
     numbers = _choose_random_numbers(folder)
     is_over = threading.Event()

@@ -29,7 +29,8 @@ _GOAL_SECONDS = 0.1
 
 
 def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[ReportRow]:
-    """Measure a desk with the home folder `home`, which has a registry. `texts` are typed into its search box."""
+    """Measure a desk with the home folder `home`, which has a registry. `texts` are typed into its search box. Yield
+    two rows of the report: the first frame, and the time from the last key to the companies on screen."""
     without = home / "without"
     for folder in (home, without):
         copy_empty_database(folder)
@@ -52,7 +53,7 @@ def _make_env(home: Path) -> dict[str, str]:
 
 def _measure_start(env: dict[str, str], without: dict[str, str]) -> ReportRow:
     """Compare the first frame of the window with and without a registry. `without` has the environment variables of a
-    desk without a registry."""
+    desk without a registry. Return the row of the report."""
     seen: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(-1, _START_COUNT):
         for name, each in (("with", env), ("without", without)):

@@ -17,8 +17,8 @@ _GOAL_SECONDS = 0.3
 
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
-    """Run the tests that use only the accessibility tree, and report the longest delay. If a test fails, the row
-    counts as not measured, and the output of the test is written to stderr."""
+    """Run the tests that use only the accessibility tree, and yield one row of the report with the longest delay. If
+    a test fails, the row counts as not measured, and the output of the test is written to stderr."""
     if 29 not in goal_numbers:
         return
     with TemporaryDirectory(prefix="console-bench-") as folder:

@@ -77,7 +77,8 @@ def evict_files() -> None:
 
 
 def _measure_windows(env: Mapping[str, str], goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
-    """Measure goals 1 and 2."""
+    """Measure goal 1 (the first frame of the window) and goal 2 (its memory), those of them that `goal_numbers`
+    contains, and yield the rows of the report."""
     bare, ours = _start_alternately(env, _WARM_START_COUNT, has_cold_cache=False)
     if 1 in goal_numbers:
         yield _make_first_frame_row("warm", bare, ours, 1.25)
@@ -149,7 +150,7 @@ def _make_first_frame_row(
 
 
 def _measure_command(env: Mapping[str, str]) -> ReportRow:
-    """Measure goal 8: the command `lookup`."""
+    """Measure goal 8, the command `lookup`, and return the row of the report."""
 
     def run_python(*words: str) -> None:
         subprocess.run([sys.executable, *words], env=dict(env), stdout=subprocess.DEVNULL, check=True, cwd=ROOT)

@@ -107,8 +107,8 @@ class MeasuredTable:
         return self.console.lookup.find_records(next(self._numbers))
 
     def lookup_by_core(self) -> object:
-        """Send the statements of the service's lookup by SQLAlchemy Core, in a transaction where the service has
-        one.
+        """Send the statements of the service's lookup by SQLAlchemy Core, in a transaction where the service has one.
+        Return the rows of each statement.
         """
         number = next(self._numbers)
         with self._held.begin():
@@ -121,7 +121,7 @@ class MeasuredTable:
 
     def lookup_by_core_in_two_queries(self) -> object:
         """Read the person, the sums of money, and the records with their operations by two queries. The answers equal
-        those of the service.
+        those of the service. Return the row of the person, and the rows of the records.
         """
         number = next(self._numbers)
         with self._held.begin():
@@ -131,7 +131,7 @@ class MeasuredTable:
             return person, self._held.execute(_SELECT_RECORDS_SQL, {"number": number}).all()
 
     def lookup_by_driver(self) -> object:
-        """Run the lookup's statements by the driver alone."""
+        """Run the lookup's statements by the driver alone, and return the rows of each statement."""
         number = next(self._numbers)
         return self._run_with_driver(
             [(sql, self._replace_number(number, values)) for sql, values in self._lookup_sql]
@@ -158,7 +158,7 @@ class MeasuredTable:
         return self.console.recovery.read_queue(queue, PAGE_SIZE, after)
 
     def read_middle_page(self) -> object:
-        """Read the page in the middle of the queue `incomplete`."""
+        """Read and return the page in the middle of the queue `incomplete`."""
         return self.read_page("incomplete", self._depth)
 
     def read_page_by_driver(self) -> object:

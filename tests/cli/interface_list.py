@@ -220,7 +220,8 @@ def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tup
 
 
 def _run_list_commands(run_command: Any, folder: Path, day: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run the commands of saved views, incidents, documents, exports, reports and limits."""
+    """Run the commands of saved views, incidents, documents, exports, reports and limits. Yield the result of
+    `run_command` for each command: its name (one or two words) and its JSON answer."""
     yield run_command("views", "save", "mine", "unknown")
     yield run_command("views", "rename", "1", "open")
     yield run_command("views", "list")
@@ -272,7 +273,8 @@ def _run_list_commands(run_command: Any, folder: Path, day: str) -> Iterator[tup
 
 
 def _run_registry_commands(run_command: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run the commands of a corporation registry, and `lookup` and `show` of a corporation in it."""
+    """Run the commands of a corporation registry, and `lookup` and `show` of a corporation in it. Yield the result of
+    `run_command` for each command: its name (one or two words) and its JSON answer."""
     row = make_company_row(CORPORATION_NUMBER, "株式会社架空商事", furigana="カクウショウジ")
     closed = merge_company(make_company_row(MERGED_NUMBER, "旧社名株式会社"), CORPORATION_NUMBER, date(2026, 4, 1))
     yield run_command("registry", "status")

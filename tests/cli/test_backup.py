@@ -268,7 +268,8 @@ _replace_database_file = sqlite_copy.replace_database_file
 
 
 def _exchange_and_end(source_file: Path, file: Path, *rest: Any) -> Path | None:
-    """Replace a file. If the file is the database, raise KeyboardInterrupt after that, to end the process."""
+    """Replace a file. If the file is the database, raise KeyboardInterrupt after that, to end the process. Otherwise
+    return the result of `_replace_database_file`."""
     former_path = _replace_database_file(source_file, file, *rest)
     if source_file.name == archive.SQLITE_FILE:
         raise KeyboardInterrupt

@@ -193,7 +193,8 @@ def _check_before_expiry(case: CreditCheckKillCase, console: Console, sandbox: S
 
 def _check_recovery(case: CreditCheckKillCase, sandbox: Sandbox, within_seconds: float) -> Counter[str]:
     """Check the state after the leases have expired: one run of the due tasks and at most one decision of people
-    settle every record, and nothing is charged twice.
+    settle every record, and nothing is charged twice. Return two counts: `kills`, always 1, and `charged`, the
+    charges for the number before the recovery.
     """
     charged = sandbox.control.count_charges(case.corporation_number)
     with case.open_console() as patient:

@@ -18,7 +18,7 @@ def execute_money_action(pipe: Pipe, environment: Mapping[str, str], action: str
 
 
 def _resolve_refund(console: Console, refund: int) -> object:
-    """Resolve the refund as completed, with its idempotency key as evidence."""
+    """Resolve the refund as completed, with its idempotency key as evidence; return the result of the decision."""
     key = console.refunds.read_refund(refund).record.provider_refund_key
     return console.refunds.resolve(refund, "completed", "seen on their screen", key)
 

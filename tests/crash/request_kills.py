@@ -94,7 +94,7 @@ def make_call_until_killed(pipe: Pipe, environment: Mapping[str, str], case: Req
 
 
 def make_call(console: Console, case: RequestKillCase) -> CreditCheck | Refund:
-    """Make the call of the case with its request id."""
+    """Make the call of the case with its request id, and return the credit check or refund that it returns."""
     request_id = f"{case.action}-{case.step}"
     if case.action == "purchase":
         return console.credit_checks.purchase(PurchaseRequest(case.subject, case.client), request_id=request_id)

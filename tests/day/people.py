@@ -32,8 +32,9 @@ _ResultT = TypeVar("_ResultT")
 def _call_with_request_ids(
     description: str, act: Callable[[str | None], _ResultT], retried_codes: frozenset[str] = frozenset()
 ) -> _ResultT:
-    """Call `act` again while the database or a provider can't be reached, or after a refusal with one of the
-    `retried_codes` codes. For half of the actions, each call has the same request id; the others have none.
+    """Call `act` and return its result. Call it again while the database or a provider can't be reached, or after a
+    refusal with one of the `retried_codes` codes. For half of the actions, each call has the same request id; the
+    others have none.
     """
     name = f"{description} {uuid4()}"
     return call_with_retries(lambda: RandomRequestIds(name)(act), retried_codes=retried_codes)

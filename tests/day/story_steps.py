@@ -76,7 +76,8 @@ class OrderStories:
     # Orders without a planted fault
 
     def _pay_with_code(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
-        """Let the payer pay if the payment code is still valid; otherwise do nothing."""
+        """Let the payer pay if the payment code is still valid; otherwise do nothing. The story ends without a
+        further wait."""
         if self._payers.is_code_payable(payment):
             self._payers.set_payment_state(payment, "paid")
         yield 0

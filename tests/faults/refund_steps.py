@@ -155,7 +155,8 @@ def kill_server_at_command(stage: MoneyStage, server: Server, action: str, nth: 
 
 
 def make_read_only_at_command(stage: MoneyStage, server: Server, action: str, nth: int) -> str | None:
-    """Like `fail_at_command`, but the server refuses writes from the n-th command until the end of the action."""
+    """Like `fail_at_command`, but the server refuses writes from the n-th command until the end of the action. Return
+    "done" or the error code; None if the action has fewer commands."""
     return fail_at_command(
         stage, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
     )

@@ -180,7 +180,7 @@ def _probe_record(scene: FaultScene, console: Console, record_id: str) -> str:
 
 def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
     """Change the record's operation so that it looks like the operation of an ended process, and run the due tasks,
-    which record its lapse.
+    which record its lapse. Return "done" or the error code.
     """
     scene.execute(
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
@@ -191,7 +191,7 @@ def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
 
 def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
     """Exchange a refresh token at a provider that accepts each token once. If the exchange succeeds, check that the
-    newest token is stored.
+    newest token is stored. Return "done" or the error code.
     """
     good = ["first"]
 

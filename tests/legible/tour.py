@@ -106,7 +106,7 @@ class LegibleStage(UnpaintedStage):
         super().__init__(desk, sight, folder)
 
     def take_picture(self, name: str) -> Path:
-        """Check the visible windows instead of taking a picture."""
+        """Check the visible windows instead of taking a picture. Return an empty path, because there is no file."""
         self.wait_until_idle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
         faults = [*find_faults(), *find_accessibility_faults(self.window), *find_enter_faults()]

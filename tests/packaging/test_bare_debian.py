@@ -190,7 +190,7 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
 
 
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
-    """Make the AppImage of the application, in the folder `tmp` of the system."""
+    """Make the AppImage of the application, in the folder `tmp` of the system. Return the path of the AppImage."""
     return appimage.make_appimage(
         appimage.make_appdir(APPLICATION_FOLDER, tmp_path / "AppDir"), runtime, system.root / "tmp"
     )

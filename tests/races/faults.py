@@ -112,7 +112,7 @@ def _settle_unknown_records(
 def _resolve_as_bought(console: Console, record: CreditCheck, id_at_provider: int) -> object:
     """Resolve the record as bought, with the provider's id of the charge, as a person would. The attempt is repeated
     while the provider can't be reached, because on a busy machine a connection may time out. The resolution only
-    reads at the provider."""
+    reads at the provider. Return the resolved credit check."""
     for attempts_left in reversed(range(MAX_CONFIRMATION_ATTEMPT_COUNT)):
         try:
             return console.recovery.resolve(

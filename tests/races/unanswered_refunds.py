@@ -114,6 +114,9 @@ def run_late_refunds(stage: MoneyStage, count: int) -> Counter[str]:
     """Send `count` refunds to PayPay that get no answer. PayPay executes a quarter of them before the program's first
     question, a quarter before its second one, a quarter afterwards, and a quarter never. After two answers that a
     refund doesn't exist, the program sends it again with the same key. Check that each refund is executed once.
+    Return the counts: `refunds`; `heard_once` (refunds with one answer "not found" after the first question);
+    `undone` (after the second question: refunds that can be sent again or were); `again` (refunds sent more than once
+    by the end); `doubles` (refunds not executed exactly once, always 0).
     """
     numbers = [f"LATE-{i}" for i in range(count)]
     for number in numbers:

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line."""
+    """Parse the command line, and return its options."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("demands", nargs="*", help="only these, such as 1 24 '3 statements'")
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES)
@@ -167,7 +167,8 @@ def run_shard_process(shard: DemandShard, deadline: float) -> tuple[bool | None,
 
 
 def run_one_shard(name: str, number: int) -> int:
-    """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line.
+    """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line. Return the
+    exit status, always 0.
 
     Raises the AssertionError of a failed shard.
     """

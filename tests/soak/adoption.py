@@ -20,7 +20,7 @@ ROW_COUNT = 1_000_000
 def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROW_COUNT) -> Counter[str]:
     """Adopt a table with `rows` rows on a private MariaDB server while the other application uses the table. Check
     that afterwards all of that application's rows exist. None of its statements may wait a second or longer because
-    of the adoption."""
+    of the adoption. Return the counts of `_check_adoption_and_count`, and `seconds` for the adoption."""
     with servers.start_private_mariadb() as server:
         url = server.create_database()
         database = Database(url, without_time_limit=True)
@@ -43,7 +43,8 @@ def _run_adoption(folder: Path, url: str) -> AdoptionResult:
 def _check_adoption_and_count(
     database: Database, result: AdoptionResult, met: other_application.ApplicationResults, rows: int
 ) -> Counter[str]:
-    """Check the adopted table and the results `met` of the other application. Return the counts of the shard."""
+    """Check the adopted table and the results `met` of the other application. Return the counts of the shard: `rows`
+    before the adoption, `inserted` rows, `duplicates`, and `longest_ms` of one statement."""
     with database.read() as conn:
         ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {TABLE_NAME}"))}
         found = legacy.count_rows(conn)

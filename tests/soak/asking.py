@@ -33,7 +33,7 @@ def run_request_race(
 ) -> Counter[str]:
     """Run the race on this database engine, with `count` numbers and `desks` desks. The second shard of each engine
     has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on MySQL only
-    if a MySQL server is configured."""
+    if a MySQL server is configured. Return the counts of `run_desk_request_race`."""
     with start_own_run():
         place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
         meanwhile = {}
@@ -58,7 +58,7 @@ def run_request_race(
 def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
     """End the worker at each step of one action, either by a kill or by a request to end. Then another worker, or the
     same worker after a restart, continues the action. The number of the shard decides the action, the way of ending
-    and the continuing worker."""
+    and the continuing worker. Return the counts of the answers to the desk, and `ends` for the ended workers."""
     (action, how), again = list(
         product(product(desk_request_kills.STEPS_BY_ACTION, desk_request_kills.EXIT_STATUS_BY_ENDING), (False, True))
     )[shard]
@@ -70,7 +70,8 @@ def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
 
 def fail_each_worker_statement(shard: int, folder: Path) -> Counter[str]:
     """Let each SQL statement of one action of a worker fail with one kind of error. The number of the shard decides
-    the action and the kind of error."""
+    the action and the kind of error. Return the counts of the answers to the desk, and `places` for the failed
+    statements."""
     action, fault = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
     with _open_own_place(folder) as place, desk_request_statements.open_stage(place) as on:
         return desk_request_statements.fail_each_statement(on, action, fault)

@@ -30,14 +30,16 @@ def _start_mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the database server, in one way. The number of the shard decides the action
-    and the way of breaking.
+    and the way of breaking. Return the counts of the endings ("done" or an error code), and `places` for the broken
+    commands.
     """
     with _start_mariadb(folder) as (_, place), open_scene(place) as stage:
         return steps.disturb_each_command(stage, *_ACTIONS_AND_FAULTS[shard], shard)
 
 
 def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
-    """Kill the database server with SIGKILL at each command of a purchase."""
+    """Kill the database server with SIGKILL at each command of a purchase. Return the counts of the endings ("done",
+    an error code, or "undisturbed" if the purchase has fewer commands), and `deaths` for the kills."""
     tally: Counter[str] = Counter()
     with _start_mariadb(folder) as (server, place), open_scene(place) as stage:
         for nth, name in enumerate(invent_numbers(_KILLED_NODE_COUNT, shard), start=1):
@@ -49,7 +51,8 @@ def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
 
 def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
     """Run transactions of three database connections that deadlock each other. At least 99.9 % of the transactions
-    must succeed, and each must take effect exactly once."""
+    must succeed, and each must take effect exactly once. Return three counts: `turns` (transactions), `won` (those
+    that succeeded) and `deadlocks`."""
     with _start_mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
         losing_transactions.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
@@ -67,7 +70,8 @@ def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
 
 def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
     """Drop the server's answer to 100 COMMITs. Check that each time the console states correctly whether the server
-    has committed."""
+    has committed. Return three counts: `commits`, `right` (correct statements) and `had_arrived` (the transaction was
+    executed once)."""
     with _start_mariadb(folder) as (_, place):
         tally = verdicts.lose_commit_answers(place, 100)
     assert tally["right"] == tally["commits"], tally
@@ -75,7 +79,8 @@ def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
 
 
 def kill_nodes(shard: int, folder: Path) -> Counter[str]:
-    """Kill one of three cluster nodes under load, five times; the node is restarted each time."""
+    """Kill one of three cluster nodes under load, five times; the node is restarted each time. Return the sums of the
+    counts of `_kill_one_node`."""
     tally: Counter[str] = Counter()
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
@@ -88,7 +93,7 @@ def kill_nodes(shard: int, folder: Path) -> Counter[str]:
 def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, row_mark: str, node_index: int) -> Counter[str]:
     """Kill the node with the index `node_index` while three database accounts write rows. Check that no acknowledged
     row is lost or written twice, and that no write takes longer than five seconds. `row_mark` distinguishes the rows
-    of this run."""
+    of this run. Return four counts: `kills`, and the `acknowledged`, `lost` and `refused` rows."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]
     writers = nodes.ThreadsThatWrite(
         databases, [place.get_account_name(person) for person in ACCOUNT_NAMES], row_mark
@@ -114,7 +119,9 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, row_mark: str, 
 
 def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     """Read a row a thousand times on another node than the one that wrote it, run 500 compare-and-swap updates, and
-    let three accounts compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
+    let three accounts compete for a lease 200 times. No read may be stale, and each lease must have one winner.
+    Return the counts `reads`, `stale`, `unguarded`, `swaps`, `refused`, `rounds` and `one_winner` (see
+    tests/faults/nodes.py)."""
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")

@@ -30,7 +30,8 @@ _PART_SIZE = 500
 
 def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str]:
     """A person executes the first half of the run. Then three workers share the run: the worker that executes it is
-    killed after 60 % of the rows, the next one after 80 %, and the third one completes the run.
+    killed after 60 % of the rows, the next one after 80 %, and the third one completes the run. Return the counts of
+    `_check_run`, with `records` and `deaths`.
     """
     with open_place(engine, folder) as place, Sandbox() as sandbox:
         _register_sold_checks(sandbox, count)
@@ -121,8 +122,9 @@ def _count_done_rows(place: Place, run_id: int) -> int:
 
 
 def _check_run(place: Place, sandbox: Sandbox, run_id: int, count: int, death_count: int) -> Counter[str]:
-    """Check the run by SQL and by the sandbox's log of calls, and return the counts. `death_count` is the number of
-    killed workers.
+    """Check the run by SQL and by the sandbox's log of calls, and return three counts: `settled` records, `asked`
+    (calls that list purchases) and `again` (such calls after the first one for a number). `death_count` is the number
+    of killed workers.
     """
     results = place.sql(f"SELECT result, COUNT(*) FROM bulk_rows WHERE run_id = {run_id} GROUP BY result")
     assert results == [("done", count)], results

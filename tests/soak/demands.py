@@ -47,7 +47,7 @@ _FAULTS_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
 
 def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes buy credit checks of the same 200 corporation numbers from a provider with random faults.
-    Every second shard runs without leases."""
+    Every second shard runs without leases. Return the counts of the race (see tests/races/buyers.py)."""
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
             invent_numbers(200, shard),
@@ -60,7 +60,7 @@ def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes buy credit checks of the same corporation numbers from a provider without faults. The
-    provider must charge each number exactly once.
+    provider must charge each number exactly once. Return the counts of the race (see tests/races/buyers.py).
     """
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
@@ -73,7 +73,8 @@ def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter
 
 def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
     """Run the race of purchases on Galera while one node is killed and restarted. Half of the shards have a provider
-    with faults. Without faults each number must be bought exactly once, with faults at most once."""
+    with faults. Without faults each number must be bought exactly once, with faults at most once. Return the counts
+    of the race (see tests/races/buyers.py), and `deaths`, always 1."""
     with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
         chosen = PurchaseRace(invent_numbers(200, 200 + shard), desk_count=3, seed=seed, uses_leases=shard % 2 == 0)
@@ -83,7 +84,7 @@ def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
 
 def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes renew the same 50 expired credit checks. Half of the shards have a provider with faults;
-    every second shard runs without leases."""
+    every second shard runs without leases. Return the counts of the race (see tests/races/buyers.py)."""
     seed = shard if shard >= 2 else None
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
@@ -97,14 +98,16 @@ def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Let eight processes re-fetch, probe and resolve the same records at the same time."""
+    """Let eight processes re-fetch, probe and resolve the same records at the same time. Return the counts of the
+    calls' endings, and `repairs` for all calls."""
     with open_place(engine, folder) as place:
         return repairers.run_repair_race(place, 60, shard) + Counter(repairs=60 * repairers.PROCESS_COUNT)
 
 
 def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Buy 500 credit checks from a provider with every fault that HTTP allows. At the end no operation may have the
-    state `calling`, and every unknown record must have a way to resolve it."""
+    state `calling`, and every unknown record must have a way to resolve it. Return the counts of
+    `buy_under_random_faults`."""
     with open_place(engine, folder) as place:
         tally = faults.buy_under_random_faults(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
@@ -113,7 +116,8 @@ def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def run_same_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes make each call at the same moment with the same request id. Only one of the processes may
-    execute the call.
+    execute the call. Return the number of calls with each answer (`acted`, `repeated` or an error code), and `calls`
+    for the different calls.
     """
     with open_place(engine, folder) as place:
         return race_of_ids.run_same_request_id_race(place, invent_numbers(30, 300 + shard), 16) + Counter(calls=90)
@@ -121,7 +125,8 @@ def run_same_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[st
 
 def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill the process of each action that has a request id at each step of the action, then make the same call
-    again.
+    again. Return the number of repeated calls with each answer (`acted`, `repeated` or an error code), and `kills`
+    for all of them.
     """
     tally: Counter[str] = Counter()
     with start_own_run():  # one server for all: the pool of databases belongs to it
@@ -134,13 +139,15 @@ def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[s
 
 
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Kill the process of each action with SIGKILL at each step of the action, and let a new process recover."""
+    """Kill the process of each action with SIGKILL at each step of the action, and let a new process recover. Return
+    two counts: `kills`, and `charged` (charges before the recovery)."""
     with open_place(engine, folder) as place:
         return kills.kill_at_each_step(tuple(kills.STEPS_BY_ACTION), place, shard, within_seconds=RECOVERY_SECONDS)
 
 
 def signal_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Interrupt the process of one guarded action at each step of the action, with each signal."""
+    """Interrupt the process of one guarded action at each step of the action, with each signal. Return one count:
+    `signals`, the number of interrupts."""
     action = list(signals.STEPS_BY_ACTION)[shard]
     with open_place(engine, folder) as place:
         return Counter(signals=signals.signal_at_each_step(place, action, signals.plan_every_mode(action)))
@@ -148,7 +155,7 @@ def signal_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str
 
 def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
     """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
-    and the kind of error.
+    and the kind of error. Return one count: `places`, the number of failed statements.
     """
     action, fault = list(product(statements.ACTIONS, _FAULTS_BY_ENGINE[engine]))[shard]
     with start_own_run():
@@ -156,7 +163,8 @@ def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[s
 
 
 def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Let the provider leave 200 purchases unanswered. Check that the console never sends any of them again."""
+    """Let the provider leave 200 purchases unanswered. Check that the console never sends any of them again. Return
+    two counts: `time_outs` (purchases), and `again` (purchases sent again, always 0)."""
     with open_place(engine, folder) as place:
         again = count_resends_after_time_outs(place, 200, shard)
     assert again == 0, f"{again} sent again"
@@ -164,8 +172,8 @@ def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counte
 
 
 def stop_buyers(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Stop ten buying processes after the provider's answer until their leases have expired, then let them
-    continue.
+    """Stop ten buying processes after the provider's answer until their leases have expired, then let them continue.
+    Return the counts of `stops.stop_buyers`.
     """
     with open_place(engine, folder) as place:
         return stops.stop_buyers(place, 10, shard)
@@ -173,7 +181,8 @@ def stop_buyers(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes change the same row of SQLite at the same time; every second shard runs without the queue of
-    writers. Check that no update is lost and, with the queue, that no write takes longer than two seconds."""
+    writers. Check that no update is lost and, with the queue, that no write takes longer than two seconds. Return two
+    counts: `turns` (increments) and `lost` updates."""
     tally = writers.run_counter_race(folder, 60, queue=shard % 2 == 0)
     assert tally["lost"] == 0, tally
     queued = shard % 2 == 0
@@ -183,20 +192,22 @@ def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
 
 
 def run_state_machine(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
-    """Run the random state machine of purchases (see tests/stateful) 50 times; the seed differs for each shard."""
+    """Run the random state machine of purchases (see tests/stateful) 50 times; the seed differs for each shard.
+    Return the counts of `run_purchase_machine`, and `runs`."""
     print(f"seed {1_000 + shard}")
     with start_own_run():
         return machine.run_purchase_machine(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
 def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
-    """Run all mutants of the catalogue (see tests/mutants)."""
+    """Run all mutants of the catalogue (see tests/mutants). Return one count: `lines`, the number of printed lines
+    about demands."""
     return _run_command(sys.executable, "-m", "tests.mutants")
 
 
 def run_test_file_of_full_size(shard: int, _folder: Path) -> Counter[str]:
     """Run one of the pytest files whose tests always use all of their cases, not only drawn ones. `shard` selects the
-    file."""
+    file. Return one count: `lines`, the number of printed lines about demands."""
     return _run_command(
         sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FILES_WITH_FULL_COUNT[shard]
     )
@@ -229,7 +240,8 @@ _FILES_WITH_FULL_COUNT = (
 
 
 def _run_command(*words: str) -> Counter[str]:
-    """Run a command, and print its lines about demands. Raises AssertionError if it fails."""
+    """Run a command, and print its lines about demands. Return one count: `lines`, the number of these lines. Raises
+    AssertionError if it fails."""
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     told = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
     print("\n".join(told))

@@ -169,7 +169,8 @@ def compare_with_commits(
 
 def measure_latency_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -> Counter[str]:
     """Measure the latency, and check its limits. The first shard runs without a killed node, the second one with a
-    killed node.
+    killed node. Return three counts: `changes`, `tellings` (changes that arrived at another desk) and `lost` (changes
+    that didn't arrive).
     """
     found = measure_latency(folder, seconds, kills_node=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"

@@ -26,7 +26,8 @@ def run_request_load(
     shard: int, folder: Path, rate: int = REQUESTS_PER_SECOND, seconds: float = LOAD_SECONDS
 ) -> Counter[str]:
     """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
-    both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed."""
+    both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed.
+    Return three counts: `requests`, `duplicates` (requests that created nothing) and `twice`, always 0."""
     engine, redis = ENGINES_AND_TITLES[shard]
     wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESS_COUNT, f"key-load-{shard}")
     with (

@@ -34,14 +34,15 @@ _ACTIONS_AND_FAULTS = tuple(product(ACTIONS, refund_steps.TESTED_FAULTS))
 
 def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes request, approve and send refunds of the same 20 payments, with random faults. Every
-    second shard runs without leases."""
+    second shard runs without leases. Return the counts of the race (see tests/races/refunders.py), and `payments`."""
     with open_place(engine, folder) as place:
         tally = refunders.run_refund_race(place, RefundLoad(16, 20, shard, uses_leases=shard % 2 == 0))
     return tally + Counter(payments=20)
 
 
 def run_state_machine(shard: int, _folder: Path) -> Counter[str]:
-    """Run the random state machine of refunds (see tests/stateful) 50 times; the seed differs for each shard."""
+    """Run the random state machine of refunds (see tests/stateful) 50 times; the seed differs for each shard. Return
+    the counts of `run_refund_machine`, and `runs`."""
     print(f"seed {2_000 + shard}")
     with start_own_run():
         return refund_machine.run_refund_machine(2_000 + shard, 50) + Counter(runs=50)
@@ -49,7 +50,7 @@ def run_state_machine(shard: int, _folder: Path) -> Counter[str]:
 
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Kill the process at each step of each action on refunds, and at each step of receiving a notice from each
-    source."""
+    source. Return three counts: `kills`, `refunds`, and `slowest_ms` for the longest recovery."""
     with open_place(engine, folder) as place:
         tally = refund_kills.kill_refund_at_each_step(
             place, tuple(refund_kills.STEPS_BY_ACTION), within_seconds=RECOVERY_SECONDS
@@ -63,7 +64,8 @@ def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
-    and the kind of error.
+    and the kind of error. Return the counts of the endings ("done" or an error code), and `places` for the failed
+    statements.
     """
     action, fault = list(product(ACTIONS, _FAULTS_BY_ENGINE[engine]))[shard]
     with open_place(engine, folder) as place, open_money_stage(place) as on:
@@ -72,14 +74,16 @@ def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[st
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
     """Break each command of one action to the database server, in one way. The number of the shard decides the action
-    and the way of breaking.
+    and the way of breaking. Return the counts of the endings ("done" or an error code), and `places` for the broken
+    commands.
     """
     with open_place("mariadb", folder) as place, open_money_stage(place) as on:
         return refund_steps.disturb_each_command(on, *_ACTIONS_AND_FAULTS[shard])
 
 
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
-    """Let the provider leave 200 refunds unanswered. Check that the console never sends any of them again."""
+    """Let the provider leave 200 refunds unanswered. Check that the console never sends any of them again. Return two
+    counts: `time_outs` (refunds), and `again` (repeated sendings, always 0)."""
     with start_own_run():
         tally = unknowns.run_refunds_with_timeouts(200, shard)
     assert tally["again"] == 0, f"{tally['again']} sent again"
@@ -88,7 +92,7 @@ def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
 
 def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
     """Let the provider execute 200 refunds around the moment of its second answer that the refund doesn't exist.
-    Check that the provider executes none of them twice."""
+    Check that the provider executes none of them twice. Return the counts of `run_refunds_with_late_effects`."""
     with start_own_run():
         tally = unknowns.run_refunds_with_late_effects(200, shard)
     assert (tally["doubles"], tally["found"]) == (0, 200), tally
@@ -97,7 +101,7 @@ def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
 
 def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Deliver 2,000 notices of three kinds, each one to five times, in eight threads. The console must book each
-    notice once.
+    notice once. Return two counts: `notices` and `deliveries`.
     """
     with (
         open_place(engine, folder) as place,

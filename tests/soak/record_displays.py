@@ -12,7 +12,7 @@ HISTORIES_PER_SHARD = 500
 
 def compare_texts_at_all_places(shard: int, folder: Path) -> Counter[str]:
     """Execute 500 random histories (see tests/stateful/random_histories.py) and compare all places after each action.
-    The seed differs for each shard.
+    The seed differs for each shard. Return two counts: `histories` and `acts` (their actions).
     """
     with open_choice_stage(folder / "home") as desk:
         tally = random_histories.run_histories(desk, HISTORIES_PER_SHARD, folder, seed=shard)

@@ -18,7 +18,7 @@ _NODE_DEATH_COUNT = 90
 
 def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes request, approve and send refunds of the same hundred payments. Every second shard runs
-    without leases.
+    without leases. Return the counts of the race (see tests/races/refunders.py).
     """
     with open_place(engine, folder) as place:
         return refunders.run_refund_race(
@@ -31,14 +31,15 @@ def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def request_refunds_at_once(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let twelve processes request refunds of the same 200 payments at the same moment. In every second shard only
-    the database's reservation of amounts prevents too many refunds; the rule of one open refund is off."""
+    the database's reservation of amounts prevents too many refunds; the rule of one open refund is off. Return the
+    counts of the endings ("done" or an error code), and `payments`."""
     with open_place(engine, folder) as place:
         return requesters.run_refund_request_race(place, 12, 200, reserves_only=shard % 2 == 1)
 
 
 def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     """Let twelve processes of one person request refunds at the same moment. The person's limit per day allows four
-    of them."""
+    of them. Return the counts of the endings ("done" or an error code)."""
     with open_place(engine, folder) as place:
         tally = requesters.run_with_one_requester(place, 12, fit=4)
     assert tally["done"] == 4, tally
@@ -47,7 +48,7 @@ def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[
 
 def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
     """Send a refund many times. At every second command to the database server, kill the server with SIGKILL, and in
-    another run let it refuse writes.
+    another run let it refuse writes. Return two counts: `deaths` of the server, and `refusals` of writes.
     """
     tally: Counter[str] = Counter()
     with (
@@ -63,8 +64,8 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
 
 
 def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Let PayPay and Atom in turn leave 100 refunds unanswered. Check that the console never sends any of them
-    again.
+    """Let PayPay and Atom in turn leave 100 refunds unanswered. Check that the console never sends any of them again.
+    Return the counts of `run_refunds_without_answer`.
     """
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_refunds_without_answer(scene, 100, ("paypay", "atom")[shard % 2])
@@ -74,7 +75,8 @@ def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[
 
 
 def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
-    """Let the provider execute 100 refunds around the moment of its second answer that the refund doesn't exist."""
+    """Let the provider execute 100 refunds around the moment of its second answer that the refund doesn't exist.
+    Return the counts of `unanswered_refunds.run_late_refunds`."""
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_late_refunds(scene, 100)
         unanswered_refunds.check_money(scene)

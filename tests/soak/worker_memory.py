@@ -131,7 +131,8 @@ def _read_numbers_by_name(file: Path) -> dict[str, int]:
 
 
 def measure_memory_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:
-    """Let the worker execute steady work for `minutes` minutes.
+    """Let the worker execute steady work for `minutes` minutes. Return `minutes`, `kib_an_hour` (growth of the
+    memory), and the counts of the work by its name.
 
     Raises AssertionError if the worker's memory grows, or if one kind of work had no effect.
     """

@@ -158,7 +158,7 @@ class RecordHistory:
 
     def _jump_clock(self, minutes: int) -> str:
         """Let the machine's clock jump by this many minutes (negative: back). Afterwards the sentences about a record
-        may differ, but all stored rows must be unchanged.
+        may differ, but all stored rows must be unchanged. Return "forward" or "back".
         """
         self._move_clock(timedelta(minutes=minutes))
         return "forward" if minutes > 0 else "back"
@@ -272,7 +272,7 @@ class PaymentHistory(RecordHistory):
         return f"{total} {state}"
 
     def _set_provider_statement(self, statement: ProviderStatement) -> str:
-        """Let the provider make this statement about the payment from now on."""
+        """Let the provider make this statement about the payment from now on. Return the statement as text."""
         self.stage.statement_by_number[self.payment.merchant_payment_id] = statement
         return str(statement)
 
@@ -285,13 +285,15 @@ class PaymentHistory(RecordHistory):
         return str(state)
 
     def _take_payment(self, person: str) -> str:
-        """Take the payment for half an hour as this person. The take of another person may prevent that."""
+        """Take the payment for half an hour as this person. The take of another person may prevent that. Return the
+        ending: "done" or the error code."""
         return self.stage.execute_choice(person, "payment", self.payment, "take")
 
     def _deliver_notice(self, notice_type: str, delivery: str, minor: int) -> str:
         """Deliver a bank's notice of the type `notice_type` about the order. `delivery` is "new", "repeated" (the
         same event again), "late" (dated seven hours ago) or "forged" (signed with another key; the worker must refuse
-        it and change no row).
+        it and change no row). Return the delivery, the type, and the program's result for the notice, separated by
+        spaces.
         """
         now = self.stage.context.now()
         if delivery != "repeated" or not self.last_event:
@@ -320,7 +322,8 @@ class PaymentHistory(RecordHistory):
             return f"{AlertRuleEvaluator(self.stage.context).update_alerts()} alerts"
 
     def _refund_elsewhere(self, minor: int) -> str:
-        """Refund `minor` of the payment (minor units) on the provider's own page, without the console."""
+        """Refund `minor` of the payment (minor units) on the provider's own page, without the console. Return the
+        amount as text, or "no currency of ours" if nothing was refunded."""
         if self.payment.currency not in MINOR_DIGITS_BY_CURRENCY:
             return "no currency of ours"
         self.stage.ledger.entries.append(
@@ -336,7 +339,7 @@ class PaymentHistory(RecordHistory):
 
     def _end_refund(self, entry_state: str) -> str:
         """Let the provider end the refunds of this payment that it has accepted. `entry_state` is their end: "done"
-        or "void".
+        or "void". Return the number of ended refunds with their end, such as "1 done".
         """
         number = f"T-{self.payment.merchant_payment_id}"
         mine = [one for one in self.stage.ledger.entries if one.payment == number and one.entry_state == "accepted"]
@@ -345,19 +348,20 @@ class PaymentHistory(RecordHistory):
         return f"{len(mine)} {entry_state}"
 
     def _set_outage(self, is_out: bool) -> str:
-        """If `is_out`, no payment provider can be read from now on; otherwise all of them can be read again."""
+        """If `is_out`, no payment provider can be read from now on; otherwise all of them can be read again. Return
+        "True" or "False", the text of `is_out`."""
         self.stage.ledger.is_readable = not is_out
         return str(is_out)
 
     def _hide_refunds(self, is_hidden: bool) -> str:
-        """If `is_hidden`, the provider finds none of its refunds from now on; otherwise it finds all of them
-        again.
+        """If `is_hidden`, the provider finds none of its refunds from now on; otherwise it finds all of them again.
+        Return "True" or "False", the text of `is_hidden`.
         """
         self.stage.ledger.hides_refunds = is_hidden
         return str(is_hidden)
 
     def _run_due_tasks(self) -> str:
-        """Run all due tasks as a worker."""
+        """Run all due tasks as a worker. Return "run", or the error code of a failed task."""
         try:
             self.stage.console.scheduler.run_all()
         except ConsoleError as error:
@@ -365,18 +369,19 @@ class PaymentHistory(RecordHistory):
         return "run"
 
     def _set_roles(self, person: str, roles: tuple[str, ...]) -> str:
-        """Give the person these roles. A person without a role is disabled."""
+        """Give the person these roles. A person without a role is disabled. Return the person and the roles as text,
+        or "disabled" after the person."""
         self.stage.set_roles(person, roles)
         return f"{person} {','.join(roles) or 'disabled'}"
 
     def _set_limit(self, name: str, value: int) -> str:
-        """Set the limit of refunds with this name, in the payment's currency."""
+        """Set the limit of refunds with this name, in the payment's currency. Return the name."""
         self.stage.set_limit(name, self.payment.currency, value)
         return name
 
     def _set_refund_period(self, is_over: bool) -> str:
         """If `is_over`, the provider refuses refunds of the payment from now on because of its age; otherwise it
-        accepts them again.
+        accepts them again. Return "True" or "False", the text of `is_over`.
         """
         self.stage.ledger.is_period_over = is_over
         return str(is_over)
@@ -402,7 +407,8 @@ class PaymentHistory(RecordHistory):
         )
 
     def _refund_payment(self, minor: int, behaviour: str) -> str:
-        """Request a refund, and approve it at once; the approval sends the refund."""
+        """Request a refund, and approve it at once; the approval sends the refund. Return the endings of both,
+        separated by a comma."""
         return f"{self._request_refund(minor)}, {self._approve_refund(behaviour)}"
 
     def _approve_refund(self, behaviour: str) -> str:

@@ -125,7 +125,7 @@ class CheckedRecord:
 
 
 def read_view(stage: ChoiceStage, kind: str, record_id: int) -> Any:
-    """Read the view that the record's page shows."""
+    """Read and return the view that the record's page shows."""
     return stage.console.recovery.read_record(kind, record_id)
 
 
@@ -420,7 +420,8 @@ def _find_action(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
 
 
 def read_stored_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> list[tuple[object, ...]]:
-    """Read all columns of these records from the tables, without the services."""
+    """Return the stored rows of these records, each as a tuple of all columns, read from the tables without the
+    services. A record without a row has no tuple."""
     with stage.context.database.read() as conn:
         return [
             tuple(row)

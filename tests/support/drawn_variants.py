@@ -266,7 +266,8 @@ class _Stopwatch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """Measure the fixture if the tests of a file share it. One that it uses is part of it."""
+        """Measure the fixture if the tests of a file share it. One that it uses is part of it. Return what the next
+        hook returns, the value of the fixture."""
         if fixturedef.scope != "module" or self._is_in_shared_fixture:
             return (yield)
         self._is_in_shared_fixture, before = True, _measure_processor_seconds()

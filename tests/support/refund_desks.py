@@ -202,7 +202,7 @@ class RefundDesk:
         self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen"
     ) -> Any:
         """Resolve the refund with the state `as_state`. `number` is the provider's id of the refund, and `proof` the
-        person's evidence.
+        person's evidence. Return the result of the decision.
         """
         with self.console.acting_as(by):
             return self.refunds.resolve(refund.id, as_state, proof, number)

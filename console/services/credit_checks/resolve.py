@@ -362,7 +362,8 @@ class PurchaseResolver:
         self, record: CreditCheck, id_at_provider: int, proof: PersonEvidence, person: str
     ) -> ResolveResult:
         """Propose, or confirm as the second person, that the credit check of another application is the purchase with
-        AlarmBox's id `id_at_provider`. Each person's decision reads the purchase at AlarmBox.
+        AlarmBox's id `id_at_provider`. Each person's decision reads the purchase at AlarmBox. Return the credit check
+        after the decision; the result's `awaiting` is "second_person" if only the first person has decided.
 
         The read shows that a purchase for this corporation exists. It doesn't show if the credit check is this
         purchase or a later one. So one person is not enough: with the id of an earlier, expired purchase, the credit

@@ -163,8 +163,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     def _run_attempt(
         self, attempt: AttemptT, progress: StepReporter, begun_at_ms: int
     ) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
-        """Run the attempt in the pipeline. The request of an action with effect is not sent if more than
-        MAX_PREPARATION_AGE_SECONDS have passed since its preparation began at `begun_at_ms` (uptime in milliseconds).
+        """Run the attempt in the pipeline; return the claimed operation and its outcome. The request of an action
+        with effect is not sent if more than MAX_PREPARATION_AGE_SECONDS have passed since its preparation began at
+        `begun_at_ms` (uptime in milliseconds).
         """
         sending_permission = (
             allow_sending_while(lambda: boot_clock.is_recent(begun_at_ms, MAX_PREPARATION_AGE_SECONDS))

@@ -385,8 +385,8 @@ def _parse_instant(text: str) -> datetime:
 
 
 def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
-    """Convert the notice to a payment report with the state `state`. Sources of signed notices have no payment ids.
-    So the report has, as the provider's payment id, the id of the event that reports the success.
+    """Return the notice as a payment report with the state `state`. Sources of signed notices have no payment ids. So
+    the report has, as the provider's payment id, the id of the event that reports the success.
     """
     is_paid = state is PaymentState.PAYMENT_SUCCESS
     return PaymentReport(

@@ -178,8 +178,8 @@ class StoredReconciliationRun:
         return self.run
 
     def _save_run_progress(self, tx: Transaction, counts: Counter[str], **values: object) -> ReconciliationRun:
-        """Renew the lease, and change the run as `_change_run` does. Raises in_progress if another process has
-        acquired the lease or changed the run."""
+        """Renew the lease, and change the run as `_change_run` does; return the changed run. Raises in_progress if
+        another process has acquired the lease or changed the run."""
         self._renew_lease(tx)
         return self._change_run(tx, counts, **values)
 

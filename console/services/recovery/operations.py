@@ -245,8 +245,9 @@ class OperationRecovery:
         self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost payment was not paid. The program asks the provider first. If the provider
-        reports the payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch
-        if the reported state is not one of the states that end a payment unpaid.
+        reports the payment's state, the payment is inserted again, and one person is enough. Return the lost
+        operation after the decision. Raises evidence_mismatch if the reported state is not one of the states that end
+        a payment unpaid.
         """
         try:
             payment = self._lost_payment_restorer.probe(entry, operation)
@@ -267,8 +268,8 @@ class OperationRecovery:
         self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
         """Record the decision that a lost refund was not made. The program asks the provider first. If the provider
-        has refused the refund, one person is enough. Raises evidence_mismatch if the provider has accepted or made
-        the refund."""
+        has refused the refund, one person is enough. Return the lost operation after the decision. Raises
+        evidence_mismatch if the provider has accepted or made the refund."""
         try:
             has_happened = self._lost_refund_prober.probe(entry, operation)
         except ConsoleError as error:

@@ -137,7 +137,9 @@ class RefundDecisionService:
     def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> _Approval:
         """Store the person's approval, except if the refund is approved and this person is already one of its
         checkers. Nothing is read after the approval was stored: an error of this method says that it isn't stored.
-        `expected_version` is the version of the refund that the person's screen shows."""
+        `expected_version` is the version of the refund that the person's screen shows. Return the refund with the end
+        of its cooling-off period (None if that is over or not needed), and the uptime (ms) at which the provider was
+        asked; in place of the uptime None, if nothing was asked or an answer is missing."""
         context = self._context
         pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund

@@ -117,7 +117,8 @@ class AnchorComparison:
 
 
 def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> AnchorComparison:
-    """Compare the anchors `heads` with the audit trail (see `list_missing_heads`), by one statement."""
+    """Compare the anchors `heads` with the audit trail (see `list_missing_heads`), by one statement, and return the
+    result."""
     is_sqlite = conn.dialect.name == "sqlite"
     distinct_heads = set(heads)
     row_ids = {head.row_id for head in heads}

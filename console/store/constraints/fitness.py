@@ -84,7 +84,8 @@ def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
 
 
 def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that SQLite uses WAL and `synchronous=FULL`, so that a COMMIT waits for the disk."""
+    """Check that SQLite uses WAL and `synchronous=FULL`, so that a COMMIT waits for the disk. Yield one finding, also
+    if the check passes."""
     journal_mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
     synchronous_mode = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
     facts = {"journal": journal_mode, "synchronous": synchronous_mode}
@@ -93,7 +94,7 @@ def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]
 
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that an SQLite database has all triggers of the audit trail, and that the triggers which protect money
-    exist and are unaltered."""
+    exist and are unaltered. Yield one finding, also if nothing is missing; its facts list the missing triggers."""
     present_triggers = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
     missing_triggers = (*sorted(_AUDIT_TRIGGERS - present_triggers), *sqlite_money.list_missing_triggers(conn))
     yield FitnessFinding(
@@ -105,7 +106,8 @@ def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 
 def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the server is at least OLDEST_MARIADB or OLDEST_MYSQL. A failure is only reported."""
+    """Check that the server is at least OLDEST_MARIADB or OLDEST_MYSQL. A failure is only reported. Yield one finding
+    with the engine and the version."""
     is_mariadb = bool(getattr(conn.dialect, "is_mariadb", False))
     # after the first three numbers SQLAlchemy gives those of a distribution's package: 9.7.4-2 is (9, 7, 4, 2)
     version = tuple(part for part in conn.dialect.server_version_info or () if isinstance(part, int))[:3]
@@ -117,7 +119,8 @@ def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that each COMMIT is flushed to the disk. Otherwise a server that crashes can lose a COMMIT although the
-    program has already spent money because of it.
+    program has already spent money because of it. Yield one finding: `binary_log` if only the binary log isn't
+    flushed, otherwise `flush`.
 
     A server with a binary log doesn't flush InnoDB's own record of the COMMIT, because it recovers the COMMIT from
     the binary log. So the binary log must be flushed (`sync_binlog`), unless `innodb_flush_log_at_trx_commit` is 3,
@@ -132,8 +135,9 @@ def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
 
 
 def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the server has `secure_timestamp` (MariaDB only). Without it a session can forge NOW(). The
-    console reads SYSDATE, but other applications may read NOW(). A failure is only reported."""
+    """Check that the server has `secure_timestamp` (MariaDB only). Without it a session can forge NOW(). The console
+    reads SYSDATE, but other applications may read NOW(). A failure is only reported. Yield one finding; none on a
+    server without this variable."""
     value = _read_server_variable(conn, "secure_timestamp")
     if value is not None:
         yield FitnessFinding("server_clock", value == "YES", {"value": value}, stops_purchases=False)
@@ -142,8 +146,8 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
     """Check that the connected node belongs to the primary component of a Galera cluster, because two desks at
     separate servers could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes, and a
-    cluster that accepts transactions of more than LARGEST_WRITESET_BYTES. A single server without Galera isn't
-    checked.
+    cluster that accepts transactions of more than LARGEST_WRITESET_BYTES. Yield a finding for each of these checks;
+    none for a single server without Galera, which isn't checked.
     """
     configured_node_count = len(database.server.nodes) if database.server else 1
     is_cluster_on = _read_server_variable(conn, "wsrep_on") == "ON"
@@ -168,7 +172,8 @@ def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFind
 
 def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
     """Check that the connection is encrypted, or that the server runs on this machine. A server on another machine
-    whose certificate can't be verified is refused earlier, when the connection is opened."""
+    whose certificate can't be verified is refused earlier, when the connection is opened. Yield one finding with the
+    name of the cipher ("-" without encryption)."""
     cipher = _read_status_variable(conn, "Ssl_cipher") or ""
     on_loopback = database.server is not None and database.server.is_on_loopback
     yield FitnessFinding("encryption", bool(cipher) or on_loopback, {"cipher": cipher or "-"})
@@ -177,7 +182,7 @@ def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessF
 def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that each database account belongs to one person, has a password, and must use an encrypted connection
     from other machines. Also check the server's password rules. Accounts that the connected account may not read are
-    not checked.
+    not checked. Yield two findings: `accounts`, and `passwords` for the rules.
     """
     accepts_remote, faults = (
         account_properties.accepts_remote_connections(conn),
@@ -194,8 +199,9 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
 
 
 def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that a worker acts for every person. A person for whom no worker acts has the providers' credentials
-    on their desk, and an account with many rights. A failure is only reported."""
+    """Check that a worker acts for every person. A person for whom no worker acts has the providers' credentials on
+    their desk, and an account with many rights. A failure is only reported. Yield one finding with the names of such
+    people."""
     person_names = operators.list_names_without_worker(conn)
     facts = {"people": person_names[:_MAX_LISTED_FAULTS], "count": len(person_names)}
     yield FitnessFinding("acting", not person_names, facts, stops_purchases=False)
@@ -229,14 +235,15 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that the unique index of the claim exists, which allows only one live credit check per client and
-    company."""
+    company. Yield one finding, also if the index exists."""
     unique_indexes = {index["name"] for index in inspect(conn).get_indexes(credit_checks.name) if index["unique"]}
     yield FitnessFinding("claim_index", _CLAIM_INDEX in unique_indexes, {"index": _CLAIM_INDEX})
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the AUTO_INCREMENT counter with the largest share of used ids. A finding reports it if at least
-    _COUNTER_FAULT_PERCENT of its ids are used; with fewer than MIN_REMAINING_IDS ids left, purchases stop."""
+    """Check the AUTO_INCREMENT counter with the largest share of used ids. Yield one finding about this counter. It
+    fails if at least _COUNTER_FAULT_PERCENT of the ids are used, or if fewer than MIN_REMAINING_IDS ids are left; in
+    the second case it also stops purchases."""
     most_used, *_rest = row_counters.read_row_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
     used_percent = round(100 * (1 - most_used.remaining_ids / most_used.largest_id), 1)
     facts = {"table": most_used.table, "left": most_used.remaining_ids, "used_percent": used_percent}
@@ -251,7 +258,8 @@ def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that the triggers, roles and rights on the server are as this program creates them. Those that the
-    connected account may not see are not checked; the findings are then partial."""
+    connected account may not see are not checked; the findings are then partial. Yield two findings: `guards` for the
+    triggers, and `grants` for roles and rights."""
     from console.store.constraints import server_triggers  # imports the dialect of MySQL, which a file doesn't need
 
     is_partial = grants.list_tables_with_visible_triggers(conn) is not None

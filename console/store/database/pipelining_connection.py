@@ -148,7 +148,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
 
     def _defer(self, statement: _DeferredStatement) -> int:
         """Defer a statement. If the statement is too long to share a packet with others, execute it immediately
-        instead."""
+        instead. Return the number of rows that an executed statement has changed; 0 for a deferred statement."""
         if len(statement.sql) > LONGEST_PACKET_BYTES:
             row_count: int = super().query(statement.sql)
             if statement.check_row_count is not None:

@@ -75,7 +75,8 @@ def sell_order(place: Place, sandbox: Sandbox) -> int:
 
 
 def open_with_other_merchant(place: Place, sandbox: Sandbox, person: str = "op-a") -> Any:
-    """Open a desk of this operator on the database, with the keys of the other PayPay merchant."""
+    """Return a context manager that opens a desk of this operator on the database, with the keys of the other PayPay
+    merchant."""
     return place.open_desk(
         sandbox, desk=1, person=person, **make_provider_settings(sandbox.url) | OTHER_PAYPAY_SETTINGS
     )

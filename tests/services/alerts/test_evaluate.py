@@ -43,7 +43,8 @@ class AlertRulesDesk:
             return self.rules.update_alerts()
 
     def run_after_grace(self) -> int:
-        """Move the clock forward by the longest grace period and run the alert rules."""
+        """Move the clock forward by the longest grace period and run the alert rules. Return the number of raised and
+        closed alerts."""
         self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
         return self.run_alert_rules()
 

@@ -324,7 +324,7 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
     write, acquire = outcomes.write_successful_purchase, leases.acquire
 
     def announce_lock(tx: Transaction, name: str, *more: Any) -> object:
-        """Acquire the lease, and signal that the second decision has reached the lock of the AlarmBox id."""
+        """Return the acquired lease. Signal first if the second decision has reached the lock of the AlarmBox id."""
         if name == "alarmbox_id_1" and get_ident() not in first_threads:
             has_second_begun.set()
         return acquire(tx, name, *more)

@@ -918,7 +918,8 @@ def test_the_loser_of_a_renewal_race_gets_the_bought_record(
         find = other.database.write
 
         def renew_before_first_write(work: Callable[[Transaction], object]) -> object:
-            """Let the faster desk renew the check before the slower desk's first write."""
+            """Let the faster desk renew the check before the slower desk's first write. Return the result of that
+            write."""
             if not winner:
                 clock.at += timedelta(milliseconds=5)
                 winner.append(buy_check(console, renew=True))

@@ -176,7 +176,7 @@ class GiftCardDesk:
         place.sql(CREATE_TABLE_SQL, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
 
     def send_gift_guarded(self) -> int:
-        """Send the gift card with id 1 as a guarded operation."""
+        """Send the gift card with id 1 as a guarded operation, and return the result of the action."""
         return self.sending.perform(GiftAttempt(1, self.cards), lambda _step: None, subject_id=1)
 
     @property

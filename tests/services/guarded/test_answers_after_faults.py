@@ -172,5 +172,5 @@ def test_an_approval_is_returned_despite_its_refunds_unknown_outcome(place: Plac
 
 
 def _raise_interrupt(*_: object, **__: object) -> Refund:
-    """Raise KeyboardInterrupt, as if the process ended."""
+    """Always raise KeyboardInterrupt, as if the process ended."""
     raise KeyboardInterrupt

@@ -269,7 +269,8 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
         one.alerts.acknowledge(alert.id, "an old copy")
 
         def compare_first_and_report(*given: Any) -> object:
-            """Let the other process compare its anchors first, and then report the loss."""
+            """Let the other process compare its anchors first, and then report the loss. Return the result of the
+            report."""
             monkeypatch.setattr(database_rollback, "_report_rollback", real)
             assert database_rollback.find_database_rollback(two._context) is None
             return real(*given)

@@ -694,7 +694,7 @@ def make_stuck_payment(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytes
 
 
 def _raise_bug(*_: object) -> int:
-    """Raise an error, as a programming error would."""
+    """Always raise an error, as a programming error would."""
     raise RuntimeError("a bug of ours")
 
 

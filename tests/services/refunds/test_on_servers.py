@@ -100,7 +100,7 @@ class PeopleDesks:
         self.get_desk("owner").sql(f"UPDATE refunds SET {earlier}, version = version + 1 WHERE id = {refund.id}")
 
     def run_as_owner(self, work: Callable[[Transaction], Any]) -> Any:
-        """Run `work` in a transaction of the schema account."""
+        """Run `work` in a transaction of the schema account, and return its result."""
         return self.get_desk("owner").context.database.write(work)
 
     def close(self) -> None:

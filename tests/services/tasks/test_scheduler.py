@@ -52,12 +52,12 @@ class CountedTasks:
         )
 
     def _run_probes(self) -> int:
-        """Count a run of the task `probes` and call `act`."""
+        """Count a run of the task `probes`, call `act` and return its result."""
         self.runs.append("probes")
         return self.act()
 
     def _run_refetches(self) -> int:
-        """Count a run of the task `refetches`."""
+        """Count a run of the task `refetches`. Return 2, as if two records were read again."""
         self.runs.append("refetches")
         return 2
 

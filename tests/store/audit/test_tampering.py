@@ -45,7 +45,7 @@ def _edit_row(trail_database: DatabaseWithThreeChains, chance: random.Random) ->
 
 def _edit_and_hash_again(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Change a row and compute the row's hash again, as a person who has found out the hash function would do.
-    Afterwards the hash doesn't match the next row or the anchor."""
+    Afterwards the hash doesn't match the next row or the anchor. Return the id of the changed row."""
     ours = [row for row in trail_database.list_rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
     trail_database.execute_without_triggers(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
@@ -60,7 +60,8 @@ def _edit_and_hash_again(trail_database: DatabaseWithThreeChains, chance: random
 
 
 def _delete_row(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete a row in the middle of one of this desk's chains. The verification names the deleted row."""
+    """Delete a row in the middle of one of this desk's chains. Return the id of the deleted row, which the
+    verification must name."""
     rows = trail_database.list_rows()
     last = {session: row_id for row_id, session, _ in rows}
     victim = chance.choice([row for row in rows if row[1] != "chain-c" and row[0] != last[row[1]]])[0]
@@ -69,8 +70,8 @@ def _delete_row(trail_database: DatabaseWithThreeChains, chance: random.Random) 
 
 
 def _delete_row_of_other_desk(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete a row of the other desk's chain, of which this desk has no anchors. The verification names the row after
-    the gap."""
+    """Delete a row of the other desk's chain, of which this desk has no anchors. Return the id of the row after the
+    gap, which the verification must name."""
     ids = [row[0] for row in trail_database.list_rows() if row[1] == "chain-c"]
     index = chance.randrange(len(ids) - 1)
     trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {ids[index]}")
@@ -89,8 +90,8 @@ def _append_copied_row(trail_database: DatabaseWithThreeChains, chance: random.R
 
 
 def _insert_row_between(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Insert a row in the middle of a chain, and move the later rows of the chain by one position. The verification
-    names the first moved row."""
+    """Insert a row in the middle of a chain, and move the later rows of the chain by one position. Return the id of
+    the first moved row, which the verification must name."""
     ours = [row for row in trail_database.list_rows() if row[1] == "chain-a"]
     _, session, seq = chance.choice(ours[1:-1])
     later = f"session = '{session}' AND seq >= {seq}"
@@ -105,7 +106,7 @@ def _insert_row_between(trail_database: DatabaseWithThreeChains, chance: random.
 
 
 def _swap_row_ids(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Exchange the ids of two rows of this desk's chains. The verification names the smaller id."""
+    """Exchange the ids of two rows of this desk's chains. Return the smaller id, which the verification must name."""
     one, two = sorted(
         row[0] for row in chance.sample([row for row in trail_database.list_rows() if row[1] != "chain-c"], 2)
     )
@@ -118,7 +119,8 @@ def _swap_row_ids(trail_database: DatabaseWithThreeChains, chance: random.Random
 
 
 def _change_persons(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Write two invented persons into two rows. The verification names the row with the smaller id."""
+    """Write two invented persons into two rows. Return the smaller id of the two rows, which the verification must
+    name."""
     one, two = sorted(chance.sample([row[0] for row in trail_database.list_rows()], 2))
     trail_database.execute_without_triggers(
         f"UPDATE audit_log SET who = 'op-x' WHERE id = {one}",
@@ -128,8 +130,8 @@ def _change_persons(trail_database: DatabaseWithThreeChains, chance: random.Rand
 
 
 def _delete_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete the newest rows of all chains, and set the database's counter of ids back. The verification names the
-    first missing row of this desk."""
+    """Delete the newest rows of all chains, and set the database's counter of ids back. Return the id of the first
+    missing row of this desk, which the verification must name."""
     ids = [row[0] for row in trail_database.list_rows()]
     cut = ids[-chance.randint(1, 20)]
     gone = [row_id for row_id, session, _ in trail_database.list_rows() if row_id >= cut and session != "chain-c"]
@@ -144,8 +146,8 @@ def _delete_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.
 
 
 def _replace_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete the newest rows, then write new rows, which get the ids of the deleted ones. The verification still
-    names the first missing row."""
+    """Delete the newest rows, then write new rows, which get the ids of the deleted ones. Return the id of the first
+    missing row, which the verification must still name."""
     named = _delete_newest_rows(trail_database, chance)
     trail_database.append_entries("chain-a", 5)
     return named

@@ -43,7 +43,7 @@ def database(tmp_path: Path) -> Database:
 
 def increment_stored_number(file: str, increment_count: int) -> str:
     """Read a number and write the number plus one, `increment_count` times. An update would be lost if the
-    transaction acquired its lock only after the read."""
+    transaction acquired its lock only after the read. Return "done"."""
     database = Database(f"sqlite:///{file}")
     for _ in range(increment_count):
         with database.write_without_retries() as tx:

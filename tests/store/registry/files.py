@@ -55,7 +55,8 @@ def make_csv_text(rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_zip(folder: Path, name: str, content: bytes, other_files: Mapping[str, bytes] | None = None) -> Path:
-    """Write NAME.zip into the folder. The archive contains NAME.csv, its signature and other files."""
+    """Write NAME.zip into the folder, and return its path. The archive contains NAME.csv, its signature and other
+    files."""
     path = folder / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{name}.csv", content)

@@ -187,7 +187,8 @@ def _kill_child_after(child: int, seconds: float) -> bool:
 
 def import_at_once(registry: RegistryUnderImport, count: int) -> int:
     """Let several processes import the same files at the same time. One process imports them; the others must be
-    refused, or must find the files already imported."""
+    refused, or must find the files already imported. Repeat that `count` times, and return the number of refused
+    imports."""
     refused = 0
     for _ in range(count):
         registry.begin_scenario()

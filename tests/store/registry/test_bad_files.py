@@ -201,7 +201,8 @@ def make_renamed_writer(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
 
 
 def write_nameless_entry(folder: Path) -> Path:
-    """Write a ZIP file whose CSV has an empty name: `zipfile` reads a name only up to its first zero byte."""
+    """Write a ZIP file whose CSV has an empty name: `zipfile` reads a name only up to its first zero byte. Return the
+    path of the file."""
     path = write_file(folder, FILE_NAME, VALID_ROWS)
     name = f"{FILE_NAME}.csv".encode()
     path.write_bytes(path.read_bytes().replace(name, b"\0" + name[1:]))
