@@ -1,37 +1,37 @@
-"""Texts about the invented incidents of the training, and the score."""
+"""Texts about the invented exercises of the training, and the score."""
 
 from collections.abc import Mapping
 from datetime import date
 
 from console.domain.money import Money
-from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState
+from console.domain.training.results import TrainingExercise, TrainingScore, TrainingState
 from console.wording.sentences.catalogue import translate
 
 _TRAINING_AMOUNT_FACT_NAMES = frozenset({"amount", "paid", "price"})
 _TRAINING_CURRENCY = "JPY"
 
 
-def format_training_incident_title(incident: TrainingIncident, language: str) -> str:
-    """Return the title of an invented incident."""
-    return translate(f"training.incident.{incident.key}", language)
+def format_training_exercise_title(exercise: TrainingExercise, language: str) -> str:
+    """Return the title of an invented exercise."""
+    return translate(f"training.incident.{exercise.key}", language)
 
 
-def format_training_situation(incident: TrainingIncident, language: str) -> str:
-    """Return the description of an invented incident, in the words of a person who calls the support desk. Before the
-    trainee starts the incident, the text explains how to start it.
+def format_training_situation(exercise: TrainingExercise, language: str) -> str:
+    """Return the description of an invented exercise, in the words of a person who calls the support desk. Before the
+    trainee starts the exercise, the text explains how to start it.
     """
-    if incident.state is TrainingState.NOT_BEGUN or not incident.facts:
+    if exercise.state is TrainingState.NOT_BEGUN or not exercise.facts:
         return translate("training.not_begun", language)
-    return translate(f"training.call.{incident.key}", language, **_make_readable_facts(incident.facts))
+    return translate(f"training.call.{exercise.key}", language, **_make_readable_facts(exercise.facts))
 
 
-def format_training_verdict(incident: TrainingIncident, language: str) -> str:
-    """Return a sentence about the verdict of the last check of an invented incident. It gives the reason why the
-    incident is still open, solved correctly or solved wrongly. Return "" before the first check.
+def format_training_verdict(exercise: TrainingExercise, language: str) -> str:
+    """Return a sentence about the verdict of the last check of an invented exercise. It gives the reason why the
+    exercise is still open, solved correctly or solved wrongly. Return "" before the first check.
     """
-    if incident.verdict is None:
+    if exercise.verdict is None:
         return ""
-    return translate(f"training.verdict.{incident.verdict}", language, **_make_readable_facts(incident.facts))
+    return translate(f"training.verdict.{exercise.verdict}", language, **_make_readable_facts(exercise.facts))
 
 
 def format_training_score(score: TrainingScore, language: str) -> str:
@@ -41,7 +41,7 @@ def format_training_score(score: TrainingScore, language: str) -> str:
         language,
         person=score.person,
         solved=score.solved_count,
-        total=score.incident_count,
+        total=score.exercise_count,
         first=score.solved_at_first_attempt_count,
     )
 
@@ -53,7 +53,7 @@ def _make_readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def _make_readable_fact(fact_name: str, text: str) -> object:
-    """Return an amount of a training incident as Money and a day as a date; any other fact unchanged."""
+    """Return an amount of a training exercise as Money and a day as a date; any other fact unchanged."""
     if fact_name in _TRAINING_AMOUNT_FACT_NAMES:
         return Money(int(text), _TRAINING_CURRENCY)
     return date.fromisoformat(text) if fact_name == "day" else text

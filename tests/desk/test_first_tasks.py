@@ -121,7 +121,7 @@ def test_each_first_task_opens_its_page(window_desks: WindowTestDesks) -> None:
     person.press("Return")
     page = person.wait_for_page(TrainingPage)
     person.wait_until_read()
-    assert "support-console training" in get_accessible_name(page.incident_list.currentWidget() or page)
+    assert "support-console training" in get_accessible_name(page.exercise_list.currentWidget() or page)
 
 
 def test_a_person_ends_the_first_tasks_by_keyboard(

@@ -1,4 +1,4 @@
-"""A person works on two incidents of the training in the window: one is solved, the other one ends with a wrong
+"""A person works on two exercises of the training in the window: one is solved, the other one ends with a wrong
 result.
 """
 
@@ -44,11 +44,11 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
         person.opening.close()
 
 
-def start_incident(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
-    """Go to the incident by keys, and start it. `gate` is set after the last key press."""
+def start_exercise(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
+    """Go to the exercise by keys, and start it. `gate` is set after the last key press."""
     person.press("Alt+0")
     page = person.wait_for_page(TrainingPage)
-    person.wait_until(lambda: page.current_incident is not None)
+    person.wait_until(lambda: page.current_exercise is not None)
     place = next(place for place, row in enumerate(page.table.all_rows) if row.key == key)
     page.table.setFocus()
     page.table.go_to_row(place)
@@ -59,7 +59,7 @@ def start_incident(person: Person, key: str, presses: int = 1, gate: Event | Non
         page.begin_button.click()
     if gate is not None:
         gate.set()
-    person.wait_until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    person.wait_until(lambda: page.current_exercise is not None and page.current_exercise.state == "open")
     assert page.check_button.isEnabled()
     return page
 
@@ -70,17 +70,17 @@ def list_primary_buttons(page: TrainingPage) -> list[str]:
 
 
 def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a person starts a training incident twice, by key, click or a held key, it is started once. A second start
+    """If a person starts a training exercise twice, by key, click or a held key, it is started once. A second start
     would make further records and discard the first ones.
     """
-    gate, start = Event(), TrainingService.begin_incident
+    gate, start = Event(), TrainingService.begin_exercise
 
     def start_after_all_presses(service: TrainingService, key: str) -> TrainingOverview:
         assert gate.wait(MAX_WAIT_SECONDS)
         return start(service, key)
 
-    monkeypatch.setattr(TrainingService, "begin_incident", start_after_all_presses)
-    page = start_incident(trainee, "missing_pdf", presses=2, gate=gate)
+    monkeypatch.setattr(TrainingService, "begin_exercise", start_after_all_presses)
+    page = start_exercise(trainee, "missing_pdf", presses=2, gate=gate)
     trainee.wait_until_read()
     read_number = trainee.opening.context.bind_services(
         lambda services: services.training and services.training._scores.read_attempt("missing_pdf").number
@@ -89,31 +89,31 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     page.table.setFocus()
     for _ in range(2):
         page.check_button.click()
-    trainee.wait_until(lambda: bool(page.current_incident and page.current_incident.verdict))
+    trainee.wait_until(lambda: bool(page.current_exercise and page.current_exercise.verdict))
     trainee.wait_until_read()
     assert read_number() == 1
 
 
-def test_the_list_of_incidents_has_the_focus_when_its_rows_come(trainee: Person) -> None:
+def test_the_list_of_exercises_has_the_focus_when_its_rows_come(trainee: Person) -> None:
     """If no widget has the focus when the page shows its rows, as at the start of the window, the list takes it: the
     keys of the line at the bottom work at once.
     """
     trainee.press("Alt+0")
     page = trainee.wait_for_page(TrainingPage)
-    trainee.wait_until(lambda: page.current_incident is not None)
+    trainee.wait_until(lambda: page.current_exercise is not None)
     focused_widget = QApplication.focusWidget()
     assert focused_widget is not None
     focused_widget.clearFocus()
-    page._select_first_incident()
+    page._select_first_exercise()
     assert page.table.hasFocus()
 
 
 def test_a_read_that_ends_during_a_start_starts_no_second_training(
     trainee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While an incident is being started, a read of the page that ends late doesn't enable the start button again."""
+    """While an exercise is being started, a read of the page that ends late doesn't enable the start button again."""
     read_gate, start_gate = Event(), Event()
-    read, start = TrainingService.read_overview, TrainingService.begin_incident
+    read, start = TrainingService.read_overview, TrainingService.begin_exercise
     starts: list[str] = []
 
     def read_late(service: TrainingService) -> TrainingOverview:
@@ -126,10 +126,10 @@ def test_a_read_that_ends_during_a_start_starts_no_second_training(
         return start(service, key)
 
     page = trainee.wait_for_page(TrainingPage)
-    trainee.wait_until(lambda: page.current_incident is not None)
+    trainee.wait_until(lambda: page.current_exercise is not None)
     trainee.wait_until_read()
     monkeypatch.setattr(TrainingService, "read_overview", read_late)
-    monkeypatch.setattr(TrainingService, "begin_incident", start_late)
+    monkeypatch.setattr(TrainingService, "begin_exercise", start_late)
     page.table.setFocus()
     trainee.press("F5")
     trainee.press("S")
@@ -140,7 +140,7 @@ def test_a_read_that_ends_during_a_start_starts_no_second_training(
     assert not page.begin_button.isEnabled()
     trainee.press("S")
     start_gate.set()
-    trainee.wait_until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    trainee.wait_until(lambda: page.current_exercise is not None and page.current_exercise.state == "open")
     trainee.wait_until_read()
     assert len(starts) == 1
     assert page.begin_button.isEnabled()
@@ -152,15 +152,15 @@ def check_training(person: Person) -> TrainingPage:
     person.wait_until_read()
     page.table.setFocus()
     person.press("C")
-    person.wait_until(lambda: bool(page.current_incident and page.current_incident.verdict))
+    person.wait_until(lambda: bool(page.current_exercise and page.current_exercise.verdict))
     person.wait_until_read()
     return page
 
 
-def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) -> None:
-    """In a training, S shows the situation of an incident. A re-fetch solves the first incident. The second one ends
+def test_two_exercises_are_worked_on_with_the_ordinary_screens(trainee: Person) -> None:
+    """In a training, S shows the situation of an exercise. A re-fetch solves the first exercise. The second one ends
     wrong because the person acknowledges without a probe. The page shows score and reason, and N leads to the next
-    incident.
+    exercise.
     """
     person = trainee
     assert list_primary_buttons(person.wait_for_page(TrainingPage)) == ["Start exercise"], (
@@ -169,11 +169,11 @@ def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     person.press("Alt+1")
     assert person.wait_for_page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
     assert person.wait_for_page(HomePage).own_work_panel._footer_label.text() == "There is no unfinished work."
-    page = start_incident(person, "missing_pdf")
-    assert page.current_incident is not None
+    page = start_exercise(person, "missing_pdf")
+    assert page.current_exercise is not None
     assert list_primary_buttons(page) == ["Check"], "a new start would discard the work"
-    record = int(page.current_incident.facts["record"])
-    assert page.current_incident.facts["number"] in page.situation.text()
+    record = int(page.current_exercise.facts["record"])
+    assert page.current_exercise.facts["number"] in page.situation.text()
     person.frame.show_route(CreditCheckRoute(record))
     check_page = person.wait_for_page(CreditCheckPage)
     person.wait_until_read()
@@ -186,10 +186,10 @@ def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     person.press("Esc")
     person.wait_without_dialog()
     page = check_training(person)
-    assert page.current_incident is not None
-    assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (TrainingVerdict.RIGHT, True)
+    assert page.current_exercise is not None
+    assert (page.current_exercise.verdict, "1 of 12" in page.score.text()) == (TrainingVerdict.RIGHT, True)
     assert list_primary_buttons(page) == ["Go to next exercise"]
-    page = start_incident(person, "forged_notice")
+    page = start_exercise(person, "forged_notice")
     person.frame.show_route(UnmatchedNoticesRoute())
     notices = person.wait_for_page(UnmatchedNoticesPage)
     person.wait_until(lambda: notices.current_notice is not None)
@@ -203,12 +203,12 @@ def test_two_incidents_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     acknowledging.main_button.click()
     person.wait_until(lambda: not notices.table.all_rows)
     page = check_training(person)
-    assert page.current_incident is not None
-    assert page.current_incident.verdict == TrainingVerdict.ENDED_UNCHECKED
+    assert page.current_exercise is not None
+    assert page.current_exercise.verdict == TrainingVerdict.ENDED_UNCHECKED
     assert "without asking PayPay" in page.verdict.text()
     assert [row.state for row in page.table.all_rows].count("right") == 1
     person.press("N")
-    assert page.current_incident.key == "refund_unknown"
+    assert page.current_exercise.key == "refund_unknown"
 
 
 def test_a_desk_for_real_work_has_no_training(open_window: OpenWindow) -> None:
@@ -227,8 +227,8 @@ def test_a_newcomer_looks_up_a_sample_number(trainee: Person) -> None:
     trainee.press("Alt+3")
     page = trainee.wait_for_page(LookupPage)
     page.number_field.sample_button.click()
-    trainee.wait_until(lambda: "Start an incident first" in page.number_field.edit.accessibleDescription())
-    start_incident(trainee, "lost_answer")
+    trainee.wait_until(lambda: "Start an exercise first" in page.number_field.edit.accessibleDescription())
+    start_exercise(trainee, "lost_answer")
     trainee.press("Alt+3")
     page = trainee.wait_for_page(LookupPage)
     button = page.number_field.sample_button

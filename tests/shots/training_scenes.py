@@ -1,4 +1,4 @@
-"""The scenes of the training: its page before, during and after incidents."""
+"""The scenes of the training: its page before, during and after exercises."""
 
 from collections.abc import Mapping
 
@@ -10,12 +10,12 @@ from tests.shots.scenes import SceneFunction
 from tests.shots.stage import WindowStage
 
 _LONG_PAUSE_SECONDS = 3_600.0
-_ROW_OF_WRONG_INCIDENT, _ROW_OF_OPEN_INCIDENT = 11, 5
+_ROW_OF_WRONG_EXERCISE, _ROW_OF_OPEN_EXERCISE = 11, 5
 
 
 def show_training(stage: WindowStage) -> None:
     """Take pictures of the training in the desk's window: before its start, and with right, wrong and open
-    incidents.
+    exercises.
     """
     desk = stage.desk.console
     home = desk.settings.home / "training-desk"
@@ -26,17 +26,17 @@ def show_training(stage: WindowStage) -> None:
         stage.frame.rebuild_bars_and_page()
         stage.show_route(TrainingRoute())
         page = stage.find(TrainingPage)
-        stage.wait_until(lambda: page.current_incident is not None)
+        stage.wait_until(lambda: page.current_exercise is not None)
         stage.take_picture("training")
         for key in ("missing_pdf", "wrong_amount", "double_payment", "due_approval"):
-            service.begin_incident(key)
-        facts = {each.key: each.facts for each in service.read_overview().incidents}
+            service.begin_exercise(key)
+        facts = {each.key: each.facts for each in service.read_overview().exercises}
         console.credit_checks.refetch(int(facts["missing_pdf"]["record"]))
         console.refunds.approve(int(facts["due_approval"]["refund"]))
-        service.check_incidents()
+        service.check_exercises()
         page.refresh("asked")
         stage.wait_until_idle()
-        for row, name in ((_ROW_OF_WRONG_INCIDENT, "training-wrong"), (_ROW_OF_OPEN_INCIDENT, "training-open")):
+        for row, name in ((_ROW_OF_WRONG_EXERCISE, "training-wrong"), (_ROW_OF_OPEN_EXERCISE, "training-open")):
             page.table.go_to_row(row)
             stage.take_picture(name)
         stage.show_route(HomeRoute())

@@ -1,5 +1,5 @@
-"""The command `training`: open the window with invented incidents, list the incidents and the score, or judge the
-incidents that a person has settled.
+"""The command `training`: open the window with invented exercises, list the exercises and the score, or judge the
+exercises that a person has settled.
 """
 
 from argparse import Namespace
@@ -13,23 +13,23 @@ from console.cli.process.stop_signals import handle_stop_signals_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
 from console.cli.window.open_window import NO_DISPLAY_EXIT_STATUS, has_display, show_window
 from console.wording.training import (
-    format_training_incident_title,
+    format_training_exercise_title,
     format_training_score,
     format_training_situation,
     format_training_verdict,
 )
 
 if TYPE_CHECKING:
-    from console.domain.training.results import TrainingIncident, TrainingOverview
+    from console.domain.training.results import TrainingExercise, TrainingOverview
 
 
 class TrainingCommand:
     """The command `training`. Without an option it opens the window and runs until the window is closed. `--list` and
-    `--check` write one answer; `--check` judges the incidents of a training that runs in another process.
+    `--check` write one answer; `--check` judges the exercises of a training that runs in another process.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Run the training, or write the list of its incidents. Raises ConsoleError `bad_profile` if the operator
+        """Run the training, or write the list of its exercises. Raises ConsoleError `bad_profile` if the operator
         has the name of an invented person; with `--json` `usage` if there is no display.
         """
         from console.demo.training.session import open_training, read_stored_overview
@@ -59,7 +59,7 @@ class TrainingCommand:
 
 
 def build_training_json(overview: "TrainingOverview", language: str) -> JsonObject:
-    """Return the incidents of the training and the person's score as a JSON object. `language` is the language of
+    """Return the exercises of the training and the person's score as a JSON object. `language` is the language of
     the sentences.
     """
     score = overview.score
@@ -70,37 +70,37 @@ def build_training_json(overview: "TrainingOverview", language: str) -> JsonObje
             "solved": score.solved_count,
             "at_first_attempt": score.solved_at_first_attempt_count,
             "attempts": score.attempt_count,
-            "total": score.incident_count,
+            "total": score.exercise_count,
         },
-        "incidents": [_build_training_incident_json(incident, language) for incident in overview.incidents],
+        "incidents": [_build_training_exercise_json(exercise, language) for exercise in overview.exercises],
     }
 
 
-def _build_training_incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
+def _build_training_exercise_json(exercise: "TrainingExercise", language: str) -> JsonObject:
     return {
-        "key": incident.key,
-        "title": format_training_incident_title(incident, language),
-        "state": incident.state.value,
-        "verdict": incident.verdict.value if incident.verdict else None,
-        "situation": format_training_situation(incident, language),
-        "why": format_training_verdict(incident, language) or None,
-        "facts": dict(incident.facts),
-        "attempts": incident.attempt_count,
-        "solved": incident.is_solved,
-        "checked_at": format_instant_for_json(incident.checked_at),
+        "key": exercise.key,
+        "title": format_training_exercise_title(exercise, language),
+        "state": exercise.state.value,
+        "verdict": exercise.verdict.value if exercise.verdict else None,
+        "situation": format_training_situation(exercise, language),
+        "why": format_training_verdict(exercise, language) or None,
+        "facts": dict(exercise.facts),
+        "attempts": exercise.attempt_count,
+        "solved": exercise.is_solved,
+        "checked_at": format_instant_for_json(exercise.checked_at),
     }
 
 
 def _format_training_lines(overview: "TrainingOverview", translator: Translator) -> Lines:
     language = translator.language
-    for incident in overview.incidents:
-        state = translator(f"training.state.{incident.state}")
+    for exercise in overview.exercises:
+        state = translator(f"training.state.{exercise.state}")
         yield translator(
-            "cli.training.incident", title=format_training_incident_title(incident, language), state=state
+            "cli.training.incident", title=format_training_exercise_title(exercise, language), state=state
         )
         yield from (
             f"  {text}"
-            for text in (format_training_situation(incident, language), format_training_verdict(incident, language))
+            for text in (format_training_situation(exercise, language), format_training_verdict(exercise, language))
             if text
         )
     yield format_training_score(overview.score, language)

@@ -1,5 +1,5 @@
 """The actions of the payers, the shop, the providers and the colleagues of a training. They use the ordinary
-services and the ordinary interfaces of the simulated providers, so that each incident arises as in real work."""
+services and the ordinary interfaces of the simulated providers, so that each exercise arises as in real work."""
 
 import json
 import secrets

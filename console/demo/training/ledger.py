@@ -1,4 +1,4 @@
-"""Reads the ledgers of the simulated providers over HTTP. The training compares a person's work on an incident with
+"""Reads the ledgers of the simulated providers over HTTP. The training compares a person's work on an exercise with
 these ledgers.
 """
 

@@ -86,8 +86,8 @@ def open_training(
 
 
 def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOverview":
-    """Return the training incidents and the score of the desk's person. If `must_check` is True and the person's
-    training runs in another process, first check the person's work on the incidents of that training. Raises
+    """Return the training exercises and the score of the desk's person. If `must_check` is True and the person's
+    training runs in another process, first check the person's work on the exercises of that training. Raises
     ConsoleError `bad_profile` if the person has the name of an invented person; `storage_full` if the score can't be
     written.
     """

@@ -1,4 +1,4 @@
-"""Results of a training: the state of each incident, the reason for this state, and the score of a person."""
+"""Results of a training: the state of each exercise, the reason for this state, and the score of a person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ INVENTED_APPROVER_NAME = "lead-d"
 
 
 class TrainingState(StrEnum):
-    """The state of an incident of the training for one person: not begun, open, right or wrong. An incident in the
+    """The state of an exercise of the training for one person: not begun, open, right or wrong. An exercise in the
     state WRONG keeps this state until the person starts it again."""
 
     NOT_BEGUN = "not_begun"
@@ -22,10 +22,10 @@ class TrainingState(StrEnum):
 
 
 class TrainingVerdict(StrEnum):
-    """Result of the check of a person's work on an incident. The check compares the simulated provider's ledger with
+    """Result of the check of a person's work on an exercise. The check compares the simulated provider's ledger with
     the console's records.
 
-    - RIGHT: the person has solved the incident. LEFT_OPEN: the person must still do a step.
+    - RIGHT: the person has solved the exercise. LEFT_OPEN: the person must still do a step.
     - BOUGHT_TWICE: credit checks were bought more often than needed. BOUGHT_OLD_COMPANY: a credit check was bought
       for a corporation that was merged into another one.
     - REFUNDED_TWICE, REFUNDED_WRONG_AMOUNT, REFUNDED_WRONG_PAYMENT: the money was given back more than once, or with
@@ -56,19 +56,19 @@ _STATE_BY_VERDICT: Mapping[TrainingVerdict, TrainingState] = {
 
 
 def get_training_state(verdict: TrainingVerdict) -> TrainingState:
-    """Return the state of an incident with this verdict: RIGHT for the verdict RIGHT, OPEN for LEFT_OPEN, WRONG for
+    """Return the state of an exercise with this verdict: RIGHT for the verdict RIGHT, OPEN for LEFT_OPEN, WRONG for
     every other verdict.
     """
     return _STATE_BY_VERDICT.get(verdict, TrainingState.WRONG)
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingIncident:
-    """One incident of the training as one person sees it. `key` is the incident's name in the code.
+class TrainingExercise:
+    """One exercise of the training as one person sees it. `key` is the exercise's name in the code.
 
-    `facts` are the numbers and amounts in the sentence about the incident; empty before the person starts it.
+    `facts` are the numbers and amounts in the sentence about the exercise; empty before the person starts it.
     `verdict` is None before the first check of this attempt. `attempt_count` counts how often the person has started
-    the incident. `is_solved` stays True once an attempt was right. `checked_at` is the time of the last check.
+    the exercise. `is_solved` stays True once an attempt was right. `checked_at` is the time of the last check.
     """
 
     key: str
@@ -82,22 +82,22 @@ class TrainingIncident:
 
 @dataclass(frozen=True, slots=True)
 class TrainingScore:
-    """The score of one person as numbers of incidents: solved, solved at the first attempt, and all; and the
+    """The score of one person as numbers of exercises: solved, solved at the first attempt, and all; and the
     number of attempts."""
 
     person: str
     solved_count: int
     solved_at_first_attempt_count: int
     attempt_count: int
-    incident_count: int
+    exercise_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOverview:
-    """All incidents of the training, in their order, with the score of the person. `is_running` is True if the
-    person's training runs now, so that the program can check the person's work on the incidents.
+    """All exercises of the training, in their order, with the score of the person. `is_running` is True if the
+    person's training runs now, so that the program can check the person's work on the exercises.
     """
 
-    incidents: tuple[TrainingIncident, ...]
+    exercises: tuple[TrainingExercise, ...]
     score: TrainingScore
     is_running: bool

@@ -1,4 +1,4 @@
-"""Read the actual state by which a training incident is judged: the ledgers of the simulated providers, and our
+"""Read the actual state by which a training exercise is judged: the ledgers of the simulated providers, and our
 records."""
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _MAX_READ_NOTICES = 200
 
 
 class ActualRecordReader:
-    """Reads the records of an incident as they are now, after the person's actions. The actions themselves are not
+    """Reads the records of an exercise as they are now, after the person's actions. The actions themselves are not
     read. This class writes nothing.
     """
 

@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import ServiceContext
-from console.services.training.incidents import INCIDENT_DECLARATION_BY_KEY
+from console.services.training.exercises import EXERCISE_DECLARATION_BY_KEY
 from console.services.training.protocols import TrainingActors
 from console.services.training.score_file import ScoreFile
 from console.store.database.instants import read_current_time
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class InventedApprover:
     """Decides about the refund requests and proposals of the person in training.
 
-    If an incident has `is_first_request_declined`, the approver declines the first refund request and asks a
+    If an exercise has `is_first_request_declined`, the approver declines the first refund request and asks a
     question, as a real approver may do. The person must answer the question in the reason of the next request; a
     request with an earlier reason is declined again. The approver approves everything else, even if it is wrong,
     because the provider's ledger shows the mistake.
@@ -69,7 +69,7 @@ class InventedApprover:
         keys_of_payment = {
             key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
         }
-        if not any(INCIDENT_DECLARATION_BY_KEY[key].is_first_request_declined for key in keys_of_payment):
+        if not any(EXERCISE_DECLARATION_BY_KEY[key].is_first_request_declined for key in keys_of_payment):
             return False
         declined_refunds = [
             (other_refund.reason_code, other_refund.reason.strip())

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class TrainingActors(Protocol):
-    """Creates the incidents of the training. The methods act for payers, providers and colleagues through the
+    """Creates the exercises of the training. The methods act for payers, providers and colleagues through the
     ordinary services. Amounts are in yen. All methods may be called from any thread."""
 
     def make_corporation_number(self) -> str:

@@ -1,5 +1,5 @@
-"""The file with a person's score in the training: for each incident the present attempt, its verdict, and the number
-of the first attempt that solved the incident. The file is in the desk's ordinary home folder, so that it stays when a
+"""The file with a person's score in the training: for each exercise the present attempt, its verdict, and the number
+of the first attempt that solved the exercise. The file is in the desk's ordinary home folder, so that it stays when a
 training ends.
 """
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from console.domain.training.results import TrainingScore, TrainingVerdict
-from console.services.training.incidents import INCIDENT_DECLARATIONS
+from console.services.training.exercises import EXERCISE_DECLARATIONS
 from console.settings.named_values_file import NamedValuesFile
 from console.settings.person_files import get_person_file_path
 
-_INCIDENT_ENTRY_PREFIX = "incident."
-"""Beginning of the name of an incident's value in the file; the incident's key follows."""
+_EXERCISE_ENTRY_PREFIX = "incident."
+"""Beginning of the name of an exercise's value in the file; the exercise's key follows."""
 _TRAINING_RUN_VALUE_NAME = "run"
 _RUN_VALUE_NAMES = ("id", "database", "url")
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentAttempt:
-    """A person's present attempt at one incident. `number` is the number of attempts so far. `facts` are the facts
+class ExerciseAttempt:
+    """A person's present attempt at one exercise. `number` is the number of attempts so far. `facts` are the facts
     about the attempt's records; they are valid only in the training with the id `run`. `verdict` is the last verdict,
     such as `right`, and `checked_at` its time (ISO text); before the first verdict, `verdict` and `checked_at` are
     "". `solved_at_attempt` is the number of the first attempt with the verdict `right`; 0 if there is none.
@@ -35,7 +35,7 @@ class IncidentAttempt:
     checked_at: str = ""
     solved_at_attempt: int = 0
 
-    def add_verdict(self, verdict: TrainingVerdict, at: datetime) -> "IncidentAttempt":
+    def add_verdict(self, verdict: TrainingVerdict, at: datetime) -> "ExerciseAttempt":
         """Return a copy of the attempt with this verdict of the time `at`. With the first verdict `right`,
         `solved_at_attempt` becomes the attempt's number."""
         solving_attempt = self.solved_at_attempt or (self.number if verdict is TrainingVerdict.RIGHT else 0)
@@ -49,37 +49,37 @@ class ScoreFile:
         self.person = person
         self._file = NamedValuesFile(get_person_file_path(home, person, ".training.json"))
 
-    def read_attempts(self) -> dict[str, IncidentAttempt]:
-        """Return the person's attempts by the key of the incident. An incident without attempts is not in the
+    def read_attempts(self) -> dict[str, ExerciseAttempt]:
+        """Return the person's attempts by the key of the exercise. An exercise without attempts is not in the
         result."""
         values = self._file.read().values
         stored_entries = {
-            incident.key: values.get(_INCIDENT_ENTRY_PREFIX + incident.key) for incident in INCIDENT_DECLARATIONS
+            exercise.key: values.get(_EXERCISE_ENTRY_PREFIX + exercise.key) for exercise in EXERCISE_DECLARATIONS
         }
         return {key: _parse_attempt(value) for key, value in stored_entries.items() if isinstance(value, dict)}
 
-    def read_attempt(self, key: str) -> IncidentAttempt:
-        """Return the person's present attempt at the incident `key`. If the person has not begun the incident, return
+    def read_attempt(self, key: str) -> ExerciseAttempt:
+        """Return the person's present attempt at the exercise `key`. If the person has not begun the exercise, return
         an attempt with the number 0.
         """
-        return self.read_attempts().get(key, IncidentAttempt())
+        return self.read_attempts().get(key, ExerciseAttempt())
 
-    def write_attempt(self, key: str, attempt: IncidentAttempt) -> None:
-        """Store the person's attempt at the incident `key`. Raises storage_full if the file can't be written."""
-        self._file.change({_INCIDENT_ENTRY_PREFIX + key: asdict(attempt)})
+    def write_attempt(self, key: str, attempt: ExerciseAttempt) -> None:
+        """Store the person's attempt at the exercise `key`. Raises storage_full if the file can't be written."""
+        self._file.change({_EXERCISE_ENTRY_PREFIX + key: asdict(attempt)})
 
     def write_verdict(
-        self, key: str, judged_attempt: IncidentAttempt, verdict: TrainingVerdict, at: datetime
+        self, key: str, judged_attempt: ExerciseAttempt, verdict: TrainingVerdict, at: datetime
     ) -> None:
-        """Store a verdict of the time `at` about the attempt `judged_attempt` at the incident `key`. Change nothing
+        """Store a verdict of the time `at` about the attempt `judged_attempt` at the exercise `key`. Change nothing
         if another attempt was begun since `judged_attempt` was read. Raises storage_full if the file can't be
         written.
         """
-        name = _INCIDENT_ENTRY_PREFIX + key
+        name = _EXERCISE_ENTRY_PREFIX + key
 
         def add_verdict(values: Mapping[str, Any]) -> Mapping[str, Any]:
             stored_value = values.get(name)
-            stored_attempt = _parse_attempt(stored_value) if isinstance(stored_value, dict) else IncidentAttempt()
+            stored_attempt = _parse_attempt(stored_value) if isinstance(stored_value, dict) else ExerciseAttempt()
             if (stored_attempt.run, stored_attempt.number) != (judged_attempt.run, judged_attempt.number):
                 return {}
             return {name: asdict(judged_attempt.add_verdict(verdict, at))}
@@ -107,15 +107,15 @@ class ScoreFile:
             solved_count=sum(attempt.solved_at_attempt > 0 for attempt in attempts),
             solved_at_first_attempt_count=sum(attempt.solved_at_attempt == 1 for attempt in attempts),
             attempt_count=sum(attempt.number for attempt in attempts),
-            incident_count=len(INCIDENT_DECLARATIONS),
+            exercise_count=len(EXERCISE_DECLARATIONS),
         )
 
 
-def _parse_attempt(value: Mapping[str, Any]) -> IncidentAttempt:
+def _parse_attempt(value: Mapping[str, Any]) -> ExerciseAttempt:
     """Parse the stored attempt and return it. A value that this program never writes counts as missing, because the
     person can edit the file, and a wrong value must not prevent the training.
     """
-    return IncidentAttempt(
+    return ExerciseAttempt(
         number=_parse_count(value.get("number")),
         run=str(value.get("run", "")),
         facts=_parse_facts(value.get("facts")),

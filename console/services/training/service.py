@@ -1,4 +1,4 @@
-"""The service `console.training`: lists the training incidents, begins them, and judges the person's work by the
+"""The service `console.training`: lists the training exercises, begins them, and judges the person's work by the
 providers' ledgers and our records."""
 
 from datetime import datetime
@@ -7,7 +7,7 @@ from threading import Lock
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.domain.training.results import (
-    TrainingIncident,
+    TrainingExercise,
     TrainingOverview,
     TrainingState,
     TrainingVerdict,
@@ -16,13 +16,13 @@ from console.domain.training.results import (
 from console.services.process.context import ServiceContext
 from console.services.training.actual_state import ActualRecordReader
 from console.services.training.approver import InventedApprover
-from console.services.training.incidents import (
-    INCIDENT_DECLARATION_BY_KEY,
-    INCIDENT_DECLARATIONS,
-    IncidentDeclaration,
+from console.services.training.exercises import (
+    EXERCISE_DECLARATION_BY_KEY,
+    EXERCISE_DECLARATIONS,
+    ExerciseDeclaration,
 )
 from console.services.training.protocols import ProviderLedger, TrainingActors
-from console.services.training.score_file import IncidentAttempt, ScoreFile
+from console.services.training.score_file import ExerciseAttempt, ScoreFile
 from console.settings.settings import Settings
 from console.settings.value_parsers import make_bad_profile_error
 from console.store.database.engine import Database
@@ -43,7 +43,7 @@ def require_training_profile(settings: Settings, url: str) -> None:
 def judge_attempts(
     database: Database, ledger: ProviderLedger, score_file: ScoreFile, training_id: str, now: datetime
 ) -> None:
-    """Judge the begun incidents of the training with the id `training_id` by the providers' ledger and the database,
+    """Judge the begun exercises of the training with the id `training_id` by the providers' ledger and the database,
     and store the verdicts. No verdict is stored about an attempt that was begun again meanwhile. An attempt that was
     already judged as wrong is not judged again. `score_file` is the person's score file. Raises storage_full if the
     file can't be written.
@@ -52,43 +52,43 @@ def judge_attempts(
         if attempt.run != training_id or _find_training_state(attempt) is TrainingState.WRONG:
             continue
         with database.read() as conn:
-            verdict = INCIDENT_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
+            verdict = EXERCISE_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
         score_file.write_verdict(key, attempt, verdict, now)
 
 
 def read_overview(score_file: ScoreFile, training_id: str | None) -> TrainingOverview:
-    """Return all incidents with their stored verdicts, and the score. `score_file` is the person's score file.
+    """Return all exercises with their stored verdicts, and the score. `score_file` is the person's score file.
     `training_id` is the id of the person's running training; None if none runs."""
     attempts = score_file.read_attempts()
-    incidents = tuple(
-        _make_training_incident(declaration, attempts.get(declaration.key, IncidentAttempt()), training_id)
-        for declaration in INCIDENT_DECLARATIONS
+    exercises = tuple(
+        _make_training_exercise(declaration, attempts.get(declaration.key, ExerciseAttempt()), training_id)
+        for declaration in EXERCISE_DECLARATIONS
     )
-    return TrainingOverview(incidents, score_file.compute_score(), is_running=training_id is not None)
+    return TrainingOverview(exercises, score_file.compute_score(), is_running=training_id is not None)
 
 
-def _parse_verdict(attempt: IncidentAttempt) -> TrainingVerdict | None:
+def _parse_verdict(attempt: ExerciseAttempt) -> TrainingVerdict | None:
     return next((verdict for verdict in TrainingVerdict if verdict.value == attempt.verdict), None)
 
 
-def _find_training_state(attempt: IncidentAttempt) -> TrainingState:
+def _find_training_state(attempt: ExerciseAttempt) -> TrainingState:
     if not attempt.number:
         return TrainingState.NOT_BEGUN
     verdict = _parse_verdict(attempt)
     return TrainingState.OPEN if verdict is None else get_training_state(verdict)
 
 
-def _make_training_incident(
-    declaration: IncidentDeclaration, attempt: IncidentAttempt, training_id: str | None
-) -> TrainingIncident:
-    """Return the declared incident with the person's attempt, as the screen shows it. An open attempt of an earlier
+def _make_training_exercise(
+    declaration: ExerciseDeclaration, attempt: ExerciseAttempt, training_id: str | None
+) -> TrainingExercise:
+    """Return the declared exercise with the person's attempt, as the screen shows it. An open attempt of an earlier
     training counts as not begun, because the records of that training are deleted. `training_id` is the id of the
     training that is running now, None without one."""
     state, is_of_running_training = _find_training_state(attempt), attempt.run == training_id
     if state is TrainingState.OPEN and not is_of_running_training:
         state = TrainingState.NOT_BEGUN
     is_begun = state is not TrainingState.NOT_BEGUN
-    return TrainingIncident(
+    return TrainingExercise(
         declaration.key,
         state,
         _parse_verdict(attempt) if is_begun else None,
@@ -123,28 +123,28 @@ class TrainingService:
         self._lock = Lock()
 
     def read_overview(self) -> TrainingOverview:
-        """Return all incidents with their stored verdicts, and the score."""
+        """Return all exercises with their stored verdicts, and the score."""
         return read_overview(self._scores, self._training_id)
 
-    def begin_incident(self, key: str) -> TrainingOverview:
-        """Begin the incident `key`, or begin it again with new records. Return all incidents. Raises not_found for an
+    def begin_exercise(self, key: str) -> TrainingOverview:
+        """Begin the exercise `key`, or begin it again with new records. Return all exercises. Raises not_found for an
         unknown key, and the error of the service if one of the new records can't be created.
         """
-        declaration = INCIDENT_DECLARATION_BY_KEY.get(key)
+        declaration = EXERCISE_DECLARATION_BY_KEY.get(key)
         if declaration is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "training", "id": key[:40]})
         with self._lock:
             earlier_attempt = self._scores.read_attempt(key)
             number = earlier_attempt.number + 1
             facts = declaration.create(self._actors, number)
-            attempt = IncidentAttempt(
+            attempt = ExerciseAttempt(
                 number, self._training_id, facts, solved_at_attempt=earlier_attempt.solved_at_attempt
             )
             self._scores.write_attempt(key, attempt)
         return self.read_overview()
 
-    def check_incidents(self) -> TrainingOverview:
-        """Judge all incidents that the person has begun, and return all incidents with the new verdicts."""
+    def check_exercises(self) -> TrainingOverview:
+        """Judge all exercises that the person has begun, and return all exercises with the new verdicts."""
         with self._lock:
             judge_attempts(self._context.database, self._ledger, self._scores, self._training_id, self._context.now())
         return self.read_overview()

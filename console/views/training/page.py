@@ -1,4 +1,4 @@
-"""The page of the training: the invented incidents with their states, the description of the current incident, and
+"""The page of the training: the invented exercises with their states, the description of the current exercise, and
 the score of the person."""
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.training.results import INVENTED_APPROVER_NAME, TrainingIncident, TrainingOverview, TrainingState
+from console.domain.training.results import INVENTED_APPROVER_NAME, TrainingExercise, TrainingOverview, TrainingState
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters.columns import measure_column_width
@@ -38,9 +38,9 @@ _BUTTON_WORDING_KEY_BY_SHORTCUT = {"S": "training.begin", "C": "training.check",
 
 
 class TrainingPage(Page):
-    """The page of the training. The S key starts the current incident, or starts it again. The C key checks all open
-    incidents. The N key goes to the next incident that the trainee hasn't solved correctly. The person settles an
-    incident on the ordinary pages, not on this page.
+    """The page of the training. The S key starts the current exercise, or starts it again. The C key checks all open
+    exercises. The N key goes to the next exercise that the trainee hasn't solved correctly. The person settles an
+    exercise on the ordinary pages, not on this page.
     """
 
     sidebar_key = "training"
@@ -59,15 +59,15 @@ class TrainingPage(Page):
         translate = context.translate
         self.head = self.make_page_head(translate("screen.training"), translate("training.sentence"))
         self.table = StaticTable(
-            context, _make_incident_columns(context), lambda row: row.key, translate("screen.training")
+            context, _make_exercise_columns(context), lambda row: row.key, translate("screen.training")
         )
-        self.incident_list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
+        self.exercise_list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
         self.add_content(self.head)
-        self.add_content(self.incident_list, 1)
+        self.add_content(self.exercise_list, 1)
         self.add_content(self._make_footer())
         self.add_key_hints(self.table)
-        self.table.current_changed.connect(self._show_incident)
-        self.table.rows.page_applied.connect(self._select_first_incident)
+        self.table.current_changed.connect(self._show_exercise)
+        self.table.rows.page_applied.connect(self._select_first_exercise)
         for button, act in self._button_actions:
             button.clicked.connect(act)
             self.add_button_shortcut(button)
@@ -87,9 +87,9 @@ class TrainingPage(Page):
         self.check_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["C"]), "C", binds_key=False)
         self.next_button = KeyButton(translate(_BUTTON_WORDING_KEY_BY_SHORTCUT["N"]), "N", binds_key=False)
         self._button_actions: Sequence[tuple[KeyButton, Callable[[], None]]] = (
-            (self.begin_button, self._begin_incident),
-            (self.check_button, self._check_incidents),
-            (self.next_button, self._select_next_unsolved_incident),
+            (self.begin_button, self._begin_exercise),
+            (self.check_button, self._check_exercises),
+            (self.next_button, self._select_next_unsolved_exercise),
         )
         buttons = make_flow_widget(
             self.begin_button,
@@ -128,52 +128,52 @@ class TrainingPage(Page):
 
     def _show_overview(self, overview: TrainingOverview | None) -> None:
         self.mark_data_read()
-        self.incident_list.show_rows(overview.incidents if overview else ())
+        self.exercise_list.show_rows(overview.exercises if overview else ())
         if self._acting_button is self.check_button:
             pass  # it is enabled or disabled when its own answer comes
-        elif overview is not None and any(incident.state is TrainingState.OPEN for incident in overview.incidents):
+        elif overview is not None and any(exercise.state is TrainingState.OPEN for exercise in overview.exercises):
             self.check_button.enable_button()
         else:
             self.check_button.disable_with_reason(self.context.translate("training.none_open"))
         self.footer.setVisible(overview is not None)
         if overview is not None:
             self.score.show_text(words.format_training_score(overview.score, self.context.language))
-        self._show_incident(self.table.current_item)
+        self._show_exercise(self.table.current_item)
 
-    # -- current incident
+    # -- current exercise
 
     @property
-    def current_incident(self) -> TrainingIncident | None:
+    def current_exercise(self) -> TrainingExercise | None:
         row = self.table.current_item
-        return row if isinstance(row, TrainingIncident) else None
+        return row if isinstance(row, TrainingExercise) else None
 
     @Slot()
-    def _select_first_incident(self) -> None:
+    def _select_first_exercise(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
-        self._show_incident(self.table.current_item)
+        self._show_exercise(self.table.current_item)
         self.restore_focus()  # at the start of the window, the page has taken the focus without any row
 
     @Slot(object)
-    def _show_incident(self, incident: object) -> None:
-        """Show the description of an incident, and the reason for its state. Unless the incident is judged, also show
-        how requests are decided. The state decides the primary button. For an open incident, this is the button that
-        checks the incident, because a new start would discard the trainee's work. For a correctly solved incident, it
-        is the button that goes to the next incident. Otherwise it is the button that starts the incident."""
-        if not isinstance(incident, TrainingIncident):
+    def _show_exercise(self, exercise: object) -> None:
+        """Show the description of an exercise, and the reason for its state. Unless the exercise is judged, also show
+        how requests are decided. The state decides the primary button. For an open exercise, this is the button that
+        checks the exercise, because a new start would discard the trainee's work. For a correctly solved exercise, it
+        is the button that goes to the next exercise. Otherwise it is the button that starts the exercise."""
+        if not isinstance(exercise, TrainingExercise):
             return
         language = self.context.language
-        self.situation.show_text(words.format_training_situation(incident, language))
-        verdict = words.format_training_verdict(incident, language)
+        self.situation.show_text(words.format_training_situation(exercise, language))
+        verdict = words.format_training_verdict(exercise, language)
         self.verdict.show_text(verdict)
         self.verdict.setVisible(bool(verdict))
-        self.approver.setVisible(incident.state in (TrainingState.NOT_BEGUN, TrainingState.OPEN))
+        self.approver.setVisible(exercise.state in (TrainingState.NOT_BEGUN, TrainingState.OPEN))
         if self._acting_button is not None:
             return  # the buttons change when the answer to the action comes
-        is_new = incident.state is TrainingState.NOT_BEGUN
+        is_new = exercise.state is TrainingState.NOT_BEGUN
         self.begin_button.show_text(self.context.translate("training.begin" if is_new else "training.start_again"))
         primary_button = {TrainingState.OPEN: self.check_button, TrainingState.RIGHT: self.next_button}.get(
-            incident.state, self.begin_button
+            exercise.state, self.begin_button
         )
         for button, _ in self._button_actions:
             button.set_kind("primary" if button is primary_button else "default")
@@ -181,19 +181,19 @@ class TrainingPage(Page):
     # -- acts
 
     @Slot()
-    def _begin_incident(self) -> None:
-        incident = self.current_incident
-        if incident is not None:
-            self._run_action(self.begin_button, lambda training: training.begin_incident(incident.key))
+    def _begin_exercise(self) -> None:
+        exercise = self.current_exercise
+        if exercise is not None:
+            self._run_action(self.begin_button, lambda training: training.begin_exercise(exercise.key))
 
     @Slot()
-    def _check_incidents(self) -> None:
-        """Let the training judge the incidents that the trainee has begun, and show the verdicts."""
-        self._run_action(self.check_button, lambda training: training.check_incidents())
+    def _check_exercises(self) -> None:
+        """Let the training judge the exercises that the trainee has begun, and show the verdicts."""
+        self._run_action(self.check_button, lambda training: training.check_exercises())
 
     def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:
         """Run `call_training` with the training service in a background thread. `button` shows that the call is
-        running. The call has no request id, because a further press of the button may start the incident again."""
+        running. The call has no request id, because a further press of the button may start the exercise again."""
 
         def call_training_service(services: "Console") -> TrainingOverview | None:
             return call_training(services.training) if services.training else None
@@ -216,7 +216,7 @@ class TrainingPage(Page):
 
     def _show_failure(self, failure: Failure) -> None:
         self._end_action()
-        self._show_incident(self.table.current_item)
+        self._show_exercise(self.table.current_item)
         self.show_key_refusal(self.context.format_failure(failure))
 
     def _end_action(self) -> None:
@@ -226,31 +226,31 @@ class TrainingPage(Page):
             button.setEnabled(True)
 
     @Slot()
-    def _select_next_unsolved_incident(self) -> None:
-        """Select the next incident in the list that the trainee has not solved correctly. After the last incident,
-        the search continues with the first. Do nothing if the trainee has solved all incidents."""
-        rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
-        current_position = next((position for position, row in enumerate(rows) if row is self.current_incident), -1)
+    def _select_next_unsolved_exercise(self) -> None:
+        """Select the next exercise in the list that the trainee has not solved correctly. After the last exercise,
+        the search continues with the first. Do nothing if the trainee has solved all exercises."""
+        rows = [row for row in self.table.all_rows if isinstance(row, TrainingExercise)]
+        current_position = next((position for position, row in enumerate(rows) if row is self.current_exercise), -1)
         for position in (*range(current_position + 1, len(rows)), *range(current_position + 1)):
             if rows[position].state is not TrainingState.RIGHT:
                 self.table.go_to_row(position)
                 return
 
 
-def _make_incident_columns(context: WindowContext) -> list[Column]:
+def _make_exercise_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def make_state_cell(incident: TrainingIncident) -> StateCell:
-        icon_name, tone = _ICON_AND_TONE_BY_TRAINING_STATE[incident.state]
-        return StateCell(translate(f"training.state.{incident.state}"), icon_name, tone)
+    def make_state_cell(exercise: TrainingExercise) -> StateCell:
+        icon_name, tone = _ICON_AND_TONE_BY_TRAINING_STATE[exercise.state]
+        return StateCell(translate(f"training.state.{exercise.state}"), icon_name, tone)
 
     longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)
     return [
         Column("state", translate("column.state"), measure_column_width(longest_state, 56), make_state_cell, "state"),
         Column("incident", translate("training.column.incident"), 290,
-               partial(words.format_training_incident_title, language=context.language)),
+               partial(words.format_training_exercise_title, language=context.language)),
         Column("attempts", translate("training.column.attempts"), 90,
-               lambda incident: str(incident.attempt_count), "amount"),
+               lambda exercise: str(exercise.attempt_count), "amount"),
         Column("why", translate("training.column.why"), 320,
                partial(words.format_training_verdict, language=context.language), is_stretched=True),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command `training` at the terminal: the list of its incidents for a script, and its refusal at a desk with real
+"""The command `training` at the terminal: the list of its exercises for a script, and its refusal at a desk with real
 credentials.
 """
 
@@ -11,9 +11,9 @@ from tests.cli.conftest import Terminal
 _APPROVER_PAUSE_SECONDS = 3_600.0
 
 
-def test_training_list_and_check_print_incidents_and_score(unopened_terminal: Terminal) -> None:
-    """`training --list` prints all incidents without opening a database. While a training runs in another process,
-    `training --check` judges the begun incident and counts the score.
+def test_training_list_and_check_print_exercises_and_score(unopened_terminal: Terminal) -> None:
+    """`training --list` prints all exercises without opening a database. While a training runs in another process,
+    `training --check` judges the begun exercise and counts the score.
     """
     told = unopened_terminal.json("training", "--list").data
     assert (told["running"], told["score"]["total"], len(told["incidents"])) == (False, 12, 12)
@@ -22,7 +22,7 @@ def test_training_list_and_check_print_incidents_and_score(unopened_terminal: Te
     desk = Settings.load({"CONSOLE_HOME": home, "CONSOLE_OPERATOR": person})
     with open_training(desk, approver_pause_seconds=_APPROVER_PAUSE_SECONDS) as console:
         assert console.training is not None
-        console.training.begin_incident("missing_pdf")
+        console.training.begin_exercise("missing_pdf")
         begun = {each["key"]: each for each in unopened_terminal.json("training", "--list").data["incidents"]}[
             "missing_pdf"
         ]

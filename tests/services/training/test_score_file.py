@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from console.domain.training.results import TrainingVerdict
-from console.services.training.incidents import INCIDENT_DECLARATIONS
-from console.services.training.score_file import IncidentAttempt, ScoreFile
+from console.services.training.exercises import EXERCISE_DECLARATIONS
+from console.services.training.score_file import ExerciseAttempt, ScoreFile
 from console.services.training.service import read_overview
 from console.settings.person_files import get_person_file_path
 from console.wording.training import format_training_situation, format_training_verdict
@@ -48,11 +48,11 @@ def _write_score_file(home: Path, values: dict[str, Any]) -> ScoreFile:
 
 
 def test_a_verdict_about_an_earlier_attempt_is_not_stored(tmp_path: Path) -> None:
-    """An incident is begun again in another process while the earlier attempt is judged. The verdict about the
+    """An exercise is begun again in another process while the earlier attempt is judged. The verdict about the
     earlier attempt doesn't replace the newer attempt."""
-    key, now = INCIDENT_DECLARATIONS[0].key, datetime(2026, 11, 20, tzinfo=UTC)
+    key, now = EXERCISE_DECLARATIONS[0].key, datetime(2026, 11, 20, tzinfo=UTC)
     scores = ScoreFile(tmp_path, "op-a")
-    earlier_attempt, newer_attempt = (IncidentAttempt(number, "r", {"order": str(number)}) for number in (1, 2))
+    earlier_attempt, newer_attempt = (ExerciseAttempt(number, "r", {"order": str(number)}) for number in (1, 2))
     scores.write_attempt(key, newer_attempt)
     scores.write_verdict(key, earlier_attempt, TrainingVerdict.RIGHT, now)
     assert scores.read_attempt(key) == newer_attempt
@@ -62,19 +62,19 @@ def test_a_verdict_about_an_earlier_attempt_is_not_stored(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("strange_value", UNREADABLE_SCORE_FIELDS, ids=str)
 def test_an_unreadable_score_field_counts_as_missing(tmp_path: Path, strange_value: dict[str, Any]) -> None:
-    """A field of an incident's row in the score file that the program can't read counts as missing. The overview
-    still lists all incidents.
+    """A field of an exercise's row in the score file that the program can't read counts as missing. The overview
+    still lists all exercises.
     """
     scores = _write_score_file(
-        tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange_value} for item in INCIDENT_DECLARATIONS}
+        tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange_value} for item in EXERCISE_DECLARATIONS}
     )
     for run in (None, "r"):
         overview = read_overview(scores, run)
-        assert len(overview.incidents) == len(INCIDENT_DECLARATIONS)
-        for incident in overview.incidents:
-            assert format_training_situation(incident, "ja")
-            format_training_verdict(incident, "ja")
-            assert incident.checked_at is None or incident.checked_at.year == 2026
+        assert len(overview.exercises) == len(EXERCISE_DECLARATIONS)
+        for exercise in overview.exercises:
+            assert format_training_situation(exercise, "ja")
+            format_training_verdict(exercise, "ja")
+            assert exercise.checked_at is None or exercise.checked_at.year == 2026
 
 
 @pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])

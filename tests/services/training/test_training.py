@@ -1,4 +1,4 @@
-"""Tests the twelve training incidents: each is settled wrongly and then correctly with ordinary actions, and is
+"""Tests the twelve training exercises: each is settled wrongly and then correctly with ordinary actions, and is
 judged by the ledger and the records.
 """
 
@@ -17,14 +17,14 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.states import RefundState
 from console.domain.records import PurchaseRequest
-from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState, TrainingVerdict
-from console.services.training.incidents import INCIDENT_DECLARATIONS
+from console.domain.training.results import TrainingExercise, TrainingScore, TrainingState, TrainingVerdict
+from console.services.training.exercises import EXERCISE_DECLARATIONS
 from console.services.training.service import TrainingService, require_training_profile
 from console.settings.settings import Settings
 from console.store.payments import payments
 
 APPROVER_PAUSE_SECONDS = 3_600.0
-IncidentFacts = Mapping[str, str]
+ExerciseFacts = Mapping[str, str]
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def get_training(console: Console) -> TrainingService:
     return console.training
 
 
-def get_incident(console: Console, key: str) -> TrainingIncident:
-    """Return the incident with this key."""
-    return next(each for each in get_training(console).read_overview().incidents if each.key == key)
+def get_exercise(console: Console, key: str) -> TrainingExercise:
+    """Return the exercise with this key."""
+    return next(each for each in get_training(console).read_overview().exercises if each.key == key)
 
 
 # -- what a person does
@@ -71,14 +71,14 @@ def request_refund_of_order(
     return made.id
 
 
-def reconcile_day(console: Console, facts: IncidentFacts) -> object:
-    """Run a reconciliation with PayPay for the day of the incident."""
+def reconcile_day(console: Console, facts: ExerciseFacts) -> object:
+    """Run a reconciliation with PayPay for the day of the exercise."""
     day = date.fromisoformat(facts["day"])
     return console.reconciliation.run("paypay", day, day)
 
 
-def acknowledge_notice(console: Console, facts: IncidentFacts) -> object:
-    """Acknowledge the unmatched notice of the incident's order."""
+def acknowledge_notice(console: Console, facts: ExerciseFacts) -> object:
+    """Acknowledge the unmatched notice of the exercise's order."""
     item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
     return console.alerts.acknowledge_alerts([case.id for case in item.cases], "done")
 
@@ -87,8 +87,8 @@ def buy_check(console: Console, number: str, client: str = "1") -> None:
     console.credit_checks.purchase(PurchaseRequest(number, client))
 
 
-def settle_as_not_bought_and_buy(console: Console, facts: IncidentFacts) -> None:
-    """Decide that the incident's purchase wasn't made, let the simulated approver confirm the decision, and buy a
+def settle_as_not_bought_and_buy(console: Console, facts: ExerciseFacts) -> None:
+    """Decide that the exercise's purchase wasn't made, let the simulated approver confirm the decision, and buy a
     check of the same corporation number.
     """
     console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
@@ -96,15 +96,15 @@ def settle_as_not_bought_and_buy(console: Console, facts: IncidentFacts) -> None
     buy_check(console, facts["number"])
 
 
-def refund_payment_twice(console: Console, facts: IncidentFacts) -> None:
-    """Probe the incident's refund, and request another refund of the same amount, marked as an intended
+def refund_payment_twice(console: Console, facts: ExerciseFacts) -> None:
+    """Probe the exercise's refund, and request another refund of the same amount, marked as an intended
     repetition.
     """
     console.refunds.probe(int(facts["refund"]))
     request_refund_of_order(console, facts["order"], int(facts["amount"]), is_repetition=True)
 
 
-def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> None:
+def request_again_with_other_reason(console: Console, facts: ExerciseFacts) -> None:
     """Request a refund three times: with a reason that the simulated approver rejects, with the same reason again,
     and with a reason that the approver accepts.
     """
@@ -117,8 +117,8 @@ def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> N
         assert console.refunds.read_refund(made).record.state == state
 
 
-IncidentAction = Callable[[Console, IncidentFacts], object]
-WRONG_ACTION_BY_INCIDENT: Mapping[str, tuple[TrainingVerdict, IncidentAction]] = {
+ExerciseAction = Callable[[Console, ExerciseFacts], object]
+WRONG_ACTION_BY_EXERCISE: Mapping[str, tuple[TrainingVerdict, ExerciseAction]] = {
     "lost_answer": (TrainingVerdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
     "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy_check(desk, facts["number"], "2")),
     "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy_check(desk, facts["number"])),
@@ -152,7 +152,7 @@ WRONG_ACTION_BY_INCIDENT: Mapping[str, tuple[TrainingVerdict, IncidentAction]] =
     ),
     "due_approval": (TrainingVerdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
 }
-RIGHT_ACTION_BY_INCIDENT: Mapping[str, IncidentAction] = {
+RIGHT_ACTION_BY_EXERCISE: Mapping[str, ExerciseAction] = {
     "lost_answer": lambda desk, facts: desk.recovery.resolve(
         "credit-check", int(facts["record"]), "success", "the provider's screen", int(facts["provider_id"])
     ),
@@ -170,31 +170,31 @@ RIGHT_ACTION_BY_INCIDENT: Mapping[str, IncidentAction] = {
 }
 
 
-def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, desk_settings: Settings) -> None:
-    """Each incident is judged as open after its start, and as wrong after a wrong action that the ledger shows.
-    Started again and settled correctly, the incident is judged as right. The score is stored for the person.
+def test_twelve_exercises_are_judged_by_ledger_and_records(console: Console, desk_settings: Settings) -> None:
+    """Each exercise is judged as open after its start, and as wrong after a wrong action that the ledger shows.
+    Started again and settled correctly, the exercise is judged as right. The score is stored for the person.
     """
     training = get_training(console)
     assert (
-        {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG_ACTION_BY_INCIDENT) == set(RIGHT_ACTION_BY_INCIDENT)
+        {each.key for each in EXERCISE_DECLARATIONS} == set(WRONG_ACTION_BY_EXERCISE) == set(RIGHT_ACTION_BY_EXERCISE)
     )
-    assert [each.state for each in training.check_incidents().incidents] == [TrainingState.NOT_BEGUN] * 12
-    for key, (verdict, act) in WRONG_ACTION_BY_INCIDENT.items():
-        training.begin_incident(key)
-        training.check_incidents()
-        assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("open", "left_open"), key
-        act(console, get_incident(console, key).facts)
-        training.check_incidents()
-        assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("wrong", verdict), key
+    assert [each.state for each in training.check_exercises().exercises] == [TrainingState.NOT_BEGUN] * 12
+    for key, (verdict, act) in WRONG_ACTION_BY_EXERCISE.items():
+        training.begin_exercise(key)
+        training.check_exercises()
+        assert (get_exercise(console, key).state, get_exercise(console, key).verdict) == ("open", "left_open"), key
+        act(console, get_exercise(console, key).facts)
+        training.check_exercises()
+        assert (get_exercise(console, key).state, get_exercise(console, key).verdict) == ("wrong", verdict), key
     assert (training.read_overview().score.solved_count, training.read_overview().score.attempt_count) == (0, 12)
-    assert all(each.state == "wrong" for each in training.check_incidents().incidents)
-    for key, act in RIGHT_ACTION_BY_INCIDENT.items():
-        training.begin_incident(key)
-        act(console, get_incident(console, key).facts)
-        training.check_incidents()
-        assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("right", "right"), key
+    assert all(each.state == "wrong" for each in training.check_exercises().exercises)
+    for key, act in RIGHT_ACTION_BY_EXERCISE.items():
+        training.begin_exercise(key)
+        act(console, get_exercise(console, key).facts)
+        training.check_exercises()
+        assert (get_exercise(console, key).state, get_exercise(console, key).verdict) == ("right", "right"), key
     assert training.read_overview().score == TrainingScore(
-        "sato", solved_count=12, solved_at_first_attempt_count=0, attempt_count=24, incident_count=12
+        "sato", solved_count=12, solved_at_first_attempt_count=0, attempt_count=24, exercise_count=12
     )
     # another process reads and judges the same
     assert read_stored_overview(desk_settings, must_check=True) == training.read_overview()
@@ -203,19 +203,19 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
     assert console.audit.verify_chains() > 0
 
 
-def test_a_later_refund_makes_a_right_incident_wrong(console: Console) -> None:
-    """An incident that was judged as right is judged as wrong after a later refund of its payment."""
+def test_a_later_refund_makes_a_right_exercise_wrong(console: Console) -> None:
+    """An exercise that was judged as right is judged as wrong after a later refund of its payment."""
     training = get_training(console)
-    training.begin_incident("wrong_amount")
-    facts = get_incident(console, "wrong_amount").facts
+    training.begin_exercise("wrong_amount")
+    facts = get_exercise(console, "wrong_amount").facts
     request_refund_of_order(console, facts["order"], 1_100)
-    assert get_incident(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
-    training.check_incidents()
-    assert get_incident(console, "wrong_amount").state == "right"
+    assert get_exercise(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
+    training.check_exercises()
+    assert get_exercise(console, "wrong_amount").state == "right"
     request_refund_of_order(console, facts["order"], 1_100, "once more", is_repetition=True)
-    training.check_incidents()
-    assert get_incident(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
-    assert get_incident(console, "wrong_amount").is_solved
+    training.check_exercises()
+    assert get_exercise(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
+    assert get_exercise(console, "wrong_amount").is_solved
 
 
 def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
@@ -247,38 +247,38 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
 
 
 def test_an_ended_training_keeps_only_its_score(desk_settings: Settings, tmp_path: Path) -> None:
-    """A person's next training starts with the score of the earlier one and without its open incidents. Another
+    """A person's next training starts with the score of the earlier one and without its open exercises. Another
     person has no score.
     """
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
     with open_training(own, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         for key in ("missing_pdf", "lost_answer"):
-            get_training(opened).begin_incident(key)
-        RIGHT_ACTION_BY_INCIDENT["missing_pdf"](opened, get_incident(opened, "missing_pdf").facts)
+            get_training(opened).begin_exercise(key)
+        RIGHT_ACTION_BY_EXERCISE["missing_pdf"](opened, get_exercise(opened, "missing_pdf").facts)
         home = opened.settings.home
         assert read_stored_overview(own, must_check=True).is_running
     assert not home.exists()
     view = read_stored_overview(own, must_check=True)
-    states = {each.key: each.state for each in view.incidents if each.state != "not_begun"}
+    states = {each.key: each.state for each in view.exercises if each.state != "not_begun"}
     assert (view.is_running, states, view.score.solved_count) == (False, {"missing_pdf": "right"}, 1)
     other = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_OPERATOR": "tanaka"})
     assert read_stored_overview(other, must_check=False).score.attempt_count == 0
 
 
 def test_no_attempt_gets_the_companies_of_an_earlier_one(console: Console) -> None:
-    """Each attempt of the incident `merged_company` gets other companies, also if there are more attempts than one
+    """Each attempt of the exercise `merged_company` gets other companies, also if there are more attempts than one
     registry file has merged companies. The companies of the first attempt stay in the registry."""
     training, first_number = get_training(console), ""
     for _ in range(MERGED_PAIR_COUNT):
-        training.begin_incident("merged_company")
-        first_number = first_number or get_incident(console, "merged_company").facts["number"]
+        training.begin_exercise("merged_company")
+        first_number = first_number or get_exercise(console, "merged_company").facts["number"]
     buy_check(console, first_number)
-    training.begin_incident("merged_company")
-    training.check_incidents()
-    assert get_incident(console, "merged_company").state == "open"
-    RIGHT_ACTION_BY_INCIDENT["merged_company"](console, get_incident(console, "merged_company").facts)
-    training.check_incidents()
-    assert get_incident(console, "merged_company").state == "right"
+    training.begin_exercise("merged_company")
+    training.check_exercises()
+    assert get_exercise(console, "merged_company").state == "open"
+    RIGHT_ACTION_BY_EXERCISE["merged_company"](console, get_exercise(console, "merged_company").facts)
+    training.check_exercises()
+    assert get_exercise(console, "merged_company").state == "right"
     status = console.registry.read_status()
     assert status is not None
     assert status.rows == 4 * MERGED_PAIR_COUNT
