@@ -191,8 +191,10 @@ def _make_registry_companies(seed: int, day: date, numbers: Sequence[str]) -> "t
 
 
 def _make_changed_companies(day: date, watched_rows: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
-    """Return the rows of the difference of the day `day`. They are made from the first of `watched_rows`, each with
-    one change on this day: a new name, a new address, a closure or a merger."""
+    """Return the rows of the difference of the day `day`: each is one of `watched_rows` with one change on this day.
+    The first _CHANGE_COUNT_PER_KIND rows get a new name, as many next rows a new address; then come closures, and
+    mergers with the corporation of the first row. All four kinds occur only if `watched_rows` has more than three
+    times _CHANGE_COUNT_PER_KIND rows; with fewer rows the later kinds are missing."""
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [

@@ -110,6 +110,7 @@ class WorkReason(StrEnum):
     REFUND_SLOW = "refund_slow"
     """The provider accepted the refund 24 hours ago and has not completed it."""
     REVERSED = "reversed"
+    """The payment was reversed: the payer's bank took the money back, and a person must tell the shop."""
     SET_ASIDE = "set_aside"
     """A part of the paid amount is set aside."""
     STATE_UNREADABLE = "state_unreadable"

@@ -85,7 +85,8 @@ def open_stage(place: Place) -> Iterator[TeamModeStage]:
 
 def fail_each_statement(stage: TeamModeStage, action: str, fault: StatementFault) -> Counter[str]:
     """Let each statement of the action fail, once for a moment, and once until the worker gives up the desk request.
-    Return the counts of the answers to the desk.
+    Return the number of failed statements under the key `places`, and the number of requests with each answer to the
+    desk: "done", "approved" or an error code.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
@@ -95,8 +96,9 @@ def fail_each_statement(stage: TeamModeStage, action: str, fault: StatementFault
 
 
 def fail_random_statements(stage: TeamModeStage, action: str, seed: int, place_count: int) -> Counter[str]:
-    """Let `place_count` random statements of the action fail, each with a random kind of fault; every second
-    failure lasts. Return the counts of the answers to the desk.
+    """Let `place_count` random statements of the action fail, each with a random kind of fault; every second failure
+    lasts. Return the number of requests with each answer to the desk: "done", "approved", an error code, or
+    "undisturbed" if the action has fewer statements.
     """
     chance = random.Random(f"asked {action}{seed}")
     tally: Counter[str] = Counter()

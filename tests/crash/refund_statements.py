@@ -21,8 +21,8 @@ RANDOM_FAULT_COUNT = 2
 
 
 def fail_each_statement(stage: MoneyStage, action: str, fault: StatementFault) -> Counter[str]:
-    """Let each statement of the action fail: once alone, and once with all later statements. Return the counts of the
-    endings.
+    """Let each statement of the action fail: once alone, and once with all later statements. Return the number of
+    failed statements under the key `places`, and the number of actions with each ending: "done" or an error code.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
@@ -35,7 +35,8 @@ def fail_random_statements(
     stage: MoneyStage, action: str, faults: tuple[StatementFault, ...], seed: int
 ) -> Counter[str]:
     """Let the action fail with RANDOM_FAULT_COUNT of these faults, each at a random statement; every second failure
-    lasts. Return the counts of the endings.
+    lasts. Return the number of actions with each ending: "done", an error code, or "undisturbed" if the action has
+    fewer statements.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()

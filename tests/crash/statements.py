@@ -36,7 +36,7 @@ USUAL_STATEMENT_COUNT_BY_FAULT: dict[StatementFault, int] = {
 
 def fail_each_statement(fresh_place: MakePlace, action: str, fault: StatementFault) -> Counter[str]:
     """Let each statement of the action fail: once alone, and once with all later statements. Each run has a new
-    database. Return the number of failed statements."""
+    database. Return the number of failed statements under the key `places`."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         for nth in count(1):
@@ -52,7 +52,7 @@ def fail_random_statements(
     fresh_place: MakePlace, action: str, fault: StatementFault, seed: int, place_count: int
 ) -> Counter[str]:
     """Let the first statement and some random statements fail, `place_count` statements in all. Return the number of
-    runs in which a statement failed."""
+    runs in which a statement failed under the key `places`."""
     chance = random.Random(f"{action}{fault}{seed}")
     drawn = [1, *(chance.randint(2, USUAL_STATEMENT_COUNT_BY_FAULT[fault]) for _ in range(place_count - 1))]
     tally: Counter[str] = Counter()

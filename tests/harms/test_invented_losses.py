@@ -41,9 +41,11 @@ def _count_open_loss_alerts(scene: AttackedDatabase) -> int:
     return int(count)
 
 
-def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDatabase) -> None:
-    """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
-    account that may act.
+def test_no_account_stops_purchases_for_long_by_reporting_an_invented_loss(harm_scene: AttackedDatabase) -> None:
+    """A database account reports that the database has lost operations, though it has not; while the alert about such
+    a loss is open, the program buys nothing. The database refuses the report without an audit entry of the account.
+    With one, it accepts at most three reports of each account that may act, each of which stops purchases until a
+    person acknowledges the alert.
     """
     _check_refusal_of_losses_without_audit_entry(harm_scene)
     for person in PEOPLE_WITH_ALERT_RIGHT:

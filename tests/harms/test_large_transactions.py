@@ -34,8 +34,9 @@ def cluster() -> Iterator[RequestingTeam]:
                 node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
 
 
-def _insert_files(team: RequestingTeam, person: str, count: int) -> None:
-    """Insert `count` files of the largest size in one transaction."""
+def _insert_requests_with_largest_file(team: RequestingTeam, person: str, count: int) -> None:
+    """Insert `count` desk requests in one transaction, each with a file of the largest allowed size, with the
+    database account of `person`."""
     with team.team.open_connection(person) as connection, connection.cursor() as cursor:
         connection.begin()
         for _ in range(count):
@@ -49,9 +50,9 @@ def _insert_files(team: RequestingTeam, person: str, count: int) -> None:
 def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:
     """The cluster accepts one file of the largest size in a transaction and refuses four. Without this limit, while a
     transaction of 490 MiB was replicated, each node let every other COMMIT wait for up to 64 s."""
-    _insert_files(cluster, "op-a", 1)
+    _insert_requests_with_largest_file(cluster, "op-a", 1)
     assert cluster.execute_in_session("owner", _COUNT_STORED_FILES_SQL) == [(1,)]
     with pytest.raises(pymysql.MySQLError, match="writeset size"):
-        _insert_files(cluster, "op-a", 4)
+        _insert_requests_with_largest_file(cluster, "op-a", 4)
     assert cluster.execute_in_session("owner", _COUNT_STORED_FILES_SQL) == [(1,)]
     cluster.store_request("lead-b", "probe")

@@ -284,9 +284,14 @@ def _has_too_many_decimals(amount: AmountRange) -> bool:
 
 
 def _add_days_without_operator(builder: _SearchBuilder) -> None:
-    """Decide for each date without an operator in `builder` if it is a condition. If the text has another condition,
-    each such date becomes a condition on the day, or a problem. If it has none, the dates stay words; for a date
-    longer than `11/20` a problem is added, by which the screen explains how to search for the day.
+    """Decide about each word in `builder` that looks like a date and has no operator (`date:`), such as `2026-11-20`.
+    If the text has no other condition, these words stay words to search; in addition, a date that exists and has more
+    than five characters (so `2026-11-20`, but not `11/20`) is reported as the problem DAY_ALONE, with which the
+    screen explains how to search for a day.
+
+    If the text has another condition, such a word is no word to search: it is the condition that records are of this
+    day. It is a problem instead if the date doesn't exist (UNCLEAR_DAY), or if the text already has a condition on
+    another day (SECOND_DAY).
     """
     has_condition = bool(builder.record_filter) or builder.days is not None
     for place, word in builder.days_without_operator:

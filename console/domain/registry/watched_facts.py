@@ -25,7 +25,7 @@ EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
 an alert."""
 PART_SEPARATOR = "; "
 """Separator between the parts of the text `observed` of the alerts about changed corporations."""
-PAIR_SEPARATOR = "|"
+OLD_AND_NEW_SEPARATOR = "|"
 """Separator between the old and the new value in a part of the text `observed`."""
 
 _MAX_OBSERVED_CHARACTERS = 255
@@ -188,10 +188,10 @@ def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str
     change_texts = [_format_closing_part(changed_facts, after, _shorten_part(successor_name, max_characters))]
     if ChangedFact.NAME in changed_facts:
         old_name, new_name = (_shorten_part(facts.name, max_characters) for facts in (before, after))
-        change_texts.append(f"company renamed {old_name}{PAIR_SEPARATOR}{new_name}")
+        change_texts.append(f"company renamed {old_name}{OLD_AND_NEW_SEPARATOR}{new_name}")
     if ChangedFact.ADDRESS in changed_facts:
         old_address, new_address = (_shorten_part(facts.address, max_characters) for facts in (before, after))
-        change_texts.append(f"company moved {old_address}{PAIR_SEPARATOR}{new_address}")
+        change_texts.append(f"company moved {old_address}{OLD_AND_NEW_SEPARATOR}{new_address}")
     return PART_SEPARATOR.join(part for part in change_texts if part)
 
 
@@ -216,5 +216,5 @@ def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedF
 def _shorten_part(text: str, max_characters: int) -> str:
     """Return a name or address for the text of an alert: cut to `max_characters` characters, and with full-width
     characters in place of the characters that separate the parts of this text."""
-    plain = text.replace(";", "；").replace(PAIR_SEPARATOR, "｜")
+    plain = text.replace(";", "；").replace(OLD_AND_NEW_SEPARATOR, "｜")
     return plain if len(plain) <= max_characters else f"{plain[: max_characters - 1]}…"

@@ -322,8 +322,9 @@ def _apply_change_on_sqlite(
             tx.conn.exec_driver_sql(statement)
 
 
-def begin_adoption(conn: Connection, zone: str) -> str:
-    """Store in `console_meta` that the table of credit checks waits for its adoption, and the time zone of the
-    table's dates. If an earlier run has stored them, change nothing. Return the stored time zone."""
+def begin_adoption(conn: Connection, time_zone_name: str) -> str:
+    """Store in `console_meta` that the table of credit checks waits for its adoption, and `time_zone_name`, the time
+    zone of the table's dates, such as `Asia/Tokyo`. If an earlier run has stored a time zone, it stays. Return the
+    stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
-    return migrate.write_meta(conn, DATES_ZONE_META_NAME, zone)
+    return migrate.write_meta(conn, DATES_ZONE_META_NAME, time_zone_name)

@@ -182,8 +182,9 @@ def _make_drop_statement(trigger_name: str) -> str:
 
 
 def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
-    """Return the faults of the triggers that the connected account may see. There is a fault if a trigger is missing,
-    altered or unknown, if the triggers have different owners, or if a session can forge the server's SYSDATE."""
+    """Return the faults of the triggers that the connected account may see. A trigger is reported if it is missing,
+    altered or unknown; also reported are triggers with different owners, and a server whose SYSDATE a session can
+    forge."""
     existing_triggers = _read_existing_triggers(conn)
     visible_tables = list_tables_with_visible_triggers(conn)
     required_triggers = {

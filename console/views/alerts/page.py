@@ -325,8 +325,8 @@ class AlertsPage(Page):
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
         """Return the heading of the incidents in the same state, with their number. The side bar counts only open
-        incidents that nobody has acknowledged, so the heading of the open incidents also contains this second number
-        if it differs from the first.
+        incidents with an alert that nobody has acknowledged, so the heading of the open incidents also contains this
+        second number if it differs from the first.
         """
         state_word, icon_name, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
         number = self._count_by_state.get(incident.state, 0)

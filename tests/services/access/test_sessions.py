@@ -34,7 +34,7 @@ def list_session_entries(console: Console) -> list[tuple[str, str, str | None]]:
 
 def test_the_named_operator_acts_on_sqlite(console: Console, home: Path) -> None:
     """On SQLite, while the database stores no operators, the person named in the setting acts with every role. No
-    password is stored, and any password is confirmed.
+    password is stored, and any password is accepted.
     """
     me = console.sessions.read_identity()
     assert (me.person.name, me.is_known_operator, me.database_location) == ("op-a", True, str(home / "console.db"))

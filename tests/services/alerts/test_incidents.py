@@ -215,8 +215,9 @@ def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) 
 
 
 def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Another person reopens an acknowledged incident with a reason, which the audit trail and the incident's steps
-    contain. All its acknowledgements end, and the incident waits for a person again. A second call does nothing.
+    """Another person reopens an incident whose alerts were acknowledged with a reason, which the audit trail and the
+    incident's steps contain. All its acknowledgements end, and the incident waits for a person again. A second call
+    does nothing.
     """
     pay_too_little(scene)
     run_rules(scene, clock)
@@ -271,7 +272,7 @@ def test_a_reopened_incident_waits_for_a_person(scene: PaymentDesk, clock: Moved
 
 @pytest.mark.engines("sqlite")
 def test_a_snoozed_incident_is_reopened(scene: PaymentDesk) -> None:
-    """Reopening a snoozed incident that nobody has acknowledged ends its snooze and stores the reason."""
+    """Reopening a snoozed incident whose alerts nobody has acknowledged ends its snooze and stores the reason."""
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     incidents.snooze(id, scene.context.now() + ONE_DAY)

@@ -423,9 +423,9 @@ def test_keys_are_spelt_as_agreed() -> None:
     assert make_refund_key(17, "op-a", 3300, repetition_number=1) == "idempotent:refund:17:op-a:3300:1"
 
 
-def test_no_two_orders_share_a_key() -> None:
-    """Merchants and order numbers contain colons, percent signs or Japanese letters, or are very long: the
-    idempotency keys of different orders differ, and all keys are short.
+def test_different_orders_have_different_payment_keys() -> None:
+    """Different orders have different idempotency keys of their payments, also if the merchants and order numbers
+    contain colons, percent signs or Japanese letters, or are very long. All keys are short.
     """
     parts = ("a", "a:b", "b", "a%3Ab", "b:2", "注文", "注文１", "x" * 300, "x" * 299 + "y", "", "a b", "A")
     keys = {make_payment_key(merchant, order) for merchant in parts for order in parts}

@@ -1,5 +1,5 @@
-"""Tests of the operations of refunds as records of their own, including operations that only the desk's spool still
-has.
+"""Tests of operations that send a refund, when a person opens such an operation by its own id: of stored operations,
+and of operations that the database has lost and that only the desk's spool still has.
 """
 
 import pytest

@@ -46,8 +46,8 @@ def test_an_account_without_read_rights_passes_the_check(team: Team, owner_datab
     person.close()
 
 
-def test_a_second_account_of_a_name_is_a_fault(team: Team, owner_database: Database) -> None:
-    """A second database account with a person's name, for another host, is a fault: the triggers see only the name
+def test_a_second_account_of_a_name_is_reported(team: Team, owner_database: Database) -> None:
+    """A second database account with a person's name, for another host, is reported: the triggers see only the name
     and would take the second account for the person."""
     grant_account_reads(team, owner_database)
     name = team.names["lead-b"]
@@ -60,7 +60,7 @@ def test_a_second_account_of_a_name_is_a_fault(team: Team, owner_database: Datab
     assert read_check_result(owner_database) == (True, [])
 
 
-def test_an_account_without_a_password_is_a_fault(team: Team, owner_database: Database) -> None:
+def test_an_account_without_a_password_is_reported(team: Team, owner_database: Database) -> None:
     """An account whose person has set an empty password is reported as `no_password`."""
     grant_account_reads(team, owner_database)
     with team.open_connection("lead-b") as connection, connection.cursor() as cursor:
@@ -71,8 +71,8 @@ def test_an_account_without_a_password_is_a_fault(team: Team, owner_database: Da
 def test_an_unencrypted_remote_account_is_reported(
     team: Team, owner_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the server accepts connections from other machines, an account that may connect without encryption is a
-    fault. Missing password rules are reported too, but don't stop purchases."""
+    """If the server accepts connections from other machines, an account that may connect without encryption is
+    reported, and purchases stop. Missing password rules are reported too, but don't stop purchases."""
     grant_account_reads(team, owner_database)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
     assert read_check_result(owner_database) == (False, [f"not_encrypted {team.names['lead-b']}@%"])
@@ -109,15 +109,15 @@ def test_the_check_reads_the_addresses_at_which_a_server_listens(
 def test_a_missing_limit_of_wrong_passwords_is_reported(
     owner_database: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
 ) -> None:
-    """The check reports a fault if the server's limit of wrong passwords is switched off, or so high that it never
-    takes effect."""
+    """The check reports the server's limit of wrong passwords if it is switched off, or so high that it never takes
+    effect."""
     told_by_server = {variable: limit, "validate_password.policy": "MEDIUM"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
     with owner_database.read() as conn:
         assert list(account_looks.find_missing_password_rules(conn)) == ["max_password_errors"] * is_missing
 
 
-def test_an_unknown_role_is_a_fault(team: Team, owner_database: Database) -> None:
+def test_an_unknown_role_is_reported(team: Team, owner_database: Database) -> None:
     """`db check` reports a person's role that doesn't exist at the server, and a role that has lost one of its
     rights."""
     with owner_database.read() as conn:

@@ -1,5 +1,5 @@
 """Tests that shortcuts are shown with the names of the keys on the person's keyboard. The keyboard of macOS is
-replayed by a changed `sys.platform`.
+simulated by a changed `sys.platform`.
 """
 
 import sys
