@@ -39,7 +39,7 @@ def _run_git(*words: str) -> list[str]:
 def choose_tests(
     changed_paths: Collection[str], source_by_file: dict[str, str], seconds_by_file: dict[str, int]
 ) -> tuple[list[str], list[str]]:
-    """Return the tests to run, the nearest first, and the tests that are left out for lack of time."""
+    """Return two lists: the tests to run, the nearest first, and the tests that are left out for lack of time."""
     affected = set(_iterate_affected_tests(changed_paths, source_by_file))
     near = {_find_mirror_folder(path) for path in changed_paths}
     ranked = sorted(

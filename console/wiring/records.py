@@ -296,9 +296,9 @@ class RecoveryService:
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePageWithText:
-        """Return one page of the record's timeline, oldest first. `after_cursor` is the cursor that the previous page
-        contains as its next cursor; None for the first page. Raises not_found if there is no such record, usage for a
-        malformed cursor, and not_allowed if the acting person has no right to read.
+        """Return one page of at most `limit` events of the record's timeline, oldest first. `after_cursor` is the
+        cursor that the previous page contains as its next cursor; None for the first page. Raises not_found if there
+        is no such record, usage for a malformed cursor, and not_allowed if the acting person has no right to read.
         """
         page = self._services.timelines.read_timeline(kind, id, limit, after_cursor)
         return TimelinePageWithText(

@@ -358,8 +358,8 @@ class LiveFeedEndpoint:
             self._tokens = await self._threads.run(lambda: read_live_feed_tokens(self._console))
 
     async def _record_refusal(self, websocket: WebSocket, reason: str) -> None:
-        """Write an audit entry about the refused listener, unless too many such entries were written recently or
-        no token is configured."""
+        """Write an audit entry about the refused listener with the code `reason`, unless too many such entries were
+        written recently or no token is configured."""
         skipped_count = self._refusal_limit.take_token(time.monotonic())
         if skipped_count is None or reason == "closed":
             return

@@ -278,8 +278,8 @@ def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -
 def _poll_as_desk(
     desk: Console, number: int, feed_seconds: float, counts_every: int, stop_event: Event, lock: Lock
 ) -> None:
-    """Read the change feed of one desk at its interval, and the counts every `counts_every` reads, until `stop_event`
-    is set.
+    """Read the change feed of one desk at its interval (`number`, the index of the desk, shifts its first read), and
+    the counts every `counts_every` reads, until `stop_event` is set.
     """
     mark: FeedMark | None = None
     switches: int | None = None

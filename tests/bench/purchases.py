@@ -210,8 +210,8 @@ def _make_comparison_row(
     subject: str = "the same",
     largest_ratio: float = 1.0,
 ) -> ReportRow:
-    """Return the report row that compares a guarded purchase with the other way to buy that `durations` has under
-    `name`. None means that this machine can't run the other way.
+    """Return the report row of the goal `number` that compares a guarded purchase with the other way to buy that
+    `durations` has under `name`. None means that this machine can't run the other way.
     """
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:

@@ -32,7 +32,8 @@ class PayingTerminal(Terminal):
     def make_booked_payment(
         self, number: str = ORDER_NUMBER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
     ) -> int:
-        """Register a payment at the sandbox as paid, import it at this desk, and return its id."""
+        """Register a payment with the payment number `number` at the sandbox as paid, import it at this desk, and
+        return its id."""
         when = at or datetime.now(UTC)
         self.money.register_payment(provider, number, minor, at=when.isoformat())
         asked = ["payment", "import", provider, number, "--corporation-number", CORPORATION_NUMBER]
@@ -49,7 +50,7 @@ class PayingTerminal(Terminal):
         return self.json("refund", decision, str(refund), *more, OPERATOR=by, **env)
 
     def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
-        """Insert an order into the database, as the shop does, and return its id."""
+        """Insert an order with the order number `number` into the database, as the shop does, and return its id."""
         self.json("lookup", CORPORATION_NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"

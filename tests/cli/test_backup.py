@@ -78,7 +78,8 @@ def get_database_file(terminal: Terminal) -> Path:
 
 
 def compute_digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder, without the side files of SQLite, which readers make too."""
+    """Return the SHA-256 of every file below a folder, by its path, without the side files of SQLite, which readers
+    make too."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(("-wal", "-shm")))
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 

@@ -463,8 +463,8 @@ def test_doctor_succeeds_with_unreadable_settings(terminal: Terminal) -> None:
 
 
 def read_failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
-    """Return the failed checks of `doctor`, with their messages, without the check of the settings that only tests
-    use.
+    """Return the message of each failed check of `doctor`, by the check's name, without the check of the settings
+    that only tests use.
     """
     checks = terminal.json("doctor", **settings).data["checks"]
     assert all(check["next"] for check in checks if not check["ok"])

@@ -59,7 +59,7 @@ class DeskCommands:
         return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b", **password)
 
     def list_lost_operations(self, desk: int) -> dict[str, str]:
-        """Return the state of each operation that `alerts lost` names at this desk."""
+        """Return the state of each operation that `alerts lost` names at this desk, by the operation's id."""
         lost = self(desk, "alerts", "lost").data
         assert lost["count"] == len(lost["lost"])
         return {one["operation_id"]: one["state"] for one in lost["lost"]}

@@ -21,7 +21,7 @@ from tests.support.desks import make_environment
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
-    """Yield a console with many sample credit checks, and a list with one sample of each kind."""
+    """Yield a console with many sample credit checks, and a list with one sample of each kind of sample."""
     made = generate_checks(
         3,
         datetime.now(UTC),

@@ -120,7 +120,8 @@ def end_worker_at_each_step(
 ) -> Counter[str]:
     """End the worker at each step of the action (or at the steps `only_steps`). `ending` decides how it is ended.
     With `same_worker_continues` the same worker continues, with its spool, otherwise another worker. Return the
-    counts of the answers to the desk.
+    number of requests with each answer to the desk (`acted`, `repeated` or an error code), and `ends`, the number of
+    ended workers.
     """
     start_team_mode(place, *PERSON_BY_ACTION.values())
     with Sandbox() as sandbox, _open_scene(place, sandbox, PERSON_BY_ACTION[action]) as scene:

@@ -32,7 +32,8 @@ class FailpointsThatStopProcess(Failpoints):
 
 
 def reconcile_and_freeze(pipe: Pipe, environment: Mapping[str, str], day: date, name: str, nth: int) -> None:
-    """Target of a child process: reconcile the day at PayPay, and stop at the failpoint. Then send how it ended."""
+    """Target of a child process: reconcile the day at PayPay, and stop when it reaches the failpoint `name` for the
+    n-th time. Then send how it ended."""
     with open_console(Settings.load(environment)) as console:
         _act_and_freeze(pipe, console, name, nth, lambda: console.reconciliation.run("paypay", day, day))
 
@@ -40,7 +41,8 @@ def reconcile_and_freeze(pipe: Pipe, environment: Mapping[str, str], day: date, 
 def run_bulk_and_freeze(
     pipe: Pipe, folder: Path, environment: dict[str, str], count: int, run_id: int, name: str, nth: int
 ) -> None:
-    """Target of a child process: execute the bulk run, and stop at the failpoint. Then send how it ended."""
+    """Target of a child process: execute the bulk run of `count` records, and stop when it reaches the failpoint
+    `name` for the n-th time. Then send how it ended."""
     with open_quick_desk(folder, make_alarmbox(count), None, **environment) as console:
         _act_and_freeze(pipe, console, name, nth, lambda: console.bulk.run(run_id))
 

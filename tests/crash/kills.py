@@ -85,7 +85,8 @@ def kill_at_each_step(
     within_seconds: float = inf,
 ) -> Counter[str]:
     """Kill each action at each of its steps (or at the steps `only_steps`), then recover its record. A recovery may
-    take `within_seconds` seconds; only the soak test sets this limit. Return the counts of the results.
+    take `within_seconds` seconds; only the soak test sets this limit. Return two counts: `kills`, and `charged`
+    (charges before the recovery).
     """
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)

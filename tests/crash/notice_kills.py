@@ -52,7 +52,8 @@ class NoticeKillCase:
 
 def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     """Kill the receiver of a notice at each step of each source. Each sender whose notice was not stored sends it
-    again; every second sender also repeats a stored notice. Then only due tasks run. Return the number of kills.
+    again; every second sender also repeats a stored notice. Then only due tasks run. Return the number of kills under
+    the key `kills`.
     """
     clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS_BY_SOURCE[source]]
     with Sandbox() as sandbox:
@@ -83,7 +84,8 @@ def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int =
 
 
 def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> NoticeKillCase:
-    """Create an order whose payer has just paid, and the notice about it."""
+    """Create an order whose payer has just paid, and the notice about it. `source` is the provider, or "bank"; `step`
+    is the step at which the receiver is killed; `i` is a part of the order number."""
     number = f"ORD-{source}-{i}"
     order_id = insert_order(place, number, ORDER_TOTAL_MINOR, _CURRENCY_BY_PROVIDER[source])
     if source == "bank":
@@ -95,7 +97,7 @@ def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, st
 
 
 def _make_bank_notice(number: str) -> ReceivedNotice:
-    """Return a signed notice of a bank about the order."""
+    """Return a signed notice of a bank about the order with this order number."""
     now = datetime.now(UTC)
     told = {
         "event_id": f"EV-{number}",

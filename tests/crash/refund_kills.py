@@ -156,7 +156,8 @@ def kill_refund_at_each_step(
     place: Place, actions: Sequence[str], only_steps: Sequence[str] = (), within_seconds: float = inf
 ) -> Counter[str]:
     """Kill each action at each of its steps (or at the steps `only_steps`), recover, and let each refund end. A
-    recovery may take `within_seconds` seconds; only the soak test sets this limit. Return the counts of the results.
+    recovery may take `within_seconds` seconds; only the soak test sets this limit. Return `kills`, `refunds` (at the
+    end) and `slowest_ms` (the longest recovery in ms).
     """
     with Sandbox() as sandbox, _open_team(place, sandbox) as team:
         wanted = [

@@ -54,7 +54,7 @@ class RequestKillCase:
 
 def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Sequence[str] = ()) -> Counter[str]:
     """Kill the call at each of its steps (or at the steps `only_steps`), then make the same call again. Return the
-    counts of the answers."""
+    number of repeated calls with each answer: `acted`, `repeated` or an error code."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         steps = [step for step in STEPS_BY_ACTION[action] if step in (only_steps or STEPS_BY_ACTION[action])]
         cases = [
@@ -79,7 +79,8 @@ def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Seq
 
 
 def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
-    """Create the records that the action needs, and return the action's argument as text."""
+    """Create the records that the action needs, and return the action's argument as text. `number` is the corporation
+    number of a purchase; for a refund it is a part of the payment number."""
     if action == "purchase":
         return number
     payment = import_paid_payment(console, sandbox, f"ORD-{number}")

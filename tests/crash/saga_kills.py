@@ -69,7 +69,7 @@ class SagaKillCase:
 
 def kill_saga_at_each_step(place: Place) -> Counter[str]:
     """Kill the saga of each case at its step, four sagas at a time. After their leases have expired, only due tasks
-    run. Return the number of kills."""
+    run. Return the number of kills under the key `kills`."""
     with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
         cases = [SagaKillCase(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_courses_and_steps())]
         for case in cases:

@@ -94,8 +94,8 @@ def execute_with_interrupts(
 def execute_until_terminated(
     pipe: Pipe, environment: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
 ) -> None:
-    """Target of a child process: execute the action, and receive SIGTERM with its default effect, or SIGKILL, at the
-    step. The signal ends the process."""
+    """Target of a child process: execute the action, and receive the signal `number` (SIGTERM with its default
+    effect, or SIGKILL) at the step. The signal ends the process."""
     with open_console(Settings.load(dict(environment))) as console:
         points = console._context.failpoints = FailpointsThatSendSignal(number, at_later_steps=True)
         points.step = step

@@ -42,7 +42,8 @@ class StoppedBuyer:
 
 def stop_buyers(place: Place, stopped_count: int, seed: int = 0) -> Counter[str]:
     """Stop `stopped_count` buying processes on one database after the provider's answer. Each buys a number of its
-    own. Two people decide about every second purchase, then the processes continue. Return the counts of the endings.
+    own. Two people decide about every second purchase, then the processes continue. Return the counts of
+    `_continue_buyers`.
     """
     with Sandbox() as sandbox:
         told = place.make_environment(sandbox.url, LEASES="off")
@@ -136,7 +137,8 @@ def _decide_not_bought(place: Place, console: Console, buyer: StoppedBuyer) -> N
 
 def _continue_buyers(console: Console, sandbox: Sandbox, stopped_buyers: list[StoppedBuyer]) -> Counter[str]:
     """Let the stopped processes continue. Check that none overwrites a decision, and that each answer is stored as
-    evidence. Return the counts of the endings.
+    evidence. Return `stopped` (the processes), `evidence` (stored answers), and under `told …` the number of
+    processes that reported this ending.
     """
     tally: Counter[str] = Counter(stopped=len(stopped_buyers))
     for one in stopped_buyers:

@@ -76,7 +76,7 @@ class Shop:
         self._surroundings, self._diary = surroundings, diary
 
     def insert_order(self, plan: OrderPlan, number: str) -> int:
-        """Insert an order with its stock reservation, and return its id."""
+        """Insert an order with the order number `number` and its stock reservation, and return its id."""
         self._diary.orders[number] = (plan.item, plan.quantity)
         rows = self._surroundings.shop_sql.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, payment_method, created_at, updated_at)"
@@ -90,7 +90,8 @@ class Shop:
         return int(rows[0][0])
 
     def begin_payment(self, plan: OrderPlan, number: str, order_id: int) -> BegunPayment:
-        """Begin a payment of the order. Raises ConsoleError if the provider gave no payment code."""
+        """Begin a payment of the order, which has the order number `number`. Raises ConsoleError if the provider gave
+        no payment code."""
         result = _call_with_request_ids(
             f"begin {number}",
             lambda id: self._surroundings.shop_desk.payments.start(order_id, plan.provider, request_id=id),

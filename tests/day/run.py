@@ -125,7 +125,8 @@ def _list_open_faults(surroundings: DaySurroundings, diary: Diary) -> list[str]:
 
 
 def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
-    """Return the counts of the day."""
+    """Return the counts of the day by the name of the event, such as `orders`, `lost` (notices) or `worker_kills`,
+    and the number of rows in each state, such as `payments completed`."""
     told, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(ended)
     event_counts = Counter(faults.fault_counts)
     event_counts.update(

@@ -110,8 +110,8 @@ def buy_check(console: Console, number: str, client: str = "1") -> CreditCheck:
 
 
 def buy_with_unknown_outcome(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
-    """Make a purchase that the provider charges and whose answer is lost. Return its record, which has an unknown
-    outcome.
+    """Make a purchase for this corporation number that the provider charges and whose answer is lost. Return its
+    record, which has an unknown outcome.
     """
     sandbox.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
@@ -122,7 +122,7 @@ def buy_with_unknown_outcome(console: Console, sandbox: Sandbox, number: str) ->
 
 
 def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
-    """Buy a credit check whose PDF is missing until a re-fetch reads it."""
+    """Buy a credit check of this corporation number whose PDF is missing until a re-fetch reads it."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=number)
     return buy_check(console, number)
 

@@ -95,7 +95,7 @@ def test_a_change_is_written_while_the_window_is_open(console: Console, open_win
 
 
 def drag_column(page: QueuesPage, number: int, by: int) -> int:
-    """Drag the right edge of a column; return its new width."""
+    """Drag the right edge of the column with the index `number` by `by` px; return its new width."""
     header = page.table.horizontalHeader()
     edge = QPoint(header.sectionViewportPosition(number) + header.sectionSize(number) - 1, header.height() // 2)
     QTest.mousePress(header.viewport(), Qt.MouseButton.LeftButton, pos=edge)

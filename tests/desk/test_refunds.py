@@ -309,7 +309,8 @@ def test_an_unpaid_order_is_set_to_paid_by_hand(
 
 
 def insert_order(window_desks: WindowTestDesks, number: str, minor: int) -> int:
-    """Insert an order into the database, as the shop does, and return its id."""
+    """Insert an order with the order number `number` and a price of `minor` minor units into the database, as the
+    shop does, and return its id."""
     with window_desks.write_as_owner() as tx:
         insert = (
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"

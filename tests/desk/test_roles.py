@@ -40,7 +40,7 @@ PROBE_REFUSAL_TEXT = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 
 def list_disabled_buttons(root: QWidget) -> dict[str, str]:
-    """Return the visible disabled buttons with their reasons."""
+    """Return the reason of each visible disabled button, by the button's text."""
     buttons = [button for button in root.findChildren(KeyButton) if button.isVisible()]
     return {button.text().rstrip("."): button.reason for button in buttons if not button.isEnabled()}
 

@@ -92,9 +92,9 @@ def test_a_view_is_saved_found_changed_and_deleted(
 
 
 def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
-    """Check that the page says "changed" while it shows another filter, sort order, grouping or choice of columns
-    than the saved view. The sidebar then marks the queues and not the view, because the count of the view is that of
-    other records."""
+    """Check that the page of the view, whose sidebar entry is `key`, says "changed" while it shows another filter,
+    sort order, grouping or choice of columns than the saved view. The sidebar then marks the queues and not the view,
+    because the count of the view is that of other records."""
 
     def read_shown_view() -> tuple[str, str]:
         return page.head.sentence_label.plain, page.sidebar_key

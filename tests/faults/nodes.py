@@ -45,8 +45,9 @@ def open_database_per_node(place: ServerPlace, *, owner: bool = False) -> Iterat
 
 
 def read_after_write(databases: Sequence[Database], write_count: int) -> Counter[str]:
-    """Write on one node, and read the value on the next node immediately. Return three numbers: of reads, of stale
-    values, and of sessions without the setting that makes reads wait for other nodes' writes."""
+    """Write on one node, and read the value on the next node immediately. Return three numbers: `reads`, `stale`
+    (reads with an old value) and `unguarded` (sessions without the setting that makes reads wait for other nodes'
+    writes)."""
     tally: Counter[str] = Counter(reads=write_count, stale=0, unguarded=0)
     for turn in range(write_count):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
@@ -59,7 +60,8 @@ def read_after_write(databases: Sequence[Database], write_count: int) -> Counter
 
 def swap_after_write(databases: Sequence[Database], write_count: int) -> Counter[str]:
     """Update a row on one node, under the condition of the value that another node has just written. No other session
-    writes the row, so no update may be refused. Return the numbers of updates and of refused updates."""
+    writes the row, so no update may be refused. Return two numbers: `swaps` (updates) and `refused` (updates that
+    changed no row)."""
     tally: Counter[str] = Counter(swaps=write_count, refused=0)
     for turn in range(write_count):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
@@ -72,8 +74,8 @@ def swap_after_write(databases: Sequence[Database], write_count: int) -> Counter
 
 
 def compete_for_leases(databases: Sequence[Database], person_names: Sequence[str], rounds: int) -> Counter[str]:
-    """In each of `rounds` rounds, let all databases acquire the same lease at the same time. Return the number of
-    rounds, and of rounds in which exactly one acquired it."""
+    """In each of `rounds` rounds, let all databases acquire the same lease at the same time. Return two numbers:
+    `rounds`, and `one_winner` (rounds in which exactly one acquired it)."""
     start = threading.Barrier(len(databases))
     won: list[list[int]] = [[] for _ in range(rounds)]
 

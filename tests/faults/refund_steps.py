@@ -69,7 +69,8 @@ RANDOM_FAULT_COUNT = 2
 
 
 def disturb_each_command(stage: MoneyStage, action: str, fault: CommandFault) -> Counter[str]:
-    """Disturb each command of the action in turn. Return the counts of the endings."""
+    """Disturb each command of the action in turn. Return the number of actions with each ending ("done" or an error
+    code), and `places`, the number of disturbed commands."""
     tally = call_at_each_place(partial(fail_at_command, stage, action, fault))
     stage.check_all_rules()
     return tally
@@ -78,8 +79,8 @@ def disturb_each_command(stage: MoneyStage, action: str, fault: CommandFault) ->
 def disturb_random_commands(
     stage: MoneyStage, action: str, faults: tuple[CommandFault, ...], seed: int
 ) -> Counter[str]:
-    """Disturb the action in RANDOM_FAULT_COUNT of the possible ways, each time at a random command. Return the counts
-    of the endings.
+    """Disturb the action in RANDOM_FAULT_COUNT of the possible ways, each time at a random command. Return the number
+    of actions with each ending: "done", an error code, or "undisturbed" if the action has fewer commands.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()

@@ -161,7 +161,8 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
 
 
 def buy_check(console: Console, number: str) -> str:
-    """Buy a credit check. Return "done", or the error code if the purchase is refused."""
+    """Buy a credit check of the corporation number `number`. Return "done", or the error code if the purchase is
+    refused."""
     try:
         console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID))
     except ConsoleError as named:

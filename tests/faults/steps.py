@@ -41,7 +41,8 @@ _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.
 
 
 def disturb_each_command(scene: FaultScene, action: str, fault: CommandFault, seed: int) -> Counter[str]:
-    """Disturb each command of the action in turn. Return the counts of the endings."""
+    """Disturb each command of the action in turn. Return the number of actions with each ending ("done" or an error
+    code), and `places`, the number of disturbed commands."""
     names = iter(invent_numbers(2_000, seed))
     tally = call_at_each_place(lambda nth: fail_at_command(scene, action, fault, nth, next(names)))
     scene.verify_trail()
@@ -49,8 +50,8 @@ def disturb_each_command(scene: FaultScene, action: str, fault: CommandFault, se
 
 
 def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counter[str]:
-    """Disturb the action once in each possible way, each time at a random command. Return the counts of the
-    endings."""
+    """Disturb the action once in each possible way, each time at a random command. Return the number of actions with
+    each ending: "done", an error code, or "undisturbed" if the action has fewer commands."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     names = invent_numbers(len(TESTED_FAULTS), 10 * seed + ACTIONS.index(action))
@@ -190,8 +191,8 @@ def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
 
 
 def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
-    """Exchange a refresh token at a provider that accepts each token once. If the exchange succeeds, check that the
-    newest token is stored. Return "done" or the error code.
+    """Exchange a refresh token at the invented provider `p` + `number`, that accepts each token once. If the exchange
+    succeeds, check that the newest token is stored. Return "done" or the error code.
     """
     good = ["first"]
 

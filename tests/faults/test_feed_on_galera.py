@@ -68,8 +68,8 @@ class FeedReader:
 
 
 def write_notes(database: Database, person: str, number: int) -> None:
-    """Write notes on a few records on which other threads also write. Every fifth transaction announces changes of
-    many records.
+    """Write notes on a few records on which other threads also write. `number` is that of the thread and selects its
+    random records. Every fifth transaction announces changes of many records.
     """
     chance = random.Random(number)
     for turn in range(TRANSACTION_COUNT):

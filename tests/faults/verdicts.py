@@ -65,8 +65,9 @@ def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
 
 
 def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK_BREAKS) -> Counter[str]:
-    """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
-    the state that the server has, and each row must exist once.
+    """Lose the answers to `count` COMMITs, and return three counts: `commits`, `right` (correct statements of the
+    program) and `had_arrived` (transactions that ran once). Each time the program must report the state that the
+    server has, and each row must exist once.
     """
     tally: Counter[str] = Counter()
     with open_database_behind_proxy(place) as (proxy, database):

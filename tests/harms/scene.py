@@ -96,7 +96,8 @@ class AttackedDatabase:
         return next(self._unused_numbers)
 
     def buy(self, person: str, number: str, client: str = CLIENT_ID, *, renew: bool = False) -> CreditCheck:
-        """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
+        """Buy a credit check of the corporation number `number` at this person's desk. Raises the ConsoleError of the
+        service."""
         return self.get_desk(person).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
     def buy_new(self, person: str = "op-b") -> CreditCheck:

@@ -85,7 +85,7 @@ class ShopAndBank:
 
 
 def make_notice_text(event: str, number: str, at: datetime | None = None) -> str:
-    """Return the JSON text of the bank's notice that this order is paid."""
+    """Return the JSON text of the bank's notice that the order with the order number `number` is paid."""
     told = {
         "event_id": event,
         "type": "payment.succeeded",
@@ -102,8 +102,8 @@ def make_signed_post(event: str, number: str, key: str = BANK_KEY) -> ReceivedNo
 
 
 def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
-    """Return the row of `payment_events` that would book the order: SQL values by column, and a body with the same
-    values, exact to the microsecond. `other` replaces some of the values.
+    """Return the row of `payment_events` that would book the order with the order number `number`: SQL values by
+    column, and a body with the same values, exact to the microsecond. `other` replaces some of the values.
     """
     at = datetime.now(UTC)
     values = {

@@ -211,7 +211,8 @@ OTHER_CORPORATION_NUMBER = "5010001192707"
 
 
 def make_check_insert(number: str = CORPORATION_NUMBER) -> str:
-    """Return the INSERT statement of a credit check whose purchase begins, as the services write it."""
+    """Return the INSERT statement of a credit check of this corporation number whose purchase begins, as the services
+    write it."""
     row = {
         "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
         "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={NOW_SQL}", "changed_at": f"={NOW_SQL}",

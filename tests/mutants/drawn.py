@@ -166,7 +166,8 @@ def _is_valid_python(source: str) -> bool:
 
 
 def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
-    """Yield the places on which no result depends."""
+    """Yield the places in the source code `source` on which no result depends: annotations, some decorators, and the
+    condition TYPE_CHECKING."""
     for node in ast.walk(ast.parse(source)):
         parts: list[ast.expr | None] = []
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":

@@ -21,7 +21,8 @@ def read_job(name: str) -> str:
 
 
 def read_matrix_values(name: str, text: str) -> list[str]:
-    """Return the values of one list in the matrix of the CI pipeline; the list is written on one line."""
+    """Return the values of the list `name` in the matrix of the CI pipeline, whose text is `text`; the list is
+    written on one line."""
     found = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
     assert found, name
     return re.findall(r"[\w.-]+", found[1])

@@ -68,8 +68,9 @@ class DeskRequestRace:
 
 
 def run_desk_request_race(race: DeskRequestRace, place: Place) -> Counter[str]:
-    """Run the race and return the number of calls with each ending. Check that no number is charged twice, each
-    charge has a record, each desk has an answer, and each desk request has ended or lapsed.
+    """Run the race. Return the number of calls with each ending ("bought" or an error code), `kills` (killed
+    workers), and `numbers`, `calls`, `charged` (purchases) and `lapsed` (desk requests). Check that no number is
+    charged twice, each charge has a record, each desk has an answer, and each desk request has ended or lapsed.
     """
     start_team_mode(place, *PERSON_NAMES)
     tally: Counter[str] = Counter()
@@ -112,8 +113,8 @@ def request_all_purchases(pipe: Pipe, environment: dict[str, str], numbers: Sequ
 
 
 def _send_until_answered(console: Console, number: str) -> PurchaseEnding:
-    """Send a purchase request with a new request id. Send it again with the same id until the result is known, as a
-    person would.
+    """Send a purchase request for this corporation number with a new request id. Send it again with the same id until
+    the result is known, as a person would.
     """
     request_id, endings = f"desk-{os.getpid()}-{number}", list[PurchaseEnding]()
 

@@ -77,8 +77,8 @@ class PurchaseEnding:
 
 
 def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
-    """Run the race and return the number of calls with each ending. Check that no number is charged twice, and that
-    each buyer got the record or a refusal with a code.
+    """Run the race. Return the number of calls with each ending (see `_check_race`), and `numbers`, `calls` and
+    `charged`. Check that no number is charged twice, and that each buyer got the record or a refusal with a code.
     """
     with Sandbox() as sandbox:
         told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desk_count)]
@@ -217,7 +217,8 @@ def _check_race(
     endings: list[PurchaseEnding],
 ) -> Counter[str]:
     """Compare the records with the sandbox's ledger and with the answers to the buyers, and verify the audit trail.
-    `charges_before` is the number of charges per number before the race. Return the number of calls with each ending.
+    `charges_before` is the number of charges per number before the race. Return the number of calls with each ending
+    ("bought" or an error code), and `numbers` (corporation numbers), `calls` and `charged` (new charges).
     """
     tally = Counter(ending.code.split(" ")[0] for ending in endings)
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]

@@ -27,7 +27,9 @@ _ARGUMENTS_BY_FAULT = {"status": ("400", "429", "500", "503"), "status_after_cha
 
 def buy_under_random_faults(place: Place, purchases: int, seed: int) -> Counter[str]:
     """Buy credit checks of `purchases` numbers in several threads, then settle unknown records by probes and by
-    people. Compare the records with the sandbox's ledger before and after that. Return the counts."""
+    people. Compare the records with the sandbox's ledger before and after that. Return `purchases`; `faults` (of the
+    provider); the number of purchases with each ending ("bought" or an error code); `by people` (records that people
+    settled); `left` (records that are still unknown); `calling` (operations whose call has not ended)."""
     clock = MovedClock()
     with (
         Sandbox() as sandbox,

@@ -140,8 +140,8 @@ def run_load(load: RequestLoad, environments: Sequence[Mapping[str, str]]) -> It
 
 
 def request_all_keys(pipe: Pipe, environment: Mapping[str, str], load: RequestLoad, number: int) -> None:
-    """Entry point of a child process: make this process's share of the ten requests for each key. All ten requests
-    for a key are due at the same time."""
+    """Entry point of a child process: make the share of the process `number` (from 0) of the ten requests for each
+    key. All ten requests for a key are due at the same time."""
     report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency_keys

@@ -74,7 +74,8 @@ class RefundLoad:
 
 def run_refund_race(place: Place, load: RefundLoad) -> Counter[str]:
     """Run the processes, and then let the due tasks complete the refunds. Compare the refunds with the sandbox's
-    ledger, and return the counts.
+    ledger, and return the number of refunds by state (`before a person` for open ones), `refunds`, `acts` (actions),
+    `done` (those that succeeded), `sent` (refund requests) and `faults`.
     """
     clock = MovedClock()
     with Sandbox() as sandbox, place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
@@ -112,7 +113,8 @@ def _add_faults(sandbox: Sandbox, load: RefundLoad) -> None:
 
 
 def _run_processes(place: Place, sandbox: Sandbox, load: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
-    """Run the processes, and return the counts of the endings of each action. `ids` maps payment ids to providers."""
+    """Run the processes, and return the number of actions by name and ending, such as `approve done`. `ids` maps
+    payment ids to providers."""
     barrier = get_context().Barrier(load.process_count)
     extra = make_provider_settings(sandbox.url) | ({} if load.uses_leases else {"LEASES": "off"})
     each = [

@@ -22,7 +22,8 @@ PERSON_NAMES = ("op-a", "lead-b", "lead-c")
 
 def run_repair_race(place: Place, rounds: int, seed: int) -> Counter[str]:
     """Make records of which half are unknown and half are incomplete, then run the processes for `rounds` rounds.
-    Return the counts of the endings. At the end each record must be bought and complete, without another charge.
+    Return the number of calls with each ending: "done" or an error code. At the end each record must be bought and
+    complete, without another charge.
     """
     names = invent_numbers(6, seed)
     with Sandbox() as sandbox, place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:

@@ -30,7 +30,8 @@ EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
 def run_refund_request_race(place: Place, processes: int, count: int, *, reserves_only: bool) -> Counter[str]:
     """Each process requests a refund of 40 % of each of `count` payments; two such refunds fit into a payment, three
     don't. With `reserves_only` the processes only reserve the amount, without the rule that a payment has one open
-    refund. Return the counts of the endings. Check that one request per payment succeeds, or two reservations.
+    refund. Return the number of requests with each ending ("done" or an error code), and `payments`. Check that one
+    request per payment succeeds, or two reservations.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
@@ -52,7 +53,7 @@ def run_refund_request_race(place: Place, processes: int, count: int, *, reserve
 def _run_processes(
     place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], reserves_only: bool
 ) -> Counter[str]:
-    """Run the child processes, and return the counts of the endings of their calls."""
+    """Run the child processes, and return the number of their calls with each ending: "done" or an error code."""
     barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
     told = [
         place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra)
@@ -98,7 +99,8 @@ def _reserve_share(console: Console, payment: int) -> str:
 
 def run_with_one_requester(place: Place, processes: int, *, fit: int) -> Counter[str]:
     """One person requests a refund of a different payment in each process, at the same moment. `fit` is the number of
-    refunds that fit into the person's daily limit. Return the counts of the endings.
+    refunds that fit into the person's daily limit. Return the number of requests with each ending: "done" or an error
+    code.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql(f"UPDATE limits SET value = {fit * REQUESTED_AMOUNT} WHERE name = 'per_person_day'")

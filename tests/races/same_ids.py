@@ -28,7 +28,8 @@ CodeAndRecordId = tuple[str, int | None]
 
 def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
     """Let the processes buy credit checks, request refunds and add notes. All processes use the same request id for
-    the same call. Return the counts of the endings, and check that each call has taken effect exactly once."""
+    the same call. Return the number of calls with each answer (`acted`, `repeated` or an error code), and check that
+    each call has taken effect exactly once."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         payments = [import_paid_payment(console, sandbox, f"ORD-{number}").id for number in numbers]
         told = [

@@ -32,7 +32,8 @@ next run, after which the schedule of the refund ends."""
 def run_refunds_without_answer(stage: MoneyStage, count: int, provider: str) -> Counter[str]:
     """Send `count` refunds that get no answer; the provider executes every second one. Afterwards reads at PayPay
     fail, and Atom answers that the refunds don't exist. Run the due tasks over several days, and let people try every
-    action. Return the counts; `again` is the number of repeated refund calls.
+    action. Return `time_outs` (refunds), `sent` (refund calls), `again` (repeated refund calls), `unknown` (refunds
+    whose outcome stays unknown) and `people` (those of them that wait for a person).
     """
     ids = _approve_in_threads(stage, count, provider, _add_silence_faults(stage, provider, count))
     sent = _count_sendings(stage, provider)

@@ -17,8 +17,8 @@ _WRITE_SUM_SQL = text("UPDATE console_meta SET value = :value WHERE name = 'sum'
 
 
 def run_counter_race(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
-    """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return a mapping
-    with the number of increments, the number of lost increments, and the duration of the longest one (ms)."""
+    """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return `turns`
+    (increments), `lost` (increments) and `longest_ms` (the duration of the longest one)."""
     url = f"sqlite:///{folder / 'console.db'}"
     database = Database(url)
     migrate.ensure_schema(database)

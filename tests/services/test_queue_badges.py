@@ -41,7 +41,7 @@ def test_the_badge_agrees_with_the_next_step(desk: SampleDesk, name: str) -> Non
 
 
 def read_badges(desk: SampleDesk, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
-    """Return the kind, id, badge and work state of each filtered record of a queue."""
+    """Return the kind, id, badge and work state of each filtered record of the queue `name`."""
     items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, chosen).items
     now = desk.console._context.clock.now()
     return [

@@ -28,7 +28,7 @@ SAMPLE_OPERATORS = (
 
 
 def describe_company(number: str) -> tuple[str, str]:
-    """Return the invented name and the invented result of the corporation."""
+    """Return the invented name and the invented result of the corporation with this corporation number."""
     return content.make_company_name(number), content.get_credit_verdict(number)
 
 

@@ -121,7 +121,8 @@ class ShardResults:
         print("\n".join([*told, f"  demand {shard.demand} shard {shard.number}: {words}"]), flush=True)
 
     def count_results(self, shards: Sequence[DemandShard]) -> tuple[int, int, Counter[str]]:
-        """Return the number of these shards that passed, the number that failed, and the sum of their counts."""
+        """Return the number of these shards that passed, the number that failed, and the sums of their counts by
+        name."""
         went = [self._done[shard.demand, shard.number] for shard in shards if self.has_result(shard)]
         total: Counter[str] = Counter()
         for _, counts in went:
@@ -167,8 +168,8 @@ def run_shard_process(shard: DemandShard, deadline: float) -> tuple[bool | None,
 
 
 def run_one_shard(name: str, number: int) -> int:
-    """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line. Return the
-    exit status, always 0.
+    """Run the shard `number` (from 0) of the demand `name` in this process, and print its counts as JSON in the last
+    line. Return the exit status, always 0.
 
     Raises the AssertionError of a failed shard.
     """

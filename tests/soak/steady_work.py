@@ -92,7 +92,7 @@ class SteadyWork:
         self._raise_alert_at_interval(number)
 
     def check_and_count(self) -> Counter[str]:
-        """Return the counts of the work.
+        """Return the counts of the work by its name, such as `notices`, `refunds`, `alerts` or `polled` (payments).
 
         Raises AssertionError if one kind of work had no effect.
         """
@@ -112,14 +112,14 @@ class SteadyWork:
         return self._scene.insert_order(name, PAYMENT_YEN)
 
     def _insert_begun_payment(self, name: str) -> None:
-        """Insert a payment that its payer has not paid yet."""
+        """Insert an order and a payment, both with the number `name`; its payer has not paid yet."""
         context, order = self._scene.context, self._insert_order(name)
         new = NewPayment("paypay", name, "JPY", PAYMENT_YEN, order_id=order, begun_at=context.now())
         context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
     def _start_payment(self, name: str) -> bool:
-        """Begin a payment at the desk; the worker polls the payment later. Return False if the call is refused,
-        because the sandbox was too slow on a busy machine.
+        """Begin a payment of a new order with the order number `name` at the desk; the worker polls the payment
+        later. Return False if the call is refused, because the sandbox was too slow on a busy machine.
         """
         try:
             self._scene.payments.start(self._insert_order(name), "paypay")
@@ -159,7 +159,8 @@ class SteadyWork:
             self.done["refunds"] += 1
 
     def _announce_file(self, number: int) -> None:
-        """Add a payment to the provider's daily file of yesterday, and deliver the notice that announces the file."""
+        """Add a payment, whose number ends in the number of the turn, to the provider's daily file of yesterday, and
+        deliver the notice that announces the file."""
         self._days.add_payment_on_both_sides(f"Y-{number}")
         self._days.announce_file()
 

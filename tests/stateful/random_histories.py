@@ -377,7 +377,7 @@ class PaymentHistory(RecordHistory):
         return f"{person} {','.join(roles) or 'disabled'}"
 
     def _set_limit(self, name: str, value: int) -> str:
-        """Set the limit of refunds with this name, in the payment's currency. Return the name."""
+        """Set the limit of refunds with this name to `value`, in the payment's currency. Return the name."""
         self.stage.set_limit(name, self.payment.currency, value)
         return name
 
@@ -523,9 +523,10 @@ def execute_plan(
 def run_histories(
     stage: ChoiceStage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0
 ) -> Counter[str]:
-    """Execute `examples` random histories in batches, from the batch `first_batch` on, and return the counts of the
-    endings of each action. The same seed and batch draw the same plans. The lists are compared after each batch,
-    because a list shows the records of many histories. `folder` gets the exported files.
+    """Execute `examples` random histories in batches, from the batch `first_batch` on, and return the number of
+    actions by name and ending, such as `take done`, and the number of `histories`. The same seed and batch draw the
+    same plans. The lists are compared after each batch, because a list shows the records of many histories. `folder`
+    gets the exported files.
     """
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):

@@ -340,7 +340,9 @@ class RefundMachine(RuleBasedStateMachine):
 
 
 def run_refund_machine(seed: int, examples: int) -> Counter[str]:
-    """Run the state machine `examples` times, and return its counts. The same seed repeats the same steps."""
+    """Run the state machine `examples` times, and return its counts: `steps`, `refunds` (at the provider),
+    `sendings`, `crashes`, the number of steps by name, such as `approved`, and the number of calls with each error
+    code. The same seed repeats the same steps."""
 
     class CountedMachine(RefundMachine):
         # Counts of its own, so that the counts of two runs in one process are not added up.

@@ -109,7 +109,8 @@ class RefundWorld(CrashingDesks):
         return self.call_at_desk(desk_number, act_as_person, crash_at)
 
     def insert_completed_payment(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
-        """Insert a completed payment, `aside` (minor units) of which is set aside, and return its id."""
+        """Insert a completed payment with the payment number `number`, `aside` (minor units) of which is set aside,
+        and return its id."""
         self.provider_by_payment_id_at_provider[f"T-{number}"] = provider
         now, currency = self.clock.now(), "JPY" if provider == "paypay" else "INR"
 

@@ -31,13 +31,14 @@ STATES_TO_REFUND_STATE = {
 
 
 def insert_begun_payment(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
-    """Insert a payment of 3,300 yen that has just been begun, and return it."""
+    """Insert a payment of 3,300 yen with the payment number `number` that has just been begun, and return it."""
     known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
     return reread_payment(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
 
 
 def insert_paid_payment(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
-    """Insert a payment of which the provider has captured `minor` minor units, and return it."""
+    """Insert a payment (payment number `number`) of which the provider has captured `minor` minor units, and return
+    it."""
     payment = insert_begun_payment(conn, number, **facts)
     payments.move_payment_along_path(conn, payment, STATES_TO_PAID, NOW, paid_at=NOW)
     assert payments.set_captured_amount(conn, payment.id, minor, NOW)

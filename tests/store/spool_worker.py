@@ -55,7 +55,8 @@ def print_desk_id(home: Path) -> None:
 
 
 def write_purchase_intents(home: Path, count: str) -> None:
-    """Store intents, ends and anchors as purchases do, and print the longest duration (seconds) of one write."""
+    """Store intents, ends and anchors as `count` purchases do (a number as text, from the command line), and print
+    the longest duration (seconds) of one write."""
     spool = Spool(home, None)
     wait_for_start()
     longest = 0.0

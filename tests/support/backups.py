@@ -61,8 +61,8 @@ def _dump_server(place: ServerPlace) -> Callable[[], None]:
 
 
 def _read_row_inserts(server: SqlServer, name: str) -> bytes:
-    """Return the INSERT statements (as bytes) of all rows of the database at one moment. The statements leave out
-    generated columns.
+    """Return the INSERT statements (as bytes) of all rows of the database `name` at one moment. The statements leave
+    out generated columns.
     """
     statements = ["SET NAMES utf8mb4", "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"]
     with server.connect(database=name) as connection, connection.cursor() as cursor:

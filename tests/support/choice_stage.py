@@ -244,7 +244,8 @@ class ChoiceStage:
         self.context.database.write(lambda tx: operators.save_person(tx.conn, person, self.context.now()))
 
     def set_limit(self, name: str, currency: str, value: int) -> None:
-        """Set a limit of refunds in this currency directly. In the console such a change needs two administrators."""
+        """Set the limit `name` of refunds in this currency to `value` directly. In the console such a change needs
+        two administrators."""
         with self.context.database.read() as conn:
             stored = conn.exec_driver_sql("SELECT name, currency, value FROM limits").all()
         self._first_limits = self._first_limits or [tuple(row) for row in stored]
@@ -360,8 +361,8 @@ def find_state_path(state: PaymentState) -> tuple[PaymentState, ...]:
 
 
 def _make_stored_statement(statement: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
-    """Return the columns of a payment in which the desk stores the provider's last `statement`, made at
-    `now`.
+    """Return the columns of a payment in which the desk stores the provider's last `statement`, made at `now`.
+    `number` is the number of the payment.
     """
     if statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND):
         return {"error_code": "not_found" if statement is ProviderStatement.NOT_FOUND else None}

@@ -88,7 +88,7 @@ class KaedeServer:
     # The payer, and the provider itself
 
     def add_payment(self, number: str, amount: int) -> None:
-        """Add a payment to the ledger as if another program had begun it."""
+        """Add a payment with the payment number `number` to the ledger as if another program had begun it."""
         self.payments[number] = self._make_payment(number, amount)
 
     def pay_payment(self, number: str) -> None:
@@ -96,7 +96,8 @@ class KaedeServer:
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def make_notice(self, number: str, key: str = NOTICE_KEY) -> ReceivedNotice:
-        """Return a callback, signed with `key`, about the present state of a payment."""
+        """Return a callback, signed with `key`, about the present state of the payment with the payment number
+        `number`."""
         text = json.dumps(self.payments[number])
         made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
         return ReceivedNotice("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")

@@ -73,7 +73,8 @@ def make_row(**given: object) -> Row:
 
 
 def make_bought_row(number: str, id_at_provider: int, **given: object) -> Row:
-    """Return a row of a bought credit check with all values; `given` replaces values by column name."""
+    """Return a row of a bought credit check of this corporation number with all values; `given` replaces values by
+    column name."""
     return make_row(
         corporation_number=number,
         credit_check_id=id_at_provider,

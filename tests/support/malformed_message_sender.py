@@ -138,7 +138,8 @@ class SlowConnection(asyncio.Protocol):
 
 
 async def keep_slow_connections(parameters: AttackParameters) -> dict[str, Counter[str]]:
-    """Hold the slow connections open for the duration of the attack. Return the number of opened connections."""
+    """Hold the slow connections open for the duration of the attack. Return the number of opened connections as
+    {"slow": {"begun": number}}."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         async with asyncio.timeout(parameters.seconds):

@@ -52,7 +52,8 @@ def import_paid_payment(
 
 
 def insert_order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
-    """Insert an order of `minor` minor units as the shop does, and return the order's id."""
+    """Insert an order with the order number `number` of `minor` minor units as the shop does, and return the order's
+    id."""
     place.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         f" VALUES ('{number}', {minor}, '{currency}', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"

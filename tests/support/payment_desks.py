@@ -78,7 +78,8 @@ class PaymentDesk:
     # The shop
 
     def insert_order(self, number: str, minor: int, currency: str = "JPY", corporation: str | None = None) -> int:
-        """Insert an order of `minor` minor units of `currency` as the shop does, and return its id."""
+        """Insert an order with the order number `number` of `minor` minor units of `currency` as the shop does, and
+        return its id."""
         whose = "NULL" if corporation is None else f"'{corporation}'"
         self.place.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number, created_at, updated_at)"
@@ -87,7 +88,7 @@ class PaymentDesk:
         return int(self.place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
     def cancel_order(self, number: str) -> None:
-        """Cancel the order, as the shop does."""
+        """Cancel the order with this order number, as the shop does."""
         self.place.sql(f"UPDATE orders SET status = 'cancelled' WHERE merch_txn_id = '{number}'")
 
     def insert_account(self, corporation: str, limit: int, currency: str = "JPY") -> None:
@@ -168,8 +169,8 @@ class PaymentDesk:
 
 
 def make_notice(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
-    """Return the notice that the simulated provider would send about a payment. `money` is the object that controls
-    the sandbox's payments.
+    """Return the notice that the simulated provider would send about the payment with the payment number `number`;
+    `peer` is the address of its sender. `money` is the object that controls the sandbox's payments.
     """
     _, body = money.compose_notice(provider, number, **more)
     return ReceivedNotice(provider, body, (), peer)

@@ -40,15 +40,17 @@ class ReconciledDay:
         return datetime.combine(self.day, time(12), JST).astimezone(UTC)
 
     def add_provider_payment(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
-        """Add a payment of this day to the provider's ledger, and return the provider's id of the payment."""
+        """Add a payment of this day with the payment number `number`, in the state `state`, to the provider's ledger,
+        and return the provider's id of the payment."""
         made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
     def insert_our_payment(
         self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
     ) -> Payment:
-        """Insert a payment of this day into the console's database, and return it. With `paid` it was paid at noon,
-        otherwise it waits for its payer. `theirs` is the provider's id of the payment.
+        """Insert a payment of this day (payment number `number`, provider `source`) into the console's database, and
+        return it. With `paid` it was paid at noon, otherwise it waits for its payer. `theirs` is the provider's id of
+        the payment.
         """
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
@@ -73,8 +75,8 @@ class ReconciledDay:
         return scene.read_payment(payment.id)
 
     def add_payment_on_both_sides(self, number: str, minor: int = 3300, **more: Any) -> Payment:
-        """Add an equal paid payment to the console's database and to the provider's ledger. Return the payment in the
-        database.
+        """Add an equal paid payment with the payment number `number` to the console's database and to the provider's
+        ledger. Return the payment in the database.
         """
         return self.insert_our_payment(number, minor, self.add_provider_payment(number, minor, **more))
 

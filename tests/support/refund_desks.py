@@ -130,8 +130,8 @@ class RefundDesk:
     def make_paid_payment(
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
     ) -> Payment:
-        """Add a paid payment of `minor` minor units at the provider and in the console's database, with a paid order
-        if `order`. Return the payment in the database.
+        """Add a paid payment (payment number `number`) of `minor` minor units at the provider and in the console's
+        database, with a paid order if `order`. Return the payment in the database.
         """
         there = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY_BY_PROVIDER[provider]

@@ -86,8 +86,9 @@ def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> Paym
 def _find_wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
-    """Return the name of the first wrong field of an AUTH request; None if all fields are correct. `amount` is in
-    paise; `amount` and `at` are None if the request has no valid value."""
+    """Return the name of the first wrong field of an AUTH request; None if all fields are correct. `number` is the
+    merchant's transaction id in the request; `amount` is in paise; `amount` and `at` are None if the request has no
+    valid value."""
     pay_fields = read_object_field(request, "payDetails")
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (

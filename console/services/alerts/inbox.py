@@ -153,11 +153,11 @@ class AlertService:
     def read_company_queue(
         self, limit: int = 50, after_cursor: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
-        """Return one page of the queue of changed corporations, the oldest change first, each with the actions that a
-        person can start. `after_cursor` is the cursor of the next page, which the previous page contains
-        (`next_cursor`); None for the first page. With `with_related`, also read from the registry the corporations
-        with which each changed corporation was merged. Raises usage for an unknown cursor, not_allowed if the acting
-        person has no right to read."""
+        """Return one page of at most `limit` items of the queue of changed corporations, the oldest change first,
+        each with the actions that a person can start. `after_cursor` is the cursor of the next page, which the
+        previous page contains (`next_cursor`); None for the first page. With `with_related`, also read from the
+        registry the corporations with which each changed corporation was merged. Raises usage for an unknown cursor,
+        not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_alert_cursor(COMPANIES_QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:

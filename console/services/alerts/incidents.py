@@ -322,8 +322,9 @@ class IncidentService:
 
     def _withdraw_acknowledgements(self, tx: Transaction, incident: Incident, reason: str, now: datetime) -> None:
         """Withdraw all acknowledgements of the incident's open alerts, by any person, with an audit entry for each
-        alert. The caller must store the step of the reopening before, because the triggers of the database require
-        this step. Raises RunAgain if one of these alerts has changed since `incident` was read."""
+        alert that contains `reason`, the person's words for the reopening. The caller must store the step of the
+        reopening before, because the triggers of the database require this step. Raises RunAgain if one of these
+        alerts has changed since `incident` was read."""
         for alert in _list_acknowledged_alerts(incident):
             person = alert.acknowledged_by or ""
             if not alerts.undo_acknowledgement(tx.conn, alert.id, person, now):

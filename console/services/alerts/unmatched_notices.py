@@ -59,10 +59,10 @@ class UnmatchedNoticeReader:
     def read_page(
         self, limit: int = 50, after_cursor: str | None = None, *, with_candidates: bool = True
     ) -> UnmatchedNoticePage:
-        """Return one page of the queue of unmatched notices, the oldest notice first. `after_cursor` is the cursor of
-        the next page, which the previous page contains (`next_cursor`); None for the first page. With
-        `with_candidates`, also read our records with the amount and the day of each notice. Raises usage for an
-        unknown cursor, not_allowed if the acting person has no right to read."""
+        """Return one page of at most `limit` items of the queue of unmatched notices, the oldest notice first.
+        `after_cursor` is the cursor of the next page, which the previous page contains (`next_cursor`); None for the
+        first page. With `with_candidates`, also read our records with the amount and the day of each notice. Raises
+        usage for an unknown cursor, not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
         last_id = parse_alert_cursor(NOTICES_QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:

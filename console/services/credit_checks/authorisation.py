@@ -152,8 +152,9 @@ class ProviderAuthorisation:
         self._context.require_right("provider_authorise")
 
     def _audit_failure(self, error: ConsoleError, reason: str) -> None:
-        """Write the audit entry about an authorisation that failed at the provider. For a refusal of this program
-        (exit status 3) write nothing, because `audit_refusals` writes the entry."""
+        """Write the audit entry about an authorisation that failed at the provider; `reason` is the code of the
+        failure's reason. For a refusal of this program (exit status 3) write nothing, because `audit_refusals` writes
+        the entry."""
         if error.exit_status == refusals.REFUSED_EXIT_STATUS:  # `audit_refusals` writes it
             return
         with log_and_suppress("audit of an authorisation"):
@@ -192,8 +193,8 @@ def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: boo
 
 
 def _parse_query(text: str) -> dict[str, list[str]]:
-    """Return the query parameters of the address `text`; empty if `text` isn't an address. Raises usage for a
-    malformed address."""
+    """Return the query parameters of the address `text`, each name with its values; empty if `text` isn't an address.
+    Raises usage for a malformed address."""
     if "://" not in text:
         return {}
     try:

@@ -271,10 +271,10 @@ class RemoteRequestIdService(RequestIdService):
         return answer.value
 
     def _make_unreadable_answer_error(self, request: NewDeskRequest, text: str) -> ConsoleError:
-        """Return the error about an answer that this program can't read, because a worker of another version has
-        written it: outcome_unknown if the worker doesn't know the outcome; otherwise possible_repeat (reason
-        `answer_unreadable`). The error has the request's record, if the request named one, and the versions of the
-        desk's and the worker's program."""
+        """Return the error about the stored answer `text` that this program can't read, because a worker of another
+        version has written it: outcome_unknown if the worker doesn't know the outcome; otherwise possible_repeat
+        (reason `answer_unreadable`). The error has the request's record, if the request named one, and the versions
+        of the desk's and the worker's program."""
         exit_status, worker_version = find_exit_status_and_version(text)
         if exit_status == EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]:
             return _make_unanswered_request_error()

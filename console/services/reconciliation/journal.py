@@ -87,7 +87,7 @@ class DryRunCounts:
         self, key: str, expected_difference: ReconciliationDifference | None, effect: HistoryRowWriter
     ) -> None:
         """Count the difference `expected_difference` and add it to the list of differences (at most
-        MAX_LISTED_DIFFERENCES). `effect` is not called, because a dry run writes nothing.
+        MAX_LISTED_DIFFERENCES). `key` is not stored and `effect` not called, because a dry run writes nothing.
         """
         self.counts[expected_difference.verdict if expected_difference else ReconciliationVerdict.MATCHED] += 1
         if expected_difference is not None and len(self.differences) < MAX_LISTED_DIFFERENCES:

@@ -297,8 +297,9 @@ class OwnRecordComparison:
     def _record_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
-        """Write the result of a provider's answer that does not contain the payment's state. "Not found" counts as a
-        match for a payment that is not paid in our database; for a paid payment, it opens a case.
+        """Write the result of the row with the key `key`: a provider's answer that does not contain the payment's
+        state. "Not found" counts as a match for a payment that is not paid in our database; for a paid payment, it
+        opens a case.
 
         If the values of our row can't be used in a question, the row counts as refused; another application may have
         written these values. Any other answer is stored as evidence, and its error is raised, which ends the run. A

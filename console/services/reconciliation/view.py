@@ -49,8 +49,8 @@ class ReconciliationRunReader:
         self._context, self.providers = context, list_providers
 
     def list_runs(self, provider: str | None = None, limit: int = 50, before_id: int | None = None) -> RunsPage:
-        """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the
-        cursor in the previous page, None for the first page.
+        """Return one page of at most `limit` runs of a provider (None: of all providers), newest first. `before_id`
+        is the cursor in the previous page, None for the first page.
         """
         page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
@@ -117,9 +117,9 @@ class ReconciliationRunReader:
     def list_differences(
         self, run_id: int, part: str = "all", limit: int = 200, after_id: int | None = None
     ) -> DifferencesPage:
-        """Return one page of the differences of a run. `part` is a key of `VERDICTS_OF_PART`, such as `all`; only the
-        differences with its verdicts are returned. `after_id` is the cursor in the previous page, None for the first
-        page.
+        """Return one page of at most `limit` differences of a run. `part` is a key of `VERDICTS_OF_PART`, such as
+        `all`; only the differences with its verdicts are returned. `after_id` is the cursor in the previous page,
+        None for the first page.
 
         Raises usage for an unknown `part`.
         """

@@ -95,10 +95,10 @@ class QueueReader:
     def _read_page_in_default_order(
         self, conn: Connection, queue_name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `queue_name` in its default sort order, and the position at
-        which the next page begins (None after the last page). `after_position` is the position in the cursor of the
-        previous page; `choice` contains the filter. Rows that can't be read are left out, but the next page begins
-        after them.
+        """Return the records (at most `limit`) of one page of the queue `queue_name` in its default sort order, and
+        the position at which the next page begins (None after the last page). `after_position` is the position in the
+        cursor of the previous page; `choice` contains the filter. Rows that can't be read are left out, but the next
+        page begins after them.
         """
         rows = queues.read_queue_page(
             conn,
@@ -114,10 +114,10 @@ class QueueReader:
     def _read_sorted_page(
         self, conn: Connection, queue_name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `queue_name` in the sort order of `choice`, and the position at
-        which the next page begins (None after the last page). `after_position` is the position in the cursor of the
-        previous page. Rows that were deleted meanwhile or can't be read are left out, but the next page begins after
-        them."""
+        """Return the records (at most `limit`) of one page of the queue `queue_name` in the sort order of `choice`,
+        and the position at which the next page begins (None after the last page). `after_position` is the position in
+        the cursor of the previous page. Rows that were deleted meanwhile or can't be read are left out, but the next
+        page begins after them."""
         position = queue_cursors.parse_sorted_queue_position(after_position, choice.sort_order.column)
         rows = chosen_records.read_sorted_page(
             conn, queue_name, position, limit, journal.list_lapsed_by_kind(conn), choice

@@ -206,8 +206,8 @@ def count_open_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[
 def _count_alerts_with_oldest_time(
     conn: Connection, query: Executable, rule: str, limit: int
 ) -> tuple[int, datetime | None]:
-    """Return the count of alerts that `query` selects, and the time at which the oldest of them was raised (None if
-    there are none). The query returns the count and the smallest id."""
+    """Return the count of alerts of the rule `rule` that `query` selects, at most `limit`, and the time at which the
+    oldest of them was raised (None if there are none). The query returns the count and the smallest id."""
     count, oldest_id = conn.execute(query, {"rule": rule, "limit": limit}).one()
     oldest = None if oldest_id is None else find(conn, oldest_id)
     return count, None if oldest is None else oldest.detected_at

@@ -126,9 +126,9 @@ class RecordTableQueries:
         limit: int,
         choice: QueueChoice,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return a page of the queue `queue_name` like `read_page`. Each work state of the filter has a query of its
-        own, so that the bounds of `state_since` are a range of the index. `conditions` are the SQL conditions of the
-        filter."""
+        """Return a page of the queue `queue_name` like `read_page`, as pairs of the row's key in the queue's order
+        and the row. Each work state of the filter has a query of its own, so that the bounds of `state_since` are a
+        range of the index. `conditions` are the SQL conditions of the filter."""
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _list_selected_work_states(choice):
             if len(rows) < limit and (after_key is None or state >= after_key[0]):

@@ -128,7 +128,7 @@ def _make_oldest_rows_query(source: EventSource) -> Select[Any]:
 
 @lru_cache(maxsize=256)
 def _make_newest_rows_query(source: EventSource, limit: int) -> Select[Any]:
-    """Return the query of the newest rows of one record, newest first."""
+    """Return the query of at most `limit` newest rows of one record, newest first."""
     sort_columns = (
         (source.id_column.desc(),)
         if source.time_column is None

@@ -199,8 +199,8 @@ def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
 def write_row_result(
     conn: Connection, run_id: int, position: int, result: str, reason: str | None, now: datetime
 ) -> bool:
-    """Write the result of the row at `position` of the bulk run. Return False, without a write, if the row already
-    has a result."""
+    """Write the result of the row at `position` of the bulk run; `reason` is the stored text of the reason for this
+    result, None if it has none. Return False, without a write, if the row already has a result."""
     values = {
         "of_run_id": run_id,
         "row_position": position,

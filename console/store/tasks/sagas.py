@@ -169,8 +169,9 @@ def postpone_step(
 
 
 def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
-    """Change the saga's state to stuck, because its present step can't be done, and return the changed saga. The
-    step isn't tried again until `resume_saga` is called. `facts` are added to the stored facts.
+    """Change the saga's state to stuck, because its present step can't be done, and return the changed saga. The step
+    isn't tried again until `resume_saga` is called. `reason` is the stored code of the cause; `facts` are added to
+    the stored facts.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """

@@ -516,7 +516,8 @@ class CommandPalette(QObject):
 
     @Slot(object)
     def _open_result(self, key: object) -> None:
-        """Open the picked result: run a command, or open the page of a record, company or alert."""
+        """Open the picked result, whose row has the key `key`: run a command (a WindowCommand), or open the page of a
+        record, company or alert (a route), or the list of all found records."""
         self._stop_search()
         if isinstance(key, WindowCommand):
             store_recent_command(self._context, key.name)

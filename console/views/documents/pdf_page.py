@@ -175,15 +175,16 @@ class PdfPage(Page):
 
     def _make_icon_tool_button(self, icon_name: str, wording_key: str, key: str) -> IconButton:
         """Return a button of the toolbar with an icon, for an action on the images of the pages. The button's tooltip
-        and accessible name contain its text and its shortcut. The page handles the shortcut, not the button."""
+        and accessible name contain its text and its shortcut `key`, such as "Ctrl+F". The page handles the shortcut,
+        not the button."""
         text = self.context.translate(wording_key)
         button = IconButton(icon_name, text, size_px=16)
         button.show_key(self.context.translate("tooltip.with_key", name=text, keys=key), key)
         return button
 
     def _make_text_tool_button(self, wording_key: str, key: str) -> KeyButton:
-        """Return a button of the toolbar with a text. Its shortcut is in its tooltip and in the menu, not on the
-        button. The page handles the shortcut."""
+        """Return a button of the toolbar with a text. Its shortcut `key` is in its tooltip and in the menu, not on
+        the button. The page handles the shortcut."""
         button = KeyButton(self.context.translate(wording_key), key, "tool", binds_key=False)
         button.set_key_shown(False)
         return button

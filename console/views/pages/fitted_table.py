@@ -407,8 +407,8 @@ class FittedTable(RecordTable):
         return max(width, min(2 * width, self._measure_contents_width(column_index)))
 
     def _measure_whole_text_width(self, key: str) -> int:
-        """Return the width in px that a column of sentences needs to show every text completely; 0 for any other
-        column."""
+        """Return the width in px that the column with the key `key`, if it is a column of sentences, needs to show
+        every text completely; 0 for any other column."""
         column_index = next(
             column_index for column_index, column in enumerate(self.rows.columns) if column.key == key
         )

@@ -48,8 +48,8 @@ class FilterOperatorChip(FilterChip):
     """
 
     def __init__(self, name: str, offered_operators: Sequence[tuple[str, str]]) -> None:
-        """`offered_operators` are pairs of an operator and its text; the operator of the first pair is "", no
-        condition."""
+        """`name` is the accessible name of the list. `offered_operators` are pairs of an operator and its text; the
+        operator of the first pair is "", no condition."""
         super().__init__(name)
         self._offered_count = 0
         self.offer_operators(offered_operators)

@@ -62,8 +62,8 @@ class ReportDefinition(Generic[ReportT]):
 
 
 def make_number_column(key: str, title: str, get_number: Callable[[Any], int], width_px: int) -> Column:
-    """Return a table column of numbers. `get_number` returns the number of a row; `width_px` is the width in px at
-    text scale 1.0."""
+    """Return a table column of numbers; `key` is the name by which the table knows the column. `get_number` returns
+    the number of a row; `width_px` is the width in px at text scale 1.0."""
     return Column(key, title, width_px, lambda row: wording.format_count(get_number(row)), "amount")
 
 

@@ -45,7 +45,8 @@ def make_changed_fields(change: dict[str, Any], section: str = "payDetails") -> 
 
 
 def sign_fields(fields: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
-    """Return the body of a callback that has a valid signature over the given fields."""
+    """Return the body of a callback that has a signature over the given fields by the key `key` (the valid one by
+    default)."""
     pay, ours, mode, answer = (
         fields["payInstrument"][name]
         for name in ("payDetails", "merchDetails", "payModeSpecificData", "responseDetails")

@@ -238,7 +238,7 @@ def test_paypay_refuses_calls_signed_with_a_wrong_clock(control: SandboxControl)
 
 
 def make_notice(control: SandboxControl, number: str, **more: object) -> bytes:
-    """Return the notice that the sandbox would send about the payment."""
+    """Return the notice that the sandbox would send about the payment with the payment number `number`."""
     return control.payments_control.compose_notice("paypay", number, **more)[1]
 
 

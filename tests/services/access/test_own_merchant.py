@@ -291,7 +291,7 @@ def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: S
 
 
 def _store_merchant(console: Console, provider: str, value: str) -> None:
-    """Store this text (environment, masked id, digest, person) as the provider's merchant in the database."""
+    """Store the text `value` (environment, masked id, digest, person) as the provider's merchant in the database."""
     from console.store.migrations import upgrade as migrate
 
     console.database.write(lambda tx: migrate.write_meta(tx.conn, migrate.MERCHANT_NAME_PREFIX + provider, value))

@@ -414,7 +414,8 @@ def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch:
 
 
 def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
-    """Execute the bulk run in a child process, which is killed at the failpoint; then let its lease expire."""
+    """Execute the bulk run of `count` records in a child process, which is killed at the failpoint; then let its
+    lease expire."""
     told = place.make_settings("op-a", 1) | {"FAILPOINT": failpoint}
     with start_children(continue_run_in_child, [(place.get_home(1), told, count, run_id)]) as (child,):
         assert child.wait_for_end() == -9
@@ -506,7 +507,8 @@ def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
 
 
 def _run_or_send_refusal(pipe: object, folder: Path, environment: dict[str, str], count: int, run_id: int) -> None:
-    """Run the bulk run in a child process and send its state to the test, or the error code if the run is refused."""
+    """Run the bulk run of `count` records in a child process and send its state to the test, or the error code if the
+    run is refused."""
     try:
         continue_run_in_child(pipe, folder, environment, count, run_id)  # type: ignore[arg-type]
     except ConsoleError as refused:

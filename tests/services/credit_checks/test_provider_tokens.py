@@ -38,7 +38,7 @@ def read_sealed_token(console: Console) -> str:
 
 
 def write_sealed_token(console: Console, value: str) -> None:
-    """Replace the encrypted pair of tokens in the database."""
+    """Replace the encrypted pair of tokens in the database by the text `value`."""
     with console.database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE provider_tokens SET sealed = :value"), {"value": value})
 

@@ -25,7 +25,7 @@ def buy_check(
 def read_purchase_error(
     console: Console, number: str = CORPORATION_NUMBER, client: str = "1", *, renew: bool = False
 ) -> ConsoleError:
-    """Try the purchase, which must be refused, and return the error."""
+    """Try the purchase for this corporation number, which must be refused, and return the error."""
     return call_for_refusal(lambda: buy_check(console, number, client, renew=renew))
 
 

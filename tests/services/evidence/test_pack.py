@@ -879,7 +879,7 @@ def _make_temporary_folder() -> Iterator[Path]:
 
 
 def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
-    """Pay an order and request a partial refund of it; return the refund's id."""
+    """Pay an order with the order number `number` and request a partial refund of it; return the refund's id."""
     payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
     scene.money.change_payment_state("paypay", number, "paid")
     scene.deliver_notice("paypay", number)

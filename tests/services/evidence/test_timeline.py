@@ -43,8 +43,8 @@ def act_as_lead(scene: PaymentDesk) -> Iterator[Console]:
 
 
 def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
-    """Pay an order by a notice, and refund a part of it by a requester and an approver. Return the order's id, the
-    payment and the refund.
+    """Pay an order with the order number `number` by a notice, and refund a part of it by a requester and an
+    approver. Return the order's id, the payment and the refund.
     """
     order = scene.insert_order(number, 3_300)
     payment = scene.payments.start(order, "paypay").payment

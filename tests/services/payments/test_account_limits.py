@@ -33,8 +33,8 @@ def read_account_sums(scene: PaymentDesk) -> list[tuple[object, ...]]:
 
 
 def make_reserved_payment(scene: PaymentDesk, number: str, minor: int) -> Payment:
-    """Insert a payment of the corporation CORPORATION_NUMBER for which its account has reserved `minor` yen; return
-    the payment.
+    """Insert a payment (payment number `number`) of the corporation CORPORATION_NUMBER for which its account has
+    reserved `minor` yen; return the payment.
     """
     which = f"corporation_number = '{CORPORATION_NUMBER}' AND currency = 'JPY'"
     scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {which}")

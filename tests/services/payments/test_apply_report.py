@@ -62,7 +62,7 @@ def make_report(
 
 
 def make_payment(scene: PaymentDesk, number: str, order_id: int | None = None, **more: Any) -> Payment:
-    """Insert a waiting payment of 3,300 yen and return it."""
+    """Insert a waiting payment of 3,300 yen with the payment number `number` and return it."""
     new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START_TIME, **more)
     return scene.read_payment(
         scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START_TIME))

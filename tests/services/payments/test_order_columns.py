@@ -12,7 +12,7 @@ _SHOP_COLUMNS = "atom_token_id, atom_txn_id, payment_method"
 
 
 def read_columns(scene: PaymentDesk, number: str = "ORD-1") -> tuple[str | None, ...]:
-    """Return the values of the shop's columns in the order's row."""
+    """Return the values of the shop's columns in the row of the order with this order number."""
     return tuple(scene.place.sql(f"SELECT {_SHOP_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 

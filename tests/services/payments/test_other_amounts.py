@@ -157,7 +157,8 @@ def test_another_amount_at_one_provider_stops_a_code_of_another_provider(scene: 
 def settle_as_completed(
     scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock, payment: Payment, number: str | None
 ) -> Payment:
-    """Let two people decide that the payment is completed, and return it."""
+    """Let two people decide that the payment is completed (`number` is the provider's id of the payment that they
+    enter), and return it."""
     with open_payment_desk(place, sandbox, clock, person="lead-b") as lead:
         for desk in (scene, lead):
             desk.payments.resolve(payment.id, "completed", f"the statement of {desk.context.operator}", number)

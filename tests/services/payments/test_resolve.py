@@ -52,7 +52,8 @@ def expect_refusal(code: str) -> Iterator[None]:
 
 
 def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
-    """Return an unknown payment: its start got no usable answer from the provider."""
+    """Return an unknown payment of a new order (order number `number`): its start got no usable answer from the
+    provider."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay")
@@ -315,7 +316,7 @@ def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
 
 
 def make_paid_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
-    """Return a payment that the payer has paid and that was then probed."""
+    """Return a payment of a new order (order number `number`) that the payer has paid and that was then probed."""
     payment = scene.payments.start(
         scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay"
     ).payment

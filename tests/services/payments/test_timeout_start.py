@@ -66,7 +66,8 @@ def list_overdue_payments(
 
 
 def make_waiting_payment(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
-    """Insert a waiting payment whose deadline is this many minutes after START_TIME (None: no deadline)."""
+    """Insert a waiting payment (payment number `number`) whose deadline is this many minutes after START_TIME (None:
+    no deadline)."""
     ends = None if minutes is None else START_TIME + timedelta(minutes=minutes)
     return make_payment(scene, number, order, expires_at=ends)
 

@@ -41,7 +41,8 @@ def scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
 def start_with_stock(
     scene: PaymentDesk, number: str = "ORD-1", provider: str = "paypay", held_count: int = 2
 ) -> Payment:
-    """Start a payment of an order for which the shop holds `held_count` items, and return the payment."""
+    """Start a payment of a new order (order number `number`) for which the shop holds `held_count` items, and return
+    the payment."""
     currency = "INR" if provider == "atom" else "JPY"
     order = scene.insert_order(number, 50_000 if provider == "atom" else 3300, currency)
     hold_stock(scene, order, held_count)
@@ -55,7 +56,7 @@ def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
 
 
 def hold_stock(scene: PaymentDesk, order: int, pieces: int, state: str = "held") -> None:
-    """Insert this number of stock reservations for the order."""
+    """Insert `pieces` stock reservations in the state `state` for the order with the id `order`."""
     for piece in range(pieces):
         scene.place.sql(
             "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
@@ -64,7 +65,7 @@ def hold_stock(scene: PaymentDesk, order: int, pieces: int, state: str = "held")
 
 
 def read_stock_states(scene: PaymentDesk, number: str = "ORD-1") -> list[str]:
-    """Return the states of the order's stock reservations."""
+    """Return the states of the stock reservations of the order with this order number."""
     order = scene.read_order(number).id
     rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order} ORDER BY id")
     return [str(state) for (state,) in rows]
@@ -76,12 +77,12 @@ def run_due_tasks_and_count_payments(scene: PaymentDesk) -> int:
 
 
 def read_sagas(scene: PaymentDesk, number: str = "ORD-1") -> tuple[SagaProgress, ...]:
-    """Return the sagas that the order's page shows."""
+    """Return the sagas that the page of the order with this order number shows."""
     return scene.payments.read_order(scene.read_order(number).id).sagas
 
 
 def read_single_saga(scene: PaymentDesk, number: str = "ORD-1") -> SagaProgress:
-    """Return the only saga of the order."""
+    """Return the only saga of the order with this order number."""
     (one,) = read_sagas(scene, number)
     return one
 
@@ -92,7 +93,8 @@ def read_step_states(progress: SagaProgress) -> list[str]:
 
 
 def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
-    """Return the state of the payment, the state of its order and the states of the stock reservations."""
+    """Return the state of the payment, the state of its order (order number `number`) and the states of the stock
+    reservations."""
     return (
         scene.read_payment(payment.id).state.value,
         scene.read_order(number).state.value,

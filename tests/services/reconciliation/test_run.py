@@ -297,7 +297,8 @@ def test_a_refund_of_an_unknown_payment_is_a_difference(reconciled_day: Reconcil
 
 
 def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, key: str = "RFD-1") -> None:
-    """Insert a completed refund of ours directly into the database, without the services."""
+    """Insert a completed refund of ours with the idempotency key `key` directly into the database, without the
+    services."""
     at = days.noon.strftime("%Y-%m-%d %H:%M:%S.000000")
     days.scene.place.drop_table_triggers("refunds")
     days.scene.place.drop_table_triggers("payments")
@@ -507,7 +508,7 @@ def test_a_longer_file_needs_no_more_memory(reconciled_day: ReconciledDay, monke
 
 
 def _make_failed_line(days: ReconciledDay, number: int) -> str:
-    """Return a line about a failed payment."""
+    """Return a line of the daily file about a failed payment; its ids are made from `number`."""
     return days.make_line(f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
 
 

@@ -55,7 +55,7 @@ def console(place: Place, connection: Connection) -> Iterator[Console]:
 
 
 def insert_order(connection: Connection, number: str = "ORD-1") -> int:
-    """Insert an order of the corporation CORPORATION_NUMBER and return its id."""
+    """Insert an order with the order number `number` of the corporation CORPORATION_NUMBER and return its id."""
     return orders.insert_order(connection, orders.NewOrder(number, 3_300, corporation_number=CORPORATION_NUMBER), NOW)
 
 

@@ -20,7 +20,7 @@ CORPORATION_NUMBERS = ("1180301018771", "4000012090001")
 
 
 def make_unknown_check(scene: PaymentDesk, number: str) -> CreditCheck:
-    """Return a credit check with an unknown outcome."""
+    """Return a credit check of this corporation number with an unknown outcome."""
     scene.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
         scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))

@@ -18,8 +18,8 @@ PROBE_CALL_NAME = "paypay_refund_details"
 
 
 def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
-    """Return a payment of which PayPay has refused one refund. Before the next refund of the payment is sent, the
-    program queries PayPay about the refused refund.
+    """Return a payment (payment number `number`) of which PayPay has refused one refund. Before the next refund of
+    the payment is sent, the program queries PayPay about the refused refund.
     """
     payment = desk.make_paid_payment(number)
     desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
@@ -28,8 +28,8 @@ def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
 
 
 def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
-    """Return an approved refund that was not sent, because the query about the earlier refund ended with this error
-    code.
+    """Return an approved refund that was not sent, because the query about the earlier refund ended with the error
+    code `code`. `number` is the number of the payment.
     """
     refund = desk.request_refund(make_payment_with_refused_refund(desk, number), "200")
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == code

@@ -32,7 +32,7 @@ def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
 
 
 def run_minutes(desk: RefundDesk, count: int) -> None:
-    """Run the due tasks for this many minutes of the test's clock."""
+    """Run the due tasks for `count` minutes of the test's clock."""
     for _ in range(count):
         with act_as(WORKER):
             ClockJumpCorrection(desk.context).make_future_dated_rows_due()

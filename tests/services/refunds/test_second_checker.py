@@ -13,7 +13,8 @@ from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_r
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
-    """Insert a limit above which a refund needs two approvers."""
+    """Insert the limit `name` with the value `value` (minor units or a count): above it, a refund needs two
+    approvers."""
     desk.sql("INSERT INTO limits (name, currency, value) VALUES (:n, :c, :v)", n=name, c=currency, v=value)
 
 
@@ -149,6 +150,6 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
 
 
 def lower_limit(desk: RefundDesk, name: str, value: int) -> None:
-    """Replace the limit in JPY by this value."""
+    """Replace the value of the limit `name` in JPY by `value`."""
     desk.sql("DELETE FROM limits WHERE name = :n AND currency = 'JPY'", n=name)
     set_condition(desk, name, value)

@@ -46,7 +46,7 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: AlertRece
 
 
 def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
-    """Run the due tasks for this many minutes of the test's clock."""
+    """Run the due tasks for `count` minutes of the test's clock."""
     for _ in range(count):
         scene.console.recovery.run_all_tasks()
         clock.offset += MINUTE

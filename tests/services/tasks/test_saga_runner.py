@@ -65,8 +65,8 @@ class SagaDesk:
         self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)
 
     def _make_action(self, name: str) -> StepAction:
-        """Return the action of the step: it writes the step's entry into the audit trail and returns the configured
-        result.
+        """Return the action of the step with this name: it writes the step's entry into the audit trail and returns
+        the configured result.
         """
 
         def execute_step(tx: Transaction, saga: Saga) -> StepVerdict:

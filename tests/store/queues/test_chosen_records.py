@@ -128,7 +128,7 @@ def _make_choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDE
 def _read_all_pages(
     conn: Connection, name: str, lapsed: queues.LapsedIds, choice: QueueChoice, limit: int = 11
 ) -> list[QueuedRecord]:
-    """Read the queue page by page until a page isn't full, and return its records."""
+    """Read the queue `name` in pages of `limit` records until a page isn't full, and return its records."""
     found, after = list[QueuedRecord](), None
     read: Any = queues.read_queue_page if choice.sort_order == DEFAULT_SORT_ORDER else chosen_records.read_sorted_page
     while True:

@@ -224,7 +224,8 @@ FAILED_REFUNDS_COMPLETED_LATER = {101}
 def read_all_pages(
     conn: Connection, name: str, limit: int, lapsed: queues.LapsedIds
 ) -> list[tuple[QueuePosition, QueuedRecord]]:
-    """Read the queue page by page until a page isn't full, and return the records with their positions."""
+    """Read the queue `name` in pages of `limit` records until a page isn't full, and return the records with their
+    positions."""
     found: list[tuple[QueuePosition, QueuedRecord]] = []
     after = None
     while True:
@@ -273,8 +274,8 @@ REFUND_RULE_BY_QUEUE: Mapping[str, Callable[[Refund], bool]] = {
 
 
 def belongs_to_queue(record: QueuedRecord, name: str) -> bool:
-    """Return True if the record belongs to the queue. The function applies the rules of the queues in Python, to
-    compare them with the SQL.
+    """Return True if the record belongs to the queue `name`. The function applies the rules of the queues in Python,
+    to compare them with the SQL.
     """
     if name == "disagree":
         return record.id in DISAGREEING_IDS_BY_KIND[get_record_kind(record)] and record.work.reason != "lapsed"

@@ -78,8 +78,8 @@ class RegistryUnderImport:
 
 
 def kill_imports(registry: RegistryUnderImport, count: int) -> int:
-    """Kill imports with SIGKILL after random times. Every second import that continues a killed one is killed too.
-    Return the number of killed imports.
+    """Kill imports with SIGKILL after random times, until at least `count` were killed. Every second import that
+    continues a killed one is killed too. Return the number of killed imports.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED_SIGNALS)
     took = {}
@@ -208,8 +208,8 @@ def import_at_once(registry: RegistryUnderImport, count: int) -> int:
 
 
 def import_with_size_limits(registry: RegistryUnderImport, count: int) -> int:
-    """Import files while the operating system limits the size of each file to a random number of bytes. Return the
-    number of refused imports.
+    """Import files `count` times while the operating system limits the size of each file to a random number of bytes.
+    Return the number of refused imports.
     """
     refused = 0
     for _ in range(count):
@@ -225,8 +225,8 @@ def import_with_size_limits(registry: RegistryUnderImport, count: int) -> int:
 
 
 def import_on_full_disk(registry: RegistryUnderImport, count: int) -> int:
-    """Import files while the disk has room only for a random number of bytes. Return the number of refused
-    imports.
+    """Import files `count` times while the disk has room only for a random number of bytes. Return the number of
+    refused imports.
     """
     refused, ballast = 0, registry.folder / "ballast"
     for _ in range(count):
