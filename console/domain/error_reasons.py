@@ -219,9 +219,9 @@ class NothingToResolveReason(Reason):
 
 
 class UnusableAnswerReason(Reason):
-    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF, or of a provider's daily
-    file (DAILY_FILE_UNREADABLE). PDF_READER_CLOSED, PDF_READER_CRASHED: the child process that reads PDFs was ended
-    or has crashed.
+    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the defect of a PDF, or of a provider's
+    daily file (DAILY_FILE_UNREADABLE). PDF_READER_CLOSED, PDF_READER_CRASHED: the child process that reads PDFs was
+    ended or has crashed.
     """
 
     PDF_READER_CLOSED = "closed"
@@ -234,7 +234,7 @@ class UnusableAnswerReason(Reason):
 
 
 class DocumentsUnreachableReason(Reason):
-    """Reasons of the error `documents_unreachable` (`detail.reason`): the fault of the folder or bucket of the
+    """Reasons of the error `documents_unreachable` (`detail.reason`): the failure of the folder or bucket of the
     documents. NOT_CONNECTED: the shared folder isn't connected, or the bucket doesn't answer. FOLDER_LOST: the folder
     has no documents although the database names some, probably because its share isn't mounted.
     OBJECT_CHANGES_TOO_OFTEN: other processes replaced an object of the bucket at each try.
@@ -371,10 +371,10 @@ class DatabaseLockedProblem(Reason):
 
 
 class DatabaseUnreachableProblem(Reason):
-    """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the database
-    file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of the
-    database file doesn't exist. FOLDER_NOT_WRITABLE: the folder can't be created, or this process may not create the
-    database file in it. FILE_NOT_WRITABLE: this process may not write to the database file, to one of SQLite's
+    """Problems of the error `database_unreachable` (`detail.problem`): the failure of the connection or of the
+    database file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of
+    the database file doesn't exist. FOLDER_NOT_WRITABLE: the folder can't be created, or this process may not create
+    the database file in it. FILE_NOT_WRITABLE: this process may not write to the database file, to one of SQLite's
     auxiliary files next to it, or to its folder; SQLite must write there even for a read. DATABASE_FILE_REPLACED: the
     file was moved or replaced while it was in use. ENCRYPTION_NEEDED: the server refuses connections without
     encryption. TLS_UNVERIFIED: the server's certificate couldn't be verified.

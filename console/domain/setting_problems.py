@@ -6,7 +6,7 @@ from console.domain.reason import Reason
 
 
 class SettingProblem(Reason):
-    """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file.
+    """Problems of the error `bad_profile` (`detail.problem`): the defect of a setting or of the profile file.
 
     ACCOUNT_LOCKED: the server has locked the database account, because an administrator or a worker said so, or after
     too many wrong passwords. ACCOUNT_MISSING: the server has no account for a person of the accounts file, and there

@@ -1,5 +1,5 @@
-"""Rows with contents that no program can read: the program reports each of them as a fault of that row, and continues
-with all other rows.
+"""Rows with contents that no program can read: the program reports each of them as an error of that row, and
+continues with all other rows.
 """
 
 from collections.abc import Callable, Iterator, Mapping

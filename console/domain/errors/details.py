@@ -114,8 +114,8 @@ class FailedPart(TypedDict):
 
 
 class RefetchFacts(TypedDict, total=False):
-    """Facts of an error by which a re-fetch ends because of a fault of this program's environment, such as a full
-    disk, in addition to the facts about this fault: the parts that could not be read."""
+    """Facts of an error by which a re-fetch ends because of a failure in this program's environment, such as a full
+    disk, in addition to the facts about this failure: the parts that could not be read."""
 
     failed: list[FailedPart]
 
@@ -253,7 +253,7 @@ class BadProfileDetail(TypedDict, total=False):
 
 class BadRegistryFileDetail(TypedDict, total=False):
     """Facts of the error `bad_registry_file`. `file` is the name of the publisher's file, `line` the number of the
-    bad line of its CSV (None if the fault isn't in a line), `field` the publisher's name of the wrong field.
+    bad line of its CSV (None if the defect isn't in a line), `field` the publisher's name of the wrong field.
     """
 
     problem: RegistryFileProblem

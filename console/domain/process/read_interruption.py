@@ -24,7 +24,7 @@ class ReadInterrupted(BaseException):
     returns nothing.
 
     The class is derived from BaseException, so that no `except Exception` catches it. Otherwise code that catches
-    every failed read would log a cancelled call as a fault and continue it.
+    every failed read would log a cancelled call as a failure and continue it.
     """
 
 

@@ -139,8 +139,8 @@ class AtomReader:
         return None
 
     def _ask_with_retries(self, ask_provider: Callable[[], Outcome[T]]) -> Outcome[T]:
-        """Call `ask_provider`, which sends a read, and repeat it after temporary faults within `retry_limits`; return
-        the last outcome."""
+        """Call `ask_provider`, which sends a read, and repeat it after temporary failures within `retry_limits`;
+        return the last outcome."""
         return read_with_retries(ask_provider, self._retry_limits, self._sender.clock, self._sender.scale)
 
 

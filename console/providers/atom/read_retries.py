@@ -45,7 +45,7 @@ NO_RETRIES = RetryLimits(max_request_count=1)
 def read_with_retries(
     ask_provider: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
 ) -> Outcome[T]:
-    """Call `ask_provider`, which sends a read to the provider, until its outcome isn't a temporary fault or a limit
+    """Call `ask_provider`, which sends a read to the provider, until its outcome isn't a temporary failure or a limit
     of `retry_limits` is reached. Return the last outcome. `ask_provider` must have no effect at the provider, because
     it may be called several times.
     """

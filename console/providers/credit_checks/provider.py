@@ -62,7 +62,7 @@ class CreditCheckReader(Protocol):
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         """Read the report of one credit check with its PDF file. Return the outcome with the report and the file. A
-        reason that begins with `pdf_` names a fault of the file.
+        reason that begins with `pdf_` names a defect of the file.
         """
         ...
 

@@ -22,7 +22,7 @@ BROKEN_ANSWER_REASONS = frozenset(
 
 OUT_OF_RESOURCES_REASON = "out_of_resources"
 """Reason of calls that weren't sent because the operating system gave this process no further file descriptor, thread
-or memory: the fault is this machine's, not the provider's."""
+or memory: the cause is this machine, not the provider."""
 _RESOURCE_ERROR_NUMBERS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _NO_THREAD_TEXT = "can't start new thread"
 

@@ -238,7 +238,7 @@ def _read_content_coding(headers: Mapping[str, str]) -> str:
 def _iterate_body(response: "Response", piece_bytes: int, *, is_compressed: bool) -> Iterator[bytes]:
     """Yield the body of an answer, read in pieces of `piece_bytes` bytes, decompressed if `is_compressed`. Raises
     ContentDecodingError for a compressed body that is damaged, that isn't complete or that has bytes after its end;
-    the library `requests` would return the part before the fault as the complete body."""
+    the library `requests` would return the part before the damage as the complete body."""
     from requests.exceptions import ContentDecodingError
 
     # Without this header the library returns the bytes as they were sent.

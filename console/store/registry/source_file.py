@@ -6,7 +6,7 @@ prefecture), `diff_20261102.zip` (the changes of a day). A ZIP contains one CSV 
 (`.asc`).
 
 Functions raise ConsoleError `bad_registry_file` for a file that can't be used; the error names the line of the CSV
-if the fault is in a line.
+if the defect is in a line.
 """
 
 import os
@@ -84,7 +84,7 @@ def make_bad_file_error(
     name: str, problem: RegistryFileProblem, line: int | None = None, field: str = ""
 ) -> ConsoleError:
     """Return the error `bad_registry_file` for the file `name`, which can't be used because of `problem`. `line`: the
-    number of the bad line of the CSV; None if the fault isn't in a line. `field`: the publisher's name of the wrong
+    number of the bad line of the CSV; None if the defect isn't in a line. `field`: the publisher's name of the wrong
     field; "" if there is none."""
     return ConsoleError(ErrorCode.BAD_REGISTRY_FILE, {"file": name, "line": line, "problem": problem, "field": field})
 

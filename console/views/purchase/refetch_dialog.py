@@ -146,7 +146,7 @@ class RefetchDialog(DialogFrame):
         self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
             lambda page_counts: content.show_page_counts(self._format_page_counts(result, page_counts)),
-            lambda _: None,  # the numbers are an addition; the page of the PDF tells a fault
+            lambda _: None,  # the numbers are an addition; the page of the PDF shows a failure
             caller=self,
             pool_name="documents",
         )

@@ -133,8 +133,8 @@ def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: T
 def test_an_unusable_database_address_is_refused(
     unreachable_server_terminal: Terminal, url: str, problem: str
 ) -> None:
-    """Every command reports an unusable database address as a wrong setting, and not as a fault of the program or the
-    database.
+    """Every command reports an unusable database address as a wrong setting, and not as an error of the program or
+    the database.
     """
     login = {"OPERATOR": "op-a", "SECRET_DATABASE_PASSWORD": "a password"}
     for command in (("lookup", "1180301018771"), ("db", "upgrade")):

@@ -1,5 +1,5 @@
 """Tests that an address at which no database server answers, or whose server refuses the connection, is reported as
-an unreachable database. The next node is tried, and no such connection counts as a fault of the program.
+an unreachable database. The next node is tried, and no such connection counts as an error of the program.
 """
 
 import socket
