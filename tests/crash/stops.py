@@ -42,8 +42,8 @@ class StoppedBuyer:
 
 def stop_buyers(place: Place, stopped_count: int, seed: int = 0) -> Counter[str]:
     """Stop `stopped_count` buying processes on one database after the provider's answer. Each buys a number of its
-    own. Two people decide about every second purchase, then the processes continue. Return the counts of
-    `_continue_buyers`.
+    own. Two people decide about every second purchase, then the processes continue. Return `stopped` (processes),
+    `evidence` (stored answers), and the number of processes by their reported ending.
     """
     with Sandbox() as sandbox:
         told = place.make_environment(sandbox.url, LEASES="off")

@@ -77,8 +77,9 @@ class PurchaseEnding:
 
 
 def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
-    """Run the race. Return the number of calls with each ending (see `_check_race`), and `numbers`, `calls` and
-    `charged`. Check that no number is charged twice, and that each buyer got the record or a refusal with a code.
+    """Run the race. Return the number of calls with each ending ("bought" or an error code), and `numbers`, `calls`
+    and `charged` (new charges). Check that no number is charged twice, and that each buyer got the record or a
+    refusal with a code.
     """
     with Sandbox() as sandbox:
         told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desk_count)]

@@ -20,8 +20,8 @@ DESK_COUNT_BY_ENGINE: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2
 
 def run_race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
     """Run a race with as many processes and numbers as the database engine can execute in some seconds. `faults` is
-    the seed of the provider's faults (None: no faults). Check the counts of the race (see tests/races/buyers.py), and
-    return them."""
+    the seed of the provider's faults (None: no faults). Check the counts of the race, and return them: the number of
+    calls with each ending, `numbers`, `calls` and `charged`."""
     chosen = CORPORATION_NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
     crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESK_COUNT_BY_ENGINE[place.engine]
     tally = run_purchase_race(PurchaseRace(chosen, crowd, desks, faults, leases, renew), place)

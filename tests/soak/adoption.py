@@ -20,7 +20,8 @@ ROW_COUNT = 1_000_000
 def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROW_COUNT) -> Counter[str]:
     """Adopt a table with `rows` rows on a private MariaDB server while the other application uses the table. Check
     that afterwards all of that application's rows exist. None of its statements may wait a second or longer because
-    of the adoption. Return the counts of `_check_adoption_and_count`, and `seconds` for the adoption."""
+    of the adoption. Return `rows` (before the adoption), `inserted` rows, `duplicates`, `longest_ms` (of one
+    statement) and `seconds` (of the adoption)."""
     with servers.start_private_mariadb() as server:
         url = server.create_database()
         database = Database(url, without_time_limit=True)

@@ -33,7 +33,8 @@ def run_request_race(
 ) -> Counter[str]:
     """Run the race on this database engine, with `count` numbers and `desks` desks. The second shard of each engine
     has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on MySQL only
-    if a MySQL server is configured. Return the counts of `run_desk_request_race`."""
+    if a MySQL server is configured. Return the number of calls with each ending, and `kills` (killed workers),
+    `numbers`, `calls`, `charged` and `lapsed` (desk requests)."""
     with start_own_run():
         place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
         meanwhile = {}

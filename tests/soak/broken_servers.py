@@ -79,8 +79,8 @@ def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
 
 
 def kill_nodes(shard: int, folder: Path) -> Counter[str]:
-    """Kill one of three cluster nodes under load, five times; the node is restarted each time. Return the sums of the
-    counts of `_kill_one_node`."""
+    """Kill one of three cluster nodes under load, five times; the node is restarted each time. Return four sums:
+    `kills`, and the `acknowledged`, `lost` and `refused` rows."""
     tally: Counter[str] = Counter()
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
@@ -120,8 +120,8 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, row_mark: str, 
 def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     """Read a row a thousand times on another node than the one that wrote it, run 500 compare-and-swap updates, and
     let three accounts compete for a lease 200 times. No read may be stale, and each lease must have one winner.
-    Return the counts `reads`, `stale`, `unguarded`, `swaps`, `refused`, `rounds` and `one_winner` (see
-    tests/faults/nodes.py)."""
+    Return the counts `reads`, `stale`, `unguarded`, `swaps`, `refused`, `rounds` and `one_winner` (`unguarded` are
+    sessions that don't wait for other nodes' writes; `refused` are refused updates)."""
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")

@@ -31,7 +31,8 @@ _PART_SIZE = 500
 def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str]:
     """A person executes the first half of a run of `count` records. Then three workers share the run: the worker that
     executes it is killed after 60 % of the rows, the next one after 80 %, and the third one completes the run. Return
-    the counts of `_check_run`, with `records` and `deaths`.
+    `records`, `deaths` (killed workers), `settled` records, `asked` (calls that list purchases) and `again` (repeated
+    ones).
     """
     with open_place(engine, folder) as place, Sandbox() as sandbox:
         _register_sold_checks(sandbox, count)

@@ -27,21 +27,23 @@ TEAM_MODE_DAY = replace(
 
 
 def run_whole_day(_shard: int, folder: Path) -> Counter[str]:
-    """Simulate the day with 20,000 orders, and return its counts by the name of an event (see tests/day/run.py)."""
+    """Simulate the day with 20,000 orders, and return its counts by the name of the event, such as `orders` or
+    `worker_kills`."""
     return _run_day(WHOLE_DAY, folder, "a day in the life")
 
 
 def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
     """Simulate the day with 2,000 orders in team mode. The desks send desk requests, and workers execute them. The
-    test kills one worker after another. Return the counts of the day by the name of an event."""
+    test kills one worker after another. Return the counts of the day by the name of the event, such as `orders` or
+    `worker_kills`."""
     tally = _run_day(TEAM_MODE_DAY, folder, "a day in the life, asked")
     assert tally["requests ended"] > TEAM_MODE_DAY.order_count // 5, tally
     return tally
 
 
 def _run_day(day: DayParameters, folder: Path, name: str) -> Counter[str]:
-    """Simulate the day, print its figures under the name `name`, and return its counts by the name of an event (see
-    tests/day/run.py).
+    """Simulate the day, print its figures under the name `name`, and return its counts by the name of the event, such
+    as `orders` or `worker_kills`.
 
     Raises AssertionError with all differences that the oracle finds.
     """

@@ -47,7 +47,8 @@ _FAULTS_BY_ENGINE: dict[Engine, tuple[StatementFault, ...]] = {
 
 def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes buy credit checks of the same 200 corporation numbers from a provider with random faults.
-    Every second shard runs without leases. Return the counts of the race (see tests/races/buyers.py)."""
+    Every second shard runs without leases. Return the number of calls with each ending, and `numbers`, `calls` and
+    `charged` (new charges)."""
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
             invent_numbers(200, shard),
@@ -60,7 +61,8 @@ def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes buy credit checks of the same corporation numbers from a provider without faults. The
-    provider must charge each number exactly once. Return the counts of the race (see tests/races/buyers.py).
+    provider must charge each number exactly once. Return the number of calls with each ending, and `numbers`, `calls`
+    and `charged` (new charges).
     """
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
@@ -73,8 +75,8 @@ def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter
 
 def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
     """Run the race of purchases on Galera while one node is killed and restarted. Half of the shards have a provider
-    with faults. Without faults each number must be bought exactly once, with faults at most once. Return the counts
-    of the race (see tests/races/buyers.py), and `deaths`, always 1."""
+    with faults. Without faults each number must be bought exactly once, with faults at most once. Return the number
+    of calls with each ending, and `numbers`, `calls`, `charged` (new charges) and `deaths` (1)."""
     with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
         chosen = PurchaseRace(invent_numbers(200, 200 + shard), desk_count=3, seed=seed, uses_leases=shard % 2 == 0)
@@ -84,7 +86,8 @@ def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
 
 def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes renew the same 50 expired credit checks. Half of the shards have a provider with faults;
-    every second shard runs without leases. Return the counts of the race (see tests/races/buyers.py)."""
+    every second shard runs without leases. Return the number of calls with each ending, and `numbers`, `calls` and
+    `charged` (new charges)."""
     seed = shard if shard >= 2 else None
     with open_place(engine, folder) as place:
         chosen = PurchaseRace(
@@ -98,16 +101,17 @@ def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Let eight processes re-fetch, probe and resolve the same records at the same time. Return the counts of the
-    calls' endings, and `repairs` for all calls."""
+    """Let eight processes re-fetch, probe and resolve the same records at the same time. Return the number of calls
+    with each ending ("done" or an error code), and `repairs`, the number of all calls."""
     with open_place(engine, folder) as place:
         return repairers.run_repair_race(place, 60, shard) + Counter(repairs=60 * repairers.PROCESS_COUNT)
 
 
 def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Buy 500 credit checks from a provider with every fault that HTTP allows. At the end no operation may have the
-    state `calling`, and every unknown record must have a way to resolve it. Return the counts of
-    `buy_under_random_faults`."""
+    state `calling`, and every unknown record must have a way to resolve it. Return `purchases`, `faults`, `by people`
+    (records that people settled), `left` (unknown records), `calling` (operations), and the number of purchases with
+    each ending."""
     with open_place(engine, folder) as place:
         tally = faults.buy_under_random_faults(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
@@ -173,7 +177,7 @@ def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counte
 
 def stop_buyers(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Stop ten buying processes after the provider's answer until their leases have expired, then let them continue.
-    Return the counts of `stops.stop_buyers`.
+    Return `stopped` (processes), `evidence` (stored answers), and the number of processes by their reported ending.
     """
     with open_place(engine, folder) as place:
         return stops.stop_buyers(place, 10, shard)
@@ -193,7 +197,7 @@ def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
 
 def run_state_machine(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
     """Run the random state machine of purchases (see tests/stateful) 50 times; the seed differs for each shard.
-    Return the counts of `run_purchase_machine`, and `runs`."""
+    Return `runs`, `steps`, `bought`, `crashes`, `charges`, and the number of calls with each error code."""
     print(f"seed {1_000 + shard}")
     with start_own_run():
         return machine.run_purchase_machine(1_000 + shard, 50, engine) + Counter(runs=50)

@@ -34,7 +34,8 @@ _ACTIONS_AND_FAULTS = tuple(product(ACTIONS, refund_steps.TESTED_FAULTS))
 
 def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes request, approve and send refunds of the same 20 payments, with random faults. Every
-    second shard runs without leases. Return the counts of the race (see tests/races/refunders.py), and `payments`."""
+    second shard runs without leases. Return `payments`, `refunds`, the number of refunds by state, `acts` (actions),
+    `done` (those that succeeded), `sent` (refund requests) and `faults`."""
     with open_place(engine, folder) as place:
         tally = refunders.run_refund_race(place, RefundLoad(16, 20, shard, uses_leases=shard % 2 == 0))
     return tally + Counter(payments=20)
@@ -42,7 +43,7 @@ def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def run_state_machine(shard: int, _folder: Path) -> Counter[str]:
     """Run the random state machine of refunds (see tests/stateful) 50 times; the seed differs for each shard. Return
-    the counts of `run_refund_machine`, and `runs`."""
+    `runs`, `steps`, `refunds` (at the provider), `sendings`, `crashes`, and further counts by name."""
     print(f"seed {2_000 + shard}")
     with start_own_run():
         return refund_machine.run_refund_machine(2_000 + shard, 50) + Counter(runs=50)
@@ -92,7 +93,8 @@ def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
 
 def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
     """Let the provider execute 200 refunds around the moment of its second answer that the refund doesn't exist.
-    Check that the provider executes none of them twice. Return the counts of `run_refunds_with_late_effects`."""
+    Check that the provider executes none of them twice. Return `effects` (refunds), `before` (those that took effect
+    before the second answer), `doubles` (additional refunds) and `found` (successful probes of another refund)."""
     with start_own_run():
         tally = unknowns.run_refunds_with_late_effects(200, shard)
     assert (tally["doubles"], tally["found"]) == (0, 200), tally

@@ -18,7 +18,8 @@ _NODE_DEATH_COUNT = 90
 
 def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let sixteen processes request, approve and send refunds of the same hundred payments. Every second shard runs
-    without leases. Return the counts of the race (see tests/races/refunders.py).
+    without leases. Return `refunds`, the number of refunds by state, `acts` (actions), `done` (those that succeeded),
+    `sent` (refund requests) and `faults`.
     """
     with open_place(engine, folder) as place:
         return refunders.run_refund_race(
@@ -65,7 +66,8 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
 
 def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let PayPay and Atom in turn leave 100 refunds unanswered. Check that the console never sends any of them again.
-    Return the counts of `run_refunds_without_answer`.
+    Return `time_outs` (refunds), `sent` (refund calls), `again` (repeated calls), `unknown` (refunds that stay
+    unknown) and `people` (those that wait for a person).
     """
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_refunds_without_answer(scene, 100, ("paypay", "atom")[shard % 2])
@@ -76,7 +78,8 @@ def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[
 
 def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     """Let the provider execute 100 refunds around the moment of its second answer that the refund doesn't exist.
-    Return the counts of `unanswered_refunds.run_late_refunds`."""
+    Return `refunds`, `heard_once` and `undone` (states after the first and the second question), `again` (refunds
+    sent more than once) and `doubles`, always 0."""
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_late_refunds(scene, 100)
         unanswered_refunds.check_money(scene)
