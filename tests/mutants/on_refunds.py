@@ -435,7 +435,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "        if not columns:\n            return False\n",
             ),
         ),
-        (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_time_out_is_never_sent_again",),
+        (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_refund_without_an_answer_is_never_sent_again",),
     ),
     Mutant(
         "what arrived after all may be withdrawn",
