@@ -177,7 +177,7 @@ class PaymentTable:
         self._file = days.announce(console)
 
     def reconcile(self) -> object:
-        """Reconcile the day."""
+        """Reconcile the day, and return the report."""
         with mock.patch.object(
             self._console.reconciliation._daily_file_stores, "download_file", return_value=self._file
         ):

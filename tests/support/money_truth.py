@@ -76,13 +76,13 @@ class PaymentRow:
 
 
 def read_refund_rows(database: Database) -> tuple[RefundRow, ...]:
-    """Read the stored rows of all refunds."""
+    """Return the stored rows of all refunds."""
     with database.read() as conn:
         return tuple(RefundRow(*row) for row in conn.execute(_SELECT_REFUNDS_SQL))
 
 
 def read_payment_rows(database: Database) -> tuple[PaymentRow, ...]:
-    """Read the stored amounts of all payments."""
+    """Return the stored amounts of all payments, one row each."""
     with database.read() as conn:
         return tuple(PaymentRow(*row) for row in conn.execute(_SELECT_PAYMENTS_SQL))
 

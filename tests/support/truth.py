@@ -37,7 +37,7 @@ class CheckRow:
 
 
 def read_check_rows(database: Database) -> tuple[CheckRow, ...]:
-    """Read the stored rows of all credit checks."""
+    """Return the stored rows of all credit checks."""
     with database.read() as conn:
         return tuple(CheckRow(*row) for row in conn.execute(_SELECT_CHECKS_SQL))
 

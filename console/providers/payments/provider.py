@@ -116,10 +116,10 @@ class RefundLister(Protocol):
     implements this protocol in addition to PaymentReader; its payment reports contain no refunds."""
 
     def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
-        """Read all refunds of a payment, also those that the console didn't send. Refunds that the provider reports
-        as failed are left out. NOT_FOUND means that the payment has no refund. The outcome is UNKNOWN if a listed
-        refund has no idempotency key. If `question` has no id that the provider has given to the payment, nothing is
-        sent and the outcome is UNKNOWN.
+        """Return all refunds of a payment as the provider lists them, also those that the console didn't send.
+        Refunds that the provider reports as failed are left out. NOT_FOUND means that the payment has no refund. The
+        outcome is UNKNOWN if a listed refund has no idempotency key. If `question` has no id that the provider has
+        given to the payment, nothing is sent and the outcome is UNKNOWN.
         """
         ...
 

@@ -390,8 +390,8 @@ def select_records(
 
 
 def read_readable_rows(rows: Iterable[Row[Any]]) -> tuple[CreditCheck, ...]:
-    """Convert rows of `get_all_rows_query()` into credit checks. Leave out the rows that this program can't read, and
-    report them (`unreadable_rows`)."""
+    """Return the credit checks of these rows of `get_all_rows_query()`. Leave out the rows that this program can't
+    read, and report them (`unreadable_rows`)."""
     return unreadable_rows.read_readable_rows(
         credit_checks.name, rows, lambda row: make_record(row, frozenset()), lambda row: (CREDIT_CHECK_KIND, row.id)
     )

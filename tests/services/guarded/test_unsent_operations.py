@@ -120,7 +120,7 @@ class ProcessKilled(BaseException):
 
 
 def _raise_killed(*_: object) -> object:
-    """Raise the exception that simulates the end of the process by kill -9."""
+    """Always raise the exception that simulates the end of the process by kill -9."""
     raise ProcessKilled
 
 

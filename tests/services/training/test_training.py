@@ -73,13 +73,13 @@ def request_refund_of_order(
 
 
 def reconcile_day(console: Console, facts: ExerciseFacts) -> object:
-    """Run a reconciliation with PayPay for the day of the exercise."""
+    """Run a reconciliation with PayPay for the day of the exercise, and return its report."""
     day = date.fromisoformat(facts["day"])
     return console.reconciliation.run("paypay", day, day)
 
 
 def acknowledge_notice(console: Console, facts: ExerciseFacts) -> object:
-    """Acknowledge the unmatched notice of the exercise's order."""
+    """Acknowledge the unmatched notice of the exercise's order; return the result of the acknowledgement."""
     item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
     return console.alerts.acknowledge_alerts([case.id for case in item.cases], "done")
 
