@@ -127,6 +127,30 @@ def apply_report(
     return AppliedReport(current_payment.id, _classify_effect(effect))
 
 
+@payments.run_again_if_stale()
+def store_stated_facts(
+    context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource
+) -> None:
+    """Write the state and the amounts that the provider states in the report, and the time at which they were true,
+    into the columns of the payment's provider side. Change nothing else: no state, no certainty, no case.
+
+    Callers use this function for an answer about the payment that they don't apply. Then the page of the payment
+    shows the facts of this answer with the age of this answer. Write nothing if `apply_report` wouldn't store the
+    facts either, because a newer report is stored or because the report may be about another attempt to pay. The
+    caller stores the answer as evidence.
+    """
+    current_payment = payment_work.require_payment(tx, payment.id)
+    now = read_current_time(tx.conn, context.now())
+    sourced_report = limit_report_time_to_now(sourced_report, now)
+    report, effective_at = sourced_report.report, sourced_report.effective_at
+    effect = compute_report_effect(
+        _forget_future_report_time(current_payment, now), report, effective_at, sourced_report.source_kind
+    )
+    if effect.is_newest_report and effect.unknown_reason is None:
+        values = make_report_values(report, current_payment, effective_at)
+        payments.change_payment(tx.conn, current_payment, context.now(), **values)
+
+
 def limit_report_time_to_now(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
     """Return the report with a time `effective_at` that is not in the future. `now` is the time by the clock of the
     database. If a provider's or desk's clock was ahead and `effective_at` is after `now`, the returned report has

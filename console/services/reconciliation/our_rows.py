@@ -26,7 +26,7 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_read_error_code
-from console.services.payments.apply_report import ReportWithSource, store_answer
+from console.services.payments.apply_report import ReportWithSource, store_answer, store_stated_facts
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_row_difference
@@ -272,6 +272,8 @@ class OwnRecordComparison:
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
         finding = compare_row(payment, row)
         if finding == MATCHED_RESULT and not self._has_open_cases(payment):
+            if not run_journal.is_dry_run:
+                self._context.write(lambda tx: self._store_unapplied_answer(tx, payment, sourced_report))
             self._compare_refund_sum(run_journal, payment, report, key)
             return
         expected = None
@@ -279,13 +281,23 @@ class OwnRecordComparison:
             expected = ReconciliationDifference(
                 key, finding.verdict, payment.id, format_own_state(payment), format_provider_state(row)
             )
-        run_journal.write_row(
-            key,
-            expected,
-            lambda tx: self._row_applier.apply_report(
-                tx, _read_current_payment(tx, payment), row, sourced_report, provider
-            ),
-        )
+
+        def apply_answer(tx: Transaction) -> ReconciliationDifference | None:
+            current_payment = _read_current_payment(tx, payment)
+            difference = self._row_applier.apply_report(tx, current_payment, row, sourced_report, provider)
+            self._store_unapplied_answer(tx, payment, sourced_report)
+            return difference
+
+        run_journal.write_row(key, expected, apply_answer)
+
+    def _store_unapplied_answer(self, tx: Transaction, payment: Payment, sourced_report: ReportWithSource) -> None:
+        """Store an answer that the comparison has not applied to the payment: the answer as evidence, and its facts
+        as the payment's provider side. The page of the payment then shows the facts of the newest answer. Do nothing
+        if the payment has stored the facts of this answer or of a newer one."""
+        stored_at = _read_current_payment(tx, payment).told_at
+        if stored_at is None or stored_at < sourced_report.effective_at:
+            store_answer(self._context, tx, payment, sourced_report.source_name, sourced_report.answer)
+            store_stated_facts(self._context, tx, payment, sourced_report)
 
     def _has_open_cases(self, payment: Payment) -> bool:
         """True if a case of one of the rules about differing states or amounts is open about the payment."""

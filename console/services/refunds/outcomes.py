@@ -457,6 +457,20 @@ def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str,
     )
 
 
+@refunds.run_again_if_stale()
+def store_stated_facts(
+    context: ServiceContext, tx: Transaction, refund_id: int, outcome: Outcome[RefundReport]
+) -> None:
+    """Write the provider's state in the answer `outcome` and its time into the refund's row, so that the page shows
+    the facts of the newest answer with the age of this answer. Change nothing else. The caller has just asked the
+    provider about this refund, and has compared the answer with it. Do nothing if the answer contains no state.
+    """
+    if outcome.kind is OutcomeClass.UNKNOWN or outcome.found is None:
+        return
+    now = context.now()
+    refunds.change_refund(tx.conn, require_refund(tx, refund_id), now, **make_report_columns(outcome.found, now))
+
+
 def _make_audit_facts(refund: Refund) -> dict[str, object]:
     """Return the facts about a refund that its audit entries contain: payment id, amount in minor units, currency."""
     return {"payment": refund.payment_id, "minor": refund.amount_minor, "currency": refund.currency}

@@ -6,6 +6,7 @@ check that refund before the program sends another refund of the payment.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from console.domain.error_reasons import ExceedsCapturedReason, NotAllowedReason
@@ -20,13 +21,16 @@ from console.domain.payments.provider_messages import (
     RefundReport,
 )
 from console.domain.payments.records import Refund
+from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass
 from console.domain.records import WorkReason
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentReader, RefundLister
+from console.services.payments.apply_report import ReportWithSource, store_stated_facts
 from console.services.payments.next_work import require_payment_after_lapse
+from console.services.payments.probe import find_report, read_question_time
 from console.services.payments.unknown_refunds import is_refund_of_this_console, open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key
@@ -91,9 +95,10 @@ def require_refundable_payment(
         begun_at=payment.begun_at or payment.paid_at or payment.created_at,
         by_code=payment.by_code,
     )
+    asked_at = read_question_time(context)
     outcome = reader.read_payment(question)
     has_unknown_refund = context.write(
-        lambda tx: _store_answer_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome)
+        lambda tx: _store_answer_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome, asked_at)
     )
     reported_refunds = _list_reported_refunds(outcome)
     objection = _find_refund_refusal(context, refund_with_payment, outcome, reported_refunds) or (
@@ -251,12 +256,16 @@ def _store_list_and_open_unknown_refund_case(
 
 
 def _store_answer_and_open_unknown_refund_case(
-    context: ServiceContext, tx: Transaction, refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
+    context: ServiceContext,
+    tx: Transaction,
+    refund_with_payment: RefundWithPayment,
+    outcome: Outcome[PaymentReport],
+    asked_at: datetime,
 ) -> bool:
-    """Store the provider's answer about the payment as evidence, and write the refunds in the answer into our
-    refunds. Open a case and return True if the answer contains a refund that the database doesn't have and that no
-    person has acknowledged. Failed refunds, and a refund with the key of the present refund, don't count. Otherwise
-    return False.
+    """Store the provider's answer about the payment as evidence, write the refunds in the answer into our refunds,
+    and store the facts of the answer as the payment's provider side. Open a case and return True if the answer
+    contains a refund that the database doesn't have and that no person has acknowledged. Failed refunds, and a refund
+    with the key of the present refund, don't count. Otherwise return False. `asked_at` is the time of the question.
     """
     payment, operator, now = refund_with_payment.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
@@ -269,6 +278,10 @@ def _store_answer_and_open_unknown_refund_case(
         and refund.key != own_key
         and refund.state is not RefundState.FAILED
     ]
+    report = find_report(outcome)
+    if report is not None:
+        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, "payment", outcome)
+        store_stated_facts(context, tx, payment, sourced_report)
     return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
 
 

@@ -167,6 +167,7 @@ class RefundProber:
             )
         else:
             refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
+            refund_outcomes.store_stated_facts(self._context, tx, refund.id, outcome)
 
     def _make_not_found_columns(
         self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities, asked_at: datetime
@@ -362,6 +363,7 @@ class RefundProber:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
         else:
             refund_outcomes.compare_late_answer(context, tx, refund, outcome)
+            refund_outcomes.store_stated_facts(context, tx, refund.id, outcome)
 
     def _apply_poll_answer(
         self,

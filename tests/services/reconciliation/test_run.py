@@ -585,6 +585,31 @@ def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
+def test_the_answer_of_a_match_is_the_age_of_its_payment(scene: PaymentDesk, clock: MovedClock) -> None:
+    """If Atom's answer agrees with our payment, the page of the payment shows the time of this answer and has the
+    answer among its raw answers. A dry run stores neither."""
+    day, run = scene.context.now().astimezone(IST).date(), scene.console.reconciliation.run
+    scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
+    payment = scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
+    first = scene.read_payment(payment.id).told_at
+    assert first is not None
+    clock.offset += timedelta(seconds=2)
+
+    def read_age_and_answer_count() -> tuple[datetime | None, int]:
+        view = scene.console.payments.read_payment(payment.id)
+        return view.sides[1].asked, len(view.evidence)
+
+    answer_count = read_age_and_answer_count()[1]
+    run("atom", day, day, dry_run=True)
+    assert read_age_and_answer_count() == (first, answer_count)
+    assert get_counts(run("atom", day, day)) == (1, 0, 0, 0, 0)
+    age, new_answer_count = read_age_and_answer_count()
+    assert age is not None
+    assert age - first >= timedelta(seconds=2)
+    assert new_answer_count == answer_count + 1
+
+
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 50_000), ("INR", 2**60)])
 def test_a_payment_that_cannot_be_read_at_atom_ends_no_run(scene: PaymentDesk, currency: str, minor: int) -> None:
     """If another application has stored an amount or number that cannot be sent to Atom, this payment is refused with
