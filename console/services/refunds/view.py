@@ -18,7 +18,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_payment_sides, compare_refund_sides, compute_money_parts
-from console.domain.payments.records import Refund, RefundRelations
+from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.service_results import (
     ApprovalInbox,
     RefundDetails,
@@ -209,7 +209,9 @@ class RefundDetailsReader:
             checks=self._make_rule_checks(refund_facts, refund),
             needed_checker_count=refund_rules.count_needed_checkers(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
-            changed=_find_changed_payment_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
+            changed=_find_changed_payment_fields(
+                facts_at_request, make_facts_at_request(refund_facts), payment, refund
+            ),
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
             ),
@@ -352,14 +354,19 @@ def _find_current_signals(
 
 
 def _find_changed_payment_fields(
-    facts_at_request: Mapping[str, Any], present_facts: Mapping[str, object], refund: Refund
+    facts_at_request: Mapping[str, Any], present_facts: Mapping[str, object], payment: Payment, refund: Refund
 ) -> Mapping[str, tuple[object, object]]:
-    """Return the payment's fields that have changed since the refund request: (old value, new value) by field
-    name. The payment's version is left out, because the request itself raises it."""
+    """Return the payment's fields that have changed since the refund request: (old value, new value) by field name.
+    A change that the request itself has made doesn't count. So the payment's version is left out, and the amount set
+    aside contains the amount that this refund has reserved from it."""
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
+    facts_without_request = dict(present_facts)
+    del facts_without_request["version"]
+    if refund.set_aside_id is not None:
+        facts_without_request["set_aside_minor"] = payment.set_aside_minor + refund.amount_minor
     return {
-        name: (facts_at_request.get(name), present_facts[name])
-        for name in present_facts
-        if name != "version" and facts_at_request.get(name) != present_facts[name]
+        name: (facts_at_request.get(name), value)
+        for name, value in facts_without_request.items()
+        if facts_at_request.get(name) != value
     }

@@ -101,6 +101,20 @@ def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: Refun
     assert [one.amount_minor for one in list_refunds(desk)] == [300, 200]
 
 
+def test_the_reservation_of_a_request_is_no_change_since_the_request(desk: RefundDesk) -> None:
+    """The request itself reserves the money that was set aside. The approval page doesn't show this as a change since
+    the request. It shows a further amount that was set aside later, with the reserved amount in both values."""
+    desk.insert_team()
+    payment = desk.make_paid_payment()
+    set_amount_aside(desk, payment)
+    assert run_due_tasks_and_count_requests(desk) == 1
+    (refund,) = list_refunds(desk)
+    assert desk.read_payment(payment.id).set_aside_minor == 0, "reserved"
+    assert desk.refunds.read_refund(refund.id).changed == {}
+    set_amount_aside(desk, payment, 200)
+    assert desk.refunds.read_refund(refund.id).changed == {"set_aside_minor": (300, 500)}
+
+
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: str) -> None:
     """If a person calls `propose_refund`, which requests in the name of the program, the call is refused with
