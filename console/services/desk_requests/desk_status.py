@@ -2,6 +2,8 @@
 desk no longer needs because a worker acts for the desk's person.
 """
 
+from datetime import datetime
+
 from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, AliveWorker, LeftoverCredentials
 from console.domain.error_reasons import UsageProblem
@@ -12,6 +14,7 @@ from console.settings.settings import Settings
 from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.desk_requests import presence
+from console.store.records import evidence
 
 
 def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
@@ -59,6 +62,14 @@ class DeskStatusService:
             if asks_worker and with_presence:
                 return presence.read_desk_update(conn, after_mark)
             return DeskUpdate(*change_feed.list_changes_since(conn, after_mark))
+
+    def list_answer_times(self) -> tuple[tuple[str, datetime], ...]:
+        """Return the name of each provider that has answered lately, with the time of its newest answer to a call of
+        any desk or worker: of a bulk run, a due task, a reconciliation, or a single action. Raises not_allowed if the
+        acting person may not read."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return tuple(sorted(evidence.read_newest_answer_times(conn).items()))
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for the

@@ -2,6 +2,7 @@
 about one record."""
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ LONGEST_BODY_CHARACTERS = 20_000
 PERSON_SOURCE = "person"
 """Source of evidence that a person handed in."""
 _ROWS_PER_PAGE = 100
+_READ_NEWEST_ROW_COUNT = 200
+_FIRST_SERVER_ERROR_STATUS = 500
+_ANSWER_STATUS_PATTERN = re.compile(r"HTTP (\d{3}) ")
+"""Regular expression for the beginning of the column `summary` of an answer with an HTTP status."""
 _INSERT_EVIDENCE_STATEMENT = insert(evidence)
 _INSERT_EVIDENCE_WITH_SERVER_TIME_STATEMENT = insert(evidence).values(at=SERVER_TIME_EXPRESSION)
 
@@ -80,6 +85,20 @@ def _make_answer_row(
     summary = f"{status}{outcome.kind.value} {outcome.reason}"
     digest = _compute_digest(outcome)
     return _make_evidence_row(subject, operation_id, evidence_source, actor, digest, summary, outcome.evidence)
+
+
+def read_newest_answer_times(conn: Connection) -> dict[str, datetime]:
+    """Return, for each provider with an answer among the newest rows of evidence, the time of its newest answer
+    (aware UTC), whichever call of whichever desk or worker it came from. An error of the provider's server (HTTP
+    status 500 and above) is no answer."""
+    query = select(evidence.c.source, evidence.c.summary, evidence.c.at)
+    newest_at_by_provider: dict[str, datetime] = {}
+    for row in conn.execute(query.order_by(evidence.c.id.desc()).limit(_READ_NEWEST_ROW_COUNT)):
+        match, at = _ANSWER_STATUS_PATTERN.match(row.summary or ""), convert_to_aware_utc(row.at)
+        provider, dot, _ = row.source.partition(".")
+        if dot and match is not None and int(match[1]) < _FIRST_SERVER_ERROR_STATUS:
+            newest_at_by_provider[provider] = max(at, newest_at_by_provider.get(provider, at))
+    return newest_at_by_provider
 
 
 def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcome: "Outcome[object]") -> bool:

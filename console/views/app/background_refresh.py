@@ -224,7 +224,8 @@ class BackgroundRefresh(QObject):
     def read_work_counts(self) -> None:
         """Read the counts that the window shows: records in the queues, unfinished operations and bulk runs, refunds
         and proposals that the acting person may decide, incidents with an unacknowledged alert, and mentions. Also
-        read the events that concern the person. Store all of them in the context as WorkCounts.
+        read the events that concern the person, and the times of the providers' newest answers. Store all of them in
+        the context as WorkCounts.
 
         If an earlier call of this method is still running, read everything again after it has ended, because the
         earlier call may have read some of the numbers too early.
@@ -263,6 +264,7 @@ class BackgroundRefresh(QObject):
                 person,
                 mentions,
                 services.notifications.list_events(decisions_to_make, mentions),
+                services.desk_status.list_answer_times(),
             )
 
         self._context.run_read(
@@ -273,6 +275,7 @@ class BackgroundRefresh(QObject):
         """Store the counts in the context, unless the acting person has changed since they were requested. If a
         change was reported while the counts were being read, read them again afterwards."""
         self._running_call_kinds.discard("standing")
+        self._context.store_answer_times(work_counts.answer_times)
         if work_counts.person == self._context.operator:
             self._context.store_work_counts(work_counts)
         self._read_counts_again_if_outdated()

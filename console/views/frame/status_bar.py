@@ -93,12 +93,12 @@ def make_database_cell(context: WindowContext) -> StatusCellContent:
 
 
 def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
-    """Return the status bar's cell for AlarmBox: the response time of its last answer to this window, or the
-    reason why there is none. The function sends no request."""
+    """Return the status bar's cell for AlarmBox: the response time or the time of its last answer, or the reason
+    why there is none. The function sends no request."""
     name, reach = context.translate("status.alarmbox"), context.connection_state
     if reach.is_alarmbox_missing:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_configured"))
-    if reach.alarmbox_answer_seconds is None:
+    if reach.alarmbox_answered_at is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if reach.is_alarmbox_silent:
         time_text = format_clock_time(reach.alarmbox_answered_at, context.now())
@@ -107,10 +107,10 @@ def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
 
 
 def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
-    """Return the status bar's cell for a payment provider: the response time of its last answer to this window, or
-    the reason why there is none. The function sends no request."""
+    """Return the status bar's cell for a payment provider: the response time or the time of its last answer, or the
+    reason why there is none. The function sends no request."""
     name = get_provider_name(gateway.name, context)
-    if gateway.answer_seconds is None:
+    if gateway.answered_at is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if gateway.is_silent:
         return StatusCellContent(
@@ -123,17 +123,18 @@ def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusC
 
 
 def _make_provider_cell(
-    context: WindowContext, provider_name: str, response_seconds: float, answered_at: datetime | None
+    context: WindowContext, provider_name: str, response_seconds: float | None, answered_at: datetime
 ) -> StatusCellContent:
-    """Return the cell of a provider that answered its last call after `response_seconds`: the response time or, if
-    the answer is older than OLD_ANSWER_AGE, the time of the answer. `answered_at` is None if the time isn't known.
+    """Return the cell of a provider that has answered at `answered_at`, after `response_seconds`: the response time,
+    or the time of the answer. The latter is shown if the answer is older than OLD_ANSWER_AGE, or if
+    `response_seconds` is None because the answer came to a call that this window hasn't timed.
     """
-    if answered_at is not None and context.now() - answered_at > OLD_ANSWER_AGE:
-        time_text = format_clock_time(answered_at, context.now())
-        return StatusCellContent(
-            provider_name, "dash", "muted", context.translate("status.answered_at", at=time_text)
-        )
-    return _make_response_time_cell(context, provider_name, response_seconds)
+    is_old = context.now() - answered_at > OLD_ANSWER_AGE
+    if response_seconds is not None and not is_old:
+        return _make_response_time_cell(context, provider_name, response_seconds)
+    time_text = format_clock_time(answered_at, context.now())
+    icon_name, tone = ("dash", "muted") if is_old else ("check", "good")
+    return StatusCellContent(provider_name, icon_name, tone, context.translate("status.answered_at", at=time_text))
 
 
 def _make_response_time_cell(

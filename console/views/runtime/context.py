@@ -134,6 +134,7 @@ class WindowContext(QObject):
         self.runner = runner
         self.preferences = Preferences(settings.home, runner, self)
         self._clock = clock
+        self._opened_at = clock.now()
         self._services: Console | None = None
         self.language: Language = settings.language
         self.theme: ThemeName | None = None
@@ -735,6 +736,29 @@ class WindowContext(QObject):
                 gateway_by_name.get(name, GatewayStatus(name)) for name in sorted({*names, *gateway_by_name})
             )
         )
+
+    def store_answer_times(self, answer_times: Iterable[tuple[str, datetime]]) -> None:
+        """Store in `connection_state` the times of the providers' newest answers, as pairs of a provider's name and
+        the time of its answer to a call of any desk or worker. An answer from before this window was opened is left
+        out, and an answer that isn't newer than the stored one. A time in the future, by another desk's wrong clock,
+        counts as now. Do nothing for a provider that this desk doesn't show.
+        """
+        now, state = self.now(), self.connection_state
+        gateway_by_name = {gateway.name: gateway for gateway in state.gateways}
+        for provider, answered_at in answer_times:
+            at = min(answered_at, now)
+            if at < self._opened_at:
+                continue
+            if provider == ALARMBOX_PROVIDER_NAME:
+                if state.alarmbox_answered_at is None or at > state.alarmbox_answered_at:
+                    self.update_connection_state(
+                        alarmbox_answer_seconds=None, alarmbox_answered_at=at, is_alarmbox_silent=False
+                    )
+            elif provider in gateway_by_name:
+                stored_at = gateway_by_name[provider].answered_at
+                if stored_at is None or at > stored_at:
+                    gateway_by_name[provider] = GatewayStatus(provider, None, at)
+        self.update_connection_state(gateways=tuple(gateway_by_name.values()))
 
     def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` the seconds after which an acting call has ended, and whether the provider was

@@ -52,7 +52,8 @@ class WorkCounts:
 
     `person` is the person who was the acting person when the counts were read. `mentions` are the open mentions of
     this person, newest first. `events` are the events that concern this person, including events that were already
-    shown.
+    shown. `answer_times` are the names of the providers that have answered lately, to a call of any desk or worker,
+    each with the time of its newest answer.
     """
 
     queue_counts: tuple[QueueCount, ...] = ()
@@ -65,6 +66,7 @@ class WorkCounts:
     person: str | None = None
     mentions: tuple[Mention, ...] = ()
     events: tuple[PersonalEvent, ...] = ()
+    answer_times: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def decision_count(self) -> int:
@@ -85,9 +87,10 @@ class WorkCounts:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """The last answer of a payment provider to a call of this window: the duration of the call in seconds and the
-    instant of the answer. Before the first call, both values are None. `is_silent` is True if the provider didn't
-    answer the last call.
+    """The last answer of a payment provider since this window was opened: the duration of the call in seconds and the
+    instant of the answer. Before the first answer, both values are None. The duration is also None if the last answer
+    came to another call than an action of a person in this window: of a bulk run, a due task, a worker or another
+    desk. `is_silent` is True if the provider didn't answer the last call.
     """
 
     name: str
@@ -104,9 +107,9 @@ class ConnectionState:
       the database has not answered, None while it answers.
     - Worker: `worker_away_since` is the instant since which no worker is present; None while a worker is present, or
       if this desk needs no worker because it isn't in team mode.
-    - AlarmBox: `alarmbox_answer_seconds` is the duration of its last answer and `alarmbox_answered_at` the instant of
-      this answer; `is_alarmbox_silent` is True if AlarmBox didn't answer the last call; `is_alarmbox_missing` is True
-      if AlarmBox isn't configured.
+    - AlarmBox: `alarmbox_answer_seconds` is the duration of its last answer (None as in GatewayStatus) and
+      `alarmbox_answered_at` the instant of this answer; `is_alarmbox_silent` is True if AlarmBox didn't answer the
+      last call; `is_alarmbox_missing` is True if AlarmBox isn't configured.
     - Payment providers: `gateways` has the last answer of each provider.
     - Read-only switches: `read_only_switches` has the newest setting of each switch.
     - Credentials: `leftover_credentials` are credentials that this desk no longer needs; None before the program has

@@ -8,9 +8,13 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.app import Console
+from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import SystemClock
+from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
+from console.views.frame.status_bar import make_alarmbox_cell
+from console.views.presenters.credit_checks import format_clock_time
 from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
@@ -70,3 +74,33 @@ def test_the_counts_of_another_person_are_not_shown(qapp: QApplication, console:
     desk.context.work_counts_changed.connect(lambda: stored.append(desk.context.work_counts.person))
     desk.execute_all_tasks()
     assert stored == ["lead-b"]
+
+
+def test_the_answers_to_a_bulk_run_count_for_the_status_bar(qapp: QApplication, console: Console) -> None:
+    """The status bar shows the time of a provider's newest answer, also if it came to a bulk run or to another
+    process. It shows no answer from before the window was opened, and keeps the measured duration of a newer answer.
+    """
+    check = console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
+    desk = WindowCounts(console)
+    context = desk.context
+    desk.refresh.read_work_counts()
+    desk.execute_all_tasks()
+    assert context.connection_state.alarmbox_answered_at is None, "answered before the window was opened"
+    assert make_alarmbox_cell(context).text == context.translate("status.not_asked")
+    run = console.bulk.create_run("refetch", [ChosenRecord("credit-check", check.id, check.version)])
+    begun_at = context.now()
+    assert console.bulk.run(run.id).state == "done"
+    desk.refresh.read_work_counts()
+    desk.execute_all_tasks()
+    answered_at = context.connection_state.alarmbox_answered_at
+    assert answered_at is not None
+    assert begun_at <= answered_at <= context.now()
+    cell = make_alarmbox_cell(context)
+    assert (cell.icon_name, cell.text) == (
+        "check",
+        context.translate("status.answered_at", at=format_clock_time(answered_at, context.now())),
+    )
+    context.update_connection_state(alarmbox_answer_seconds=0.4, alarmbox_answered_at=context.now())
+    desk.refresh.read_work_counts()
+    desk.execute_all_tasks()
+    assert context.connection_state.alarmbox_answer_seconds == 0.4
