@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from console.domain.audit.actions import AuditAction
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
 from console.wording.evidence_words import format_evidence_source
@@ -23,6 +24,13 @@ _RECONCILIATION_ROW = "reconciliation_row"
 _AUDIT_LOG_SOURCE = "audit_log"
 """Source of the timeline events that are audit entries."""
 
+_RECORD_OPENED_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
+
+
+def is_record_opened_entry(entry: TimelineEntry) -> bool:
+    """Return True if the audit entry only records that a person has opened a credit check or its PDF."""
+    return entry.what in _RECORD_OPENED_AUDIT_ACTIONS
+
 
 def format_timeline(timeline: TimelinePage, language: str) -> str:
     """Return the timeline of a record as plain text: a header about the record, then one line per event."""
@@ -35,6 +43,11 @@ def format_timeline(timeline: TimelinePage, language: str) -> str:
     if timeline.next_cursor is not None:
         lines.append(wording.translate("story.more", language))
     return "\n".join(mask_text(entry, timeline.hidden_texts) for entry in lines) + "\n"
+
+
+def format_note_about_earlier_events(timeline: TimelinePage, language: str) -> str:
+    """Return a sentence which says that older events exist than the timeline has; "" if it has all events."""
+    return wording.translate("story.earlier", language) if timeline.has_earlier_events else ""
 
 
 def format_header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:

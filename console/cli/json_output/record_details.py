@@ -13,6 +13,7 @@ from console.cli.json_output.records import (
     build_record_fields_json,
     build_record_json,
     build_timeline_entry_json,
+    build_timeline_event_json,
     format_instant_for_json,
 )
 from console.cli.json_output.registry import build_corporation_json
@@ -55,19 +56,34 @@ def _build_fields_of_record_kind(details: AnyRecordDetails, translate: Translate
             return _build_credit_check_fields(details, translate)
         case OrderDetails():
             timeouts = {"timeouts": [_build_saga_json(saga, translate) for saga in details.sagas]}
-            return _build_attributes_json(details, translate, "sides", "payments", "refunds", "actions") | timeouts
+            return (
+                _build_attributes_json(details, translate, "sides", "payments", "refunds", "actions")
+                | timeouts
+                | _build_events_fields(details, translate)
+            )
         case PaymentDetails():
             return _build_attributes_json(
                 details, translate, "sides", "money", "order", "refunds", "set_asides", "actions", "holder"
-            )
+            ) | _build_events_fields(details, translate)
         case RefundDetails():
             against = {"against": build_any_value_json(details.risk_signals, translate)}
             return (
                 _build_attributes_json(details, translate, "payment", "order", "sides", "money")
                 | against
                 | _build_attributes_json(details, translate, "checks", "changed", "earlier", "actions", "holder")
+                | _build_events_fields(details, translate)
             )
     return {}
+
+
+def _build_events_fields(
+    details: OrderDetails | PaymentDetails | RefundDetails, translate: TranslateFunction
+) -> JsonObject:
+    """Return, as JSON, the events of the record and its related records, which the window and the text of `show` have
+    as timeline. The field `timeline` has only the record's own audit entries."""
+    page = details.newest_events
+    events = [build_timeline_event_json(event, translate) for event in page.events]
+    return {"events": events, "has_earlier_events": page.has_earlier_events}
 
 
 def _build_saga_json(saga: SagaProgress, translate: TranslateFunction) -> JsonObject:

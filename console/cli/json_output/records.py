@@ -14,6 +14,7 @@ from console.domain.payments.records import Order, Payment, Refund, mask_payer
 from console.domain.records import CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
 
 if TYPE_CHECKING:
+    from console.domain.evidence.timeline import TimelineEvent
     from console.domain.service_results import Explanation, NextStep
 
 JsonObject = dict[str, Any]
@@ -233,6 +234,13 @@ def build_document_json(item: Document, translate: TranslateFunction) -> JsonObj
 def build_timeline_entry_json(entry: TimelineEntry, translate: TranslateFunction) -> JsonObject:
     """Return one entry of a timeline as a JSON object."""
     return build_attributes_json(entry, ("at", "who", "what", "detail", "result"), translate, who=entry.actor)
+
+
+def build_timeline_event_json(event: "TimelineEvent", translate: TranslateFunction) -> JsonObject:
+    """Return one event of the history of a record and its related records as a JSON object. `kind` and `id` name the
+    event's record."""
+    names = ("at", "who", "what", "event_kind", "kind", "id", "detail", "result", "operation_id", "evidence")
+    return build_attributes_json(event, names, translate, detail=build_any_value_json(event.facts, translate))
 
 
 def build_evidence_item_json(item: EvidenceItem, translate: TranslateFunction) -> JsonObject:

@@ -15,12 +15,13 @@ from console.cli.text_output.records import (
 )
 from console.cli.text_output.registry import format_corporation_facts_section
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.access.permissions import WORKER
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
-from console.domain.records import EvidenceItem, Operation, TimelineEntry
+from console.domain.records import EvidenceItem, Operation
 from console.domain.tasks.saga_progress import SagaProgress
 from console.domain.views.any_record import AnyRecordDetails, CreditCheckDetails
-from console.wording import evidence_words
+from console.wording import evidence_words, timelines
 from console.wording import sagas as saga_wording
 from console.wording.sentences import catalogue as wording
 
@@ -35,11 +36,9 @@ def format_details_lines(details: AnyRecordDetails, translator: Translator) -> I
     yield from _format_age_lines(details, translator)
     yield from format_corporation_facts_section(details.corporation, (details.record,), translator)
     yield from _format_sections_of_record_kind(details, translator)
+    yield from format_section_lines("record.tab.timeline", _format_timeline_table(details, translator), translator)
     yield from format_section_lines(
-        "record.tab.timeline", _format_timeline_table(details.timeline, translator), translator
-    )
-    yield from format_section_lines(
-        "record.tab.evidence", _format_evidence_table(details.evidence, translator.language), translator
+        "record.tab.evidence", _format_evidence_table(details.evidence, translator), translator
     )
 
 
@@ -136,19 +135,45 @@ def _format_saga_lines(sagas: Iterable[SagaProgress], translator: Translator) ->
         )
 
 
-def _format_timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
-    return format_aligned_lines(
-        (wording.format_instant(entry.at), entry.actor, translator.format_audit_entry(entry)) for entry in entries
+def _format_timeline_table(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
+    """Yield the timeline, with the same events as in the window: of a payment, refund or order, the events of the
+    record and its related records; of a credit check or operation, its audit entries. Entries which only say that a
+    person has opened the record are left out. If older events exist, the last line says so."""
+    if not isinstance(details, OrderDetails | PaymentDetails | RefundDetails):
+        yield from format_aligned_lines(
+            (
+                wording.format_instant(entry.at),
+                _format_actor(entry.actor, translator),
+                translator.format_audit_entry(entry),
+            )
+            for entry in details.timeline
+            if not timelines.is_record_opened_entry(entry)
+        )
+        return
+    page = details.newest_events
+    yield from format_aligned_lines(
+        (
+            wording.format_instant(event.at),
+            _format_actor(event.who, translator),
+            timelines.format_event_sentence_with_record(event, page, translator.language),
+        )
+        for event in page.events
     )
+    yield from filter(None, [timelines.format_note_about_earlier_events(page, translator.language)])
 
 
-def _format_evidence_table(items: Iterable[EvidenceItem], language: str) -> Iterator[str]:
+def _format_actor(actor: str, translator: Translator) -> str:
+    """Return the name of a person, or the word for automatic processing, as the window shows it."""
+    return translator("who.worker") if actor == WORKER else actor
+
+
+def _format_evidence_table(items: Iterable[EvidenceItem], translator: Translator) -> Iterator[str]:
     return format_aligned_lines(
         (
             wording.format_instant(item.at),
-            item.who,
-            evidence_words.format_evidence_source(item.source, language),
-            wording.format_evidence_summary(item.summary, language),
+            _format_actor(item.who, translator),
+            evidence_words.format_evidence_source(item.source, translator.language),
+            wording.format_evidence_summary(item.summary, translator.language),
         )
         for item in items
     )

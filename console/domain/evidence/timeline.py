@@ -89,7 +89,8 @@ class TimelinePage:
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
     number and states; `hidden_texts` has texts that must be masked before display; `names` has, by kind and id, the
-    numbers that people use for the records.
+    numbers that people use for the records. `has_earlier_events` is True if the page has only the newest events, and
+    older ones exist.
     """
 
     kind: str
@@ -99,6 +100,7 @@ class TimelinePage:
     facts: Mapping[str, object] = field(default_factory=dict)
     hidden_texts: tuple[str, ...] = field(default=(), repr=False)
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    has_earlier_events: bool = False
 
 
 EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())

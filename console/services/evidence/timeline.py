@@ -172,19 +172,27 @@ def iterate_events(
 def read_newest_events(
     context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = MAX_EVENTS_ON_SCREEN
 ) -> TimelinePage:
-    """Return at most `limit` newest events of a record and its related records, for the screen of the record.
-    Reads in the caller's transaction, and at most `limit` rows of each table and record."""
+    """Return at most `limit` newest events of a record and its related records, for the screen of the record and the
+    command `show`. The page says whether older events exist. Reads in the caller's transaction, and at most `limit` +
+    1 rows of each table and record."""
     related_records = read_related_records(context, conn, kind, id)
+    record_keys = related_records.record_keys[:MAX_RECORDS_ON_SCREEN]
     streams = [
         (iter(events), EARLIEST_INSTANT)
-        for subject in related_records.record_keys[:MAX_RECORDS_ON_SCREEN]
-        for events in history.read_newest_events(conn, *subject, limit)
+        for subject in record_keys
+        for events in history.read_newest_events(conn, *subject, limit + 1)
     ]
     events = deque(
-        (mask_event(event, related_records.payer_names) for _, event in merge_event_streams(streams)), limit
+        (mask_event(event, related_records.payer_names) for _, event in merge_event_streams(streams)), limit + 1
     )
+    has_earlier_events = len(events) > limit or len(related_records.record_keys) > len(record_keys)
     return TimelinePage(
-        kind, str(id), tuple(events), hidden_texts=related_records.payer_names, names=related_records.number_by_key
+        kind,
+        str(id),
+        tuple(events)[-limit:],
+        hidden_texts=related_records.payer_names,
+        names=related_records.number_by_key,
+        has_earlier_events=has_earlier_events,
     )
 
 

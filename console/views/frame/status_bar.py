@@ -133,8 +133,10 @@ def _make_provider_cell(
     if response_seconds is not None and not is_old:
         return _make_response_time_cell(context, provider_name, response_seconds)
     time_text = format_clock_time(answered_at, context.now())
-    icon_name, tone = ("dash", "muted") if is_old else ("check", "good")
-    return StatusCellContent(provider_name, icon_name, tone, context.translate("status.answered_at", at=time_text))
+    answered_text = context.translate("status.answered_at", at=time_text)
+    if is_old:
+        return StatusCellContent(provider_name, "dash", "muted", answered_text)
+    return StatusCellContent(provider_name, "check", "good", answered_text)
 
 
 def _make_response_time_cell(

@@ -72,7 +72,11 @@ class MoneyTabs(RecordTabs):
             words.make_event_timeline_line(event, timeline_page, context, zone)
             for event in reversed(timeline_page.events)
         )
-        lines = [*make_planned_lines(details.record, context), *event_lines]
+        lines = [
+            *make_planned_lines(details.record, context),
+            *event_lines,
+            *words.make_earlier_events_lines(timeline_page, context),
+        ]
         attempts = [
             words.make_entry_timeline_line(entry, context, zone)
             for entry in reversed(details.timeline)

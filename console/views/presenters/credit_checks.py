@@ -4,7 +4,6 @@ other records use some of them too."""
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.clock import compute_age
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
@@ -21,9 +20,9 @@ from console.wording.credit_checks import get_provider_or_registry_name as get_p
 from console.wording.credit_checks import get_result_word as get_result_word
 from console.wording.credit_checks import get_state_badge_key as get_state_badge_key
 from console.wording.sentences import catalogue as wording
+from console.wording.timelines import is_record_opened_entry as is_record_opened_entry
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
-_RECORD_OPENED_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
 _ICON_AND_TONE_BY_EVENT_KIND: Mapping[TimelineEventKind, tuple[str, Tone]] = {
     TimelineEventKind.BEGUN: ("arrow_right", "text"),
     TimelineEventKind.ANSWER: ("circle_arrow", "text"),
@@ -171,11 +170,6 @@ def format_next_step(step: NextStep, context: WindowContext) -> str:
     return context.translate(step.code, **step.facts)
 
 
-def is_record_opened_entry(entry: TimelineEntry) -> bool:
-    """Return True if the audit entry only records that a person has opened the record or the PDF."""
-    return entry.what in _RECORD_OPENED_AUDIT_ACTIONS
-
-
 def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext, zone: timezone = JST) -> TimelineLine:
     """Return the line that the timeline on screen shows for an audit entry. `zone` is the time zone of the provider;
     the full time of the line, for the tooltip and screen readers, also has the provider's time."""
@@ -204,6 +198,13 @@ def make_event_timeline_line(
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     full_time = wording.format_instant_in_zones(event.at, zone, context.translate("list.fact_separator"))
     return TimelineLine(time, full_time, icon_name, tone, get_actor_name(event.who, context), sentence)
+
+
+def make_earlier_events_lines(timeline: TimelinePage, context: WindowContext) -> list[TimelineLine]:
+    """Return the last line of a timeline on screen, which says that older events exist; no line if the timeline has
+    all events."""
+    note = story_words.format_note_about_earlier_events(timeline, context.language)
+    return [TimelineLine("", "", "ring_dot", "muted", "", note)] if note else []
 
 
 def make_repeated_event_texts(context: WindowContext) -> RepeatedEventTexts:
