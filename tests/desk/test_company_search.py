@@ -86,6 +86,29 @@ def list_companies(page: LookupPage) -> CompanyList:
     return found.company_list
 
 
+@pytest.mark.parametrize("text", ["about this program", "このプログラムについて"])
+def test_a_typed_command_stands_before_a_company_with_its_words(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, text: str
+) -> None:
+    """A command whose whole title was typed is the first result, and an early Enter runs it, also if a company has
+    the typed words in its name.
+    """
+    import_registry(window_desks, tmp_path, [make_company_row(OPEN_NUMBER, f"{text.upper()}株式会社")])
+    person = open_window()
+    for waits_for_results in (True, False):
+        person.press("Ctrl+K")
+        assert person.opening.controller is not None
+        palette = person.opening.controller.command_palette
+        palette.search_box.input.selectAll()
+        palette.search_box.input.insert(text)
+        if waits_for_results:
+            person.wait_until(lambda palette=palette: bool(palette._companies))  # type: ignore[misc]  # a bound default
+        person.press("Enter")
+        assert person.wait_for_dialog(DialogFrame).accessibleName().startswith("About Support Console")
+        person.press("Esc")
+        palette.search_box.input.setText("")
+
+
 def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:

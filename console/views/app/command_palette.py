@@ -207,7 +207,9 @@ class CommandPalette(QObject):
         if self._opens_exact_match_later:
             self._opens_exact_match_later = False
             if result is not None and (
-                result.exact_match is not None or not (self._found_records or self._companies)
+                result.exact_match is not None
+                or self._list_exact_commands()
+                or not (self._found_records or self._companies)
             ):
                 self.search_box.pick_first_result()
 
@@ -273,12 +275,13 @@ class CommandPalette(QObject):
         has_text = bool(self._typed_text.strip())
         groups = self._make_result_groups() if has_text else self._make_recent_groups()
         commands, completions = self._make_command_group(), self._make_completion_groups()
+        exact_commands = self._list_exact_commands()
         is_completing_value = self._is_completing_value()
         has_no_match = (
             has_text and self._searched_text == self._typed_text and not any(group.entries for group in groups)
         )
         groups = [*completions, *groups] if is_completing_value else [*groups, *completions]
-        groups.append(commands)
+        groups.insert(0 if exact_commands else len(groups), commands)
         if has_no_match and not is_completing_value:  # a condition without its value was not searched
             groups.append(self._make_nothing_found_group())
         self.search_box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
@@ -457,16 +460,27 @@ class CommandPalette(QObject):
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 
     def _make_command_group(self) -> ResultGroup:
-        """Return the group of commands whose title matches the text in Japanese or English. The commands that the
-        person has used most recently come first."""
+        """Return the group of commands whose title matches the text in Japanese or English. A command whose whole
+        title is the text comes first, then the commands that the person has used most recently."""
         typed_words = split_into_folded_words(self._typed_text)
         position_by_recent_name = {
             name: position for position, name in enumerate(list_recent_commands(self._context))
         }
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
-        commands.sort(key=lambda command: position_by_recent_name.get(command.name, len(position_by_recent_name)))
+        exact_commands = self._list_exact_commands()
+        commands.sort(
+            key=lambda command: (
+                command not in exact_commands,
+                position_by_recent_name.get(command.name, len(position_by_recent_name)),
+            )
+        )
         entries = tuple(self._make_command_entry(command) for command in commands[:_MAX_ENTRIES_PER_GROUP])
         return ResultGroup(self._context.translate("search.commands"), entries)
+
+    def _list_exact_commands(self) -> list[WindowCommand]:
+        """Return the commands whose whole title is the typed text: Enter runs such a command, whatever records and
+        companies the search finds."""
+        return [command for command in self._commands.values() if command.has_title(self._typed_text)]
 
     def _make_command_entry(self, command: WindowCommand) -> ResultEntry:
         return ResultEntry(

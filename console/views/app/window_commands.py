@@ -69,10 +69,23 @@ class WindowCommand:
         ).casefold()
         return all(word in titles for word in folded_words)
 
+    def has_title(self, text: str) -> bool:
+        """Return True if `text` is the whole Japanese or English title. Width, case, spaces and signs are not
+        compared, so `text size: 100` is the title `Text size: 100 %`."""
+        letters = _keep_folded_letters(text)
+        return bool(letters) and any(
+            letters == _keep_folded_letters(self.get_title(language)) for language in _COMMAND_TITLE_LANGUAGES
+        )
+
 
 def split_into_folded_words(text: str) -> list[str]:
     """Return the words of a text in the form that `WindowCommand.matches` compares: normalized width and case."""
     return unicodedata.normalize("NFKC", text[:200]).casefold().split()
+
+
+def _keep_folded_letters(text: str) -> str:
+    """Return the letters and digits of a text, in normalized width and case."""
+    return "".join(character for word in split_into_folded_words(text) for character in word if character.isalnum())
 
 
 def list_commands(
