@@ -49,6 +49,18 @@ def test_escape_cancels_a_dialog(qtbot: QtBot) -> None:
     assert outcomes == [QDialog.DialogCode.Rejected.value]
 
 
+def test_the_button_after_a_rejection_loses_the_colour_of_danger(qtbot: QtBot) -> None:
+    """The main button of a dialog that rejects or deletes has the appearance "danger" until the action is over. The
+    next action of the button, such as opening the record, has none.
+    """
+    dialog = DialogFrame("Reject this refund?", main_button_text="Reject", kind="danger")
+    qtbot.addWidget(dialog)
+    dialog.main_button.clicked.connect(dialog.accept)
+    assert dialog.main_button.kind == "danger"
+    dialog.show_outcome("Rejected", "", TextLabel("Rejected."), close_text="Close", main_button_text="Open refund")
+    assert dialog.main_button.kind == "primary"
+
+
 def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
     """In a dialog with a single bar that is shorter than its window, the bar has its usual height and equal space
     above and below it.

@@ -437,8 +437,8 @@ class DialogFrame(QDialog):
     ) -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
         (`close_text`) and the main button (`main_button_text`; "" hides this button). The main button is disconnected
-        from its action; the caller connects the next action. Remove the button that `show_in_footer` has added.
-        Announce the title and the notification bars in the content as one sentence.
+        from its action, and loses the appearance "danger"; the caller connects the next action. Remove the button
+        that `show_in_footer` has added. Announce the title and the notification bars in the content as one sentence.
         """
         self._is_busy = False
         self._announce_outcome(title, content)
@@ -449,6 +449,8 @@ class DialogFrame(QDialog):
         self.cancel_button.setEnabled(True)
         self.main_button.clicked.disconnect()
         self.main_button.make_unblockable()
+        if self.main_button.kind == "danger":  # the next action deletes and rejects nothing
+            self.main_button.set_kind("primary")
         self.main_button.show_text(main_button_text)
         self.main_button.show_key("")
         self.main_button.enable_button()
