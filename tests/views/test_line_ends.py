@@ -14,7 +14,7 @@ from console.wording.sentences.line_breaks import POSSIBLE_BREAK, WORD_JOINER, k
 from tests.legible.line_ends import find_wrong_line_ends, read_label_lines
 
 SENTENCE = (
-    "11-20 15:09 に PayPay へ自動的に確認します（8 回中 3 回目）。お客様に再度のお支払いを依頼しないでください。"
+    "11-20 15:09 に PayPay へ自動的に確認します（8 回中 3 回目）。支払者に再度の支払いを依頼しないでください。"
     "法人番号 7 1234 5678 9012 の請求額は ¥1,234,567 ですが、決済会社の金額は ¥1,230,000 です。"
 )
 

@@ -64,6 +64,8 @@ REASON_BY_FORBIDDEN_WORD = {
     "出荷": "the same thing is called 発送, as in the order's state",
     "トレーニング": "the same thing is called 研修",
     "読み直": "the same thing is called 再読込",
+    "お客様": "the same person is called 支払者",
+    "お支払い": "a clerk reads it, no customer: 支払い",
     "お試し": "one way to advise it: 再度実行",
 }  # fmt: skip
 ALLOWED_WORDS_BY_PART = {"頼": ("依頼",), "のです": ("ものです",)}
