@@ -18,6 +18,7 @@ from console.views.records.preview_panel import RecordPreview
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import format_corporation_number
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
@@ -68,6 +69,26 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     assert list_primary_actions(page) == []
 
 
+def test_the_next_step_addresses_the_second_person(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """A person who can confirm a proposed outcome reads so on the record's page, and nothing of another approver. The
+    proposer reads that another approver must confirm it.
+    """
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
+    propose_outcome(window_desks, record, "op-a")
+    person = open_window()
+    for name, words in (("op-a", "another approver"), ("lead-b", "You can confirm")):
+        person = window_desks.switch_person(person, name)
+        person.frame.show_route(CreditCheckRoute(record.id))
+        page = person.wait_for_page(CreditCheckPage)
+        person.wait_until(lambda page=page: page.details is not None and page.details.record.id == record.id)  # type: ignore[misc]  # a bound default
+        person.wait_until_read()
+        texts = [label.plain for label in page.form.findChildren(TextLabel)]
+        assert [text for text in texts if "second person" in text and words in text], (name, texts)
+        assert any("another approver" in text for text in texts) == (name == "op-a")
+
+
 def shows_record(preview: RecordPreview, record_id: int) -> bool:
     """Return True if the widgets of the preview are those of the record with this id."""
     return preview.record is not None and preview.record.id == record_id
@@ -103,6 +124,8 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
             assert next(button for button in buttons if button.key == "E").isEnabled()
             if any(button.kind == "primary" for button in buttons):
                 primary.add(record.id)
+            addressed = any("You can confirm" in label.plain for label in page.preview.findChildren(TextLabel))
+            assert addressed == (record.id in advised), (name, record.id)
         assert primary == advised, name
     assert page.table.go_to_item(lambda row: row.item.record.id == records["op-a"].id)
     person.wait_until(lambda: shows_record(page.preview, records["op-a"].id))

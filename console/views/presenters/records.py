@@ -1,6 +1,7 @@
 """Texts, icons, badges and routes for records of every kind: credit checks, orders, payments and refunds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -94,6 +95,20 @@ _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
 """Icon and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
 `verdict.`.
 """
+
+
+_CONFIRMING_STEPS = frozenset({"next.second_person", "next.payment_second_person", "next.refund_second_person"})
+"""Wording codes of the next step to confirm, as the second person, the proposed outcome of the shown record."""
+
+
+def address_second_person(explanation: Explanation, *, can_confirm: bool) -> Explanation:
+    """Return the explanation as a person reads it who can confirm the proposed outcome as the second person
+    (`can_confirm` True): the next step then addresses this person, and speaks of no other approver. Return any other
+    explanation unchanged."""
+    step = explanation.next_step
+    if not can_confirm or step.code not in _CONFIRMING_STEPS:
+        return explanation
+    return replace(explanation, next_step=replace(step, code="next.second_person_you"))
 
 
 def make_record_ref(record: ShownRecord) -> RecordRef:

@@ -11,11 +11,11 @@ from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.records import TimelineEntry
 from console.domain.recovery.decidable import find_purpose_of_known_outcome_decision
-from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
+from console.domain.service_results import AllowedAction, Explanation, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.credit_checks import get_actor_name
-from console.views.presenters.records import RecordDetails
+from console.views.presenters.records import RecordDetails, address_second_person
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
 from console.views.runtime.context import WindowContext
@@ -289,6 +289,15 @@ def find_second_decision_refusal(details: DecidableDetails, context: WindowConte
     if is_same_person(find_proposer(details) or "", context.operator or ""):
         return context.translate("reason.own_first_half")
     return context.find_missing_right_reason("resolve_second")
+
+
+def explain_to_acting_person(details: RecordDetails | OperationDetails, context: WindowContext) -> Explanation:
+    """Return the explanation of the record or operation. If a proposed outcome waits for a second person and the
+    acting person can confirm it, the next step addresses this person."""
+    if isinstance(details, OrderDetails) or not details.awaiting:
+        return details.explanation
+    refusal = find_second_decision_refusal(details, context) or context.find_missing_right_reason("resolve")
+    return address_second_person(details.explanation, can_confirm=not refusal)
 
 
 def find_proposer(details: DecidableDetails) -> str | None:

@@ -13,6 +13,7 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.records.action_bar import (
     choose_resolve_label,
+    explain_to_acting_person,
     find_proposer,
     find_second_decision_refusal,
     format_proposal,
@@ -128,7 +129,7 @@ class OperationPage(Page):
         self.copyable_id.show_id(wording.shorten_id(operation.id), operation.id)
         self.set_page_name(f"{self.title.plain} {self.copyable_id.short_form}")
         self._show_badges(details)
-        show_explanation(self.explanation_form, details.explanation, context)
+        show_explanation(self.explanation_form, explain_to_acting_person(details, context), context)
         self.explanation_form.show_action_widgets(*self._make_buttons(details))
         self.show_key_hints_without(() if operation.source == "desk" else ("key.probe", "key.resolve"))
         self._show_facts(details)

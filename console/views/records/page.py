@@ -23,7 +23,12 @@ from console.views.presenters.records import RecordDetails, ShownRecord
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
-from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons, format_proposal
+from console.views.records.action_bar import (
+    SHORTCUT_BY_RECORD_ACTION,
+    ActionButtons,
+    explain_to_acting_person,
+    format_proposal,
+)
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, RecordTitleLine, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
@@ -348,7 +353,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.fill_header(details)
         our_name = details.record.company_name if isinstance(details.record, CreditCheck) else None
         self.head.show_registry_facts(details.corporation, our_name)
-        show_explanation(self.form, details.explanation, self.context)
+        show_explanation(self.form, explain_to_acting_person(details, self.context), self.context)
         self._update_actions()
         self.head.set_spoken_title(record_words.format_explanation(details.explanation, self.context)[0])
         self._announce_change()
@@ -633,7 +638,8 @@ class RecordPage(Page, Generic[DetailsT]):
         company_line = " ".join(filter(None, (self.head.company_label.plain, self.get_corporation_number(details))))
         badge_line = ", ".join(badge.word for badge in self.head.badges)
         side_texts = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
-        explanation_texts = record_words.format_explanation(details.explanation, self.context)
+        explanation = explain_to_acting_person(details, self.context)
+        explanation_texts = record_words.format_explanation(explanation, self.context)
         return [line for line in (company_line, badge_line, *side_texts, *explanation_texts) if line]
 
     @Slot()

@@ -72,6 +72,7 @@ class RecordPreview(Surface):
         self.record: ShownRecord | None = None  # of the built widgets
         self._item: QueueItem | None = None
         self._action_buttons: tuple[KeyButton, ...] = ()
+        self._next_step_label: TextLabel | None = None
         self._timeline: TimelinePage | None = None
         self._is_built = True  # False while the widgets are those of an earlier item
         self._build_timer = QTimer(self, singleShot=True, interval=0)
@@ -102,7 +103,7 @@ class RecordPreview(Surface):
         builds its widgets when it becomes visible. If a widget of the earlier item has the keyboard focus, the panel
         builds the new widgets immediately.
         """
-        self._item, self._action_buttons, self._is_built = item, (), False
+        self._item, self._action_buttons, self._next_step_label, self._is_built = item, (), None, False
         content = self._scroll_area.widget()
         focused_widget = QApplication.focusWidget()
         if content is not None and focused_widget is not None and content.isAncestorOf(focused_widget):
@@ -243,11 +244,14 @@ class RecordPreview(Surface):
                 )
             )
         _, reason, next_step = words.format_explanation(item.explanation, context)
-        facts = [(context.translate("record.label.why"), reason), (context.translate("record.label.next"), next_step)]
+        facts = [(context.translate("record.label.why"), reason)]
         if item.mismatch is not None:
             difference_text = format_mismatch(record, item.mismatch, context.language)
             facts.insert(0, (context.translate("column.difference"), difference_text))
-        layout.addWidget(FactList(facts, parent=section))
+        fact_list = FactList(facts, parent=section)
+        self._next_step_label = TextLabel(next_step, wraps_lines=True, is_selectable=True)
+        fact_list.add_fact(context.translate("record.label.next"), self._next_step_label)
+        layout.addWidget(fact_list)
         layout.addLayout(self._make_action_buttons(item, section))
         section.setLayout(layout)
         return section
@@ -336,9 +340,9 @@ class RecordPreview(Surface):
 
     @Slot()
     def _mark_recommended_button(self) -> None:
-        """Make the button of the recommended action the primary one, and label the button "resolve". Both depend on
-        the decisions that wait for the person. The program reads these together with the counts of the work, so this
-        method is called again after each change of the counts.
+        """Make the button of the recommended action the primary one, label the button "resolve", and show the next
+        step. All three depend on the decisions that wait for the person. The program reads these together with the
+        counts of the work, so this method is called again after each change of the counts.
         """
         if self._item is None:
             return
@@ -346,7 +350,11 @@ class RecordPreview(Surface):
         has_work = self._item.explanation.work is not WorkBadge.NONE
         is_for_person = has_work and self._can_person_do_next_step(self._item)
         recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None
-        label = self._context.translate(choose_resolve_label(can_decide=self._can_person_do_next_step(self._item)))
+        can_decide = self._can_person_do_next_step(self._item)
+        label = self._context.translate(choose_resolve_label(can_decide=can_decide))
+        if self._next_step_label is not None:
+            explanation = case_words.address_second_person(self._item.explanation, can_confirm=can_decide)
+            self._next_step_label.show_text(words.format_next_step(explanation.next_step, self._context))
         for button in self._action_buttons:
             if button.key == key_by_action["resolve"]:
                 button.show_text(label)
