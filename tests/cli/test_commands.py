@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import stat
+import tempfile
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
@@ -556,10 +557,12 @@ def test_doctor_judges_a_home_that_does_not_exist_yet_by_the_folder_above(termin
     assert read_failed_checks(terminal, HOME=str(tmp_path / "new" / "deep" / "home")) == {}
 
 
-def test_doctor_measures_the_disk_of_the_database(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("contents", ["database", "temporary files"])
+def test_doctor_measures_the_disk_of_the_database_and_of_temporary_files(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contents: str
 ) -> None:
-    """`doctor` measures the disk of the database, which may be another one than that of the data folder."""
+    """`doctor` measures the disks of the database and of the temporary files, which may be others than that of the
+    data folder."""
     full = tmp_path / "full disk"
     full.mkdir(mode=0o700)
     real = shutil.disk_usage
@@ -568,9 +571,23 @@ def test_doctor_measures_the_disk_of_the_database(
         return real(folder)._replace(free=0) if folder == full else real(folder)
 
     monkeypatch.setattr(shutil, "disk_usage", report_full_folder)
-    told = read_failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
+    if contents == "temporary files":
+        monkeypatch.setattr(tempfile, "tempdir", str(full))
+        told = read_failed_checks(terminal)
+    else:
+        told = read_failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
     assert list(told) == ["room"]
     assert str(full) in told["room"]
+
+
+def test_doctor_names_a_folder_that_takes_no_temporary_file(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`doctor` writes a temporary file, because exports need one, and names the folder if that fails."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "removed"))
+    told = read_failed_checks(terminal)
+    assert list(told) == ["temporary"]
+    assert str(tmp_path / "removed") in told["temporary"]
 
 
 def test_the_doctor_lists_failpoints_after_a_misspelt_one(terminal: Terminal) -> None:

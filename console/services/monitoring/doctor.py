@@ -34,6 +34,7 @@ from console.services.process.merchants import (
     make_other_merchant_error,
     make_stored_merchant,
 )
+from console.services.process.temporary_files import get_temporary_folder, open_temporary_file
 from console.settings.private_files import is_open_to_others, is_readable_by_everybody
 from console.settings.settings import NOTICE_KEY_PATTERN, Settings
 from console.settings.urls import mask_password
@@ -110,6 +111,7 @@ class HealthCheckService:
             *((("installation", self._check_installation),) if find_installed_folder() else ()),
             ("home", self._check_home_folder),
             ("privacy", self._check_folder_privacy),
+            ("temporary", self._check_temporary_folder),
             ("room", self._check_free_space),
             *(
                 (("sign_in", self._check_sign_in), ("contact", self._check_help_contact))
@@ -266,14 +268,21 @@ class HealthCheckService:
         open_paths += filter(is_readable_by_everybody, self._settings.secrets.secret_files)
         return {"ok": not open_paths, "folder": str(open_paths[0] if open_paths else home)}
 
+    def _check_temporary_folder(self) -> _CheckFacts:
+        """Check that a temporary file can be written. Raises storage_full if not."""
+        with open_temporary_file() as file:
+            file.write(b"0")
+        return {"folder": str(get_temporary_folder())}
+
     def _check_free_space(self) -> _CheckFacts:
-        """Check the free space on the disks of the home folder, the database file and the documents, and report the
-        disk with the least free space.
+        """Check the free space on the disks of the home folder, the database file, the documents and the temporary
+        files, and report the disk with the least free space.
         """
         home, file = self._settings.home, self._settings.database_path
         url = self._settings.documents_url
         document_folders = (parse_root_folder(url),) if url.startswith("file:") else ()
-        folders = (home, *((file.parent,) if file is not None else ()), *document_folders)
+        database_folders = (file.parent,) if file is not None else ()
+        folders = (home, *database_folders, *document_folders, get_temporary_folder())
         free_bytes = {folder: shutil.disk_usage(_find_existing_folder(folder)).free for folder in folders}
         folder = min(folders, key=free_bytes.__getitem__)
         free_space = free_bytes[folder]
