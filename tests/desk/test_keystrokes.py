@@ -44,6 +44,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.display.badge import KeyCap
 from console.wording.sentences import catalogue as wording
 from tests.desk.window_person import Person
+from tests.support.announcements import collect_announcements
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 ADMINISTRATORS = ("adm-f", "adm-g")
@@ -153,8 +154,8 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path
 ) -> None:
     """Resolving an outcome takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter.
-    The dialog selects the only possible result and proposes the code of the reason. If the evidence is a statement,
-    its text is also the text of the reason.
+    The dialog selects the only possible result, announces it once, and proposes the code of the reason. If the
+    evidence is a statement, its text is also the text of the reason.
     """
     screen = tmp_path / "screen.txt"
     screen.write_text("20 purchases, not this one")
@@ -168,8 +169,13 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     person.press(keys, 2 if kind == "text" else 1)
     assert form.evidence_kind == kind
     person.press("Tab")
-    person.type_in(evidence)
+    with collect_announcements() as heard:
+        person.type_in(evidence)
     assert form.outcome == ("success" if kind == "number" else "error")
+    outcome_text = form.outcome_buttons[form.outcome].text()
+    assert [one.sentence for one in heard if "allows no other" in one.sentence] == [
+        f"Selected outcome: {outcome_text}. This evidence allows no other."
+    ]
     assert form._proposal_note.isVisible()
     if kind != "text":
         person.press("Tab", 2 if kind == "file" else 1)

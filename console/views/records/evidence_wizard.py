@@ -12,6 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.domain.recovery.records import DecisionChoice
 from console.views.refunds.texts import arrange_side_by_side
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -396,13 +397,16 @@ class EvidenceForm(QWidget):
             )
 
     def _select_result_if_only_one(self) -> None:
-        """If the evidence supports only one result, select it and let the Tab key skip the results."""
+        """If the evidence supports only one result, select and announce it, and let the Tab key skip the results. A
+        person without the screen hears the result there, because the focus never comes to it."""
         possible_buttons = [radio for radio in self.outcome_buttons.values() if radio.isEnabled()]
         focus_policy = Qt.FocusPolicy.ClickFocus if len(possible_buttons) == 1 else Qt.FocusPolicy.StrongFocus
         for radio in self.outcome_buttons.values():
             radio.setFocusPolicy(focus_policy)
         if len(possible_buttons) == 1 and not possible_buttons[0].isChecked():
             possible_buttons[0].setChecked(True)
+            sentence = self._context.translate("dialog.resolve.only_outcome", state=possible_buttons[0].text())
+            announce(self, sentence, is_stored=False)
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
         """Return the reason why the acting person can't choose the result `name` with the given evidence; "" if the
