@@ -272,14 +272,14 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a row whose outcome is still unknown counts as done",
         "console/store/tasks/bulk_runs.py",
-        "    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN_OUTCOME]\n",
-        "    del counts[STILL_UNKNOWN_OUTCOME]\n",
+        "    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - unsettled_count\n",
+        "",
         ("tests/store/tasks/test_bulk_runs.py",),
     ),
     _make_mutant(
         "the CSV of a bulk run calls an unknown outcome done",
         "console/domain/bulk/records.py",
-        "    return STILL_UNKNOWN_OUTCOME if reason == STILL_UNKNOWN_OUTCOME else result\n",
+        "    return reason if reason in UNSETTLED_OUTCOMES else result\n",
         "    return result\n",
         ("tests/domain/bulk/test_records.py",),
     ),

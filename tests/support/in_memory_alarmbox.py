@@ -64,7 +64,7 @@ class InMemoryAlarmBox:
     For each purchase, first `on_request` is called with the request, and its result is stored with the charge. Then
     `before_call` is called. `during_call` is called after the charge and before the answer. `today` returns the day
     of the purchase in Japan, by the desk's clock. `expired` is the value of `is_expired` in the provider's reports;
-    with "by_date" it is computed from the day.
+    with "by_date" it is computed from the day. `result` is the result in these reports; None if they have none yet.
     """
 
     today: Callable[[], date] = lambda: datetime.now(JST).date()
@@ -72,6 +72,7 @@ class InMemoryAlarmBox:
     behaviour: Behaviour = "answers"
     is_readable: bool = True
     expired: bool | Literal["by_date"] | None = "by_date"
+    result: str | None = "ok"
     on_request: Callable[[PurchaseRequest], int | None] = lambda _request: None
     before_call: Callable[[], None] = lambda: None
     during_call: Callable[[], None] = lambda: None
@@ -127,7 +128,7 @@ class InMemoryAlarmBox:
         """Return the provider's report about this purchase."""
         until = charge.day + timedelta(days=365)
         is_expired = self.today() > until if self.expired == "by_date" else self.expired
-        return CheckReport(charge.id, charge.number, f"架空{charge.id}", "ok", charge.day, until, is_expired)
+        return CheckReport(charge.id, charge.number, f"架空{charge.id}", self.result, charge.day, until, is_expired)
 
     def count_charges(self, number: str) -> int:
         """Return the number of charges for this corporation number."""

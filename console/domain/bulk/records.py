@@ -48,6 +48,13 @@ STILL_UNKNOWN_OUTCOME = "still_unknown"
 """Reason of a row whose probe found no definite outcome. It is an outcome of its own: the row was processed, but
 nothing is settled.
 """
+STILL_INCOMPLETE_OUTCOME = "still_incomplete"
+"""Reason of a row whose re-fetch was answered, and after which information of the credit check is still missing. It
+is an outcome of its own, like STILL_UNKNOWN_OUTCOME.
+"""
+UNSETTLED_OUTCOMES = (STILL_UNKNOWN_OUTCOME, STILL_INCOMPLETE_OUTCOME)
+"""The outcomes of rows that were processed without settling the record. Such a row has the result done, and the
+outcome as its reason."""
 NOT_DONE_ROWS_FILTER = "not_done"
 """Filter of a bulk run's rows: rows without a result, and rows whose outcome (`get_row_outcome`) is not done, such as
 a record whose outcome is still unknown."""
@@ -135,11 +142,11 @@ class BulkProgress:
 
 
 def get_row_outcome(result: str | None, reason: str | None) -> str | None:
-    """Return the outcome by which a row of a bulk run is counted: `still_unknown` if the row's probe found no
-    definite outcome, otherwise the row's result; None for a row without a result. `result` and `reason` are those of
-    the row.
+    """Return the outcome by which a row of a bulk run is counted: one of UNSETTLED_OUTCOMES if the row was processed
+    without settling the record, otherwise the row's result; None for a row without a result. `result` and `reason`
+    are those of the row.
     """
-    return STILL_UNKNOWN_OUTCOME if reason == STILL_UNKNOWN_OUTCOME else result
+    return reason if reason in UNSETTLED_OUTCOMES else result
 
 
 def join_reason_and_person(reason: str, person: str | None) -> str:

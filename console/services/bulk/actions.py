@@ -7,9 +7,15 @@ None of these actions moves money, buys a credit check or decides about a record
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, RowResult, join_reason_and_person
+from console.domain.bulk.records import (
+    STILL_INCOMPLETE_OUTCOME,
+    STILL_UNKNOWN_OUTCOME,
+    RowResult,
+    join_reason_and_person,
+)
 from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.service_results import RefetchResult
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import NoteService
 from console.services.annotations.takes import TakeService
@@ -54,7 +60,7 @@ class BulkActionRunner:
         self,
         context: ServiceContext,
         probe: Callable[[str, int], object],
-        refetch: Callable[[int, int | None], object],
+        refetch: Callable[[int, int | None], RefetchResult],
         take_service: TakeService,
         notes: NoteService,
     ) -> None:
@@ -78,7 +84,9 @@ class BulkActionRunner:
             if run.action is BulkAction.PROBE:
                 self._probe(row.kind, row.subject_id)
             else:
-                self._refetch(row.subject_id, None if was_begun else row.expected_version)
+                refetched = self._refetch(row.subject_id, None if was_begun else row.expected_version)
+                if refetched.record.incomplete:
+                    return RowOutcome(RowResult.DONE, STILL_INCOMPLETE_OUTCOME)
         except ConsoleError as error:
             return convert_error_to_row_outcome(error)
         return RowOutcome(RowResult.DONE)

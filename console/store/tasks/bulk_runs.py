@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Integer, Select, bindparam, func, literal, se
 from sqlalchemy import insert as into
 
 from console.domain.batches import split_into_batches
-from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, RowResult
+from console.domain.bulk.records import UNSETTLED_OUTCOMES, RowResult
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
@@ -82,14 +82,16 @@ _NEXT_UNPROCESSED_ROWS_QUERY = (
 _ROW_RESULT_DONE = RowResult.DONE.value
 _RESULT_COUNTS_QUERY = union_all(
     select(bulk_rows.c.result, func.count()).where(_ROW_OF_RUN_CONDITION).group_by(bulk_rows.c.result),
-    select(literal(STILL_UNKNOWN_OUTCOME), func.count()).where(
-        _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == STILL_UNKNOWN_OUTCOME
+    *(
+        select(literal(outcome), func.count()).where(
+            _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == outcome
+        )
+        for outcome in UNSETTLED_OUTCOMES
     ),
 )
-"""Query of the counts of a bulk run's rows. The first part counts the rows by result. The second part counts the
-rows with the result done whose record's outcome is still unknown; the first part contains these rows, too. Both parts
-are one query, so that they see the same rows. Both use the index ix_bulk_rows_open, so that the database sorts
-nothing.
+"""Query of the counts of a bulk run's rows. The first part counts the rows by result. Each further part counts the
+rows with the result done and one of UNSETTLED_OUTCOMES; the first part contains these rows, too. All parts are one
+query, so that they see the same rows. All use the index ix_bulk_rows_open, so that the database sorts nothing.
 """
 _highest_position = (
     select(func.max(bulk_rows.c.position)).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
@@ -192,7 +194,8 @@ def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
     """Return the counts of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
     without a result."""
     counts = {outcome: int(number) for outcome, number in conn.execute(_RESULT_COUNTS_QUERY, {"of_run_id": run_id})}
-    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN_OUTCOME]
+    unsettled_count = sum(counts[outcome] for outcome in UNSETTLED_OUTCOMES)
+    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - unsettled_count
     return {outcome: number for outcome, number in counts.items() if number}
 
 

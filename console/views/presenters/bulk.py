@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from console.domain.bulk.records import (
     DISCARDED_REASON,
+    STILL_INCOMPLETE_OUTCOME,
     STILL_UNKNOWN_OUTCOME,
     BulkPlan,
     BulkRunWithHolder,
@@ -39,6 +40,7 @@ _ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
 _ICON_AND_TONE_BY_ROW_RESULT: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     STILL_UNKNOWN_OUTCOME: ("question", "unknown"),
+    STILL_INCOMPLETE_OUTCOME: ("open_ring_plus", "care"),
     "skipped": ("dash", "muted"),
     "refused": ("ring_slash", "care"),
     "failed": ("cross", "bad"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from console.domain.bulk.records import (
+    STILL_INCOMPLETE_OUTCOME,
     STILL_UNKNOWN_OUTCOME,
     ForecastKind,
     RowForecast,
@@ -19,6 +20,7 @@ from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
     ("result", "reason", "outcome"),
     [
         (RowResult.DONE, STILL_UNKNOWN_OUTCOME, STILL_UNKNOWN_OUTCOME),
+        (RowResult.DONE, STILL_INCOMPLETE_OUTCOME, STILL_INCOMPLETE_OUTCOME),
         (RowResult.DONE, None, "done"),
         (RowResult.DONE, "other", "done"),
         (RowResult.REFUSED, "reason.role", "refused"),

@@ -196,6 +196,23 @@ def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
     assert all(read_check(console, one.id).incomplete == () for one in chosen)
 
 
+def test_a_refetch_that_brings_nothing_missing_is_not_counted_as_done(
+    console: Console, alarmbox: InMemoryAlarmBox
+) -> None:
+    """If the provider answers a re-fetch, and the credit check still has no result, the row is counted as still
+    incomplete, and the filter of the rows that aren't done shows it."""
+    (chosen,) = make_unknown_checks(console, 1)
+    alarmbox.result = None
+    console.recovery.probe(CHECK_KIND, chosen.id)
+    again = [ChosenRecord(CHECK_KIND, chosen.id, read_check(console, chosen.id).version)]
+    run = console.bulk.run(console.bulk.create_run("refetch", again).id)
+    assert run.state == "done"
+    assert read_check(console, chosen.id).incomplete == ("result",)
+    assert read_results(console, run.id) == [("done", "still_incomplete")]
+    assert console.bulk.count_results(run.id).result_counts == {"still_incomplete": 1}
+    assert len(console.bulk.list_rows(run.id, NOT_DONE_ROWS_FILTER)) == 1
+
+
 # Taking and noting
 
 

@@ -89,6 +89,7 @@ def test_rows_of_a_run_are_executed_one_by_one(person_connection: Connection, ac
         ((None, None), {"done": 2, None: 1}),
         ((None, "still_unknown"), {"done": 1, "still_unknown": 1, None: 1}),
         (("still_unknown", "still_unknown"), {"still_unknown": 2, None: 1}),
+        (("still_incomplete", "still_unknown"), {"still_incomplete": 1, "still_unknown": 1, None: 1}),
         ((), {None: 3}),
     ],
 )
