@@ -12,6 +12,7 @@ from console.views.presenters.drafts import format_draft_sentence
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import PaymentRoute, QueuesRoute, RefundRoute
+from console.views.widgets.base import TextLabel
 from tests.desk.conftest import OpenWindow
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -126,7 +127,8 @@ def test_a_provider_that_finds_no_refund_has_answered(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, fault: str, is_silent: bool
 ) -> None:
     """If the gateway answers a probe that it doesn't find the refund, the outcome stays unknown, but the status bar
-    shows the time of an answer. It says that there was no answer after an error of the gateway's server.
+    shows the time of an answer. It says that there was no answer after an error of the gateway's server. The bar on
+    the page of the refund doesn't advise to open the refund.
     """
     refund = make_unknown_refund(window_desks, sandbox)
     sandbox.control.clear_faults()
@@ -139,4 +141,7 @@ def test_a_provider_that_finds_no_refund_has_answered(
     person.wait_until(lambda: list_providers_with_shown_answer_time(person) == ["paypay"])
     (paypay,) = [one for one in person.opening.context.connection_state.gateways if one.name == "paypay"]
     assert paypay.is_silent is is_silent
+    bar_texts = [label.plain for label in page.findChildren(TextLabel) if "refund is unknown" in label.plain]
+    assert bar_texts or is_silent
+    assert not [text for text in bar_texts if "Open the record" in text], "the record is open"
     assert window_desks.console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN

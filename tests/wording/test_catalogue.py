@@ -505,3 +505,16 @@ def test_each_language_has_one_separator_of_facts() -> None:
     """No Japanese text has the separator of the English ones."""
     texts = json.loads((resources_dir() / "words" / "ja.json").read_text(encoding="utf-8"))
     assert [key for key, text in texts.items() if " · " in str(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "advice"), [("en", r"Open the record (to see|and check)"), ("ja", r"(^|[、。])記録を開(いて|き、)")]
+)
+def test_an_error_on_the_page_of_its_record_does_not_advise_to_open_it(language: str, advice: str) -> None:
+    """Each message about an error that advises to open the record has a second text for the page of this record."""
+    sentences = read_sentences(language)
+    advising_keys = {key for key, text in sentences.items() if key.startswith("error.") and re.search(advice, text)}
+    assert len(advising_keys) > 8
+    for key in advising_keys - {"error.outcome_unknown.interrupted"}:  # about a command of the terminal
+        stem, full, _ = key.partition(".full")
+        assert not re.search(advice, sentences[f"{stem}.here{full}"]), key

@@ -91,7 +91,9 @@ class ApprovalsPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.action_handlers = RecordActionHandlers(context, self, is_probe_shown_in_bar=True)
+        self.action_handlers = RecordActionHandlers(
+            context, self, is_probe_shown_in_bar=True, get_shown_ref=lambda: ("refund", self.refund_id)
+        )
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()

@@ -1,6 +1,8 @@
 """The actions on one record, for all pages with records: probe, re-fetch, resolve, purchase, refund, approve,
 reject, withdraw, move the order, copy."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
@@ -35,13 +37,21 @@ class RecordActionHandlers(QObject):
     """Runs the actions that a page offers on its records. If a service refuses an action, a bar of the page shows the
     reason. While a probe of a record runs, a second probe of the same record is ignored."""
 
-    def __init__(self, context: WindowContext, page: Page, *, is_probe_shown_in_bar: bool = False) -> None:
+    def __init__(
+        self,
+        context: WindowContext,
+        page: Page,
+        *,
+        is_probe_shown_in_bar: bool = False,
+        get_shown_ref: Callable[[], tuple[str, int | str] | None] = lambda: None,
+    ) -> None:
         """If `is_probe_shown_in_bar` is True, a bar of `page` shows the result of a probe. Otherwise a toast shows
-        the result; the toast may cover buttons at the bottom of the page."""
+        the result; the toast may cover buttons at the bottom of the page. `get_shown_ref` returns kind and id of the
+        record or operation whose explanation the page shows; None if it shows a list."""
         super().__init__(page)
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
-        self._is_probe_shown_in_bar = is_probe_shown_in_bar
+        self._is_probe_shown_in_bar, self._get_shown_ref = is_probe_shown_in_bar, get_shown_ref
         self._payment_of_moved_order: Payment | None = None
         self._current_ref: RecordRef | None = None
 
@@ -128,13 +138,15 @@ class RecordActionHandlers(QObject):
 
     def _show_probe_failure(self, record: ShownRecord | Operation, failure: Failure) -> None:
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(record))
-        self.show_refusal(failure, _format_title(record, self._context))
+        is_record_shown = case_words.get_subject_kind_and_id(record) == self._get_shown_ref()
+        self.show_refusal(failure, _format_title(record, self._context), is_record_shown=is_record_shown)
         self._page.refresh("probed")
 
-    def show_refusal(self, failure: Failure, title: str = "") -> None:
+    def show_refusal(self, failure: Failure, title: str = "", *, is_record_shown: bool = False) -> None:
         """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
         `title` is the title of the record that the action was about, because another record may have become the
-        current one meanwhile; "" if the page shows only one record."""
+        current one meanwhile; "" if the page shows only one record. `is_record_shown` is True if the page shows the
+        explanation of this record: the bar then doesn't advise to open the record."""
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
@@ -143,7 +155,8 @@ class RecordActionHandlers(QObject):
             bold_text, tone, icon_name = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
             bold_text, (icon_name, tone) = context.format_failure_title(failure), failure.icon_and_tone
-        message = context.format_failure(failure)
+        is_record_shown = is_record_shown or (not title and self._get_shown_ref() is not None)
+        message = context.format_failure(failure, is_record_shown=is_record_shown)
         if title:
             message = context.translate("act.about", title=title, message=message)
         self._page.show_bar(

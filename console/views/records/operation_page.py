@@ -60,7 +60,7 @@ class OperationPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.action_handlers = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self, get_shown_ref=lambda: ("operation", self.route.id))
         self.route = OperationRoute("")
         self.details: OperationDetails | None = None
         self.title = TitleLabel(translate("operation_screen.title"))

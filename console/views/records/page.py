@@ -112,7 +112,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.details: DetailsT | None = None
         self._shown_state: tuple[str, ...] = ()
         self._difference_sentence = ""
-        self.action_handlers = RecordActionHandlers(context, self)
+        self.action_handlers = RecordActionHandlers(context, self, get_shown_ref=lambda: (self.kind, self.id))
         self.evidence = evidence_actions.EvidenceExportActions(
             context, self.action_handlers, self._run_action_by_shortcut
         )

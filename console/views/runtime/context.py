@@ -414,14 +414,15 @@ class WindowContext(QObject):
         text = wording.translate(key, self.language, **{"now": self.now(), **placeholder_values})
         return format_keys(text) if wording.has_shortcut_in_sentence(key, self.language) else text
 
-    def format_failure(self, failure: Failure) -> str:
+    def format_failure(self, failure: Failure, *, is_record_shown: bool = False) -> str:
         """Return the message of a failure in the window's language: the event, its effect on the money, and the next
-        step.
+        step. `is_record_shown` is True if the page that shows the message is that of the failure's record.
         """
         if failure.code == "cancelled":
             return self.translate("screen.reading_cancelled_text")
         detail = {**failure.detail, "support_code": failure.support_code}
-        return wording.format_error_message(rebuild_error(failure.code, detail, exit_status=0), self.language)
+        error = rebuild_error(failure.code, detail, exit_status=0)
+        return wording.format_error_message(error, self.language, is_record_shown=is_record_shown)
 
     def format_failure_title(self, failure: Failure) -> str:
         """Return the title above the message of a failed action. It says that the action was not done or, if it may

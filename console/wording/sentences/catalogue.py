@@ -147,11 +147,15 @@ def has_shortcut_in_sentence(key: str, language: str) -> bool:
     return re.search(r"(?:Ctrl|Alt|Shift)\+", read_sentences(language).get(key, "")) is not None
 
 
-def format_error_message(error: ConsoleError, language: str) -> str:
+def format_error_message(error: ConsoleError, language: str, *, is_record_shown: bool = False) -> str:
     """Return the message about an error for the screens and the terminal: the event, its effect on the money, and the
-    next step. If several texts fit the error, the most specific text is used.
+    next step. If several texts fit the error, the most specific text is used. If `is_record_shown` is True, the
+    message is shown on the page of the error's record: the key with `.here` at its end has the message that doesn't
+    advise to open the record.
     """
     key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
+    if is_record_shown and has_sentence(f"{key}.here"):
+        key = f"{key}.here"
     return translate(
         key, language, unwritable_path=_find_unwritable_path(error.detail), **convert_amount_facts(error.detail)
     )
