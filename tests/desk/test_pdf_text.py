@@ -196,6 +196,8 @@ def test_two_versions_of_a_pdf_are_shown_together(
     for view in (page.old_view, page.new_view):
         assert [(mark.sign, mark.is_current) for mark in view.marks] == [("≠", True)]
     assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain
+    person.press("Ctrl+P")
+    person.wait_until(lambda: any("can't be printed" in one.sentence for one in announced_sentences))
     person.press("N")
     person.wait_until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
     assert announced_sentences[-1].sentence.startswith("≠ Page 2: Changed:")

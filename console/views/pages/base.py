@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtGui import QAccessible, QHideEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -38,6 +38,8 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences.formats import join_facts
 
 T = TypeVar("T")
+_REASON_BY_KEY_OF_OTHER_PAGES = {"Ctrl+P": "reason.no_print", "Ctrl+E": "reason.no_list"}
+"""For a shortcut that only some pages bind: the wording key of the reason why it has no effect on the others."""
 _log = logging.getLogger("console.views")
 _HEADER_GAPS_WIDTH_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
@@ -573,6 +575,15 @@ class Page(QWidget):
         elif not button.is_busy:
             reasons = (button.shown_reason, reason) if button.isVisibleTo(self) else (reason, button.shown_reason)
             self.show_key_refusal(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Show the reason if the person presses the shortcut for printing or exporting and this page has none. Qt
+        calls this method only for a key that no shortcut and no widget of the page has used."""
+        reason_key = _REASON_BY_KEY_OF_OTHER_PAGES.get(QKeySequence(event.keyCombination()).toString())
+        if reason_key is None:
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.show_key_refusal(self.context.translate(reason_key))
 
     def show_key_refusal(self, reason: str) -> None:
         """Show in a bar the reason why a pressed shortcut has no effect. A screen reader speaks the bar, so that a
