@@ -19,6 +19,7 @@ from console.store.schema.core import credit_checks
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import ReopenIncidentDialog
 from console.views.alerts.page import AlertsPage
+from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
@@ -110,6 +111,10 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     assert review is not None
     beside_queues = person.frame.sidebar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert beside_queues == f"Queues, {WATCHED_COMPANY_COUNT + review.count}, Alt+2"
+    waiting_texts = [f"Needs a person {review.count}"] if review.count else []
+    waiting_texts.append(f"Company changed {WATCHED_COMPANY_COUNT}")
+    explanation = person.frame.sidebar.get_entry_at(1).count_explanation
+    assert explanation == (" · ".join(waiting_texts) if review.count else "")
     person.frame.show_route(AlertsRoute())
     person.wait_until_read()
     alerts_page = person.wait_for_page(AlertsPage)
@@ -120,6 +125,9 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     assert any("国税庁" in label.plain for label in alerts_page.card.findChildren(TextLabel))
     person.frame.show_route(HomeRoute())
     person.wait_until_read()
+    home = person.wait_for_page(HomePage)
+    footer = f"Queues {WATCHED_COMPANY_COUNT + review.count}: with notices and companies."
+    assert footer in [label.plain for label in home.team_panel.findChildren(TextLabel)]
     person.wait_for_control("Company changed", person.frame.current_page).press()
     person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
 

@@ -36,6 +36,7 @@ from console.views.runtime.routes import (
     TrainingRoute,
     get_record_ref,
 )
+from console.views.runtime.status_values import WAITING_QUEUE_NAMES
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -45,9 +46,8 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording.sentences import catalogue as wording
+from console.wording.sentences.formats import join_facts
 
-_QUEUES_COUNTED_IN_SIDEBAR = ("review", "notices", "companies")
-"""Names of the queues whose entries wait for a person. The sidebar shows the number of these entries."""
 ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
     "home": HomeRoute(),
     "queues": QueuesRoute(),
@@ -442,14 +442,10 @@ class WindowFrame(CoveredWindow):
         nobody has acknowledged; and the person's mentions. The entry of the mentions is below the home page and only
         exists while there is a mention.
         """
-        counts = [
-            count for name in _QUEUES_COUNTED_IN_SIDEBAR if (count := self.context.work_counts.find_queue_count(name))
-        ]
-        total, is_capped = (
-            sum(queue_count.count for queue_count in counts),
-            any(queue_count.is_capped for queue_count in counts),
-        )
-        self.sidebar.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
+        waiting = self.context.work_counts.waiting_queue_count
+        waiting_text = wording.format_count(waiting.count, is_capped=waiting.is_capped) if waiting.count else ""
+        self.sidebar.set_count("queues", waiting_text)
+        self.sidebar.set_count_explanation("queues", self._format_waiting_counts() if waiting.count else "")
         decision_count = self.context.work_counts.decision_count
         self.sidebar.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
         incident_count = self.context.work_counts.waiting_incident_count
@@ -463,6 +459,19 @@ class WindowFrame(CoveredWindow):
             _MENTIONS_ENTRY_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
         )
         self.sidebar.show_nested_entries("home", [mentions_entry] if mention_count else [])
+
+    def _format_waiting_counts(self) -> str:
+        """Return the queues whose entries the sidebar counts together, each with its number; "" if only one of them
+        has entries that wait, because the number is then that of its tab."""
+        translate, work_counts = self.context.translate, self.context.work_counts
+        counts = [
+            count for name in WAITING_QUEUE_NAMES if (count := work_counts.find_queue_count(name)) and count.count
+        ]
+        texts = []
+        for count in counts:
+            count_text = wording.format_count(count.count, is_capped=count.is_capped)
+            texts.append(f"{translate(f'queue.{count.queue}.title')} {count_text}")
+        return join_facts(texts, translate) if len(counts) > 1 else ""
 
     @Slot()
     def _show_sidebar_views(self) -> None:

@@ -281,8 +281,7 @@ class HomePage(Page):
             context.translate("screen.last_read", at=work_counts.read_at) if work_counts.read_at else ""
         )
         self.team_panel.show_lines(
-            [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES],
-            context.translate("home.team_foot"),
+            [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES], _format_team_footer(context)
         )
         own_count = len(list_own_work(work_counts.unfinished_operations, context.operator))
         total = work_counts.unfinished_count
@@ -504,3 +503,12 @@ def _format_unfinished_operation(context: WindowContext, work: UnfinishedWork) -
         since=work.operation.started_at,
         state=work.operation.state.value,
     )
+
+
+def _format_team_footer(context: WindowContext) -> str:
+    """Return the text below the counts of the team. If the sidebar's count of the queues is larger than the number of
+    records that need a person, the text says what this count also contains."""
+    waiting, review = context.work_counts.waiting_queue_count, context.work_counts.find_queue_count("review")
+    if review is None or waiting.count == review.count:
+        return context.translate("home.team_foot")
+    return context.translate("home.team_foot_sum", n=wording.format_count(waiting.count, is_capped=waiting.is_capped))

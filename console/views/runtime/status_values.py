@@ -41,6 +41,10 @@ class Toast:
     topic: str = ""
 
 
+WAITING_QUEUE_NAMES = ("review", "notices", "companies")
+"""Names of the queues whose entries wait for a person. The sidebar shows the number of all these entries."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkCounts:
     """The counts that the sidebar and the home page show, read in one call. `queue_counts` are the queues with their
@@ -79,6 +83,13 @@ class WorkCounts:
         for each of them.
         """
         return len(self.unfinished_operations) + self.unfinished_run_count
+
+    @property
+    def waiting_queue_count(self) -> QueueCount:
+        """The number of entries of all queues whose entries wait for a person (WAITING_QUEUE_NAMES)."""
+        counts = [count for name in WAITING_QUEUE_NAMES if (count := self.find_queue_count(name))]
+        is_capped = any(queue_count.is_capped for queue_count in counts)
+        return QueueCount("", sum(queue_count.count for queue_count in counts), is_capped, None)
 
     def find_queue_count(self, queue: str) -> QueueCount | None:
         """Return the count of the queue with this name; None if this queue wasn't counted."""

@@ -33,7 +33,8 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 class SidebarEntry:
     """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`name`), shortcut
     (`shortcut`), and its count as text ("" for no count). A nested entry, such as a saved view, belongs to the
-    nearest entry above it that isn't nested."""
+    nearest entry above it that isn't nested. `count_explanation` is the text of the tooltip, which says of what the
+    count is the sum; "" for none."""
 
     key: str
     icon: str
@@ -41,6 +42,7 @@ class SidebarEntry:
     shortcut: str = ""
     count_text: str = ""
     is_nested: bool = False
+    count_explanation: str = ""
 
 
 class _SidebarModel(QAbstractListModel):
@@ -57,8 +59,10 @@ class _SidebarModel(QAbstractListModel):
         entry = self.entries[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.name
-        if role == Qt.ItemDataRole.ToolTipRole and entry.is_nested:
-            return format_tooltip(entry.name)
+        if role == Qt.ItemDataRole.ToolTipRole and (entry.is_nested or entry.count_explanation):
+            return format_tooltip(entry.count_explanation or entry.name)
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return entry.count_explanation
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return ", ".join(part for part in (entry.name, entry.count_text, format_keys(entry.shortcut)) if part)
         return None
@@ -159,6 +163,13 @@ class Sidebar(RememberedCurrentItem, QListView):
                 self._entries.entries[row] = replace(entry, count_text=count)
                 index = self._entries.index(row)
                 self._entries.dataChanged.emit(index, index)
+
+    def set_count_explanation(self, key: str, explanation: str) -> None:
+        """Store the text of the tooltip of the entry with this key, which says of what its count is the sum."""
+        for row, entry in enumerate(self._entries.entries):
+            if entry.key == key and entry.count_explanation != explanation:
+                self._entries.entries[row] = replace(entry, count_explanation=explanation)
+                self._entries.dataChanged.emit(self._entries.index(row), self._entries.index(row))
 
     def get_entry_at(self, row: int) -> SidebarEntry:
         return self._entries.entries[row]
