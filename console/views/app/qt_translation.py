@@ -1,11 +1,37 @@
 """The language of the texts that Qt itself shows: the menu of a text input and Qt's own file dialogs."""
 
-from PySide6.QtCore import QLibraryInfo, QTranslator
+from PySide6.QtCore import QLibraryInfo, QObject, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from console.views.theme.design_tokens import Language
+from console.wording.sentences.catalogue import translate
 
 _TRANSLATOR_NAME = "qtTexts"
+_KEY_BY_QT_TEXT = {
+    ("QFileDialog", "&Look in:"): "qt.look_in",
+    ("QFileDialog", "Files of &type:"): "qt.file_type",
+    ("QAbstractFileIconProvider", "Folder"): "qt.folder",
+    ("QAbstractFileIconProvider", "File"): "qt.file",
+    ("QAbstractFileIconProvider", "%1 File"): "qt.file_of_kind",
+}
+"""Texts of Qt's file dialogs that Qt's own Japanese file lacks, each with its context, and their wording keys."""
+
+
+class _MissingTexts(QTranslator):
+    """Translates the texts that Qt's own translation file lacks to the language `language`."""
+
+    def __init__(self, language: Language, parent: QObject) -> None:
+        super().__init__(parent)
+        self._language = language
+
+    def isEmpty(self) -> bool:
+        return False
+
+    def translate(
+        self, context: str, source_text: str, _disambiguation: str | None = None, _number: int = -1
+    ) -> str | None:
+        key = _KEY_BY_QT_TEXT.get((context, source_text))
+        return translate(key, self._language) if key else None
 
 
 def set_language_of_qt(language: Language) -> None:
@@ -21,3 +47,6 @@ def set_language_of_qt(language: Language) -> None:
     folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
     if language != "en" and translator.load(f"qtbase_{language}", folder):
         app.installTranslator(translator)
+        missing_texts = _MissingTexts(language, app)
+        missing_texts.setObjectName(_TRANSLATOR_NAME)
+        app.installTranslator(missing_texts)
