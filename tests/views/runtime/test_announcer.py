@@ -159,10 +159,15 @@ def test_the_same_error_of_a_field_is_announced_once(
 
 
 def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
+    """The words of a busy button are announced. The list of messages doesn't store them, because they name neither
+    the action nor its result.
+    """
+    announcer = make_announcer(window, [])
     button = KeyButton("Verify")
     add_widget(window, button)
     button.set_busy("Verifying…")
     assert announced_texts == [SentAnnouncement("Verifying…", False)]
+    assert list(announcer.announcements) == []
 
 
 def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:

@@ -227,8 +227,8 @@ class KeyButton(PaintedButton):
 
     def set_busy(self, text: str) -> None:
         """Disable the button while its action runs. The button shows and announces `text`, such as "Asking…", in
-        place of its own text."""
-        announce(self, text, tone="progress")
+        place of its own text. The announcement isn't stored, because it says nothing after the end of the action."""
+        announce(self, text, tone="progress", is_stored=False)
         self.setText(text)
         self.setAccessibleName(text)
         self.setEnabled(False)
