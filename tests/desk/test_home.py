@@ -20,6 +20,7 @@ from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import QueuesRoute
+from console.views.runtime.status_values import WorkCounts
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.catalogue import translate
@@ -205,6 +206,18 @@ def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
             assert len(dialog.operations_table.all_rows) == 3
             person.press("Esc")
             person.wait_without_dialog()
+
+
+def test_home_shows_no_number_before_the_first_read(open_window: OpenWindow) -> None:
+    """Until the counts have been read, the panel of the person's work has no number and no sentence with one."""
+    person = open_window()
+    person.press("Alt+1")
+    panel = person.wait_for_page(HomePage).own_work_panel
+    person.wait_until_read()
+    assert {button.line.count_text for button in panel._buttons} == {"0"}
+    person.opening.context.store_work_counts(WorkCounts())
+    assert {button.line.count_text for button in panel._buttons} == {""}
+    assert panel._footer_label.plain == ""
 
 
 def _has_counted_operations(context: WindowContext, count: int) -> bool:

@@ -285,8 +285,8 @@ class HomePage(Page):
         )
         own_count = len(list_own_work(work_counts.unfinished_operations, context.operator))
         total = work_counts.unfinished_count
-        footer_key = "home.my_work_foot" if total or work_counts.read_at is None else "home.my_work_none"
-        footer = context.translate(footer_key, own=own_count, total=total)
+        footer_key = "home.my_work_foot" if total else "home.my_work_none"
+        footer = context.translate(footer_key, own=own_count, total=total) if work_counts.read_at is not None else ""
         self.own_work_panel.show_lines(_make_own_work_lines(context), footer)
         review = work_counts.find_queue_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.is_capped) if review else "")
@@ -475,7 +475,8 @@ def _make_own_work_line(context: WindowContext, group: OwnWorkGroup, icon_name: 
     word = context.translate(f"home.{group}")
     operations = list_own_work(context.work_counts.unfinished_operations, context.operator, group)
     if not operations:
-        return CountLine(group, icon_name, "muted", word, "", "0")
+        count_text = "0" if context.work_counts.read_at is not None else ""  # not read yet
+        return CountLine(group, icon_name, "muted", word, "", count_text)
     oldest = min(work.operation.started_at for work in operations)
     detail = context.translate("queue.oldest", age=context.format_age(oldest))
     return CountLine(group, icon_name, tone, word, detail, str(len(operations)))
