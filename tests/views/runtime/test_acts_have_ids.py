@@ -28,7 +28,12 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
-    "desk_status": {"read_desk_update", "list_unneeded_credentials", "delete_unneeded_credentials"},  # no record
+    "desk_status": {
+        "read_desk_update",
+        "list_answer_times",
+        "list_unneeded_credentials",
+        "delete_unneeded_credentials",  # changes no record
+    },
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
