@@ -7,12 +7,12 @@ program never writes such a file.
 """
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn, Protocol, Self, TypeVar
 
 from console.domain.errors import ConsoleError
+from console.domain.process.daemon_threads import DaemonThread
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import hold_exclusive_file_lock, open_ordinary_file
 from console.settings.value_parsers import make_bad_profile_error
@@ -117,7 +117,7 @@ class SecretStore(HiddenSecrets):
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = find_keyring
-        self._unanswered_call: threading.Thread | None = None
+        self._unanswered_call: DaemonThread | None = None
 
     @property
     def keyring_service(self) -> str:
@@ -246,9 +246,13 @@ class SecretStore(HiddenSecrets):
 
         if self._unanswered_call is None or not self._unanswered_call.is_alive():
             # A thread that waits for ever doesn't stop the end of the process, because it is a daemon.
-            thread = threading.Thread(target=call_and_keep_result, name="keyring", daemon=True)
-            thread.start()
-            thread.join(KEYRING_TIMEOUT_SECONDS)
+            thread = DaemonThread(call_and_keep_result, "keyring")
+            try:
+                thread.start()
+            except RuntimeError as failure:
+                failures.append(failure)
+            else:
+                thread.join(KEYRING_TIMEOUT_SECONDS)
             self._unanswered_call = thread if thread.is_alive() else None
         if results:
             return results[0]
