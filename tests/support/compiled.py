@@ -7,11 +7,14 @@ that it would have compiled to the same SQL.
 """
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util import LRUCache
+
+from console.store.database import compiled_statements
 
 _SIMPLE_TYPES = (bool, int, float, str, bytes, tuple, frozenset, type(None))
 _DATABASE_ATTRIBUTES = {"default_schema_name"}
@@ -61,6 +64,22 @@ def _share_cache_of_engine(engine: Engine) -> None:
         engine._compiled_cache = _SharedCache(engine.dialect)  # type: ignore[assignment]
 
 
+_cache_by_dialect: WeakKeyDictionary[Dialect, _SharedCache] = WeakKeyDictionary()
+_compile_for_driver = compiled_statements._compile_statement.__wrapped__
+_driver_statements: dict[tuple[Any, ...], Any] = {}
+
+
+def _find_or_compile_for_driver(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> Any:
+    """Return the statement as `execute_compiled` hands it to the driver; it is compiled once for all dialects that
+    compile the same SQL."""
+    cache = _cache_by_dialect.get(dialect) or _cache_by_dialect.setdefault(dialect, _SharedCache(dialect))
+    key = (cache._make_dialect_key(), statement, names)
+    if key not in _driver_statements:
+        _driver_statements[key] = _compile_for_driver(statement, dialect, names)
+    return _driver_statements[key]
+
+
 def share_compiled_statements() -> None:
     """Let all database engines that this process creates from now on share one cache of compiled statements."""
+    compiled_statements._compile_statement = _find_or_compile_for_driver  # type: ignore[assignment]
     DefaultDialect.engine_created = staticmethod(_share_cache_of_engine)  # type: ignore[method-assign]

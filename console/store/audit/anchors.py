@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cast, func, literal_column, select
+from sqlalchemy import Connection, Select, String, bindparam, cast, func, select
 from sqlalchemy.exc import DBAPIError
 
 from console.store.database.compiled_statements import execute_compiled
@@ -28,6 +28,8 @@ from console.store.spool.spool import ChainHead
 
 MIN_AGE_OF_DURABLE_ROWS = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
+_MIN_ANCHORS_OF_QUERY = 4
+"""Smallest number of anchors for which a query is made; the next larger numbers are 8, 16 …"""
 _MAX_STATUS_READS = 5
 """Largest number of reads of the redo log's status before the rows count as not on the disk."""
 _AUDIT_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
@@ -51,28 +53,25 @@ _ROW_TEXT_ON_SERVER = func.concat(
 
 
 @cache
-def _make_comparison_query(*, is_sqlite: bool, id_count: int, text_count: int) -> Select[Any]:
+def _make_comparison_query(*, is_sqlite: bool, anchor_count: int) -> Select[Any]:
     """Return the query of `compare_with_anchors`. Its result is one row with the number of anchors whose row is in
     the audit trail, the id of a resolved alert that the database was set back, and the newest row of the trail; on a
     server also the time of the newest row and the present time.
 
-    Its parameters are `id_0`, `id_1` … (the row ids of the anchors, `id_count` of them), and `text_0`, `text_1` …
-    (`text_count` texts that `_make_comparison_text` makes of the anchors). A query with a parameter for each value is
-    kept for each number of values; SQLAlchemy would make the SQL of a list again for each execution. The server
-    counts the rows, because this is faster than fetching them.
+    Its parameters are `id_0`, `id_1` … (the row ids of `anchor_count` anchors), and `text_0`, `text_1` … (the texts
+    that `_make_comparison_text` makes of them). A query with a parameter for each value is kept for each number of
+    anchors; SQLAlchemy would make the SQL of a list again for each execution. The server counts the rows, because
+    this is faster than fetching them.
     """
     row_text = _ROW_TEXT_ON_SQLITE if is_sqlite else _ROW_TEXT_ON_SERVER
-    present_count: ColumnElement[int] = literal_column("0")
-    if id_count:
-        listed_rows = select(func.count()).where(
-            audit_log.c.id.in_([bindparam(f"id_{place}") for place in range(id_count)]),
-            row_text.in_([bindparam(f"text_{place}") for place in range(text_count)]),
-        )
-        present_count = listed_rows.scalar_subquery()
+    present_count = select(func.count()).where(
+        audit_log.c.id.in_([bindparam(f"id_{place}") for place in range(anchor_count)]),
+        row_text.in_([bindparam(f"text_{place}") for place in range(anchor_count)]),
+    )
     resolved_alert_id = _RESOLVED_ROLLBACK_ALERTS_QUERY.with_only_columns(alerts.c.id).limit(1)
     time_columns = () if is_sqlite else (_newest_row.at, SERVER_TIME_EXPRESSION)
     return select(
-        present_count,
+        present_count.scalar_subquery(),
         resolved_alert_id.scalar_subquery(),
         *(_newest_row.id, _newest_row.session, _newest_row.seq, _newest_row.hash, *time_columns),
     ).where(_newest_row.id == select(func.max(audit_log.c.id)).scalar_subquery())
@@ -121,11 +120,13 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> Anchor
     result."""
     is_sqlite = conn.dialect.name == "sqlite"
     distinct_heads = set(heads)
-    row_ids = {head.row_id for head in heads}
-    query = _make_comparison_query(is_sqlite=is_sqlite, id_count=len(row_ids), text_count=len(distinct_heads))
-    parameters = {f"id_{place}": row_id for place, row_id in enumerate(row_ids)} | {
-        f"text_{place}": _make_comparison_text(head) for place, head in enumerate(distinct_heads)
-    }
+    anchors = [(head.row_id, _make_comparison_text(head)) for head in distinct_heads]
+    # Filled up with an id that no row has, so that desks with different numbers of anchors use the same few queries.
+    anchor_count = max(_MIN_ANCHORS_OF_QUERY, 1 << max(0, len(anchors) - 1).bit_length())
+    anchors += [(0, "")] * (anchor_count - len(anchors))
+    query = _make_comparison_query(is_sqlite=is_sqlite, anchor_count=anchor_count)
+    parameters: dict[str, object] = {f"id_{place}": row_id for place, (row_id, _) in enumerate(anchors)}
+    parameters |= {f"text_{place}": row_text for place, (_, row_text) in enumerate(anchors)}
     # The times of a server's row need SQLAlchemy's conversion.
     result = execute_compiled(conn, query, parameters) if is_sqlite else conn.execute(query, parameters)
     row: Sequence[Any] | None = result.first()

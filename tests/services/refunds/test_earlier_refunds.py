@@ -62,10 +62,13 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
     desk.withdraw_refund(small)
     desk.insert_team()
     acknowledge_contradiction(desk)
-    whole = desk.request_refund(payment, str(50_000 // per_unit))
-    refusal = call_for_refusal(lambda: desk.approve_refund(whole))
-    assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
-    desk.reject_refund(whole, by="lead-c")
+    if provider == "paypay":  # its answer about the payment, before the small refund, has the sum of all refunds
+        refusal, reason = call_for_refusal(lambda: desk.request_refund(payment, str(50_000))), "left"
+    else:
+        whole = desk.request_refund(payment, str(50_000 // per_unit))
+        refusal, reason = call_for_refusal(lambda: desk.approve_refund(whole)), "provider"
+        desk.reject_refund(whole, by="lead-c")
+    assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", reason)
     rest = desk.request_refund(payment, str(40_000 // per_unit))
     while (
         call_and_get_code(lambda: desk.approve_refund(rest)) == "in_progress"
