@@ -95,9 +95,8 @@ class DurableWrites:
 class RedisLock:
     """A lock in Redis by SET NX PX and a checked DEL, over a plain socket, which costs less than any library."""
 
-    def __init__(self, place: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(place))
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
 
     @contextmanager
     def acquire(self, name: str) -> Iterator[None]:
@@ -124,9 +123,10 @@ def open_redis_lock(folder: Path) -> Iterator[RedisLock | None]:
     told = ("--port", "0", "--unixsocket", str(place), "--save", "", "--appendonly", "no", "--dir", str(folder))
     with subprocess.Popen([program, *told], stdout=subprocess.DEVNULL) as server:
         try:
-            while not place.exists():
-                server.poll()
-                time.sleep(0.01)
-            yield RedisLock(place)
+            with socket.socket(socket.AF_UNIX) as connection:
+                # The file exists before the server listens at it.
+                while server.poll() is None and connection.connect_ex(str(place)):
+                    time.sleep(0.01)
+                yield RedisLock(connection)
         finally:
             server.terminate()
