@@ -6,11 +6,12 @@ from console.store.monitoring import recent_activity
 
 
 def list_answered_operations(conn: Connection, operation_ids: list[str]) -> list[str]:
-    """Return those of the operations with these ids of which no call stayed without an answer. Any other operation
-    ends when a later probe or a person settles it, perhaps after days."""
-    unanswered_ids = {
-        operation_id
-        for operation_id, source, summary in recent_activity.list_evidence_of_operations(conn, operation_ids)
-        if is_provider_call(source) and not classify_answer(summary)[0]
-    }
-    return [operation_id for operation_id in operation_ids if operation_id not in unanswered_ids]
+    """Return those of the operations with these ids of which each call to a provider was answered. Any other
+    operation ends when a later probe or a person settles it, perhaps after days. An operation whose evidence isn't
+    read, because the list is longer than one query may be, is left out."""
+    is_answered_by_id: dict[str, bool] = {}
+    for operation_id, source, summary in recent_activity.list_evidence_of_operations(conn, operation_ids):
+        if is_provider_call(source):
+            is_answered = classify_answer(summary)[0]
+            is_answered_by_id[operation_id] = is_answered_by_id.get(operation_id, True) and is_answered
+    return [operation_id for operation_id in operation_ids if is_answered_by_id.get(operation_id)]

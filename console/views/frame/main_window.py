@@ -36,7 +36,6 @@ from console.views.runtime.routes import (
     TrainingRoute,
     get_record_ref,
 )
-from console.views.runtime.status_values import WAITING_QUEUE_NAMES
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -463,10 +462,7 @@ class WindowFrame(CoveredWindow):
     def _format_waiting_counts(self) -> str:
         """Return the queues whose entries the sidebar counts together, each with its number; "" if only one of them
         has entries that wait, because the number is then that of its tab."""
-        translate, work_counts = self.context.translate, self.context.work_counts
-        counts = [
-            count for name in WAITING_QUEUE_NAMES if (count := work_counts.find_queue_count(name)) and count.count
-        ]
+        translate, counts = self.context.translate, self.context.work_counts.waiting_queue_counts
         texts = []
         for count in counts:
             count_text = wording.format_count(count.count, is_capped=count.is_capped)

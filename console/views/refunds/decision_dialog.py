@@ -77,7 +77,6 @@ class _DecisionDialog(DialogFrame):
         it."""
         raise AssertionError(self.decision_name)
 
-    @Slot()
     def _format_released_amount(self) -> str:
         """Return the sentence which says that the amount of the refund becomes refundable, or set aside, again if
         the refund is rejected or withdrawn."""
@@ -86,6 +85,7 @@ class _DecisionDialog(DialogFrame):
         amount_text = wording.format_amount(record.amount_minor, record.currency)
         return self._context.translate(f"dialog.{self.decision_name}.{place}", amount=amount_text)
 
+    @Slot()
     def _update_main_button(self) -> None:
         """Enable the main button if the person can decide; otherwise disable it and show the reason."""
         disabled_reason = self._find_disabled_reason()

@@ -85,9 +85,15 @@ class WorkCounts:
         return len(self.unfinished_operations) + self.unfinished_run_count
 
     @property
+    def waiting_queue_counts(self) -> tuple[QueueCount, ...]:
+        """The counts of those queues whose entries wait for a person (WAITING_QUEUE_NAMES) that have entries."""
+        counts = (self.find_queue_count(name) for name in WAITING_QUEUE_NAMES)
+        return tuple(count for count in counts if count is not None and count.count)
+
+    @property
     def waiting_queue_count(self) -> QueueCount:
-        """The number of entries of all queues whose entries wait for a person (WAITING_QUEUE_NAMES)."""
-        counts = [count for name in WAITING_QUEUE_NAMES if (count := self.find_queue_count(name))]
+        """The number of entries of all queues whose entries wait for a person."""
+        counts = self.waiting_queue_counts
         is_capped = any(queue_count.is_capped for queue_count in counts)
         return QueueCount("", sum(queue_count.count for queue_count in counts), is_capped, None)
 

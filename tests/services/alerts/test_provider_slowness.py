@@ -14,6 +14,8 @@ from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provi
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.alerts.provider_slowness import ProviderSlownessAlerts
+from console.services.evidence.answered_operations import list_answered_operations
+from console.store.monitoring import recent_activity
 from console.wording.sentences.catalogue import format_finding
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
@@ -133,3 +135,19 @@ def test_an_operation_settled_by_a_later_probe_is_no_slow_call(place: Place, san
             )
         assert place.sql("SELECT COUNT(*) FROM evidence WHERE source = 'alarmbox.detail'")[0][0] == 3
         assert watch.update_alerts() == 0
+
+
+@pytest.mark.engines("sqlite")
+def test_an_operation_whose_evidence_is_not_read_is_no_answered_one(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If there are more operations than one query reads, the evidence of the others isn't read. They don't count as
+    answered, because nobody has looked.
+    """
+    numbers = invent_numbers(2, seed=13)
+    with place.open_desk(sandbox, MovedClock()) as desk:
+        ids = [str(desk.credit_checks.purchase(PurchaseRequest(number, "1")).operation_id) for number in numbers]
+        with desk._context.database.read() as conn:
+            assert list_answered_operations(conn, ids) == ids
+            monkeypatch.setattr(recent_activity, "_MAX_IDS_PER_QUERY", 1)
+            assert list_answered_operations(conn, ids) == ids[:1]
