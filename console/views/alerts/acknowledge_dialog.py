@@ -81,8 +81,8 @@ class AcknowledgeAlertsDialog(DialogFrame):
             self.enable_main_button(translate("dialog.enter_cancels"))
 
     def _translate_for_alerts(self, context: WindowContext, key: str) -> str:
-        """Return the text of `key`. If the person acknowledges several alerts and there is a text about several, its
-        key ends with `.several`: then return that text, with the number of alerts."""
+        """Return the text with the wording key `key`. If the person acknowledges several alerts and a text with the
+        key `key` + ".several" exists, return that text instead; it contains the number of the alerts."""
         count, key_of_several = len(self._alert_ids), f"{key}.several"
         is_about_several = count > 1 and wording.has_sentence(key_of_several)
         return context.translate(key_of_several, n=count) if is_about_several else context.translate(key)

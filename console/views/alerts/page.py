@@ -56,9 +56,9 @@ _SUMMARY_HEIGHT_LINES = 2  # least height of the sentence about an incident, so 
 _MISSING_INCIDENT_BAR_NAME = "missing incident"
 _LEFT_LIST_BAR_NAME = "left list"
 _READ_REASON_AFTER_INCIDENT_ACTION = "stepped"
-"""Reason with which the page reads its data again after a step that removes no incident from the list, such as a
-take. The person may have selected another incident before this read ends; if that incident has left the list, its row
-stays.
+"""Reason with which the page reads its data again after an action that removes no incident from the list, such as a
+take. The person may have selected another incident before this read ends. If the incident that is then selected has
+left the list, its row stays.
 """
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of the alerts that an acknowledgement closes. This acknowledgement can't be undone, so the person confirms it
@@ -362,7 +362,8 @@ class AlertsPage(Page):
         return row if isinstance(row, Incident) else None
 
     def _show_left_list_bar(self) -> None:
-        """Show a bar which says that the selected incident has left the list; hide the bar if it is in the list."""
+        """Show a bar which says that the selected incident has left the list. If the incident is still in the list,
+        hide the bar."""
         bar = None
         if self.table.is_current_row_removed:
             lead, sentence = (self.context.translate(key) for key in ("queue.preview.removed", "incident.left_list"))
@@ -591,7 +592,9 @@ class AlertsPage(Page):
 
     def _run_incident_action(self, incident: Incident, action_name: str, call: ActingCall[object]) -> None:
         """Run `call`, the acting call of an action on the incident; then show a toast, or the refusal, and read the
-        page again. `action_name`, such as "take", is the last part of the toast's wording key `incident.done.…`."""
+        data of the page again. `action_name`, such as "take", is the last part of the toast's wording key
+        `incident.done.…`.
+        """
         context = self.context
         toast = Toast(
             context.translate(f"incident.done.{action_name}"),
@@ -642,9 +645,10 @@ class AlertsPage(Page):
 def _read_incidents(
     services: "Console", linked_alert_id: int, *, include_closed: bool
 ) -> tuple[tuple[Incident, ...], int]:
-    """Return the incidents of the list, and the number of alerts that the list leaves out. After the incidents of the
-    list comes the incident that has the alert `linked_alert_id`, if the list doesn't contain it: its alerts are
-    closed. `linked_alert_id` is 0 if no link names an alert."""
+    """Return the incidents of the list, and the number of alerts that the list leaves out. The list has closed
+    incidents only if `include_closed` is True. If it has no incident with the alert `linked_alert_id`, because the
+    alert is closed, the incident of this alert follows after it. `linked_alert_id` is 0 if no link names an alert.
+    """
     incidents = services.incidents.list_incidents(include_closed=include_closed)
     unlisted_alert_count = services.incidents.count_unlisted_alerts(incidents, include_closed=include_closed)
     if linked_alert_id and all(alert.id != linked_alert_id for incident in incidents for alert in incident.alerts):

@@ -89,9 +89,9 @@ class PersonMenu(QObject):
     def _add_setting_submenu(
         self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current_choice: str, setting_name: str
     ) -> None:
-        """Add a submenu with the choices of the setting `setting_name`, such as "theme"; its title names the present
-        choice, if there is one. `choices` are pairs of a value and its text. All choices in one menu would need
-        more height than many screens have.
+        """Add a submenu with the choices of the setting `setting_name`, such as "theme". `choices` are pairs of a
+        value and its text. The title of the submenu is `title` followed by the text of the value `current_choice`, if
+        `choices` has this value. All choices in one menu would need more height than many screens have.
         """
         present_text = dict(choices).get(current_choice)
         if present_text is not None:

@@ -14,7 +14,8 @@ _KEY_BY_QT_TEXT = {
     ("QAbstractFileIconProvider", "File"): "qt.file",
     ("QAbstractFileIconProvider", "%1 File"): "qt.file_of_kind",
 }
-"""Texts of Qt's file dialogs that Qt's own Japanese file lacks, each with its context, and their wording keys."""
+"""Maps each text of Qt's file dialogs that Qt's own Japanese translation file lacks to our wording key. A text is a
+pair: its context in Qt's translation files, and the English text."""
 
 
 class _MissingTexts(QTranslator):

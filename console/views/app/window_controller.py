@@ -260,11 +260,11 @@ class WindowController(QObject):
 
     @Slot(object, object)
     def _prepare_busy_dialog(self, caller: QObject, request_wait: RequestWait) -> None:
-        """Prepare `caller`, if it is a dialog, for the time while its call runs. Its footer gets the button that
-        withdraws the desk request, which is visible only while the call waits for a worker. The dialog shows how long
-        the call has been running, and the person can close it after 10 s. The dialog also gets two sentences: the
-        reason why it can't be closed before these 10 s have passed, and the reason why a shortcut has no effect just
-        after the dialog has opened.
+        """Prepare `caller`, if it is a dialog, for the time while its call runs. The footer of the dialog gets the
+        button that withdraws the desk request, which is visible only while the call waits for a worker;
+        `request_wait` is this wait. The dialog shows how long the call has been running, and the person can close it
+        after 10 s. The dialog also gets two sentences: the reason why it can't be closed before these 10 s have
+        passed, and the reason why a shortcut has no effect just after the dialog has opened.
         """
         if isinstance(caller, DialogFrame):
             from console.views.pages.call_steps import RunningCallTimer

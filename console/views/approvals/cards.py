@@ -137,9 +137,10 @@ def count_reasons_against_refund(summary: RefundRequestSummary, now: datetime) -
 def _make_refund_remark(
     refund: Refund, context: WindowContext, now: datetime, summary: RefundRequestSummary | None
 ) -> tuple[str, str, Tone]:
-    """Return the last line of a refund's card, with its icon and tone. The line is the first of these that exists:
-    after the decision, the end of its cooling-off period or its state; before it, the number of reasons against the
-    refund, the checkers who have already approved it, the end of its cooling-off period, the maker's reason.
+    """Return the last line of a refund's card as a tuple: its text, the name of its icon ("" for none), and its tone.
+    The text is the first of these that exists: after the decision, the end of the refund's cooling-off period or its
+    state; before the decision, the number of reasons against the refund, the checkers who have already approved it,
+    the end of its cooling-off period, the maker's reason. It is "" if none exists.
     """
     is_cooling_off = refund.sends_after is not None and refund.sends_after > now
     if refund.state is RefundState.APPROVED and is_cooling_off:

@@ -489,9 +489,12 @@ class ApprovalsPage(Page):
         self._show_texts_beside_buttons(details)
 
     def _show_texts_beside_buttons(self, details: RefundDetails) -> None:
-        """Show beside each disabled button the reason why it is disabled, but a common reason of both decisions only
-        once. Beside the other button show which person decides, or that the maker gets the reason of a rejection,
-        unless the program itself is the maker."""
+        """Show the two texts beside the decision buttons. The second text is the reason why "approve" is disabled;
+        without such a reason it is hidden. The first text is the first of these that applies: for the maker, the
+        reason why "withdraw" is disabled, or else a sentence about own requests; the reason why "reject" is disabled,
+        unless it is equal to the second text; while the request isn't decided, the sentence that the maker gets the
+        reason of a rejection. There is no such sentence if the program itself is the maker.
+        """
         is_own = self.is_own_request(details)
         is_undecided = details.record.state is RefundState.REQUESTED
         approval_reason = "" if self.approve_button.isHidden() else self.approve_button.reason

@@ -175,16 +175,17 @@ class PdfPage(Page):
 
     def _make_icon_tool_button(self, icon_name: str, wording_key: str, key: str) -> IconButton:
         """Return a button of the toolbar with an icon, for an action on the images of the pages. The button's tooltip
-        and accessible name contain its text and its shortcut `key`, such as "Ctrl+F". The page handles the shortcut,
-        not the button."""
+        and accessible name contain the text of `wording_key` and the shortcut `key`, such as "Ctrl+F". The page
+        handles the shortcut, not the button.
+        """
         text = self.context.translate(wording_key)
         button = IconButton(icon_name, text, size_px=16)
         button.show_key(self.context.translate("tooltip.with_key", name=text, keys=key), key)
         return button
 
     def _make_text_tool_button(self, wording_key: str, key: str) -> KeyButton:
-        """Return a button of the toolbar with a text. Its shortcut `key` is in its tooltip and in the menu, not on
-        the button. The page handles the shortcut."""
+        """Return a button of the toolbar with the text of `wording_key`. The shortcut `key` is in the button's
+        tooltip and in the menu, not on the button. The page handles the shortcut."""
         button = KeyButton(self.context.translate(wording_key), key, "tool", binds_key=False)
         button.set_key_shown(False)
         return button
@@ -581,7 +582,8 @@ class PdfPage(Page):
             self.context.show_toast(sentence, "", "square_bang", "care")
 
     def _show_match(self, match_number: int) -> None:
-        """Show the page with this match of the search, and mark the match as the current one."""
+        """Show the page with a match of the search, and mark the match as the current one. `match_number` is the
+        index (from 0) of the match; after the last match comes the first one."""
         if self._image_matches:
             self._match_index = match_number % len(self._image_matches)
             self.page_index = self._image_matches[self._match_index].page_index
@@ -603,7 +605,10 @@ class PdfPage(Page):
         )
 
     def _open_comparison(self, route: PdfRoute, versions: tuple[Document, ...]) -> None:
-        """Open the comparison, unless the person has left the page or opened another PDF meanwhile."""
+        """Open the page that compares the PDF of `route` with another version, as `_compare_versions` describes it;
+        show a toast if `versions`, the stored versions from the newest on, has only one. Do nothing if the person has
+        left the page or opened another PDF meanwhile.
+        """
         if route != self.route or not self.isVisible():
             return
         if len(versions) < 2:

@@ -385,8 +385,10 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def _reopen_route_if_right_changed(self) -> None:
-        """Open the current route again if the acting person has gained or lost the right to see its page. In place of
-        the home page, an administrator who may not see it gets the start page."""
+        """Open the current route again if the acting person has gained or lost the right to see its page. If this
+        route leads to the home page, open `start_route` instead: the administration page for an administrator who may
+        not see the home page.
+        """
         route, page = self.current_route, self.current_page
         if route is not None and page is not None:
             is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
@@ -460,8 +462,10 @@ class WindowFrame(CoveredWindow):
         self.sidebar.show_nested_entries("home", [mentions_entry] if mention_count else [])
 
     def _format_waiting_counts(self) -> str:
-        """Return the queues whose entries the sidebar counts together, each with its number; "" if only one of them
-        has entries that wait, because the number is then that of its tab."""
+        """Return a text with the queues whose waiting entries the sidebar counts together, each with its own number.
+        Return "" if at most one queue has waiting entries, because the sidebar's number is then also the number of
+        this queue.
+        """
         translate, counts = self.context.translate, self.context.work_counts.waiting_queue_counts
         texts = []
         for count in counts:

@@ -38,8 +38,9 @@ class CountLine:
     `state_tone`, and `count_text` as its name. If `shortcut` is given, the right end shows this key combination as a
     key cap.
 
-    `second_line` is the end of `label` that is drawn on a second line if the button is too narrow. There it begins
-    below the text after the time with which `label` begins.
+    `second_line` is the last part of `label`, which is drawn on a second line if the button is too narrow for the
+    whole label; "" if the label is never divided. A label that can be divided begins with a time; its second line is
+    aligned with the text after this time.
     """
 
     key: str

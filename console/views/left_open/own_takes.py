@@ -111,8 +111,10 @@ class OwnTakeButtons(QWidget):
             self._open_dialog_of_taken_subject(partial(HandOverDialog, self._context, kind, id))
 
     def _open_incident_dialog(self, incident_and_owners: tuple[Incident, tuple[str, ...]]) -> None:
-        """Open the dialog that hands the incident over, unless the person has closed the list or opened another
-        dialog over it meanwhile."""
+        """Open the dialog that hands the incident over. `incident_and_owners` is the incident and the names of the
+        people who may own it. Do nothing if the person has closed the list or opened another dialog over it
+        meanwhile.
+        """
         if QApplication.activeModalWidget() is not self.window():
             return
         from console.views.alerts.incident_dialogs import HandOverIncidentDialog

@@ -63,9 +63,10 @@ LeaseOrTake = LeaseHolder | Take
 
 class UnfinishedWorkLists(NamedTuple):
     """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting person's
-    own unfinished work; the person's open mentions; the person's own desk requests. `number_by_record` has the
-    numbers by which people know the records. It contains each record of which the rows have only kind and id
-    ("payment 17")."""
+    own unfinished work; the person's open mentions; the person's own desk requests. `number_by_record` maps a record
+    ("payment 17": kind and id) to the number by which people know the record. It contains each record of which the
+    rows have only kind and id.
+    """
 
     operations: tuple[UnfinishedWork, ...]
     runs: tuple[BulkRunWithHolder, ...]

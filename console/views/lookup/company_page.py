@@ -325,8 +325,9 @@ class CompanyPanel(QWidget):
 
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the outcome of the live credit check that the panel shows is unknown,
-        because the check may have been bought already. The button is the primary one only if two conditions are met:
-        the panel shows no live check, and AlarmBox reports no purchase that two people have decided as not bought."""
+        because the check may have been bought already. The button is the primary one only if both conditions are met:
+        the panel shows no live check, and none of the shown checks is denied but bought.
+        """
         live_check = self.live_check_panel.record
         relations = (record.relations for record in self.all_records if isinstance(record, CreditCheck))
         is_denied = any(check_relations is not None and check_relations.open_denials for check_relations in relations)

@@ -172,8 +172,10 @@ class OpenRecordList(QWidget):
     def _make_line_widget(
         self, text: "_OpenRecordLine", index: int, columns: tuple[list[_ColumnLabel], ...]
     ) -> QWidget:
-        """Return the widget of one line. Its labels with the state, the name and the amount of the record are added
-        to the lists in `columns`."""
+        """Return the widget of the line at the position `index` (from 0) of the list, with the contents `text`. Its
+        labels with the state, the name and the amount of the record are added to the three lists in `columns`, in
+        this order.
+        """
         button = KeyButton(self._context.translate("action.open"), kind="inline")
         button.setAccessibleName(text.button_name)
         button.setProperty("place", index)

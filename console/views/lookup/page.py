@@ -44,7 +44,8 @@ _MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER = 11
 _FIRST_SEARCH_LIMIT = 50
 """Number of records of each kind that a search lists at first."""
 _SEARCH_LIMIT_FACTOR = 4
-"""Factor by which each further reading raises the number of listed records."""
+"""Factor by which each press of the button that shows more records raises the number of records of each kind that a
+search lists."""
 _MAX_SEARCH_LIMIT = 1_000
 """Largest number of records of each kind that a search lists."""
 
@@ -289,8 +290,9 @@ class LookupPage(Page):
     def _show_lookup_failure(self, text: str, failure: Failure, *, is_automatic: bool = False) -> None:
         """Show the reason why the lookup of `text` failed. If `text` is a wrong corporation number, show this in
         place of the records; show any other failure in a bar. If `text` isn't meant as a number, because it has other
-        characters or too few digits, search for it instead. Do nothing if the person has looked up another text
-        meanwhile."""
+        characters or too few digits, search for it instead (`is_automatic` as in `_search_text`). Do nothing if the
+        person has looked up another text meanwhile.
+        """
         if text != self._looked_up_text:
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)

@@ -237,7 +237,7 @@ class PageHead(Surface):
         return [self.title, *beside_title, *buttons]
 
     def _measure_row_width(self, widgets: Sequence[QWidget]) -> int:
-        """Return the width in px that these widgets need beside each other in the head."""
+        """Return the width in px that these widgets need beside each other in the header."""
         widths = (
             (widget.minimumSizeHint() if widget in self._widgets_beside_title else widget.sizeHint()).width()
             for widget in widgets
@@ -536,7 +536,9 @@ class Page(QWidget):
 
     def go_to_record(self, ref: RecordRef) -> None:
         """Make the row of this record the current row. Called when the person returns from the page of a record that
-        was opened from this page. Implemented by the pages that give the route of a record a trail."""
+        was opened from this page. Implemented by the pages whose lists are the trail of a record's route (the records
+        that its page can step through).
+        """
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -678,9 +680,11 @@ class Page(QWidget):
         open_dialog: Callable[[T], object],
         on_failed: Callable[[Failure], None],
     ) -> None:
-        """Read the data for a dialog that the person has requested on this page, then call `open_dialog` with it.
-        Don't open the dialog if the person has meanwhile left the page, opened another dialog or requested a newer
-        one, or if the window is locked: the person would type into a dialog that they don't expect."""
+        """Read the data for a dialog that the person has requested on this page, then call `open_dialog` with it;
+        after a failed read, call `on_failed`. Don't open the dialog if the person has meanwhile left the page, opened
+        another dialog or requested a newer one, or if the window is locked: the person would type into a dialog that
+        they don't expect.
+        """
         self._dialog_request_number += 1
         number = self._dialog_request_number
 

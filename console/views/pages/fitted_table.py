@@ -149,8 +149,10 @@ class FittedTable(RecordTable):
     def _hide_least_important_columns(
         self, compact_widths: Mapping[str, int], hidden_columns: set[str], available_px: int
     ) -> None:
-        """Hide columns of `hideable_columns` in their order until the other columns fit into `available_px` px. If
-        hiding a wide column has left room, show those hidden columns again that fit into this room."""
+        """Add the keys of columns of `hideable_columns`, in their order, to `hidden_columns` until the other columns
+        fit into `available_px` px. `compact_widths` are the widths of all columns in px, by key. If hiding a wide
+        column has left room, remove the keys of those hidden columns again that fit into this room.
+        """
         _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden_columns, available_px)
         for key in reversed(self._hideable_keys):
             if (
@@ -162,10 +164,11 @@ class FittedTable(RecordTable):
     def _narrow_state_columns(
         self, widths: dict[str, int], hidden_columns: Collection[str], available_px: int
     ) -> None:
-        """Make the columns of states narrower, until the visible columns fit into `available_px` px. First a
-        stretched column, whose long states are sentences, becomes as narrow as a column of sentences; then each other
-        column, the widest first, up to a quarter narrower. Each column keeps room for its title; a column whose width
-        the person has set keeps its width. The end of a long state is then elided; its tooltip has the whole text.
+        """Make the columns of states narrower, until the visible columns fit into `available_px` px, and write their
+        new widths into `widths`. First a stretched column, whose long states are sentences, becomes as narrow as a
+        column of sentences; then each other column, the widest first, up to a quarter narrower. Each column keeps
+        room for its title; a column whose width the person has set keeps its width. The end of a long state is then
+        elided; its tooltip has the whole text.
         """
         fixed_keys = {*hidden_columns, *self.preferred_widths}
         states = [
@@ -180,7 +183,8 @@ class FittedTable(RecordTable):
             widths[key] -= max(0, min(excess, widths[key] - smallest))
 
     def _widen_first_column(self, hidden_columns: set[str], widths: dict[str, int]) -> None:
-        """Find the first visible column, and widen it so that its contents begin at the table's margin."""
+        """Find the first visible column, and raise its width in `widths` (px, by key) so that its contents begin at
+        the table's margin. `hidden_columns` are the keys of the hidden columns."""
         keys = [column.key for column in self.rows.columns]
         self.first_column = next(
             (column_index for column_index, key in enumerate(keys) if key not in hidden_columns), 0
@@ -467,8 +471,8 @@ class FittedTable(RecordTable):
         self._measured_px.clear()
 
     def _compute_defined_width(self, column_index: int) -> int:
-        """Return the width in px that the column's contents need; for a column of sentences at most the width in
-        its definition."""
+        """Return the width in px that the column's title and contents need; for a column of sentences at most the
+        width that `get_column_width` returns."""
         needed_width = self._measure_contents_width(column_index)
         return (
             min(needed_width, self.get_column_width(column_index))

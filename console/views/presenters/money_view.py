@@ -260,8 +260,10 @@ def make_money_parts(
 
 
 def _make_paid_part(money: MoneyParts, context: WindowContext, *, is_unknown: bool) -> MoneyPart:
-    """Return the whole paid amount of a payment. If the whole amount can be refunded, it explains the colour of the
-    filled bar. `is_unknown` is True if it is unknown whether the payer has paid."""
+    """Return the whole paid amount of a payment. If the whole amount can be refunded, the square before its name has
+    the pattern and the colour of the filled bar; otherwise it has no square. `is_unknown` is True if it is unknown
+    whether the payer has paid.
+    """
     is_filled = _is_whole_refundable(money)
     return MoneyPart(
         context.translate("money.part.paid"),

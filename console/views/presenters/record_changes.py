@@ -23,8 +23,9 @@ def format_record_changes(before: ShownRecord, after: ShownRecord, context: Wind
 
 def format_probed_changes(before: object, after: object, context: WindowContext) -> str:
     """Return the text with the fields that a probe has changed, each with its value before and after the probe.
-    Return "" if the probe has changed no field that the pages show, or if an operation of the spool has become a
-    record."""
+    Return "" if the probe has changed no field that the pages show, or if `before` and `after` are of different
+    kinds: an operation of the spool and the record that it has become.
+    """
     if isinstance(before, CreditCheck) and isinstance(after, CreditCheck):
         return format_differences(before, after, context)
     return _format_changes(before, after, context, _format_probed_values_and_work)

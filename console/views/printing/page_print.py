@@ -181,8 +181,7 @@ class PagePrinter(QObject):
 
 def render_printed_pages(pages: "PdfDocument") -> list[PrintedPage]:
     """Return the images of all pages of a PDF. Raises ConsoleError `provider_answer_unusable` if a page can't be
-    read, or if the images together are larger than MAX_PRINTED_PDF_BYTES (too_large).
-    """
+    read, or, with the reason `too_large`, if the images together are larger than MAX_PRINTED_PDF_BYTES."""
     printed_pages: list[PrintedPage] = []
     size_bytes = 0
     for page_index in range(pages.count_pages()):

@@ -231,7 +231,8 @@ class GroupTable(FittedTable):
 
     @Slot()
     def _repaint_headings_if_records_changed(self) -> None:
-        """Repaint the headings if the table shows the first record of an open group, or none any more."""
+        """Repaint the headings if the table shows a record of an open group and showed none before, or if it shows
+        none any more."""
         has_records = any(isinstance(row, QueueRow) for row in self.rows.iterate_loaded_rows())
         if has_records != self._has_records:
             self._has_records = has_records

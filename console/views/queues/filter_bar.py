@@ -256,7 +256,7 @@ class QueueFilterBar(Surface):
 
     @property
     def text(self) -> str:
-        """The filter in its text form: the operators of the lists, and the text in the field. The order isn't
+        """The filter in its text form: the operators of the lists, and the text in the field. The sort order isn't
         included."""
         operators = (chip.operator for name, chip in self.chip_by_list_name.items() if name != "sort")
         return " ".join(operator for operator in (*operators, self.edit.text().strip()) if operator)
@@ -334,7 +334,7 @@ class QueueFilterBar(Surface):
 
     @Slot()
     def clear_filter(self) -> None:
-        """Remove every condition and the typed text, and emit `changed`. The order stays."""
+        """Remove every condition and the typed text, and emit `changed`. The sort order stays."""
         self._requested_list_names.clear()
         self.show_filter("", self.chip_by_list_name["sort"].operator)
         self.changed.emit()

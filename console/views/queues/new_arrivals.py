@@ -74,8 +74,9 @@ class QueueArrivals(QObject):
     ) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
         with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show the
-        button that loads these items, with their number; if the table is empty, emit `reload_requested` instead.
-        Don't do this with `counts_new_items=False`, for a list that doesn't show all items of the queue.
+        button that loads these items, with their number; if the table is empty, emit `reload_requested` instead. If
+        `counts_new_items` is False, because the list doesn't show all items of the queue, neither show the button nor
+        emit the signal.
 
         Also mark the rows whose records have left the list; a marked row stays in the table until the page reads the
         list again. If the record of a row isn't among the first items, this method searches the rest of the list for

@@ -272,8 +272,8 @@ class QueuesPage(Page):
             self.shown_saved_view.open_view(view)
 
     def _restore_list(self, state: Mapping[str, Any]) -> None:
-        """Show the queue with the filter, the order and the grouping of the stored state, and make the stored row the
-        current row."""
+        """Show the queue with the filter, the sort order and the grouping of the stored state, and make the stored
+        row the current row."""
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
         order = parse_sort_order(str(state.get("sort") or "")) or DEFAULT_SORT_ORDER
         self.set_grouping(is_by_cause=state.get("by_cause") is True)

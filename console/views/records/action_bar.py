@@ -161,7 +161,9 @@ class ActionButtons(QObject):
 
     def _format_resolve_purpose(self, details: RecordDetails, allowed_actions: Mapping[str, AllowedAction]) -> str:
         """Return the sentence which says why the outcome of a payment can be resolved although it is known. "" for
-        another record, for an unknown outcome, and if the button "resolve" is disabled."""
+        another record, for an unknown outcome, and if the button "resolve" is disabled. `allowed_actions` are the
+        service's answers about the actions of the record, by the name of the action.
+        """
         if "resolve" not in self._buttons or not isinstance(details, PaymentDetails):
             return ""
         purpose = find_purpose_of_known_outcome_decision(details.record)
@@ -170,11 +172,16 @@ class ActionButtons(QObject):
         return self._context.translate(f"record.resolve_purpose.{purpose}")
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
-        """Return the reason why the button of the action `name` is disabled; "" if the button is enabled. The
-        possible reasons are: the record that the action opens, or the payer that it shows, doesn't exist, the service
-        doesn't allow the action, the database is unreachable, a read-only switch is on, no worker is present, the
-        person lacks the right, another person has taken the record, or the program could not read the shown data
-        again.
+        """Return the reason why the button of the action `name` is disabled; "" if the button is enabled.
+        `allowed_actions` are the service's answers about the actions of the record, by the name of the action. The
+        possible reasons are:
+
+        - the record that the action opens, or the payer that it shows, doesn't exist
+        - the service doesn't allow the action
+        - the database is unreachable, a read-only switch is on, or no worker is present
+        - the person lacks the right
+        - another person has taken the record
+        - the program could not read the shown data again
         """
         if name in self.missing_record_reasons:
             return self.missing_record_reasons[name]
@@ -191,8 +198,10 @@ class ActionButtons(QObject):
         return unavailable_reason or (self.outdated_reason if does_right_change_records(right) else "")
 
     def _find_reason_against_any_run(self, name: str) -> str:
-        """Return the reason why nobody can run the action `name` at this desk at present, whatever the record's
-        state; "" if there is none."""
+        """Return the reason why nobody can run the action `name` on this page at present, whatever the record's
+        state: the reason of `_find_unavailable_reason` or, for an action that changes records, that the shown data
+        could not be read again. Return "" if there is none.
+        """
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
         return self._find_unavailable_reason(name) or (
             self.outdated_reason if does_right_change_records(right) else ""

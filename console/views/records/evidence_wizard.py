@@ -59,11 +59,12 @@ class EvidenceForm(QWidget):
         kind_buttons: Mapping[str, RadioButton],
         outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
-        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. A
-        proposer that the choices of `store_decision_choices` name replaces this value. `number_field` is the field
-        for the id that the provider gave to the record. `kind_buttons` are the radio buttons of the kinds of evidence
-        ("number", "file", "text"), by name. `outcome_buttons` are the radio buttons of the results, such as
-        "success", by name."""
+        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. If
+        the choices that `store_decision_choices` gets name a proposer, that person replaces `proposer`.
+        `number_field` is the field for the id that the provider gave to the record. `kind_buttons` are the radio
+        buttons of the kinds of evidence ("number", "file", "text"), by name. `outcome_buttons` are the radio buttons
+        of the results, such as "success", by name.
+        """
         super().__init__()
         self._context, self._proposer = context, proposer
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
@@ -241,8 +242,8 @@ class EvidenceForm(QWidget):
 
     @property
     def id_at_provider(self) -> int | str | None:
-        """The id that the provider gave to the purchase, payment or refund, as the person has typed it; it is stored
-        with the decision. None if the person has given none."""
+        """The id that the provider gave to the purchase (an int), payment or refund (a str), as the person has typed
+        it; it is stored with the decision. None if the person has given none."""
         return None
 
     @property

@@ -139,8 +139,8 @@ class OperationPage(Page):
         self._show_blocking(operation.source == "desk")
 
     def _show_blocking(self, is_blocking: bool) -> None:
-        """Show the bar that says that the operation blocks its record; remove it as soon as the journal has the
-        operation."""
+        """If `is_blocking` is True, show the bar which says that the operation blocks its record. Otherwise remove
+        the bar, because the journal has the operation by now."""
         bar = None
         if is_blocking:
             bold_text, text = self.context.translate("record.blocked"), self.context.translate("record.blocked_until")

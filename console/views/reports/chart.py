@@ -272,9 +272,10 @@ def _measure_longest_line(lines: Sequence[str]) -> float:
 
 
 def _list_figure_lines(strip: BarStrip, bar: Bar, bar_place_width_px: float) -> tuple[str, ...]:
-    """Return the lines of the figure above a bar of a strip, such as `9 · ¥468,500`: one line, or the bar's
-    `figure_lines` if a figure of the strip that can be divided is wider than the place of its bar, which is
-    `bar_place_width_px` px wide. So all figures of a strip look alike."""
+    """Return the lines of the figure above a bar of a strip. This is one line, such as `9 · ¥468,500`, or the bar's
+    `figure_lines` if at least one figure of the strip that has `figure_lines` is wider than `bar_place_width_px`, the
+    width in px of a bar's place. So all figures of a strip look alike.
+    """
     is_too_wide = any(
         other.figure_lines and _measure_longest_line((other.figure,)) > bar_place_width_px for other in strip.bars
     )

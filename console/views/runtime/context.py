@@ -57,7 +57,7 @@ request id that it must pass to the service.
 LongActingCall = Callable[["Console", str, ProgressReporter], T]
 _MAX_RECORD_VISITS = 20
 _MIN_SHOWN_AGE = timedelta(minutes=1)
-"""Age from which a sentence gives an age beside a time of day; until then, the time of day alone says more."""
+"""Age from which a sentence that contains a time of day also gives the age."""
 _MAX_REQUEST_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
 _FIRST_SERVER_ERROR_STATUS = 500
@@ -348,10 +348,12 @@ class WindowContext(QObject):
         attempt: Hashable,
         key: Hashable,
     ) -> TaskHandle:
-        """Run an acting call that takes minutes, in the thread pool `long` of the TaskRunner, with a request id, and
-        return its handle. `label`, `attempt` and `key` mean the same as in `run_acting_call`. The call runs as the
-        present acting person, also if it waits for a thread and another person acts meanwhile. It continues if its
-        page or dialog is destroyed. When the window closes, the ProgressReporter of the call is cancelled."""
+        """Run an acting call that takes minutes, in the thread pool `long` of the TaskRunner, and return its handle.
+        `call` gets the services, the request id of the attempt and a ProgressReporter, which is cancelled when the
+        window closes. The call runs as the present acting person, also if it waits for a thread and another person
+        acts meanwhile. It continues if its page or dialog is destroyed; `on_done` or `on_failed` is called in that
+        case, too. `label`, `attempt` and `key` mean the same as in `run_acting_call`.
+        """
         request_id, acting_person = self._attempt_request_ids.get_request_id(attempt), self.operator
 
         def end_with_value(value: T) -> None:

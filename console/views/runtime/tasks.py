@@ -37,7 +37,7 @@ _DATABASE_PROBLEMS_AFTER_POSSIBLE_ACTION = (
     DatabaseUnreachableProblem.COMMIT_UNANSWERED,
     DatabaseUnreachableProblem.CONNECTION_LOST,
 )
-"""Reasons and problems of the errors after which the action may have been executed."""
+"""Problems of a database error (its detail `problem`) after which the action may have been executed."""
 _PROGRESS_REPORT_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 

@@ -82,8 +82,7 @@ class PageCacheModel(QAbstractTableModel):
         return (entry for entry in entries if not isinstance(entry, RowGroup))
 
     def find_row(self, key: Hashable) -> int | None:
-        """Return the position of the row with this key among the loaded pages; None if no loaded page contains the
-        row."""
+        """Return the position in the table of the row with this key; None if no loaded page contains the row."""
         for number, page in enumerate(self._page_cache.pages):
             for index, entry in enumerate(page.entries or ()):
                 if not isinstance(entry, RowGroup) and self.get_key(entry) == key:
@@ -111,7 +110,8 @@ class PageCacheModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
 
     def mark_removed_rows(self, keys: Iterable[Hashable], removed_text: str = "") -> None:
-        """Mark the rows with these keys as no longer in the list, and remove the mark of all other rows."""
+        """Mark the rows with these keys as no longer in the list, and remove the mark of all other rows. A screen
+        reader reads `removed_text` after the texts of a marked row."""
         earlier_keys, self.removed_keys, self.removed_text = self.removed_keys, frozenset(keys), removed_text
         if self.removed_keys != earlier_keys and len(self._page_cache):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))

@@ -48,7 +48,8 @@ class PaintedTable(QTableView):
         )
 
     def is_heading_row(self, _row: int) -> bool:
-        """Return True if this row of the table is the heading of the rows below it."""
+        """Return True if this row of the table is the heading of the rows below it. No row is a heading unless a
+        subclass says so."""
         return False
 
     def get_row_tone(self, row: int) -> Tone | None:

@@ -262,15 +262,16 @@ def elide_font_runs(
 def _count_fitting_letters(
     piece: str, width_px: float, role: TextRoleName, is_bold: bool, uses_figures_font: bool
 ) -> int:
-    """Return the number of letters at the beginning of a text that fit into `width_px` px."""
+    """Return the number of letters at the beginning of `piece` that fit into `width_px` px, if it is painted in the
+    figures font (`uses_figures_font`) or else in the text font."""
     metrics = current_appearance().font_metrics(role, is_bold=is_bold, uses_figures_font=uses_figures_font)
     piece = piece.translate(_PAINTED_TEXT_BY_CHARACTER)
     return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
 def elide_text(text: str, width_px: float) -> str:
-    """Return the text; all its letters use the text font. If the text is wider than `width_px` px, replace its end
-    by "…"."""
+    """Return `text` unchanged if it is at most `width_px` px wide, painted only in the text font; otherwise replace
+    its end by "…"."""
     return "".join(piece for piece, _ in elide_font_runs(((text, False),), width_px))
 
 

@@ -157,9 +157,11 @@ class TrainingPage(Page):
     @Slot(object)
     def _show_exercise(self, exercise: object) -> None:
         """Show the description of an exercise, and the reason for its state. Unless the exercise is judged, also show
-        how requests are decided. The state decides the primary button. For an open exercise, this is the button that
-        checks the exercise, because a new start would discard the trainee's work. For a correctly solved exercise, it
-        is the button that goes to the next exercise. Otherwise it is the button that starts the exercise."""
+        who decides about the trainee's requests. The state decides the primary button. For an open exercise, this is
+        the button that checks the exercise, because a new start would discard the trainee's work. For a correctly
+        solved exercise, it is the button that goes to the next exercise. Otherwise it is the button that starts the
+        exercise.
+        """
         if not isinstance(exercise, TrainingExercise):
             return
         language = self.context.language

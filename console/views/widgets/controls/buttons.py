@@ -62,8 +62,8 @@ class PaintedButton(QPushButton):
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
     def setText(self, text: str) -> None:
-        """Set the text of the button. Qt would read "&" in it, for example in an order number, as a shortcut: "&1"
-        would make Alt+1 ambiguous, which opens a screen."""
+        """Set the text of the button, and remove the shortcut that Qt makes of an "&" in it, for example in an order
+        number: "&1" would make Alt+1 ambiguous, which opens a screen."""
         super().setText(text)
         self.setShortcut(QKeySequence())
 

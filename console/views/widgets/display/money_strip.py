@@ -33,8 +33,8 @@ class MoneyPart:
     """One part of a payment's amount, such as the refunded part: its name (`name`), the amount as text, and the
     amount in minor units (`amount_minor`), from which the bar computes the part's width.
 
-    `key` names the part, such as "refunded"; `copied_text` is the amount that Ctrl+C copies, as a plain number. `key`
-    and `copied_text` are "" for a part whose amount is not a link.
+    `key` names the part, such as "refunded"; it is "" for a part whose amount is not a link. `copied_text` is the
+    amount as a plain number, which Ctrl+C copies from a link.
 
     `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_muted` is
     True, the part is shown in the muted colour, because its amount is zero.

@@ -50,8 +50,9 @@ class InnerScrollAreas(QObject):
 
     def fit_inner_areas(self, compute_height: Callable[[], int], available_height_px: int) -> int:
         """Compare the minimum height of the outer area's content, which `compute_height` returns, with
-        `available_height_px`. If it is larger, make the inner areas as high as their contents; otherwise restore the
-        earlier heights of the inner areas. Return the new minimum height of the content. All heights are in px.
+        `available_height_px`. If the content needs more, make the inner areas as high as their contents; otherwise
+        restore the earlier heights of the inner areas. Return the new minimum height of the content. All heights are
+        in px.
         """
         height = compute_height()
         if self._own_heights:
@@ -70,9 +71,11 @@ class InnerScrollAreas(QObject):
         return height
 
     def _make_height_cache_key(self, height_px: int, available_height_px: int) -> object:
-        """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
-        `fit_inner_areas` get equal values, the second call changes nothing. Without this comparison,
-        `fit_inner_areas` would run endlessly, because its own changes cause a further call."""
+        """Return a value that contains everything on which the heights of the inner areas depend; `height_px` is the
+        minimum height of the outer area's content. If two calls of `fit_inner_areas` get equal values, the second
+        call changes nothing. Without this comparison, `fit_inner_areas` would run endlessly, because its own changes
+        cause a further call.
+        """
         return (
             height_px,
             available_height_px,

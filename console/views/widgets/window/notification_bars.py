@@ -259,7 +259,7 @@ class ToastFrame(QFrame):
 
     def add_file_buttons(self, path: str, copy_text: str, open_text: str) -> None:
         """Add two buttons for a file that the program has written: one copies its path, the other opens its folder.
-        The message then stays until the person closes it."""
+        `copy_text` and `open_text` are their texts. The message then stays until the person closes it."""
         self.path = path
         self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this message stays
         buttons = FileButtons(copy_text, open_text)
