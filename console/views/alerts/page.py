@@ -70,10 +70,10 @@ class AlertsPage(Page):
     """The alerts page, a list of incidents. Each of these keys does something with the selected incident:
 
     - Enter opens the record on which a person removes the cause.
-    - A acknowledges the alerts.
+    - A acknowledges the alerts, Shift+A acknowledges them with a note.
     - Ctrl+Z undoes the person's own acknowledgement.
     - Shift+E reopens an incident that another person has acknowledged.
-    - T takes the incident, H hands it over.
+    - T takes the incident, Shift+T gives it back, H hands it over.
     - S snoozes the incident or ends the snooze.
     - E resolves or reopens the incident.
 

@@ -19,7 +19,7 @@ pair: its context in Qt's translation files, and the English text."""
 
 
 class _MissingTexts(QTranslator):
-    """Translates the texts that Qt's own translation file lacks to the language `language`."""
+    """Translates to the language `language` those texts of Qt that Qt's own translation file lacks."""
 
     def __init__(self, language: Language, parent: QObject) -> None:
         super().__init__(parent)

@@ -52,7 +52,7 @@ class RunningReadPanel(QFrame):
 
 class RunningReadWatch(QObject):
     """Shows the RunningReadPanel of a window while a read of the visible page takes longer than a second. If the
-    person presses the panel's button, it cancels the reads of the page."""
+    person presses the panel's button, the RunningReadWatch cancels the reads of the page."""
 
     def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)

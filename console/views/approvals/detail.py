@@ -539,9 +539,10 @@ class RefundRequestPanel(QScrollArea):
     def _make_money_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel that divides the payment's amount into parts: refunded, being sent, unknown, set aside,
         requested by this refund, requested by other waiting refunds, and still refundable. Parts of zero are left
-        out, so that the others fit beside each other, except the refunded part: the approver sees that nothing was
-        refunded before. If this refund was sent or has ended, the panel has no part "requested by this refund": its
-        amount then belongs to one of the other parts, or to none."""
+        out, so that the others fit beside each other. Only the refunded part is always shown, so that the approver
+        also sees that nothing was refunded before. If this refund was sent or has ended, the panel has no part
+        "requested by this refund": its amount then belongs to one of the other parts, or to none.
+        """
         context, money, requested_minor = self._context, details.money, details.record.amount_minor
         own_parts: list[MoneyPart] = []
         if details.record.state in _REFUND_STATES_BEFORE_SENDING:

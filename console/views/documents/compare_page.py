@@ -288,8 +288,8 @@ class PdfComparisonPage(Page):
             )
 
     def _turn_pages(self, offset: int) -> None:
-        """In both PDFs, show the page `offset` pages after the shown one, but at most the last page of the longer
-        PDF."""
+        """In both PDFs, show the page `offset` pages after the shown one, but at least the first page, and at most
+        the last page of the longer PDF."""
         comparison = self._comparison
         if comparison is not None:
             last = max(comparison.old_page_count, comparison.new_page_count) - 1
@@ -356,7 +356,8 @@ _TONE_BY_DIFFERENCE_KIND: dict[DifferenceKind, Tone] = {
     DifferenceKind.REMOVED: "bad",
     DifferenceKind.CHANGED: "care",
 }
-"""The tone of the marks on the pages, by the kind of the difference. A kind that isn't in it has no marks."""
+"""The tone of the marks on the pages, by the kind of the difference. Differences of a kind without an entry have no
+marks."""
 
 
 def _make_difference_columns(context: WindowContext) -> Sequence[Column]:

@@ -149,8 +149,8 @@ class CountLineButton(PaintedButton):
             draw_frame(painter, box, 0, colour("focus"), None, 2)
 
     def _draw_shortcut(self, painter: QPainter, box: QRectF) -> float:
-        """Draw the key cap at the right end of `box`, the rectangle of the button. Return the x coordinate of its
-        left edge in px."""
+        """Draw the key cap at the right end of `box`, the rectangle of the button. Return the x coordinate of the key
+        cap's left edge in px."""
         width, height = measure_key_cap(self.line.shortcut)
         x, colour = box.right() - _COUNT_LINE_PADDING_PX - width, current_appearance().colour
         key_cap_rect = QRectF(x, round((box.height() - height) / 2), width, height)
@@ -159,7 +159,7 @@ class CountLineButton(PaintedButton):
 
     def _draw_count_or_state(self, painter: QPainter, box: QRectF, baseline: float) -> float:
         """Draw the number or the state at the right end of `box`, the rectangle of the button, on the baseline with
-        the y coordinate `baseline` (px). Return the x coordinate of its left edge in px."""
+        the y coordinate `baseline` (px). Return the x coordinate of the left edge of the number or state in px."""
         line, right = self.line, box.right() - _COUNT_LINE_PADDING_PX
         is_state = bool(line.state_icon_name)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)

@@ -58,8 +58,8 @@ class LinkListener(QObject):
 
     @Slot()
     def _accept_clients(self) -> None:
-        """Accept the waiting connections and read their messages. A connection is aborted after
-        LINK_ANSWER_TIMEOUT_SECONDS."""
+        """Accept the waiting connections and read their messages. A connection that is still open
+        LINK_ANSWER_TIMEOUT_SECONDS after this is aborted."""
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
             client.setReadBufferSize(MAX_LINK_MESSAGE_BYTES)

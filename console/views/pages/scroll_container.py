@@ -67,9 +67,9 @@ class PageScrollArea(QScrollArea):
         self._keeps_opened_tab = False
 
     def _scroll_to_tab_bar(self, tab_bar: TabBar) -> None:
-        """Make the tab bar the first visible line, unless the tab bar and the first rows below it are visible while
-        the page isn't scrolled. In this case scroll to the top of the page if the bar is hidden now; otherwise don't
-        scroll.
+        """Make the tab bar the first visible line if the bar and the first rows below it have no room in the first
+        view of the page. If they have room there, scroll to the top of the page if the bar is above the visible part
+        now; otherwise don't scroll.
         """
         scroll_bar, bar_top = self.verticalScrollBar(), self._compute_distance_from_page_top(tab_bar)
         if not self._is_tab_visible_without_scrolling(tab_bar):

@@ -67,9 +67,10 @@ class PagePrinter(QObject):
     def _read_and_print(
         self, read_contents_in_service: Callable[["Console"], ContentsT], print_contents: Callable[[ContentsT], bool]
     ) -> None:
-        """Run `read_contents_in_service` in a background thread, which reads the contents and writes the audit entry.
-        Then let `print_contents` print the contents in a thread, because a thousand rows take many seconds, and show
-        a toast. `print_contents` returns False if the printer or its file didn't take the pages."""
+        """In a background thread, run `read_contents_in_service`, which reads the contents and writes the audit
+        entry. Then let `print_contents` print the contents in a thread, because a thousand rows take many seconds,
+        and show a toast. `print_contents` returns False if the printer or its file didn't take the pages.
+        """
         context, self.is_running = self._context, True
         acting_person = context.operator
 

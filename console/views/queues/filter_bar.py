@@ -102,8 +102,8 @@ class _SentenceUnit(QWidget):
         self._row.addWidget(widget)
 
     def show_chips(self, *, is_shown: bool, has_words: bool) -> None:
-        """Show the drop-down lists of this unit if `is_shown` is True; otherwise hide them. The words that belong to
-        the lists are visible only if `has_words` is True as well."""
+        """Show this unit with its drop-down list if `is_shown` is True; otherwise hide the unit. The words that
+        belong to the list are visible only if `has_words` is True as well."""
         for chip in self.chips:
             chip.setVisible(is_shown)
         for label in self._labels:

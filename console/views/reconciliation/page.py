@@ -54,10 +54,10 @@ _REFUSAL_WORDING_KEY_BY_SHORTCUT = {
 
 
 _WORK_REASONS_OF_UNPAID_ORDER = (WorkReason.MOVE_ORDER, WorkReason.NOT_MOVED)
-"""Reasons of the work on a paid payment whose order is known to be still unpaid. Only for a difference whose payment
-has one of these reasons does the line of shortcuts name the key that sets the order to paid. For any other difference
-the page doesn't know the state of the order; the key works for such a difference, too, and the service decides about
-the order.
+"""Reasons of the work on a paid payment whose order is known to be still unpaid. The line of shortcuts names the key
+that sets the order to paid only for a difference whose payment has one of these reasons. For any other difference the
+page doesn't know the state of the order; the key works for such a difference, too, and the service decides about the
+order.
 """
 
 

@@ -184,9 +184,10 @@ class RecordActionHandlers(QObject):
     # -- dialogs, imported when first opened
 
     def refuse_if_right_missing(self, right_name: str) -> bool:
-        """Return True if the acting person can't use this right at present. Also return True if the right changes
-        data and the program could not read the data of the page again. In these cases, show the reason in a bar of
-        the page. Actions without a button need this check, because a button would show the reason."""
+        """Return True if the acting person can't use this right at present, or if the right changes data and the
+        program could not read the data of the page again. In both cases, show the reason in a bar of the page.
+        Otherwise return False. Actions without a button need this check, because a button would show the reason.
+        """
         disabled_reason = self._context.find_disabled_reason(right_name)
         if not disabled_reason and does_right_change_records(right_name):
             disabled_reason = self._page.find_outdated_reason()

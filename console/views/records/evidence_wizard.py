@@ -398,8 +398,10 @@ class EvidenceForm(QWidget):
             )
 
     def _select_result_if_only_one(self) -> None:
-        """If the evidence supports only one result, select and announce it, and let the Tab key skip the results. A
-        person without the screen hears the result there, because the focus never comes to it."""
+        """If the evidence supports only one result, select and announce it, and let the Tab key skip the results. The
+        announcement is needed because a person who doesn't see the screen would otherwise not learn the result: the
+        focus never comes to it.
+        """
         possible_buttons = [radio for radio in self.outcome_buttons.values() if radio.isEnabled()]
         focus_policy = Qt.FocusPolicy.ClickFocus if len(possible_buttons) == 1 else Qt.FocusPolicy.StrongFocus
         for radio in self.outcome_buttons.values():

@@ -131,8 +131,8 @@ class SearchBox(QObject):
         layout.addWidget(self.footer)
 
     def open(self) -> None:
-        """Show the search box without text, and give its input the focus. When the box closes, the widget that has
-        the focus now gets the focus again."""
+        """Show the search box without text, and give its input the focus. When the box closes, the widget that had
+        the focus before this call gets the focus again."""
         self._previous_focus = self._window.focusWidget()
         self.overlay.cover_window()
         self.input.clear()
