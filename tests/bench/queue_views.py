@@ -80,7 +80,9 @@ def _measure_view_counts(console: Console, label: str) -> ReportRow:
 
     def count_all() -> object:
         with console.database.read() as conn:
-            return view_counts.count_records_of_choices(conn, _QUEUE_NAME, journal.list_lapsed_by_kind(conn), choices)
+            return view_counts.count_records_of_choices(
+                conn, _QUEUE_NAME, journal.list_lapsed_record_ids_by_kind(conn), choices
+            )
 
     took = measure_alternately(
         {"views": count_all, "queues": console.recovery.count_queued_records}, _ROUND_COUNT // 4

@@ -126,15 +126,17 @@ def run_day_and_list_answers(folder: Path) -> dict[str, Any]:
     with Sandbox() as sandbox:
         desk = PayingTerminal(folder / "home", sandbox)
         fields: dict[str, dict[str, set[str]]] = {}
-        for name, answer in _run_day_commands(desk, sandbox, folder):
+        for name, answer in _run_desk_commands(desk, sandbox, folder):
             _note_types(answer, "", fields.setdefault(name, {}))
         columns = _read_columns(desk.home / "console.db")
     shown = {name: {path: "|".join(sorted(kinds)) for path, kinds in paths.items()} for name, paths in fields.items()}
     return {"columns": columns, "json": shown}
 
 
-def _run_day_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run each command at least once, with success and with a refusal; yield (command, complete answer)."""
+def _run_desk_commands(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run each command that a desk offers at least once. Some runs succeed, some are refused. Yield each run as
+    (command, complete JSON answer).
+    """
 
     from tests.cli.test_reconciliation import make_day_with_differences
 

@@ -48,8 +48,8 @@ def list_missing_libraries(start: list[Path], shipped_files: dict[str, Path]) ->
 
 
 def test_every_library_of_the_window_has_a_package() -> None:
-    """The script's list has each system library that is needed by Qt's modules and by its X11, Wayland, VNC and
-    offscreen platforms.
+    """The list of packages in the script that installs them has one for each system library that is needed by Qt's
+    modules and by its X11, Wayland, VNC and offscreen platforms.
     """
     import PySide6
     import shiboken6
@@ -156,7 +156,7 @@ def test_a_display_or_a_qt_platform_permits_the_window(variable: str) -> None:
     assert subprocess.run([str(SCRIPTS_FOLDER / "display.sh")], env=env, check=False).returncode == 0
 
 
-def test_the_script_without_a_display_names_the_alternatives() -> None:
+def test_the_display_check_without_a_display_prints_other_ways() -> None:
     """Without a display and a terminal, the script that checks for a display exits with status 1. It prints the
     alternatives: the terminal commands, VNC and a virtual screen.
     """

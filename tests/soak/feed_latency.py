@@ -144,9 +144,11 @@ def compare_with_commits(
     heard: Sequence[ReceivedEvents],
     end: float,
 ) -> LatencyReport:
-    """Compare the new rows of the change feed with the events of each desk. `logs` has the moment of each COMMIT by
-    writer. The durations leave out the desk that made the change. A change that was committed after `end` (monotonic
-    seconds) needn't have arrived.
+    """Check that each desk in `heard` has received each new row of the change feed, and measure how long after its
+    COMMIT the row arrived. `rows` has the record of each row by the row's id. `logs` has, for each person who
+    wrote, the moment of the COMMIT (monotonic seconds) by the row's id. The delay at the desk of the person who
+    made the change is not measured. A change that was committed after `end` (monotonic seconds) needn't have
+    arrived.
     """
     took, lost = [], []
     committed = {one: (moment, writer) for writer, log in logs.items() for one, moment in log.items()}

@@ -25,7 +25,7 @@ from console.domain.access.read_only import find_stopping_switch, is_action_stop
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, SystemClock, compute_age
 from console.domain.errors import ConsoleError
-from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, SENDING_NEXT_STEPS, find_state_badge
+from console.domain.explanations.badges import NEXT_STEPS_OF_PROGRAM, NEXT_STEPS_WITH_LATER_SENDING, find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -133,7 +133,7 @@ def read_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> dict[RecordRef, 
     """Read all these records at once, as a list of the window does. Return the rows by kind and id."""
     chosen = list(dict.fromkeys(refs))
     with stage.context.database.read() as conn:
-        lapsed_ids = journal.list_lapsed_by_kind(conn)
+        lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
         records = [any_record.find(conn, kind, record_id, lapsed_ids) for kind, record_id in chosen]
         assert None not in records, dict(zip(chosen, records, strict=True))
         completed = stage.console._service_builder.readers.complete_records(conn, cast("list[Any]", records))
@@ -329,7 +329,9 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
     if page.work is WorkBadge.NONE:
         assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
         assert page.next_step.code in STEPS_WITHOUT_PERSON - NEXT_STEPS_OF_PROGRAM, page
-    assert (page.work is WorkBadge.WAITING_FOR_SENDING) <= (page.next_step.code in SENDING_NEXT_STEPS), page
+    assert (page.work is WorkBadge.WAITING_FOR_SENDING) <= (page.next_step.code in NEXT_STEPS_WITH_LATER_SENDING), (
+        page
+    )
     if page.work is WorkBadge.AUTOMATIC:
         assert page.next_step.code in NEXT_STEPS_OF_PROGRAM, page
     if page.work is WorkBadge.POSSIBLE and page.certainty is not CertaintyBadge.UNKNOWN:

@@ -346,5 +346,5 @@ def get_nodes(engine: Engine) -> Sequence[servers.SqlServer]:
     return (
         (servers.get_shared_mariadb(),)
         if engine == "mariadb"
-        else (servers.make_prepared_server(os.environ[MYSQL_URL_VARIABLE]),)
+        else (servers.prepare_server(os.environ[MYSQL_URL_VARIABLE]),)
     )

@@ -149,7 +149,7 @@ def mysql_server() -> servers.SqlServer:
     url = os.environ.get(MYSQL_URL_VARIABLE)
     if not url:
         pytest.skip(NO_MYSQL_MESSAGE)
-    return servers.make_prepared_server(url)
+    return servers.prepare_server(url)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from tests.support.galera_cluster import Cluster, Node
 from tests.support.mariadb_server import Server
 from tests.support.redis_server import RedisServer
 from tests.support.server_run import ServerRun
-from tests.support.sql_server import SqlServer, make_prepared_server
+from tests.support.sql_server import SqlServer, prepare_server
 from tests.support.tls import TlsProperties
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "SqlServer",
     "TlsProperties",
     "start_private_galera",
-    "make_prepared_server",
+    "prepare_server",
     "start_private_mariadb",
     "find_missing_reason",
     "start_own_run",

@@ -152,7 +152,7 @@ def make_server_of_url(url: str) -> SqlServer:
 
 
 @cache
-def make_prepared_server(url: str) -> SqlServer:
+def prepare_server(url: str) -> SqlServer:
     """Return the server of this URL, after changing the setting for the binary log as docs/team.md requires."""
     server = make_server_of_url(url)
     server.sql("SET GLOBAL log_bin_trust_function_creators = ON")

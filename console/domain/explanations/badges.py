@@ -73,7 +73,7 @@ NEXT_STEPS_OF_PROGRAM = frozenset(
 )
 """Next steps that the program does, now or at a later time, without a person: it asks the provider, sends, records an
 answer, moves an order to paid, or lets a refund expire."""
-SENDING_NEXT_STEPS = frozenset(
+NEXT_STEPS_WITH_LATER_SENDING = frozenset(
     f"next.{name}"
     for name in (
         "payment_refund_approved",  # house: a next step
@@ -84,8 +84,9 @@ SENDING_NEXT_STEPS = frozenset(
         "refund_sent_by_itself",
     )
 )
-"""Next steps of the program that send an approved refund, at the end of its cooling-off period, at the time of
-another attempt or after a read-only switch. Until then nothing is sent, and the provider isn't asked."""
+"""Codes of the next steps in which the program will send an approved refund: when its cooling-off period ends, when
+the next attempt is due, or when read-only is switched off. Until then nothing is sent, and the provider isn't
+asked."""
 NEXT_STEPS_WITHOUT_PERSON = NEXT_STEPS_OF_PROGRAM | frozenset(
     f"next.{name}"
     for name in (
@@ -117,7 +118,7 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     - If that state is NONE and the sentence says that the program does the next step, return AUTOMATIC.
     """
     code = explanation.next_step.code
-    if work.state is not WorkState.NEEDS_REVIEW and code in SENDING_NEXT_STEPS:
+    if work.state is not WorkState.NEEDS_REVIEW and code in NEXT_STEPS_WITH_LATER_SENDING:
         return WorkBadge.WAITING_FOR_SENDING
     if work.state is not WorkState.NEEDS_REVIEW and code not in NEXT_STEPS_WITHOUT_PERSON:
         return WorkBadge.POSSIBLE

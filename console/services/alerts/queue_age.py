@@ -32,7 +32,7 @@ class QueueAgeAlerts:
         context = self._context
         now = context.now()
         with context.database.read() as conn:
-            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             oldest_instants = {name: queues.count_queue_records(conn, name, lapsed_ids)[1] for name in AGE_LIMITS}
             alert_id_by_subject_id = {
                 alert.subject_id: alert.id

@@ -71,7 +71,7 @@ class TakeService:
 
 def require_record(tx: Transaction, kind: str, record_id: int) -> None:
     """Raise not_found if the database has no record of this kind and id."""
-    if any_record.find(tx.conn, kind, record_id, journal.list_lapsed_by_kind(tx.conn)) is None:
+    if any_record.find(tx.conn, kind, record_id, journal.list_lapsed_record_ids_by_kind(tx.conn)) is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
 
 

@@ -116,7 +116,7 @@ class BulkRunReader:
         number."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
-            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             records = [_find_readable_record(conn, row, lapsed_ids) for row in rows]
             stored_records = [record for record in records if record is not None]
             completed_records = iter(complete_with_corporations(self._context, conn, stored_records))

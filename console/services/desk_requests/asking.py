@@ -287,7 +287,7 @@ class RemoteRequestIdService(RequestIdService):
             detail["worker_version"] = worker_version
         if request.subject_kind is not None and (request.subject_id or "").isdecimal():
             with self._context.database.read() as conn:
-                lapsed_ids = journal.list_lapsed_by_kind(conn)
+                lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
                 detail["record"] = any_record.find(
                     conn, request.subject_kind, int(request.subject_id or 0), lapsed_ids
                 )

@@ -217,7 +217,7 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
     kind, and for a malformed id."""
     if kind == OPERATION_KIND:
         return _read_operation_with_record(context, conn, str(id))
-    lapsed_ids = journal.list_lapsed_by_kind(conn)
+    lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
     number = _parse_record_id(kind, id)
     record = any_record.find(conn, kind, number, lapsed_ids)
     if record is None:
@@ -260,7 +260,7 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
     operation = journal.find_with_state_after_lapse(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
-    lapsed_ids = journal.list_lapsed_by_kind(conn)
+    lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
     subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
     return RelatedRecords(operation, () if subject is None else (subject,))
 

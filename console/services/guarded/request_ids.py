@@ -397,7 +397,9 @@ class RequestIdService:
         first call changed: a credit check, order, payment or refund, or else its operation."""
         number = row.subject_id if row.subject_id is not None and row.subject_id.isdecimal() else "0"
         with self._context.database.read() as conn:
-            record = any_record.find(conn, row.subject_kind or "", int(number), journal.list_lapsed_by_kind(conn))
+            record = any_record.find(
+                conn, row.subject_kind or "", int(number), journal.list_lapsed_record_ids_by_kind(conn)
+            )
             operation = journal.find_with_state_after_lapse(conn, row.operation_id) if row.operation_id else None
         detail: PossibleRepeatDetail = {
             "reason": PossibleRepeatReason.ANSWER_NOT_STORED,
@@ -416,7 +418,9 @@ class RequestIdService:
         if error is None or kind is None:
             return answer
         with self._context.database.read() as conn:
-            present_record = any_record.find(conn, kind, getattr(record, "id", 0), journal.list_lapsed_by_kind(conn))
+            present_record = any_record.find(
+                conn, kind, getattr(record, "id", 0), journal.list_lapsed_record_ids_by_kind(conn)
+            )
         detail = {**error.detail, "record": present_record or record}
         return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 

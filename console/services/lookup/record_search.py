@@ -183,7 +183,7 @@ class Lookup:
         from console.store.records import any_record
 
         with self._context.database.read() as conn:
-            stored_record = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
+            stored_record = any_record.find(conn, kind, record.id, journal.list_lapsed_record_ids_by_kind(conn))
             if stored_record is None or stored_record.version != record.version:
                 return replace(record, relations=None)
             (completed_records,) = self._add_relations_to_groups(conn, (stored_record,))
@@ -211,7 +211,7 @@ class Lookup:
 
         self._context.require_right("read")
         with self._context.database.read() as conn:
-            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             records_by_key = {ref: any_record.find(conn, *ref, lapsed_ids) for ref in record_keys}
         return {ref: record for ref, record in records_by_key.items() if record is not None}
 

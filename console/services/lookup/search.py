@@ -162,7 +162,7 @@ class GlobalSearch:
         search = RecordSearch(
             self._make_queue_filter(conn, query),
             query.days,
-            journal.list_lapsed_by_kind(conn),
+            journal.list_lapsed_record_ids_by_kind(conn),
             limit,
             None if matched_ids is None else matched_ids.ids_by_kind,
         )

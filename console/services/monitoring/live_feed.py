@@ -108,7 +108,7 @@ class LiveFeedReader:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.list_changes_since(conn, after_mark)
             changed_ids = tuple(change for change in changed_ids if change[0] in LIVE_FEED_CHANNELS)
-            lapsed_ids = journal.list_lapsed_by_kind(conn) if changed_ids else {}
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn) if changed_ids else {}
             summaries = tuple(
                 _read_summary(conn, kind, record_id, lapsed_ids)
                 for kind, record_id in changed_ids[:_MAX_RECORDS_READ]

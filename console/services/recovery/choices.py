@@ -88,7 +88,7 @@ class DecisionChoiceReader:
         `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found if there
         is no such record.
         """
-        record = any_record.find(conn, kind, record_id, journal.list_lapsed_by_kind(conn))
+        record = any_record.find(conn, kind, record_id, journal.list_lapsed_record_ids_by_kind(conn))
         if record is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
         take = takes.read_takes(conn, kind, (record_id,), self._context.now()).get(record_id)

@@ -105,7 +105,7 @@ class QueueReader:
             queue_name,
             queue_cursors.parse_queue_position(after_position),
             limit,
-            journal.list_lapsed_by_kind(conn),
+            journal.list_lapsed_record_ids_by_kind(conn),
             choice,
         )
         next_position = queue_cursors.format_queue_position(rows[-1][0]) if len(rows) == limit else None
@@ -120,7 +120,7 @@ class QueueReader:
         page begins after them."""
         position = queue_cursors.parse_sorted_queue_position(after_position, choice.sort_order.column)
         rows = chosen_records.read_sorted_page(
-            conn, queue_name, position, limit, journal.list_lapsed_by_kind(conn), choice
+            conn, queue_name, position, limit, journal.list_lapsed_record_ids_by_kind(conn), choice
         )
         next_position = queue_cursors.format_sorted_queue_position(rows[-1][0]) if len(rows) == limit else None
         return [record for _, record in rows if record is not None], next_position
@@ -162,7 +162,7 @@ class QueueReader:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
             totals, is_capped = chosen_records.count_records_by_cause(
-                conn, queue_name, journal.list_lapsed_by_kind(conn), choice
+                conn, queue_name, journal.list_lapsed_record_ids_by_kind(conn), choice
             )
         return CausePage(queue_name, group_by_cause(totals), is_capped, bool(record_filter))
 
@@ -176,7 +176,7 @@ class QueueReader:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             counts = [
                 (name, *queues.count_queue_records(conn, name, lapsed_ids)) for name in queues.RECORD_QUEUE_NAMES
             ]
@@ -191,7 +191,7 @@ class QueueReader:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            lapsed_ids = journal.list_lapsed_by_kind(conn)
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
             stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]

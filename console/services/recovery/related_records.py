@@ -82,7 +82,7 @@ class RelatedRecordCompleter:
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
-        lapsed_ids, find_switch = journal.list_lapsed_by_kind(conn), _make_read_only_switch_finder(conn)
+        lapsed_ids, find_switch = journal.list_lapsed_record_ids_by_kind(conn), _make_read_only_switch_finder(conn)
         completed_by_type_and_id: dict[tuple[object, int], QueuedRecord] = {}
         for completed_records in (
             self._add_relations_to_credit_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),

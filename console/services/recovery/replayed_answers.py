@@ -335,5 +335,5 @@ def _find_record_with_outcome(
             return None
         kind, record_id = operation.subject_kind, operation.subject_id or 0
     number = _parse_record_id(record_id)
-    record = any_record.find(conn, kind, number, journal.list_lapsed_by_kind(conn))
+    record = any_record.find(conn, kind, number, journal.list_lapsed_record_ids_by_kind(conn))
     return (kind, number, record) if isinstance(record, CreditCheck | Payment | Refund) else None

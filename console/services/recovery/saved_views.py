@@ -89,7 +89,7 @@ class SavedViewService:
             for view in views:
                 views_by_queue.setdefault(view.content.queue, []).append(view)
             counts: dict[int, ViewCount] = {}
-            lapsed_ids = journal.list_lapsed_by_kind(conn) if views else {}
+            lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn) if views else {}
             for queue, of_queue in views_by_queue.items():
                 for count in self._count_records_of_views_of_queue(conn, queue, of_queue, lapsed_ids, person):
                     counts[count.view.id] = count

@@ -23,7 +23,7 @@ from console.store.reports import provider_success, queue_ages, refund_funnel, s
 
 def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = RECORD_QUEUE_NAMES) -> QueueAgeReport:
     """Return for each of these queues the durations for which its records have been waiting at the time `now`."""
-    lapsed_ids = journal.list_lapsed_by_kind(conn)
+    lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
     return QueueAgeReport(tuple(queue_ages.count_records_by_age(conn, name, lapsed_ids, now) for name in queues), now)
 
 

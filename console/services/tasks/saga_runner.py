@@ -175,7 +175,7 @@ class SagaRunner:
     def postpone_step(self, saga: Saga, reason: str) -> Saga:
         """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
         saga. Return the saga afterwards."""
-        return self._write_change_or_read_saga(
+        return self._write_change_unless_taken_over(
             saga, lambda tx, current_saga: self._apply_step_verdict(tx, current_saga, StepWaiting(reason))
         )
 
@@ -183,7 +183,7 @@ class SagaRunner:
         """Schedule the saga's present step again after `wait`, without counting an attempt. `reason` is stored
         with the saga. Return the saga afterwards."""
         now, at = self._context.now(), self._context.now() + self._context.scale.scale_delta(wait)
-        return self._write_change_or_read_saga(
+        return self._write_change_unless_taken_over(
             saga,
             lambda tx, current_saga: sagas.postpone_step(
                 tx.conn, current_saga, now, at, reason, counts_as_attempt=False
@@ -198,7 +198,7 @@ class SagaRunner:
             write_decision(tx)
             return sagas.resume_saga(tx.conn, current_saga, self._context.now(), {INTERNAL_ERROR_COUNT_FACT_KEY: 0})
 
-        return self._write_change_or_read_saga(saga, write_decision_and_resume)
+        return self._write_change_unless_taken_over(saga, write_decision_and_resume)
 
     def _record_internal_error(self, saga: Saga, code: str) -> Saga:
         """Count an internal error of the saga, and schedule another attempt. After MAX_INTERNAL_ERRORS errors,
@@ -224,9 +224,9 @@ class SagaRunner:
             self._plan.on_stop(tx, stuck_saga)
             return stuck_saga
 
-        return self._write_change_or_read_saga(saga, count_error)
+        return self._write_change_unless_taken_over(saga, count_error)
 
-    def _write_change_or_read_saga(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
+    def _write_change_unless_taken_over(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
         """Call `change_saga` in a transaction, and return its result. `change_saga` writes the changed saga and
         returns it. If another process has changed the saga meanwhile, write nothing and return the saga as it is
         now."""

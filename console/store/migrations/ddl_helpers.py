@@ -38,7 +38,7 @@ def create_table(table: sa.Table) -> None:
     if sa.inspect(op.get_bind()).has_table(table.name):
         present_indexes = _read_index_names(table.name)
     else:
-        op.execute(sa.schema.CreateTable(_make_server_table(table) if is_on_server() else table))
+        op.execute(sa.schema.CreateTable(_copy_table_with_server_types(table) if is_on_server() else table))
     missing_indexes = [index for index in table.indexes if index.name not in present_indexes]
     if missing_indexes and not waits_for_adoption(table.name):
         _add_indexes(table.name, sorted(missing_indexes, key=lambda index: str(index.name)))
@@ -179,7 +179,7 @@ def is_on_server() -> bool:
     return op.get_bind().dialect.name != "sqlite"
 
 
-def _make_server_table(declared_table: sa.Table) -> sa.Table:
+def _copy_table_with_server_types(declared_table: sa.Table) -> sa.Table:
     """Return a copy of the declared table with the options and the expressions of derived columns for a server."""
     table = declared_table.to_metadata(sa.MetaData())
     table.kwargs.update(_SERVER_TABLE_OPTIONS)

@@ -384,19 +384,19 @@ def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozen
     )
 
 
-def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
+def list_lapsed_record_ids_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
     """Return, by kind of record, the ids that `list_lapsed_subjects` returns for the kind. A kind without lapsed
     operations has no key."""
     by_kind: dict[str, set[int]] = {}
-    for kind, subject in conn.execute(_make_lapsed_by_kind_query(*MONEY_ACTION_BY_KIND.values())):
+    for kind, subject in conn.execute(_make_lapsed_record_ids_query(*MONEY_ACTION_BY_KIND.values())):
         by_kind.setdefault(kind, set()).add(subject)
     return {kind: frozenset(subjects) for kind, subjects in by_kind.items()}
 
 
 @cache
-def _make_lapsed_by_kind_query(*effective_actions: str) -> Select[Any]:
-    """Return the query of `list_lapsed_by_kind`; `effective_actions` are the actions that cost or move money. The
-    query uses OR instead of IN, because SQLAlchemy would compile an IN again for each call."""
+def _make_lapsed_record_ids_query(*effective_actions: str) -> Select[Any]:
+    """Return the query of `list_lapsed_record_ids_by_kind`; `effective_actions` are the actions that cost or move
+    money. The query uses OR instead of IN, because SQLAlchemy would compile an IN again for each call."""
     has_effective_action = or_(*(operations.c.action == action for action in effective_actions))
     return select(operations.c.subject_kind, operations.c.subject_id).where(
         operations.c.state == OperationState.CALLING.value, has_effective_action, not_(_LIVE_LEASE_CONDITION)

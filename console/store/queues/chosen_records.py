@@ -39,7 +39,7 @@ from console.store.schema.column_types import EPOCH_START
 
 MAX_RECORDS_GROUPED_BY_CAUSE = 10_000
 """Largest number of records in each range of a queue that `count_records_by_cause` counts."""
-_SUM_PART_SIZE = 10**9
+_AMOUNT_SPLIT_DIVISOR = 10**9
 """Amounts are summed in two parts: multiples of this size, and the rest."""
 _PRECEDENCE_OF_DIVISION = 8  # as SQLAlchemy has it: a difference before it gets parentheses
 _LARGEST_ID = 2**63 - 1
@@ -282,10 +282,10 @@ def _make_range_totals_query(
     )
     counted_rows = select(*columns).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
     minor = counted_rows.c.minor
-    remainder = minor % _SUM_PART_SIZE
+    remainder = minor % _AMOUNT_SPLIT_DIVISOR
     # `/` of SQLAlchemy divides with a fraction. This division leaves no remainder, so it is exact on every server.
     divide = (minor - remainder).op("/", precedence=_PRECEDENCE_OF_DIVISION)
-    parts = func.sum(divide(_SUM_PART_SIZE)), func.sum(remainder)
+    parts = func.sum(divide(_AMOUNT_SPLIT_DIVISOR)), func.sum(remainder)
     sums = func.count(), *parts, _make_oldest_instant_sql(counted_rows)
     return select(counted_rows.c.cause, counted_rows.c.currency, *sums).group_by(
         counted_rows.c.cause, counted_rows.c.currency
@@ -303,9 +303,9 @@ def _make_cause_total(
 ) -> CauseTotal:
     """Return the total of one kind, cause and currency from a row of the query of totals. `cause` is None for records
     without a cause, `currency` for records without an amount, `oldest` if no record has a time. The sum of the
-    amounts is `sum_of_parts` times _SUM_PART_SIZE plus `sum_of_remainders`.
+    amounts is `sum_of_parts` times _AMOUNT_SPLIT_DIVISOR plus `sum_of_remainders`.
     """
-    sum_minor = int(sum_of_parts) * _SUM_PART_SIZE + int(sum_of_remainders)
+    sum_minor = int(sum_of_parts) * _AMOUNT_SPLIT_DIVISOR + int(sum_of_remainders)
     return CauseTotal(
         kind, cause or None, currency, count, sum_minor, convert_to_aware_utc(oldest) if oldest else None
     )

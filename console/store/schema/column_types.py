@@ -89,12 +89,12 @@ class _SixteenMegabyteText(Text):
 
 
 @compiles(_MicrosecondInstant, "mysql")
-def _compile_datetime_type(*_: object, **__: object) -> str:
+def _compile_microsecond_instant_for_mysql(*_: object, **__: object) -> str:
     return "DATETIME(6)"
 
 
 @compiles(_SixteenMegabyteText, "mysql")
-def _compile_text_type(*_: object, **__: object) -> str:
+def _compile_sixteen_megabyte_text_for_mysql(*_: object, **__: object) -> str:
     return "MEDIUMTEXT"
 
 

@@ -624,13 +624,13 @@ class WindowContext(QObject):
         if visited_refs and self.is_ready:
             self.run_read(
                 lambda services: services.lookup.read_records(visited_refs),
-                self._replace_visited_records,
+                self._refresh_visited_records,
                 lambda _: None,
                 caller=self,
                 key="visits",
             )
 
-    def _replace_visited_records(
+    def _refresh_visited_records(
         self, records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]
     ) -> None:
         self.visits = [

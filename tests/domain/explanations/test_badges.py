@@ -8,8 +8,8 @@ import pytest
 
 from console.domain.explanations.badges import (
     NEXT_STEPS_OF_PROGRAM,
+    NEXT_STEPS_WITH_LATER_SENDING,
     NEXT_STEPS_WITHOUT_PERSON,
-    SENDING_NEXT_STEPS,
     find_work_badge,
 )
 from console.domain.explanations.payments import explain_order
@@ -34,7 +34,7 @@ def test_a_step_without_a_person_is_never_called_possible(code: str) -> None:
     for state, action, roles in product(WorkState, (None, "probe"), ((), ("operator",))):
         automatic = Explanation("verdict", "why", NextStep(code, action=action), roles_that_may_act=roles)
         expected = WorkBadge(state.value)
-        if state is not WorkState.NEEDS_REVIEW and code in SENDING_NEXT_STEPS:
+        if state is not WorkState.NEEDS_REVIEW and code in NEXT_STEPS_WITH_LATER_SENDING:
             expected = WorkBadge.WAITING_FOR_SENDING
         elif state is WorkState.NONE and code in NEXT_STEPS_OF_PROGRAM:
             expected = WorkBadge.AUTOMATIC
@@ -49,10 +49,10 @@ def test_the_badge_of_a_step_that_sends_does_not_say_that_something_is_checked(c
     """If the sentence says that the program sends a refund, the badge says so too; the badge of every other step of
     the program doesn't say that something is sent."""
     for language, sending in (("en", "sent automatically"), ("ja", "自動的に送信")):
-        assert (sending in translate(code, language)) == (code in SENDING_NEXT_STEPS)
+        assert (sending in translate(code, language)) == (code in NEXT_STEPS_WITH_LATER_SENDING)
     badge = find_work_badge(Work(WorkState.SCHEDULED), Explanation("verdict", "why", NextStep(code)))
-    assert (badge is WorkBadge.WAITING_FOR_SENDING) == (code in SENDING_NEXT_STEPS)
-    assert (badge is WorkBadge.SCHEDULED) == (code not in SENDING_NEXT_STEPS)
+    assert (badge is WorkBadge.WAITING_FOR_SENDING) == (code in NEXT_STEPS_WITH_LATER_SENDING)
+    assert (badge is WorkBadge.SCHEDULED) == (code not in NEXT_STEPS_WITH_LATER_SENDING)
 
 
 @pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))

@@ -374,8 +374,9 @@ def test_a_purchase_answer_with_the_check_but_no_id_says_that_it_was_made(body: 
     ],
 )
 def test_other_answers_without_a_usable_id_say_nothing_about_the_purchase(body: object, reason: str) -> None:
-    """An answer about another corporation, with an id that can be read as text, or without the contents of a credit
-    check keeps its own reason.
+    """An answer to a purchase that has no usable id is unreadable for the reason of its own defect, and not proof of
+    the purchase, if it is about another corporation, has its id as text instead of as a number, lacks the contents of
+    a credit check, or has no credit check at all.
     """
     assert buy_with_answer(json.dumps(body).encode()).reason == reason
 

@@ -228,8 +228,10 @@ def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429])
 def test_a_refusal_with_its_effect_at_any_place_is_unknown(status: int) -> None:
-    """A refusal leaves the outcome unknown if its effect occurs in a list, in an inner object or outside of the data.
-    Without an id, a state or a link for the payer also counts as the effect."""
+    """An answer that refuses the request leaves the outcome unknown if its body also shows that the request was
+    carried out, no matter where: in a list, in an inner object, or outside of `data`. A refund or a code shows
+    this; so does the state of a refund or the link for the payer, even if the id is missing.
+    """
     code = {400: "INVALID_PARAMS", 401: "UNAUTHORIZED", 404: "OPA_CLIENT_NOT_FOUND", 429: "RATE_LIMIT"}[status]
     refund_without_id = {"status": "CREATED", "acceptedAt": 1795161601}
     made: list[object] = [[REFUND_DATA], {"refund": REFUND_DATA}, refund_without_id]

@@ -106,7 +106,9 @@ def make_overdue_payments(connection: Connection) -> list[int]:
 
 
 def make_refunds(connection: Connection, state: RefundState | None = None, **facts: Any) -> list[int]:
-    """Insert three refunds of three payments, each in the state `state` (None: requested), and return their ids."""
+    """Insert three refunds of three payments, each in the state `state` (None: requested), and return their ids.
+    `facts` are further arguments of `insert_requested_refund`, the same for each refund.
+    """
     ids = list[int]()
     for number in range(3):
         refund = insert_requested_refund(connection, insert_paid_payment(connection, f"P-{number}"), **facts)
