@@ -4,7 +4,8 @@ import signal
 import sys
 
 _BUG_EXIT_STATUS = 70
-"""Exit status of a bug. The table of exit statuses is in a module that may be the one that can't be loaded."""
+"""Exit status of a bug. It is repeated here, because the module with the table of exit statuses may be the one that
+can't be loaded."""
 _BUG_ANSWER_JSON = (
     '{"ok":false,"error":{"code":"internal_error","message":"internal_error",'
     '"detail":{"support_code":"SUPPORT_CODE"}}}\n'

@@ -44,8 +44,8 @@ COMMANDS_WITH_EFFECTS = frozenset(
         "mentions", "provider", "read-only", "views", "worker",
     )
 )  # fmt: skip
-"""Names of the commands that send or write something. After a first signal, such a command still runs to its end and
-reports its result.
+"""First words of the commands that send or write something; some commands with these words only read, such as
+`alerts list`. After a first signal, a command with one of these words still runs to its end and reports its result.
 """
 _COMMANDS_WITH_EFFECTS_AND_NO_REQUEST_ID = frozenset(
     {"provider", "worker", "export", "evidence", "sign-in", "sign-out", "forget-credentials"}
@@ -64,8 +64,8 @@ def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -
 
 
 def has_effects(args: Namespace) -> bool:
-    """Return True if the command changes or sends something, or writes a file or the keyring. Of the groups in
-    COMMANDS_WITH_EFFECTS, some commands only read, such as `alerts list`."""
+    """Return True if the command changes or sends something, or writes a file or the keyring. Return False for a
+    command that only reads, also if its first word is one of COMMANDS_WITH_EFFECTS, as in `alerts list`."""
     words = f"{args.command} {getattr(args, 'action', '')}".strip()
     return (
         hasattr(args, "request_id")

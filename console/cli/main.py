@@ -71,7 +71,8 @@ def _is_window_requested(arguments: Sequence[str]) -> bool:
 
 
 def _run_pdf_child(arguments: Sequence[str]) -> int:
-    """Run this process as the child process that reads an untrusted PDF, and return its exit status."""
+    """Run this process as the child process that reads an untrusted PDF, and return its exit status. `arguments` are
+    the arguments after PDF_CHILD_ARGUMENT."""
     interrupts.unblock_stop_signals()
     from console.store.documents import pdf_child_process
 
@@ -102,9 +103,8 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
 
 
 def _write_failure_answer(arguments: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:
-    """Write the answer of a command that ended with the exception `error`. An unexpected exception is a bug: it is
-    logged, and the answer contains a support code.
-    """
+    """Write the answer of the command line `arguments`, which ended with the exception `error`. An unexpected
+    exception is a bug: it is logged, and the answer contains a support code."""
     # Python 3.11 wraps an exception that ends the definition of a class.
     if isinstance(error.__cause__, KeyboardInterrupt):
         error = error.__cause__
@@ -208,10 +208,10 @@ def _format_version_lines(
 
 
 def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInterrupt) -> ConsoleError:
-    """Return the error for a command that Ctrl+C, SIGTERM or SIGHUP has ended before its answer. A command with
-    effects runs to its end after the first signal and writes its own answer; only a second signal ends such a command
-    early. The error is `outcome_unknown` if the command had already begun its action, otherwise `interrupted`.
-    """
+    """Return the error for the command line `arguments`, which Ctrl+C, SIGTERM or SIGHUP has ended before its answer.
+    A command with effects runs to its end after the first signal and writes its own answer; only a second signal ends
+    such a command early. The error is `outcome_unknown` if such a command had already begun its action, otherwise
+    `interrupted`."""
     from console.cli.command_table import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import OutcomeUnknownReason
 

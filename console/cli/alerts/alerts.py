@@ -166,7 +166,8 @@ def format_alert_lines(record: "Alert", translator: Translator) -> Iterator[str]
 def build_lost_operation_list_json(
     lost_operation_list: "LostOperationList", translate: TranslateFunction
 ) -> JsonObject:
-    """Return the answer of `alerts lost` as a JSON object: the operations and the number of all of them."""
+    """Return the answer of `alerts lost` as a JSON object: in `lost` the listed operations, in `count` the number of
+    all lost operations, which may be larger."""
     return {
         "lost": [
             build_attributes_json(operation, _LOST_OPERATION_FIELDS, translate)

@@ -35,7 +35,8 @@ _LARGEST_ROW_ID = 10**18 - 1
 _MAX_USAGE_PROBLEM_CHARACTERS = 300
 MAX_ROW_ID_DIGITS = 18  # digits
 _PATH_ARGUMENTS = frozenset({"file", "files", "folder", "out", "pack"})
-"""Names of the arguments that are the path of a file or folder. `to` is one except in `incidents hand-over`."""
+"""Names of the arguments that are always the path of a file or folder. The argument `to` is a path, too, except in
+`incidents hand-over`, where it is a person."""
 
 SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_CommandLineParser]"
 

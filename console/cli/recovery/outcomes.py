@@ -109,7 +109,8 @@ def _parse_evidence(argument: str) -> str | Path:
 
 
 def _has_name_of_evidence_file(path: Path) -> bool:
-    """Return True if the path ends like a file of evidence and has no white space, as a statement has."""
+    """Return True if the text was probably meant as the name of a file: the path ends like a file of evidence and has
+    no white space, which a written statement would have."""
     return path.suffix.lower() in _EVIDENCE_FILE_SUFFIXES and not any(map(str.isspace, str(path)))
 
 

@@ -123,7 +123,8 @@ _COLUMNS_AND_ROW_MAKER_BY_RECORD_TYPE: Mapping[type, tuple[str, Callable[[Any, T
     Refund: ("record payment amount state certainty work maker checkers", _make_refund_row),
     Operation: ("record what state who when", _make_operation_row),
 }
-"""For each kind of record: the columns of its table, and the function that returns the cells of a record."""
+"""For each kind of record: the names of the columns of its table in one text, separated by spaces, and the function
+that returns the cells of a record."""
 
 
 def _format_registry_name(record: AnyRecord, translator: Translator) -> str:

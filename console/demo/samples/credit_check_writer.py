@@ -264,9 +264,8 @@ def _make_case_row(sample: CheckSample) -> ColumnValues:
 
 
 def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence[AuditTrailEvent]) -> None:
-    """Write all sample events as audit entries of one session, in the sequence of their times, and store the anchors
-    of their hash chain in the spool.
-    """
+    """Write all sample events in `trail` (with kind and id of their records) as audit entries of one session, in the
+    sequence of their times, and store the anchors of their hash chain in the spool."""
     events = sorted(trail, key=lambda entry: entry[0].at)
     chain = str(uuid.uuid4())
     rows = list(_make_chain_rows(events, chain, context.spool.desk_id))

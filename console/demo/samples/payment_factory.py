@@ -158,10 +158,9 @@ class PaymentSample:
     def add_event(
         self, kind: str, at: datetime, actor: str, audit_action: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
-        """Add an audit event, at the instant `at`, about the order (`sample_kind` is ORDER_KIND) or the payment
-        (PAYMENT_KIND). `audit_action` is its action, `detail` are its facts, `actor` is the person or program that
-        acted; `reason` is the code of the entry's reason, None if it has none.
-        """
+        """Add an audit event, at the instant `at`, about the order (`kind` is ORDER_KIND) or the payment (`kind` is
+        PAYMENT_KIND). `audit_action` is its action, `detail` are its facts, `actor` is the person or program that
+        acted; `reason` is the code of the entry's reason, None if it has none."""
         self.events.append((kind, SampleEvent(at, actor, audit_action, detail, reason=reason)))
 
 

@@ -123,7 +123,7 @@ def make_refund_body(
 
 
 def make_paypay_refusal_body(code: str, message: str) -> str:
-    """Return PayPay's answer that refuses a call, with the result code `code`."""
+    """Return PayPay's answer that refuses a call: `code` is the result code, `message` PayPay's text about it."""
     return _make_paypay_body(None, code, message)
 
 

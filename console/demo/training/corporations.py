@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 MERGED_PAIR_COUNT = 20
-"""Number of corporations that are merged into another one in each further registry file of the training."""
+"""Number of merged corporations that each import of a registry adds in the training, each with its successor."""
 _MERGER_AGE_DAYS = 60
 """Number of days between the mergers of the merged corporations and the day of the registry file."""
 _REGISTRY_FILE_SEED = 20261120

@@ -108,8 +108,9 @@ def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOv
 
 
 def _is_training_running(run: Mapping[str, str]) -> bool:
-    """True if the training of the stored entry `run` is still running: its simulated providers answer, and its
-    database exists. The entry alone proves nothing, because a process that is killed doesn't delete the entry."""
+    """True if the training of the stored entry `run` is still running: its simulated providers answer at the entry's
+    `url`, and the file `database` of the entry exists. The entry alone proves nothing, because a process that is
+    killed doesn't delete the entry."""
     from console.sandbox import SandboxControl
 
     try:
