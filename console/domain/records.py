@@ -194,7 +194,8 @@ class CreditCheck:
     state_since: datetime | None = None
     """The instant at which state or certainty last changed; None if it is unknown."""
     sent_at: datetime | None = None
-    """The instant at which the purchase was sent; None for a row that another application wrote."""
+    """The instant at which the purchase began, just before it was sent; None for a row that another application
+    wrote."""
     error_code: str | None = None
     viewing_over: bool = False
     duplicate_of: int | None = None

@@ -56,6 +56,6 @@ def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool
 
 
 def make_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:
-    """Return the facts for a sentence about the switch: the person who set it, the instant (UTC) at which it was
-    set, and the person's reason."""
+    """Return the facts for a sentence about the switch: the person who set it (`who`), the instant (UTC) at which it
+    was set (`since`), and the person's reason (`note`)."""
     return {"who": switch.person, "since": switch.at, "note": switch.reason}

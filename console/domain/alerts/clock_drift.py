@@ -14,8 +14,8 @@ LARGEST_DRIFT_SECONDS = 2.0
 LONGEST_MEASUREMENT_SECONDS = 1.0
 """A measurement of the server's time that took more seconds than this is discarded, because it is too imprecise."""
 MIN_LATE_REQUEST_COUNT = 3
-"""Smallest number of requests of a desk, all of them late, from which on its clock counts as behind, because a single
-request may have had a slow connection."""
+"""A desk's clock counts as behind only if at least this number of its requests were measured and all of them were
+late, because a single request may have had a slow connection."""
 ALERT_LIFETIME = timedelta(days=1)
 """Time after which an alert about a wrong clock is resolved although the desk's clock was not measured again; the
 desk may be switched off.

@@ -276,8 +276,8 @@ def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | 
 
 
 def _find_owner_and_start(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:
-    """Return the owner of the incident and the instant since which this person owns it; (None, None) without an
-    owner."""
+    """Return the owner of the incident with these steps (sorted by position), and the instant since which this person
+    owns it; (None, None) without an owner."""
     owner: str | None = None
     owner_since: datetime | None = None
     for step in steps:

@@ -96,7 +96,7 @@ class AuditAction(StrEnum):
     PAYMENT_UNKNOWN_REFUND = "payment.unknown_refund"
     """The provider reports a refund that this console has not sent. A case was opened."""
     PAYMENT_UNMASK = "payment.unmask"
-    """A person has seen the payer, or answers that name it, without masks."""
+    """A person has seen, without masks, the payer's name or answers that contain it."""
 
     DATABASE_RESTORED = "database.restored"
 

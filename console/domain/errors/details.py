@@ -122,9 +122,8 @@ class RefetchFacts(TypedDict, total=False):
 
 class InvalidNumberDetail(TypedDict, total=False):
     """Facts of the error `invalid_corporation_number`. `normalized` has the digits of the typed text; `candidates`
-    has similar corporation numbers that the database contains. `hint`: the text may be a number without its check
-    digit, or a name.
-    """
+    has similar corporation numbers that the database contains. `hint` is set if the text is probably a number without
+    its check digit ("check_digit_missing") or the name of a company ("name")."""
 
     reason: NumberReason
     normalized: str | None

@@ -149,9 +149,12 @@ def _make_explanation_facts(
     detected_at: datetime,
     now: datetime,
 ) -> Mapping[str, object]:
-    """Return the facts for the sentences that explain an alert about an order. The fact `age` is the time since
-    the payment was paid or, for a paid order without a paid payment, since the order's state changed. `paid` and
-    `missing` are None if a paid payment isn't in the order's currency."""
+    """Return the facts for the sentences that explain an alert about an order. `at` is the time at which `payment`
+    was paid or, for a paid order without a paid payment, at which the order's state changed; `age` is the time since
+    then. `since` is `detected_at`, `grace` the grace period of the broken rule. `paid` is the part of the paid
+    `payments` that stays with the shop, `missing` the part of the order's total that `paid` doesn't cover; both are
+    None if a paid payment isn't in the order's currency. The other facts are values of the order (such as `order`,
+    its number), of `payment` and of its pending refund."""
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
     paid_minor = sum(map(compute_retained_minor, _list_paid_payments(payments)))

@@ -126,7 +126,9 @@ def _explain_unbought_check(
 
 
 def _make_explanation_facts(record: CreditCheck, now: datetime) -> Mapping[str, object]:
-    """Return the facts for the sentences that explain a credit check."""
+    """Return the facts for the sentences that explain a credit check: values of `record`, such as its number
+    (`number`), the names of its missing parts (`missing`), the time (`at`) and the number (`attempt`, from 1) of the
+    next scheduled attempt, and the code of the last outcome's reason (`cause`)."""
     return {
         "id": record.id,
         "client": record.client_id,

@@ -426,7 +426,11 @@ def _make_order_review_codes(record: Order) -> tuple[str, str]:
 
 
 def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datetime) -> Facts:
-    """Return the facts for the sentences that explain a payment."""
+    """Return the facts for the sentences that explain a payment: values of the payment, of its order and of its
+    pending refund (names that begin with `refund`). `at` and `attempt` are the time and the number (from 1) of the
+    next scheduled attempt, `of` is the number of all attempts. `paid` is the sum of the order's paid payments;
+    `missing` and `excess` are the amounts by which they are below or above the order's total, 0 otherwise. A fact is
+    None if its value isn't known."""
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)

@@ -27,8 +27,9 @@ def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch |
 
 
 def make_prefixed_switch_facts(switch: ReadOnlySwitch) -> Mapping[str, object]:
-    """Return the scope, person, time and text of the switch as facts whose names begin with `switch_`, so that
-    they can be added to the facts of a record."""
+    """Return facts about the switch whose names begin with `switch_`, so that they can be added to the facts of a
+    record: `switch_scope`, the person (`switch_by`), the time (`switch_since`) and the person's reason
+    (`switch_note`)."""
     return {
         "switch_scope": switch.scope,
         "switch_by": switch.person,

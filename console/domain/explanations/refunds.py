@@ -122,7 +122,10 @@ def _count_needed_approvals(record: Refund) -> int:
 
 
 def _make_explanation_facts(record: Refund, now: datetime) -> Facts:
-    """Return the facts for the sentences that explain a refund."""
+    """Return the facts for the sentences that explain a refund: values of the refund, such as its `maker` and
+    `checkers`, and the number of approvals that are `given` and `needed`. `at` and `attempt` are the time and the
+    number (from 1) of the next scheduled attempt, `of` is the number of all attempts. `words` is the reason of a
+    rejection."""
     return {
         "id": record.id,
         "payment": record.payment_id,

@@ -140,8 +140,8 @@ class _SearchBuilder:
     """The dates without an operator: their places among `words`, and the dates in NFKC form."""
 
     def add_problem(self, kind: SearchProblemKind, word: str) -> None:
-        """Add a problem with the typed word, cut to 60 characters. Ignore a repeated problem, and problems after the
-        first MAX_REPORTED_PROBLEMS."""
+        """Add a problem of this kind with the typed word, cut to 60 characters. Ignore a repeated problem, and
+        problems after the first MAX_REPORTED_PROBLEMS."""
         problem = SearchProblem(kind, word[:60])
         if problem not in self.problems and len(self.problems) < MAX_REPORTED_PROBLEMS:
             self.problems.append(problem)
@@ -376,9 +376,10 @@ def _make_day_of_match(
 
 
 def _find_last_day_without_year(first_day: date, month: int, day: int, today: date) -> date | None:
-    """Return the last day of a period that begins on `first_day`: the day in the same year or, if that is before
-    `first_day`, in the next year. Return None if there is no such day, or if the period would end after `today` and
-    be longer than half a year: its two days were probably typed in the wrong order."""
+    """Return the last day of a period that begins on `first_day`, if a person typed the last day as `month` and `day`
+    without a year: the day in the same year as `first_day` or, if that is before `first_day`, in the next year.
+    Return None if there is no such day. Also return None if the last day is in the next year and after `today`, and
+    the period is longer than half a year: its two days were probably typed in the wrong order."""
     last_days = _list_valid_days((first_day.year, first_day.year + 1), month, day)
     last_day = next((valid_day for valid_day in last_days if valid_day >= first_day), None)
     if last_day is None or last_day.year == first_day.year or last_day <= today:

@@ -21,9 +21,10 @@ day without one.
 """
 
 SECOND_CHECKER_AGE = "second_checker_age"
-"""Name of the condition for a second approver: days since the payment was paid."""
+"""Name of a condition for a second approver: the payment was paid more than this number of days ago."""
 SECOND_CHECKER_PAYER = "second_checker_payer"
-"""Name of the condition for a second approver: number of the payer's refunds."""
+"""Name of a condition for a second approver: the payer has more than this number of other refunds within
+PAYER_HISTORY_PERIOD."""
 
 CONDITION_NAMES = (SECOND_CHECKER_TODAY, SECOND_CHECKER_AGE, SECOND_CHECKER_PAYER)
 """Further conditions, each of which requires a second approver. A condition without a row in the table `limits`

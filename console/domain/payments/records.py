@@ -126,9 +126,8 @@ class Payment:
     state_since: datetime | None = None
     """The instant at which state or certainty last changed; None if it is unknown."""
     account_minor: int = 0
-    """Amount in minor units that the payment reserves on the corporation's account until the payment is captured or
-    has ended.
-    """
+    """Amount in minor units that the payment reserves on the corporation's account until it is booked or has ended
+    unpaid; 0 after that."""
     booked_at: datetime | None = None
     """The instant at which the console learned that the payment was paid."""
     late_after: PaymentState | None = None

@@ -182,8 +182,8 @@ def raise_at_signals() -> Iterator[None]:
 
 @contextmanager
 def defer_signals_while_printing() -> Iterator[None]:
-    """Defer signals while a command that writes or sends prints its result, also one that has written a file. A
-    command that only reads can still be interrupted.
+    """Defer signals while a command prints its result, if the command writes or sends, or has opened a
+    `defer_signals` block (for example to write a file). Any other command only reads, and can still be interrupted.
     """
     with defer_signals() if _signal_state.defers_first_signal or _signal_state.has_begun else nullcontext():
         yield

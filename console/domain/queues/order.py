@@ -9,7 +9,8 @@ class SortColumn(StrEnum):
     """A column by which a queue can be sorted.
 
     WORK is the usual sort order of a queue: records that need a person come before the others, and older records
-    before newer ones. Records without a value in another column come last in the ascending order.
+    before newer ones. In the ascending order of any other column, records that have no value in this column come
+    last.
     """
 
     WORK = "work"

@@ -495,8 +495,10 @@ def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> Decis
 
 
 def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
-    """Return the facts that the sentence about an excluded choice contains, such as the holder of a lease.
-    `reason` is the wording code without `reason.`."""
+    """Return the facts that the sentence about an excluded choice contains. `reason` is the wording code without
+    `reason.`. For `taken` and `in_progress` these are the `holder` of the take or lease and its end (`until`) or
+    beginning (`since`); for `outcome_known` the id of a refund with an unknown outcome (`refund`); for the reason
+    against a refund its own facts. Any other reason has no facts."""
     if reason == "taken" and facts.take is not None:
         return {"holder": facts.take.person, "until": facts.take.until}
     if reason == ErrorCode.IN_PROGRESS and facts.holder is not None:
@@ -507,10 +509,9 @@ def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
 
 
 def _make_unknown_refund_facts(facts: ChoiceFacts) -> Mapping[str, object]:
-    """Return the id of the refund with an unknown outcome of a payment whose own outcome is known; no facts for
-    another record, or if no outcome is unknown. The badge of such a payment says "unknown", so that the sentence must
-    name the refund, which is resolved on its own page.
-    """
+    """Return the fact `refund`: the id of the refund with an unknown outcome of a payment whose own outcome is known.
+    Return no facts for another record, or if no refund has an unknown outcome. The badge of such a payment says
+    "unknown", so that the sentence must name the refund, which is resolved on its own page."""
     if not isinstance(facts.record, Payment):
         return {}
     unknown_refund = next((refund for refund in facts.refunds if refund.certainty is Certainty.UNKNOWN), None)

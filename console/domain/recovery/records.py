@@ -69,8 +69,8 @@ class WaitingProposal:
     """A proposal of `person` from the instant `since` that a record has the state `state`; it waits for a second
     person.
 
-    - `id`: the id of the proposal; `kind` and `record_id` name the record. If the row of an operation is lost, the
-      kind is "operation" and `record_id` is the id of the operation.
+    - `id`: the id of the proposal; `kind` and `record_id` name the record. If the database has lost the operation and
+      its record, the kind is "operation" and `record_id` is the id of the operation.
     - `payment_number`: our number of the payment, if the record is a payment.
     - `refusal`: the reason for which the acting person can't be the second person: `own_first_half` (this person made
       the proposal) or `role`; None if the person can.
@@ -134,8 +134,8 @@ class ChoiceFacts:
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
     """Effect of a choice, as pairs (value before the choice, value after it). `order_state_change` has the states of
-    a payment's order, `money_change` the parts of the payment's money. Each is None if the choice has no such effect;
-    for example, a decision about a refund has no effect on an `order_state_change`."""
+    a payment's order, `money_change` the parts of the payment's money. Each is None if the choice changes nothing of
+    this kind; for example, a decision about a refund doesn't change the state of an order."""
 
     state_change: tuple[str, str]
     certainty_change: tuple[str, str]

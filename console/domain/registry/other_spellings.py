@@ -21,7 +21,8 @@ _KANA_BY_VOWEL = {
         "ウ": "ウクスツヌフムユルグズヅブプゥュヴオコソトノホモヨロヲゴゾドボポォョ",
     }.items()
 }
-"""Spelling of a long vowel in readings, by the kana before it: ケイ for ケー, トウ for トー."""
+"""For each kana that can follow another one as the sign of a long vowel in a reading: the kana before it. For
+example, イ follows ケ (ケイ for ケー), and ウ follows ト (トウ for トー)."""
 _VOWEL_BY_KANA = {kana: vowel for vowel, row in _KANA_BY_VOWEL.items() for kana in row}
 _LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_LONG_VOWEL_SPELLINGS = 4

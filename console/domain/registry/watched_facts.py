@@ -113,8 +113,9 @@ def format_number_of_subject(subject_id: int) -> str:
 
 
 def make_watched_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
-    """Return the facts as a JSON object. The ids of images are left out if the corporation has none; the mark of
-    deletion is left out if it isn't deleted."""
+    """Return the facts as a JSON object: `name`, `address`, `successor` and `closed` (`date` and `cause`; null while
+    the corporation is open). `name_image_id` and `address_image_id` are left out if the corporation has none,
+    `deleted` if it isn't deleted."""
     closure_object = facts.closure and {
         "date": facts.closure.day.isoformat(),
         "cause": facts.closure.cause.name.lower(),

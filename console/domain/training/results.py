@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 
 COLLEAGUE_NAME = "op-c"
-"""Name of the invented person who has made the situations."""
+"""Name of the invented person who has done everything that led to the exercises, such as purchases and refund
+requests."""
 INVENTED_APPROVER_NAME = "lead-d"
-"""Name of the invented person who decides about requests."""
+"""Name of the invented person who decides about the trainee's refund requests and proposals."""
 
 
 class TrainingState(StrEnum):
