@@ -48,7 +48,8 @@ class AtomMerchant:
         return decode_exact_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 
     def make_encrypted_form(self, data: object) -> bytes:
-        """Return an encrypted answer as form text. Atom sends such a form with the media type of JSON."""
+        """Return the form text of an answer with the encrypted contents `data` (`merchId=…&encData=…`). Atom sends
+        such a form with the media type of JSON."""
         encrypted_text = encrypt_text(encode_exact_json(data), self.response_key, self.response_salt)
         return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
 
@@ -60,9 +61,8 @@ class AtomMerchant:
     def make_encrypted_reply(
         self, data: JsonObject, status: int = 200, ledger_entry_id: int | None = None
     ) -> HttpReply:
-        """Return an encrypted answer with the media type JSON. `ledger_entry_id` is the id of the ledger entry that
-        the answer reports.
-        """
+        """Return an encrypted answer with the contents `data`, the HTTP status `status` and the media type JSON.
+        `ledger_entry_id` is the id of the ledger entry that the answer reports."""
         return HttpReply(
             status,
             self.make_encrypted_form(data),
@@ -73,13 +73,13 @@ class AtomMerchant:
         )
 
     def make_result_reply(self, code: str, status: int = 200) -> HttpReply:
-        """Return an encrypted answer that has a status code and no other contents."""
+        """Return an encrypted answer that has the Atom status code `code` and no other contents. `status` is the HTTP
+        status."""
         return self.make_encrypted_reply({"payInstrument": {"responseDetails": make_response_details(code)}}, status)
 
     def make_token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
-        """Return an encrypted answer to AUTH that has a status code with its description, and no other contents. In
-        this format the names of fields begin with `txn`. `status` is the HTTP status.
-        """
+        """Return an encrypted answer to AUTH that has the Atom status code `code` with its description, and no other
+        contents. In this format the names of fields begin with `txn`. `status` is the HTTP status."""
         details = {
             "txnStatusCode": code,
             "txnMessage": MESSAGE_BY_RESPONSE_CODE.get(code, "?"),

@@ -27,21 +27,20 @@ class SandboxControl:
         self.payments_control = PaymentClient(self._call_sandbox)
 
     def add_fault(self, action: str, **rule: Any) -> int:
-        """Add a rule that gives the fault `action` to matching calls, and return the rule's id. docs/sandbox.md lists
-        the settings of a rule.
-        """
+        """Add a rule that gives the fault `action` to matching calls, and return the rule's id. `rule` are the other
+        settings of the rule, which docs/sandbox.md lists, such as `call`."""
         return int(self._call_sandbox("POST", "faults", {"action": action, **rule})["ids"][0])
 
     def add_faults(self, *rules: dict[str, Any]) -> list[int]:
-        """Add several fault rules and return their ids. If several rules match a call, the first one decides the
-        call's fault.
-        """
+        """Add several fault rules and return their ids, in the same order. Each of `rules` has the settings of one
+        rule by name, such as `{"action": "status:503", "call": "purchase"}`; docs/sandbox.md lists them. If several
+        rules match a call, the first one decides the call's fault."""
         return [int(rule_id) for rule_id in self._call_sandbox("POST", "faults", {"rules": list(rules)})["ids"]]
 
     def add_random_faults(self, *actions: str, seed: int, rate: float, **rule: Any) -> int:
         """Add a rule that gives each matching call one of the faults `actions` with probability `rate`. The same seed
-        gives the same faults. Return the rule's id.
-        """
+        gives the same faults. `rule` are the other settings of the rule, which docs/sandbox.md lists. Return the
+        rule's id."""
         body = {"mode": "random", "actions": list(actions), "seed": seed, "rate": rate, **rule}
         return int(self._call_sandbox("POST", "faults", body)["ids"][0])
 
@@ -95,7 +94,8 @@ class SandboxControl:
 
     def register_checks(self, *checks: dict[str, Any]) -> list[dict[str, Any]]:
         """Add credit checks to the simulated AlarmBox, without charges, as if another program had purchased them.
-        Return them in the form in which AlarmBox sends them."""
+        Return them in the form in which AlarmBox sends them. Each of `checks` has at least a `corporation_number`; a
+        missing field, such as `purchase_date` or `result`, gets the value that a purchase would give it."""
         return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
@@ -167,10 +167,10 @@ class SandboxControl:
         timeout_seconds: float = 120.0,
         connection: http.client.HTTPConnection | None = None,
     ) -> dict[str, Any]:
-        """Send one request to the control API and return its JSON answer. `timeout_seconds` is in seconds;
-        `connection` None means a new connection for this request. Raises SandboxError with the API's message if the
-        request is refused.
-        """
+        """Send one request to the control API and return its JSON answer. `path` is the path after the API's prefix,
+        such as "faults"; `body` is sent as JSON, `query` as the parameters of the URL. `timeout_seconds` is in
+        seconds; `connection` None means a new connection for this request. Raises SandboxError with the API's message
+        if the request is refused."""
         query_text = urlencode({name: value for name, value in (query or {}).items() if value is not None})
         body_text = json.dumps(body or {})
         used_connection = connection or http.client.HTTPConnection(self._netloc, timeout=timeout_seconds)

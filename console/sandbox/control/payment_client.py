@@ -22,15 +22,15 @@ class PaymentClient:
 
     def change_payment_state(self, provider: str, number: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
         """Change the state of the payment with the merchant's payment id `number` (to paid, failed, expired,
-        reversed, …) in place of the payer or the bank; return the payment."""
+        reversed, …) in place of the payer or the bank; return the payment. `more_fields` are further fields of the
+        request `payments/move`, which docs/sandbox.md lists, such as `at`."""
         return self._call_sandbox(
             "POST", "payments/move", {"provider": provider, "number": number, "to": new_state, **more_fields}
         )
 
     def change_refund_state(self, key: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
-        """Change the state of the refund with this merchant's refund id (to completed, failed, …); return the
-        refund.
-        """
+        """Change the state of the refund with this merchant's refund id (to completed, failed, …); return the refund.
+        `more_fields` may have the name of the `provider`; without it the refund may be of any provider."""
         return self._call_sandbox("POST", "refunds/move", {"key": key, "to": new_state, **more_fields})
 
     def read_ledger(self, provider: str | None = None, number: str | None = None) -> dict[str, Any]:

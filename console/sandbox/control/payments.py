@@ -156,10 +156,10 @@ class PaymentControl:
     # -- refunds
 
     def _change_refund_state(self, request: HttpRequest) -> HttpReply:
-        """Set the refund that the request names by the merchant's refund id to the state in the request; if several
-        refunds have this id, the last of these refunds is changed. Reply with the refund.
+        """Set the refund that the request names by the merchant's refund id (and perhaps by its provider) to the
+        state in the request; if several refunds fit, the last of them is changed. Reply with the refund.
 
-        Raises `ValueError`, which is answered with 400, if no refund has the id.
+        Raises `ValueError`, which is answered with 400, if no refund fits.
         """
         body = request.read_json()
         refunds = [

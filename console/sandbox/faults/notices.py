@@ -40,9 +40,9 @@ def _get_notice_and_sender(
 def _register_changed_notice_fault(
     name: str, answer_description: str, change_notice: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Register a fault for which `change_notice` changes the contents of a notice. If the provider signs its notices,
-    the signature fits the changed contents. `answer_description` describes the notice that the receiver gets.
-    """
+    """Register the fault `name`, for which `change_notice` changes the contents of a notice. If the provider signs
+    its notices, the signature fits the changed contents. `answer_description` describes the notice that the receiver
+    gets."""
 
     def send_changed_notice(call_in_progress: CallInProgress) -> None:
         notice, deliver = _get_notice_and_sender(call_in_progress)

@@ -40,9 +40,9 @@ def _register_changed_answer_fault(
     change: FieldValueChange,
     calls: tuple[str, ...] = CALLS_THAT_REPEAT_IDS,
 ) -> None:
-    """Register a fault that changes the fields with these names in the correct answer. `answer_description` describes
-    the answer that the caller gets; `calls` are the names of the calls to which the fault can be applied.
-    """
+    """Register the fault `name`, for which `change` changes the value of each field in `names` in the correct answer.
+    `answer_description` describes the answer that the caller gets; `calls` are the names of the calls to which the
+    fault can be applied."""
 
     def send_changed_answer(call_in_progress: CallInProgress) -> None:
         call_in_progress.send_reply(
@@ -53,7 +53,8 @@ def _register_changed_answer_fault(
 
 
 def _make_increased_amount(value: Any) -> Any:
-    """Return the amount increased by one yen or one rupee."""
+    """Return the amount in an answer of PayPay (whole yen) or Atom (a marked number of rupees) increased by one yen
+    or one rupee; any other value unchanged."""
     if isinstance(value, str) and value.startswith(JSON_NUMBER_MARK):
         return JSON_NUMBER_MARK + format_amount((convert_to_paise(value.removeprefix(JSON_NUMBER_MARK)) or 0) + 100)
     return value + 1 if isinstance(value, int) else value
@@ -155,8 +156,8 @@ def answer_with_set_fields(call_in_progress: CallInProgress) -> None:
 
 
 def set_field_at_path(data: Any, path: list[str], value: Any) -> None:
-    """Set a field at this path of field names and list indexes. The path ends with the field's name, which may be
-    new. Do nothing if another part of the path doesn't exist."""
+    """Set a field of `data` to `value`. `path` has the field names and list indexes that lead to the field. The last
+    one is the field's name, which may be new. Do nothing if another part of the path doesn't exist."""
     name, *further_path = path
     if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and further_path:
         set_field_at_path(data[int(name)], further_path, value)

@@ -35,9 +35,9 @@ def change_checks_in_answer(call_in_progress: CallInProgress, change: CreditChec
 def _register_changed_answer_fault(
     name: str, answer_description: str, change: CreditCheckChange, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
 ) -> None:
-    """Register a fault that changes every credit check in the correct answer. `answer_description` describes the
-    answer that the caller gets; `calls` are the names of the calls to which the fault can be applied.
-    """
+    """Register the fault `name`, for which `change` changes every credit check in the correct answer.
+    `answer_description` describes the answer that the caller gets; `calls` are the names of the calls to which the
+    fault can be applied."""
     register_fault(name, answer_description, "happens", calls)(
         lambda call_in_progress: change_checks_in_answer(call_in_progress, change)
     )

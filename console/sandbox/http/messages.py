@@ -132,8 +132,8 @@ class CallerConnection(Protocol):
 
 
 def make_json_reply(data: JsonObject, status: int = 200, ledger_entry_id: int | None = None) -> HttpReply:
-    """Return an answer with the value `data` as JSON; `ledger_entry_id` is the id of the ledger entry that the answer
-    reports."""
+    """Return an answer with the HTTP status `status` and the value `data` as JSON; `ledger_entry_id` is the id of the
+    ledger entry that the answer reports."""
     return HttpReply(status, encode_json(data), data=data, ledger_entry_id=ledger_entry_id)
 
 

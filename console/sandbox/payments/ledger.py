@@ -41,7 +41,7 @@ class Refund:
     fault: str | None = None
 
     def export_json(self) -> JsonObject:
-        """Return the refund as JSON, with its state and two flags: one is True if the refund was executed, the other
+        """Return the refund as JSON, with its state and two flags: `done` is True if the refund was executed, `void`
         if it won't be executed."""
         provider_words = STATE_WORDS_BY_PROVIDER[self.provider]
         return {

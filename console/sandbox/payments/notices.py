@@ -24,7 +24,7 @@ class SimulatedNotice:
     signature_manner: str = "good"
 
     def replace_fields(self, **changes: Any) -> "SimulatedNotice":
-        """Return the notice with other values of these attributes."""
+        """Return a copy of the notice in which the attributes named in `changes` have the given values."""
         return replace(self, **changes)
 
     @property

@@ -105,10 +105,9 @@ def _has_valid_requested_time(body: JsonObject) -> bool:
 
 
 def _require_yen_amount(value: Any, code: str, code_id: str | None = None) -> int:
-    """Return the amount in whole yen from a JSON object in which PayPay states an amount. Raises `RequestRefused`
-    with the result code `code` for any other value; `code_id` replaces the usual number of this code, unless it is
-    None.
-    """
+    """Return the whole yen of `value`, an amount in a request (a JSON object with `amount` and `currency`). Raises
+    `RequestRefused` with the result code `code` for any other value; `code_id` replaces the usual number of this
+    code, unless it is None."""
     amount = value.get("amount") if isinstance(value, dict) else None
     if type(amount) is not int or not 0 < amount < MAX_AMOUNT_YEN or value.get("currency") != "JPY":
         raise make_result_refusal(code, code_id)

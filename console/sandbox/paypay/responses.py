@@ -65,10 +65,9 @@ def make_result_reply(
     code_id: str | None = None,
     ledger_entry_id: int | None = None,
 ) -> HttpReply:
-    """Return an answer with this result code. Each answer has a new `X-REQUEST-ID`. `status` and `code_id` replace
-    the usual HTTP status and code id of the result code; `ledger_entry_id` is the id of the ledger entry that the
-    answer reports.
-    """
+    """Return an answer with this result code and the contents `data` (None: no contents). Each answer has a new
+    `X-REQUEST-ID`. `status` and `code_id` replace the usual HTTP status and code id of the result code;
+    `ledger_entry_id` is the id of the ledger entry that the answer reports."""
     listed_result = RESULT_BY_CODE.get(code, RESULT_OF_UNLISTED_CODE)
     result = {
         "code": code,
