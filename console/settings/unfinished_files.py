@@ -18,7 +18,7 @@ _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 _RENAME_NOREPLACE = 1
 """Flag of Linux's renameat2: an existing file isn't replaced."""
 _RENAME_EXCL = 4
-"""The same flag of macOS's renamex_np."""
+"""Flag of macOS's renamex_np: an existing file isn't replaced."""
 _AT_FDCWD = -100
 """Linux's number for the working directory, from which renameat2 reads a relative path."""
 

@@ -46,8 +46,9 @@ class RawSetting:
     file: Path | None = None
 
     def make_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]) -> ConsoleError:
-        """Return the error bad_profile about this setting. The error doesn't contain the text, because a URL may
-        contain a password."""
+        """Return the error bad_profile about this setting. `problem` is the code of the mistake; `facts` are added to
+        the error's detail, which also has the setting's name and, if the setting is from the profile file, the path
+        of this file. The error doesn't contain the setting's text, because a URL may contain a password."""
         file: BadProfileDetail = {} if self.file is None else {"file": str(self.file)}
         return make_bad_profile_error(self.name, problem, **file | facts)
 

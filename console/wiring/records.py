@@ -322,8 +322,9 @@ class RecoveryService:
         progress: "PackCountReporter" = lambda _done, _of: None,
     ) -> "WrittenBundle":
         """Write the evidence packs of several records (kind and id) and an index to the new file `path`. Return the
-        facts of the written file. `progress` is called before each pack; it may raise an exception, which cancels the
-        bundle. `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
+        facts of the written file. `progress` is called before each pack, with the number of packs written so far and
+        the number of all records; it may raise an exception, which cancels the bundle. `verify_pack` in
+        `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
         person has no right to export the audit trail; usage (file_exists) if the file exists; usage (bulk_size) for

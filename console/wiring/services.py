@@ -205,7 +205,8 @@ class ServiceBuilder:
         return self._refund_builder.refunds
 
     def make_credit_check_service(self, lookup: Lookup) -> CreditCheckService:
-        """Return the service with all actions on credit checks."""
+        """Return the service with all actions on credit checks. `lookup` is the service that reads the records of a
+        corporation number."""
         checks = purchase.CreditCheckPurchaseService(
             self._context, self._purchases, self._adapter_source, self._refetch_service, lookup
         )

@@ -127,8 +127,10 @@ def format_event_sentence(event: TimelineEvent, language: str) -> str:
 
 
 def _format_reconciliation_row(facts: Mapping[str, object], language: str) -> str:
-    """Return the sentence about the comparison of a payment with its provider's history. It names a single day once,
-    and says so if the history doesn't have the payment."""
+    """Return the sentence about the comparison of a payment with its provider's history. `facts` has the first and
+    the last compared day (`from_day`, `to_day`), and the provider's side of the comparison (`theirs`). If both days
+    are the same, the sentence names the day once. If `theirs` is missing or empty, the sentence says that the history
+    doesn't have the payment."""
     first_day, last_day = facts.get("from_day"), facts.get("to_day")
     days = str(first_day)
     if first_day != last_day:

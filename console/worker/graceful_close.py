@@ -8,7 +8,7 @@ from typing import Any
 DRAIN_SECONDS = 2.0
 """Longest time in seconds for which data that arrive after the last answer are read and ignored."""
 MAX_DRAINED_BYTES = 8 << 20
-"""Largest number of bytes of such data that are read."""
+"""Largest number of bytes that are read and ignored after the last answer; then the connection is aborted."""
 
 
 class ClosingTransport:

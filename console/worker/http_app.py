@@ -60,7 +60,8 @@ _BUSY_RESULT = "busy"
 _ERROR_RESULT = "trouble"
 _READINESS_TIMEOUT_SECONDS = 2.0
 _MAX_SOURCE_LABELS = 64
-"""Largest number of sources with a label of their own in the metrics."""
+"""Largest number of senders of notices that have a label of their own in the metrics; all further senders share one.
+"""
 _log = logging.getLogger("console.worker")
 
 

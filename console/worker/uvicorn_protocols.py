@@ -282,8 +282,9 @@ class HttpProtocol(H11Protocol):
             self._head_timer = self.loop.call_later(self.options.head_timeout_seconds, self.transport.abort)
 
     def _mark_slot(self) -> None:
-        """Mark the slot as waiting, or not. From the end of a request until its answer, the program can't take the
-        slot away, except while the sender doesn't read its answers."""
+        """Mark the slot as waiting for the sender, so that the program can take it away for another connection: until
+        a request has arrived completely, while the sender doesn't read its answers, and after the last answer to a
+        sender that is still sending. At any other time remove the mark: the program works on the answer."""
         self.slot.mark_waiting(
             self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE)
             or self.flow.write_paused

@@ -15,7 +15,7 @@ _TITLE_KEY_BY_LOOKUP_PART = {
     "orders": "record.tab.orders",
     "checks": "lookup.checks",
 }
-"""Wording key of the title of a lookup, by its part."""
+"""Wording key of the title of an exported lookup, by the exported part: one kind of records, or "" for all kinds."""
 
 
 def format_list_title(request: ExportRequest, context: TextContext) -> str:
@@ -63,9 +63,8 @@ def format_export_description_lines(
 
 def format_selection(selected_count: int, row_count: int, translate: TranslateFunction) -> str:
     """Return the line which says that an exported or printed list has only the selected records. The line has the
-    number of selected records and, if it is smaller, also the number of rows (`row_count`): the missing records had
-    left the list before the program read them.
-    """
+    number of selected records. If `row_count`, the number of rows in the list, is smaller than that, the line also
+    has `row_count`: the missing records had left the list before the program read them."""
     if row_count < selected_count:
         return translate("export.about.chosen_left", n=selected_count, rows=row_count)
     return translate("export.about.chosen", n=selected_count)

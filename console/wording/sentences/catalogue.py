@@ -289,8 +289,9 @@ def find_alert_rule_sentence_key(rule: str) -> str | None:
 
 
 def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
-    """Return the sentence that describes an audit entry in a timeline. For a refusal, the sentence contains the
-    precise reason if the entry has a precise reason (`refusal` within `reason`) for which there is a text."""
+    """Return the sentence that describes an audit entry in a timeline. The entry of a refusal has an error code as
+    its fact `reason` and may have a more precise code as its fact `refusal`; if there is a text for the two together,
+    the sentence contains this text as the reason."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
     key = next(filter(has_sentence, keys), None)
     if key is None:

@@ -98,8 +98,7 @@ def _get_state_word(kind: str, state: str, translate: TranslateFunction) -> str:
 
 def _format_finding_part(part: str, translate: TranslateFunction, currency: str | None, *, shows_codes: bool) -> str:
     """Return one part of a finding (the text between two separators) as words. `currency` is the currency of the
-    amounts in this part; None if it isn't known.
-    """
+    amounts in this part; None if it isn't known. `shows_codes` has the same meaning as in `format_finding`."""
     for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
             return translate(f"finding.phrase.{phrase_number}")
