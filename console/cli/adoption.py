@@ -63,10 +63,9 @@ class AdoptDatabaseCommand:
 
 
 def _require_adoptable_database(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
-    """Return if `db adopt` would execute this plan, otherwise raise the error with which it would refuse the plan.
-    `may_convert` is the option `--convert`: the command may change the types of columns. The error's detail contains
-    the whole plan; without `--json`, the lines of the plan are first written to stderr.
-    """
+    """Do nothing if `db adopt` would execute this plan; otherwise raise the error with which it would refuse the
+    plan. `may_convert` is the option `--convert`: the command may change the types of columns. The error's detail
+    contains the whole plan; without `--json`, the lines of the plan are first written to stderr."""
     from console.services.adoption.adopt import find_adoption_refusal
 
     refusal = find_adoption_refusal(plan.obstacles, allows_conversion=may_convert)

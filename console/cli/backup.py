@@ -77,8 +77,9 @@ def build_backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
 
 
 def build_verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
-    """Return the answer of `db restore --check` as a JSON object. `store_key` compares this desk's store key with
-    the backup's: `same`, `missing` (this desk has none) or `unused` (the backup needs none)."""
+    """Return the answer of `db restore --check` as a JSON object. `store_key` compares this desk's store key with the
+    backup's: `same`, `missing` (this desk has none) or `unused` (the backup needs none). There is no value for
+    another key, because a check with another key fails."""
     return {**build_backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 

@@ -47,7 +47,7 @@ LIVE_TOKEN_RELOAD_SECONDS = 60.0
 MAX_AUDITED_REFUSALS = 5
 """Largest number of audit entries about refused listeners that a process writes immediately."""
 AUDITED_REFUSALS_PER_SECOND = 1 / 60
-"""Rate at which a process writes further audit entries about refused listeners."""
+"""Rate at which a process writes audit entries about refused listeners after the first MAX_AUDITED_REFUSALS."""
 _MAX_LAST_SENT_RECORDS = 1_000
 """Number of records for which `LiveFeedHub` stores the last sent state: as many as one reading of the feed returns.
 """

@@ -15,7 +15,7 @@ TASK_THREAD_COUNT = 3
 FIRST_THREAD_POLL_SECONDS = 1.0
 """Pause in seconds of the first thread between two polls for due tasks."""
 OTHER_THREADS_POLL_SECONDS = 3.0
-"""Pause in seconds of each other thread between two polls for due tasks."""
+"""Pause in seconds of each thread except the first between two polls for due tasks."""
 MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
 """Longest pause between two runs of the scheduler while it fails; each failure doubles the pause."""
 _MIN_POLL_PAUSE_SECONDS = 0.3

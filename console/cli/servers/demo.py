@@ -292,10 +292,9 @@ def _format_demo_answer_lines(answer: dict[str, Any], translator: Translator) ->
 
 
 def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
-    """Show the window until it is closed. Without a display, show a prompt in the terminal; without a terminal, run
-    the command lines of a pipe or a file. In all other cases, and with `--json` if another program started the demo,
-    keep the simulated providers running until the process is stopped.
-    """
+    """Show the window until it is closed. Without a display, show a prompt if a person can type at standard input (a
+    terminal). With neither of them, run the command lines that standard input contains (a pipe or a file), except
+    with `--json`. In every other case keep the simulated providers running until the process is stopped."""
     if has_display():
         show_window(console)
     elif sys.stdin is not None and sys.stdin.isatty():

@@ -96,8 +96,9 @@ def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None
 
 
 def _get_word_of_incomplete_comparison(side: ComparedSide, translator: Translator) -> str:
-    """Return the word for one side of a comparison that has no payment or no order: the state of the order if there
-    is an order, otherwise a text that says that the order or the payment does not exist."""
+    """Return the word for one side of a comparison in which the payment or the order doesn't exist. For the order's
+    side, if there is an order, it is the word for the order's state. For any other side it is a text which says that
+    the order or the payment does not exist."""
     if side.there and side.state:
         return translator(f"state.order.{side.state}")
     return translator("money.side.no_order" if side.name == "order" else "money.side.no_payment")

@@ -45,7 +45,8 @@ PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.D
 """States of an order that the shop or the console has marked as paid."""
 _SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED})
 _MAX_OBSERVED_CHARACTERS = 255
-"""Largest number of characters of the texts `observed` and `expected`, as in their columns."""
+"""Largest number of characters of an alert's text `observed` and of its text `expected`: the length of their columns.
+"""
 _EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 
@@ -115,9 +116,10 @@ def find_broken_rule(
 
 
 def _find_payment_for_order_move(order: Order, paid_payments: Sequence[Payment]) -> Payment:
-    """Return the payment by which a person can have the order marked as paid. If the payments that the provider has
-    confirmed cover the order, this is the newest payment. If they don't, it is a payment that only a callback reports
-    as paid, which must be probed; if there is none, it is the newest payment."""
+    """Return that of `paid_payments` (oldest first) by which a person can have the order marked as paid. If those
+    that the provider has confirmed cover the order, this is the newest of them. If they don't, it is the newest
+    payment that only a callback reports as paid, which must be probed; if there is none, it is the newest confirmed
+    payment."""
     unconfirmed_payments = [payment for payment in paid_payments if payment.state in PAID_BY_CALLBACK_STATES]
     confirmed_payments = [payment for payment in paid_payments if payment.state not in PAID_BY_CALLBACK_STATES]
     if unconfirmed_payments and not (confirmed_payments and is_order_covered(confirmed_payments, order)):

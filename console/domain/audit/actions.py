@@ -180,7 +180,7 @@ class AuditAction(StrEnum):
     BULK_FROZEN = "bulk.frozen"
     """A person has stored a bulk run with its fixed list of records."""
     BULK_RUN = "bulk.run"
-    """A person has continued a bulk run, or was refused."""
+    """A person has continued a bulk run, or has tried to continue it and was refused."""
     BULK_STOPPED = "bulk.stopped"
 
     RECONCILIATION_BEGUN = "reconciliation.begun"

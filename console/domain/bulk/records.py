@@ -45,16 +45,14 @@ class RowResult(StrEnum):
 
 
 STILL_UNKNOWN_OUTCOME = "still_unknown"
-"""Reason of a row whose probe found no definite outcome. It is an outcome of its own: the row was processed, but
-nothing is settled.
-"""
+"""Reason of a row of a bulk run whose probe found no definite outcome. Such rows are counted under this reason
+instead of "done": they were processed, but their records aren't settled."""
 STILL_INCOMPLETE_OUTCOME = "still_incomplete"
-"""Reason of a row whose re-fetch was answered, and after which information of the credit check is still missing. It
-is an outcome of its own, like STILL_UNKNOWN_OUTCOME.
-"""
+"""Reason of a row of a bulk run whose re-fetch was answered, and after which information of the credit check is still
+missing. Such rows are counted under this reason instead of "done"."""
 UNSETTLED_OUTCOMES = (STILL_UNKNOWN_OUTCOME, STILL_INCOMPLETE_OUTCOME)
-"""The outcomes of rows that were processed without settling the record. Such a row has the result done, and the
-outcome as its reason."""
+"""The outcomes of rows of a bulk run that were processed without settling the record. Such a row has the result DONE,
+and the outcome as its reason."""
 NOT_DONE_ROWS_FILTER = "not_done"
 """Filter of a bulk run's rows: rows without a result, and rows whose outcome (`get_row_outcome`) is not done, such as
 a record whose outcome is still unknown."""

@@ -38,9 +38,8 @@ AUDIT_REQUEST_ACTION = "audit"
 requests, and no desk waits for its answer.
 """
 WITHDRAW_ACTION = "withdraw"
-"""Action of a desk request that withdraws another request of the same person. No worker executes it: as soon as this
-row is stored, the database lets no worker take the withdrawn request.
-"""
+"""Action of a desk request that withdraws another request of the same person. No worker executes it: as soon as its
+row is stored, the database lets no worker take the withdrawn request."""
 WITHDRAWN_REQUEST_KIND = "request"
 """Value of `subject_kind` in a request with the action WITHDRAW_ACTION: its subject is the request to be withdrawn.
 """

@@ -7,9 +7,8 @@ from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation, NextStep
 
 _FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR})
-"""Changed facts by which the corporation was closed or merged. A corporation whose merger is void has another
-successor, too, but is open again.
-"""
+"""Facts of which at least one changes when a corporation is closed or merged. A change of the successor alone proves
+no closure: it also changes when a merger is declared void and the corporation is open again."""
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:

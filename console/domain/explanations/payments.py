@@ -738,8 +738,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
 
 
 def _is_certainly_not_made(refund: Refund) -> bool:
-    """True if the refund ended without money by people or by its time limit, and its provider doesn't contradict
-    this."""
+    """True if the refund was rejected or withdrawn by a person, or has expired, so that no money was given back, and
+    its provider doesn't contradict this."""
     is_contradicted = refund.work.reason in WORK_REASONS_OF_CONTRADICTION
     return (
         refund.state in (RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED)

@@ -280,11 +280,11 @@ def _may_be_failed_attempt(provider_state: str | None, report_source: ReportSour
 def replace_unclear_reversal(
     effect: ReportEffect, report: PaymentReport, report_source: ReportSource
 ) -> ReportEffect:
-    """Return the effect of `report`. The provider has reported that a further payment was made with the payment
-    number of the report's payment. If `effect` reverses the payment, and the report is a notice without a provider's
-    payment id, the further payment may be the reversed one: return the effect of a contradiction then. Otherwise
-    return `effect` unchanged: a read describes everything that was paid under the number.
-    """
+    """Return the effect of `report` on a payment, if the provider has reported earlier that a further payment was
+    made with the same payment number; `effect` is the effect without regard to the further payment. If `effect`
+    reverses the payment, and the report is a notice without a provider's payment id, the further payment may be the
+    reversed one: return the effect of a contradiction then. Otherwise return `effect` unchanged; the answer to a
+    read, for example, describes everything that was paid under the number."""
     is_reversal = effect.new_states[-1:] == (PaymentState.REVERSED,)
     is_unclear = is_reversal and report_source is ReportSource.NOTICE and report.provider_payment_id is None
     return _make_contradiction_effect(report) if is_unclear else effect

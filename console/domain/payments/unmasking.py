@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 UNMASKED_SECONDS = 60
-"""Seconds after which an unmasked text is masked again, counted from its audit entry."""
+"""Seconds after which an unmasked text is masked again, counted from the audit entry about the unmasking."""
 
 
 @dataclass(frozen=True, slots=True)

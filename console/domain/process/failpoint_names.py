@@ -13,7 +13,9 @@ MONEY_FAILPOINTS = (
     "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
     "before_order_move", "after_order_move",
 )  # fmt: skip
-"""Failpoints of refunds and notices that are not in the pipeline of guarded operations."""
+"""Failpoints outside of the pipeline of guarded operations: before and after a refund request, an approval (`vote`),
+the transaction that stores a notice (`notice_tx`), the query of the provider that follows a notice (`confirm`) and
+the change of an order to paid (`order_move`), and before the result of a notice is stored (`before_notice_end`)."""
 
 SAGA_FAILPOINTS = (
     "before_saga", "after_saga",

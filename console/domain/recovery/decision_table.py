@@ -269,7 +269,7 @@ _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement
     PaymentState.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
     PaymentState.REVERSED: (ProviderStatement.FAILED,),
 }
-"""The statements of a provider that agree with a decision about a payment."""
+"""For each state that people can decide for a payment, the statements of a provider that agree with the decision."""
 
 
 def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bool:
