@@ -136,8 +136,8 @@ class SecretStore(HiddenSecrets):
         return frozenset(self._environment)
 
     def get_variable_with_secret(self, name: str) -> str:
-        """Return the name of the environment variable that contains the secret `name`, or the path of a file with
-        it. Raises KeyError if no such variable is set."""
+        """Return the name of the environment variable that contains either the secret `name` or the path of a file
+        with this secret. Raises KeyError if no such variable is set."""
         return self._variables[name]
 
     def read_secret(self, secret_name: str, *, must_ask_keyring: bool = True) -> str | None:

@@ -175,8 +175,8 @@ class SandboxTrainingActors:
             return self._console.refunds.request(request).id
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:
-        """Approve the refund as the invented approver, which also sends it. `fault` is the fault that the simulated
-        PayPay gives to the call that sends the refund; "" for none."""
+        """Approve the refund as the invented approver; the approval also sends the refund. `fault` is the fault that
+        the simulated PayPay gives to the call that sends the refund; "" for none."""
         if fault:
             payment = self._console.refunds.read_refund(refund_id).payment.merchant_payment_id
             self._control.add_fault(fault, call="paypay_refund", payment=payment)
