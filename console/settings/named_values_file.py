@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 MAX_NAMED_VALUES_FILE_BYTES = 1 << 24
-"""Room for the longest drafts of 20 dialogs: 100,000 characters each, which take up to 8 bytes after encryption."""
+"""Largest size (bytes) of a file of named values. It has room for the longest drafts of 20 dialogs: 100,000
+characters each, which take up to 8 bytes after encryption."""
 SET_ASIDE_FILE_SUFFIX = ".set-aside"
 _LASTING_READ_ERRORS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENXIO}
 """Numbers of errors by which a file can't be read later either: its permissions, or it isn't an ordinary file."""

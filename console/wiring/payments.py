@@ -61,11 +61,12 @@ class PaymentService:
         )
 
     def start(self, order_id: int, provider: str, *, request_id: str | None = None) -> StartResult:
-        """Start a payment of an order at the provider, or return the order's open payment. Raises not_found if the
-        order or the provider is missing, in_progress while another payment of the order at this provider is open,
-        outcome_unknown if the outcome of a start is unknown, and the further errors of `PaymentStarter.start` if the
-        payment can't be started.
-        """
+        """Start a payment of an order at the provider. If the order already has an open payment at this provider,
+        with which the payer can still pay the order's total, start nothing and return that payment. Raises not_found
+        if the order or the provider is missing; in_progress if the order has an open payment at this provider that
+        can't be returned, such as one that is being started or has another amount; outcome_unknown if the outcome of
+        this start or of an earlier one is unknown; and the further errors of `PaymentStarter.start` if the payment
+        can't be started."""
         return self._request_ids.act_once(
             "payment start",
             request_id,

@@ -35,7 +35,7 @@ _MISSING_PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut",
 
 
 def _make_running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield purchases that another person began a moment ago and that have no answer yet."""
+    """Yield purchases that began a moment ago, are still running and have no answer yet."""
     for _ in range(4):
         sample = factory.make_begun_check(
             "running", factory.pick_instant_ago(0.2, 2), ("calling", None, None), "pending"

@@ -82,7 +82,8 @@ def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
 
 
 def has_expired(check: CreditCheck, now: datetime) -> bool:
-    """True if the validity of a credit check has ended at the instant `now`, as far as its dates are known."""
+    """True if the validity of a credit check has ended at the instant `now`. False if the end of its validity isn't
+    known."""
     return check.expired_at is not None and check.expired_at <= now
 
 

@@ -74,7 +74,8 @@ class AlertRule(StrEnum):
 
 
 ALERT_TOPIC = "alerts.order_payment_inconsistency.v1"
-"""Topics under which the events about alerts are sent: about orders and payments, and about changed corporations."""
+"""Topics under which events about alerts are sent: ALERT_TOPIC for alerts about orders and payments, COMPANY_TOPIC
+for alerts about changed corporations."""
 COMPANY_TOPIC = "alerts.corporation_changed.v1"
 
 

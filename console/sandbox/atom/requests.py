@@ -87,8 +87,8 @@ def _find_wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
     """Return the name of the first wrong field of an AUTH request; None if all fields are correct. `number` is the
-    merchant's transaction id in the request; `amount` is in paise; `amount` and `at` are None if the request has no
-    valid value."""
+    merchant's transaction id in the request, `at` the time of the transaction, `amount` the amount in paise; `amount`
+    and `at` are None if the request has no valid value."""
     pay_fields = read_object_field(request, "payDetails")
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (

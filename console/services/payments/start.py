@@ -99,14 +99,16 @@ class PaymentStarter:
         self._payment_prober = payment_prober
 
     def start(self, order_id: int, provider: str) -> StartResult:
-        """Start a payment for an order at the provider, or return the payment that is already open at this provider.
-        The result contains the code or URL with which the payer can pay.
+        """Start a payment for an order at the provider. If the order already has an open payment at this provider,
+        with which the payer can still pay the order's total, start nothing and return that payment. The result
+        contains the code or URL with which the payer can pay.
 
         Raises not_allowed if the acting person has no right to start payments; not_found if the order or the provider
         is missing; bad_profile if the provider is not configured on this desk; usage if the order's currency is not
         the provider's currency; invalid_amount if the order's total is not an amount above 0; already_decided
-        (detail.record or detail.order) if the order is paid or not pending; in_progress while another payment of the
-        order at this provider is open; over_limit if the total exceeds the account's remaining amount;
+        (detail.record or detail.order) if the order is paid or not pending; in_progress if the order has an open
+        payment at this provider that can't be returned, such as one that is being started or has another amount, and
+        in the further cases of `_StartAttempt.check`; over_limit if the total exceeds the account's remaining amount;
         outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
         a read-only switch stops the start; for any other outcome of the provider's call the error of
         `find_error_code_of_effect_call`.
