@@ -538,14 +538,15 @@ def open_console(
 ) -> Console:
     """Open the database and return its services.
 
-    If the embedded database does not exist, it is created. Nothing is sent to a provider. `credit_check_adapter` and
-    `open_payment_adapter` (called with the provider's name) replace the adapters of the configured providers; if they
-    are None, the configured adapters are used. If `clock` is None, the machine's clock is used. `program` is the name
-    of this program in the table of database sessions.
+    If the embedded database does not exist and this desk's spool knows of none at this address, it is created.
+    Nothing is sent to a provider. `credit_check_adapter` and `open_payment_adapter` (called with the provider's name)
+    replace the adapters of the configured providers; if they are None, the configured adapters are used. If `clock`
+    is None, the machine's clock is used. `program` is the name of this program in the table of database sessions.
 
     Raises bad_profile if a setting is missing or the database isn't safe for real money; schema_mismatch if the
-    schema is of another version; not_our_database if another application has its tables; database_went_back if the
-    database file is missing; database_unreachable or database_locked if the database can't be read.
+    schema is of another version; not_our_database if the tables belong to another application; database_went_back if
+    the database file is missing although this desk's spool shows that it existed; database_unreachable or
+    database_locked if the database can't be read.
     """
     console_clock = clock or SystemClock()
     from console.services.guarded import database_rollback

@@ -364,7 +364,8 @@ def _require_consistent_settings(settings: Settings, *, has_configured_environme
     test switch or the environment `training` is combined with a real provider.
 
     `has_configured_environment`: the setting `environment` is set. If it isn't, the environment of the returned
-    settings is `test` for a test account at AlarmBox, or if all configured providers are on this machine.
+    settings is `test` for a test account at AlarmBox, or if providers are configured and all of them are on this
+    machine; otherwise it is that of `settings`.
     """
     remote_providers = _list_remote_providers(settings)
     if settings.active_test_switches and remote_providers:

@@ -6,7 +6,7 @@ from enum import StrEnum
 class AuditAction(StrEnum):
     """Action of an audit entry, stored in the column `what`. The values are fixed, because databases, hash chains and
     evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each. A guarded
-    action has two more entries: `<action>.started` and `<action>.lapsed`.
+    action also writes audit entries with the actions `<action>.started` and `<action>.lapsed`.
 
     `AuditAction(text)` accepts any text, also one that isn't declared here. For example, another version of the
     program may have begun an operation whose action this version doesn't declare.

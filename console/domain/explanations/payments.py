@@ -286,8 +286,8 @@ def _find_payment_work_badge(
 
     - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
       a refund, and a proposed decision waits for a second person
-    - SCHEDULED: no work of the payment is stored, and the program does a scheduled step of its refund, which has the
-      same badge
+    - SCHEDULED: no work of the payment is stored, and the explanation advises a step of its refund, whose own badge
+      is SCHEDULED
     - the badge of the payment's own work state and next step (`find_work_badge`)
     """
     own_badge, pending_refund = find_work_badge(record.work, explanation), relations.pending_refund

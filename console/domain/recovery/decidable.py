@@ -34,10 +34,9 @@ def is_decidable_check(check: CreditCheck) -> bool:
 
 def is_left_open_by_other_application(check: CreditCheck) -> bool:
     """True if another application wrote the credit check without AlarmBox's id, and the credit check is pending, or
-    it is a success about which AlarmBox can't be queried. Two people may decide about it, because no answer to a
-    purchase of this program identifies the purchase. Such a row can be a duplicate of another row; until people have
-    decided, it stops the renewal of that row.
-    """
+    it is a success about which AlarmBox can't be queried. Two people may decide about it, because this program has
+    not sent the purchase, and so has no answer that identifies the purchase. Such a row can be a duplicate of another
+    row; until people have decided, it stops the renewal of that row."""
     if check.duplicate_of is not None:
         is_open = check.state is not CheckState.ERROR and check.credit_check_id is None
         return is_open and check.work == Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)
