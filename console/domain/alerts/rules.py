@@ -28,9 +28,7 @@ GRACE_PERIOD_BY_ALERT_RULE: Mapping[AlertRule, timedelta] = {
     AlertRule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
     AlertRule.PAID_TOO_LATE: timedelta(0),  # only people remove this violation
 }
-"""Time for which an order may break a rule before an alert is raised, by rule. Normally the program moves the order
-to paid within this time.
-"""
+"""Time for which an order may break a rule before an alert is raised, by rule."""
 LONGEST_GRACE_PERIOD = max(GRACE_PERIOD_BY_ALERT_RULE.values())
 
 ACTION_OF_RULE: Mapping[AlertRule, str] = {
