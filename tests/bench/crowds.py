@@ -64,8 +64,8 @@ class SalesFileAlarmBox(InstantAlarmBox):
 
 
 def buy_numbers(pipe: Pipe, environment: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
-    """Target of a child process: buy each number from the index `begin` on, and send the reached index at
-    intervals.
+    """Target of a child process: buy the invented numbers from the index `begin` up to `keys`, and send the reached
+    index at intervals, at the end `keys`. The provider writes its sales to the file `ledger`.
     """
     settings, first_id = Settings.load(environment), 1 + os.getpid() * 10_000 % 2_000_000_000
     with open_console(settings, credit_check_adapter=SalesFileAlarmBox(ledger, first_id)) as console:
@@ -79,8 +79,9 @@ def buy_numbers(pipe: Pipe, environment: dict[str, str], ledger: Path, keys: int
 
 
 def _measure_on_sqlite(keys: int) -> ReportRow:
-    """Return the row of the report for goal 11 on SQLite, measured with a database file in a memory file system. A
-    loss of power isn't tested here."""
+    """Return the row of the report for goal 11 on SQLite, with `keys` numbers, measured with a database file in a
+    memory file system. A loss of power isn't tested here.
+    """
     with make_quick_folder() as folder:
         told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
         with open_console(Settings.load(told)):
@@ -89,8 +90,9 @@ def _measure_on_sqlite(keys: int) -> ReportRow:
 
 
 def _measure_on_servers(keys: int) -> Iterator[ReportRow]:
-    """Measure goal 11 on a single database server, and on all nodes of a cluster at the same time; yield a row of the
-    report for each."""
+    """Measure goal 11 with `keys` numbers on a single database server, and on all nodes of a cluster at the same
+    time; yield a row of the report for each.
+    """
     for engine, nodes in start_servers_on_disk(frozenset({11})):
         with make_quick_folder() as folder, open_team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
@@ -115,8 +117,10 @@ def _add_fallback_addresses(url: str, fallback_urls: Sequence[str]) -> str:
 def _measure_purchases_without_leases(
     engine: str, environment: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int
 ) -> ReportRow:
-    """Measure goal 11 without leases, so that only the database prevents second purchases. Return the row of the
-    report, with the number of extra purchases."""
+    """Measure goal 11 with `keys` numbers and without leases, so that only the database prevents second purchases.
+    `environment` has the environment variables of the buyers, `auditor` those of the person who verifies the audit
+    trail, and `ledger` is the file with the sales. Return the row of the report, with the number of extra purchases.
+    """
     began = time.monotonic()
     kills = _run_buyers(environment, ledger, keys)
     sold = Counter(ledger.read_text().split())
@@ -129,8 +133,8 @@ def _measure_purchases_without_leases(
 
 
 def _run_buyers(environment: dict[str, str], ledger: Path, keys: int) -> int:
-    """Run the buyers. Every second, one that has made progress is killed, and another one continues at its index.
-    Return the number of kills.
+    """Let PROCESS_COUNT processes buy the same `keys` numbers. Every second, one that has made progress is killed,
+    and another one continues at its index. Return the number of kills.
     """
     reached, begun = dict.fromkeys(range(PROCESS_COUNT), 0), dict.fromkeys(range(PROCESS_COUNT), 0)
     kills = 0

@@ -124,8 +124,9 @@ def _relay_bytes(source: socket.socket, target: socket.socket, moments: list[flo
 
 
 def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[ReportRow]:
-    """Measure goal 25: purchases by desk requests, also after a pause and with a slow provider. Yield the four rows
-    of the report."""
+    """Measure goal 25: purchases by desk requests from the provider at `url`, also after a pause and with a slow
+    provider. Yield the four rows of the report.
+    """
     relay = ProviderRelay(url)
     sent: list[float] = []
     sent_after_quiet: list[float] = []
@@ -263,8 +264,9 @@ def _measure_idle_load(place: ServerPlace, url: str, server: SqlServer) -> Itera
 
 @contextmanager
 def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
-    """Let all desks read within the block, distributed evenly over the interval. The block begins after the first
-    reads, which do more work than the later ones.
+    """Let all desks read within the block: the change feed every `feed_ms`, the counts every `counts_ms` (ms). The
+    reads of the desks are distributed evenly over the interval. The block begins after the first reads, which do more
+    work than the later ones.
     """
     over, lock = Event(), Lock()
     intervals = feed_ms / 1_000, counts_ms // feed_ms
@@ -283,8 +285,9 @@ def _read_at_all_desks(desks: Sequence[Console], feed_ms: int, counts_ms: int) -
 def _poll_as_desk(
     desk: Console, number: int, feed_seconds: float, counts_every: int, stop_event: Event, lock: Lock
 ) -> None:
-    """Read the change feed of one desk at its interval (`number`, the index of the desk, shifts its first read), and
-    the counts every `counts_every` reads, until `stop_event` is set.
+    """Until `stop_event` is set, read the change feed of one desk every `feed_seconds`, and the counts at every
+    `counts_every`th read; `lock` lets only one desk read counts at a time. `number`, the index of the desk, shifts
+    its first read.
     """
     mark: FeedMark | None = None
     switches: int | None = None

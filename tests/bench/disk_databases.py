@@ -18,7 +18,9 @@ _ENGINE_BY_LABEL: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
 
 
 def open_empty_databases_on_disk(number: int) -> Iterator[tuple[str, Place]]:
-    """Yield (name, empty database) of each engine that this machine has, for the goal with this number."""
+    """Yield (name of the engine, empty database) for SQLite and for each server engine that the goal `number`
+    measures and this machine has.
+    """
     with make_bench_folder() as folder:
         yield "SQLite", SqlitePlace(folder)
     for engine, nodes in start_servers_on_disk(frozenset({number})):

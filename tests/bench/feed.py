@@ -111,8 +111,8 @@ def _measure_read(engine: str, place: Place, other: Console) -> ReportRow:
 
 
 def _write_changes(console: Console, payment: int, written: dict[int, float], stop_event: Event) -> None:
-    """Announce changes at random moments until `stop_event` is set, and note the moment after the COMMIT of each row
-    (monotonic seconds) by its id.
+    """Announce changes of the payment at random moments until `stop_event` is set. Store in `written`, by the id of
+    each row of the feed, the moment after its COMMIT (monotonic seconds).
     """
     chance, database = random.Random(1), console.database
     while not stop_event.wait(chance.uniform(0, 2 / _WRITES_PER_SECOND)):

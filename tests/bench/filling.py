@@ -114,8 +114,8 @@ def make_insert_ended_purchases_statements(dialect: str, count: int) -> tuple[st
 
 
 def make_insert_running_purchases_statement(clock: str) -> str:
-    """Return the statement that inserts eight running purchases, of which three have lapsed. `clock` is the clock of
-    their leases.
+    """Return the statement that inserts eight running purchases; the leases of three of them have expired. `clock` is
+    the value of the column `lease_clock`, the name of the clock that dates the leases.
     """
     return _INSERT_CALLING_OPERATIONS_SQL + ",".join(
         f"('op-{number}', 'credit-check.purchase', 'credit-check', {200 * (number + 1)}, 'calling', 'key-{number}',"
@@ -170,7 +170,9 @@ def _execute_and_fetch(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
 
 
 def _make_create_index_sql(name: str, repeats: int, columns: str) -> str:
-    """Return the SQL that adds the index. `repeats` is 0 for a unique one."""
+    """Return the clause of an ALTER TABLE statement that adds the index `name` on these columns. The index is unique
+    if `repeats` is 0.
+    """
     return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
 
 

@@ -65,7 +65,7 @@ def _refresh_epoch(cache: RedisIdempotencyCache) -> str | None:
 
 
 def _measure_check_of_used_key(url: str) -> ReportRow:
-    """Measure the check of a key whose result is cached."""
+    """Measure the check of a key whose result the Redis server at `url` has cached. Return the row of the report."""
     cache, redis, key = _connect_cache(url), Redis.from_url(url), make_payment_key("M-1", "ORD-000001")
     cache.store_result(key, _FINGERPRINT, _RESULT, _refresh_epoch(cache))
     redis.set(key, _RESULT)
@@ -134,7 +134,7 @@ def _measure_first_use(url: str) -> ReportRow:
 
 
 def _measure_memory_per_key(url: str) -> ReportRow:
-    """Measure the memory of a cached result."""
+    """Measure the memory that the Redis server needs for one cached result. Return the row of the report."""
     cache = _connect_cache(url)
     with Redis.from_url(url) as redis:
         before = _read_used_memory(redis)
@@ -170,7 +170,7 @@ def _measure_checks_per_second(url: str) -> ReportRow:
 
 
 def _count_checks_for_seconds(url: str) -> int:
-    """Check a known key for some seconds, and return the number of checks."""
+    """Check a known key repeatedly for _MEASURED_SECONDS. Return the number of checks that found its result."""
     cache, key, asked = _connect_cache(url), make_payment_key("M-1", "ORD-000001"), 0
     cache.store_result(key, _FINGERPRINT, _RESULT, _refresh_epoch(cache))
     until = time.monotonic() + _MEASURED_SECONDS

@@ -37,7 +37,9 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 
 def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[ReportRow]:
-    """Yield the report rows of new and repeated notices on one engine."""
+    """Yield the report rows of new and of repeated notices on one engine, each compared with plain INSERTs of the
+    same rows.
+    """
     posts = notice_deliveries.prepare_notices(scene, _ROUND_COUNT * _NOTICES_PER_ROUND, 0, 0)
     booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
     with PlainInserts(scene.place) as inserts:
@@ -101,16 +103,16 @@ class SendingTimes:
         return compute_median(self._seconds)
 
     def format_figures(self) -> str:
-        """Return the figures as text."""
+        """Return the notices per second, and the median and the 99th percentile of their durations, as one text."""
         took = sorted(self._took)
         p50, p99 = format_duration(compute_median(took)), format_duration(compute_percentile(took, 0.99))
         return f"{1 / self.compute_median_seconds_per_item():.0f}/s, p50 {p50}, p99 {p99}"
 
 
 class PlainInserts:
-    """The floor: copies the rows that the notices have made into tables without indexes and triggers. It uses the
-    database driver alone, with one transaction per notice. `rows_per_notice` is the number of rows of the first
-    notice.
+    """The peer: inserts copies of the rows that the notices have made into tables without indexes and triggers. It
+    uses the database driver alone, with one transaction per notice. `rows_per_notice` is the number of rows of the
+    first notice.
     """
 
     def __init__(self, place: Place) -> None:
@@ -143,7 +145,7 @@ class PlainInserts:
         return shares
 
     def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
-        """Insert the rows of one notice in one transaction."""
+        """Insert the rows of one notice, `share`, in one transaction."""
         connection = self._get_connection()
         cursor = connection.cursor()
         mark = "?" if isinstance(connection, sqlite3.Connection) else "%s"

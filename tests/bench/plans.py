@@ -97,7 +97,9 @@ def _make_filtered_page_query(part: RecordTableQueries, name: str, after: QueueK
 def make_sorted_page_query(
     name: str, order: QueueSortOrder, after: chosen_records.SortPosition | None = None
 ) -> Query:
-    """Return the query of a page of the queue in this sort order, with a filter."""
+    """Return the query of a page of the queue `name` in this sort order, filtered by the provider PayPay. The page
+    begins after the row `after` (None: at the first row).
+    """
     choice = QueueChoice(parse_filter("provider:paypay").record_filter, order, _NOW)
     return lambda conn: chosen_records.read_sorted_page(conn, name, after, 50, _NO_LAPSED_IDS, choice)
 

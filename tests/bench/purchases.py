@@ -210,8 +210,9 @@ def _make_comparison_row(
     subject: str = "the same",
     largest_ratio: float = 1.0,
 ) -> ReportRow:
-    """Return the report row of the goal `number` that compares a guarded purchase with the other way to buy that
-    `durations` has under `name`. None means that this machine can't run the other way.
+    """Return the report row of the goal `number` about `subject`. It compares a guarded purchase with another way to
+    buy, which the report calls `comparison`; `durations` has its durations (seconds) under `name`. If `name` is None,
+    this machine can't run the other way. The goal is a ratio of at most `largest_ratio`.
     """
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:

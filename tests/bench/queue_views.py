@@ -40,7 +40,9 @@ def measure_rows(goal_numbers: frozenset[int], large: int | None) -> Iterator[Re
 
 
 def _measure_pages(console: Console, label: str) -> Iterator[ReportRow]:
-    """Measure the time to read a page of the queue, and yield a row of the report for each filter."""
+    """Measure the time to read a page of the queue, and yield a row of the report for each filter. `label` describes
+    the table in the report.
+    """
     chosen = {
         name: parse_filter(text).record_filter
         for name, text in (_FILTER_BY_LABEL | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()

@@ -49,8 +49,9 @@ def _measure_engine(
     large: int,
     goal_numbers: frozenset[int],
 ) -> Iterator[ReportRow]:
-    """Yield the report rows of reads on one engine. `url` returns the URL of a database with the given number of
-    rows, `empty` yields the URL of a database without rows.
+    """Yield the report rows of the requested goals on one engine, for a table with `large` rows and one of a million.
+    `url` returns the URL of a database with the given number of rows, `empty` yields the URL of a database without
+    rows.
     """
     with _open_measured_tables(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
@@ -134,7 +135,9 @@ def _measure_growth(label: str, small_table: MeasuredTable, big_table: MeasuredT
 
 
 def _measure_depth(label: str, small_table: MeasuredTable, big_table: MeasuredTable) -> ReportRow:
-    """Measure a page deep in a queue, and return the row of the slowest queue."""
+    """Measure a page deep in each queue, in both tables, and return the report row of the slowest queue. `label`
+    describes the big table in the report.
+    """
     ratio, queue, at_depth, first = max(_measure_deep_page(small_table, big_table, queue) for queue in _QUEUE_NAMES)
     return ReportRow(
         "6",

@@ -35,8 +35,8 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 
 def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[ReportRow]:
-    """Yield the report rows of the receiver on one engine: new, repeated and refused notices. The floor is the plain
-    application.
+    """Yield the report rows of the receiver on one engine: new, repeated and refused notices, each compared with the
+    plain application. `url` is the address of the sandbox.
     """
     place = scene.place
     env = place.make_environment(url, desk=1, **make_settings(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")

@@ -86,7 +86,9 @@ def serve_plain_application(parameters: dict[str, str], stop_event: threading.Ev
 
 
 def _make_row_inserter(url: str, file: str) -> Callable[[str], None]:
-    """Return a function that inserts one row on the connection of its thread."""
+    """Return a function that inserts one row with the given text on the connection of its thread: into the SQLite
+    file `file`, or, if `file` is "", into the server's database at `url`.
+    """
     lines = threading.local()
     statement = _INSERT_SQL.format(mark="?" if file else "%s")
     _open_connection(url, file).cursor().execute(_CREATE_TABLE_SQL.format(auto="" if file else "AUTO_INCREMENT"))

@@ -117,7 +117,9 @@ def _measure_engine(
 
 
 def _make_growth_row(subject: str, small: float, large: float, suffix: str) -> ReportRow:
-    """Return the report row that compares a duration in the large table with the same duration in the small table."""
+    """Return the report row about `subject` that compares a duration (seconds) in the large table with the same
+    duration in the small table. `suffix` is added to the figure.
+    """
     ratio, figure = large / small, f"{format_duration(small)} → {format_duration(large)}{suffix}"
     return ReportRow(
         str(GOAL_NUMBER),
@@ -132,8 +134,9 @@ def _make_growth_row(subject: str, small: float, large: float, suffix: str) -> R
 
 
 def _make_work_row(subject: str, small: int, large: int) -> ReportRow:
-    """Return the report row that compares the work of the database in the large table with that in the small table.
-    The work depends less on the load of the machine than the duration does.
+    """Return the report row about `subject` that compares the work of the database in the large table with that in
+    the small table (see `measure_database_work`). The work depends less on the load of the machine than the duration
+    does.
     """
     ratio = large / small
     return ReportRow(

@@ -178,8 +178,8 @@ def _choose_random_numbers(folder: Path) -> list[str]:
 
 
 def _import_in_child(import_kind: str, source: Path, target: Path) -> tuple[float, float]:
-    """Run the import `import_kind` in a process of its own. Return its duration (seconds) without the start of the
-    process, and its largest memory (MB).
+    """Run `main` in a process of its own. Return the duration of the import (seconds) without the start of the
+    process, and the largest memory of the process (MB).
     """
     words = [sys.executable, "-m", "tests.bench.registry", import_kind, str(source), str(target)]
     ran = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -201,7 +201,10 @@ def _insert_without_checks(source: Path, target: Path) -> None:
 
 
 def main(import_kind: str, source: Path, target: Path) -> None:
-    """Run the import `import_kind` ("bare" or "import"), and print its duration (seconds) and memory (MB)."""
+    """Import the file `source` into `target`, and print the duration (seconds) and the largest memory (MB). With the
+    `import_kind` "bare" the rows of the CSV are only inserted into the SQLite file `target`; otherwise the console
+    imports them into the registry in the folder `target`.
+    """
     began = time.perf_counter()
     if import_kind == "bare":
         _insert_without_checks(source, target)

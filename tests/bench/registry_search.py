@@ -55,7 +55,7 @@ def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
 
 
 def choose_random_texts(connection: sqlite3.Connection, count: int) -> list[str]:
-    """Return texts that people could type. About one of five matches nothing."""
+    """Return at most `count` texts that people could type. About one of five matches nothing."""
     chance = random.Random(22)
     last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
     drawn = (connection.execute(_SELECT_TEXTS_SQL, (chance.randint(1, last),)).fetchone() for _ in range(count * 2))
@@ -85,7 +85,7 @@ def _choose_random_text(chance: random.Random, row: tuple[str, str, str, str, st
 
 
 def _choose_random_part(chance: random.Random, text: str) -> str:
-    """Return a random part of two to six characters."""
+    """Return a random part of the text, two to six characters long."""
     length = chance.randint(2, 6)
     start = chance.randint(0, max(0, len(text) - length))
     return text[start : start + length]

@@ -48,7 +48,9 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 
 def start_and_read_events(program: str, env: Mapping[str, str]) -> dict[str, ScreenMoment]:
-    """Run `first_frame.py` with this argument, and return its events by name."""
+    """Run `first_frame.py` with the argument `program` and these environment variables. Return its events by name,
+    with the seconds since the start of its process.
+    """
     command = [sys.executable, str(Path(__file__).with_name("first_frame.py")), program]
     began = time.monotonic()
     done = subprocess.run(
@@ -132,7 +134,10 @@ def _start_alternately(
 def _make_first_frame_row(
     cache: str, bare: list[dict[str, ScreenMoment]], ours: list[dict[str, ScreenMoment]], goal: float
 ) -> ReportRow:
-    """Return the report row that compares the first frame of the console with that of the empty window."""
+    """Return the report row that compares the first frame of the console (`ours`) with that of the empty window
+    (`bare`). `cache` says in the report whether the file cache was warm or cold; `goal` is the largest allowed ratio
+    of the medians.
+    """
     floor, figure = (compute_median([one["frame"].seconds for one in each]) for each in (bare, ours))
     return ReportRow(
         "1",

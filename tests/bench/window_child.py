@@ -64,7 +64,7 @@ class WindowApplication:
         return self._left.enter_context(open_console(Settings.load(told)))
 
     def show_table(self, rows: int, console: Console | None = None) -> "ShownTable":
-        """Show a table of the first `rows` credit checks by id."""
+        """Show a table of the first `rows` credit checks by id, read by `console` (None: the console of the desk)."""
         return ShownTable(self, rows, console or self.console)
 
     def close(self) -> None:

@@ -77,7 +77,9 @@ def list_commands() -> dict[str, list[str]]:
 
 
 def _list_named_commands(text: str, *above: str) -> Iterator[tuple[str, ...]]:
-    """Yield the commands that a help page lists, including the commands of its groups."""
+    """Yield the words of each command that the help page `text` lists, including the commands of its groups. `above`
+    has the words of the group to which the page belongs.
+    """
     for name in re.findall(r"^    ([a-z][a-z-]*)(?:\s|$)", text, re.MULTILINE):
         below = _read_help(*above, name)
         inner = list(_list_named_commands(below, *above, name)) if len(above) < 2 else []

@@ -33,7 +33,8 @@ class PayingTerminal(Terminal):
         self, number: str = ORDER_NUMBER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
     ) -> int:
         """Register a payment with the payment number `number` at the sandbox as paid, import it at this desk, and
-        return its id."""
+        return its id. Its amount is `minor` (minor units), and `at` the time of the payment (None: now).
+        """
         when = at or datetime.now(UTC)
         self.money.register_payment(provider, number, minor, at=when.isoformat())
         asked = ["payment", "import", provider, number, "--corporation-number", CORPORATION_NUMBER]
@@ -50,7 +51,9 @@ class PayingTerminal(Terminal):
         return self.json("refund", decision, str(refund), *more, OPERATOR=by, **env)
 
     def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
-        """Insert an order with the order number `number` into the database, as the shop does, and return its id."""
+        """Insert an order with the order number `number` and a total of `minor` (minor units) into the database, as
+        the shop does, and return its id.
+        """
         self.json("lookup", CORPORATION_NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"

@@ -463,7 +463,9 @@ def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
 
 
 def make_byte_changer(name: str, position: int = -9) -> Callable[[Path], None]:
-    """Return a function that changes one byte of a file of the backup."""
+    """Return a function that gets the folder of a backup and changes one byte of the file `name` in it: the byte at
+    the index `position`, counted from the end if it is negative.
+    """
 
     def change_byte(folder: Path) -> None:
         (file,) = folder.rglob(name)
@@ -479,8 +481,8 @@ def make_file_remover(name: str) -> Callable[[Path], None]:
 
 
 def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
-    """Return a function that changes the manifest and computes its digest again, as another desk or a person
-    would.
+    """Return a function that gets the folder of a backup, replaces the values `changes` in the manifest, and computes
+    the digest of the manifest again, as another desk or a person would.
     """
 
     def rewrite_manifest(folder: Path) -> None:
@@ -493,7 +495,7 @@ def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
 
 
 def make_listed_file_adder(name: str, data: bytes = b"") -> Callable[[Path], None]:
-    """Return a function that adds this file to the backup and lists it in the manifest."""
+    """Return a function that adds the file `name` with the content `data` to a backup and to its manifest."""
 
     def add_file(folder: Path) -> None:
         file = folder.joinpath(*[part for part in name.split("/") if part])

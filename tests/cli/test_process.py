@@ -82,8 +82,8 @@ def test_a_closed_pipe_changes_no_purchase(terminal: Terminal, sandbox: Sandbox)
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 def test_a_full_disk_behind_stdout_is_reported_on_stderr(terminal: Terminal) -> None:
-    """If stdout can't be written because the disk is full, stderr says so without a traceback, and the exit status is
-    the command's own.
+    """If the answer of a refused command can't be written because the disk is full, stderr says so without a
+    traceback, and the exit status is that of the refusal.
     """
     with Path("/dev/full").open("wb") as full:
         ended = run_process(terminal, "--json", "lookup", "118", stdout=full)
@@ -209,7 +209,9 @@ def test_a_signal_after_the_answer_keeps_the_exit_status(terminal: Terminal, num
 def test_two_interrupts_before_the_start_end_the_command(
     terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, is_wrapped: bool
 ) -> None:
-    """Ctrl+C twice while the program still loads ends a purchase as `interrupted`, and no purchase is sent."""
+    """Ctrl+C twice while the program still loads ends a purchase as `interrupted`, and no purchase is sent. This is
+    so also if Python wraps an interrupt in another exception.
+    """
 
     class InterruptAtClassCreation:
         def __set_name__(self, _owner: object, _name: str) -> None:

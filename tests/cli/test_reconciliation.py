@@ -26,8 +26,8 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 def make_day_with_differences(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
 ) -> str:
-    """Create a day with one payment that only the provider has and one that only this database has. Return the day in
-    ISO form.
+    """Create a day with one payment that only the provider has and one that only this database has. With `announced`,
+    a notice has announced the provider's daily file of the day. Return the day in ISO form.
     """
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"

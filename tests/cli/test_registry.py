@@ -36,7 +36,7 @@ NUMBER_UNKNOWN_TO_REGISTRY = "2000012010019"
 @dataclass
 class RegistryDesk:
     """A desk with the gateways PayPay and Atom and an imported corporation registry. `output_before_import` has the
-    output of commands from before the import.
+    output of commands from before the import, by names that the fixture `desk` chooses.
     """
 
     terminal: PayingTerminal

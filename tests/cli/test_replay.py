@@ -226,7 +226,7 @@ def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
 
 
 def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None:
-    """Write a copy of the pack in which one file has this text. The manifest has the hash of the changed file."""
+    """Write a copy of the pack in which the file `part` has this text, and the manifest the hash of this file."""
     with zipfile.ZipFile(source) as pack:
         parts = {name: pack.read(name) for name in pack.namelist()}
     manifest = json.loads(parts.pop(MANIFEST_NAME))
@@ -241,8 +241,8 @@ def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None
 
 
 def make_changed_pack_part(part: str, before: str, after: str) -> tuple[str, str]:
-    """Return the path and the changed text of one file in the stored pack of a PayPay refund. One value in the text
-    is replaced.
+    """Return the path and the changed text of the file `part` in the stored pack of a PayPay refund. The text has
+    `after` in place of `before`.
     """
     with zipfile.ZipFile(PACK_FOLDER / "paypay-refund.zip") as pack:
         text = pack.read(part).decode()

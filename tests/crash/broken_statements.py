@@ -191,7 +191,9 @@ def _raise_if_statement_must_fail(
 
 
 def _run_on_server(connection: Any, send: Callable[..., None], command: int, text: str) -> None:
-    """Run the statement on the server, and read its answer."""
+    """Send the statement `text` to the server as PyMySQL's `_execute_command` does (`send`; `command` is the number
+    of the protocol's command), and read its answer.
+    """
     send(connection, command, text)
     connection._read_query_result()
 

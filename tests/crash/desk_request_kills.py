@@ -141,7 +141,7 @@ def end_worker_at_each_step(
 
 @contextmanager
 def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_TeamModeDesks]:
-    """Yield the scene with the desk that stores requests, and with the desk of an observer."""
+    """Yield the scene: the desk of the person `asker`, which stores requests, and the desk of an observer."""
     both = make_provider_settings(sandbox.url)
     with (
         place.open_desk(sandbox, person=asker, desk=_ASKERS_DESK, **both) as console,

@@ -182,8 +182,8 @@ def _send_until_answered(stage: TeamModeStage, desk: Console, target: ActionTarg
 
 
 def _check_request(stage: TeamModeStage, target: ActionTarget, code: str, situation: str) -> None:
-    """Check that the database has the requested refund exactly if the desk got the answer "done". Then reject this
-    refund.
+    """Check the answer `code` to the desk: the database has the requested refund exactly if the code is "done". Then
+    reject this refund. `situation` is the message of a failed check.
     """
     assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {situation}"
     found = find_newest_refund(stage.maker, target.payment)

@@ -28,7 +28,9 @@ ids are None if the error doesn't name them."""
 
 
 def execute_and_send_ending(pipe: Pipe, environment: Mapping[str, str], action: str, subject: object) -> None:
-    """Target of a child process: execute the action, and send how it ended: as a LateEnding."""
+    """Target of a child process: open the desk, execute the action, and send first "open" and then how the action
+    ended, as a LateEnding.
+    """
     with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         try:
@@ -69,8 +71,10 @@ class LateAnswerCase:
         ).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
-    def find_and_store_provider_id(self) -> bool:
-        """Look for the action's record. Return True, and store its id, if it exists."""
+    def find_and_store_record_id(self) -> bool:
+        """Look for the action's record. If it exists, store its id in `record_id` and return True; otherwise return
+        False.
+        """
         on = self.stage
         if self.action == "purchase":
             found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
@@ -95,7 +99,7 @@ def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) 
         assert child.wait_for_report() == "open"
         assert stage.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
-        assert late.find_and_store_provider_id()
+        assert late.find_and_store_record_id()
         wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
         if is_decided:
             _decide_as_two_people(late)

@@ -104,7 +104,7 @@ def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
 
 
 def _list_courses_and_steps() -> Iterator[tuple[str, str]]:
-    """Yield (story, step) of each case."""
+    """Yield (payment course, step) of each case."""
     return ((story, step) for story, steps in STEPS_BY_COURSE.items() for step in steps)
 
 

@@ -232,8 +232,10 @@ def _prepare_records(stage: SignalTestStage, action: str, counts: Sequence[int])
 
 
 def _check_result(stage: SignalTestStage, action: str, step: str, subject: object, situation: str) -> None:
-    """Check the records immediately after an interrupt. An action that was not sent is recorded as not sent, and an
-    answered one has its outcome."""
+    """Check the records immediately after the action on `subject` was interrupted at this step. An action that was
+    not sent is recorded as not sent, and an answered one has its outcome. `situation` is the message of a failed
+    check.
+    """
     sent = step not in STEPS_BEFORE_SENDING
     if action in ("purchase", "renewal"):
         _check_purchase(stage, _make_purchase_request(subject, renew=action == "renewal"), step, situation)

@@ -190,9 +190,10 @@ def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> N
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_kill_before_the_intent_leaves_an_unknown_record(stage: UnsentStage, action: str) -> None:
-    """The process is killed before its intent is stored. Another desk shows the record as unknown. The desk of the
-    killed process proves that nothing was sent, and then both desks show the record as known.
+def test_a_kill_before_the_intent_is_proved_unsent_by_its_desk(stage: UnsentStage, action: str) -> None:
+    """If the process is killed before its intent is stored, another desk shows the record as unknown. When the desk
+    of the killed process runs again, it proves that nothing was sent; then both desks show the record as known, and
+    the action can be executed again.
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)

@@ -26,8 +26,9 @@ def check_books(facts: DayFacts) -> Iterator[str]:
 
 
 def _compare_payment(key: tuple[str, str], ours: TableRow, provider_side: TableRow | None) -> Iterator[str]:
-    """Yield the differences of one payment. `provider_side` is its row in the provider's ledger; None if the provider
-    doesn't have it."""
+    """Yield a sentence for each difference of one payment. `key` is (provider, payment number), `ours` the row in our
+    database, `provider_side` the row in the provider's ledger; None if the provider doesn't have the payment.
+    """
     captured = int(provider_side["captured_minor"]) if provider_side else 0
     if int(ours["captured_minor"]) != captured:
         yield f"books: {key} captured {ours['captured_minor']} here, {captured} there"

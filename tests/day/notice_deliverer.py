@@ -90,8 +90,8 @@ class NoticeDeliverer(ThreadingHTTPServer):
             return not self._letters and not self._busy
 
     def accept_notice(self, path: str, body: bytes, kind: str, *, never_lost: bool = False) -> None:
-        """Accept a notice, and decide at random how it is delivered: lost, once, several times, or late. With
-        `never_lost` it isn't lost.
+        """Accept a notice with this body and the content type `kind` for the path `path` of a worker, and decide at
+        random how it is delivered: lost, once, several times, or late. With `never_lost` it isn't lost.
         """
         chance = self._make_random(body)
         self._count("notices")

@@ -164,15 +164,15 @@ class _StuckRecords:
 
 
 def compute_score(facts: DayFacts) -> AlertScore:
-    """Compare the raised alerts of the rules with the planted faults."""
+    """Compare the raised alerts of PLANTED_RULES with the planted faults, by order and rule."""
     raised = {(row["order_no"], row["rule_id"]) for row in _list_raised_alerts(facts)}
     planted = set(facts.planted_rule_by_order.items())
     return AlertScore(len(planted), len(raised), len(planted & raised))
 
 
 def _list_raised_alerts(facts: DayFacts) -> list[TableRow]:
-    """Return the raised alerts of these rules. Alerts that were right only because the machine was busy are left out
-    (see `_is_about_order_set_to_paid_late`).
+    """Return the rows of the raised alerts of PLANTED_RULES. Alerts that were right only because the machine was busy
+    are left out (see `_is_about_order_set_to_paid_late`).
     """
     rows = [row for row in facts["alerts"] if row["rule_id"] in PLANTED_RULES]
     return [

@@ -33,8 +33,8 @@ def _call_with_request_ids(
     description: str, act: Callable[[str | None], _ResultT], retried_codes: frozenset[str] = frozenset()
 ) -> _ResultT:
     """Call `act` and return its result. Call it again while the database or a provider can't be reached, or after a
-    refusal with one of the `retried_codes` codes. For half of the actions, each call has the same request id; the
-    others have none.
+    refusal with one of the `retried_codes` codes. For half of the actions, `act` gets the same request id in each
+    call; for the others it gets None. The request ids depend on `description`.
     """
     name = f"{description} {uuid4()}"
     return call_with_retries(lambda: RandomRequestIds(name)(act), retried_codes=retried_codes)

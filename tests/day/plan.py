@@ -64,7 +64,9 @@ the person who handles the alert, and the probes of unknown refunds.
 _PAYPAY_STORIES = frozenset(
     {OrderStory.SET_PAID_WITHOUT_PAYMENT, OrderStory.PAID_AFTER_EXPIRY, OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED}
 )
-"""Stories of a code that ends within the day; a token of Atom has a day."""
+"""Stories that need a payment code that expires within the day. Only PayPay's codes do; a payment page of Atom stays
+valid for a day.
+"""
 _ATOM_STORIES = frozenset({OrderStory.SET_PAID_THEN_PAID, OrderStory.REVERSED_BY_BANK})
 _CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))

@@ -87,7 +87,8 @@ def _add_alert(facts: DayFacts) -> DayFacts:
 def _add_late_alert(facts: DayFacts, waited: timedelta, *, is_resolved: bool = True) -> DayFacts:
     """Return the facts with one more alert, of rule A, about a paid order that has neither a planted fault nor an
     alert. The alert was raised `waited` after the payment was known as paid, and just before the order was set to
-    paid."""
+    paid. With `is_resolved` it is resolved at the end of the day.
+    """
     paid = next(row for row in facts["payments"] if _is_completed_without_alert(facts, row))
     order = _get_order(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)

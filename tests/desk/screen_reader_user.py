@@ -90,7 +90,7 @@ class ScreenReaderUser:
     _action_start_index: int = 0
 
     def get_text(self, key: str, **facts: object) -> str:
-        """Return a text in the language of the window."""
+        """Return the text with the wording key `key` in the language of the window, with these facts."""
         return self.person.opening.context.translate(key, **facts)
 
     def begin_action(self, title: str) -> None:

@@ -103,8 +103,9 @@ def test_a_refusal_disappears_when_its_page_is_left(
 def test_an_unchanged_record_announces_no_change(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, kind: str
 ) -> None:
-    """Reading the record again, unmasking a customer and a refused action aren't announced as changes of the record,
-    and neither are events from before. A real change is announced with the name of the person who made it.
+    """Neither a repeated read of the record, nor unmasking a customer, nor a refused action is announced as a change
+    of the record, and neither is an event from before the page was opened. A real change is announced with the name
+    of the person who made it.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)

@@ -193,8 +193,8 @@ def test_an_unknown_record_is_resolved_in_few_keys(
 
 def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
     """If the person selects another kind of evidence, the dialog proposes another reason, until the person selects a
-    reason. The dialog never proposes the result. The code of the reason is at the left of its words, as in the form
-    of a refund.
+    reason. If several results are possible, the dialog proposes none. The code of the reason is at the left of its
+    words, as in the form of a refund.
     """
     open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
@@ -357,8 +357,8 @@ def test_a_limit_is_changed_in_few_keys(person: CountingPerson, desk: SampleDesk
 
 
 def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: str, value: str) -> Limit:
-    """Give the first limit this value as an administrator, or confirm the proposed one if it is "". Return the
-    limit.
+    """Let the administrator `name` propose `value` for the first limit by at most five keys, or, if `value` is "",
+    confirm the value that another administrator has proposed. Return the limit as it is stored afterwards.
     """
     person.opening.context.change_operator(name)
     person.wait_until_read()

@@ -85,8 +85,9 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
 def test_the_facts_of_a_payment_have_its_newest_note(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """On the pages of a payment and of its refund, the facts contain the newest note of a colleague, so that a person
-    reads it without opening the tab of the notes.
+    """On the page of a payment, the facts contain the number of its notes and the newest note with its author, so
+    that a person reads it without opening the tab of the notes. The page of its refund, which has no note of its own,
+    shows none.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)

@@ -190,7 +190,9 @@ def register_case(
     *sites: str, audit_actions: tuple[str, ...], person_name: str = "op-a",
     dialog: type[DialogFrame] | None = None, needs_password: bool = False,
 ) -> Callable[[PreparePress], PreparePress]:  # fmt: skip
-    """Return a decorator that registers a function as the case of its name."""
+    """Return a decorator that registers a function `prepare_…` as the case with the rest of its name. The arguments
+    are the fields of RepeatedPressExample; `sites` are its `call_sites`.
+    """
 
     def store_case(prepare: PreparePress) -> PreparePress:
         name = prepare.__name__.removeprefix("prepare_")
@@ -276,7 +278,9 @@ def is_dialog_visible(press: ActingPress) -> bool:
 
 
 def run_case(stage: CaseStage, example: RepeatedPressExample, press_method: str) -> None:
-    """Prepare the case, press its button or key several times, wait for the end, and check the outcome."""
+    """Prepare the case, press its button or key several times, wait for the end, and check the outcome.
+    `press_method` is "clicks", "keys" or "again" (a second press after the answer to the first).
+    """
     stage.number += 1
     press = example.prepare(stage)
     by_keys = press_method != "clicks"
@@ -436,7 +440,9 @@ def prepare_probe(stage: CaseStage) -> ActingPress:
 def make_page_press(
     stage: CaseStage, button: QWidget | None, key: str, has_ended: Callable[[], bool] | None = None
 ) -> ActingPress:
-    """Return the press of a button of a page, or of its key."""
+    """Return the press of a button of a page, or of its key `key`. The press has ended when `has_ended` returns True
+    (None: when no acting call is running).
+    """
     assert button is not None
     stage.person.wait_until(button.isEnabled)
     acting = stage.person.opening.context
@@ -964,7 +970,7 @@ DIALOGS_WITHOUT_ACTING_CALL = {
     "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "AnnouncementsDialog", "NotificationsDialog",
     "UnfinishedWorkDialog",
 }  # fmt: skip
-"""Dialogs whose acting button starts no acting call."""
+"""Dialogs whose main button starts no acting call."""
 
 
 CASES_THAT_CONTINUE = {"mention_done"}

@@ -76,8 +76,9 @@ def test_the_dry_run_names_the_money(
 def test_a_draft_that_is_started_over_leaves_no_choice(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """If a person presses "Start over" at a restored draft, the selected evidence, result and reason are cleared. A
-    press of the main button in the first moment doesn't replace the text in the footer for long.
+    """If a person presses "Start over" at a restored draft, the selected evidence, result and reason are cleared. If
+    the main button is pressed in the moment in which the dialog doesn't act yet, the footer says so only until this
+    moment is over.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()

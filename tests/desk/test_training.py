@@ -45,7 +45,9 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
 
 
 def start_exercise(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
-    """Go to the exercise by keys, and start it. `gate` is set after the last key press."""
+    """Go to the exercise `key` by keys, and start it; return the page. If `presses` is more than 1, the key is
+    pressed that often and the button clicked once more. `gate` is set after the last press.
+    """
     person.press("Alt+0")
     page = person.wait_for_page(TrainingPage)
     person.wait_until(lambda: page.current_exercise is not None)

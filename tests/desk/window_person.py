@@ -73,8 +73,8 @@ class Person:
     # -- by keyboard
 
     def press(self, keys: str, times: int = 1) -> None:
-        """Press the keys, which are written as on a keyboard; they are sent to the active window, and Qt decides
-        which widget gets them.
+        """Press the keys `times` times. They are written as on a keyboard, such as "Ctrl+K", and sent to the active
+        window; Qt decides which widget gets them.
         """
         pressed = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
         for _ in range(times):
@@ -151,7 +151,9 @@ class Person:
     def wait_for_control(
         self, name: str, root: QWidget | None = None, role: QAccessible.Role | None = None
     ) -> "Control":
-        """Wait until a visible, enabled control of this name exists, and return it."""
+        """Wait until a visible, enabled control of this name exists below `root` (None: the window), with this role
+        (None: any), and return it.
+        """
 
         def find_control() -> QAccessibleInterface | None:
             return next(_find_controls(root or self.window, name, role), None)

@@ -172,7 +172,7 @@ def buy_check(console: Console, number: str) -> str:
 
 def check_ending(ending: str, charges: int, situation: str) -> None:
     """Check the charges against the reported ending of a purchase: none if it says that nothing was sent, exactly one
-    if it says "done".
+    if it says "done". `situation` is named in the message of a failed check.
     """
     assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {situation}"
     if ending != "done" and EXIT_STATUS[ending] in (3, 6):

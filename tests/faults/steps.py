@@ -103,9 +103,10 @@ def fail_at_command(
     harm: Callable[[int], None] | None = None,
     repair: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """Run the action through a proxy with a fault at its n-th command, and check how it ended. Return "done" or the
-    error code; None if the action has no such command. `harm` is called before the command with the id of its session
-    (None: only the proxy disturbs). `repair` is called after the action.
+    """Run the action on the corporation number `number` through a proxy with a fault at its n-th command, and check
+    how it ended. Return "done" or the error code; None if the action has no such command. `harm` is called before the
+    command with the id of its session (None: only the proxy disturbs, or the session is killed). `repair` is called
+    after the action.
     """
     kind, lasting = _BREAK_KIND_BY_FAULT[fault]
     where = f"{action}, {fault} at {nth}"

@@ -39,7 +39,9 @@ def list_session_ids(place: ServerPlace) -> list[int]:
 
 
 def can_read_and_write(database: Database, place: ServerPlace, name: str) -> bool:
-    """True if a read and a write succeed."""
+    """Return True if a read succeeds, and a write that acquires the lease `name`. Raises ConsoleError if the database
+    refuses one of them.
+    """
     me = HoldingProcess(place.get_account_name("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(SELECT_ONE_QUERY) == 1

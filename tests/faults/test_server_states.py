@@ -372,8 +372,9 @@ def test_a_write_does_not_wait_again_and_again_for_a_backup_of_the_server(
 def test_a_server_with_too_many_connections_refuses_the_purchase(
     own_place: ServerPlace, own_server: Server, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the server has no free connection, a desk that wasn't connected before is refused immediately. It makes no
-    repeated attempts, as it does after a lost connection.
+    """If the server has no free connection, the call of a desk that isn't connected is refused with the problem
+    `too_many_connections` at once. Unlike after a lost connection, the desk doesn't try again. When a connection is
+    free, the next call works.
     """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
     database = Database(own_place.url())

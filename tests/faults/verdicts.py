@@ -59,7 +59,7 @@ def open_database_behind_proxy(
 
 
 def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
-    """Return the numbers of the tries whose audit entries are stored."""
+    """Return the numbers of the tries whose audit entries with the subject id `name` are stored."""
     found = execute_as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
     return [json.loads(detail)["try"] for (detail,) in found]
 

@@ -162,8 +162,8 @@ class AttackedDatabase:
     # Attacks
 
     def attack(self, person: str, attack: Attack, node: int = -1, **names: str) -> list[str]:
-        """Execute the statements of `attack` as a plain client with this person's account; a refused statement
-        doesn't stop the next ones.
+        """Execute the statements of `attack` as a plain client with this person's account on the node with the index
+        `node` (-1: the last one); a refused statement doesn't stop the next ones.
 
         Return one text for each statement: the server's error message, or "" if the server executed the statement.
         `{me}` and `{other}` stand for the account names of this person and of op-b, and each key of `names` for its
@@ -180,8 +180,9 @@ class AttackedDatabase:
     def attack_as_each_role(
         self, attacks: Iterable[Attack], roles: Iterable[str] = PERSON_NAME_BY_ROLE.values(), **names: str
     ) -> int:
-        """Let every role try all of these attacks. Unless `tries_all_attacks` is True, only the worker and one
-        other role, in turn, try each attack. Return the number of tries.
+        """Let every role try all of these attacks. Unless `tries_all_attacks` is True, only the worker and one other
+        role, in turn, try each attack. `names` has the values of further placeholders in the statements. Return the
+        number of tries.
         """
         everybody, tried = list(roles), 0
         for way in list(attacks):

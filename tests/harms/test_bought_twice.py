@@ -28,7 +28,9 @@ VERSION_UPDATE: SqlValueByColumn = {"version": "version + 1"}
 def make_forged_evidence(
     record: CreditCheck, source: str = "alarmbox.purchase", summary: str = "HTTP 422 FAILED_DEFINITE http_422"
 ) -> str:
-    """Return the INSERT statement of a forged answer of the provider about this record."""
+    """Return the INSERT statement of a forged answer of the provider about this record. `source` and `summary` are
+    the columns that tell which call it answers, and how.
+    """
     operation = f"'{record.operation_id}'" if record.operation_id else "NULL"
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
@@ -304,7 +306,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
 
 
 def _buy_expired_check(scene: AttackedDatabase) -> int | None:
-    """Return AlarmBox's id of an expired credit check of another corporation."""
+    """Buy a credit check of another corporation that has expired by now. Return its id at AlarmBox."""
     scene.sandbox.control.change_settings(today=old_purchases.OLD_PURCHASE_DAY)
     record = scene.buy_new()
     scene.sandbox.control.change_settings(today=None)

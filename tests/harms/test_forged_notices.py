@@ -62,7 +62,9 @@ class ShopAndBank:
         assert (self.read_order_state(number), self.read_captured_minor(number)) == ("paid", _AMOUNT_MINOR)
 
     def run_due_tasks(self, worker: Console | None = None) -> None:
-        """Run all due tasks of the worker, and reconcile the bank's notices of today with our records."""
+        """Run all due tasks of `worker`. Without `worker`, restart the worker's desk for this, and also reconcile the
+        bank's notices of today with our records.
+        """
         console = worker or self.scene.restart_desk("worker")
         console.recovery.run_all_tasks()
         today = datetime.now(UTC).date()
@@ -85,7 +87,9 @@ class ShopAndBank:
 
 
 def make_notice_text(event: str, number: str, at: datetime | None = None) -> str:
-    """Return the JSON text of the bank's notice that the order with the order number `number` is paid."""
+    """Return the JSON text of the bank's notice that the order with the order number `number` was paid at the time
+    `at` (None: now). `event` is the id that the bank gives to the notice.
+    """
     told = {
         "event_id": event,
         "type": "payment.succeeded",
@@ -103,7 +107,8 @@ def make_signed_post(event: str, number: str, key: str = BANK_KEY) -> ReceivedNo
 
 def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
     """Return the row of `payment_events` that would book the order with the order number `number`: SQL values by
-    column, and a body with the same values, exact to the microsecond. `other` replaces some of the values.
+    column, and a body with the same values, exact to the microsecond. `event` is the notice's id; `other` replaces
+    some of the values.
     """
     at = datetime.now(UTC)
     values = {
@@ -153,7 +158,9 @@ def make_forged_notice_attacks(number: str, genuine: dict[str, str]) -> Iterator
 
 
 def make_altered_notice_attacks(number: str, event: str) -> Iterator[Attack]:
-    """Yield attacks that change the row of a genuine notice so that it is about this order."""
+    """Yield attacks that change the row of the genuine notice with the id `event` so that it is about the order with
+    the order number `number`, or is booked again.
+    """
     where = f"event_id = '{event}'"
     yield from make_update_attacks("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
     yield from make_update_attacks(

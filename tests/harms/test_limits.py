@@ -39,8 +39,9 @@ def read_limit(team: RequestingTeam) -> int:
 def take_limit_request(
     team: RequestingTeam, person: str, *, value: int = NEW_LIMIT_VALUE, old: int | None = None, **more: object
 ) -> tuple[str, ...]:
-    """Store a person's desk request to change the limit, and let the worker take it. Return the statements with which
-    the worker's session begins. Without `old`, the request states the present value as the old one.
+    """Store a person's desk request to change the limit to `value`, and let the worker take it. Return the statements
+    with which the worker's session begins. Without `old`, the request states the present value as the old one. `more`
+    replaces or adds columns of the request, such as `action` or `confirmed`.
     """
     subject = f"{LIMIT_NAME} JPY {read_limit(team) if old is None else old}"
     facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more

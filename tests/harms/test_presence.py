@@ -27,8 +27,10 @@ SELECT_PRESENT_WORKERS_SQL = (
 
 
 def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
-    """Return a presence lease of ten minutes, as SQL values by column. Its fencing token is lower than that of every
-    worker. The last column is one that accounts may change."""
+    """Return a presence lease of ten minutes as SQL values by column. `slot` is the number of the lease, `name` the
+    SQL of its name. Its fencing token is lower than that of every worker. The last column is one that accounts may
+    change.
+    """
     return {
         "name": name, "slot": str(slot), "operator": "'{me}'", "desk": "'d'", "host": "'h'", "process": "1",
         "since": UTC_NOW_SQL, "until": UTC_NOW_SQL, "lease_clock": "'server'",

@@ -35,8 +35,8 @@ def make_switch_insert(person: str, is_on: int = 1, scope: str = "everything") -
 def take_switch_request(
     team: RequestingTeam, person: str, word: str = "on", scope: str = "everything"
 ) -> tuple[str, ...]:
-    """Store a person's desk request to set the switch, and let the worker take it. Return the statements with which
-    the worker's session begins.
+    """Store a person's desk request to set the read-only switch of `scope` to `word` ("on" or "off"), and let the
+    worker take it. Return the statements with which the worker's session begins.
     """
     arguments = json.dumps([scope, word == "on", "r"])
     return team.take_request(

@@ -171,8 +171,10 @@ def test_two_decisions_about_one_record_settle_the_operation(
 
 @pytest.mark.parametrize("state", ["error", "failed", "payment_failed"])
 def test_a_decision_about_a_lost_operation_is_kept(team_with_unknown_payments: RequestingTeam, state: str) -> None:
-    """The database has lost the row of an operation. Each word with which a person can decide that the operation had
-    no effect is stored as that proposal. The worker can't store this proposal for another operation."""
+    """The database has lost the row of an operation. Whichever of the words `error`, `failed` and `payment_failed` a
+    person uses to decide that the operation had no effect, the worker can store the proposal for this operation, and
+    not for another one.
+    """
     lost, other = (str(uuid.uuid4()) for _ in range(2))
     first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", lost, state)
     proof = make_evidence_insert("op_a", 0).replace("'payment', '0'", "'operation', NULL")

@@ -63,8 +63,9 @@ class RequestingTeam:
     def store_request(
         self, person: str, action: str, kind: str | None = None, id: object = None, **more: object
     ) -> str:
-        """Store a desk request as this person's desk stores it, and return its id. `more` has further columns of the
-        row."""
+        """Store a request for `action` about the record `kind` and `id`, confirmed with the password, as this
+        person's desk stores it. Return the id of the request. `more` replaces or adds columns of the row.
+        """
         request = make_request_id()
         values = {"id": request, "action": action, "args": ARGUMENTS_BY_ACTION.get(action, "[]"), "desk": "d",
                   "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
@@ -267,8 +268,9 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
 
 
 def make_audit_insert(person: str, session: str, request: str, action: str = "refund.approved") -> str:
-    """Return the INSERT statement of the first audit entry of a session's chain. Its detail names the desk request
-    and the worker."""
+    """Return the INSERT statement of the first audit entry of the chain of `session`: `person` has done `action` to
+    the refund. Its detail names the desk request `request` and the worker.
+    """
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
     values = {"session": session, "seq": 1, "at": f"={SERVER_TIME_SQL}", "who": f"{{{person}}}", "desk": "d",
               "what": action,

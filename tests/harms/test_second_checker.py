@@ -57,9 +57,11 @@ def try_refund_insert(team: RequestingTeam, checkers: int) -> None:
     ],
 )
 def test_one_vote_is_refused_if_the_limit_requires_two(refund_team: RequestingTeam, name: str, fact: int) -> None:
-    """If the limit is one less than the amount of this refund, the database refuses the refund with one approver and
-    accepts it with two. If the limit equals the amount or isn't set, the database accepts the refund with one
-    approver."""
+    """`name` is a condition for two approvers, and `fact` the value that this refund has for it: its amount, the
+    requester's sum of the day, the payer's number of refunds, or the age of the payment. If the limit of the
+    condition is one less than this value, the database refuses the refund with one approver and accepts it with two.
+    If the limit equals the value or isn't set, the database accepts the refund with one approver.
+    """
     try_refund_insert(refund_team, 1)
     refund_team.execute_in_session(
         "owner", _make_insert("limits", {"name": name, "currency": "JPY", "value": fact - 1})

@@ -70,8 +70,8 @@ class WordedRequest:
     """A desk request with a person's words in its arguments, and the statement by which the worker stores these
     words.
 
-    `make_arguments` and `make_statement` get the words. `first_statements` has the statements that the worker
-    executes first.
+    `make_arguments` and `make_statement` get the words and return the arguments and the statement. `first_statements`
+    has the statements that the worker executes before it.
     """
 
     person_name: str
@@ -240,9 +240,9 @@ _INVALID_JSON_ERROR_NUMBER = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
 def _can_write(
     team: RequestingTeam, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement
 ) -> bool:
-    """Return True if the database lets the worker store these words, in a transaction that is rolled back. Return
-    False if a trigger refuses the words, or if MySQL refuses a text that is no JSON, which it checks before the
-    trigger.
+    """Return True if the database lets the worker execute `statement`, which stores the words, in a transaction that
+    is rolled back. `taken` has the statements with which the worker's session begins. Return False if a trigger
+    refuses the words, or if MySQL refuses a text that is no JSON, which it checks before the trigger.
     """
     try:
         _execute_as_person(team, "worker", (*taken, *worded.first_statements, statement), ends="ROLLBACK")

@@ -151,6 +151,7 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
 def _make_rows_with_payer_names(at: str) -> Iterator[str]:
     """Yield INSERT statements of texts that contain a payer's name, about payment 1, its refund and order 1. Also
     yield INSERTs of texts without a name about payment 4, which has no payer and is the newest payment of order 1.
+    `at` is the SQL or text of the time in each row.
     """
     text = f"{PAYER} {PAYER}"
     for number, (kind, id, said) in enumerate(

@@ -43,7 +43,9 @@ def unreachable_server_terminal(tmp_path: Path) -> Terminal:
 
 
 def make_standard_input(text: str) -> "mock._patch[io.StringIO]":
-    """Return the standard input of a program that writes this text into a pipe."""
+    """Return a patch (a context manager) that replaces `sys.stdin` by a stream with this text, as if a calling
+    program had written it into a pipe.
+    """
     return mock.patch.object(sys, "stdin", io.StringIO(text))
 
 

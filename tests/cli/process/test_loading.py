@@ -93,8 +93,8 @@ def test_a_signal_during_the_making_of_a_dataclass_ends_the_program(
 
 @pytest.mark.parametrize("word", ["open", "demo", "refund"])
 def test_an_argument_that_equals_a_command_changes_no_answer(terminal: Terminal, word: str) -> None:
-    """A word of a search equals the name of another command: the signal leads to the same one answer as with any
-    other word, and no window writes its log.
+    """SIGTERM while the modules of `find` are being loaded leads to one answer, `interrupted`, and nothing on stderr.
+    This is so also if the searched word equals the name of another command, such as one that opens a window.
     """
     action = "signal.raise_signal(signal.SIGTERM)"
     ended = run_with_action_at_import(terminal, MIDDLE_MODULE, action, "--json", "find", word)

@@ -53,8 +53,8 @@ def test_a_descriptor_is_read_once(
 
 
 def test_a_signal_ends_the_wait_for_a_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal comes before the calling program has written the password: the command doesn't wait for it, although
-    it would defer the signal while it writes or sends.
+    """If a signal has arrived before the password is read from the descriptor, the command ends as interrupted and
+    reads nothing. This is so although the running command otherwise defers a first signal.
     """
     ours, theirs = os.pipe()
     settings = set_environment(monkeypatch, tmp_path, ours)

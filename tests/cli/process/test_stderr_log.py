@@ -16,7 +16,9 @@ expects_test_log = pytest.mark.expects_log("the log itself is what is tested")
 def log_failure_and_read_stderr(
     monkeypatch: pytest.MonkeyPatch, *, shows_tracebacks: bool = False, extra: dict[str, bool] | None = None
 ) -> str:
-    """Log a failure with a secret in it; return the text on stderr."""
+    """Log a failure with a secret in it, and return the text on stderr. `extra` has the additional attributes of the
+    log record.
+    """
     err = io.StringIO()
     monkeypatch.setattr(sys, "stderr", err)
     block = partial(log_on_stderr, shows_tracebacks=shows_tracebacks, writes_events=False)

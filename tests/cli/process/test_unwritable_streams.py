@@ -46,8 +46,9 @@ def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Termin
 
 @needs_full_device
 def test_a_purchase_with_an_unwritable_answer_exits_as_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
-    """If stdout can't be written, a purchase is still made and recorded, but exits with 4 (outcome unknown), because
-    the caller doesn't get the result. A second purchase of the same number is refused."""
+    """If the disk behind stdout is full, a purchase is still made and recorded, but exits with 4 (outcome unknown),
+    because the caller doesn't get the result. A second purchase of the same number is refused.
+    """
     ended = run_in_shell(terminal, f"--json purchase {CORPORATION_NUMBER} --client 1", ">/dev/full")
     assert ended.returncode == 4
     assert "The command was carried out" in ended.stderr

@@ -135,7 +135,7 @@ def test_a_decision_on_an_old_version_changes_nothing(desk: PayingTerminal) -> N
 
 
 def test_a_refund_beyond_limit_or_period_is_refused(desk: PayingTerminal) -> None:
-    """A refund above the table of limits, or after the provider's period for refunds, is refused."""
+    """A refund of more than the limit for one refund, or after the provider's period for refunds, is refused."""
     large = desk.make_booked_payment("ORD-L", 2_000_000)
     assert desk.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")
     old = desk.make_booked_payment("ORD-O", 3300, at=datetime.now(UTC) - timedelta(days=367))
@@ -180,8 +180,8 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal)
 def test_each_end_of_a_refund_has_its_exit_status(
     desk: PayingTerminal, fault: str, refusal: tuple[int, str], known_state: tuple[str, str]
 ) -> None:
-    """Approving a refund exits with 5 if the provider refuses it or it isn't sent, and with 4 if its outcome is
-    unknown. The detail of the answer has the present record of the refund.
+    """Approving a refund exits with 5 if the provider refuses the refund, the credentials or the number of calls, and
+    with 4 if the outcome is unknown. The detail of the answer has the present record of the refund.
     """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault(fault, call="paypay_refund")

@@ -21,7 +21,9 @@ from console.wording.sentences.catalogue import has_sentence, translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 STEPS_OF_CUSTOMER_OR_SHOP = frozenset({"next.order_wait", "next.order_shop_decides", "next.payment_wait"})
-"""Next steps that the customer or the shop does; only then the program records it, or nothing at all."""
+"""Next steps in which the program waits for the customer or the shop. The word "automatically" in their sentences is
+about what the program does after that.
+"""
 
 
 @pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))
@@ -57,8 +59,8 @@ def test_the_badge_of_a_step_that_sends_does_not_say_that_something_is_checked(c
 
 @pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))
 def test_only_steps_of_the_program_are_called_automatic(code: str) -> None:
-    """A sentence that says "automatically" is one of the program's steps, except while the program waits for the
-    customer's payment or for the shop. The sentence "nothing to do" is none of them.
+    """Of the next steps without a person, exactly those of the program have a sentence with "automatically". Left out
+    are the steps in which the program waits for the customer or the shop.
     """
     says_automatic = "自動" in translate(code, "ja") and code not in STEPS_OF_CUSTOMER_OR_SHOP
     assert says_automatic == (code in NEXT_STEPS_OF_PROGRAM)

@@ -198,9 +198,10 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
     )
 
 
-def test_more_captures_on_one_order_are_a_case() -> None:
-    """If the provider has captured several times for one payment, the first capture is booked and a case is opened
-    for the others."""
+def test_more_captures_of_one_payment_are_a_case() -> None:
+    """If the provider reports further captures of one payment, the first capture is booked, and a case names the
+    others.
+    """
     report = replace(make_fact(PaymentState.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
     news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
     assert (news.case_rule, news.case_observed, news.booked_amount) == (

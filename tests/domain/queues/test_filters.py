@@ -82,9 +82,11 @@ def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
         assert is_called_unknown == (name in found), name
 
 
-def test_only_an_unsuccessful_end_decided_by_people_has_the_status_problem() -> None:
-    """A completed payment or refund about which people have decided has no cause in the queue; a failed one has the
-    cause `resolved_by_people`. If the record's work has a reason, this reason is always the cause."""
+def test_an_end_decided_by_people_is_a_cause_only_if_unsuccessful() -> None:
+    """Without a reason of its work, a payment or refund about which people have decided has the cause
+    `resolved_by_people` if it has failed, and no cause if it is completed. If its work has a reason, this reason is
+    the cause.
+    """
     known = {"error_code": "resolved_by_people", "certainty": Certainty.KNOWN, "work": Work()}
     paid = replace(PAYMENT, state=PaymentState.COMPLETED, **known)  # type: ignore[arg-type]  # its own fields
     refunded = replace(REFUND, state=RefundState.COMPLETED, **known)  # type: ignore[arg-type]  # likewise

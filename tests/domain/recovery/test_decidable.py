@@ -68,11 +68,11 @@ REFUND = Refund(
         ({"work": Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)}, False),
     ],
 )
-def test_a_refund_is_unsent_only_if_each_attempt_certainly_ended_before(
+def test_a_refund_is_unsent_only_if_the_provider_certainly_lacks_it(
     changed: dict[str, Any], *, is_unsent: bool
 ) -> None:
-    """An approved refund whose only attempt had no connection is unsent. It isn't if the provider may have it, has
-    refused it, has said something about it, or was asked about it.
+    """A refund whose only attempt had no connection is unsent, also if it has ended without being sent. It isn't if
+    the provider may have it, has refused it, has said something about it, or was asked about it.
     """
     tried: dict[str, Any] = {
         "state": RefundState.APPROVED,
@@ -102,11 +102,12 @@ def test_people_decide_only_a_credit_check_with_an_unknown_outcome(state: CheckS
         ({"work": Work()}, False),
     ],
 )
-def test_people_decide_a_pending_credit_check_of_another_application(
+def test_people_decide_a_live_credit_check_of_another_application(
     changed: dict[str, Any], *, is_decidable: bool
 ) -> None:
-    """People can decide about a pending credit check that another application has written and that has no id of
-    AlarmBox."""
+    """People can decide about a live credit check that another application has written and that has no id of
+    AlarmBox, if it waits for a person for this reason (`written_by_other`).
+    """
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
     check = replace(CHECK, **{"certainty": KNOWN, "work": work, **changed})
     assert is_decidable_check(check) is is_decidable
@@ -115,9 +116,12 @@ def test_people_decide_a_pending_credit_check_of_another_application(
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("work", WorkState)
 @pytest.mark.parametrize("state", RefundState)
-def test_a_refund_is_open_unknown_or_stuck(state: RefundState, work: WorkState, certainty: Certainty) -> None:
-    """People can decide about a refund whose outcome is unknown, or which the provider has accepted but can't report
-    about any more."""
+def test_people_decide_only_an_unknown_or_stuck_refund(
+    state: RefundState, work: WorkState, certainty: Certainty
+) -> None:
+    """People can decide only about a refund whose outcome is unknown, or which the provider has accepted but can't
+    report about any more.
+    """
     refund = replace(REFUND, state=state, certainty=certainty, work=Work(work))
     stuck = state is RefundState.SUBMITTED and work is WorkState.NEEDS_REVIEW
     assert is_decidable_refund(refund) is (certainty is UNKNOWN or stuck)
@@ -212,9 +216,10 @@ def test_a_payment_refunded_in_full_has_no_reversal() -> None:
 
 @pytest.mark.parametrize("order", OrderState)
 @pytest.mark.parametrize("state", PaymentState)
-def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: OrderState) -> None:
-    """An order can be set to paid while it is pending and confirmed payments cover it; a callback alone doesn't
-    confirm a payment."""
+def test_an_order_is_set_to_paid_only_by_confirmed_payments(state: PaymentState, order: OrderState) -> None:
+    """By a paid payment, an order can be set to paid only while it is pending and its confirmed payments cover it. A
+    callback alone doesn't confirm a payment.
+    """
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {PaymentState.REVERSED}
@@ -305,11 +310,13 @@ PURCHASED_CHECK = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, cred
         ({"superseded_by": 18, "expired_at": NOW}, None, "not_live"),
     ],
 )
-def test_an_unexpired_credit_check_cannot_be_renewed(
+def test_refetch_and_renewal_are_refused_with_their_reason(
     changed: dict[str, Any], refetch: str | None, renewal: str | None
 ) -> None:
-    """A credit check can be renewed from the moment at which it expires; without an expiry date it can't be
-    renewed."""
+    """Each example of a credit check has its reason against a re-fetch and its reason against a renewal; None means
+    that the action is possible. A renewal is possible from the moment at which the check expires; without an expiry
+    date it isn't.
+    """
     check = replace(PURCHASED_CHECK, **changed)
     assert find_refetch_refusal(check) == refetch
     assert find_renewal_refusal(check, NOW) == renewal

@@ -49,8 +49,10 @@ PERSON_WITH_OPERATOR_ROLE = Person("op-a", frozenset({OPERATOR}), may_buy=False)
 PERSON_WITH_APPROVER_ROLE = Person("lead-b", frozenset({APPROVER}), may_buy=True)
 
 
-def test_every_kind_has_taking_and_noting() -> None:
-    """Each kind of record has the actions take, note and probe. An auditor may use none of them."""
+def test_every_kind_can_be_taken_noted_and_probed() -> None:
+    """Each kind of record has the actions take, note and probe. An auditor may use none of them, a worker only take
+    and probe.
+    """
     for kind, rows in CHOICE_RULES_BY_KIND.items():
         assert {"take", "note", "probe"} <= {row.choice_name for row in rows}, kind
     auditor = ChoiceFacts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
@@ -209,9 +211,10 @@ def test_resolve_and_refund_of_a_payment_lead_to_its_unknown_refund(language: st
     assert (known.reason, known.facts) == ("reason.outcome_known", {})
 
 
-def test_a_probe_is_excluded_if_no_provider_can_be_asked() -> None:
-    """A probe is excluded if the provider can't list its purchases, or if this desk lacks the settings of the
-    provider."""
+def test_the_table_excludes_a_probe_if_no_provider_can_be_asked() -> None:
+    """The decision table excludes a probe if the provider has no call that lists its purchases, or if this desk lacks
+    the settings of the provider.
+    """
     assert (
         get_choice(
             ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL),
@@ -290,8 +293,11 @@ def test_an_unknown_record_is_probed_by_one_person_at_a_time(
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 
 
-def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
-    """A refund that was never sent can't be probed; one that was sent, or is unknown, can."""
+def test_the_probe_of_a_refund_that_was_never_sent_needs_no_provider() -> None:
+    """The probe of a refund that was certainly never sent asks no provider, so it is possible without the settings of
+    the provider. The probe of a refund that was sent, or is unknown, needs them. An unknown refund can't be probed if
+    the provider has no call that reads refunds; a known one can.
+    """
     for key, certainty, asks in (
         (None, Certainty.KNOWN, False),
         ("RFD-1", Certainty.KNOWN, True),
@@ -374,9 +380,11 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, has_warning: bool)
     assert off.reason == "reason.over_limit"
 
 
-def test_a_probe_is_allowed_although_its_provider_cannot_be_asked() -> None:
-    """If the provider can't be called, a person with the right role can still probe the record, and the answer says
-    that no provider can be called. For an auditor, the reason names the needed role."""
+def test_a_screen_offers_a_probe_although_no_provider_can_be_asked() -> None:
+    """If the decision table excludes a probe only because the provider has no call for it, a screen still offers the
+    probe to a person with the right role; its answer then says that the provider can't be asked. For an auditor, the
+    reason names the needed role.
+    """
     facts = ChoiceFacts(CHECK, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL)
     assert make_allowed_action(facts, "probe").allowed
     assert make_allowed_action(replace(facts, person=None), "probe").allowed

@@ -86,9 +86,9 @@ SAGA_CASES = {
 
 
 @pytest.mark.parametrize("name", SAGA_CASES)
-def test_each_step_has_the_state_of_the_journal(name: str) -> None:
-    """From the stored facts of a saga, each of its steps is shown as done, current, still to come, or never to
-    come.
+def test_each_step_of_a_saga_has_its_state(name: str) -> None:
+    """Each step of a saga is shown as done, current, still to come, or never to come, as the stored facts of the saga
+    say.
     """
     of, expected = SAGA_CASES[name]
     assert list_step_states(of) == expected
