@@ -107,7 +107,7 @@ def test_suggestions_contain_the_original_of_a_missing_digit(base: str, place: i
 
 
 def test_a_number_is_shown_in_groups() -> None:
-    """A number is shown in groups of digits, as people read it aloud."""
+    """A number of 13 ASCII digits is shown in groups, as people read it aloud. Any other text is shown unchanged."""
     assert group_digits("7123456789012") == "7 1234 5678 9012"
     assert group_digits("712345678901") == "712345678901"
     assert group_digits("71234567890123") == "71234567890123"
@@ -194,7 +194,7 @@ def test_suggestions_contain_the_original_of_exchanged_or_added_digits(
 
 @pytest.mark.parametrize("typed", ["", "7", "70107050007", "701070500072512"])
 def test_a_number_with_two_typing_errors_has_no_suggestions(typed: str) -> None:
-    """A number with more than one typing error has no suggestions."""
+    """A number that is two or more digits too short or too long has no suggestions."""
     assert list_numbers_one_typing_error_away(typed) == ()
 
 

@@ -77,8 +77,8 @@ def test_yen_have_no_decimals_and_rupees_two(money: Money, full_text: str, short
     ],
 )  # fmt: skip
 def test_an_invalid_amount_of_yen_is_refused(text: str) -> None:
-    """An amount in yen is refused if it has a sign, a separator, an exponent, digits of another script or a fraction,
-    and if it is 10^18.
+    """An amount in yen is refused if it is empty or too large, or has a sign, a separator, an exponent, a leading
+    zero, blanks, digits of another script or a fraction.
     """
     with pytest.raises(InvalidAmountText):
         parse_money(text, "JPY")
@@ -98,8 +98,10 @@ def test_an_amount_finer_than_a_paisa_is_refused(text: str) -> None:
         Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), 10**16, -1,
     ],
 )  # fmt: skip
-def test_numbers_with_huge_exponents_are_refused(value: Decimal | int) -> None:
-    """Numbers with huge exponents are refused before they are computed."""
+def test_numbers_that_are_no_amount_are_refused(value: Decimal | int) -> None:
+    """A number that is no amount of yen is refused: a fraction, a negative number, a number that isn't finite or is
+    too large. Numbers with huge exponents are refused before they are computed.
+    """
     with pytest.raises(InvalidAmountText):
         make_money_from_number(value, "JPY")
 
@@ -155,8 +157,10 @@ def test_a_pasted_amount_may_have_currency_sign_and_commas(text: str, currency: 
         ("1.234,50", "INR"), ("", "JPY"), ("¥", "JPY"),
     ],
 )  # fmt: skip
-def test_a_comma_that_groups_no_digits_is_refused(text: str, currency: str) -> None:
-    """A comma that doesn't group three digits is refused: a decimal comma would make 123,45 a hundred times as
-    large."""
+def test_a_wrong_comma_or_currency_sign_is_refused(text: str, currency: str) -> None:
+    """A pasted amount is refused if a comma doesn't group digits as in an amount of its currency, because a decimal
+    comma would make 123,45 a hundred times as large. It is also refused with the sign of another currency or with
+    decimals that its currency lacks.
+    """
     with pytest.raises(InvalidAmountText):
         parse_typed_money(text, currency)

@@ -35,7 +35,9 @@ def test_an_ended_credit_check_keeps_its_state(before: CheckState, after: CheckS
 
 
 def test_only_a_pending_credit_check_becomes_success_or_error() -> None:
-    """Only a pending credit check can become a success or an error."""
+    """Only a pending credit check can become a success or an error. An operation becomes unknown only while its call
+    is running.
+    """
     assert states.CREDIT_CHECK_TRANSITIONS[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
     assert "calling" in states.list_earlier_operation_states(OperationState.UNKNOWN)
     assert "unknown" not in states.list_earlier_operation_states(OperationState.UNKNOWN)
@@ -93,8 +95,8 @@ def test_two_spellings_of_a_name_are_one_person() -> None:
 
 
 def test_exit_statuses_are_complete() -> None:
-    """Each error code has an exit status. For the one code with two exit statuses, the code that raises the error
-    chooses.
+    """The exit statuses of the error codes are 2 to 6 and 70. For the one code with two exit statuses, the code that
+    raises the error chooses.
     """
     assert set(EXIT_STATUS.values()) == {2, 3, 4, 5, 6, 70}
     assert ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, exit_status=5).exit_status == 5

@@ -72,8 +72,8 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 @pytest.mark.parametrize("unpaid_state", UNPAID_STATES)
 def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, unpaid_state: PaymentState) -> None:
-    """If an order is paid but has no paid payment, also after a reversal, rule B raises an alert. Its action is to
-    probe the newest payment.
+    """If an order is paid but has no paid payment, also after a reversal, rule B raises an alert after the grace
+    period. Its action is to probe the payment that it names: the newest one, if none can still be paid.
     """
     finding = find_rule(make_order(state), make_payment(PaymentState.EXPIRED, 4), make_payment(unpaid_state))
     assert finding is not None

@@ -37,8 +37,10 @@ def test_a_note_mentions_known_people(text: str, people: tuple[str, ...], unknow
     assert find_mentioned_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
 
 
-def test_a_note_mentions_at_most_ten_known_people() -> None:
-    """A note may mention ten known people, except its author. If no people are known, all names in it are unknown."""
+def test_a_note_mentions_every_named_person_but_its_author() -> None:
+    """Every known person whom a note names is mentioned, except its author. If no people are known, all names but the
+    author's are unknown.
+    """
     names = tuple(f"op-{number}" for number in range(10))
     text = " ".join(f"@{name}" for name in names)
     assert find_mentioned_names(text, names, "op-3").people == tuple(name for name in names if name != "op-3")

@@ -67,8 +67,8 @@ def test_only_steps_of_the_program_are_called_automatic(code: str) -> None:
 
 
 def test_an_order_whose_payment_expires_is_called_automatic() -> None:
-    """An order that the program cancels if its payment stays unpaid doesn't say that there is nothing to do. An order
-    that waits for its customer says so.
+    """An order that the program cancels if its payment stays unpaid has the badge `automatic`. An order that waits
+    for its customer has the badge of "Nothing to do".
     """
     order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
     expiring = explain_order(replace(order, relations=OrderRelations(is_saga_running=True)), NOW)

@@ -283,8 +283,10 @@ def test_a_payment_overdue_is_not_confirmed() -> None:
 
 
 def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None:
-    """For a reversed payment of a paid order, the reversed amount excludes what was refunded before. It contains what
-    was set aside. No probe is advised. The next step is to settle the order."""
+    """For a reversed payment of a paid order, the reversed amount excludes what was refunded before and contains what
+    was set aside. The next step is to settle the order. A probe is advised only if the gateway still calls the
+    payment paid.
+    """
     kept = replace(ORDER, payment_ids=(5,))
     taken = replace(PAID_PAYMENT, state=PaymentState.REVERSED, relations=PaymentRelations(kept))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 2000)):
@@ -508,8 +510,9 @@ def test_an_order_has_the_verdict_of_its_open_payments(
 
 
 def test_facts_of_an_order_have_payments_total_and_age() -> None:
-    """The facts of an order have the number of its payments, its total (None if the amount is impossible), the time
-    of its last change of state, and the age of the state."""
+    """The facts of an order have the number of its payments, its total (0 if the stored one is negative), the time of
+    its last change of state, and the age of the state. Without that time, both are None.
+    """
     facts = explain_order(ORDER, NOW).facts
     assert (facts["n"], facts["total"], facts["since"], facts["age"]) == (
         2,
@@ -647,9 +650,9 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
 def test_a_payment_has_the_verdict_of_its_open_refund(
     refund: Refund, verdict: str, next_step: str, certainty: str, work: str
 ) -> None:
-    """A payment with an open refund has the verdict, next step and certainty of the refund; an unknown refund has
-    priority over others. The badge for the refund's work doesn't change the work that is stored for the payment, by
-    which queues filter and sort."""
+    """A payment with an open refund has the verdict, the next step and the badges of the refund. If its order isn't
+    set to paid, an unknown refund still decides the verdict, and a known one doesn't.
+    """
     relations = PaymentRelations(ORDER, refunds=(refund,))
     told = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{next_step}")

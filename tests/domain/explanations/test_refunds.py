@@ -200,9 +200,10 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 @pytest.mark.parametrize(
     ("cause", "next_step"), [("refund_window_over", "refund_final"), ("http_400", "refund_ask_anew")]
 )
-def test_a_refused_refund_has_the_badge_of_work_for_a_person(cause: str, next_step: str) -> None:
-    """A refund that the provider has refused shows the badge of work for a person, because its next step says how the
-    money can be returned."""
+def test_a_refused_refund_has_the_badge_possible(cause: str, next_step: str) -> None:
+    """A refund that the provider has refused has the badge `possible`: a person can act, because its next step says
+    how the money can be returned.
+    """
     told = explain_refund(replace(SENT_REFUND, state=RefundState.FAILED, error_code=cause), NOW)
     assert (told.next_step.code, told.work) == (f"next.{next_step}", WorkBadge.POSSIBLE)
 

@@ -133,9 +133,10 @@ def test_a_public_host_name_leads_only_to_public_addresses(url: str, address: st
     assert parse_base_url(url).allows_address(address) is allowed
 
 
-def test_private_networks_are_admitted_by_name() -> None:
-    """If a URL names a private network, public addresses and addresses of this network are allowed, in every
-    spelling. Addresses of this machine are never allowed.
+def test_configured_private_networks_are_admitted() -> None:
+    """If a private network is configured for a public URL, public addresses and addresses of this network are
+    allowed, in every spelling; other private addresses and those of this machine aren't. A URL of this machine leads
+    only to this machine.
     """
     base = parse_base_url("https://alerts.example.com", private_networks=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")

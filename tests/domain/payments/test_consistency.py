@@ -60,7 +60,8 @@ def test_three_equal_sides_have_no_difference() -> None:
 
 def test_an_unread_or_missing_side_has_no_difference() -> None:
     """If the provider was never asked about a payment, the provider's side has neither the time of an answer nor a
-    difference. A payment without an order has no order side."""
+    difference. The order's side of a payment without an order is marked as missing (`there`).
+    """
     _, provider, order = compare_sides(
         replace(PAID_PAYMENT, told_at=None, provider_state=None, provider_minor=None), None, None
     )
@@ -113,8 +114,9 @@ def test_differences_of_the_provider_are_named(
 def test_differences_of_the_order_are_named(
     order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]
 ) -> None:
-    """The comparison names a difference if only one of payment and order is paid, and if the order has another amount
-    or currency."""
+    """The comparison names a difference if only one of payment and order is paid (but not if another payment may have
+    paid the order), and if the order has another amount or currency.
+    """
     assert compare_sides(replace(PAID_PAYMENT, **payment), replace(ORDER, **order))[2].differs == differs
 
 
@@ -233,8 +235,12 @@ def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: in
         ((), "JPY", False),
     ],
 )
-def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], currency: str, is_covered: bool) -> None:
-    """The payments of an order that are in its currency together cover its total."""
+def test_an_order_is_covered_by_its_payments_in_its_currency(
+    sums: tuple[int, ...], currency: str, is_covered: bool
+) -> None:
+    """An order is covered exactly if the captured amounts of its payments in its currency are together at least its
+    total.
+    """
     payments = [replace(PAID_PAYMENT, captured_minor=captured, currency=currency) for captured in sums]
     assert is_order_covered(payments, ORDER) is is_covered
 

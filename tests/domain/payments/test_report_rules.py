@@ -253,8 +253,9 @@ def read_report_effect(
 @pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
 def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, source: ReportSource) -> None:
-    """The source of a report of success decides the new state. A read or a decision of two people leads to completed,
-    a callback to callback-verified, and a notice to success."""
+    """The source of a report of success decides the new state. A read or a decision of two people leads to
+    `completed`, a callback to `signature_verified`, and a notice to `payment_success`.
+    """
     path = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS).new_states
     end = {
         ReportSource.READ: (PaymentState.COMPLETED,),
@@ -356,8 +357,10 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
     [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
 )
 def test_a_failed_attempt_contradicts_a_payment_without_a_provider_id(source: ReportSource, case: str | None) -> None:
-    """People have decided that a payment is paid, and the payment has no id of the provider. A report about a failed
-    attempt may be about this payment or another one, so a case is opened and the payment stays paid."""
+    """People have decided that a payment is paid, and the payment has no id of the provider. A read about a failed
+    attempt may be about this payment or another one: a case is opened, and the payment stays paid. A notice or
+    callback about it has no effect.
+    """
     paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = make_fact(PaymentState.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, source)
@@ -410,7 +413,9 @@ def test_a_report_of_waiting_moves_an_earlier_state(
 def test_a_report_older_than_the_last_one_has_no_effect(
     state: PaymentState, reported_state: PaymentState, source: ReportSource
 ) -> None:
-    """A report with an earlier time than the last one has no effect on the payment."""
+    """A report that the payment waits, has failed or has expired has no effect if its time is earlier than that of
+    the last report.
+    """
     news = read_report_effect(
         state, source, reported_state, told_at=START_TIME + timedelta(minutes=1, microseconds=1)
     )
@@ -536,7 +541,9 @@ def test_people_may_book_another_sum() -> None:
     ],
 )
 def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends_unknown: bool) -> None:
-    """Each usable report that isn't older than the last one ends an unknown outcome. A known outcome stays known."""
+    """A usable report ends an unknown outcome if it isn't older than the last one or changes the state. A known
+    outcome stays known.
+    """
     assert ends_unknown_outcome(news, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends_unknown
     assert not ends_unknown_outcome(news, STARTED_PAYMENT)
 

@@ -62,9 +62,10 @@ CHECK = CreditCheck(
 RECORD_BY_KIND: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
 
 
-def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
-    """`status:unknown` finds a payment or order whose refund is unknown, and an order whose payment is unknown,
-    because their badges also say "unknown"."""
+def test_certainty_unknown_finds_records_with_the_unknown_badge() -> None:
+    """`certainty:unknown` finds a payment or order whose refund is unknown, and an order whose payment is unknown,
+    because their badges also say "unknown".
+    """
     known = replace(PAYMENT, certainty=Certainty.KNOWN, error_code=None, work=Work())
     refund = replace(REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=None)
     records: dict[str, FilteredRecord] = {
@@ -330,5 +331,5 @@ def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
 
 
 def test_each_operator_is_known() -> None:
-    """The list of operator names for the search box contains each operator."""
+    """The list of operator names for the search box contains `status`, `provider`, `amount`, `age` and `owner`."""
     assert {"status", "provider", "amount", "age", "owner"} <= set(FILTER_OPERATORS)

@@ -109,8 +109,9 @@ def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
 def test_one_person_decides_only_the_outcome_that_the_provider_states(
     statement: ProviderStatement, possible: set[str]
 ) -> None:
-    """If the provider states an outcome, one person can decide only that outcome; if it states none, two people can
-    decide with evidence.
+    """If the provider states an outcome, one person can decide only that outcome. If it states none, two people can
+    decide with evidence; if it states another amount, two people can decide only that the payment was paid. While the
+    provider says that the payment is waiting, nobody can decide.
     """
     unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {

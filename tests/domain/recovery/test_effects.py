@@ -166,8 +166,9 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
 def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
     statement: ProviderStatement, before: PaymentState, after: str
 ) -> None:
-    """If a read confirms again that a payment was paid, the order is set to paid only if the rules of orders allow
-    that. Without an order there is no effect on an order."""
+    """If a read confirms a payment that is already completed, the order stays pending. If it first completes a paid
+    payment, or if people decide it, the order is set to paid. Without an order there is no effect on an order.
+    """
     effect = choice_effects.compute_payment_effect(
         make_facts(replace(COMPLETED_PAYMENT, state=before), statement=statement, order=ORDER), PaymentState.COMPLETED
     )

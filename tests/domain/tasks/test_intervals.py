@@ -79,7 +79,7 @@ def test_a_run_that_does_not_end_is_overdue() -> None:
 
 
 def test_a_task_that_keeps_failing_is_overdue() -> None:
-    """A task that fails again and again is overdue, however long its next run is postponed."""
+    """A task that has failed three times in a row is overdue, however long its next run is postponed."""
     assert [is_task_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL_SCALE) for n in range(4)] == [
         False,
         False,
