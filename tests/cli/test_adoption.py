@@ -88,13 +88,13 @@ def test_texts_contain_no_wording_key(shared_database_terminal: Terminal, langua
 def test_wrong_arguments_are_refused(
     shared_database_terminal: Terminal, words: tuple[str, ...], status: int, code: str
 ) -> None:
-    """`db adopt` refuses wrong arguments and changes nothing."""
+    """`db adopt` refuses wrong arguments, each with its own exit status and code."""
     ending = shared_database_terminal.json("db", "adopt", *words)
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)
 
 
-def test_db_adopt_without_a_table_creates_nothing(unopened_terminal: Terminal) -> None:
-    """`db adopt` creates nothing if there is no table to adopt."""
+def test_db_adopt_without_a_table_is_refused(unopened_terminal: Terminal) -> None:
+    """A dry run of `db adopt` ends with `not_found` if there is no table to adopt."""
     ending = unopened_terminal.json("db", "adopt", "--dry-run")
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (2, "not_found")
 

@@ -108,7 +108,9 @@ def test_real_credentials_exclude_a_fast_clock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal, language: str) -> None:
-    """`doctor` says whether the new provider is configured, and names the settings that are missing."""
+    """`doctor` has a check for the new provider. The check fails if only a part of the provider's settings is there,
+    and succeeds if all or none are.
+    """
     name = wording.translate("provider.kaede", language)
 
     def read_doctor_line(**env: str) -> tuple[bool, str]:

@@ -64,8 +64,8 @@ def test_a_malformed_number_is_refused_with_its_reason(terminal: Terminal, typed
 
 
 def test_a_purchase_prints_its_record_and_lookup_finds_it(terminal: Terminal, sandbox: Sandbox) -> None:
-    """A purchase exits with 0 and prints the record as success and known. The ledger has one charge, and `lookup`,
-    `show` and the queues have the same record.
+    """A purchase exits with 0 and prints the record as success and known. The ledger has one charge, `lookup` and
+    `show` have the same record, and `show` also has its history, its evidence and its PDF.
     """
     bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
@@ -122,9 +122,7 @@ def test_each_end_of_a_purchase_has_its_exit_status(
 
 
 def test_an_unreachable_provider_gives_exit_status_6(terminal: Terminal, sandbox: Sandbox) -> None:
-    """If the provider can't be reached, nothing is sent: exit status 6, the record is an error and known, and the
-    number can be bought again.
-    """
+    """If the provider can't be reached, a purchase exits with 6 and the code `provider_unreachable`."""
     terminal.json("lookup", CORPORATION_NUMBER)
     sandbox.stop()
     ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")

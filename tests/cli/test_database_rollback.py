@@ -79,8 +79,9 @@ def desks(place: Place, sandbox: Sandbox) -> DeskCommands:
 @pytest.mark.parametrize("is_killed", [False, True], ids=["ended", "killed"])
 def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCommands, is_killed: bool) -> None:
     """One desk buys and refunds, then the database goes back to an earlier state. Another desk can't repeat the
-    purchase and the refund, also after a person has acknowledged the alert. A probe restores both records, and the
-    ledgers have each of them once.
+    purchase and the refund, also after a person has acknowledged the alert. A probe restores the refund, and the
+    purchase unless its process was killed before the answer; people must then decide about it. The ledgers have one
+    charge and one refund.
     """
     place, url = desks.place, desks.sandbox.url
     desks.sandbox.control.payments_control.register_payment("paypay", ORDER_NUMBER, 3300)

@@ -39,7 +39,9 @@ def test_the_command_show_writes_a_pack(desk: PayingTerminal, tmp_path: Path) ->
 
 
 def test_the_text_of_a_written_pack_has_path_and_hash(desk: PayingTerminal, tmp_path: Path) -> None:
-    """Without `--json`, the answer has the path of the pack and its hash, and says that the pack is complete."""
+    """Without `--json`, the answer has the path of the pack and its hash. `audit verify` then says that the pack is
+    intact.
+    """
     payment, file = str(desk.make_booked_payment()), tmp_path / "case.zip"
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
     assert str(file) in told
@@ -115,7 +117,7 @@ def test_verifying_a_pack_opens_no_database(desk: PayingTerminal, tmp_path: Path
 
 
 def test_a_pack_of_a_missing_record_is_not_written(desk: PayingTerminal, tmp_path: Path) -> None:
-    """`show` of every kind has the option for a pack; for a missing record no file is written."""
+    """`show` writes an evidence pack also of an operation. For a missing record it writes no file."""
     payment = desk.json("show", "payment", str(desk.make_booked_payment())).data
     if payment["operation_id"]:
         made = desk.json("show", "operation", payment["operation_id"], "--pack", str(tmp_path / "op.zip"))

@@ -210,7 +210,9 @@ def test_a_probe_of_an_order_reports_about_the_order(desk: PayingTerminal) -> No
 @pytest.mark.parametrize("kind", ["payment", "order", "refund"])
 @pytest.mark.parametrize("id", ["99", "x", "１", "9" * 30])
 def test_a_missing_record_is_not_found_by_every_command(desk: PayingTerminal, kind: str, id: str) -> None:
-    """Every command that takes a record's id refuses the id of a record that doesn't exist as `not_found`."""
+    """`show`, `probe` and `resolve` refuse the id of a record that doesn't exist as `not_found`, also if the id is no
+    number.
+    """
     assert desk.json("show", kind, id).exit_status_and_code == (2, "not_found")
     assert desk.json("probe", kind, id).exit_status_and_code == (2, "not_found")
     state = {"refund": "failed"}.get(kind, "completed")

@@ -147,7 +147,7 @@ def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
 
 def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
     """Ctrl+C during a purchase's call to the provider ends the command with exit status 4 and one JSON object. A new
-    process shows the record with an unknown outcome.
+    process refuses a second purchase, because the outcome of the first one is unknown.
     """
     sandbox.control.add_fault("hang", call="purchase", times=1)
     with start_process(

@@ -34,11 +34,9 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_kind_of_record_has_verdict_reason_and_next_step(
-    desk: tuple[Console, list[CheckSample]], language: str
-) -> None:
-    """For a record of every kind, the text and the JSON have the verdict, the reason and the next step in the
-    requested language, without an unfilled placeholder. This is so before and after a run of the due tasks.
+def test_every_kind_of_check_has_reason_and_next_step(desk: tuple[Console, list[CheckSample]], language: str) -> None:
+    """For a credit check of each kind of sample, the JSON has the reason and the next step, and the text in the
+    requested language has no empty value or unfilled placeholder. This is so before and after a run of the due tasks.
     """
     console, samples = desk
     translator = Translator()

@@ -35,9 +35,9 @@ def count_provider_effects(desk: PayingTerminal) -> tuple[int, int, int]:
 
 
 def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerminal) -> None:
-    """While everything is read-only, each change by a person is refused, and nothing is sent to a provider. Each
-    refusal names the person who set the switch, and the reason. Reading works, and a refund that was requested before
-    can be withdrawn.
+    """While everything is read-only, each decision and each call with effect by a person is refused, and nothing is
+    sent to a provider. Each refusal names the person who set the switch, and the reason. Reading, a probe and a
+    re-fetch work, and a refund that was requested before can be withdrawn.
     """
     payment = desk.make_booked_payment()
     free = desk.make_booked_payment("ORD-4")
@@ -73,8 +73,8 @@ def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerm
 
 
 def test_read_only_for_one_provider_stops_only_its_money(desk: PayingTerminal) -> None:
-    """While the switch of one payment provider is on, credit checks can be bought and refunds requested, but no
-    payment is started and no refund approved or sent at this provider.
+    """While only the switch of a payment provider is on, credit checks can be bought and refunds requested, but no
+    refund of this provider is approved or sent. While the switch of AlarmBox is on, no credit check can be bought.
     """
     payment = desk.make_booked_payment()
     set_read_only(desk, "on", "--provider", "paypay")

@@ -196,11 +196,11 @@ def test_an_account_in_the_environment_excludes_sign_in(
         (("--user", "op\ta"), "secret\n", "account_name"),
     ],
 )
-def test_sign_in_reads_account_and_password_from_a_calling_program(
+def test_sign_in_without_account_or_password_asks_no_question(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
-    """A calling program can give the account by an option or a setting, and the password by standard input. `sign-in`
-    then asks no question.
+    """If a calling program gives no account name, an impossible one or no password, `sign-in` is refused with the
+    problem. It asks no question and stores nothing.
     """
     with make_standard_input(line):
         ending = unreachable_server_terminal.json("sign-in", *words)

@@ -1,5 +1,5 @@
-"""Alerts at the terminal: the worker raises an alert, commands list and acknowledge it, and it closes when the
-records agree again.
+"""Alerts and incidents at the terminal: the worker raises an alert, and commands list it, acknowledge it and handle
+its incident.
 """
 
 import sqlite3
@@ -61,8 +61,8 @@ def test_the_json_of_a_cut_list_says_how_many_alerts_are_missing(desk: PayingTer
 
 
 def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
-    """`worker --once` raises one alert about a late payment, also when it runs again. The alert shows who has
-    acknowledged it, and stays open until the records agree.
+    """`worker --once` raises one alert about a late payment, also when it runs again. After an acknowledgement the
+    alert is still open and shows who has acknowledged it.
     """
     assert list_alerts_by_order(desk) == []
     ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
@@ -129,8 +129,9 @@ def test_another_persons_acknowledgement_is_ended_by_reopening(desk: PayingTermi
 
 
 def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
-    """The alert about the order and the case about its payment form one incident. Commands can take, snooze, hand
-    over, resolve and reopen this incident.
+    """The alert about the order and the case about its payment form one incident. Commands can take, hand over,
+    release, resolve and reopen this incident. A second person can't take it, and it can't be snoozed until an
+    unreadable or past moment.
     """
     desk.json("worker", "--once")
     (listed,) = desk.json("incidents", "list").data["incidents"]
@@ -156,7 +157,9 @@ def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
 
 
 def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(desk: PayingTerminal) -> None:
-    """`alerts list` has exactly one alert about a payment that was paid after its order was cancelled."""
+    """If a payment was paid after its order was cancelled, `alerts list` has the case `paid_after_cancel` and no
+    other alert, also before a worker has run.
+    """
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}
 

@@ -54,9 +54,7 @@ def test_each_argument_has_a_help_text() -> None:
 def test_no_help_line_is_wider_than_the_terminal(
     language: str, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No line of a help page is wider than the terminal, and no word is cut. A wide East Asian character takes two
-    columns.
-    """
+    """No line of a help page is wider than the terminal. A wide East Asian character takes two columns."""
     monkeypatch.setenv("COLUMNS", str(columns))
     wide_lines = [
         line

@@ -157,8 +157,8 @@ def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) 
 
 
 def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal) -> None:
-    """With providers on this machine (loopback), a setting can give every refund a cooling-off period. After the
-    period, the approver or the worker sends the refund.
+    """With providers on this machine (loopback), a setting can give every refund a cooling-off period: an approval
+    doesn't send the refund.
     """
     desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600"}
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
@@ -256,7 +256,7 @@ def test_a_refund_on_sqlite_at_a_provider_beyond_loopback_is_refused(desk: Payin
 
 
 def test_a_change_without_an_operator_is_refused(desk: PayingTerminal) -> None:
-    """Commands that change a record need a person."""
+    """A refund request without the name of a person is refused."""
     payment = desk.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")
     assert desk.json(*words, OPERATOR="").exit_status_and_code == (2, "no_operator")
