@@ -99,8 +99,9 @@ def backup(terminal: Terminal, tmp_path: Path) -> Path:
 def test_a_restored_older_backup_charges_no_purchase_again(
     terminal: Terminal, sandbox: Sandbox, backup: Path
 ) -> None:
-    """A restore names the operations that the backup lacks. After it, each purchase is refused, and no credit check
-    is charged twice.
+    """A restore names the operations that the backup lacks. Until a person acknowledges the alert about that, each
+    purchase is refused; afterwards only the lost one is, until a probe has restored it. No credit check is charged
+    twice.
     """
     lost = buy_check(terminal, LOST_NUMBER).data["operation_id"]
     restored = terminal.json("db", "restore", str(backup)).data
@@ -925,8 +926,8 @@ def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 def test_a_backup_in_a_readable_folder_is_private(terminal: Terminal, tmp_path: Path) -> None:
-    """Only the current user can read the files and folders of a backup, also if other users may read the target
-    folder, and whatever the umask is.
+    """Only the current user can read the files and folders of a backup, although other users may read the target
+    folder and the umask lets them read new files.
     """
     buy_check(terminal, KEPT_NUMBER)
     folder = tmp_path / "shared"
@@ -952,8 +953,8 @@ def test_a_backup_into_a_folder_with_files_is_refused(terminal: Terminal, backup
 def test_a_restore_that_breaks_off_leaves_a_whole_database(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The test interrupts a restore at each step that changes a file. After each interruption, the present or the
-    restored database is complete, and a second restore succeeds.
+    """The test interrupts a restore at each step that changes a file. After each interruption, the database file is
+    intact: it is the present or the restored one.
     """
     assert buy_check(terminal, NEW_NUMBER).status == 0
 

@@ -125,8 +125,8 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
 def test_home_opens_unscrolled_at_every_text_size(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, scale: float
 ) -> None:
-    """Home opens without scrolling at each text size: title, unfinished work and counts are visible. If the list of
-    records begins below the window, the first count has the focus, and Tab moves it to the list.
+    """Home opens without scrolling at each text size. The widget with the focus is in the visible part, and Tab moves
+    the focus to the list of records.
     """
     buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()

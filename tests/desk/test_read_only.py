@@ -109,7 +109,9 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
 def test_the_bar_says_what_still_works(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], scope: str, words: str
 ) -> None:
-    """The bar about the switch of one provider doesn't say that only reading is possible."""
+    """The bar about a read-only switch says what still works: for everything, only lookups, probes, re-fetches and
+    the withdrawal of a refund request; for one provider, all but the calls to it that cost or move money.
+    """
     person = open_window()
     person.wait_for_page(HomePage)
     with window_desks.open_acting_desk("lead-b") as lead:

@@ -106,8 +106,9 @@ def take_resolve_request(
 def test_a_decision_about_another_record_is_no_second_one(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object, state: str
 ) -> None:
-    """op-a proposes an outcome for a record. lead-b, with the password, decides about another record. The worker
-    can't use lead-b's request as the second decision about the first record."""
+    """op-a proposes an outcome for a record. lead-b, with the password, decides about another record, decides another
+    outcome or names none. The worker can't use lead-b's request as the second decision about the first record.
+    """
     first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", PAYMENT_ID)
     team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", PAYMENT_ID), make_proposal_insert("op_a", PAYMENT_ID)
@@ -152,8 +153,9 @@ def test_a_proposal_about_another_operation_is_no_first_one(
 def test_two_decisions_about_one_record_settle_the_operation(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object
 ) -> None:
-    """If op-a and then lead-b decide the same outcome for one record, the worker can write this outcome. Each person
-    may name the record by its own id or by the id of its operation."""
+    """If op-a and then lead-b decide the same outcome for one record, the worker can write this outcome. This is so
+    whether both name the record by its own id or by the id of its operation.
+    """
     first = take_resolve_request(team_with_unknown_payments, "op-a", kind, id)
     team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", PAYMENT_ID), make_proposal_insert("op_a", PAYMENT_ID)
