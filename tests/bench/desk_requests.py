@@ -348,8 +348,8 @@ def _send_empty_statements(server: SqlServer, statements_per_second: float) -> I
 
 @dataclass(frozen=True, slots=True)
 class ServerLoad:
-    """What a database server did in a measured time: the part of one core that it used (0 to 1), and the statements
-    that it executed each second.
+    """The load of a database server in a measured time: the part of one core that it used (0 to 1), and the
+    statements that it executed each second.
     """
 
     processor_share: float
