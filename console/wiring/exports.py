@@ -105,7 +105,9 @@ def make_export_table(
     def make_lines_about_export(row_count: int) -> tuple[str, ...]:
         return (*format_export_description_lines(request, row_count, title, person, context, registry_date), *notes)
 
-    return ExportTable(title, export_list.columns, export_list.read_pages, make_lines_about_export, notes)
+    about_title = context.translate("export.about.title")
+    columns, read_pages = export_list.columns, export_list.read_pages
+    return ExportTable(title, columns, read_pages, make_lines_about_export, about_title, notes)
 
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

@@ -97,14 +97,15 @@ class ExportRequest:
 class ExportTable:
     """A list that is written to a file: its title, its columns, and a function that reads its rows page by page.
     `make_lines_about_export` returns, for the number of written rows, the lines in the file that state its contents,
-    the person who exported it, and the time of the export. `notes` are the sentences about the rows and figures, such
-    as that more records match.
+    the person who exported it, and the time of the export; `about_title` is the title of these lines. `notes` are
+    the sentences about the rows and figures, such as that more records match.
     """
 
     title: str
     columns: Sequence[ExportColumn]
     read_pages: Callable[[], Iterator[Sequence[Any]]]
     make_lines_about_export: Callable[[int], Sequence[str]] = lambda _row_count: ()
+    about_title: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -3,7 +3,6 @@ instants in Japanese time."""
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,6 +15,8 @@ LONGEST_CELL_CHARACTERS = 32_000
 plane of Unicode, such as an emoji, twice.
 """
 _LONGEST_SHEET_NAME_CHARACTERS = 31
+_RESERVED_SHEET_NAMES = frozenset({"history"})
+"""Names, in lower case, that Excel keeps for its own sheets and refuses for others."""
 _FIRST_SPREADSHEET_YEAR = 1900
 _DAY_WORDS_PATTERN_TEXT = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -112,17 +113,31 @@ def make_sheet_cell(value: CellValue) -> CellValue:
     return value
 
 
-def iterate_sheet_names(title: str) -> Iterator[str]:
-    """Yield names for the sheets over which a table of an XLSX workbook continues: the title without the
-    characters that Excel refuses, at most 31 characters long; the second and each later name ends with a
-    number.
-    """
-    base_name = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
-    yield _cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS)
-    sheet_number = 2
-    while True:
-        yield f"{_cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS - 5)} {sheet_number}"
-        sheet_number += 1
+class SheetNames:
+    """The names of the sheets of one XLSX workbook. No two of its names are equal if width and case of the letters
+    aren't compared, because Excel opens no workbook with such names."""
+
+    def __init__(self) -> None:
+        self._used_names = set(_RESERVED_SHEET_NAMES)
+
+    def make_name(self, title: str) -> str:
+        """Return the name of the next sheet, which has the title `title`: the title without the characters that Excel
+        refuses, at most 31 characters long. If an earlier sheet of the workbook has this name, the new name ends with
+        a number."""
+        base_name = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
+        name = _cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS)
+        sheet_number = 2
+        while _fold_sheet_name(name) in self._used_names:
+            ending = f" {sheet_number}"
+            name = _cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS - len(ending)) + ending
+            sheet_number += 1
+        self._used_names.add(_fold_sheet_name(name))
+        return name
+
+
+def _fold_sheet_name(name: str) -> str:
+    """Return the form of a sheet's name in which the names of one workbook are compared."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _cut_sheet_name(sheet_name: str, max_characters: int) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportDocument, ExportTable
-from console.services.exports.cells import iterate_sheet_names, make_sheet_cell, make_spreadsheet_safe
+from console.services.exports.cells import SheetNames, make_sheet_cell, make_spreadsheet_safe
 from console.services.process.temporary_files import get_temporary_folder, open_temporary_folder
 from console.store.spool.sqlite_file import translate_errors
 
@@ -36,17 +36,19 @@ _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
-    """Write the rows of a table to `file` as an XLSX workbook; its last sheet has the lines of
-    `table.make_lines_about_export`. A table with more than `max_rows_per_sheet` rows, including the titles, continues
-    on more sheets. Raises OSError if `file` can't be written, and ConsoleError `storage_full` if a temporary file
-    can't be written."""
+    """Write the rows of a table to `file` as an XLSX workbook. Its last sheet, which has the title
+    `table.about_title`, has the lines of `table.make_lines_about_export`. A table with more than `max_rows_per_sheet`
+    rows, including the titles, continues on more sheets. Raises OSError if `file` can't be written, and ConsoleError
+    `storage_full` if a temporary file can't be written."""
     with _open_workbook(file) as workbook:
-        table_writer = _TableSheetWriter(workbook, table, max_rows_per_sheet)
+        sheet_names = SheetNames()
+        table_writer = _TableSheetWriter(workbook, table, max_rows_per_sheet, sheet_names)
         row_count = 0
         for row in rows:
             table_writer.write_row([column.read_cell(row) for column in table.columns])
             row_count += 1
-        _write_about_sheet(workbook, table.make_lines_about_export(row_count), next(table_writer.sheet_names))
+        about_name = sheet_names.make_name(table.about_title)
+        _write_about_sheet(workbook, table.make_lines_about_export(row_count), about_name)
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
@@ -55,9 +57,10 @@ def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
     `storage_full` if a temporary file can't be written."""
     with _open_workbook(file) as workbook:
         workbook.set_properties({"created": _FIXED_CREATION_TIME})
-        _write_about_sheet(workbook, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
+        sheet_names = SheetNames()
+        _write_about_sheet(workbook, (document.title, *document.lines), sheet_names.make_name(document.title))
         for table in document.tables:
-            table_writer = _TableSheetWriter(workbook, table, MAX_ROWS_PER_SHEET)
+            table_writer = _TableSheetWriter(workbook, table, MAX_ROWS_PER_SHEET, sheet_names)
             for row in table.rows:
                 table_writer.write_row([column.read_cell(row) for column in table.columns])
 
@@ -144,8 +147,11 @@ class _TableSheetWriter:
     """Writes one table to the sheets of an XLSX workbook. When a sheet is full, the table continues on a new
     sheet."""
 
-    def __init__(self, workbook: Any, table: ExportTable | DocumentTable, max_rows_per_sheet: int) -> None:
-        self.sheet_names = iterate_sheet_names(table.title)
+    def __init__(
+        self, workbook: Any, table: ExportTable | DocumentTable, max_rows_per_sheet: int, sheet_names: SheetNames
+    ) -> None:
+        """`sheet_names` gives each new sheet of the workbook its name."""
+        self._title, self._sheet_names = table.title, sheet_names
         self._workbook, self._columns, self._max_rows_per_sheet = workbook, table.columns, max_rows_per_sheet
         self._title_format = workbook.add_format({"bold": True, "bottom": 1})
         self._format_by_kind = {
@@ -155,7 +161,7 @@ class _TableSheetWriter:
         self._add_sheet()
 
     def _add_sheet(self) -> None:
-        self._sheet = self._workbook.add_worksheet(next(self.sheet_names))
+        self._sheet = self._workbook.add_worksheet(self._sheet_names.make_name(self._title))
         self._sheet.freeze_panes(1, 0)
         for column_index, column in enumerate(self._columns):
             width = max(_COLUMN_WIDTH_BY_CELL_KIND.get(column.kind, _MIN_COLUMN_WIDTH), 2 * len(column.title))

@@ -548,6 +548,42 @@ def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> No
     assert len(set(names)) == len(names) >= 2
 
 
+def test_the_sheets_of_a_workbook_have_different_names() -> None:
+    """Each sheet is named by its title without the characters that Excel refuses, at most 31 characters long. A
+    second sheet of the same name, in any width or case, gets a number; `History` is a name that Excel keeps."""
+    names = cells.SheetNames()
+    titles = [
+        "Payments",
+        "About this export",
+        "payments",
+        "ＰＡＹＭＥＮＴＳ",
+        "a/b[c]: *?'",
+        "History",
+        "",
+        "x" * 40,
+        "x" * 41,
+    ]
+    made = [names.make_name(title) for title in titles]
+    assert made[:2] == ["Payments", "About this export"]
+    assert made[2:4] == ["payments 2", "ＰＡＹＭＥＮＴＳ 3"]
+    assert made[5:] == ["History 2", "1", "x" * 31, "x" * 29 + " 2"]
+    assert all(0 < len(name) <= 31 and not set(name) & set("[]:*?/\\'") for name in made)
+    assert len({name.casefold() for name in made}) == len(made)
+
+
+@pytest.mark.parametrize(("language", "about_title"), [("en", "About this export"), ("ja", "この出力について")])
+def test_the_sheet_about_an_export_is_named_in_the_language_of_the_file(
+    language: str, about_title: str, desk: SampleDesk, tmp_path: Path
+) -> None:
+    """The last sheet, which says who exported the list and when, has its own name, not that of a second page of the
+    list."""
+    file = tmp_path / "queue.xlsx"
+    desk.console.exports.write(ExportRequest(ListName.QUEUE, "error"), file, language)
+    first_name, last_name = openpyxl.load_workbook(file).sheetnames
+    assert last_name == about_title
+    assert first_name not in ("", about_title)
+
+
 def test_a_corporation_number_of_non_ascii_digits_stays_a_text() -> None:
     """A corporation number with full-width or Arabic digits is exported without grouping, and gets an apostrophe like
     other texts that a spreadsheet would change.
