@@ -216,7 +216,7 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
     )
     may_sign_out = person.opening.settings.sign_in.is_server
     assert bool(sign_out.disabled_reason) == (not may_sign_out)
-    assert (palette.search_box.list.get_current_key() is sign_out.key) == may_sign_out
+    assert palette.search_box.list.get_current_key() is sign_out.key
     for name in ("export", "purchase"):
         assert by_name[name].find_refusal(), name
     search_text(person, palette, "Colours: Dark")
@@ -239,6 +239,40 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
     search_text(person, palette, "about this")
     person.press("Return")
     assert person.wait_for_dialog(DialogFrame).accessibleName().startswith("About Support Console")
+
+
+def test_the_typed_title_of_a_command_that_is_off_shows_its_reason(open_window: OpenWindow) -> None:
+    """For each command that isn't possible at present, its typed title, in both languages, makes it the current
+    result with its reason, and nothing says that nothing was found. Enter, also before the search has ended, shows
+    the whole reason, leaves the box open and opens no page.
+    """
+    person = open_window()
+    frame, context = person.frame, person.opening.context
+    page = frame.current_page
+    palette = open_search_box(person)
+    commands_that_are_off = [command for command in palette._commands.values() if command.find_refusal()]
+    assert {"export", "purchase"} <= {command.name for command in commands_that_are_off}
+    for command in commands_that_are_off:
+        for language in ("ja", "en"):
+            title = command.get_title(language)
+            search_text(person, palette, title)
+            current_key = palette.search_box.list.get_current_key()
+            assert isinstance(current_key, WindowCommand), title
+            assert current_key.name == command.name
+            entries = list(list_entries(palette))
+            assert [entry.disabled_reason for entry in entries if entry.key == current_key] == [
+                command.find_refusal()
+            ]
+            assert not any(entry.title == context.translate("search.none_where") for entry in entries)
+            person.press("Return")
+            assert command.find_refusal() in palette.search_box.message_label.plain
+            assert palette.search_box.is_open
+            assert frame.current_page is page
+    palette.search_box.input.setText("")
+    palette.search_box.input.insert(title)
+    person.press("Return")  # the search hasn't ended
+    person.wait_until(lambda: bool(palette.search_box.message_label.plain))
+    assert palette.search_box.is_open
 
 
 def test_a_number_and_an_early_enter_open_the_company(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:

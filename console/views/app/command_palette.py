@@ -81,6 +81,7 @@ class CommandPalette(QObject):
         self.search_box.setParent(self)
         self.search_box.text_changed.connect(self._search_text)
         self.search_box.result_picked.connect(self._open_result)
+        self.search_box.result_refused.connect(self._show_refusal)
         self.search_box.closed.connect(self._stop_search)
         self.search_box.may_pick = self._may_open_result
         self.search_box.may_close = self._may_close
@@ -278,7 +279,10 @@ class CommandPalette(QObject):
         exact_commands = self._list_exact_commands()
         is_completing_value = self._is_completing_value()
         has_no_match = (
-            has_text and self._searched_text == self._typed_text and not any(group.entries for group in groups)
+            has_text
+            and self._searched_text == self._typed_text
+            and not exact_commands
+            and not any(group.entries for group in groups)
         )
         groups = [*completions, *groups] if is_completing_value else [*groups, *completions]
         groups.insert(0 if exact_commands else len(groups), commands)
@@ -461,7 +465,8 @@ class CommandPalette(QObject):
 
     def _make_command_group(self) -> ResultGroup:
         """Return the group of commands whose title matches the text in Japanese or English. A command whose whole
-        title is the text comes first, then the commands that the person has used most recently."""
+        title is the text comes first, then the commands that the person has used most recently. If a text is typed,
+        the commands that aren't possible at present are the last ones, so that Enter runs a possible one."""
         typed_words = split_into_folded_words(self._typed_text)
         position_by_recent_name = {
             name: position for position, name in enumerate(list_recent_commands(self._context))
@@ -471,6 +476,7 @@ class CommandPalette(QObject):
         commands.sort(
             key=lambda command: (
                 command not in exact_commands,
+                bool(typed_words and command.find_refusal()),
                 position_by_recent_name.get(command.name, len(position_by_recent_name)),
             )
         )
@@ -478,8 +484,8 @@ class CommandPalette(QObject):
         return ResultGroup(self._context.translate("search.commands"), entries)
 
     def _list_exact_commands(self) -> list[WindowCommand]:
-        """Return the commands whose whole title is the typed text: Enter runs such a command, whatever records and
-        companies the search finds."""
+        """Return the commands whose whole title is the typed text: Enter runs such a command, or shows the reason why
+        it isn't possible at present, whatever records and companies the search finds."""
         return [command for command in self._commands.values() if command.has_title(self._typed_text)]
 
     def _make_command_entry(self, command: WindowCommand) -> ResultEntry:
@@ -527,6 +533,15 @@ class CommandPalette(QObject):
         )
 
     # -- selection
+
+    @Slot(object)
+    def _show_refusal(self, entry: ResultEntry) -> None:
+        """Show and announce the reason why a command isn't possible at present. The line of the command may have no
+        room for the whole reason."""
+        self.search_box.show_message("")  # the same reason is announced again
+        self.search_box.show_message(
+            self._context.translate("act.about", title=entry.title, message=entry.disabled_reason)
+        )
 
     @Slot(object)
     def _open_result(self, key: object) -> None:

@@ -58,11 +58,14 @@ class SearchBox(QObject):
     - result_picked(object): the person has picked the result with this key. The key "" (Ctrl+Enter) means all records
       that match the text. For a result that completes the text, the signal isn't emitted: the text changes, and the
       box stays open.
+    - result_refused(object): the person has tried to pick this ResultEntry, which has a `disabled_reason`; the box
+      stays open.
     - closed: the person has closed the box without picking a result.
     """
 
     text_changed = Signal(str)
     result_picked = Signal(object)
+    result_refused = Signal(object)
     closed = Signal()
 
     def __init__(
@@ -94,6 +97,7 @@ class SearchBox(QObject):
         self.input.returnPressed.connect(self._pick_current_result)
         self.input.installEventFilter(self)
         self.list.picked.connect(self._pick_result)
+        self.list.refused.connect(self.result_refused)
         self._interpretation_label = TextLabel("", "small_data", "muted")
         self._remark_icon = IconLabel("check", "good", 14)
         self._remark_label = TextLabel("", "small", "good")
@@ -181,7 +185,7 @@ class SearchBox(QObject):
         self._set_geometry()
 
     def pick_first_result(self) -> None:
-        """Pick the first result that the person may pick."""
+        """Pick the first result; if it has a `disabled_reason`, emit `result_refused`."""
         self.list.go_to_first()
         self.list.pick_current_result()
 

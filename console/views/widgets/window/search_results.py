@@ -40,9 +40,10 @@ class ResultEntry:
     (`detail`), an amount, the name of a provider, a state, and at the right end a text such as an age
     (`right_side_text`) and a key cap (`key_cap` is the name of the key). A part that is "" or None isn't shown.
 
-    ResultList emits `key` when the person picks the result. A result with a `disabled_reason` has the muted colour,
-    shows this reason in place of `detail`, and can't be picked. If `right_side_spoken_text` isn't "", screen readers
-    read this text in place of `right_side_text`, for example a spoken form of an age.
+    ResultList emits `key` when the person picks the result. A result with a `disabled_reason` has the muted colour
+    and shows this reason in place of `detail`. The person can go to it, but not pick it: ResultList then emits the
+    result itself, so that the reason is shown. If `right_side_spoken_text` isn't "", screen readers read this text in
+    place of `right_side_text`, for example a spoken form of an age.
     """
 
     key: object
@@ -91,13 +92,14 @@ class _ResultModel(QAbstractListModel):
         return None
 
     def flags(self, index: ModelIndex) -> Qt.ItemFlag:
-        if self.can_pick_row(index.row()):
+        if self.find_entry(index.row()) is not None:
             return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         return Qt.ItemFlag.NoItemFlags
 
-    def can_pick_row(self, row: int) -> bool:
+    def find_entry(self, row: int) -> ResultEntry | None:
+        """Return the result in this row; None for a heading, and for a row that doesn't exist."""
         line = self.lines[row] if 0 <= row < len(self.lines) else ""
-        return isinstance(line, ResultEntry) and not line.disabled_reason
+        return line if isinstance(line, ResultEntry) else None
 
     def show_lines(self, lines: list[ResultEntry | str]) -> None:
         self.beginResetModel()
@@ -106,14 +108,15 @@ class _ResultModel(QAbstractListModel):
 
 
 class ResultList(RememberedCurrentItem, QListView):
-    """The list of results of the search box, under headings. The arrow keys skip headings and results that can't
-    be picked.
+    """The list of results of the search box, under headings. The arrow keys skip headings.
 
     Signals:
     - picked(object): the key of the result that the person has picked.
+    - refused(object): the person has tried to pick this ResultEntry, which has a `disabled_reason`.
     """
 
     picked = Signal(object)
+    refused = Signal(object)
 
     def __init__(self, accessible_name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -135,15 +138,14 @@ class ResultList(RememberedCurrentItem, QListView):
         self._go_to_key(current_key)
 
     def get_current_key(self) -> object | None:
-        row = self.currentIndex().row()
-        line = self._results.lines[row] if self._results.can_pick_row(row) else None
-        return line.key if isinstance(line, ResultEntry) else None
+        entry = self._results.find_entry(self.currentIndex().row())
+        return None if entry is None else entry.key
 
     def _go_to_key(self, key: object | None) -> None:
-        """Make the result with this key the current one. If `key` is None, if there is no such result, or if the
-        person can't pick this result, make the first result that the person can pick the current one.
+        """Make the result with this key the current one. If `key` is None, or if there is no such result, make the
+        first result the current one.
         """
-        rows = [row for row in range(len(self._results.lines)) if self._results.can_pick_row(row)]
+        rows = [row for row in range(len(self._results.lines)) if self._results.find_entry(row) is not None]
         same_key_rows = [row for row in rows if key is not None and self._get_key_at(row) == key]
         for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._results.index(row))
@@ -185,7 +187,7 @@ class ResultList(RememberedCurrentItem, QListView):
         return line.key if isinstance(line, ResultEntry) else None
 
     def go_to_first(self) -> None:
-        """Make the first result that the person can pick the current one."""
+        """Make the first result the current one."""
         self._go_to_key(None)
 
     def find_key_of_type(self, key_type: type) -> object | None:
@@ -205,8 +207,11 @@ class ResultList(RememberedCurrentItem, QListView):
         return sum(self.sizeHintForRow(row) for row in range(len(self._results.lines))) + 16
 
     def _pick_row(self, index: ModelIndex) -> None:
-        if self._results.can_pick_row(index.row()):
-            self.picked.emit(self._get_key_at(index.row()))
+        entry = self._results.find_entry(index.row())
+        if entry is not None and entry.disabled_reason:
+            self.refused.emit(entry)
+        elif entry is not None:
+            self.picked.emit(entry.key)
 
 
 class _EntryDelegate(QStyledItemDelegate):
@@ -259,7 +264,10 @@ class _EntryDelegate(QStyledItemDelegate):
         title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current_entry)
         draw_font_runs(painter, x, baseline, title, is_bold=is_current_entry)
         painter.setPen(colour("muted"))
-        draw_font_runs(painter, detail, baseline, split_font_runs(entry.disabled_reason or entry.detail))
+        detail_runs = split_font_runs(entry.disabled_reason or entry.detail)
+        if is_disabled:
+            detail_runs = elide_font_runs(detail_runs, self._find_right_side_text_x(rect, entry) - detail - 12)
+        draw_font_runs(painter, detail, baseline, detail_runs)
         self._draw_amount_and_state(painter, rect, entry, baseline)
         self._draw_right_side_text(painter, rect, entry, baseline)
 
