@@ -208,6 +208,14 @@ def list_paid_order_payments(payment: Payment) -> list[Payment]:
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
+def compute_overpaid_minor(payment: Payment, order: Order | None) -> int:
+    """Return the part of a payment (minor units) above the total of its order that is neither refunded nor reserved
+    for a refund. The result is 0 if the payment has no order, or if the order has another currency."""
+    if order is None or order.currency != payment.currency or payment.captured_minor <= order.total_minor:
+        return 0
+    return max(0, compute_retained_minor(payment) - order.total_minor)
+
+
 def compute_retained_minor(payment: Payment) -> int:
     """Return the part of a payment's captured amount (minor units) that stays with the shop: all that is neither
     refunded nor reserved for a refund."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QLayout, QWidget
 
 from console.domain.error_reasons import ExceedsCapturedReason, OverLimitReason, RefundWindowReason
 from console.domain.money import InvalidAmountText, Money, format_decimal, parse_typed_money
+from console.domain.payments.consistency import compute_overpaid_minor
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
@@ -24,6 +25,7 @@ from console.views.widgets.base import (
     make_column,
     make_icon_row,
     make_row,
+    set_visible_in_parent,
 )
 from console.views.widgets.controls.inputs import (
     CheckBox,
@@ -55,7 +57,9 @@ _MAX_TEXT_CHARACTERS = 300
 
 class RefundForm(QWidget):
     """The form with the inputs of a refund request. At first, the amount is the whole refundable amount and the other
-    inputs are empty. `set_aside` is the money set aside from which the refund is paid; None for an ordinary refund.
+    inputs are empty. If the amounts of the payment, of the provider and of the order disagree, so that the refund of
+    another amount is as likely, the amount is empty, too (decision 0164). `set_aside` is the money set aside from
+    which the refund is paid; None for an ordinary refund.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
@@ -80,8 +84,9 @@ class RefundForm(QWidget):
         self._plan_request_timer.timeout.connect(self._request_plan)
         self._form_layout = self._build_layout()
         self.setLayout(self._form_layout)
-        # The amount is filled in already, and typing another one chooses "part": Tab goes on to the reason.
+        # Typing an amount chooses the matching button: Tab goes on to the reason.
         tab_stops = (
+            self.overpaid_amount_button,
             self.full_amount_button,
             self.partial_amount_button,
             self.amount_edit,
@@ -104,14 +109,14 @@ class RefundForm(QWidget):
             is_right_aligned=True,
             currency_symbol=wording.get_currency_symbol(currency),
         )
-        self.full_amount_button = RadioButton(
-            translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
-        )
+        self.overpaid_amount_button, self.full_amount_button = RadioButton(""), RadioButton("")
         self.partial_amount_button = RadioButton(translate("dialog.refund.part"))
-        amount_buttons = QButtonGroup(self)
-        amount_buttons.addButton(self.full_amount_button)
-        amount_buttons.addButton(self.partial_amount_button)
-        self.full_amount_button.setChecked(True)
+        self._amount_buttons = QButtonGroup(self)
+        for button in (self.overpaid_amount_button, self.full_amount_button, self.partial_amount_button):
+            self._amount_buttons.addButton(button)
+        self.difference_label = TextLabel("", "body", "care", wraps_lines=True)
+        self._show_amount_choices()
+        self.full_amount_button.setChecked(not self._has_contradicting_amounts)
         self.remainder_label = TextLabel("", "small", "muted")
         self.reason_list = DropDownList(
             translate("field.reason"), placeholder=translate("dialog.refund.choose_reason")
@@ -124,7 +129,8 @@ class RefundForm(QWidget):
         self.amount_edit, self.explanation_edit, self.ticket_edit = (
             _get_line_edit(field) for field in (self.amount_field, self.explanation_field, self.ticket_field)
         )
-        self.amount_edit.setText(wording.format_amount_digits(self.largest_requestable_minor, currency))
+        if not self._has_contradicting_amounts:
+            self.amount_edit.setText(wording.format_amount_digits(self.largest_requestable_minor, currency))
         self.explanation_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         self.ticket_edit.setMaxLength(60)
 
@@ -136,7 +142,9 @@ class RefundForm(QWidget):
             self.amount_edit if current_appearance().scale >= refund_words.MIN_LARGE_TEXT_SCALE else self.amount_field
         )
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
-        amount_choice = make_flow_widget(self.full_amount_button, self.partial_amount_button, gap_px=16)
+        amount_choice = make_flow_widget(
+            self.overpaid_amount_button, self.full_amount_button, self.partial_amount_button, gap_px=16
+        )
         amount_choice.setAccessibleName(translate("dialog.refund.extent"))
         labelled_choice = make_labelled_control(translate("dialog.refund.extent"), amount_choice)
         first_row = refund_words.arrange_side_by_side(
@@ -148,12 +156,18 @@ class RefundForm(QWidget):
         )
         self.ticket_field.setFixedWidth(round(112 * current_appearance().scale))
         return make_column(
-            first_row, self.remainder_label, second_row, self._risk_signal_box, self._rule_lines, gap_px=12
+            self.difference_label,
+            first_row,
+            self.remainder_label,
+            second_row,
+            self._risk_signal_box,
+            self._rule_lines,
+            gap_px=12,
         )
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._handle_typed_amount)
-        self.full_amount_button.toggled.connect(self._fill_or_focus_amount)
+        self._amount_buttons.buttonToggled.connect(self._fill_or_focus_amount)
         for edit in (self.explanation_edit, self.ticket_edit):
             edit.textChanged.connect(self.changed)
         self.reason_list.currentIndexChanged.connect(self.changed)
@@ -180,6 +194,7 @@ class RefundForm(QWidget):
         answer_by_rule = {rule: field.text() for rule, field in self._answer_field_by_rule.items()}
         self.intended_repeat_box.setParent(self)  # its parent is deleted with the old risk signals
         self.intended_repeat_box.hide()
+        self._show_amount_choices()
         self._replace_widget("_risk_signal_box", self._make_risk_signal_box(answer_by_rule))
         self._replace_widget("_rule_lines", self._make_rule_lines())
         self._show_remaining_refundable()
@@ -303,6 +318,51 @@ class RefundForm(QWidget):
         return min(self.plan.money.refundable, self.plan.payment.requestable_minor)
 
     @property
+    def overpaid_minor(self) -> int:
+        """The part of the requestable amount (minor units) that was paid above the total of the order; 0 if there is
+        no such part, or if it is the whole requestable amount."""
+        if self._set_aside:
+            return 0
+        overpaid_minor = compute_overpaid_minor(self.plan.payment, self.plan.order)
+        return overpaid_minor if overpaid_minor < self.largest_requestable_minor else 0
+
+    @property
+    def _has_contradicting_amounts(self) -> bool:
+        """True if the amounts of the payment, of the provider and of the order disagree, so that the program doesn't
+        know which amount the person wants to refund."""
+        return bool(self._format_difference())
+
+    def _format_difference(self) -> str:
+        """Return the sentence about the amounts that disagree; "" if a refund of the whole amount is the only likely
+        one. A payment that is less than the total of its order can only be refunded in full or in part, as any other
+        payment."""
+        payment, order, translate = self.plan.payment, self.plan.order, self._context.translate
+        paid_text = self._format_amount(payment.captured_minor)
+        if self._set_aside or self.is_every_amount_refused:
+            return ""
+        if payment.provider_minor not in (None, payment.captured_minor):
+            reported_text = self._format_amount(payment.provider_minor or 0)
+            return translate("dialog.refund.differs_at_provider", paid=paid_text, reported=reported_text)
+        if order is not None and (self.overpaid_minor or order.currency != payment.currency):
+            total_text = wording.format_amount(order.total_minor, order.currency)
+            return translate("dialog.refund.differs_from_order", paid=paid_text, total=total_text)
+        return ""
+
+    def _show_amount_choices(self) -> None:
+        """Show the amounts of the radio buttons, and the sentence about amounts that disagree. They can change with
+        each read of the plan; the amount that the person has typed stays."""
+        translate, difference_text = self._context.translate, self._format_difference()
+        self.full_amount_button.setText(
+            translate("dialog.refund.all_left", amount=self._format_amount(self.largest_requestable_minor))
+        )
+        self.overpaid_amount_button.setText(
+            translate("dialog.refund.overpaid", amount=self._format_amount(self.overpaid_minor))
+        )
+        set_visible_in_parent(self.overpaid_amount_button, bool(self.overpaid_minor))
+        self.difference_label.show_text(difference_text)
+        set_visible_in_parent(self.difference_label, bool(difference_text))
+
+    @property
     def entered_money(self) -> Money | None:
         """The amount that the person has typed; None if the text isn't a positive amount."""
         try:
@@ -334,6 +394,7 @@ class RefundForm(QWidget):
         """
         for widget in (
             self.amount_field,
+            self.overpaid_amount_button,
             self.full_amount_button,
             self.partial_amount_button,
             self.reason_list,
@@ -367,7 +428,8 @@ class RefundForm(QWidget):
         """Return the reason why the person can't continue to the review yet; "" if the person can. If the amount is
         wrong, the form also shows the error at the amount field."""
         translate, amount_error = self._context.translate, self._find_amount_problem()
-        self.amount_field.show_error(amount_error)
+        is_untouched = not self.amount_edit.text() and self._amount_buttons.checkedButton() is None
+        self.amount_field.show_error("" if is_untouched else amount_error)
         if amount_error:
             return amount_error
         broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
@@ -414,29 +476,38 @@ class RefundForm(QWidget):
 
     @Slot()
     def _handle_typed_amount(self) -> None:
-        """Adapt the form to a newly typed amount: select the radio button for the whole or a partial amount, show the
-        remaining refundable amount, emit `changed`, and start the timer after which the refund plan is requested."""
+        """Adapt the form to a newly typed amount: select its radio button (overpaid, whole or partial amount), show
+        the remaining refundable amount, emit `changed`, and start the timer after which the refund plan is requested.
+        """
         entered_money = self.entered_money
-        is_full_amount = entered_money is not None and entered_money.minor == self.largest_requestable_minor
+        entered_minor = None if entered_money is None else entered_money.minor
+        if entered_minor is not None and entered_minor == self.overpaid_minor:
+            button = self.overpaid_amount_button
+        elif entered_minor == self.largest_requestable_minor:
+            button = self.full_amount_button
+        else:
+            button = self.partial_amount_button
         # A change of the radio buttons by the program must not be treated as the choice of the person: that would
         # replace the typed amount.
-        with QSignalBlocker(self.full_amount_button), QSignalBlocker(self.partial_amount_button):
-            (self.full_amount_button if is_full_amount else self.partial_amount_button).setChecked(True)
+        with QSignalBlocker(self._amount_buttons):
+            button.setChecked(True)
         self._show_remaining_refundable()
         self.changed.emit()
         self._plan_request_timer.start()
 
-    @Slot(bool)
-    def _fill_or_focus_amount(self, is_full_amount: bool) -> None:
-        """If `is_full_amount` is True, put the whole refundable amount into the amount field; otherwise give the
-        amount field the focus."""
-        if is_full_amount:
-            self.amount_edit.setText(
-                wording.format_amount_digits(self.largest_requestable_minor, self.plan.payment.currency)
-            )
-        else:
+    @Slot(QAbstractButton, bool)
+    def _fill_or_focus_amount(self, button: QAbstractButton, is_on: bool) -> None:
+        """If the person has selected the overpaid or the whole refundable amount, put it into the amount field; if
+        they have selected a partial amount, give the amount field the focus."""
+        if not is_on:
+            return
+        if button is self.partial_amount_button:
             self.amount_edit.setFocus()
             self.amount_edit.selectAll()
+            return
+        is_overpaid = button is self.overpaid_amount_button
+        amount_minor = self.overpaid_minor if is_overpaid else self.largest_requestable_minor
+        self.amount_edit.setText(wording.format_amount_digits(amount_minor, self.plan.payment.currency))
 
     def _show_remaining_refundable(self) -> None:
         entered_money = self.entered_money
@@ -446,6 +517,7 @@ class RefundForm(QWidget):
         has_problem = bool(self._find_amount_problem())
         amount_text = wording.NO_VALUE if has_problem else self._format_amount(remaining_minor)
         self.remainder_label.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
+        self._risk_signal_box.setVisible(bool(self.amount_edit.text()))  # they are about the amount
         self._rule_lines.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
     @Slot()
