@@ -2,11 +2,13 @@
 lists.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QPoint
+from PySide6.QtWidgets import QApplication
 
 from console.app import Console
 from console.domain.records import CreditCheck
@@ -163,6 +165,11 @@ def test_the_line_of_shortcuts_stays_while_the_page_scrolls(open_window: OpenWin
         assert line.visibleRegion().boundingRect() == line.rect()
 
 
+def process_events() -> None:
+    for _ in range(5):
+        QApplication.processEvents()
+
+
 def _get_scroll_area(home: HomePage) -> PageScrollArea:
     viewport = home.parentWidget()
     area = viewport.parentWidget() if viewport is not None else None
@@ -226,3 +233,47 @@ def _has_counted_operations(context: WindowContext, count: int) -> bool:
 
 def _has_read_operations(dialog: UnfinishedWorkDialog) -> bool:
     return bool(dialog._operations)
+
+
+def test_a_bar_that_arrives_after_home_has_opened_does_not_scroll_it(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """Home opens with the focus on the list, whose first row is just visible. The counts are read later, and a bar
+    about unfinished work appears above the panels, so that the list begins below the window. Home isn't scrolled: the
+    bar is visible, and the first count has the focus. If the person has moved to a row, this row keeps the focus."""
+    for number in CORPORATION_NUMBERS[:3]:
+        buy_with_unknown_outcome(console, sandbox, number)
+    person = open_window()
+    person.window.resize(1280, 800)
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: home.table.rows.rowCount() == 3 and "unfinished" in home.list_bar_names())
+    person.wait_until_read()
+    context, area = person.opening.context, _get_scroll_area(home)
+    counts = context.work_counts
+
+    def show_home_without_bar() -> None:
+        context.store_work_counts(replace(counts, unfinished_operations=()))
+        process_events()
+        row_height = current_appearance().row_height("header") + current_appearance().row_height()
+        row_bottom = home.table_stack.mapTo(home, QPoint(0, row_height)).y()
+        person.window.resize(1280, person.window.height() + row_bottom + 4 - area.viewport().height())
+        process_events()
+        area.scroll_to_top()
+        home.take_focus()
+        process_events()
+        assert home.table.hasFocus()
+        assert area.verticalScrollBar().value() == 0
+
+    show_home_without_bar()
+    context.store_work_counts(counts)
+    process_events()
+    assert area.verticalScrollBar().value() == 0
+    assert home.own_work_panel.focus_stops[0].hasFocus()
+    home.refresh("changed")
+    person.wait_until_read()
+    assert area.verticalScrollBar().value() == 0
+    show_home_without_bar()
+    person.press("Down")
+    context.store_work_counts(counts)
+    process_events()
+    assert home.table.hasFocus()

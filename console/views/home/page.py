@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPoint, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
 from console.domain.calendar_days import JST
@@ -63,6 +63,12 @@ _QUEUE_ICONS_AND_TONES = (
 )
 _MIN_RECENT_PANEL_WIDTH_PX = 304  # beside the table, whose reasons need the remaining width of 1440 px
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
+_REASONS_WITHOUT_MOVE = (
+    Qt.FocusReason.ActiveWindowFocusReason,
+    Qt.FocusReason.PopupFocusReason,
+    Qt.FocusReason.MenuBarFocusReason,
+)
+"""Reasons for which the list loses the focus for a time although the person doesn't move it."""
 _MIN_TABLE_ROWS = 4  # all records are in the queue, to which a link leads
 _MAX_TABLE_ROWS = 12
 _MAX_SAVED_VIEW_LINES = 4
@@ -92,6 +98,7 @@ class HomePage(Page):
         self._shown_work: UnfinishedWork | None = None
         self._shown_bar_sentence = ""
         self._first_ref: RecordRef | None = None  # of the first row, while it is current because it is the first
+        self._has_list_focus_from_opening = False  # until the person moves the focus
         translate = context.translate
         self.head = self.make_page_head(translate("screen.home"))
         self.add_content(self.head)
@@ -113,6 +120,7 @@ class HomePage(Page):
         context.work_counts_changed.connect(self._show_work_counts)
         context.connection_state_changed.connect(self._show_response_times)
         context.minute_passed.connect(self._show_work_counts)
+        self.table.installEventFilter(self)
         self.draft_bars = DraftBarList(self)
         self._show_work_counts()
         self._show_response_times()
@@ -231,7 +239,11 @@ class HomePage(Page):
 
     @Slot()
     def _show_current_row(self) -> None:
-        """Scroll the page to the current row of the table, which doesn't scroll itself."""
+        """Scroll the page to the current row of the table, which doesn't scroll itself. Don't scroll to the first row
+        as long as it is current only because the page has opened."""
+        if self._has_list_focus_from_opening and self._find_current_ref() == self._first_ref:
+            self._stay_at_top()
+            return
         viewport = self.parentWidget()
         area = viewport.parentWidget() if viewport is not None else None
         if isinstance(area, PageScrollArea) and self.table.hasFocus():
@@ -243,6 +255,30 @@ class HomePage(Page):
         the visible part of the page (large text or a low window), so that the page opens at its top."""
         counts = () if self._is_table_visible_without_scrolling() else self.own_work_panel.focus_stops
         return *counts, self.table, self._empty_state_button
+
+    def take_focus(self) -> None:
+        super().take_focus()
+        self._has_list_focus_from_opening = self.table.hasFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        is_moved = isinstance(event, QFocusEvent) and event.reason() not in _REASONS_WITHOUT_MOVE
+        is_left = is_moved and event.type() == QEvent.Type.FocusOut
+        if watched is self.table and (is_left or event.type() == QEvent.Type.KeyPress):
+            self._has_list_focus_from_opening = False
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def _stay_at_top(self) -> None:
+        """Choose the focus again if the list, which got it when the page opened, is now below the visible part of the
+        page, because a bar or more counts have appeared above it. Otherwise the page would scroll to the list, and
+        would hide its title and the bar. Do nothing if the person has moved the focus or the current row."""
+        if not (self._has_list_focus_from_opening and self.table.hasFocus()):
+            return
+        viewport = self.parentWidget()
+        area = viewport.parentWidget() if viewport is not None else None
+        if isinstance(area, PageScrollArea) and not self._is_table_visible_without_scrolling():
+            self.take_focus()
+            area.scroll_to_top()
 
     def _is_table_visible_without_scrolling(self) -> bool:
         """Return True if the first row of the table is visible while the page isn't scrolled."""
@@ -259,6 +295,7 @@ class HomePage(Page):
 
     def show_route(self, route: object) -> None:
         self.draft_bars.show_drafts()
+        QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the bars
         if self.rows.rowCount() == 0:
             self.refresh("entered")
 
@@ -292,6 +329,7 @@ class HomePage(Page):
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.is_capped) if review else "")
         self._show_unfinished_operation_bar()
         self.table.repaint_ages()
+        QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the bar and the counts
 
     @Slot()
     def _show_response_times(self) -> None:
@@ -320,6 +358,7 @@ class HomePage(Page):
             [_make_saved_view_line(self.context, view) for view in views[:_MAX_SAVED_VIEW_LINES]], footer_text
         )
         set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.queue_link)
+        QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the views
 
     def _show_unfinished_operation_bar(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation whose record is known. If the person has
