@@ -154,7 +154,7 @@ class OpenRecordList(QWidget):
     def _make_open_record_line(self, record: ShownRecord) -> "_OpenRecordLine":
         context = self._context
         badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
-        explanation = case_words.explain_record(record, context.now())
+        explanation = case_words.explain_record_to_acting_person(record, context)
         verdict, _, next_text = words.format_explanation(explanation, context)
         button_name = (
             context.translate("lookup.open_matter", id=record.id)

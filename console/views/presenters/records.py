@@ -10,8 +10,9 @@ from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CreditCheck, Operation, Work, WorkState, is_attempt_overdue
-from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
+from console.domain.records import Certainty, CreditCheck, Operation, Work, WorkReason, WorkState, is_attempt_overdue
+from console.domain.recovery.records import WaitingProposal
+from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, RecordRef, make_route_to_record
@@ -97,18 +98,60 @@ _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
 """
 
 
-_CONFIRMING_STEPS = frozenset({"next.second_person", "next.payment_second_person", "next.refund_second_person"})
-"""Wording codes of the next step to confirm, as the second person, the proposed outcome of the shown record."""
+_SENDING_REASONS = (WorkReason.COOLING_OFF, WorkReason.SUBMISSION)
+"""Reasons of scheduled work that sends an approved refund."""
+_PROPOSAL_ON_REFUND_STEP = "next.payment_refund_second_person"
+_STEP_OF_SECOND_PERSON: Mapping[str, str] = {
+    "next.second_person": "next.second_person_you",
+    "next.payment_second_person": "next.second_person_you",
+    "next.refund_second_person": "next.second_person_you",
+    _PROPOSAL_ON_REFUND_STEP: "next.payment_refund_second_person_you",
+}
+"""For each wording code of the next step that a second person confirms a proposed outcome: the code of the same step
+for a person who can be this second person.
+"""
 
 
-def address_second_person(explanation: Explanation, *, can_confirm: bool) -> Explanation:
-    """Return the explanation as a person reads it who can confirm the proposed outcome as the second person
-    (`can_confirm` True): the next step then addresses this person, and speaks of no other approver. Return any other
-    explanation unchanged."""
-    step = explanation.next_step
-    if not can_confirm or step.code not in _CONFIRMING_STEPS:
-        return explanation
-    return replace(explanation, next_step=replace(step, code="next.second_person_you"))
+def address_second_person(step: NextStep, *, can_confirm: bool) -> NextStep:
+    """Return the next step as a person reads it who can confirm the proposed outcome as the second person
+    (`can_confirm` True): it then addresses this person, and speaks of no other approver. Return any other step
+    unchanged."""
+    if not can_confirm or step.code not in _STEP_OF_SECOND_PERSON:
+        return step
+    return replace(step, code=_STEP_OF_SECOND_PERSON[step.code])
+
+
+def is_about_proposal_on_refund(step: NextStep) -> bool:
+    """Return True if the next step of a payment is that a second person confirms the outcome of its refund."""
+    return step.code == _PROPOSAL_ON_REFUND_STEP
+
+
+def address_acting_person(step: NextStep, record: ShownRecord | Operation | None, context: WindowContext) -> NextStep:
+    """Return the next step of `record` as the acting person reads it: if it waits for a second person and the acting
+    person can be this person, it addresses them. The counts of the work contain the proposals about which the acting
+    person can decide. `record` is None if it is lost; the step is then unchanged."""
+    if record is None or step.code not in _STEP_OF_SECOND_PERSON:
+        return step
+    kind, id = get_subject_kind_and_id(record)
+    if is_about_proposal_on_refund(step):
+        kind, id = "refund", str(step.facts.get("refund"))
+    return address_second_person(step, can_confirm=can_confirm_proposal(kind, id, context))
+
+
+def explain_record_to_acting_person(record: ShownRecord, context: WindowContext) -> Explanation:
+    """Return the explanation of a record, whose next step addresses the acting person if this person can do it as
+    the second person."""
+    explanation = explain_record(record, context.now())
+    return replace(explanation, next_step=address_acting_person(explanation.next_step, record, context))
+
+
+def can_confirm_proposal(kind: str, id: int | str, context: WindowContext) -> bool:
+    """Return True if a proposed outcome of the record or operation with this kind and id waits for a second person,
+    and the acting person can be this person."""
+    return any(
+        isinstance(decision, WaitingProposal) and (decision.kind, decision.record_id) == (kind, str(id))
+        for decision in context.work_counts.decisions_to_make
+    )
 
 
 def make_record_ref(record: ShownRecord) -> RecordRef:
@@ -119,6 +162,13 @@ def make_record_ref(record: ShownRecord) -> RecordRef:
 def get_subject_kind_and_id(record: ShownRecord | Operation) -> tuple[str, int | str]:
     """Return the kind and id of a record or of an operation; the kind of an operation is "operation"."""
     return ("operation", record.id) if isinstance(record, Operation) else make_record_ref(record)
+
+
+def format_subject_title(record: ShownRecord | Operation, context: WindowContext) -> str:
+    """Return the title of a record or of an operation, which names it in messages."""
+    if isinstance(record, Operation):
+        return f"{context.translate('operation_screen.title')} {wording.shorten_id(record.id)}"
+    return format_record_title(record, context)
 
 
 def make_record_route(
@@ -199,8 +249,11 @@ def format_next_attempt_time(record: ShownRecord, context: WindowContext) -> str
 
 def format_work_with_reason(work: Work, context: WindowContext) -> str:
     """Return the text of a record's next step (its work) as it is stored: the word for its state, and in parentheses
-    the text for its reason, if it has one."""
-    work_word = wording.get_badge_word(f"work.{work.state}", context.language)
+    the text for its reason, if it has one. The word for a scheduled sending of a refund is that of its badge, because
+    nothing is checked until then."""
+    is_sending = work.state is WorkState.SCHEDULED and work.reason in _SENDING_REASONS
+    badge = WorkBadge.WAITING_FOR_SENDING if is_sending else work.state
+    work_word = wording.get_badge_word(f"work.{badge}", context.language)
     if not work.reason:
         return work_word
     reason_text = wording.format_cause(work.reason, context.translate)

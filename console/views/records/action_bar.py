@@ -3,6 +3,7 @@ disabled button shows its reason. The recommended actions also have a button in 
 explanation."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -15,7 +16,12 @@ from console.domain.service_results import AllowedAction, Explanation, Operation
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.credit_checks import get_actor_name
-from console.views.presenters.records import RecordDetails, address_second_person
+from console.views.presenters.records import (
+    RecordDetails,
+    address_acting_person,
+    address_second_person,
+    is_about_proposal_on_refund,
+)
 from console.views.printing.print_job import PRINT_SHORTCUT
 from console.views.records import collaboration_actions, evidence_actions
 from console.views.runtime.context import WindowContext
@@ -301,12 +307,16 @@ def find_second_decision_refusal(details: DecidableDetails, context: WindowConte
 
 
 def explain_to_acting_person(details: RecordDetails | OperationDetails, context: WindowContext) -> Explanation:
-    """Return the explanation of the record or operation. If a proposed outcome waits for a second person and the
-    acting person can confirm it, the next step addresses this person."""
-    if isinstance(details, OrderDetails) or not details.awaiting:
-        return details.explanation
-    refusal = find_second_decision_refusal(details, context) or context.find_missing_right_reason("resolve")
-    return address_second_person(details.explanation, can_confirm=not refusal)
+    """Return the explanation of the record or operation. If a proposed outcome of it, or of the refund of a payment,
+    waits for a second person and the acting person can confirm it, the next step addresses this person."""
+    explanation = details.explanation
+    step = explanation.next_step
+    if isinstance(details, OrderDetails) or is_about_proposal_on_refund(step):
+        step = address_acting_person(step, details.record, context)
+    elif details.awaiting:
+        refusal = find_second_decision_refusal(details, context) or context.find_missing_right_reason("resolve")
+        step = address_second_person(step, can_confirm=not refusal)
+    return replace(explanation, next_step=step)
 
 
 def find_proposer(details: DecidableDetails) -> str | None:

@@ -11,7 +11,6 @@ from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal, is_decidable_check
-from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -353,8 +352,10 @@ class RecordPreview(Surface):
         can_decide = self._can_person_do_next_step(self._item)
         label = self._context.translate(choose_resolve_label(can_decide=can_decide))
         if self._next_step_label is not None:
-            explanation = case_words.address_second_person(self._item.explanation, can_confirm=can_decide)
-            self._next_step_label.show_text(words.format_next_step(explanation.next_step, self._context))
+            step = case_words.address_acting_person(
+                self._item.explanation.next_step, self._item.record, self._context
+            )
+            self._next_step_label.show_text(words.format_next_step(step, self._context))
         for button in self._action_buttons:
             if button.key == key_by_action["resolve"]:
                 button.show_text(label)
@@ -366,11 +367,7 @@ class RecordPreview(Surface):
         second person."""
         if item.explanation.next_step.code not in SECOND_PERSON_STEPS:
             return True
-        kind, record_id = case_words.make_record_ref(item.record)
-        return any(
-            isinstance(proposal, WaitingProposal) and (proposal.kind, proposal.record_id) == (kind, str(record_id))
-            for proposal in self._context.work_counts.decisions_to_make
-        )
+        return case_words.can_confirm_proposal(*case_words.make_record_ref(item.record), self._context)
 
     def _make_button(self, text: str, key: str, requested_signal: object, right_name: str) -> KeyButton:
         button = KeyButton(text, key, binds_key=False)

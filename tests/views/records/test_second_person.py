@@ -1,0 +1,77 @@
+"""Tests of the next step of a record whose proposed outcome waits for a second person, for a person who can be this
+second person."""
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from console.domain.payments.records import PaymentRelations, RefundRelations
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CheckRelations, CheckState
+from console.domain.recovery.records import WaitingProposal
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.runtime.context import WindowContext
+from console.views.runtime.status_values import WorkCounts
+from tests.views.invented_checks import NOW, make_check, make_window_context
+from tests.views.invented_payments import ORDER, make_payment, make_refund
+
+UNKNOWN_REFUND = make_refund(
+    state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=RefundRelations(awaits_second_person=True)
+)
+RECORD_AND_PROPOSAL_BY_NAME: dict[str, tuple[ShownRecord, tuple[str, str]]] = {
+    "credit check": (
+        make_check(
+            state=CheckState.PENDING,
+            certainty=Certainty.UNKNOWN,
+            relations=CheckRelations(awaits_second_person=True),
+        ),
+        ("credit-check", "17"),
+    ),
+    "payment": (
+        make_payment(
+            state=PaymentState.INITIALIZING,
+            certainty=Certainty.UNKNOWN,
+            relations=PaymentRelations(ORDER, awaits_second_person=True),
+        ),
+        ("payment", "5"),
+    ),
+    "refund": (UNKNOWN_REFUND, ("refund", "9")),
+    "payment of the refund": (
+        make_payment(relations=PaymentRelations(ORDER, refunds=(UNKNOWN_REFUND,))),
+        ("refund", "9"),
+    ),
+}
+
+
+def format_next_step(record: ShownRecord, context: WindowContext) -> str:
+    explanation = case_words.explain_record_to_acting_person(record, context)
+    return record_words.format_next_step(explanation.next_step, context)
+
+
+@pytest.mark.parametrize(
+    ("language", "other_words", "you_words"),
+    [("en", "another approver", "You can confirm"), ("ja", "別の承認者", "ご自身が第二確認者")],
+)
+@pytest.mark.parametrize("name", RECORD_AND_PROPOSAL_BY_NAME)
+def test_the_next_step_addresses_the_person_who_can_confirm_it(
+    name: str, language: Literal["ja", "en"], other_words: str, you_words: str
+) -> None:
+    """While a person can be the second person, the next step addresses them, for a credit check, a payment, a refund
+    and the payment of this refund. A person who can't reads of another approver, also if they can confirm the outcome
+    of another record."""
+    record, (kind, record_id) = RECORD_AND_PROPOSAL_BY_NAME[name]
+    context = make_window_context()
+    context.language = language
+    proposal = WaitingProposal(1, kind, record_id, None, "failed", "op-a", NOW)
+    for decisions in ((), (replace(proposal, record_id="404"),)):
+        context.store_work_counts(WorkCounts(decisions_to_make=decisions))
+        assert other_words in format_next_step(record, context)
+    context.store_work_counts(WorkCounts(decisions_to_make=(proposal,)))
+    text = format_next_step(record, context)
+    assert you_words in text
+    assert other_words not in text
+    if name == "payment of the refund":
+        assert "R-9" in text
