@@ -198,7 +198,7 @@ def test_the_path_of_a_written_pack_can_be_copied_and_opened(
     person = open_window("aud-e")
     page = open_payment(person, payment)
     path = tmp_path / "pack.zip"
-    page.evidence.write_pack("payment", payment.id, path)
+    page.evidence.write_pack("payment", payment.id, payment.merchant_payment_id, path)
     person.wait_until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
     (toast,) = select_file_toasts(person.frame.toasts.visible_toasts)
     assert Path(toast.path) == path
@@ -237,9 +237,11 @@ def test_exported_files_are_in_the_list_of_messages(
     person.wait_until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
     assert press_file_button_and_read_clipboard(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context
-    context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
+    context.toast_requested.emit(
+        Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv"), subject="")
+    )
     assert press_file_button_and_read_clipboard(person, "Copy path") == str(tmp_path / "run.csv")
-    context.show_toast("nothing written")
+    context.show_toast("nothing written", subject="")
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(0)
     assert not dialog.file_buttons.isVisible()

@@ -162,7 +162,7 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
     dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
-    person.opening.context.show_toast("It has ended")
+    person.opening.context.show_toast("It has ended", subject="")
     person.wait_until(lambda: not dialog.isVisible())
     assert find_visible_parts(person) == []
     assert not person.frame.toasts.visible_toasts

@@ -579,7 +579,9 @@ def prepare_evidence_pack(stage: CaseStage) -> ActingPress:
     page = open_payment(stage, payment)
     button = KeyButton("", parent=page)
     path = stage.folder / f"pack-{stage.number}.zip"
-    button.clicked.connect(partial(page.evidence.write_pack, "payment", payment.id, path))
+    button.clicked.connect(
+        partial(page.evidence.write_pack, "payment", payment.id, payment.merchant_payment_id, path)
+    )
     return make_page_press(stage, button, "")
 
 

@@ -76,7 +76,7 @@ def show_unmasking(stage: WindowStage) -> None:
     stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     stage.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
-    page.unmasking.open_dialog("payment", payment.id)
+    page.unmasking.open_dialog("payment", payment.id, payment.merchant_payment_id)
     dialog = stage.find(UnmaskDialog)
     dialog.reason_text_field.edit.setPlainText("11 月 20 日の電話の確認")  # type: ignore[union-attr]  # an edit of several lines
     stage.wait_until(dialog.main_button.isEnabled)

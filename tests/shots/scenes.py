@@ -134,11 +134,11 @@ def show_evidence_messages(stage: WindowStage) -> None:
     page = stage.find(CreditCheckPage)
     with TemporaryDirectory() as folder:
         for name in ("evidence-pack", "evidence-pack-refused"):
-            page.evidence.write_pack("credit-check", record.id, Path(folder, "case.zip"))
+            page.evidence.write_pack("credit-check", record.id, page.head.title.short_form, Path(folder, "case.zip"))
             stage.wait_until_idle()
             stage.take_picture(name)
     page.hide_bar("act")
-    page.evidence.copy_timeline("credit-check", record.id)
+    page.evidence.copy_timeline("credit-check", record.id, page.head.title.short_form)
     stage.wait_until_idle()
     stage.take_picture("story-copied")
 

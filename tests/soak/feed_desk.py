@@ -105,7 +105,7 @@ class DeskSession(QObject):
             self._count_refusal,
             caller=self,
             label=name,
-            make_toast=lambda _: Toast(name),
+            make_toast=lambda _: Toast(name, subject=""),
             attempt=(name, payment),
         )
 

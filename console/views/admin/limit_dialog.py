@@ -108,13 +108,16 @@ class LimitDialog(FormDialog):
             lambda services, request_id: services.limits.set_limit(
                 limit.name, limit.currency, value, request_id=request_id
             ),
-            label=self.context.translate("act.limit"),
+            label=self.context.translate(
+                "act.about", title=self._draft.title, message=self.context.translate("act.limit")
+            ),
             attempt=("limits set", limit.name, limit.currency, value),
             key=("limit", limit.name, limit.currency),
         )
 
     def make_answer_toast(self, answer: Limit) -> Toast:
-        return Toast(self.context.translate("cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"))
+        sentence_key = "cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"
+        return Toast(self.context.translate(sentence_key), subject=self._draft.title)
 
     def show_answer(self, answer: Limit) -> None:
         """Delete the draft, because the value is stored, then show the toast and close the dialog."""

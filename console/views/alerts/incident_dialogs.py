@@ -113,7 +113,11 @@ class IncidentDialog(FormDialog):
     def send_form(self) -> None:
         self.send_call(
             self.make_incident_call(self.incident.id, self.note_field.text().strip()),
-            label=self.context.translate(f"dialog.incident_{self.wording_name}.act"),
+            label=self.context.translate(
+                "act.about",
+                title=incident_texts.format_incident_name(self.incident, self.context),
+                message=self.context.translate(f"dialog.incident_{self.wording_name}.act"),
+            ),
             attempt=(f"incident {self.action_name}", *self.list_attempt_values()),
             key=("incident", self.incident.id),
         )
@@ -121,7 +125,7 @@ class IncidentDialog(FormDialog):
     def make_answer_toast(self, answer: Incident) -> Toast:  # each dialog has one sentence
         return Toast(
             self.context.translate(f"dialog.incident_{self.wording_name}.done"),
-            incident_texts.format_incident_name(answer, self.context),
+            subject=incident_texts.format_incident_name(answer, self.context),
         )
 
     def show_answer(self, answer: Incident) -> None:

@@ -280,7 +280,7 @@ class AlertsPage(Page):
             self.context.translate("incident.hide_closed" if self._are_closed_shown else "incident.show_closed")
         )
         sentence_key = "incident.closed_shown" if self._are_closed_shown else "incident.closed_hidden"
-        self.context.show_toast(self.context.translate(sentence_key))
+        self.context.show_toast(self.context.translate(sentence_key), subject="")
         self.refresh("asked")
 
     def _show_incidents(
@@ -598,14 +598,16 @@ class AlertsPage(Page):
         context = self.context
         toast = Toast(
             context.translate(f"incident.done.{action_name}"),
-            incident_texts.format_incident_name(incident, context),
+            subject=incident_texts.format_incident_name(incident, context),
         )
         context.run_acting_call(
             call,
             partial(self._show_action_toast, toast),
             self._show_action_refusal,
             caller=self,
-            label=context.translate(f"incident.done.{action_name}"),
+            label=context.translate(
+                "act.about", title=toast.subject, message=context.translate(f"incident.done.{action_name}")
+            ),
             make_toast=lambda _: toast,
             attempt=(f"incident {action_name}", incident.id, len(incident.steps)),
             key=("incident", incident.id),

@@ -51,5 +51,7 @@ class LastScreenStorage(QObject):
             self._frame.show_route(route, page_state if isinstance(page_state, dict) else {})
             drafts = len(self._context.person_values.list_drafts())
             if drafts:
-                self._context.show_toast(self._context.translate("draft.waiting", n=drafts), "", "clock", "progress")
+                self._context.show_toast(
+                    self._context.translate("draft.waiting", n=drafts), "", "clock", "progress", subject=""
+                )
         self._store_screen()

@@ -81,7 +81,10 @@ class LeftoverCredentialsDialog(DialogFrame):
         self.accept()
 
     def _make_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> Toast:
-        return Toast(self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.keyring_entries)))
+        return Toast(
+            self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.keyring_entries)),
+            subject="",
+        )
 
     def _show_deletion_failure(self, failure: Failure) -> None:
         bar = make_failure_bar(failure, self._context.format_failure(failure))

@@ -198,12 +198,12 @@ class WindowOpener(QObject):
         file was moved."""
         files, self._moved_files_by_wording_key = self._moved_files_by_wording_key, {}
         for wording_key, path in files.items():
-            self.context.show_toast(self.context.translate(wording_key), str(path), "warning", "care")
+            self.context.show_toast(self.context.translate(wording_key), str(path), "warning", "care", subject="")
 
     def _show_write_failure(self, wording_key: str) -> None:
         """Show a toast which says that a file of the person couldn't be written. `wording_key` is the wording key of
         its sentence."""
-        self.context.show_toast(self.context.translate(wording_key), "", "warning", "care")
+        self.context.show_toast(self.context.translate(wording_key), "", "warning", "care", subject="")
 
     @Slot()
     def _load_preferences(self) -> None:
@@ -313,7 +313,7 @@ class WindowOpener(QObject):
         """
         if self.context.running_acting_calls:
             self.context.show_toast(
-                self.context.translate("menu.sign_out.busy"), icon_name="square_bang", tone="care"
+                self.context.translate("menu.sign_out.busy"), icon_name="square_bang", tone="care", subject=""
             )
         else:
             end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
@@ -321,7 +321,11 @@ class WindowOpener(QObject):
 
     def _show_sign_out_failure(self, failure: "Failure") -> None:
         self.context.show_toast(
-            self.context.translate("sign_in.not_out"), self.context.format_failure(failure), "square_bang", "bad"
+            self.context.translate("sign_in.not_out"),
+            self.context.format_failure(failure),
+            "square_bang",
+            "bad",
+            subject="",
         )
 
     def _open_window_after_sign_out(self, _audited: bool) -> None:

@@ -57,7 +57,7 @@ class WindowLinkHandler(QObject):
         self._waiting_link = None
         if QApplication.activeModalWidget() is not None:
             sentence = self._context.translate("link.dialog_open", link=format_link(link))
-            self._context.show_toast(sentence, icon_name="square_bang", tone="care")
+            self._context.show_toast(sentence, icon_name="square_bang", tone="care", subject="")
             return
         self._context.navigate(convert_link_to_route(link))
 
@@ -67,7 +67,11 @@ class WindowLinkHandler(QObject):
         show a toast which says that the page has no link."""
         link = find_link_to_route(self._frame.shown_route)
         if link is None:
-            self._context.show_toast(self._context.translate("link.none"), icon_name="square_bang", tone="care")
+            self._context.show_toast(
+                self._context.translate("link.none"), icon_name="square_bang", tone="care", subject=""
+            )
             return
         QApplication.clipboard().setText(format_link(link))
-        self._context.show_toast(self._context.translate("link.copied"), format_link(link))
+        page = self._frame.current_page
+        subject = page.page_name if page is not None else ""
+        self._context.show_toast(self._context.translate("link.copied"), format_link(link), subject=subject)

@@ -27,9 +27,8 @@ def make_arrival_toast(new_items: Sequence[_RequestOrProposal], context: WindowC
         for item in new_items[:_MAX_TITLES_IN_TOAST]
     ]
     sentence = context.translate("approvals.arrived", n=len(new_items))
-    return Toast(
-        sentence, join_facts(titles, context.translate), "half_disc", "progress", _find_record_route(new_items[0])
-    )
+    detail, route = join_facts(titles, context.translate), _find_record_route(new_items[0])
+    return Toast(sentence, detail, "half_disc", "progress", route, subject="")
 
 
 def _find_record_route(item: _RequestOrProposal) -> RecordPageRoute | None:

@@ -107,7 +107,7 @@ class BulkDialog(BulkRunDialog):
             label=context.translate("bulk.freezing"),
             attempt=("bulk freeze", action, list_records, note),
             provider="",
-            make_toast=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at)),
+            make_toast=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at), subject=""),
         )
 
     def _show_created_run(self, run: BulkRun) -> None:
@@ -228,8 +228,8 @@ class BulkDialog(BulkRunDialog):
                 _ignore_value,
                 _ignore_value,
                 caller=context,
-                label=context.translate("bulk.discard"),
-                make_toast=lambda run: Toast(context.translate("bulk.discard"), run.name),
+                label=context.translate("act.about", title=run.name, message=context.translate("bulk.discard")),
+                make_toast=lambda run: Toast(context.translate("bulk.discard"), subject=run.name),
                 attempt=("bulk discard", run_id),
                 provider="",
             )

@@ -216,15 +216,15 @@ class BulkRunDialog(DialogFrame):
     def _stop_run(self) -> None:
         if self.run is None:
             return
-        run_id = self.run.id
+        run_id, run_name = self.run.id, self.run.name
         self.main_button.set_busy(self._context.translate("bulk.stopping"))
         self._context.run_acting_call(
             lambda services, request_id: services.bulk.stop(run_id, request_id=request_id),
             lambda _run: None,
             self._show_refusal,
             caller=self,
-            label=self._context.translate("bulk.stop"),
-            make_toast=lambda run: Toast(self._context.translate("bulk.stop"), run.name),
+            label=self._context.translate("act.about", title=run_name, message=self._context.translate("bulk.stop")),
+            make_toast=lambda run: Toast(self._context.translate("bulk.stop"), subject=run.name),
             attempt=("bulk stop", run_id),
             provider="",
         )
@@ -237,14 +237,16 @@ class BulkRunDialog(DialogFrame):
     def _discard_run(self) -> None:
         if self.run is None:
             return
-        run_id = self.run.id
+        run_id, run_name = self.run.id, self.run.name
         self._context.run_acting_call(
             lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
             lambda _run: self._read_progress(),
             self._show_refusal,
             caller=self,
-            label=self._context.translate("bulk.discard"),
-            make_toast=lambda run: Toast(self._context.translate("bulk.discard"), run.name),
+            label=self._context.translate(
+                "act.about", title=run_name, message=self._context.translate("bulk.discard")
+            ),
+            make_toast=lambda run: Toast(self._context.translate("bulk.discard"), subject=run.name),
             attempt=("bulk discard", run_id),
             provider="",
         )
@@ -265,7 +267,7 @@ class BulkRunDialog(DialogFrame):
         if shiboken6.isValid(self):
             self._show_refusal(failure)
         else:
-            self._context.show_failure_toast(failure)
+            self._context.show_failure_toast(failure, subject=self.run.name if self.run is not None else "")
 
     def show_widgets_in_column(self, *widgets: QWidget) -> None:
         """Replace the content of the dialog with these widgets, one below the other."""

@@ -21,7 +21,7 @@ from console.views.printing.page_print import PagePrinter, make_pdf_file_stem
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
+from console.views.runtime.routes import CreditCheckRoute, PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure, ProgressReporter, TaskHandle
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
@@ -579,7 +579,9 @@ class PdfPage(Page):
             self._render_page()
         if search.unreadable_page_count:
             sentence = self.context.translate("pdf.unsearched", n=search.unreadable_page_count)
-            self.context.show_toast(sentence, "", "square_bang", "care")
+            self.context.show_toast(
+                sentence, "", "square_bang", "care", subject=self._format_record_title(self.route.record_id)
+            )
 
     def _show_match(self, match_number: int) -> None:
         """Show the page with a match of the search, and mark the match as the current one. `match_number` is the
@@ -613,7 +615,9 @@ class PdfPage(Page):
             return
         if len(versions) < 2:
             sentence = self.context.translate("compare.one_version")
-            self.context.show_toast(sentence, "", "square_bang", "muted")
+            self.context.show_toast(
+                sentence, "", "square_bang", "muted", subject=self._format_record_title(route.record_id)
+            )
             return
         older_version = None if route.sha256 in (None, versions[0].sha256) else route.sha256
         self.context.navigate(PdfComparisonRoute(route.record_id, older_version))
@@ -645,21 +649,28 @@ class PdfPage(Page):
         label = context.translate("action.save_pdf")
         context.runner.run_with_progress(
             save_copy,
-            self._show_saved_toast,
-            self._show_save_failure,
+            partial(self._show_saved_toast, route.record_id),
+            partial(self._show_save_failure, route.record_id),
             lambda _: None,
             caller=context,  # the page may be closed or built again before the file is written
             label=label,
             pool_name="long",
         )
 
-    def _show_saved_toast(self, saved_pdf: "SavedPdf") -> None:
+    def _show_saved_toast(self, record_id: int, saved_pdf: "SavedPdf") -> None:
         sentence = self.context.translate("pdf.saved", file=Path(saved_pdf.file).name, size=saved_pdf.bytes)
-        self.context.toast_requested.emit(Toast(sentence, saved_pdf.file, path=saved_pdf.file))
+        route, subject = CreditCheckRoute(record_id), self._format_record_title(record_id)
+        self.context.toast_requested.emit(
+            Toast(sentence, saved_pdf.file, route=route, path=saved_pdf.file, subject=subject)
+        )
 
-    def _show_save_failure(self, failure: Failure) -> None:
-        message = self.context.format_failure(failure)
-        self.context.show_toast(self.context.translate("act.refused"), message, "square_bang", "bad")
+    def _show_save_failure(self, record_id: int, failure: Failure) -> None:
+        sentence, message = self.context.translate("act.refused"), self.context.format_failure(failure)
+        self.context.show_toast(sentence, message, "square_bang", "bad", subject=self._format_record_title(record_id))
+
+    def _format_record_title(self, record_id: int) -> str:
+        """Return the title of the credit check to which a PDF belongs."""
+        return self.context.translate("record.title", id=record_id)
 
     @Slot()
     def _go_back(self) -> None:

@@ -104,7 +104,7 @@ class ListExporter(QObject):
 
         def make_toast(written_export: WrittenExport) -> Toast:
             sentence = translate("export.written", rows=written_export.row_count, file=Path(written_export.file).name)
-            return Toast(sentence, written_export.file, path=written_export.file)
+            return Toast(sentence, written_export.file, path=written_export.file, subject="")
 
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)

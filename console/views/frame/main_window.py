@@ -488,9 +488,13 @@ class WindowFrame(CoveredWindow):
             self._toasts_held_back.append(toast)
             return
         translate = self.context.translate
+        if toast.subject and toast.detail:
+            detail = translate("act.about", title=toast.subject, message=toast.detail)
+        else:
+            detail = toast.subject or toast.detail
         frame = ToastFrame(
             toast.message,
-            toast.detail,
+            detail,
             icon_name=toast.icon_name,
             tone=toast.tone,
             close_name=translate("action.close"),

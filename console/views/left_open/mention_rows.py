@@ -57,6 +57,7 @@ def make_mention_route(mention: Mention) -> RecordPageRoute:
 class MentionDoneButton(QWidget):
     """The button that marks the selected mention as done. While the button is disabled, a label beside it shows the
     reason. If the service refuses to mark the mention, the button calls `show_refusal` with the failure.
+    `name_record(kind, id)` returns the text that names a record in messages.
 
     Signals:
     - mention_done: the person has marked the mention as done.
@@ -64,9 +65,14 @@ class MentionDoneButton(QWidget):
 
     mention_done = Signal()
 
-    def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
+    def __init__(
+        self,
+        context: WindowContext,
+        show_refusal: Callable[[Failure], None],
+        name_record: Callable[[str, str], str],
+    ) -> None:
         super().__init__()
-        self._context, self._show_refusal = context, show_refusal
+        self._context, self._show_refusal, self._name_record = context, show_refusal, name_record
         self._mention: Mention | None = None
         self.done_button = block_button_while_read_only(
             context, KeyButton(context.translate("action.mention_done"), MENTION_DONE_SHORTCUT, kind="tool"), "note"
@@ -90,21 +96,25 @@ class MentionDoneButton(QWidget):
     def _mark_done(self) -> None:
         if self._mention is None:
             return
-        context, id = self._context, self._mention.id
+        context, id, title = self._context, self._mention.id, self._name_record_of(self._mention)
         context.run_acting_call(
             lambda services, request_id: services.mentions.mark_done(id, request_id=request_id),
             self._show_done_toast,
             self._show_refusal,
             caller=self,
-            label=context.translate("action.mention_done"),
+            label=context.translate("act.about", title=title, message=context.translate("action.mention_done")),
             make_toast=self._make_done_toast,
             attempt=("mention done", id),
             key=("mention", id),
             provider="",
         )
 
-    def _make_done_toast(self, _mention: Mention) -> Toast:
-        return Toast(self._context.translate("mention.done_toast"))
+    def _name_record_of(self, mention: Mention) -> str:
+        return self._name_record(mention.note.kind, str(mention.note.subject_id))
+
+    def _make_done_toast(self, mention: Mention) -> Toast:
+        sentence, route = self._context.translate("mention.done_toast"), make_mention_route(mention)
+        return Toast(sentence, route=route, subject=self._name_record_of(mention))
 
     def _show_done_toast(self, mention: Mention) -> None:
         self._context.toast_requested.emit(self._make_done_toast(mention))

@@ -15,7 +15,8 @@ from console.domain.tasks.records import Take
 from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters.takes import make_give_back_toast
 from console.views.records.collaboration_actions import SHORTCUT_BY_OWN_TAKE_ACTION
-from console.views.runtime.context import WindowContext
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
@@ -30,6 +31,7 @@ class OwnTakeButtons(QWidget):
     """Two buttons about the selected row of a list: one gives the record or incident back, the other hands it over
     with a note. They are enabled if the acting person has taken the row's record or owns its incident; otherwise a
     label beside them shows the reason. If the service refuses an action, `show_refusal` is called with the failure.
+    `name_subject(kind, id)` returns the text that names a record or incident in messages.
 
     Signals:
     - take_ended: the person has given the record or incident back, or handed it over.
@@ -37,9 +39,14 @@ class OwnTakeButtons(QWidget):
 
     take_ended = Signal()
 
-    def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
+    def __init__(
+        self,
+        context: WindowContext,
+        show_refusal: Callable[[Failure], None],
+        name_subject: Callable[[str, str], str],
+    ) -> None:
         super().__init__()
-        self._context, self._show_refusal = context, show_refusal
+        self._context, self._show_refusal, self._name_subject = context, show_refusal, name_subject
         self._taken_subject: _SubjectRef | None = None
         self.give_back_button, self.hand_over_button = (
             block_button_while_read_only(
@@ -71,6 +78,8 @@ class OwnTakeButtons(QWidget):
             return
         context, (kind, id) = self._context, self._taken_subject
         is_incident = kind == INCIDENT_KIND
+        make_toast = partial(self._make_give_back_toast, kind, id)
+        title = self._name_subject(kind, str(id))
 
         def give_back(services: "Console", request_id: str) -> bool:
             if not is_incident:
@@ -79,18 +88,22 @@ class OwnTakeButtons(QWidget):
 
         context.run_acting_call(
             give_back,
-            self._show_give_back_toast,
+            partial(self._show_give_back_toast, make_toast),
             self._show_refusal,
             caller=self,
-            label=context.translate("action.give_back"),
-            make_toast=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
+            label=context.translate("act.about", title=title, message=context.translate("action.give_back")),
+            make_toast=make_toast,
             attempt=("release" if is_incident else "give up", kind, id),
             key=(kind, id),
             provider="",
         )
 
-    def _show_give_back_toast(self, was_taken: bool) -> None:
-        self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
+    def _make_give_back_toast(self, kind: str, id: int, was_taken: bool) -> Toast:
+        route = None if kind == INCIDENT_KIND else make_route_to_record(kind, id)
+        return make_give_back_toast(self._context, self._name_subject(kind, str(id)), route, was_taken=was_taken)
+
+    def _show_give_back_toast(self, make_toast: Callable[[bool], Toast], was_taken: bool) -> None:
+        self._context.toast_requested.emit(make_toast(was_taken))
         self.take_ended.emit()
 
     @Slot()

@@ -199,10 +199,10 @@ class UnfinishedWorkDialog(DialogFrame):
         self.row_sentence_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         self.row_sentence_label.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.row_sentence_label.hide()
-        self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
+        self.own_takes = OwnTakeButtons(self._context, self._show_refusal, self._format_record_name)
         self.own_takes.take_ended.connect(self._read_lists_after_action)
         self.own_takes.hide()
-        self.mention_buttons = MentionDoneButton(self._context, self._show_refusal)
+        self.mention_buttons = MentionDoneButton(self._context, self._show_refusal, self._format_record_name)
         self.mention_buttons.mention_done.connect(self._read_lists_after_mention)
         self.mention_buttons.hide()
         content = QWidget()
@@ -460,7 +460,8 @@ class UnfinishedWorkDialog(DialogFrame):
         """
         sentence = ""
         if isinstance(row, UnfinishedWork):
-            sentence = record_words.format_next_step(row.next_step, self._context)
+            step = case_words.address_acting_person(row.next_step, row.record or row.operation, self._context)
+            sentence = record_words.format_next_step(step, self._context)
         elif isinstance(row, BulkRunWithHolder):
             sentence = bulk_words.make_run_status(row, self._context).sentence
         elif isinstance(row, OwnRequest):
@@ -498,20 +499,31 @@ class UnfinishedWorkDialog(DialogFrame):
             return
         withdraw_in_service = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
         self._context.runner.run(
-            withdraw_in_service, self._show_withdrawal, self._show_withdrawal_failure, caller=self
+            withdraw_in_service,
+            partial(self._show_withdrawal, request),
+            partial(self._show_withdrawal_failure, request),
+            caller=self,
         )
 
-    def _show_withdrawal(self, is_withdrawn: bool) -> None:
+    def _format_request_name(self, request: OwnRequest) -> str:
+        """Return the text that names a desk request in messages: its action and its record."""
+        record_text = request_words.format_request_record(request, self._context, self._format_record_name)
+        action_text = request_words.format_requested_action(request, self._context)
+        return wording.join_facts(filter(None, (action_text, record_text)), self._context.translate)
+
+    def _show_withdrawal(self, request: OwnRequest, is_withdrawn: bool) -> None:
         """Show a toast which says that the request is withdrawn, or that a worker had already taken it. Then read
         the list again."""
+        translate, subject = self._context.translate, self._format_request_name(request)
         if is_withdrawn:
-            self._context.show_toast(self._context.translate("request.withdrawn"), "", "arrow_back", "text")
+            self._context.show_toast(translate("request.withdrawn"), "", "arrow_back", "text", subject=subject)
         else:
-            self._context.show_toast(self._context.translate("reason.request_taken"), "", "half_disc", "progress")
+            self._context.show_toast(translate("reason.request_taken"), "", "half_disc", "progress", subject=subject)
         self._read_desk_requests()
 
-    def _show_withdrawal_failure(self, failure: Failure) -> None:
-        self._context.show_failure_toast(failure, self._context.translate("request.not_withdrawn"))
+    def _show_withdrawal_failure(self, request: OwnRequest, failure: Failure) -> None:
+        title, subject = self._context.translate("request.not_withdrawn"), self._format_request_name(request)
+        self._context.show_failure_toast(failure, title, subject=subject)
 
     # -- opening
 

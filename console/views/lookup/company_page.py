@@ -465,7 +465,9 @@ class CompanyPanel(QWidget):
             self.lookup_result, self.name_label.plain, open_records, context.now(), context.language
         )
         QGuiApplication.clipboard().setText(text)
-        context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")
+        context.show_toast(
+            context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy", subject=""
+        )
 
     @Slot(object)
     def _open_check_row(self, record: CreditCheck) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION, explain_refund
+from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
@@ -78,7 +78,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.hide_bar("refund")
             return
         context = self.context
-        _, _, next_step = record_words.format_explanation(explain_refund(unknown_refund, context.now()), context)
+        explanation = case_words.explain_record_to_acting_person(unknown_refund, context)
+        next_step = record_words.format_next_step(explanation.next_step, context)
         button = KeyButton(context.translate("action.open_refund"), kind="inline")
         button.setProperty("refund", unknown_refund.id)
         button.clicked.connect(self._open_unknown_refund)
@@ -159,7 +160,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case "move_order":
                 self.action_handlers.set_order_paid(details.record)
             case "unmask":
-                self.unmasking.open_dialog(self.kind, details.record.id)
+                title = case_words.format_record_title(details.record, self.context)
+                self.unmasking.open_dialog(self.kind, details.record.id, title)
 
     @Slot()
     def _probe_payment(self) -> None:
@@ -176,9 +178,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         elif self.details.order is not None:
             self.run_action_on_record(OPEN_ORDER_ACTION)
         else:
-            self.context.show_toast(
-                self.context.translate("reason.payment_no_order"), icon_name="square_bang", tone="care"
-            )
+            subject = case_words.format_record_title(self.details.record, self.context)
+            sentence = self.context.translate("reason.payment_no_order")
+            self.context.show_toast(sentence, icon_name="square_bang", tone="care", subject=subject)
 
     def _open_refund_of_next_step(self, details: PaymentDetails) -> None:
         """Open the page of the refund that the payment's next step names: the refund that has not ended, or the

@@ -119,7 +119,8 @@ class RefundPage(MoneyPage[RefundDetails]):
             case "withdraw":
                 self.action_handlers.open_withdraw_dialog(details)
             case "unmask":
-                self.unmasking.open_dialog(self.kind, details.record.id)
+                title = case_words.format_record_title(details.record, self.context)
+                self.unmasking.open_dialog(self.kind, details.record.id, title)
             case "open_payment":
                 self.context.navigate(PaymentRoute(details.payment.id, (), self.sidebar_key))
             case "open_approval":

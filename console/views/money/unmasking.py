@@ -3,6 +3,7 @@ contains the dialog in which the person types the reason, and the object by whic
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -15,6 +16,7 @@ from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import MultiLineField
@@ -65,13 +67,16 @@ class UnmaskDialog(FormDialog):
         kind, id, words = self._kind, self._id, self.reason_text_field.text()
         self.send_call(
             lambda services, request_id: services.recovery.unmask(kind, id, words, request_id=request_id),
-            label=self.context.translate("action.unmask"),
+            label=self.context.translate(
+                "act.about", title=self._draft.title, message=self.context.translate("action.unmask")
+            ),
             attempt=("unmask", kind, id, words),
             key=(kind, id),
         )
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
-        return Toast(self.context.translate("dialog.unmask.stored"))
+        route = make_route_to_record(self._kind, self._id)
+        return Toast(self.context.translate("dialog.unmask.stored"), route=route, subject=self._draft.title)
 
     def show_answer(self, answer: Any) -> None:
         """Delete the draft, because the reason is stored, then show the toast and close the dialog."""
@@ -96,6 +101,7 @@ class PayerUnmasking(QObject):
         self.texts: UnmaskedTexts | None = None
         """The unmasked texts; None while everything is masked."""
         self._requested_record: tuple[str, int] | None = None
+        self._requested_title = ""
         self._mask_timer = QTimer(self)
         self._mask_timer.setSingleShot(True)
         self._mask_timer.setTimerType(Qt.TimerType.PreciseTimer)  # a coarse one may end a little later
@@ -107,10 +113,11 @@ class PayerUnmasking(QObject):
         """The unmasked answers by the id of the evidence; empty while everything is masked."""
         return self.texts.answers if self.texts is not None else {}
 
-    def open_dialog(self, kind: str, id: int) -> None:
+    def open_dialog(self, kind: str, id: int, record_title: str) -> None:
         """Open the dialog that asks the person for the reason. After the service has stored the reason, read the
-        texts and show them without masks. `kind` and `id` name the payment or refund."""
-        self._requested_record = kind, id
+        texts and show them without masks. `kind` and `id` name the payment or refund, and `record_title` is its title
+        in messages."""
+        self._requested_record, self._requested_title = (kind, id), record_title
         dialog = UnmaskDialog(self._context, kind, id, self._page.window())
         dialog.answered.connect(self._read_texts)
         dialog.open()
@@ -120,10 +127,11 @@ class PayerUnmasking(QObject):
         if self._requested_record is None:
             return
         kind, id = requested_record = self._requested_record
+        title = self._requested_title
         self._context.run_read(
             lambda services: services.recovery.read_unmasked(kind, id),
             lambda texts: self._show_texts(requested_record, texts),
-            self._show_failure,
+            partial(self._show_failure, title),
             caller=self,
             key=("unmasked", kind, id),
         )
@@ -145,11 +153,10 @@ class PayerUnmasking(QObject):
         )
         self.changed.emit()
 
-    def _show_failure(self, failure: Failure) -> None:
+    def _show_failure(self, record_title: str, failure: Failure) -> None:
         context = self._context
-        context.show_toast(
-            context.translate("act.refused"), context.format_failure(failure), icon_name="square_bang", tone="bad"
-        )
+        sentence, message = context.translate("act.refused"), context.format_failure(failure)
+        context.show_toast(sentence, message, icon_name="square_bang", tone="bad", subject=record_title)
 
     @Slot()
     def mask(self) -> None:

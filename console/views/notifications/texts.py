@@ -42,7 +42,12 @@ def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) 
     title, detail = format_events_title_and_detail(events, context)
     icon_name, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
     return Toast(
-        title, " ".join(detail.splitlines()), icon_name, tone, _find_event_route(events) if len(events) == 1 else None
+        title,
+        " ".join(detail.splitlines()),
+        icon_name,
+        tone,
+        _find_event_route(events) if len(events) == 1 else None,
+        subject="",
     )
 
 

@@ -63,6 +63,11 @@ class DialogDraft(QObject):
         for widget in list_inputs().values():
             _get_change_signal(widget).connect(self.store)
 
+    @property
+    def title(self) -> str:
+        """The text that names the record in lists of drafts and in messages."""
+        return self._title
+
     def set_title(self, title: str) -> None:
         """Set the text that names the record in lists of drafts. The dialog calls this when it has read the
         record."""

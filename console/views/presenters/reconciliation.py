@@ -167,7 +167,7 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
         imported=report.imported,
     )
     is_equal = difference_count == 0 and report.missing_there == 0 and report.refused == 0
-    return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care")
+    return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care", subject="")
 
 
 def _count_compared_rows(report: ReconcileReport) -> int:

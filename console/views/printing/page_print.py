@@ -21,7 +21,7 @@ from console.views.printing.print_job import (
 )
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
-from console.wording.exports.titles import format_selection
+from console.wording.exports.titles import format_list_title, format_selection
 
 if TYPE_CHECKING:
     from PySide6.QtPrintSupport import QPrintDialog, QPrinter
@@ -65,11 +65,15 @@ class PagePrinter(QObject):
         self.dialog = open_print_dialog(self._parent.window(), title, document_name, on_chosen)
 
     def _read_and_print(
-        self, read_contents_in_service: Callable[["Console"], ContentsT], print_contents: Callable[[ContentsT], bool]
+        self,
+        subject: str,
+        read_contents_in_service: Callable[["Console"], ContentsT],
+        print_contents: Callable[[ContentsT], bool],
     ) -> None:
         """In a background thread, run `read_contents_in_service`, which reads the contents and writes the audit
         entry. Then let `print_contents` print the contents in a thread, because a thousand rows take many seconds,
-        and show a toast. `print_contents` returns False if the printer or its file didn't take the pages.
+        and show a toast, in which `subject` names the printed list or record. `print_contents` returns False if the
+        printer or its file didn't take the pages.
         """
         context, self.is_running = self._context, True
         acting_person = context.operator
@@ -81,15 +85,15 @@ class PagePrinter(QObject):
         def show_toast(is_printed: bool) -> None:
             self.is_running = False
             if is_printed:
-                context.show_toast(context.translate("print.sent"), "")
+                context.show_toast(context.translate("print.sent"), subject=subject)
             else:
                 reason = context.translate("print.failed")
-                context.show_toast(context.translate("act.refused"), reason, "square_bang", "bad")
+                context.show_toast(context.translate("act.refused"), reason, "square_bang", "bad", subject=subject)
 
         def show_failure(failure: Failure) -> None:
             self.is_running = False
             message = context.format_failure(failure)
-            context.show_toast(context.translate("act.refused"), message, "square_bang", "bad")
+            context.show_toast(context.translate("act.refused"), message, "square_bang", "bad", subject=subject)
 
         label = context.translate("action.print")
         context.runner.run_with_progress(
@@ -129,7 +133,10 @@ class PagePrinter(QObject):
             sheet = PrintedSheet(printed_list.title, notes, printed_by, printed_list.columns, printed_list.rows)
             return print_sheet(sheet, printer)
 
-        self._read_and_print(lambda services: services.printouts.read_list(request, language), print_read_list)
+        subject = format_list_title(request, self._context)
+        self._read_and_print(
+            subject, lambda services: services.printouts.read_list(request, language), print_read_list
+        )
 
     # -- a record
 
@@ -153,7 +160,7 @@ class PagePrinter(QObject):
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
             return print_sheet(PrintedSheet(title, paragraphs, printed_by), printer)
 
-        self._read_and_print(read_record_text, print_read_record)
+        self._read_and_print(title, read_record_text, print_read_record)
 
     # -- a PDF
 
@@ -177,7 +184,8 @@ class PagePrinter(QObject):
                 pages.close()
 
         printed_by = self._format_printed_by()
-        self._read_and_print(read_page_images, lambda images: print_images(images, printed_by, printer))
+        subject = self._context.translate("record.title", id=record_id)
+        self._read_and_print(subject, read_page_images, lambda images: print_images(images, printed_by, printer))
 
 
 def render_printed_pages(pages: "PdfDocument") -> list[PrintedPage]:

@@ -89,7 +89,9 @@ class PurchaseDialog(DialogFrame):
             caller=self,
             label=context.translate("act.purchase", number=request.corporation_number),
             make_toast=lambda record: Toast(
-                context.translate("dialog.purchase.bought_title"), context.translate("record.title", id=record.id)
+                context.translate("dialog.purchase.bought_title"),
+                route=CreditCheckRoute(record.id),
+                subject=context.translate("record.title", id=record.id),
             ),
             attempt=("purchase", request),
             key=("purchase", request.client_id, request.corporation_number),

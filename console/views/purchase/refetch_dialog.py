@@ -19,7 +19,7 @@ from console.views.presenters import records as case_words
 from console.views.purchase.refetch_watch import RefetchWatch, find_running_refetch
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
+from console.views.runtime.routes import CreditCheckRoute, PdfComparisonRoute, PdfRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.inputs import CheckBox
@@ -121,7 +121,9 @@ class RefetchDialog(DialogFrame):
             caller=self,
             label=context.translate("act.refetch", id=record.id),
             make_toast=lambda _: Toast(
-                context.translate("dialog.refetch.done_title"), context.translate("record.title", id=record.id)
+                context.translate("dialog.refetch.done_title"),
+                route=CreditCheckRoute(record.id),
+                subject=context.translate("record.title", id=record.id),
             ),
             attempt=("refetch", record.id, detail, pdf, record.version),
             key=("credit-check", record.id),

@@ -1,7 +1,7 @@
 """Actions of the queue page. An action applies to the selected records; if no record is selected, to the record of
 the current row."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from console.views.records.evidence_actions import EvidenceExportActions
 from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
+from console.wording.audit_words import format_record_reference
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -118,7 +119,8 @@ class QueuePageActions(QObject):
         record = self._find_current_record()
         right = "audit_any" if name == "evidence_pack" else "read"
         if record is not None and not self.record_actions.refuse_if_right_missing(right):
-            self.evidence.run_action_if_supported(name, *case_words.make_record_ref(record))
+            title = case_words.format_record_title(record, self._context)
+            self.evidence.run_action_if_supported(name, *case_words.make_record_ref(record), title)
 
     # -- one record
 
@@ -151,17 +153,20 @@ class QueuePageActions(QObject):
         record = self._find_current_record() if not refs else None
         refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
 
-        def run_action_on_own_takes(takes: tuple[Take, ...]) -> None:
-            own_name = self._context.operator or ""
-            matching_takes = [take for take in takes if (take.kind, take.subject_id) in refs]
+        def run_action_on_own_takes(takes_and_numbers: tuple[list[Take], Mapping[str, str]]) -> None:
+            matching_takes, number_by_record = takes_and_numbers
+            own_name, language = self._context.operator or "", self._context.language
             own_takes = [take for take in matching_takes if is_same_person(take.person, own_name)]
             for take in own_takes:
-                self.collaboration.run_action_on_own_take(name, take)
+                number = number_by_record.get(f"{take.kind} {take.subject_id}", "")
+                title = format_record_reference(take.kind, take.subject_id, language, number)
+                self.collaboration.run_action_on_own_take(name, take, title)
             if not own_takes:
                 self._page.show_key_refusal(self._context.translate("reason.not_your_take"))
 
-        def list_takes(services: "Console") -> tuple[Take, ...]:
-            return services.recovery.list_takes()
+        def list_takes(services: "Console") -> tuple[list[Take], Mapping[str, str]]:
+            takes = [take for take in services.recovery.list_takes() if (take.kind, take.subject_id) in refs]
+            return takes, services.lookup.find_record_numbers({f"{take.kind} {take.subject_id}" for take in takes})
 
         show_failed_read = self.record_actions.show_failed_read
         if refs and name == "hand_over":

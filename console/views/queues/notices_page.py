@@ -258,7 +258,7 @@ class UnmatchedNoticesPage(Page):
             self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
             QGuiApplication.clipboard().setText(order_number)
-            self.context.show_toast(self.context.translate("action.copied", text=order_number))
+            self.context.show_toast(self.context.translate("action.copied", text=order_number), subject="")
 
 
 def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:

@@ -764,7 +764,7 @@ class QueuesPage(Page):
         self.context.preferences.store(_PREVIEW_OPEN_PREFERENCE, "open" if is_open else "closed")
         self._fit_preview()
         key = "queue.preview.opened" if is_open else "queue.preview.closed"
-        self.context.show_toast(self.context.translate(key))
+        self.context.show_toast(self.context.translate(key), subject="")
 
     @property
     def _is_preview_open(self) -> bool:

@@ -180,7 +180,7 @@ class ShownSavedView(QObject):
         False."""
         reason = self._find_disabled_reason()
         if reason:
-            self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care"))
+            self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care", subject=""))
         return bool(reason)
 
     @Slot(object)
@@ -209,8 +209,8 @@ class ShownSavedView(QObject):
             self._show_deletion_bar,
             self._show_missing_view,
             caller=self,
-            label=context.translate("view.delete"),
-            make_toast=lambda deleted: Toast(context.translate("view.deleted"), deleted.name),
+            label=context.translate("act.about", title=view.name, message=context.translate("view.delete")),
+            make_toast=lambda deleted: Toast(context.translate("view.deleted"), subject=deleted.name),
             attempt=("delete view", view.id, view.version),
             key="saved views",
             provider="",
@@ -234,14 +234,14 @@ class ShownSavedView(QObject):
             self._show_restored_view,
             self._show_missing_view,
             caller=self,
-            label=context.translate("view.restore"),
-            make_toast=lambda restored: Toast(context.translate("view.restored"), restored.name),
+            label=context.translate("act.about", title=view.name, message=context.translate("view.restore")),
+            make_toast=lambda restored: Toast(context.translate("view.restored"), subject=restored.name),
             attempt=("restore view", view.id, view.version),
             key="saved views",
             provider="",
         )
 
     def _show_restored_view(self, view: SavedView) -> None:
-        self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), view.name))
+        self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), subject=view.name))
         self._context.saved_views_outdated.emit()
         self._show_view(view)

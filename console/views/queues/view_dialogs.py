@@ -131,7 +131,7 @@ class SaveViewDialog(DialogFrame):
         )
 
     def _make_saved_toast(self, view: SavedView) -> Toast:
-        return Toast(self._context.translate(f"dialog.{self.name}.done"), view.name)
+        return Toast(self._context.translate(f"dialog.{self.name}.done"), subject=view.name)
 
     def _close_after_saving(self, view: SavedView) -> None:
         self._draft.delete()

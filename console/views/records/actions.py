@@ -26,7 +26,6 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
-from console.wording.sentences import catalogue as wording
 
 _KNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("check", "good")
 _UNKNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("question", "unknown")
@@ -83,7 +82,9 @@ class RecordActionHandlers(QObject):
         if record_ref in self._probed_subjects or self.refuse_if_right_missing("probe"):
             return
         if isinstance(record, CreditCheck | Operation):
-            busy_text = translate("act.about", title=_format_title(record, context), message=translate("act.probing"))
+            busy_text = translate(
+                "act.about", title=case_words.format_subject_title(record, context), message=translate("act.probing")
+            )
             call_label, provider_name = translate("act.probe", id=id), ALARMBOX_PROVIDER_NAME
         else:
             title = case_words.format_record_title(record, context)
@@ -94,7 +95,9 @@ class RecordActionHandlers(QObject):
             provider_name = _find_gateway_name(record)
         self._probed_subjects.add(record_ref)
         request_wait = RequestWait()
-        withdraw_button = WithdrawButton(context, request_wait)
+        withdraw_button = WithdrawButton(
+            context, request_wait, subject=case_words.format_subject_title(record, context)
+        )
         busy_bar = NotificationBar(
             translate("dialog.busy"),
             busy_text,
@@ -139,7 +142,9 @@ class RecordActionHandlers(QObject):
     def _show_probe_failure(self, record: ShownRecord | Operation, failure: Failure) -> None:
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(record))
         is_record_shown = case_words.get_subject_kind_and_id(record) == self._get_shown_ref()
-        self.show_refusal(failure, _format_title(record, self._context), is_record_shown=is_record_shown)
+        self.show_refusal(
+            failure, case_words.format_subject_title(record, self._context), is_record_shown=is_record_shown
+        )
         self._page.refresh("probed")
 
     def show_refusal(self, failure: Failure, title: str = "", *, is_record_shown: bool = False) -> None:
@@ -165,12 +170,20 @@ class RecordActionHandlers(QObject):
         )
         context.refusal_shown.emit()
 
-    def show_failed_read(self, failure: Failure) -> None:
+    def show_refusal_about_record(self, record_ref: RecordRef, record_title: str, failure: Failure) -> None:
+        """Show the reason why an action on the record with the kind and id `record_ref` was refused, as
+        `show_refusal` does. The bar names the record by `record_title`, unless the page shows this record alone."""
+        is_record_shown = record_ref == self._get_shown_ref()
+        self.show_refusal(failure, "" if is_record_shown else record_title, is_record_shown=is_record_shown)
+
+    def show_failed_read(self, failure: Failure, subject: str = "") -> None:
         """Show the reason why the data that an action needs could not be read, in a bar of the page that stays until
         the person closes it. The title of the bar says that the action was not done, for every kind of failure,
-        because the action has not begun.
+        because the action has not begun. `subject` names the record of the action; "" if it is about several.
         """
         title, message = self._context.translate("act.refused"), self._context.format_failure(failure)
+        if subject:
+            message = self._context.translate("act.about", title=subject, message=message)
         close_button = self._make_close_button()
         self._page.show_bar(
             "act", NotificationBar(title, message, tone="bad", icon_name="square_bang", button=close_button)
@@ -230,7 +243,8 @@ class RecordActionHandlers(QObject):
 
             if isinstance(record, CreditCheck) and not is_decidable_check(record):
                 reason = f"reason.{find_undecidable_reason(record)}"
-                context.show_toast(context.translate(reason), icon_name="square_bang", tone="care")
+                subject = case_words.format_subject_title(record, context)
+                context.show_toast(context.translate(reason), icon_name="square_bang", tone="care", subject=subject)
             else:
                 ResolveDialog(context, record, proposer, window).open()
             return
@@ -337,7 +351,7 @@ class RecordActionHandlers(QObject):
     def show_copied_toast(self, text: str) -> None:
         """Show a toast which says that `text` was copied to the clipboard. The toast shortens a text of more than 16
         characters."""
-        self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
+        self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)), subject="")
 
     def copy_summary(self, record: ShownRecord) -> None:
         """Copy a summary of the record in one line, for a support ticket. The summary contains no personal data."""
@@ -361,7 +375,7 @@ class RecordActionHandlers(QObject):
             }
             summary = context.translate("case.summary", **placeholder_values)
         QGuiApplication.clipboard().setText(summary)
-        context.show_toast(context.translate("record.summary_copied"), summary)
+        context.show_toast(context.translate("record.summary_copied"), summary, subject="")
 
 
 def _find_gateway_name(record: Order | Payment | Refund) -> str:
@@ -380,8 +394,9 @@ def make_probe_toast(
     """Return the toast that the window shows after a probe. The toast names the record and its new state, or says
     that nothing has changed, that the outcome is still unknown, or that the provider's answer contradicts the record.
     `record_before` and `record_after` are the versions of the record before and after the probe."""
-    title, translate = _format_title(record_after, context), context.translate
+    title, translate = case_words.format_subject_title(record_after, context), context.translate
     is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
+    route = None if isinstance(record_after, Operation) else case_words.make_record_route(record_after)
     icon_name, tone = _UNKNOWN_OUTCOME_ICON_AND_TONE if is_unknown else _KNOWN_OUTCOME_ICON_AND_TONE
     # An operation of the spool becomes a record when its answer is delivered.
     is_unchanged = type(record_before) is type(record_after) and _get_probed_values(
@@ -391,30 +406,24 @@ def make_probe_toast(
     title_and_changes = translate("act.about", title=title, message=changes) if changes else title
     if not isinstance(record_after, Operation) and _waits_because_of_contradiction(record_after):
         icon_name, tone = _CONTRADICTED_ICON_AND_TONE
-        return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name=icon_name, tone=tone)
+        return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name, tone, route, subject="")
     if is_unchanged or isinstance(record_after, Operation):
         message = translate("record.no_change", at=context.now())
         unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
-        return Toast(message, unknown_text if is_unknown else title, icon_name=icon_name, tone=tone)
+        return Toast(message, unknown_text if is_unknown else title, icon_name, tone, route, subject="")
     if is_unknown:
-        return Toast(translate("dialog.probe.still_unknown"), title_and_changes, icon_name=icon_name, tone=tone)
+        return Toast(translate("dialog.probe.still_unknown"), title_and_changes, icon_name, tone, route, subject="")
     state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
     was_unknown = isinstance(record_before, Operation) or (
         not isinstance(record_before, Order) and record_before.certainty is Certainty.UNKNOWN
     )
     key = "dialog.probe.known" if isinstance(record_after, CreditCheck) and was_unknown else "case.probed"
-    return Toast(translate(key, state=state_word), title_and_changes)
+    return Toast(translate(key, state=state_word), title_and_changes, route=route, subject="")
 
 
 def _waits_because_of_contradiction(record: ShownRecord) -> bool:
     """True if an answer of the provider contradicts the record, so that the record waits for a person."""
     return record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED
-
-
-def _format_title(record: ShownRecord | Operation, context: WindowContext) -> str:
-    if isinstance(record, Operation):
-        return f"{context.translate('operation_screen.title')} {wording.shorten_id(record.id)}"
-    return case_words.format_record_title(record, context)
 
 
 def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
@@ -431,7 +440,9 @@ def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
 def _make_paid_order_toast(context: WindowContext, order: Order) -> Toast:
     state_word = record_words.make_state_cell(case_words.get_state_badge_key(order), context.language).word
     return Toast(
-        context.translate("case.order_moved", state=state_word), case_words.format_record_title(order, context)
+        context.translate("case.order_moved", state=state_word),
+        route=case_words.make_record_route(order),
+        subject=case_words.format_record_title(order, context),
     )
 
 

@@ -13,6 +13,7 @@ from console.views.presenters.credit_check_view import format_time_in_column
 from console.views.presenters.takes import make_give_back_toast, make_take_toast
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -46,10 +47,9 @@ class CollaborationActions(QObject):
         for keys, name in _SHORTCUTS_AND_ACTIONS:
             action_handlers.page.bind_shortcut(keys, partial(press_button, name))
 
-    def run_action_if_supported(self, name: str, kind: str, id: int, record_title: str = "") -> bool:
+    def run_action_if_supported(self, name: str, kind: str, id: int, record_title: str) -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
-        neither `take` nor `note`. `record_title` is the title of the record in a refusal; "" if the page shows only
-        one record.
+        neither `take` nor `note`. `record_title` is the title of the record in messages.
         """
         if name == "take":
             self.take_record(kind, id, record_title)
@@ -57,45 +57,45 @@ class CollaborationActions(QObject):
             self.open_note_dialog(kind, id)
         return name in COLLABORATION_ACTIONS
 
-    def take_record(self, kind: str, id: int, record_title: str = "") -> None:
+    def take_record(self, kind: str, id: int, record_title: str) -> None:
         """Take the record for the acting person, without a confirmation, because a take blocks no other person: it
-        only shows the name of the person who works on the record. `record_title` is the title of the record in a
-        refusal; "" if the page shows only one record."""
+        only shows the name of the person who works on the record. `record_title` is the title of the record in
+        messages."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
-            self._show_take_result,
-            partial(self._action_handlers.show_refusal, title=record_title),
+            partial(self._show_take_result, record_title),
+            partial(self._action_handlers.show_refusal_about_record, (kind, id), record_title),
             caller=self,
-            label=context.translate("action.take"),
-            make_toast=lambda taken: make_take_toast(context, taken),
+            label=context.translate("act.about", title=record_title, message=context.translate("action.take")),
+            make_toast=lambda taken: make_take_toast(context, taken, record_title),
             attempt=("take", kind, id),
             key=(kind, id),
             provider="",
         )
 
-    def _show_take_result(self, take: Take) -> None:
-        self._context.toast_requested.emit(make_take_toast(self._context, take))
+    def _show_take_result(self, record_title: str, take: Take) -> None:
+        self._context.toast_requested.emit(make_take_toast(self._context, take, record_title))
         self._action_handlers.page.refresh("taken")
 
-    def give_back(self, kind: str, id: int, record_title: str = "") -> None:
-        """End the acting person's own take of the record. `record_title` is the title of the record in a refusal; ""
-        if the page shows only one record."""
-        context = self._context
+    def give_back(self, kind: str, id: int, record_title: str) -> None:
+        """End the acting person's own take of the record. `record_title` is the title of the record in messages."""
+        context, route = self._context, make_route_to_record(kind, id)
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up_take(kind, id, request_id=request_id),
-            self._show_give_back_toast,
-            partial(self._action_handlers.show_refusal, title=record_title),
+            partial(self._show_give_back_toast, record_title, route),
+            partial(self._action_handlers.show_refusal_about_record, (kind, id), record_title),
             caller=self,
-            label=context.translate("action.give_back"),
-            make_toast=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
+            label=context.translate("act.about", title=record_title, message=context.translate("action.give_back")),
+            make_toast=lambda was_taken: make_give_back_toast(context, record_title, route, was_taken=was_taken),
             attempt=("give up", kind, id),
             key=(kind, id),
             provider="",
         )
 
-    def _show_give_back_toast(self, was_taken: bool) -> None:
-        self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
+    def _show_give_back_toast(self, record_title: str, route: RecordPageRoute, was_taken: bool) -> None:
+        toast = make_give_back_toast(self._context, record_title, route, was_taken=was_taken)
+        self._context.toast_requested.emit(toast)
         self._action_handlers.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
@@ -107,14 +107,16 @@ class CollaborationActions(QObject):
         dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
-    def run_action_on_own_take(self, name: str, own_take: Take | None) -> None:
-        """Run the action `name` (`give_back` or `hand_over`) on the record of this take. If the take is None or
-        another person's, show the refusal in a bar."""
+    def run_action_on_own_take(self, name: str, own_take: Take | None, record_title: str) -> None:
+        """Run the action `name` (`give_back` or `hand_over`) on the record of this take, which has the title
+        `record_title`. If the take is None or another person's, show the refusal in a bar."""
         if own_take is None or not is_same_person(own_take.person, self._context.operator or ""):
             self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._action_handlers.refuse_if_right_missing("take"):
-            run_action = self.hand_over if name == "hand_over" else self.give_back
-            run_action(own_take.kind, own_take.subject_id)
+            if name == "hand_over":
+                self.hand_over(own_take.kind, own_take.subject_id)
+            else:
+                self.give_back(own_take.kind, own_take.subject_id, record_title)
 
     def open_note_dialog(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
@@ -143,9 +145,9 @@ class CollaborationActions(QObject):
             return False
         return is_same_person(take.person, self._context.operator or "")
 
-    def show_take(self, take: Take | None) -> None:
+    def show_take(self, take: Take | None, record_title: str) -> None:
         """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
-        isn't taken (None)."""
+        isn't taken (None). `record_title` is the title of the record in messages."""
         page, context = self._action_handlers.page, self._context
         if take is None:
             page.hide_bar(_TAKE_BAR_NAME)
@@ -159,7 +161,7 @@ class CollaborationActions(QObject):
                 button = buttons[position] = KeyButton(
                     context.translate(f"action.{name}"), key, "inline", binds_key=False
                 )
-                button.clicked.connect(partial(self.run_action_on_own_take, name, take))
+                button.clicked.connect(partial(self.run_action_on_own_take, name, take, record_title))
         bar = NotificationBar(
             "",
             text,

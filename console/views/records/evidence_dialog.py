@@ -182,13 +182,21 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
 
 
 def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
+    route = None if isinstance(result.record, Operation) else case_words.make_record_route(result.record)
     if result.awaiting:
         title_and_detail = (
             context.translate("dialog.resolve.awaiting_title"),
             context.translate("dialog.resolve.awaiting"),
         )
-        return Toast(*title_and_detail, "hourglass", "progress")
-    return Toast(context.translate("dialog.resolve.done_title"), _format_decision(context, result.record))
+        return Toast(
+            *title_and_detail,
+            "hourglass",
+            "progress",
+            route,
+            subject=case_words.format_subject_title(result.record, context),
+        )
+    detail = _format_decision(context, result.record)
+    return Toast(context.translate("dialog.resolve.done_title"), detail, route=route, subject="")
 
 
 def _format_decision(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:

@@ -12,6 +12,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters.takes import make_give_back_toast
 from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
+from console.views.runtime.routes import make_route_to_record
 from console.views.widgets.controls.inputs import LineEdit, MultiLineField
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
@@ -75,7 +76,9 @@ class NoteDialog(FormDialog):
         kind, id, note_text = self._kind, self._id, self.note_field.text()
         self.send_call(
             self._make_store_call(kind, id, note_text),
-            label=self.context.translate(f"action.{self.name}"),
+            label=self.context.translate(
+                "act.about", title=self._draft.title, message=self.context.translate(f"action.{self.name}")
+            ),
             attempt=(self.name, kind, id, note_text),
             key=(kind, id),
         )
@@ -85,7 +88,8 @@ class NoteDialog(FormDialog):
         return lambda services, request_id: services.recovery.add_note(kind, id, note_text, request_id=request_id)
 
     def make_answer_toast(self, answer: Any) -> Toast:  # the service returns nothing that the toast could add
-        return Toast(self.context.translate("dialog.note.kept"))
+        route = make_route_to_record(self._kind, self._id)
+        return Toast(self.context.translate("dialog.note.kept"), route=route, subject=self._draft.title)
 
     def show_answer(self, answer: Any) -> None:
         """Delete the draft, because the note is stored, then show the toast about the service's answer and close the
@@ -107,4 +111,5 @@ class HandOverDialog(NoteDialog):
     def make_answer_toast(self, answer: bool) -> Toast:
         """Return the toast after the hand-over. `answer` is True if the person's take was ended and the note
         stored, False if the person had no take, so that nothing was written."""
-        return make_give_back_toast(self.context, was_taken=answer)
+        route = make_route_to_record(self._kind, self._id)
+        return make_give_back_toast(self.context, self._draft.title, route, was_taken=answer)

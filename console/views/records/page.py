@@ -13,7 +13,7 @@ from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.domain.service_results import OPEN_ALERT_ACTION, WorkBadge
+from console.domain.service_results import OPEN_ALERT_ACTION, Explanation, WorkBadge
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import credit_checks as record_words
@@ -112,6 +112,8 @@ class RecordPage(Page, Generic[DetailsT]):
         self.details: DetailsT | None = None
         self._shown_state: tuple[str, ...] = ()
         self._difference_sentence = ""
+        self._shown_explanation: Explanation | None = None
+        context.work_counts_changed.connect(self._show_changed_explanation)
         self.action_handlers = RecordActionHandlers(context, self, get_shown_ref=lambda: (self.kind, self.id))
         self.evidence = evidence_actions.EvidenceExportActions(
             context, self.action_handlers, self._run_action_by_shortcut
@@ -353,14 +355,28 @@ class RecordPage(Page, Generic[DetailsT]):
         self.fill_header(details)
         our_name = details.record.company_name if isinstance(details.record, CreditCheck) else None
         self.head.show_registry_facts(details.corporation, our_name)
-        show_explanation(self.form, explain_to_acting_person(details, self.context), self.context)
+        self._show_explanation(details)
         self._update_actions()
         self.head.set_spoken_title(record_words.format_explanation(details.explanation, self.context)[0])
         self._announce_change()
         self._show_proposal(details)
         self._show_lease_holder(details.holder if not isinstance(details, OrderDetails) else None)
-        self.collaboration.show_take(details.taken)
+        self.collaboration.show_take(details.taken, case_words.format_record_title(details.record, self.context))
         self._set_tab_order()
+
+    def _show_explanation(self, details: DetailsT) -> None:
+        self._shown_explanation = explain_to_acting_person(details, self.context)
+        show_explanation(self.form, self._shown_explanation, self.context)
+
+    @Slot()
+    def _show_changed_explanation(self) -> None:
+        """Show the explanation again if its next step addresses another person than before: the counts, which contain
+        the proposals about which the acting person can decide, are read at another time than the record."""
+        if (
+            self.details is not None
+            and explain_to_acting_person(self.details, self.context) != self._shown_explanation
+        ):
+            self._show_explanation(self.details)
 
     def _announce_change(self) -> None:
         """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
@@ -596,8 +612,9 @@ class RecordPage(Page, Generic[DetailsT]):
             button is not None and action_name in ACTIONS_OF_ALL_RECORD_KINDS
         ):  # every record has them, with the same rights
             if button.isEnabled():
+                title = case_words.format_record_title(row, self.context)
                 any(
-                    actions.run_action_if_supported(action_name, *case_words.make_record_ref(row))
+                    actions.run_action_if_supported(action_name, *case_words.make_record_ref(row), title)
                     for actions in shared_actions
                 )
             else:
@@ -616,7 +633,8 @@ class RecordPage(Page, Generic[DetailsT]):
 
     def _run_action_on_own_take(self, action_name: str) -> None:
         if self.details is not None:
-            self.collaboration.run_action_on_own_take(action_name, self.details.taken)
+            title = case_words.format_record_title(self.details.record, self.context)
+            self.collaboration.run_action_on_own_take(action_name, self.details.taken, title)
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
@@ -632,8 +650,11 @@ class RecordPage(Page, Generic[DetailsT]):
             )
         elif name == OPEN_ALERT_ACTION:
             self.context.navigate(AlertsRoute(self.details.open_alert_id or 0))
-        elif not any(actions.run_action_if_supported(name, self.kind, self.id) for actions in shared_actions):
-            self.run_kind_specific_action(name, self.details)
+        else:
+            record_ref = case_words.make_record_ref(self.details.record)
+            title = case_words.format_record_title(self.details.record, self.context)
+            if not any(actions.run_action_if_supported(name, *record_ref, title) for actions in shared_actions):
+                self.run_kind_specific_action(name, self.details)
 
     def list_printed_lines(self, details: DetailsT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""

@@ -163,14 +163,16 @@ class RefundDialog(DialogFrame):
             return
         context, payment, self._is_probing = self._context, self.plan.payment, True
         self.probe_button.set_busy(context.translate("dialog.busy"))
-        payment_title = case_words.format_record_title(payment, context)
+        payment_title, route = case_words.format_record_title(payment, context), case_words.make_record_route(payment)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
             self._read_plan_after_probe,
             self._show_probe_failure,
             caller=self,
             label=context.translate("act.probe_case", title=payment_title),
-            make_toast=lambda _: Toast(context.translate("record.no_change", at=context.now()), payment_title),
+            make_toast=lambda _: Toast(
+                context.translate("record.no_change", at=context.now()), route=route, subject=payment_title
+            ),
             attempt=("probe", "payment", payment.id),
             key=("payment", payment.id),
             provider=payment.provider,
@@ -284,7 +286,14 @@ class RefundDialog(DialogFrame):
             self._show_failure,
             caller=self,
             label=context.translate("act.refund", number=self.plan.payment.merchant_payment_id),
-            make_toast=lambda refund: Toast(_format_requested_text(context, refund), "", "hourglass", "progress"),
+            make_toast=lambda refund: Toast(
+                _format_requested_text(context, refund),
+                "",
+                "hourglass",
+                "progress",
+                case_words.make_record_route(refund),
+                subject="",
+            ),
             attempt=("refund request", request),
             key=("payment", request.payment_id),
             provider="",

@@ -261,7 +261,7 @@ class DailyCloseSection(ReportSection):
         context.runner.run_with_progress(
             write_in_thread,
             self._show_written_toast,
-            self._show_writing_failure,
+            partial(self._show_writing_failure, close_words.format_daily_close_title(close, language)),
             lambda _: None,
             caller=context,  # the page may be closed or built again before the file is written
             label=context.translate("close.write"),
@@ -271,14 +271,15 @@ class DailyCloseSection(ReportSection):
     def _show_written_toast(self, written_close: WrittenDailyClose) -> None:
         self.is_writing = False
         message = self._context.translate("close.written", file=Path(written_close.file).name)
-        self._context.toast_requested.emit(Toast(message, written_close.file, path=written_close.file))
+        title = close_words.format_daily_close_title(written_close.close, self._context.language)
+        self._context.toast_requested.emit(Toast(message, written_close.file, path=written_close.file, subject=title))
         if shiboken6.isValid(self):
             self._read_chosen_close()
 
-    def _show_writing_failure(self, failure: Failure) -> None:
+    def _show_writing_failure(self, title: str, failure: Failure) -> None:
         self.is_writing = False
         message = self._context.format_failure(failure)
-        self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
+        self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad", subject=title)
 
 
 def _make_sum_rows(money: DailyCloseMoney) -> list[_MoneySumRow]:

@@ -249,7 +249,8 @@ class WindowContext(QObject):
         it ends, the window shows a toast instead of calling `on_done` or `on_failed`: the toast `make_toast(value)`,
         or one with the message of the failure.
 
-        `label` names the call in messages. Calls with the same `key` run one after another; a call whose `key` is
+        `label` names the call and its record in messages: a message about a failure may be shown over another page.
+        Calls with the same `key` run one after another; a call whose `key` is
         None waits for no other call. `provider` is the name of the provider that the call waits for; "" for none.
         `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the same
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
@@ -563,17 +564,20 @@ class WindowContext(QObject):
         """Request that the window opens the page of this route, by emitting `navigation_requested`."""
         self.navigation_requested.emit(route)
 
-    def show_toast(self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good") -> None:
-        """Show a toast for some seconds: the text `message`, the secondary text `detail`, and the icon `icon_name` in
+    def show_toast(
+        self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good", *, subject: str
+    ) -> None:
+        """Show a toast for some seconds: the text `message`, the name `subject` of the record that it is about (see
+        Toast), the secondary text `detail`, and the icon `icon_name` in
         the colour `tone`."""
-        self.toast_requested.emit(Toast(message, detail, icon_name, tone))
+        self.toast_requested.emit(Toast(message, detail, icon_name, tone, subject=subject))
 
-    def show_failure_toast(self, failure: Failure, title: str = "") -> None:
+    def show_failure_toast(self, failure: Failure, title: str = "", *, subject: str) -> None:
         """Show a toast about an action that has failed: `title`, and the message of the failure. If the action may
         have been executed, or if `title` is "", the title is that of `format_failure_title`."""
         if not title or failure.may_have_acted:
             title = self.format_failure_title(failure)
-        self.show_toast(title, self.format_failure(failure), *failure.icon_and_tone)
+        self.show_toast(title, self.format_failure(failure), *failure.icon_and_tone, subject=subject)
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Store in `visits` that the person has just opened this record. Of each record only the newest visit is
@@ -829,7 +833,7 @@ class _AttemptEnding(Generic[T]):
             self.on_failed(failure)
         else:
             message = self.context.format_failure(failure)
-            self.context.show_toast(self.label, message, *failure.icon_and_tone)
+            self.context.show_toast(self.label, message, *failure.icon_and_tone, subject="")
 
 
 def _return_no_password() -> None:

@@ -2,7 +2,7 @@
 request for the person's password."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from PySide6.QtCore import QObject
@@ -23,8 +23,10 @@ from console.views.theme.design_tokens import Tone
 @dataclass(frozen=True, slots=True)
 class Toast:
     """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon and
-    colour tone. `route` is the route to the record that the message is about; None means the record of the visible
-    page.
+    colour tone. `subject` is the text that names the record, file or list that the message is about; the message is
+    still shown when the person has moved on to another page. It is "" if the message or the secondary text names the
+    record itself, or if the message is about none. `route` is the route to the record; None means the record of the
+    visible page.
 
     `path` is the file that the program has written: if it is given, the message stays until the person closes it, and
     offers to copy the path and to open the folder. `topic` names a state that can change again, such as the
@@ -39,6 +41,7 @@ class Toast:
     route: RecordPageRoute | None = None
     path: str = ""
     topic: str = ""
+    subject: str = field(kw_only=True)
 
 
 WAITING_QUEUE_NAMES = ("review", "notices", "companies")

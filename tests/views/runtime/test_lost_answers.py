@@ -2,6 +2,7 @@
 which is repeated after a lost answer has an effect only once.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,7 @@ from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.runtime.context import WindowContext
+from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.inline_runner import InlineRunner
@@ -236,7 +237,7 @@ def prepare_take(window: PersonWindow) -> ClickFunction:
         window.buy_check(),
         CollaborationActions(window.context, window.record_actions, lambda _name: None),
     )
-    return lambda: collaboration.take_record("credit-check", record.id)
+    return lambda: collaboration.take_record("credit-check", record.id, f"Credit check {record.id}")
 
 
 def prepare_give_back(window: PersonWindow) -> ClickFunction:
@@ -245,7 +246,7 @@ def prepare_give_back(window: PersonWindow) -> ClickFunction:
         CollaborationActions(window.context, window.record_actions, lambda _name: None),
     )
     window.desk.recovery.take("credit-check", record.id)
-    return lambda: collaboration.give_back("credit-check", record.id)
+    return lambda: collaboration.give_back("credit-check", record.id, f"Credit check {record.id}")
 
 
 def prepare_hand_over(window: PersonWindow) -> ClickFunction:
@@ -268,7 +269,7 @@ def prepare_end_mention(window: PersonWindow) -> ClickFunction:
         window.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
     author = window.stage.checker if me == maker else window.stage.maker
     author.recovery.add_note("credit-check", record.id, f"@{me}")
-    buttons = MentionDoneButton(window.context, lambda _failure: None)
+    buttons = MentionDoneButton(window.context, lambda _failure: None, lambda kind, id: f"{kind} {id}")
     buttons.setParent(window.parent)
     buttons.enable_for_row(window.desk.mentions.list_open()[0])
     return buttons.done_button.click
@@ -404,7 +405,7 @@ def prepare_acknowledge(window: PersonWindow) -> ClickFunction:
 
     def click() -> None:
         dialog = AcknowledgeAlertsDialog(
-            window.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), window.parent
+            window.context, AlertItem(raised, None, "payment", payment.id, payment.merchant_payment_id), window.parent
         )
         dialog.note_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
         dialog._acknowledge_alerts()
@@ -610,6 +611,46 @@ def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object
 
 def test_every_acting_call_has_a_case() -> None:
     assert {call for _, call in PREPARE_AND_CALL_BY_NAME.values()} | CALLS_TESTED_ELSEWHERE == ACTING_CALLS
+
+
+ACTIONS_WITHOUT_RECORD = {"create a run", "set read-only", "save a view"}
+"""Actions about no record that exists before, so that their labels name none."""
+RECORD_NAME_PATTERN = re.compile(r"[Cc]redit[ -]check \d|1 1803 0101 8771|R-\d|ORD-\d|BS-\d|PayPay|alert \d")
+"""The name of a record, company, incident, alert, bulk run, view, provider or switch in the English messages of the
+cases of this file."""
+
+
+@pytest.mark.expects_log("an order that is not moved is told")
+@pytest.mark.parametrize("act", sorted(PREPARE_AND_CALL_BY_NAME))
+def test_each_message_of_an_action_names_its_record(
+    make_person_window: Callable[[str], PersonWindow], act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A toast is still shown when the person has moved on to another record's page. So each toast about the end of an
+    action, and the label with which a failure is shown after its page was closed, names the record of the action."""
+    window = make_person_window(act)
+    window.context.language = "en"
+    click = PREPARE_AND_CALL_BY_NAME[act][0](window)
+    toasts: list[Toast] = []
+    labels: list[str] = []
+    run_acting_call = WindowContext.run_acting_call
+
+    def record_messages(context: WindowContext, call: Any, on_done: Any, on_failed: Any, **named: Any) -> None:
+        def record_toast(value: Any) -> None:
+            toasts.append(named["make_toast"](value))
+            on_done(value)
+
+        labels.append(named["label"])
+        run_acting_call(context, call, record_toast, on_failed, **named)
+
+    monkeypatch.setattr(WindowContext, "run_acting_call", record_messages)
+    window.context.toast_requested.connect(toasts.append)
+    click()
+    assert labels or toasts
+    for toast in toasts:
+        toast_texts = f"{toast.message} {toast.subject} {toast.detail}"
+        assert RECORD_NAME_PATTERN.search(toast_texts), toast_texts
+    for label in () if act in ACTIONS_WITHOUT_RECORD else labels:
+        assert RECORD_NAME_PATTERN.search(label), label
 
 
 @pytest.mark.expects_log("an order that is not moved is told")
