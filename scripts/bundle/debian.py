@@ -10,13 +10,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import console
 from scripts.bundle import linux_tree
 from scripts.bundle.failures import run_or_report_failure
-from scripts.bundle.system_libraries import find_debian_package, list_library_files, read_needed_libraries
+from scripts.bundle.system_libraries import find_debian_packages, list_library_files, read_needed_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
 _CONTROL_FILE_TEMPLATE = """\
@@ -77,12 +77,9 @@ def format_depends_field(application: Path) -> str:
         names, versions = read_needed_libraries(file)
         needed |= names - brought
         glibc |= versions
-    packages = _find_packages(known[name] for name in needed if name in known) - {"libc6"}
+    files_of_system = [known[name].resolve() for name in needed if name in known]
+    packages = set(find_debian_packages(files_of_system).values()) - {"libc6"}
     return ", ".join([f"libc6 (>= {'.'.join(map(str, max(glibc)))})", *sorted(packages)])
-
-
-def _find_packages(files: Iterable[Path]) -> set[str]:
-    return {name for name in (find_debian_package(file.resolve()) for file in files) if name is not None}
 
 
 def _is_elf(file: Path) -> bool:

@@ -5,11 +5,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 _PACKAGE_DOCUMENTS_FOLDER = Path("/usr/share/doc")
+_OWNER_LINE_PATTERN = re.compile(r"(?!(?:local )?diversion )([a-z0-9][a-z0-9+.-]*)(?::[^:, ]+)?(?:, [^/]+)?: (/.*)")
+"""Matches a line of `dpkg-query --search`: the first package that has the file, and the path of the file."""
+_GLOB_CHARACTER_PATTERN = re.compile(r"[*?\[\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +38,57 @@ def find_owning_packages(source_by_path: Mapping[str, str]) -> tuple[list[System
     binary by its path in the application.
     """
     own = [Path(place).resolve() for place in (sys.base_prefix, sysconfig.get_path("platlib"), sys.prefix)]
-    files: dict[str, list[str]] = {}
+    foreign_files = {path: Path(source).resolve() for path, source in sorted(source_by_path.items())}
+    for path, file in list(foreign_files.items()):
+        if any(file.is_relative_to(place) for place in own if place != Path("/usr")):
+            del foreign_files[path]
+    package_by_file = find_debian_packages(foreign_files.values())
+    names_by_package: dict[str, list[str]] = {}
     unknown = []
-    for path, source in sorted(source_by_path.items()):
-        real = Path(source).resolve()
-        if any(real.is_relative_to(place) for place in own if place != Path("/usr")):
-            continue
-        package = find_debian_package(real)
-        if package is None:
-            unknown.append(path)
+    for path, file in foreign_files.items():
+        if file in package_by_file:
+            names_by_package.setdefault(package_by_file[file], []).append(Path(path).name)
         else:
-            files.setdefault(package, []).append(Path(path).name)
+            unknown.append(path)
+    versions = read_package_versions(names_by_package)
     return [
-        SystemPackage(name, read_package_version(name), tuple(names)) for name, names in sorted(files.items())
+        SystemPackage(package, versions[package], tuple(names)) for package, names in sorted(names_by_package.items())
     ], unknown
 
 
-def find_debian_package(file: Path) -> str | None:
-    """Return the name of the Debian package that has this file, None if no package has it or without dpkg."""
-    if shutil.which("dpkg-query") is None:
-        return None
+def find_debian_packages(files: Iterable[Path]) -> dict[Path, str]:
+    """Return the name of the Debian package that has each of these files; a file in no package is left out. Return
+    nothing without dpkg. All files are searched by one call: dpkg reads its whole database at each call.
+    """
     # Libraries of /usr/lib may be registered in /lib, which is a link to it.
-    for path in (str(file), str(file).removeprefix("/usr")):
-        done = subprocess.run(["dpkg-query", "--search", path], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return done.stdout.partition(":")[0]
-    return None
+    paths_by_file = {file: (str(file), str(file).removeprefix("/usr")) for file in files}
+    if not paths_by_file or shutil.which("dpkg-query") is None:
+        return {}
+    patterns = sorted(
+        {_GLOB_CHARACTER_PATTERN.sub(r"\\\g<0>", path) for paths in paths_by_file.values() for path in paths}
+    )
+    command = ["dpkg-query", "--search", *patterns]
+    # Its exit status is 1 if it doesn't find one of the files.
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    package_by_path = {
+        match[2]: match[1] for match in map(_OWNER_LINE_PATTERN.fullmatch, done.stdout.splitlines()) if match
+    }
+    owners = {
+        file: next((package_by_path[path] for path in paths if path in package_by_path), None)
+        for file, paths in paths_by_file.items()
+    }
+    return {file: package for file, package in owners.items() if package is not None}
 
 
-def read_package_version(package: str) -> str:
-    """Return the installed version of a Debian package."""
-    command = ["dpkg-query", "--show", "--showformat=${Version}\n", package]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+def read_package_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the installed version of each of these Debian packages, by its name."""
+    names = sorted(packages)
+    if not names:
+        return {}
+    command = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    return {row[0]: row[1] for row in reversed(rows)}  # of several architectures, the first
 
 
 def read_needed_libraries(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
