@@ -18,6 +18,7 @@ from console.providers.credit_checks.tokens import (
 )
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.rate_limiter import RateLimiter
+from console.providers.http.response_classes import is_readable_refusal
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 
@@ -175,16 +176,21 @@ def _parse_lifetime_seconds(value: object) -> int | None:
 def _require_token_refusal(answer: HttpAnswer) -> None:
     """Do nothing if the answer refuses the refresh token or the authorisation code that was sent. For any other
     answer raise CredentialsRefused (the OAuth client is refused) or TokenUnavailable (AlarmBox gives no token
-    now, or the answer isn't usable).
+    now, or the answer isn't usable; TokenAnswerLost if it may be cut, or contains a token).
     """
     if answer.status == 429:
         raise TokenUnavailable("rate_limited")
     if not 400 <= answer.status < 500:
         raise TokenAnswerLost(f"http_{answer.status}")
     try:
-        error = parse_json_object(answer.body).get("error")
+        body = parse_json_object(answer.body)
     except UnreadableJson:
-        error = None
+        if not is_readable_refusal(answer):
+            raise TokenAnswerLost("token_unreadable") from None
+        body = {}
+    if body.get("access_token"):
+        raise TokenAnswerLost("token_unreadable")
+    error = body.get("error")
     if not isinstance(error, str) and answer.status != 401:
         raise TokenUnavailable(f"http_{answer.status}")
     if error != "invalid_grant":

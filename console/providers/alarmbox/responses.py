@@ -24,7 +24,7 @@ from console.providers.http.response_classes import (
     AnswerConverter,
     UnusableAnswer,
     format_storable_text,
-    is_readable_body,
+    is_readable_refusal,
     iterate_nested_fields,
     iterate_nested_objects,
     make_answer_converter,
@@ -66,7 +66,7 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
             _has_check_id(answer.body) or _has_check_contents(answer.body)
         ):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
-        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):
+        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
         if outcome.reason in _REASONS_WITHOUT_ID and _shows_purchase_without_id(answer, corporation_number):
             return replace(outcome, reason=PURCHASED_WITHOUT_ID_REASON)
@@ -85,10 +85,10 @@ def _shows_purchase_without_id(answer: HttpAnswer, corporation_number: str) -> b
     return bool(checks) and numbers <= {None, corporation_number}
 
 
-def _is_readable_refusal(body: bytes) -> bool:
+def _is_readable_refusal(answer: HttpAnswer) -> bool:
     """True if the body of a refusal can be read, so that the program can be sure that it contains no credit check."""
     try:
-        return is_readable_body(separate_pdf_text(body)[0])
+        return is_readable_refusal(replace(answer, body=separate_pdf_text(answer.body)[0]))
     except UnusableAnswer:
         return False
 
@@ -142,7 +142,7 @@ def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
         is_gone = outcome.kind in (OutcomeClass.NOT_FOUND, OutcomeClass.FAILED_DEFINITE)
         if is_gone and _has_check_contents(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
-        if is_gone and not _is_readable_refusal(answer.body):
+        if is_gone and not _is_readable_refusal(answer):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
         return outcome
 

@@ -52,7 +52,7 @@ from console.providers.http.response_classes import (
     UnusableAnswer,
     format_storable_text,
     has_no_information,
-    is_readable_body,
+    is_readable_refusal,
     iterate_nested_fields,
 )
 from console.providers.http.strict_json import UnreadableJson
@@ -60,6 +60,7 @@ from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     SUCCEEDED_VERDICT,
+    UNLISTED_CODE_VERDICT,
     CodeOutcome,
     make_rate_limited_verdict,
     make_unknown_verdict,
@@ -68,6 +69,8 @@ from console.providers.payments.result_codes import (
 _LONGEST_LISTED_KEY_CHARACTERS = 64
 _NO_DATA_CODE = "OTS0401"
 _REFUND_ENTRY_FIELDS = ("remarks", "prodRefundId", "refundTxnId")
+_STATUS_CODE_FIELDS = frozenset({"statusCode", "txnStatusCode", "prodStatusCode"})
+UNLISTED_REASON = UNLISTED_CODE_VERDICT.reason
 T = TypeVar("T")
 OutcomeAndContent = tuple[CodeOutcome, T | None]
 AnswerReader = Callable[[Fields], OutcomeAndContent[T]]
@@ -101,7 +104,7 @@ def _read_verdict_and_content(
     effect, but contains this effect or can't be read, the verdict is UNKNOWN."""
     verdict, content = _judge_answer(answer, call, plaintext, read_content)
     if verdict.kind in REFUSAL_OUTCOME_CLASSES and call in (AtomCall.AUTH, AtomCall.REFUND):
-        objection = _find_objection_to_refusal(call, answer.body, plaintext)
+        objection = _find_objection_to_refusal(call, answer, plaintext)
         if objection is not None:
             return make_unknown_verdict(objection), None
     return verdict, content
@@ -113,7 +116,7 @@ def _judge_answer(
     """Return the verdict of an answer, and its content (None without a usable one). With status 2xx, `read_content`
     decides, which reads the decrypted body; with any other status, the HTTP status decides. `plaintext` is the
     decrypted body, None if it couldn't be decrypted."""
-    if answer.status == TOO_MANY_REQUESTS_STATUS and has_no_information(answer.body):
+    if answer.status == TOO_MANY_REQUESTS_STATUS and has_no_information(answer):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
         return find_status_verdict(call, answer.status), None
@@ -127,20 +130,39 @@ def _judge_answer(
         return make_unknown_verdict("unreadable"), None
 
 
-def _find_objection_to_refusal(call: AtomCall, body: bytes, plaintext: bytes | None) -> str | None:
+def _find_objection_to_refusal(call: AtomCall, answer: HttpAnswer, plaintext: bytes | None) -> str | None:
     """Return the reason for which the program can't trust the refusal of a call with an effect: the answer contains
-    the effect (a token or a refund), or it can't be read. Return None if the refusal is certain. `plaintext` is the
-    decrypted body, None if it couldn't be decrypted; the contents of a body that isn't encrypted are checked too."""
-    if plaintext is None and (b"encData" in body or not is_readable_body(body)):
+    the effect (a token or a refund), has a status code that is no refusal, or can't be read. Return None if the
+    refusal is certain. `plaintext` is the decrypted body, None if it couldn't be decrypted; the contents of a body
+    that isn't encrypted are checked too."""
+    body = answer.body
+    if plaintext is None and (b"encData" in body or not is_readable_refusal(answer)):
         return "not_opened" if b"encData" in body else UNREADABLE_REASON
     text = (body if plaintext is None else plaintext).removeprefix(codecs.BOM_UTF8).strip()
     if plaintext is None and not text.startswith((b"{", b"[")):
         return None
     try:
         fields = parse_decrypted_message(b'{"list":%s}' % text if text.startswith(b"[") else text)
+        if _contains_effect(call, fields):
+            return REFUSED_BUT_MADE_REASON
+        return None if all(_is_refusing_code(call, code) for code in _list_status_codes(fields)) else UNLISTED_REASON
     except UnreadableJson:
         return UNREADABLE_REASON
-    return REFUSED_BUT_MADE_REASON if _contains_effect(call, fields) else None
+
+
+def _list_status_codes(message: Fields) -> list[str]:
+    """Return the status codes in an answer, at any depth, in upper case. Raises UnreadableJson for one that isn't a
+    text."""
+    codes = [value for name, value in iterate_nested_fields(message) if name in _STATUS_CODE_FIELDS]
+    texts = [code for code in codes if isinstance(code, str)]
+    if len(texts) != len(codes) - codes.count(None):
+        raise UnreadableJson("no code")
+    return [text.strip().upper() for text in texts if text.strip()]
+
+
+def _is_refusing_code(call: AtomCall, code: str) -> bool:
+    """True if the status code means, in an answer to `call`, that certainly nothing has happened."""
+    return find_code_verdict(call, code).kind in REFUSAL_OUTCOME_CLASSES
 
 
 def _contains_effect(call: AtomCall, message: Fields) -> bool:

@@ -8,14 +8,19 @@ import logging
 import socket
 import ssl
 from http import HTTPStatus
-from typing import Any
+from typing import Any, BinaryIO
 
 import certifi
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from console.providers.http.failure_classes import AnswerTooLarge
 from console.providers.http.socket_guard import SocketGuard
+
+MAX_HEAD_BYTES = 256 << 10
+"""Largest size of the status line and the headers of an answer, with those of its interim answers."""
+_COOKIE_HEADERS = ("set-cookie", "set-cookie2")
 
 
 def load_system_tls_context() -> ssl.SSLContext:
@@ -67,12 +72,50 @@ class SingleCallAdapter(HTTPAdapter):
         name."""
 
 
+class _HeadReader:
+    """Reads the lines of the status and the headers of an answer from `stream`, the stream of its connection. All
+    these lines, with those of the interim answers before it, have at most MAX_HEAD_BYTES. The library `http.client`
+    limits each line and the number of lines, but neither the interim answers nor the headers between two carriage
+    returns of one line.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self._bytes_left = MAX_HEAD_BYTES
+
+    def readline(self, limit: int = -1) -> bytes:
+        """Return the next line, cut to `limit` bytes (-1: not cut). Raises AnswerTooLarge beyond MAX_HEAD_BYTES."""
+        largest = self._bytes_left + 1
+        line = self.stream.readline(largest if limit < 0 else min(limit, largest))
+        self._bytes_left -= len(line)
+        if self._bytes_left < 0:
+            raise AnswerTooLarge
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 class _FinalResponse(http.client.HTTPResponse):
     """An HTTP answer of which interim answers (status 102, 103 and others below 200) are skipped: a server in front
     of the provider may send them before the final answer (RFC 9110, 15.2). The base class skips only status 100, and
     would return another interim answer, without a body, in place of the provider's answer. Status 101 is returned:
     after it the connection uses another protocol, so no final answer follows.
+
+    Cookies are left out: no later request uses them, and reading them takes seconds if a server sends many.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp: Any = _HeadReader(self.fp)  # until the headers are read
+
+    def begin(self) -> None:
+        """Read the status and the headers of the final answer. Raises AnswerTooLarge if they exceed MAX_HEAD_BYTES,
+        and the errors of the base class."""
+        super().begin()
+        self.fp = self.fp.stream
+        for name in _COOKIE_HEADERS:
+            del self.headers[name]
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:

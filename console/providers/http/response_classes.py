@@ -53,17 +53,29 @@ UNREADABLE_REASON = "unreadable"
 """Reason of an answer whose body can't be read, so that it may contain anything."""
 _CONTROL_CHARACTER_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _JSON_OBJECT_START_PATTERN = re.compile(r'\{\s*"')
+_FORM_PATTERN = re.compile(rb"[A-Za-z][A-Za-z0-9_.-]{0,63}=\S*")
+_FORM_STARTS = (b"merchId=", b"encData=")
+"""Beginnings of an answer in the form of a form, as Atom sends it."""
+
+
+def is_readable_refusal(answer: HttpAnswer) -> bool:
+    """True if the body of a refusal is complete and can be read, so that the program can be sure that it contains
+    nothing else. A JSON value shows its own end. Any other body is complete only if the headers declare its end."""
+    is_json = answer.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"["))
+    return is_readable_body(answer.body) and (is_json or answer.is_end_declared)
 
 
 def is_readable_body(body: bytes) -> bool:
     """True if the body of an answer is text, so that its contents can be searched. Text has no control characters
-    (compressed data and UTF-16 have some). If the text begins like JSON, it must be JSON with exactly one meaning;
-    other text is accepted in any encoding. An empty body is readable."""
+    (compressed data and UTF-16 have some). If the text begins like JSON, it must be JSON with exactly one meaning; a
+    form and the beginning of one aren't readable, because the contents may be in a field that was cut off. Other text
+    is accepted in any encoding. An empty body is readable."""
     if _CONTROL_CHARACTER_PATTERN.search(body):
         return False
     text = body.removeprefix(codecs.BOM_UTF8).strip()
     if not text.startswith((b"{", b"[")):
-        return True
+        is_cut_name = bool(text) and any(start.startswith(text) for start in _FORM_STARTS)
+        return not is_cut_name and _FORM_PATTERN.fullmatch(text) is None
     try:
         parse_json_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
     except UnreadableJson:
@@ -71,18 +83,19 @@ def is_readable_body(body: bytes) -> bool:
     return True
 
 
-def has_no_information(body: bytes) -> bool:
+def has_no_information(answer: HttpAnswer) -> bool:
     """True if an answer's body has no information about the request: the body is empty, or is a page of a server in
     front of the provider (text without a JSON object), or is a JSON object in which only fields such as `message`,
     `code` and `request_id` have a value.
 
-    False for damaged JSON, for a page with a JSON object in it, and for a body that is no text, because it may have
-    contained an answer.
+    False for damaged JSON, for a page with a JSON object in it, for a body that is no text, and for one that may be
+    cut (`is_readable_refusal`), because it may have contained an answer.
     """
+    body = answer.body
     text = body.decode("utf-8-sig", "replace").strip()
     if not text.startswith(("{", "[")):
         has_contents = "encData" in text or _JSON_OBJECT_START_PATTERN.search(text)
-        return is_readable_body(body) and not has_contents
+        return is_readable_refusal(answer) and not has_contents
     try:
         fields = parse_json_object(body)
     except UnreadableJson:

@@ -51,6 +51,8 @@ class HttpAnswer:
     - `was_stored_before`: a header of a cache states that the cache had stored the answer before the request was sent
     - `has_old_date`: the `Date` header is older than expected from the date of an earlier answer of the same origin
       and the time that has passed since then
+    - `is_end_declared`: the headers declare the end of the body, by its length or by chunks. If False, the end of the
+      connection was the end of the body, so the body may be only the beginning of the answer.
     """
 
     status: int
@@ -59,6 +61,7 @@ class HttpAnswer:
     sha256: str
     was_stored_before: bool = False
     has_old_date: bool = False
+    is_end_declared: bool = True
 
 
 class HttpTransport:
@@ -216,7 +219,8 @@ def _read_answer(
         pieces.append(piece)
     if socket_guard.has_shut_down_socket and not has_known_end:
         raise TimeoutError("the call was cut while the body was read")
-    return HttpAnswer(response.status_code, headers, b"".join(pieces), digest.hexdigest())
+    body = b"".join(pieces)
+    return HttpAnswer(response.status_code, headers, body, digest.hexdigest(), is_end_declared=has_known_end)
 
 
 def _read_content_coding(headers: Mapping[str, str]) -> str:

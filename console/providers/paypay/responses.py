@@ -103,7 +103,7 @@ def _read_content_and_verdict(
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
     except UnreadableJson:
-        if answer.status == TOO_MANY_REQUESTS_STATUS and has_no_information(answer.body):
+        if answer.status == TOO_MANY_REQUESTS_STATUS and has_no_information(answer):
             return None, make_rate_limited_verdict("rate_limited")
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 

@@ -44,6 +44,7 @@ SUCCESSFUL_CODES_BY_CALL: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
+_CODES_OF_SUCCESS = frozenset({"SUCCESS", "REQUEST_ACCEPTED"})
 CONTENT_FIELDS_BY_CALL: Mapping[PayPayCall, frozenset[str]] = {
     PayPayCall.CREATE_CODE: frozenset({"codeId", "deeplink"}),
     PayPayCall.DELETE_CODE: frozenset({"paymentId"}),
@@ -108,8 +109,8 @@ def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     """Return class and reason of the outcome of an answer to `call`, by the answer's HTTP status and result code. The
     result code isn't one of SUCCESSFUL_CODES_BY_CALL.
 
-    The class is UNKNOWN for a code that isn't listed in this module. Exception: for the call PAYMENT with status 404,
-    the class is NOT_FOUND.
+    The class is UNKNOWN for a code that isn't listed in this module. Exception: for the call PAYMENT with status 404
+    and a code that is none of a success, the class is NOT_FOUND.
     """
     if call_verdict := VERDICTS_BY_CALL_AND_CODE.get((call, status, code)):
         return call_verdict
@@ -118,7 +119,7 @@ def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
         return _convert_verdict_for_read(common_verdict)
     if common_verdict:
         return common_verdict
-    if call is PayPayCall.PAYMENT and status == 404:
+    if call is PayPayCall.PAYMENT and status == 404 and code not in _CODES_OF_SUCCESS:
         return NOT_FOUND_VERDICT
     return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_CODE_VERDICT
 

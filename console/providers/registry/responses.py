@@ -78,13 +78,15 @@ def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporatio
 
 def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
     """Return the fields of an answer's first line, and its other lines as texts. Raises UnreadableJson if the
-    answer isn't UTF-8 or is XML."""
+    answer isn't UTF-8, is XML, or may have been cut within its last field."""
     try:
         first_line, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as cause:
         raise UnreadableJson("not UTF-8") from cause
     if first_line.lstrip().startswith("<"):
         raise UnreadableJson("not CSV")
+    if lines and lines[-1].endswith(",") and not body.endswith(b"\n"):
+        raise UnreadableJson("cut")
     return first_line.split(","), lines
 
 

@@ -228,15 +228,16 @@ OUTCOME_CLASS_BY_STATUS_BY_CALL = {
 @pytest.mark.parametrize("call", AtomCall)
 def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
     """If the HTTP status isn't a success, it decides the outcome; an unlisted status is UNKNOWN. A 429 without a
-    readable body means "too many requests". For a call with an effect, an unreadable body leaves the outcome unknown.
+    readable body means "too many requests". For a call with an effect, an unreadable body leaves the outcome unknown,
+    and so does a body with the status code of a success.
     """
     good = seal_answer({"payInstrument": make_attempt()})
     for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
             bare = {429: RATE_LIMITED} if body in (b"", b"<html>") else {}
-            is_unread = body.startswith(b"{") and call in (AtomCall.AUTH, AtomCall.REFUND)
+            is_doubtful = body in (good, b'{"payInstrument":') and call in (AtomCall.AUTH, AtomCall.REFUND)
             expected_kind = (
-                UNKNOWN if is_unread else (OUTCOME_CLASS_BY_STATUS_BY_CALL[call] | bare).get(status, UNKNOWN)
+                UNKNOWN if is_doubtful else (OUTCOME_CLASS_BY_STATUS_BY_CALL[call] | bare).get(status, UNKNOWN)
             )
             assert convert_answer(call, status, body).kind is expected_kind, (status, body[:9])
 
@@ -248,6 +249,9 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
     "sealed, and no JSON": (seal_answer("refunded"), "unreadable"),
     "compressed": (gzip.compress(seal_answer({})), "unreadable"),
     "cut JSON": (b'{"payInstrument":{"payDetails":', "unreadable"),
+    "a form cut before the ciphertext": (b"merchId=317157&encD", "unreadable"),
+    "a form cut in its first name": (b"merchI", "unreadable"),
+    "another form": (b"status=success", "unreadable"),
     "UTF-16": ("encData=00".encode("utf-16"), "unreadable"),
     "the refund, not sealed": (json.dumps({"payInstrument": [ACCEPTED_REFUND]}).encode(), "refused_but_made"),
     "the refund in a list": (json.dumps([ACCEPTED_REFUND]).encode(), "refused_but_made"),
@@ -673,6 +677,19 @@ def test_a_refund_is_found_at_any_place_of_a_refusal(entries: object, status: in
         assert convert_fields(AtomCall.REFUND, refused, status).kind is UNKNOWN
     token = {"inner": {"atomTokenId": 15000000033303}, "responseDetails": {"txnStatusCode": "OTS0600"}}
     assert convert_fields(AtomCall.AUTH, token, status).reason == "refused_but_made"
+
+
+@pytest.mark.parametrize("entry_code", ["OTS0600", "OTS0551", "OTS9999", 5, ["OTS0506"]])
+def test_a_refusal_with_a_code_that_is_none_is_unknown(entry_code: object) -> None:
+    """If the code of the answer refuses the refund, but the code of the product doesn't, the outcome is unknown. A
+    product with a refusing code, or without a code, changes nothing."""
+    for code, status in (("OTS0506", 200), ("OTS0509", 200), ("OTS0506", 401)):
+        entry = {"prodRefundId": ATOM_REFUND.key, "prodStatusCode": entry_code}
+        refused = {"payInstrument": {"payDetails": {"prodDetails": [entry]}, **make_details(code)}}
+        assert convert_fields(AtomCall.REFUND, refused, status).kind is UNKNOWN
+        for refusing_code in ("ots0506 ", "", None):
+            entry["prodStatusCode"] = refusing_code
+            assert convert_fields(AtomCall.REFUND, refused, status).kind in (AUTH, FAILED)
 
 
 OUR_REFUND_ENTRY: Fields = {

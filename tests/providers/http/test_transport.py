@@ -48,6 +48,34 @@ def test_every_call_opens_a_new_connection() -> None:
     assert server.get_header(0, "connection") == "close"
 
 
+def test_cookies_of_an_answer_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No later request has the cookies of an answer, and the program doesn't even parse them: the attributes of 95
+    long cookies cost the library seconds."""
+    from http import cookiejar
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a cookie was parsed")
+
+    monkeypatch.setattr(cookiejar, "parse_ns_headers", fail)
+    monkeypatch.setattr(cookiejar, "split_header_words", fail)
+    cookies = b"".join(b"Set-Cookie: id%d=1; %s\r\nSet-Cookie2: a=b\r\n" % (n, b"a=b; " * 200) for n in range(40))
+    body = WHOLE_ANSWER.partition(b"\r\n\r\n")[2]
+    head = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (cookies, len(body))
+    with serve_scripts(make_bytes_script(head + body)) as server:
+        line = make_transport(server.url)
+        answers = [send_purchase(line) for _ in range(2)]
+    assert all(b"cookie" not in request.lower() for request in server.requests)
+    assert [answer.body for answer in answers] == [body, body]
+    assert not any("cookie" in name for answer in answers for name in answer.headers)
+
+
+def test_a_body_without_a_declared_end_is_marked() -> None:
+    """An answer says whether its headers declare the end of its body. Without it, the body may be cut."""
+    for head, is_declared in ((b"", False), (b"Content-Length: 2\r\n", True)):
+        with serve_scripts(make_bytes_script(b"HTTP/1.1 401 No\r\n" + head + b"\r\n{}")) as server:
+            assert send_purchase(make_transport(server.url)).is_end_declared is is_declared
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
     """The transport returns a redirect as the answer and never follows it, even if it leads to the same host."""

@@ -194,6 +194,27 @@ def test_interim_answers_without_end_end_with_the_budget() -> None:
     assert failure == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)
 
 
+LONG_HEADS = {
+    "interim answers": b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" * 10_000,
+    "long headers": b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"a" * 60_000 + b"\r\n") * 90,
+    "headers between carriage returns": b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"a\rX: " * 10_000 + b"\r\n") * 90,
+    "a long status line": b"HTTP/1.1 200 " + b"O" * 300_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("head", LONG_HEADS.values(), ids=LONG_HEADS)
+def test_headers_beyond_the_limit_are_not_read(head: bytes) -> None:
+    """A server sends a status and headers of more than 256 KiB, with or without interim answers. The program stops
+    reading them, because they cost seconds of its processor, and the outcome is UNKNOWN."""
+    with serve_scripts(make_bytes_script(head + WHOLE_ANSWER)) as server:
+        outcome_class, reason, sent = read_failure(make_transport(server.url), budget=20)
+    assert (outcome_class, sent) in (
+        (OutcomeClass.UNKNOWN, SendingCertainty.YES),
+        (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE),
+    )
+    assert reason in ("answer_too_large", "connection_broken")
+
+
 def test_a_change_of_the_protocol_is_the_last_answer() -> None:
     """After status 101 the connection uses another protocol, so later bytes are not the provider's answer."""
     switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
