@@ -4,6 +4,7 @@ reached. The modules of `console.wiring` build the services.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -749,10 +750,12 @@ def _make_publisher_queries(context: ServiceContext) -> "PublisherQueries":
     return PublisherQueries(context, lambda: open_registry_api(context))
 
 
-def _apply_refund_report(context: ServiceContext, tx: "Transaction", payment_id: int, report: "RefundReport") -> bool:
-    """Copy a provider's report about one refund of a payment into our refund with the same idempotency key, within
-    the transaction `tx` (`services/refunds/late_outcomes.py`, imported at the first call). Return False if no refund
-    of this payment has the key."""
+def _apply_refund_report(
+    context: ServiceContext, tx: "Transaction", payment_id: int, report: "RefundReport", effective_at: datetime
+) -> bool:
+    """Copy a provider's report about one refund of a payment, which was true at `effective_at`, into our refund with
+    the same idempotency key, within the transaction `tx` (`services/refunds/late_outcomes.py`, imported at the first
+    call). Return False if no refund of this payment has the key."""
     from console.services.refunds.late_outcomes import apply_refund_report
 
-    return apply_refund_report(context, tx, payment_id, report)
+    return apply_refund_report(context, tx, payment_id, report, effective_at)

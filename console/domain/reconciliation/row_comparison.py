@@ -173,13 +173,19 @@ def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
     """True if a row of the provider's history with the time `at` could be about this refund. For this, the refund
     must have been sent before `at`, and the program must not have known it as completed before `at`. The clocks of
     the provider and of this program may differ by CLOCK_TOLERANCE."""
-    sent_at, reported_at = refund.first_sent_at, refund.told_at
+    sent_at, completed_at = refund.first_sent_at, find_completion_time(refund)
     if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False
-    was_completed_before = (
-        refund.state is RefundState.COMPLETED and reported_at is not None and reported_at + CLOCK_TOLERANCE < at
-    )
+    was_completed_before = completed_at is not None and completed_at + CLOCK_TOLERANCE < at
     return sent_at - CLOCK_TOLERANCE <= at and not was_completed_before
+
+
+def find_completion_time(refund: Refund) -> datetime | None:
+    """Return the time at which the program learned that the provider had completed the refund; None if the refund
+    isn't completed, or without a report of the provider. A later report renews `told_at`, but not `state_since`."""
+    if refund.state is not RefundState.COMPLETED or refund.told_at is None:
+        return None
+    return refund.told_at if refund.state_since is None else min(refund.told_at, refund.state_since)
 
 
 def format_missing_refund(refund: Refund) -> str:

@@ -123,7 +123,7 @@ def apply_report(
         _write_report(context, tx, current_payment, sourced_report, effect)
     except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
         raise RunAgain from None
-    _apply_refunds(context, tx, current_payment, sourced_report.report)
+    _apply_refunds(context, tx, current_payment, sourced_report)
     return AppliedReport(current_payment.id, _classify_effect(effect))
 
 
@@ -487,13 +487,18 @@ def _classify_effect(effect: ReportEffect) -> ReportEffectName:
     return "changed" if effect.new_states or effect.case_rule else "unchanged"
 
 
-def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, report: PaymentReport) -> None:
+def _apply_refunds(
+    context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource
+) -> None:
     """Apply the refunds in a payment's report to our refunds. If the report contains a refund whose key no refund of
     ours has, open a case.
     """
-    if not report.refunds:
+    effective_at = sourced_report.effective_at
+    if not sourced_report.report.refunds:
         return
     unknown_keys = [
-        refund.key for refund in report.refunds if not context.apply_refund_report(context, tx, payment.id, refund)
+        refund.key
+        for refund in sourced_report.report.refunds
+        if not context.apply_refund_report(context, tx, payment.id, refund, effective_at)
     ]
     open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)

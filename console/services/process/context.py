@@ -204,9 +204,10 @@ class ServiceContext:
     clock: Clock
     scale: TimeScale
     failpoints: Failpoints
-    apply_refund_report: "Callable[[ServiceContext, Transaction, int, RefundReport], bool]"
-    """Function that applies one refund in a provider's report of the payment with this id to our refund. It returns
-    False if no refund of the payment has the key in the report.
+    apply_refund_report: "Callable[[ServiceContext, Transaction, int, RefundReport, datetime], bool]"
+    """Function that applies one refund in a provider's report of the payment with this id to our refund. The last
+    argument is the time at which the report was true. It returns False if no refund of the payment has the key in the
+    report.
     """
     stored_facts: Mapping[str, str] = field(default_factory=dict)
     accepted_merchants: dict[str, str] = field(default_factory=dict)

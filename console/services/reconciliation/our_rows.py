@@ -38,6 +38,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.reconciliation import our_records
 from console.store.reconciliation.our_records import PagePosition
+from console.store.records import evidence
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
@@ -179,7 +180,8 @@ class OwnRecordComparison:
         """Return the refund's payment if the provider's history should contain the refund but doesn't; otherwise
         return None. `until` is the end of the compared span.
         """
-        if refund.state is not RefundState.COMPLETED or refund.told_at is None or refund.told_at >= until:
+        completed_at = row_comparison.find_completion_time(refund)
+        if completed_at is None or completed_at >= until:
             return None
         with self._context.database.read() as conn:
             payment = payments.find(conn, refund.payment_id)
@@ -293,10 +295,15 @@ class OwnRecordComparison:
     def _store_unapplied_answer(self, tx: Transaction, payment: Payment, sourced_report: ReportWithSource) -> None:
         """Store an answer that the comparison has not applied to the payment: the answer as evidence, and its facts
         as the payment's provider side. The page of the payment then shows the facts of the newest answer. Do nothing
-        if the payment has stored the facts of this answer or of a newer one."""
+        if the payment has stored the facts of this answer or of a newer one.
+
+        An answer that equals the newest stored one isn't stored again: every run asks about the payment, and a row
+        for each would be added for ever. The payment's provider side has the time of the newest answer."""
         stored_at = _read_current_payment(tx, payment).told_at
         if stored_at is None or stored_at < sourced_report.effective_at:
-            store_answer(self._context, tx, payment, sourced_report.source_name, sourced_report.answer)
+            subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.{sourced_report.source_name}"
+            if not evidence.has_equal_newest_answer(tx.conn, subject, source, sourced_report.answer):
+                store_answer(self._context, tx, payment, sourced_report.source_name, sourced_report.answer)
             store_stated_facts(self._context, tx, payment, sourced_report)
 
     def _has_open_cases(self, payment: Payment) -> bool:

@@ -2,6 +2,7 @@
 from submissions whose process ended, and from the provider's reports about payments."""
 
 from dataclasses import asdict
+from datetime import datetime
 from json import dumps
 
 from console.domain.audit.actions import AuditAction
@@ -101,20 +102,38 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
 
 
 @refunds.run_again_if_stale()
-def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: int, report: RefundReport) -> bool:
+def apply_refund_report(
+    context: ServiceContext,
+    tx: Transaction,
+    payment_id: int,
+    report: RefundReport,
+    effective_at: datetime | None = None,
+) -> bool:
     """Find our refund of this payment with the idempotency key of the reported refund, compare both, and write new
     information into our refund. Return True, or False if no refund of this payment has the key. A refund of another
     payment with the same key is not compared, because the provider counts it as another refund.
 
-    A report without new information is not stored. A report about a refund that a process is sending now is ignored,
-    because the answer to that submission settles the refund.
+    A report without new information is not stored as evidence of the refund: the answer is evidence of the payment.
+    But the refund's provider side gets the state in the report and the time `effective_at` at which the report was
+    true (None: now). A report about a refund that a process is sending now is ignored, because the answer to that
+    submission settles the refund.
     """
     refund = refunds.find_by_idempotency_key(tx.conn, report.key)
     if refund is None or refund.payment_id != payment_id:
         return False
     outcome = _make_outcome_of_report(tx, refund, report)
-    if not _has_new_information(tx, refund, outcome):
-        return True
+    if _has_new_information(tx, refund, outcome):
+        _write_new_information(context, tx, refund, outcome)
+    if refund.state is not RefundState.SUBMITTING:
+        refund_outcomes.store_stated_facts(context, tx, refund.id, outcome, effective_at)
+    return True
+
+
+def _write_new_information(
+    context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
+) -> None:
+    """Store the provider's answer about the refund as evidence, and write it into the refund, or open a case if it
+    contradicts the refund's state."""
     refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
     if outcome.kind is OutcomeClass.UNKNOWN:
         refund_outcomes.open_contradiction_case(context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT)
@@ -124,7 +143,6 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: in
         refund_outcomes.write_known_outcome(context, tx, refund, outcome, None, {"by": "payment"})
     else:
         refund_outcomes.compare_late_answer(context, tx, refund, outcome)
-    return True
 
 
 def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> bool:

@@ -13,6 +13,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
+from console.domain.payments.report_rules import PROVIDER_CLOCK_TOLERANCE
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
@@ -459,16 +460,24 @@ def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str,
 
 @refunds.run_again_if_stale()
 def store_stated_facts(
-    context: ServiceContext, tx: Transaction, refund_id: int, outcome: Outcome[RefundReport]
+    context: ServiceContext,
+    tx: Transaction,
+    refund_id: int,
+    outcome: Outcome[RefundReport],
+    effective_at: datetime | None = None,
 ) -> None:
     """Write the provider's state in the answer `outcome` and its time into the refund's row, so that the page shows
-    the facts of the newest answer with the age of this answer. Change nothing else. The caller has just asked the
-    provider about this refund, and has compared the answer with it. Do nothing if the answer contains no state.
+    the facts of the newest answer with the age of this answer. Change nothing else. The caller has asked the provider
+    about this refund or its payment, and has compared the answer with the refund. Do nothing if the answer contains
+    no state, or if the refund has the facts of a newer answer. `effective_at` is the time at which the answer was
+    true; None: now.
     """
     if outcome.kind is OutcomeClass.UNKNOWN or outcome.found is None:
         return
-    now = context.now()
-    refunds.change_refund(tx.conn, require_refund(tx, refund_id), now, **make_report_columns(outcome.found, now))
+    now, refund = context.now(), require_refund(tx, refund_id)
+    stated_at = now if effective_at is None else effective_at
+    if refund.told_at is None or refund.told_at <= stated_at or refund.told_at > now + PROVIDER_CLOCK_TOLERANCE:
+        refunds.change_refund(tx.conn, refund, now, **make_report_columns(outcome.found, stated_at))
 
 
 def _make_audit_facts(refund: Refund) -> dict[str, object]:

@@ -274,7 +274,7 @@ def _store_answer_and_open_unknown_refund_case(
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
         for refund in _get_refund_reports(outcome) or ()
-        if not apply_refund_report(context, tx, payment.id, refund)
+        if not apply_refund_report(context, tx, payment.id, refund, asked_at)
         and refund.key != own_key
         and refund.state is not RefundState.FAILED
     ]

@@ -118,6 +118,22 @@ def has_answer(conn: Connection, operation_id: str, evidence_source: str, outcom
     )
 
 
+def has_equal_newest_answer(
+    conn: Connection, subject: tuple[str, int], evidence_source: str, outcome: "Outcome[object]"
+) -> bool:
+    """True if the newest answer of the call `evidence_source` (such as `atom.payment`) that is stored as evidence of
+    the record has the same content, HTTP status, class and reason as `outcome`. `subject` is the kind and id of the
+    record."""
+    query = select(evidence.c.sha256, evidence.c.summary).where(
+        evidence.c.subject_kind == subject[0],
+        evidence.c.subject_id == subject[1],
+        evidence.c.source == evidence_source,
+    )
+    newest_row = conn.execute(query.order_by(evidence.c.id.desc()).limit(1)).first()
+    row = _make_answer_row(subject, None, evidence_source, "", outcome)
+    return newest_row is not None and tuple(newest_row) == (row["sha256"], row["summary"])
+
+
 def has_person_evidence(conn: Connection, operation_id: str) -> bool:
     """True if a text or file that a person handed in is stored as evidence of the operation."""
     query = select(evidence.c.id).where(evidence.c.operation_id == operation_id, evidence.c.source == PERSON_SOURCE)

@@ -1,6 +1,7 @@
 """Tests of the comparison of a row in a provider's history with our payment: each pair of states has the verdict that
 the table states."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -240,6 +241,8 @@ def test_file_lines_are_matched_to_refunds_by_their_times() -> None:
     }
     assert match_refunds([first], [ROW_INSTANT, HOUR_AFTER_ROW]) == {ROW_INSTANT: first}
     assert match_refunds([first], [HOUR_AFTER_ROW]) == {}
+    reread = replace(first, told_at=HOUR_AFTER_ROW, state_since=ROW_INSTANT)
+    assert match_refunds([reread], [HOUR_AFTER_ROW]) == {}, "a later report is no later completion"
     assert match_refunds([make_refund(1, HOUR_AFTER_ROW, HOUR_AFTER_ROW)], [ROW_INSTANT]) == {}
     assert (
         match_refunds([make_refund(1, HOUR_BEFORE_ROW, None, "submitted")], [HOUR_AFTER_ROW])[HOUR_AFTER_ROW].id == 1

@@ -329,6 +329,27 @@ def test_equal_refunds_of_both_sides_are_matched(reconciled_day: ReconciledDay) 
 
 
 @pytest.mark.engines("sqlite")
+def test_the_list_of_another_day_is_refused(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address of the day's file leads to the list of the day before. Each of its lines is refused, and a case is
+    opened about them. No payment of the list is imported, and none of ours counts as missing at the provider."""
+    ours = reconciled_day.insert_our_payment("ORD-1", 700)
+    yesterday = reconciled_day.day - timedelta(days=1)
+    lines = "".join(
+        reconciled_day.make_line(f"0421{n}", "取引完了", 12, 500, f"ORD-old-{n}") + "\n" for n in range(3)
+    ).replace(str(reconciled_day.day), str(yesterday))
+    reconciled_day.announce_file()
+    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
+    report = reconciled_day.reconcile_day()
+    assert (get_counts(report), report.refused) == ((0, 0, 0, 0, 0), 3)
+    assert read_case_rules(report) == [("reconcile_rows_refused", True)]
+    assert {one.theirs for one in report.differences if one.theirs} >= {"other_day 04210"}
+    assert reconciled_day.scene.find_payment("paypay", "ORD-old-0") is None
+    assert reconciled_day.scene.read_payment(ours.id).work.state == "none"
+
+
+@pytest.mark.engines("sqlite")
 def test_a_refund_missing_in_the_file_has_its_verdict(reconciled_day: ReconciledDay) -> None:
     """A completed refund of ours that is not in the daily file gets the verdict that it is missing at the
     provider.
@@ -587,7 +608,8 @@ def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clo
 @pytest.mark.engines("sqlite")
 def test_the_answer_of_a_match_is_the_age_of_its_payment(scene: PaymentDesk, clock: MovedClock) -> None:
     """If Atom's answer agrees with our payment, the page of the payment shows the time of this answer and has the
-    answer among its raw answers. A dry run stores neither."""
+    answer among its raw answers. The same answer of a later run renews the time, but isn't stored again; another
+    answer is. A dry run stores neither."""
     day, run = scene.context.now().astimezone(IST).date(), scene.console.reconciliation.run
     scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
     payment = scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
@@ -606,7 +628,18 @@ def test_the_answer_of_a_match_is_the_age_of_its_payment(scene: PaymentDesk, clo
     age, new_answer_count = read_age_and_answer_count()
     assert age is not None
     assert age - first >= timedelta(seconds=2)
-    assert new_answer_count == answer_count + 1
+    assert new_answer_count <= answer_count + 1
+    for _ in range(3):
+        clock.offset += timedelta(seconds=2)
+        run("atom", day, day)
+        assert read_age_and_answer_count()[1] == new_answer_count, "the same answer, stored again"
+    renewed_age = read_age_and_answer_count()[0]
+    assert renewed_age is not None
+    assert renewed_age - age >= timedelta(seconds=6)
+    scene.place.sql(f"UPDATE evidence SET sha256 = '{'0' * 64}' WHERE subject_id = {payment.id}")
+    clock.offset += timedelta(seconds=2)
+    run("atom", day, day)
+    assert read_age_and_answer_count()[1] == new_answer_count + 1
 
 
 @pytest.mark.engines("sqlite")

@@ -1,11 +1,18 @@
 """Tests of the age of a provider's side: it is the age of the newest answer that states the facts of this side, also
 of an answer that a refund has caused or that changes nothing."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
-from console.domain.payments.records import Payment
+import pytest
+
+from console.domain.money import Money
+from console.domain.payments.provider_messages import RefundReport
+from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import RefundState
+from console.services.refunds.late_outcomes import apply_refund_report
+from console.store.database.engine import Transaction
 from tests.support.refund_desks import RefundDesk, call_and_get_code
 
 
@@ -52,3 +59,50 @@ def test_a_probe_of_a_completed_refund_is_its_age(desk: RefundDesk) -> None:
     newest_answer_at = max(item.at for item in view.evidence if item.source == "paypay.refund_status")
     assert view.record.state is RefundState.COMPLETED
     assert (view.sides[1].asked, view.sides[1].word) == (newest_answer_at, "REFUNDED")
+
+
+def _apply_at(desk: RefundDesk, payment: Payment, report: RefundReport, at: datetime, tx: Transaction) -> bool:
+    return apply_refund_report(desk.context, tx, payment.id, report, at)
+
+
+def make_listed_report(refund: Refund, payment: Payment, word: str, state: RefundState) -> RefundReport:
+    """Return the report about the refund in PayPay's answer about the payment."""
+    amount = Money(refund.amount_minor, refund.currency)
+    return RefundReport(refund.provider_refund_key or "", None, word, state, amount, payment.provider_payment_id)
+
+
+@pytest.mark.parametrize("state", [RefundState.SUBMITTED, RefundState.COMPLETED])
+def test_an_answer_about_the_payment_is_the_age_of_its_refunds(desk: RefundDesk, state: RefundState) -> None:
+    """PayPay's answer about a payment lists the payment's refunds. It is the newest statement about each of them, so
+    the provider's side of a refund has the age of this answer, also if the answer changes nothing. The refund gets no
+    further evidence."""
+    payment = desk.make_paid_payment()
+    refund = desk.approve_refund(desk.request_refund(payment, "100"))
+    if state is RefundState.COMPLETED:
+        desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
+        desk.probe_refund(refund)
+    desk.move_clock(hours=30 * desk.context.scale.factor)
+    before = desk.refunds.read_refund(refund.id)
+    assert before.sides[1].old is (state is RefundState.SUBMITTED)
+    answered_at = desk.context.now()
+    report = make_listed_report(refund, payment, str(before.sides[1].word), state)
+    desk.context.write(lambda tx: apply_refund_report(desk.context, tx, payment.id, report, answered_at))
+    after = desk.refunds.read_refund(refund.id)
+    assert (after.record.state, after.sides[1].old, after.sides[1].word) == (state, False, before.sides[1].word)
+    assert after.sides[1].asked == answered_at
+    assert len(after.evidence) == len(before.evidence)
+
+
+def test_an_older_answer_about_the_payment_renews_no_refund(desk: RefundDesk) -> None:
+    """An answer about the payment that was asked for before the refund's newest answer changes nothing."""
+    payment = desk.make_paid_payment()
+    refund = desk.approve_refund(desk.request_refund(payment, "100"))
+    desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
+    desk.probe_refund(refund)
+    stored = desk.refunds.read_refund(refund.id).record
+    assert stored.told_at is not None
+    report = make_listed_report(refund, payment, "CREATED", RefundState.SUBMITTED)
+    for age, word in ((timedelta(minutes=1), "REFUNDED"), (-timedelta(seconds=1), "CREATED")):
+        at = stored.told_at - age
+        desk.context.write(partial(_apply_at, desk, payment, report, at))
+        assert desk.refunds.read_refund(refund.id).record.provider_state == word
