@@ -1,8 +1,9 @@
 """Applies a difference to a registry: to the registry in use, or to one that is being built from whole files."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CHANGE_RETENTION_DAYS, CorporationEvent, find_changed_facts
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
 from console.store.registry.folded_texts import fold_columns
@@ -25,7 +26,7 @@ from console.store.registry.schema import (
     write_registry_summary,
 )
 from console.store.registry.search_index import index_rows, unindex_rows
-from console.store.registry.source_file import SourceFile
+from console.store.registry.source_file import SourceFile, make_bad_file_error
 
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _UPDATED_ON_INDEX = COLUMN_NAMES.index("updated_on")
@@ -38,13 +39,17 @@ _DELETE_CORPORATION_STATEMENT = "DELETE FROM corporations WHERE id = ?"
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, import_run: ImportRun) -> None:
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. `import_run` reports
     the progress and decides whether the import must stop. Raises ConsoleError `bad_registry_file` if a row of the
-    file is invalid; `interrupted` if the import must stop."""
+    file is invalid, or if the rows are of other days than the name of the file says; `interrupted` if the import must
+    stop."""
     add_missing_columns(connection)
+    former_registry_date = str(read_registry_fact(connection, "registry_date"))
+    update_days: set[str] = set()
     inserted_places = PlaceIds(connection)
     places = read_places(connection)
     applied_days: dict[int, int] = {}
     done_lines, corporation_count = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
+        update_days.update(block.columns.update_date)
         rows = list(_select_newest_rows(_read_rows_in_force(block.columns, inserted_places), applied_days))
         if len(places) < len(inserted_places):
             places = read_places(connection)
@@ -55,10 +60,21 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, import_
         line_count, done_lines = block.last_line - done_lines, block.last_line
         import_run.report_rows("rows", source, done_lines, line_count)
         import_run.raise_if_stopped()
+    _require_rows_of_day(source, former_registry_date, update_days)
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - CHANGE_RETENTION_DAYS,)
     )
     write_registry_summary(connection, (source,), source.day, corporation_count)
+
+
+def _require_rows_of_day(source: SourceFile, former_registry_date: str, update_days: Collection[str]) -> None:
+    """Raise ConsoleError `bad_registry_file` if the difference `source` has rows, but none that was updated after the
+    former date of the registry and until the day in the file's name. Such a file has the changes of another day: with
+    its import, the changes of the day in its name would be lost. `update_days` are the days of the file's rows. Dates
+    are texts (YYYY-MM-DD)."""
+    last_day = source.day.isoformat()
+    if update_days and not any(former_registry_date < day <= last_day for day in update_days):
+        raise make_bad_file_error(source.name, RegistryFileProblem.WRONG_FILE_NAME)
 
 
 def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:

@@ -4,6 +4,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from console.domain.corporation_number import compute_check_digit
@@ -11,6 +12,8 @@ from console.store.registry.file_rows import FileColumns
 
 WHOLE_FILE_NAME = "00_zenkoku_all_20251031"
 """Name of a whole file of 2025-10-31, which is a Friday."""
+_DEFAULT_DAY = "2025-10-01"
+"""Day of a row whose day isn't given, in a whole file."""
 
 
 def make_corporation_number(index: int) -> str:
@@ -28,7 +31,7 @@ def make_row(index: int, **fields: str) -> list[str]:
         "corporate_number": make_corporation_number(index),
         "process": "01",
         "correct": "0",
-        "update_date": "2025-10-01",
+        "update_date": _DEFAULT_DAY,
         "change_date": "2015-10-05",
         "name": f"株式会社見本{index}",
         "kind": "301",
@@ -68,5 +71,9 @@ def write_zip(folder: Path, name: str, content: bytes, other_files: Mapping[str,
 
 
 def write_file(folder: Path, name: str, rows: Sequence[Sequence[str]], encoding: str = "utf-8") -> Path:
-    """Write a ZIP file in the publisher's format with these rows, and return its path."""
+    """Write a ZIP file in the publisher's format with these rows, and return its path. In a difference, a row whose
+    day isn't given is of the day in the file's name."""
+    if name.startswith("diff_"):
+        day, column = date.fromisoformat(name[5:13]).isoformat(), FileColumns._fields.index("update_date")
+        rows = [[*row[:column], day, *row[column + 1 :]] if row[column] == _DEFAULT_DAY else row for row in rows]
     return write_zip(folder, name, make_csv_text(rows).encode(encoding))

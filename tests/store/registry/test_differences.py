@@ -27,7 +27,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         start = int(name[:2])
         write_file(folder, name, [make_row(start + index) for index in range(3)])
     for day in (*range(20251101, 20251114), 20251229, 20260105, 20251031):
-        write_file(folder, f"diff_{day}", [make_row(50, name=f"株式会社{day}", update_date="2025-11-04")])
+        write_file(folder, f"diff_{day}", [make_row(50, name=f"株式会社{day}")])
     return folder
 
 
@@ -310,3 +310,20 @@ def test_circles_of_successors_are_reported(tmp_path: Path) -> None:
         make_corporation_number(3),
     ]
     reader.close()
+
+
+def test_a_difference_with_the_changes_of_another_day_is_refused(tmp_path: Path) -> None:
+    """A file named after one day has the changes of the day before, or of a later day. Its import would lose the
+    changes of the day in its name, so it is refused and the registry stays as it was. A file of the day whose rows
+    are partly of other days, and one without rows, are imported."""
+    registry = tmp_path / "registry"
+    import_files(registry, write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]).parent, WHOLE_FILE_NAME)
+    for day in ("2025-10-31", "2025-11-05", "2025-10-30"):
+        path = write_file(tmp_path, "diff_20251104", [make_row(1, update_date=day)])
+        with pytest.raises(ConsoleError) as refused:
+            import_registry_files(registry, [path])
+        assert (refused.value.code, refused.value.detail["problem"]) == (ErrorCode.BAD_REGISTRY_FILE, "name")
+        assert open_reader(registry).read_status().registry_date == date(2025, 10, 31)
+    write_file(tmp_path, "diff_20251104", [make_row(1, update_date="2025-10-30"), make_row(2)])
+    write_file(tmp_path, "diff_20251105", [])
+    assert import_files(registry, tmp_path, "diff_20251104", "diff_20251105").registry_date == date(2025, 11, 5)
