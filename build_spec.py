@@ -50,7 +50,9 @@ PACKAGES_BY_EXTRA = {
     "kafka": ("confluent_kafka",),
 }
 BINARIES_FILE_NAME = "binaries.json"
-"""Name of the file in the work folder that has the source path of each binary of the application."""
+"""Name of the JSON file in PyInstaller's work folder that maps the path of each binary in the application to the path
+of its source.
+"""
 
 
 def parse_extras(words: Sequence[str]) -> argparse.Namespace:
@@ -148,8 +150,8 @@ def _list_libraries(file: str) -> list[str]:
 
 
 def _make_icon_and_version_arguments(work: Path) -> dict[str, Any]:
-    """Return the arguments for the icon and the version resource of a program on Windows; {} on other systems, whose
-    packages contain both.
+    """Return the keyword arguments `icon` and `version` (paths of files that are written into `work`) for
+    PyInstaller's step EXE on Windows. Return {} on other systems, whose packages contain icon and version themselves.
     """
     if PLATFORM != "win32":
         return {}
@@ -188,7 +190,9 @@ def _make_macos_application(folder: Any, work: Path) -> None:
 
 
 def build_program(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
-    """Build the application, with the licences of its parts and a list of its files. Return its program's path."""
+    """Build the application, with the licences of its parts and a list of its files. Return the path of the program
+    in it.
+    """
     from PyInstaller.__main__ import run
 
     folder = dist / PROGRAM_NAME

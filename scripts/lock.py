@@ -91,8 +91,9 @@ def _resolve_versions(
     options: Sequence[str],
     additional_requirements: Iterable[str],
 ) -> None:
-    """Write `lock_file` with pip-compile, and add our header. `requirements` are the requirements whose digest the
-    header contains, `options` those of pip-compile, `additional_requirements` additional requirements.
+    """Write `lock_file` with pip-compile, and add our header. pip-compile gets the options `options`, and the lines
+    `additional_requirements` as its input. The digest in the header is that of `requirements`, from which the lock is
+    made.
     """
     command = [
         *(sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"),

@@ -39,7 +39,10 @@ def _run_git(*words: str) -> list[str]:
 def choose_tests(
     changed_paths: Collection[str], source_by_file: dict[str, str], seconds_by_file: dict[str, int]
 ) -> tuple[list[str], list[str]]:
-    """Return two lists: the tests to run, the nearest first, and the tests that are left out for lack of time."""
+    """Return two lists of test files: those to run, the nearest to a change first, and those that are left out for
+    lack of time. `source_by_file` and `seconds_by_file` have the source text and the expected duration of each test
+    file, by its path.
+    """
     affected = set(_iterate_affected_tests(changed_paths, source_by_file))
     near = {_find_mirror_folder(path) for path in changed_paths}
     ranked = sorted(

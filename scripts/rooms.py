@@ -73,7 +73,9 @@ def _find_reachable_packages(package: str, package_imports: ImportsByPackage) ->
 
 
 def count_longest_chain(package_imports: ImportsByPackage) -> int:
-    """Return the length of the longest chain of packages that import each other. A cycle counts as one package."""
+    """Return the length of the longest chain of packages in which each package imports the next one. A cycle counts
+    as one package.
+    """
     whole = {room: circle for circle in find_import_cycles(package_imports) for room in circle}
 
     @cache

@@ -189,7 +189,7 @@ def _make_component(name: str, version: str, package_url: str, licence: str | No
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the CycloneDX list of components, with all optional extras, to the file that the command line names.
-    Return the exit status.
+    Return the exit status, always 0.
     """
     (file,) = sys.argv[1:] if argv is None else argv
     Path(file).write_text(json.dumps(make_component_list(("gs", "kafka")), indent=1) + "\n", encoding="utf-8")

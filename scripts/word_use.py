@@ -40,8 +40,8 @@ class UsedKey:
 
 @cache
 def find_keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
-    """Return every string literal and f-string under `root` that begins with the name of one of the families and a
-    dot.
+    """Return every string literal and f-string under `root` that has the form of a wording key and begins with one of
+    the families and a dot. A family is the first word of wording keys, such as `error`.
     """
     return tuple(
         UsedKey(text, file_and_line)

@@ -36,7 +36,9 @@ def write_sentences(language: str, sentences: Mapping[str, str]) -> None:
 
 
 def list_unused_keys(sentences: Mapping[str, str]) -> list[str]:
-    """Return the keys that are used neither by the program's source nor by the `@family` of another sentence."""
+    """Return the keys, sorted, that the program's source doesn't use and whose family (the first word of the key) no
+    sentence uses in a placeholder such as `{roles:@role}`.
+    """
     used_keys = word_use.find_keys(
         resources_dir().parent / "console", frozenset(key.split(".")[0] for key in sentences)
     )

@@ -28,8 +28,8 @@ _NO_RUNTIME_MESSAGE = """\
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the AppDir and, if the environment names a runtime, the AppImage. Return the exit status: 1 without a
-    runtime.
+    """Make the AppDir and, if the environment names a runtime, the AppImage. Return the exit status: 0 if the
+    AppImage was made, 1 without a runtime.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     application = Path(words[0]) if words else ROOT / "dist" / linux_tree.PACKAGE_NAME

@@ -46,7 +46,9 @@ from scripts.reference.shapes import (
 ShapeByName = dict[str, Shape]
 JSON_RETURN_TYPES = (dict[str, Any], list[dict[str, Any]], dict[str, Any] | None, Any, object)
 KnownFunctionReader: TypeAlias = "Callable[[ShapeReader, list[Shape], dict[str, Shape]], Shape]"
-"""A function that returns the shape of a call's result, from the shapes of its arguments."""
+"""A function that returns the shape of a call's result. It gets the reader, the shapes of the positional arguments,
+and the shapes of the keyword arguments by name.
+"""
 
 
 class ShapeReader:
@@ -62,7 +64,7 @@ class ShapeReader:
     # -- functions
 
     def read_returned_shape(self, function: Any, *args: Shape) -> Shape:
-        """Return the shape that the function returns for arguments of these shapes; None stands for any argument."""
+        """Return the shape of the values that `function` returns for arguments of these shapes."""
         return self.read_call(ConstantShape(function), list(args), {})
 
     def read_call(self, callee: Shape, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
@@ -651,8 +653,10 @@ def _get_type_of_first_parameter(code: FunctionSource) -> Any:
 
 
 def _name_object(shape: Shape, code: FunctionSource, kinds: list[Any]) -> Shape:
-    """Give an object the name of the function that makes it, and of the record's kind. Return the named shape; in a
-    union, each object gets the name. A shape that has a name or is no object is returned unchanged."""
+    """Return the shape with a name: that of the function that makes the object and, if one of the types `kinds` is a
+    dataclass, the name of this dataclass after a dot. In a union, each object gets the name. A shape that has a name
+    or is no object is returned unchanged.
+    """
     if isinstance(shape, UnionShape):
         return UnionShape(tuple(_name_object(part, code, kinds) for part in shape.shapes))
     if not isinstance(shape, ObjectShape) or not isinstance(code.node, ast.FunctionDef) or shape.name:

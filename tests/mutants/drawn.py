@@ -69,7 +69,7 @@ SourceSpan = tuple[tuple[int, int], tuple[int, int]]
 
 
 class DropCall(Operator):  # type: ignore[misc]  # cosmic-ray ships no types
-    """Operator for mutants: it replaces a statement that is only a call by `pass`."""
+    """Operator for mutants: it writes `pass` in place of a statement that is only a call."""
 
     def mutation_positions(self, node: Any) -> Iterator[SourceSpan]:
         if node.type == "simple_stmt" and _is_call(node.children[0]) and not _is_failpoint(node.children[0]):
@@ -221,8 +221,8 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
 
 
 def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
-    """Try one mutant in a free copy of the source code. Return True if a test failed, otherwise False, and
-    the id of the first failed test in the output of the tests ("an error" if the output names none).
+    """Try one mutant in a free copy of the source code. Return a tuple: True if a test failed, and the id of the
+    first failed test ("an error" if the output of the tests names none).
     """
     folder = copies.get()
     file, tests = folder / mutant.file, TESTS_BY_SOURCE_FILE[mutant.file]
@@ -240,7 +240,7 @@ def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[
 
 def main(arguments: Sequence[str]) -> int:
     """Draw and try the mutants, and print the report. Return the exit status: 0 if the tests pass in the unchanged
-    copies and the share of caught mutants isn't below FLOOR_PERCENT.
+    copies and the share of caught mutants isn't below FLOOR_PERCENT, otherwise 1.
     """
     parser = argparse.ArgumentParser(prog="tests.mutants.drawn")
     parser.add_argument("--each", type=int, default=MUTANTS_PER_FILE, help="mutants of each file")

@@ -82,7 +82,7 @@ def test_every_target_of_drawn_mutants_exists() -> None:
 
 
 def test_drop_call_removes_only_calls_without_a_used_result() -> None:
-    """The operator DropCall replaces a call whose result isn't used by `pass`, and changes no other call."""
+    """The operator DropCall writes `pass` in place of a call whose result isn't used, and changes no other call."""
     source = "def f():\n    # why\n    begin(1)\n    x = g()\n    return end(x)\n"
     lost = [mutate_code(source, OPERATOR_CLASS_BY_NAME["DropCall"](), number) for number in (0, 1)]
     assert lost == [source.replace("begin(1)", "pass"), None]

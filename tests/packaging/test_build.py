@@ -46,7 +46,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
     """Return environment variables without a locale, without a display, and without any value that refers to the
-    repository.
+    repository. `more` are further variables.
     """
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 

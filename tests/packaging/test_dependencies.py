@@ -11,7 +11,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 TRANSITIVE_PACKAGES = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials": {"shiboken6"}}
-"""Other packages of the same publisher that are always installed with a declared package, by its name."""
+"""Packages that needn't be declared themselves, by the name of a declared package of the same publisher that always
+installs them.
+"""
 
 
 def list_imported_modules() -> set[str]:

@@ -73,8 +73,9 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_as_many_consecutive_seeds_as_turns_run_every_function(seed: int) -> None:
-    """With eight turns, each seed runs all cheap test functions and an eighth of the costly ones. A function that
-    compares the parts of the repository never counts as costly. Eight consecutive seeds together run every function.
+    """With eight turns, each seed runs all cheap test functions, and of the costly ones the eighth whose turn it is.
+    A function that compares the parts of the repository never counts as costly. Eight consecutive seeds together run
+    every function.
     """
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS + n for n in range(24)}
     others = {
@@ -92,7 +93,9 @@ def test_as_many_consecutive_seeds_as_turns_run_every_function(seed: int) -> Non
 
 
 def test_functions_that_share_a_costly_fixture_have_one_turn() -> None:
-    """Both functions of a file that shares a costly fixture, the cheap one too, run with the same of four seeds."""
+    """With four turns, all functions of a file that shares a costly fixture, the cheap ones too, run with the same
+    one of four consecutive seeds.
+    """
     sharing = {"tests/cli/test_a.py::test_window": COSTLY_SECONDS, "tests/cli/test_a.py::test_word": CHEAP_SECONDS}
     others = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS for n in range(12)}
     run = [

@@ -64,8 +64,8 @@ def test_an_import_cycle_of_packages_breaks_the_contract(imports: tuple[str, ...
 
 
 def test_packages_imports_and_longest_chain_are_counted() -> None:
-    """Four packages that import each other downwards are counted as a chain of four packages with three imports. An
-    import cycle of packages counts as one package of the chain.
+    """Four packages, each of which imports the next one, are counted as a chain of four packages with three imports.
+    An import cycle of packages counts as one package of the chain.
     """
     downward = (*DOWNWARD_IMPORTS, "domain.payments.records > domain.clock")
     arrows = find_package_imports(make_graph(*downward))

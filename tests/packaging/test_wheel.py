@@ -73,7 +73,9 @@ def program_path(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """Return environment variables without a locale, a display and any path of the repository."""
+    """Return environment variables without a locale, a display and any path of the repository. `more` are further
+    variables.
+    """
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 

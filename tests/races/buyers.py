@@ -102,8 +102,8 @@ def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
 def buy_all(
     pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
 ) -> None:
-    """Target of a child process: at each number wait for the other processes, then buy the credit check. `cut_off`
-    means that a database node is killed during the race.
+    """Target of a child process: at each number wait for the other processes, then buy the credit check, with `renew`
+    as a renewal. `cut_off` means that a database node is killed during the race.
     """
     bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, RandomRequestIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(environment)) as console:
@@ -119,8 +119,9 @@ def _buy_number(
     codes_without_record: Sequence[str] = CODES_WITHOUT_RECORD,
     ids: RandomRequestIds | None = None,
 ) -> PurchaseEnding:
-    """Buy the credit check of one number, and return the ending. `codes_without_record` contains the codes of
-    refusals that need not name a record. `ids` makes the calls with request ids (None: without).
+    """Buy the credit check of one number, with `renew` as a renewal, and return the ending. `codes_without_record`
+    contains the codes of refusals that need not name a record. `ids` decides which calls have a request id (None: no
+    call).
     """
     wanted = PurchaseRequest(number, CLIENT_ID, renew=renew)
 

@@ -23,7 +23,9 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
-    """Return the environment variables of two desks for the processes of the test."""
+    """Return the environment variables of two desks for the processes of the test. `extra` are further settings
+    without their prefix `CONSOLE_`.
+    """
     return [place.make_environment(UNREACHABLE_URL, desk=desk, **extra) for desk in (0, 1)]
 
 

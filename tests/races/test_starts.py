@@ -13,9 +13,10 @@ THREAD_COUNT = 8
 
 
 def test_simultaneous_starts_create_one_payment(place: Place) -> None:
-    """Threads begin the payment of each of four orders eight times at the same moment. Only one begin per order
+    """Threads start the payment of each of four orders eight times at the same moment. Only one start per order
     succeeds; the others get the same payment code or a refusal. The account's limit covers three orders, so the
-    provider makes three payment codes and the database has three payments."""
+    provider makes three payment codes and the database has three payments.
+    """
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         scene.insert_account(CORPORATION_NUMBERS[0], 10_000)
         orders = [scene.insert_order(f"ORD-{turn}", 3300, corporation=CORPORATION_NUMBERS[0]) for turn in range(4)]
@@ -31,7 +32,7 @@ def test_simultaneous_starts_create_one_payment(place: Place) -> None:
 
 
 def start_payment(scene: PaymentDesk, order: int) -> str:
-    """Begin a payment of the order. Return "begun", or the error code of the refusal."""
+    """Start a payment of the order. Return "begun", or the error code of the refusal."""
     try:
         scene.payments.start(order, "paypay")
     except ConsoleError as refusal:

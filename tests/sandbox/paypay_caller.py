@@ -23,7 +23,9 @@ def make_authorization(
     method: str, path: str, body: bytes, *, key: str = PAYPAY_API_KEY, secret: str = PAYPAY_API_SECRET,
     nonce: str | None = None, epoch: int | None = None, kind: str = JSON_CONTENT_TYPE,
 ) -> str:  # fmt: skip
-    """Return PayPay's authorization header for a request, computed as PayPay's published description says."""
+    """Return PayPay's authorization header for a request, computed as PayPay's published description says. By default
+    it has a new nonce and the present time `epoch` (Unix seconds). `kind` is the content type of the body.
+    """
     nonce = nonce or f"n{next(_nonces)}-{time.monotonic_ns()}"
     epoch = int(time.time()) if epoch is None else epoch
     hashed = base64.b64encode(hashlib.md5(kind.encode() + body).digest()).decode() if body else "empty"

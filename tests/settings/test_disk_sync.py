@@ -58,7 +58,9 @@ def test_macos_empties_the_cache_of_the_disk(write_file: Callable[[], None], mon
 
 
 def test_a_share_of_macos_gets_a_plain_fsync(write_file: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the file system doesn't know the call, the file is written by fsync, as on other systems."""
+    """If the file system refuses macOS's call that also empties the cache of the disk, as a network share does, the
+    file is written by fsync, as on other systems.
+    """
 
     def raise_not_supported(*_: int) -> int:
         raise OSError(errno.ENOTSUP, "Operation not supported")

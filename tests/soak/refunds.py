@@ -78,8 +78,10 @@ def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[
 
 def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     """Let the provider execute 100 refunds around the moment of its second answer that the refund doesn't exist.
-    Return `refunds`, `heard_once` and `undone` (states after the first and the second question), `again` (refunds
-    sent more than once) and `doubles`, always 0."""
+    Return `refunds`, `heard_once` (refunds with one answer "not found" after the first question), `undone` (refunds
+    that can be sent again, or were, after the second question), `again` (refunds sent more than once) and `doubles`
+    (refunds not executed exactly once, always 0).
+    """
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_late_refunds(scene, 100)
         unanswered_refunds.check_money(scene)

@@ -138,13 +138,16 @@ def _format_percentiles(seconds: Sequence[float]) -> str:
 
 
 def _pick_ten_samples(samples: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
-    """Return about ten of the samples of the process's memory, evenly distributed over the time."""
+    """Return about ten of the samples of the process's memory, evenly distributed over the time. Each sample is
+    (seconds since the beginning, MB).
+    """
     return samples[:: max(1, len(samples) // 10)]
 
 
 def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
     """Return the growth of the memory (MB) without the beginning of the session: the median of the last quarter of
-    the remaining samples less the median of their first quarter.
+    the remaining samples less the median of their first quarter. `memory` has the samples, each as (seconds since the
+    beginning, MB).
     """
     settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLING_SHARE]
     quarter = max(1, len(settled) // 4)

@@ -245,7 +245,9 @@ class ScriptedWindowSession(QObject):
         return partial(self.paints.press_key, figure_name, press_keys) if figure_name else press_keys
 
     def _make_typing_steps(self, text: str, figure_name: str) -> list[Step]:
-        """Return the steps that type this text."""
+        """Return the steps that type this text, one per character. The painting after each key press is measured
+        under the name `figure_name`.
+        """
         return [self._make_key_step(letter, figure_name) for letter in text]
 
     def _make_page_steps(self) -> list[Step]:

@@ -58,8 +58,9 @@ def make_demands(
     run: Callable[[Engine, int, Path], Counter[str]],
     figures_format: str,
 ) -> Iterator[Demand]:
-    """Yield one demand for each of these database engines. The demand's name ends in the name of the engine, except
-    for SQLite.
+    """Yield one demand for each of these database engines, with `shards` parts. The demand's name is `name` and,
+    except for SQLite, the name of the engine. `run` gets the engine, the number of the part and a folder; see
+    `Demand` for its result and for `figures_format`.
     """
     for engine in engines:
         called = name if engine == "sqlite" else f"{name} {engine}"

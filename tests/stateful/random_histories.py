@@ -409,8 +409,9 @@ class PaymentHistory(RecordHistory):
         )
 
     def _refund_payment(self, minor: int, behaviour: str) -> str:
-        """Request a refund, and approve it at once; the approval sends the refund. Return the endings of both,
-        separated by a comma."""
+        """Request a refund of `minor` (minor units), and approve it at once; the approval sends the refund to a
+        provider with this behaviour. Return the endings of both, separated by a comma.
+        """
         return f"{self._request_refund(minor)}, {self._approve_refund(behaviour)}"
 
     def _approve_refund(self, behaviour: str) -> str:

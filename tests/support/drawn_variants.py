@@ -49,8 +49,8 @@ Claims, leases, request ids and refunds by two people are tested in them.
 """
 DEFAULT_TURN_COUNT = 16
 _MAX_SECONDS_WITHOUT_TURNS = 0.05
-"""A function of which one variant takes more processor seconds runs only with one of as many consecutive seeds as
-there are turns.
+"""Largest number of processor seconds of one variant with which a function runs with each seed. A function whose
+variant takes longer has a turn: it runs with one of as many consecutive seeds as there are turns.
 """
 _MIN_SHARED_SECONDS = 5.0
 """If the fixtures that the tests of a file share take at least as many processor seconds, the functions of the file
@@ -266,8 +266,9 @@ class _Stopwatch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        """Measure the fixture if the tests of a file share it. One that it uses is part of it. Return what the next
-        hook returns, the value of the fixture."""
+        """Measure the fixture if the tests of a file share it. The time of a fixture that it requests counts as a
+        part of its time. Return what the next hook returns, the value of the fixture.
+        """
         if fixturedef.scope != "module" or self._is_in_shared_fixture:
             return (yield)
         self._is_in_shared_fixture, before = True, _measure_processor_seconds()

@@ -89,8 +89,10 @@ def describe_effect(outcome: Outcome[Any]) -> str:
 
 
 def buy_after_refresh(status: int, body: object) -> Outcome[str]:
-    """Make a purchase that first needs new tokens, whose token request gets this answer. Return an outcome that says
-    either "answered" or, with the failure's reason, that the purchase was not sent."""
+    """Buy a credit check without valid tokens: first the adapter requests new tokens, and this request gets the
+    answer with `status` and `body`. Return the outcome SUCCEEDED with "answered" if the purchase was then made;
+    otherwise an outcome that says, with the failure's reason, that the purchase was not sent.
+    """
     tokens = MemoryTokens(None, first="rt-1")
     scripts = (
         (make_answer_script(status, body), make_answer_script(200, PURCHASED_ANSWER))

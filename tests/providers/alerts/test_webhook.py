@@ -53,7 +53,9 @@ def test_only_statuses_of_the_2xx_class_are_accepted(
 
 @pytest.mark.parametrize(("status", "is_accepted"), [(200, True), (500, False)])
 def test_a_long_answer_is_judged_by_its_status(receiver: AlertReceiver, status: int, is_accepted: bool) -> None:
-    """The body of the answer is longer than is read: a 2xx status counts as accepted all the same."""
+    """If the body of the answer is longer than the part that is read, the HTTP status alone decides whether the alert
+    counts as accepted.
+    """
     receiver.answers, receiver.answer_bytes = lambda _event, _nth: status, LARGEST_ANSWER_BYTES + 1
     assert (make_publisher(receiver.url).publish(MESSAGE) is None) == is_accepted
 

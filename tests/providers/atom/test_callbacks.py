@@ -227,7 +227,9 @@ def test_refused_callbacks_differ_only_in_hint_and_evidence() -> None:
     ],
 )
 def test_an_unusable_field_is_refused_without_details(change: dict[str, Any], section: str) -> None:
-    """A callback is refused if a field has a wrong type, even under the original signature."""
+    """A callback is refused if a field has a wrong type, even if the callback still has its original signature. The
+    refusal has the same fields as every other one, so the sender doesn't learn its cause.
+    """
     assert is_refused(parse_body(make_form(json.dumps(make_changed_fields(change, section)))))
 
 

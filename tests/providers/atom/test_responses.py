@@ -78,7 +78,9 @@ def make_details(code: str) -> Fields:
 
 
 def make_attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
-    """Return one payment attempt in the form of an answer to the call TXNVERIFICATION."""
+    """Return one payment attempt with the result code `code`, in the form of an answer to the call TXNVERIFICATION.
+    `pay` and `ours` replace fields of its parts `payDetails` and `merchDetails`.
+    """
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123", "merchTxnDate": "2026-11-20 12:21:33"}

@@ -239,7 +239,9 @@ def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wron
 
 
 def make_notice(control: SandboxControl, **more: object) -> bytes:
-    """Return the notice that the sandbox would send about the payment."""
+    """Return the notice that the sandbox would send about the payment. `more` are the further fields of
+    `compose_notice`: `fields` replaces contents, `manner` selects encryption and signature.
+    """
     return control.payments_control.compose_notice("atom", ATOM_ORDER_NUMBER, **more)[1]
 
 

@@ -149,7 +149,9 @@ def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call:
 
 
 def call_with_fault(meeting: AdaptersAtSandbox, action: str, call: str) -> Outcome[Any]:
-    """Order this fault from the sandbox, make the call and return its outcome."""
+    """Let the sandbox answer the next call named `call` with the fault `action`, make this call, and return its
+    outcome.
+    """
     meeting.control.add_fault(action, call=call)
     return meeting.send_call(call)
 

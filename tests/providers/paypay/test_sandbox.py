@@ -238,7 +238,9 @@ def test_paypay_refuses_calls_signed_with_a_wrong_clock(control: SandboxControl)
 
 
 def make_notice(control: SandboxControl, number: str, **more: object) -> bytes:
-    """Return the notice that the sandbox would send about the payment with the payment number `number`."""
+    """Return the notice that the sandbox would send about the payment with the payment number `number`. `more` can
+    have `fields`, which replaces contents of the notice.
+    """
     return control.payments_control.compose_notice("paypay", number, **more)[1]
 
 
@@ -267,8 +269,9 @@ def test_a_notice_of_each_state_is_read(control: SandboxControl, state: str) -> 
 
 
 def test_unknown_notices_are_other_hints_and_incomplete_ones_are_refused(control: SandboxControl) -> None:
-    """A notice with an unknown state or kind is read as a hint without effect, and an incomplete notice is refused.
-    The announcement of a daily file is recognised."""
+    """A notice with an unknown state or kind is read as an `OtherHint`, which has no effect, and an incomplete notice
+    is refused. The announcement of a daily file is recognised.
+    """
     AdaptersAtSandbox(control)
     odd = read_notice(make_notice(control, PAYPAY_ORDER_NUMBER, fields={"state": "SOMETHING_NEW"}))
     assert isinstance(odd, OtherHint)

@@ -111,7 +111,7 @@ def test_a_notice_nested_too_deeply_is_refused() -> None:
     [{"notification_type": "Transaction", "state": "NEW", "order_id": "1"}, {"notification_type": "x"}],
 )
 def test_a_notice_of_an_unknown_kind_is_accepted(notice_fields: dict[str, object]) -> None:
-    """A well-formed notice of an unknown kind or state is accepted as a hint of another kind."""
+    """A well-formed notice of an unknown kind or state is accepted as an `OtherHint`, which has no effect."""
     assert isinstance(read_notice(json.dumps(notice_fields).encode()), OtherHint)
 
 

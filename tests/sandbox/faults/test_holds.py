@@ -73,7 +73,9 @@ def test_a_hanging_call_is_answered_after_its_seconds(caller: Caller, control: S
 
 
 def test_a_fault_charges_after_its_answer(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the caller gets the HTTP status at once, and the sandbox charges the purchase later."""
+    """With the fault `late_charge` the caller gets the fault's HTTP status at once, and the sandbox charges the
+    purchase later: at its release, or after the `seconds` of the fault.
+    """
     control.add_fault("late_charge:503", call="purchase")
     assert caller.buy_check().status == 503
     assert control.count_charges() == 0

@@ -52,14 +52,15 @@ def test_a_fault_sends_a_faulty_pdf_once(
 def test_a_fault_leaves_the_pdf_out_of_the_answer(
     caller: Caller, control: SandboxControl, bought_check_id: int
 ) -> None:
-    """With this fault only the file is missing in the answer; all other fields are there."""
+    """With the fault `pdf_missing` only the file is missing in the answer; all other fields are there."""
     control.add_fault("pdf_missing")
     assert "pdf_file_data" not in caller.read_pdf(bought_check_id).check
 
 
 def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl, bought_check_id: int) -> None:
-    """With this fault the sandbox sends a valid file with other content. The content differs between revisions and is
-    always the same for one revision."""
+    """With the fault `pdf_other` the sandbox sends a valid file with other content. The content differs between
+    revisions (the number in the fault's name) and is always the same for one revision.
+    """
     ordinary = caller.read_pdf(bought_check_id).check["pdf_file_data"]
     control.add_faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
     files = [caller.read_pdf(bought_check_id).check["pdf_file_data"] for _ in range(4)]

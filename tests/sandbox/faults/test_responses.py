@@ -90,8 +90,8 @@ def is_gzip(body: bytes) -> bool:
 def test_a_charged_purchase_gets_the_answer_of_the_fault(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """With each of these faults the purchase is charged and its answer has the content of the fault; the next
-    purchase gets an ordinary answer.
+    """With each fault that charges and alters the answer, the purchase is charged and its answer has the content of
+    the fault; the next purchase gets an ordinary answer.
     """
     control.add_fault(fault, call="purchase")
     assert PURCHASE_FAULTS[fault](caller.buy_check())
@@ -136,7 +136,7 @@ def test_a_fault_replaces_any_field_of_an_answer(caller: Caller, control: Sandbo
 
 
 def test_a_fault_sends_an_empty_list_of_credit_checks(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the list of credit checks is empty although the sandbox has sold some."""
+    """With the fault `empty_list` the list of credit checks is empty once although the sandbox has sold some."""
     control.change_settings(offers_purchase_list=True)
     caller.buy_check()
     control.add_fault("empty_list")
@@ -163,7 +163,7 @@ def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxContr
 
 
 def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the compressed answer is small and decompresses to a very large one."""
+    """With the fault `gzip_bomb` the compressed answer is small and decompresses to a very large one."""
     control.add_fault("gzip_bomb", call="purchase", size=64 << 20)
     answer = caller.buy_check()
     assert answer.headers["content-encoding"] == "gzip"
@@ -171,8 +171,8 @@ def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Cal
 
 
 def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxControl) -> None:
-    """With this fault a purchase gets the status 401 until the caller refreshes its token, and nothing is bought
-    before that.
+    """With the fault `token_expired` a purchase gets the status 401 until the caller refreshes its token, and nothing
+    is bought before that.
     """
     pair = caller.request_token().data
     control.add_fault("token_expired", call="purchase")
@@ -183,7 +183,7 @@ def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxCo
 
 
 def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> None:
-    """With this fault a call gets the status 401, and the sandbox refuses a refresh of the tokens too."""
+    """With the fault `token_revoked` a call gets the status 401, and the sandbox refuses a refresh of the tokens too."""
     pair = caller.request_token().data
     control.add_fault("token_revoked", call="purchase")
     assert caller.buy_check(access=pair["access_token"]).status == 401
@@ -192,8 +192,8 @@ def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> 
 
 @pytest.mark.parametrize(("fault", "status"), [("invalid_grant", 400), ("invalid_client", 401)])
 def test_a_fault_refuses_a_refresh_once(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
-    """With this fault the sandbox refuses one refresh and changes no token; it accepts the same refresh token
-    afterwards.
+    """With the fault `invalid_grant` or `invalid_client` the sandbox refuses one refresh and changes no token; it
+    accepts the same refresh token afterwards.
     """
     pair = caller.request_token().data
     control.add_fault(fault)
@@ -202,8 +202,8 @@ def test_a_fault_refuses_a_refresh_once(caller: Caller, control: SandboxControl,
 
 
 def test_a_fault_loses_the_answer_to_a_refresh(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the sandbox issues new tokens but sends no answer; it accepts the old refresh token once
-    more.
+    """With the fault `refresh_lost` the sandbox issues new tokens but sends no answer; it accepts the old refresh
+    token once more.
     """
     pair = caller.request_token().data
     control.add_fault("refresh_lost")
@@ -214,8 +214,8 @@ def test_a_fault_loses_the_answer_to_a_refresh(caller: Caller, control: SandboxC
 
 
 def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, control: SandboxControl) -> None:
-    """With this fault a refresh returns only an access token. After this access token was used, the old refresh token
-    is still valid.
+    """With the fault `no_rotation` a refresh returns only an access token. After this access token was used, the old
+    refresh token is still valid.
     """
     pair = caller.request_token().data
     control.add_fault("no_rotation")
@@ -226,7 +226,7 @@ def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, co
 
 
 def test_a_fault_refreshes_without_an_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
-    """With this fault the answer to a refresh states success but contains no access token."""
+    """With the fault `no_access_token` the answer to a refresh states success but contains no access token."""
     control.add_fault("no_access_token")
     answer = Caller(sandbox).request_token()
     assert (answer.status, "access_token" in answer.data) == (200, False)

@@ -55,8 +55,8 @@ def test_a_broken_connection_raises_the_expected_client_error(
 def test_a_fault_answers_with_a_failure_status(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """With this fault the answer has the chosen HTTP status and no id; the ledger shows whether the purchase was
-    charged.
+    """With each fault in ANSWERED_FAULTS the answer has the fault's HTTP status and no id; the ledger shows whether
+    the purchase was charged.
     """
     status, charges = ANSWERED_FAULTS[fault]
     control.add_fault(fault, call="purchase")
@@ -67,7 +67,9 @@ def test_a_fault_answers_with_a_failure_status(
 
 
 def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the client's socket gets the error ECONNRESET instead of an orderly end of the connection."""
+    """With the fault `reset` the client's socket gets the error ECONNRESET instead of an orderly end of the
+    connection.
+    """
     control.add_fault("reset")
     with socket.create_connection(("127.0.0.1", caller.port), timeout=MAX_WAIT_SECONDS) as connection:
         connection.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
@@ -77,7 +79,9 @@ def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: Sandb
 
 
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the client receives the status and half of the body; then the sandbox resets the connection."""
+    """With the fault `reset_mid_body` the client receives the status and half of the body; then the sandbox resets
+    the connection.
+    """
     control.add_fault("reset_mid_body", call="purchase")
     connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=MAX_WAIT_SECONDS)
     try:
@@ -93,7 +97,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
 
 
 def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
-    """With this fault the sandbox sends two complete answers to one request and makes one charge."""
+    """With the fault `answer_twice` the sandbox sends two complete answers to one request and makes one charge."""
     control.add_fault("answer_twice", call="purchase")
     body = f'{{"corporation_number":"{CORPORATION_NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"

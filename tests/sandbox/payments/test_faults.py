@@ -118,7 +118,7 @@ def test_an_altered_answer_hides_the_true_effect_once(
     ],
 )
 def test_a_fault_raises_the_amount_in_an_answer(gateways: SandboxGateways, call: str, amount_field: str) -> None:
-    """With this fault the amount in the answer is one unit more than the real amount."""
+    """With the fault `other_amount` the amount in the answer is one unit more than the real amount."""
     gateways.control.add_fault("other_amount", call=call)
     assert amount_field in gateways.read_answer_text(call)
 
@@ -182,7 +182,7 @@ def test_a_fault_with_an_unknown_code_is_refused(gateways: SandboxGateways, acti
 
 @pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
 def test_a_fault_answers_with_an_error_after_the_refund(gateways: SandboxGateways, call: str, result: str) -> None:
-    """With this fault the answer states an error although the provider has made the refund."""
+    """With the fault `result_after` the answer states an error although the provider has made the refund."""
     gateways.control.add_fault(f"result_after:{result}", call=call)
     assert result in gateways.read_answer_text(call)
     refund = gateways.control.payments_control.read_refunds()[0]
@@ -209,13 +209,15 @@ def test_a_fault_sets_an_existing_field_of_an_answer(gateways: SandboxGateways) 
 def test_a_fault_answers_success_without_data(
     gateways: SandboxGateways, call: str, expected_data: dict[str, Any]
 ) -> None:
-    """With this fault the answer states success and contains no data."""
+    """With the fault `no_data` the answer states success and contains no data."""
     gateways.control.add_fault("no_data", call=call)
     assert expected_data.items() <= json.loads(gateways.read_answer_text(call)).items()
 
 
 def test_a_fault_hides_the_refunds_of_a_payment(gateways: SandboxGateways) -> None:
-    """With this fault the answer to a read lacks the refunds of the payment, although they exist in the ledger."""
+    """With the fault `hidden_refunds` the answer to a read lacks the refunds of the payment, although they exist in
+    the ledger.
+    """
     gateways.make_refunds()
     gateways.control.add_fault("hidden_refunds", call="paypay_payment")
     assert gateways.call_by_name("paypay_payment").data["data"]["refunds"] is None
@@ -225,8 +227,8 @@ def test_a_fault_hides_the_refunds_of_a_payment(gateways: SandboxGateways) -> No
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
 def test_a_fault_makes_a_refund_twice(gateways: SandboxGateways, call: str, refunded: int) -> None:
-    """With this fault the provider makes a refund twice. Its answer doesn't show the second refund, but the ledger
-    does.
+    """With the fault `refund_twice` the provider makes a refund twice. The answer doesn't show the second refund, but
+    the ledger does.
     """
     gateways.control.add_fault("refund_twice", call=call)
     assert gateways.call_by_name(call).status == 200
@@ -269,8 +271,8 @@ def test_connection_faults_break_payment_calls(gateways: SandboxGateways, call: 
 
 
 def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateways) -> None:
-    """With this fault a refund call gets no answer, and the provider makes the refund later. A probe before that
-    doesn't find the refund.
+    """With the fault `late_charge:503` a refund call gets the status 503, and the provider makes the refund later. A
+    probe before that doesn't find the refund.
     """
     gateways.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER_NUMBER)
     assert gateways.call_by_name("paypay_refund").status == 503
@@ -286,7 +288,7 @@ def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateway
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
 def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, fault: str, call: str) -> None:
-    """With this fault, the sandbox sends one answer that no client can read, and answers the next call as usual."""
+    """Each fault that makes an answer unreadable does so for one answer; the sandbox answers the next call as usual."""
     gateways.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
         gateways.call_by_name(call)

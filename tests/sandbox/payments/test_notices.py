@@ -182,7 +182,9 @@ def test_a_fault_sends_a_notice_with_a_bad_signature(
 
 
 def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxControl, receiver: NoticeReceiver) -> None:
-    """With this fault, the sandbox encrypts the callback so that the response key cannot decrypt it."""
+    """With the fault `notice_other_seal` the sandbox encrypts the callback so that the response key cannot decrypt
+    it.
+    """
     register_payment(control, "atom")
     control.add_fault("notice_other_seal")
     pay_and_wait_for_notice(control, "atom")
