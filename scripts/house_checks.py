@@ -4,6 +4,9 @@
 
 A call that breaks a rule for a good reason has this reason as a comment on its own line: `time.sleep(1)  # house:
 stands for a server that hangs`.
+
+Each function `check_…` checks one file: `path` is its path relative to the root, `text` its text, `lines` the lines
+of this text, and `nodes` the nodes of its syntax tree.
 """
 
 import ast

@@ -70,8 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_locks(*, upgrade: bool) -> None:
-    """Resolve the requirements and write both locks. The packages that build the documentation site have a lock of
-    their own, because only `make docs` installs them. A package in both locks has the same version in both.
+    """Resolve the requirements and write both locks; with `upgrade` take the newest versions that fit, otherwise keep
+    every pin that still fits. The packages that build the documentation site have a lock of their own, because only
+    `make docs` installs them. A package in both locks has the same version in both.
     """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
     options = ["--upgrade"] if upgrade else []

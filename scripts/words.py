@@ -28,7 +28,7 @@ def format_catalogue(sentences: Mapping[str, str]) -> str:
 
 
 def write_sentences(language: str, sentences: Mapping[str, str]) -> None:
-    """Replace the file of a catalogue atomically, so that no reader gets a half-written file."""
+    """Replace the file of the catalogue of this language atomically, so that no reader gets a half-written file."""
     file = resources_dir() / "words" / f"{language}.json"
     draft = file.with_suffix(".draft")
     draft.write_text(format_catalogue(sentences), encoding="utf-8")

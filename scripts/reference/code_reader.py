@@ -115,7 +115,9 @@ class ShapeReader:
         self, code: FunctionSource, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]
     ) -> Shape:
         """Read the body of the function, once for each kind of value that its arguments can have, and return the
-        shape of the function's result."""
+        shape of the function's result. `args` and `keywords` are the shapes of the given arguments, `hints` the
+        declared types by name.
+        """
         spec = code.node.args
         names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         given = dict(zip(names, args, strict=False)) | keywords
@@ -138,8 +140,9 @@ class ShapeReader:
     def _read_argument(
         self, name: str, given_shapes: Mapping[str, Shape], hints: Mapping[str, Any], defaults: Mapping[str, Any]
     ) -> Shape:
-        """Return the shape of an argument: the given shape, without the alternatives that the declared type doesn't
-        allow.
+        """Return the shape of the argument `name`: the given shape, without the alternatives that the declared type
+        in `hints` doesn't allow. Without a given shape, return that of the constant default value, otherwise the
+        declared type.
         """
         declared = TypedShape(hints[name]) if name in hints else None
         if name not in given_shapes:

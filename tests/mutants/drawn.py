@@ -221,8 +221,8 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
 
 
 def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
-    """Try one mutant in a free copy of the source code. Return a tuple: True if a test failed, and the id of the
-    first failed test ("an error" if the output of the tests names none).
+    """Try one mutant in a free copy of the source code; `copies` has the folders of the free copies. Return a tuple:
+    True if a test failed, and the id of the first failed test ("an error" if the output of the tests names none).
     """
     folder = copies.get()
     file, tests = folder / mutant.file, TESTS_BY_SOURCE_FILE[mutant.file]

@@ -63,7 +63,7 @@ def test_a_mutant_is_caught(name: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["console/domain/errors/__init__.py", "console/store/payments/currency_limits.py"])
-def test_mutants_can_be_drawn(file: str) -> None:
+def test_one_seed_draws_the_same_valid_mutants(file: str) -> None:
     """The same seed draws the same mutants, each at a different place. Each mutant is valid Python and differs from
     the source.
     """

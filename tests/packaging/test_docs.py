@@ -59,7 +59,7 @@ def test_each_path_exists(page: Path) -> None:
     assert missing == []
 
 
-def test_the_pages_name_paths() -> None:
+def test_the_search_finds_the_named_paths_of_the_guides() -> None:
     assert sum(len(list(list_named_paths(page))) for page in DOC_PAGES) > 100
 
 

@@ -237,9 +237,9 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_table_names_functions() -> None:
-    """The table of durations names test functions in the form that pytest gives them, and files; the costliest
-    first.
+def test_the_table_has_existing_tests_the_costliest_first() -> None:
+    """The table of durations has, in descending order of their seconds, test functions in the form that pytest gives
+    them and test files. Each file exists.
     """
     seconds = list(read_seconds_table().values())
     assert seconds == sorted(seconds, reverse=True)

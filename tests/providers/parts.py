@@ -99,7 +99,9 @@ def make_alarmbox(
     scale: float = 1.0,
     finds_purchases: bool = False,
 ) -> AlarmBox:
-    """Return an AlarmBox adapter made as in the program, but with the given token store and rate limiter."""
+    """Return an AlarmBox adapter made as in the program, but with the given token store and rate limiter. `scale`
+    divides its time limits; with `finds_purchases` it uses AlarmBox's list of purchases.
+    """
     return make_alarmbox_adapter(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds_purchases),
         tokens=tokens or MemoryTokens(make_token_pair()),

@@ -128,7 +128,9 @@ def _read_part(connection: socket.socket) -> bytes:
 def make_http_answer(
     status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """Return the bytes of a complete HTTP answer. A body that is neither bytes nor text is written as JSON."""
+    """Return the bytes of a complete HTTP answer, with the further headers `headers`. A body that is neither bytes
+    nor text is written as JSON.
+    """
     kind = "application/json"
     if isinstance(body, str):
         body, kind = body.encode(), "text/html; charset=utf-8"
@@ -143,7 +145,9 @@ def make_http_answer(
 def make_answer_script(
     status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
 ) -> Script:
-    """Return a script that sends an HTTP answer and closes the connection."""
+    """Return a script that sends an HTTP answer (the arguments are those of `make_http_answer`) and closes the
+    connection.
+    """
     return make_bytes_script(make_http_answer(status, body, headers))
 
 

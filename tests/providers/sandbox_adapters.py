@@ -32,7 +32,9 @@ INDIAN_TIME = timezone(timedelta(hours=5, minutes=30))
 def make_paypay(
     url: str, *, scale: float = 1.0, clock: Clock | None = None, rate_limiter: RateLimiter | None = None, **given: Any
 ) -> PayPay:
-    """Return a PayPay adapter with the sandbox's credentials; `given` replaces single settings."""
+    """Return a PayPay adapter with the sandbox's credentials, whose time limits are divided by `scale`. `given`
+    replaces the credentials `api_key`, `api_secret` or `merchant_id`.
+    """
     known = {
         "api_key": credentials.PAYPAY_API_KEY,
         "api_secret": credentials.PAYPAY_API_SECRET,
@@ -65,7 +67,9 @@ def make_merchant(changes: Mapping[str, Any]) -> AtomMerchant:
 
 
 def make_atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
-    """Return an Atom adapter with the sandbox's merchant; `changes` replaces single fields of the merchant."""
+    """Return an Atom adapter with the sandbox's merchant, whose time limits are divided by `scale`. `changes`
+    replaces single fields of the merchant.
+    """
     person = make_merchant(changes)
     config = AtomConfig(AtomUrls.make_urls_of_origin(url, person.verification), person, NO_RETRIES)
     return make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(scale))

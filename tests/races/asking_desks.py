@@ -104,8 +104,8 @@ def _has_ended(place: Place) -> bool:
 
 
 def request_all_purchases(pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
-    """Entry point of a child process, which is one desk. For each corporation number, wait for the other desks and
-    then send a request to buy it.
+    """Entry point of a child process, which is one desk. For each corporation number, wait for the other desks, send
+    a request to buy it, and send the ending (a PurchaseEnding) through the pipe.
     """
     with open_console(Settings.load(environment)) as console:
         for number in numbers:

@@ -102,8 +102,9 @@ def run_purchase_race(race: PurchaseRace, place: Place) -> Counter[str]:
 def buy_all(
     pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
 ) -> None:
-    """Target of a child process: at each number wait for the other processes, then buy the credit check, with `renew`
-    as a renewal. `cut_off` means that a database node is killed during the race.
+    """Target of a child process: at each number wait for the other processes, buy the credit check, with `renew` as a
+    renewal, and send the ending (a PurchaseEnding) through the pipe. `cut_off` means that a database node is killed
+    during the race.
     """
     bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, RandomRequestIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(environment)) as console:

@@ -141,7 +141,9 @@ def run_load(load: RequestLoad, environments: Sequence[Mapping[str, str]]) -> It
 
 def request_all_keys(pipe: Pipe, environment: Mapping[str, str], load: RequestLoad, number: int) -> None:
     """Entry point of a child process: make the share of the process `number` (from 0) of the ten requests for each
-    key. All ten requests for a key are due at the same time."""
+    key. All ten requests for a key are due at the same time. The process sends "ready", receives the moment of the
+    first request (monotonic seconds), and at its end sends a ProcessReport.
+    """
     report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency_keys

@@ -135,9 +135,9 @@ def act_on_refunds(
     pipe: Pipe, environment: dict[str, str], number: int, load: RefundLoad, ids: Mapping[int, str], barrier: Barrier
 ) -> None:
     """Target of a child process: at each step all processes wait for each other, and then each executes a random
-    action on the same payment. `number` is the number of the process, from 0, which decides the person's role and the
-    drawn actions; `load` has the seed and the visits of each payment, which are the same for all processes; `ids` has
-    the provider of each payment by its id.
+    action on the same payment. At the end it sends the number of actions by name and ending. `number` is the number
+    of the process, from 0, which decides the person's role and the drawn actions; `load` has the seed and the visits
+    of each payment, which are the same for all processes; `ids` has the provider of each payment by its id.
     """
     chance = random.Random(f"{load.seed} {number}")
     which = random.Random(load.seed)

@@ -59,7 +59,8 @@ def repair_records(
     pipe: Pipe, environment: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
 ) -> None:
     """Target of a child process: in each round all processes begin at the same moment, each with a random action on
-    the same record. `ids` contains pairs of a record id and the provider's id of its charge.
+    the same record. At the end it sends the list of the endings ("done" or an error code). `ids` contains pairs of a
+    record id and the provider's id of its charge.
     """
     which, chance = random.Random(rounds), random.Random(seed)
     endings: list[str] = []

@@ -66,8 +66,8 @@ def _run_processes(
 def request_for_all_payments(
     pipe: Pipe, environment: dict[str, str], ids: Sequence[int], reserves_only: bool, barrier: Barrier
 ) -> None:
-    """Target of a child process: at each payment wait for the other processes, then request a refund or reserve the
-    amount.
+    """Target of a child process: at each payment wait for the other processes, then request a refund or, with
+    `reserves_only`, reserve the amount. At the end it sends the number of calls with each ending.
     """
     endings: Counter[str] = Counter()
     with open_console(Settings.load(environment)) as console:

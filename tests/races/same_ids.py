@@ -60,7 +60,9 @@ def run_same_request_id_race(place: Place, numbers: Sequence[str], processes: in
 def make_all_calls(
     pipe: Pipe, environment: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
 ) -> None:
-    """Target of a child process: make all calls, and before each one wait for the other processes."""
+    """Target of a child process: make all calls, and before each one wait for the other processes. At the end it
+    sends the list of the results, each a CodeAndRecordId.
+    """
     endings = []
     with open_console(Settings.load(environment)) as console:
         for number, payment in zip(numbers, payments, strict=True):

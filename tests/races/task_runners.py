@@ -72,7 +72,9 @@ def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
 
 
 def run_due_tasks(pipe: Pipe, environment: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
-    """Target of a child process: run due tasks without a pause until the log has the requested number of runs."""
+    """Target of a child process: run due tasks without a pause until the log in `folder` has `runs` runs, then send
+    "done".
+    """
     book = TaskRunLog(Path(folder))
     with make_logging_scheduler(environment, book) as made:
         together.wait(CHILD_WAIT_SECONDS)

@@ -375,7 +375,7 @@ def _take_picture_of_dialog(stage: WindowStage, dialog: DialogFrame, name: str) 
 
 
 def find_free_number(serial: int) -> str:
-    """Return a valid corporation number that no sample has."""
+    """Return a valid corporation number that no sample has. Each `serial` gives another number."""
     base = f"97{serial:010d}"
     return compute_check_digit(base) + base
 

@@ -137,7 +137,9 @@ class PaintWatch(QObject):
         return True
 
     def _post_event_after_painting(self) -> None:
-        """Let `event` be called after the paintings that are requested until now: Qt posts them with low priority."""
+        """Post an event of low priority to this object. Qt delivers it to the method `event` after the paintings that
+        are requested until now.
+        """
         QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value)
 
     def event(self, event: QEvent) -> bool:
@@ -360,7 +362,9 @@ class ScriptedWindowSession(QObject):
 
 
 def main(facts: Mapping[str, Any]) -> None:
-    """Run the window with a session, and print the figures."""
+    """Run the window with a session, and print its figures as one line of JSON. `facts` has the parameters from the
+    command line (see the module).
+    """
     app = QApplication(sys.argv[:1])
     settings = Settings.load()
     note_earlier_use(settings.home, settings.operator or "")

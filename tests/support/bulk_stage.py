@@ -105,7 +105,8 @@ def expire_all_leases(place: Place) -> None:
 
 def continue_run_in_child(pipe: Pipe, folder: Path, environment: dict[str, str], count: int, run_id: int) -> None:
     """Continue the bulk run of `count` records in a process of its own, and send the run's state and its number of
-    done rows through the pipe.
+    done rows through the pipe. `folder` is the desk's home folder, `environment` has its settings without their
+    prefix `CONSOLE_`.
     """
     with open_quick_desk(folder, make_alarmbox(count), None, **environment) as console:
         done = console.bulk.run(run_id)

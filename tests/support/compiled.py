@@ -71,7 +71,8 @@ _driver_statements: dict[tuple[Any, ...], Any] = {}
 
 def _find_or_compile_for_driver(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> Any:
     """Return the statement as `execute_compiled` hands it to the driver; it is compiled once for all dialects that
-    compile the same SQL."""
+    compile the same SQL. `names` are the names of the parameters of the execution.
+    """
     cache = _cache_by_dialect.get(dialect) or _cache_by_dialect.setdefault(dialect, _SharedCache(dialect))
     key = (cache._make_dialect_key(), statement, names)
     if key not in _driver_statements:

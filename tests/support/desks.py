@@ -137,7 +137,7 @@ def copy_empty_database(home: Path) -> None:
 @contextmanager
 def open_desk(home: Path, sandbox: Sandbox, clock: SystemClock | None = None, **extra: str) -> Iterator[Console]:
     """Yield a console with the home folder `home`. If the folder has no database, it gets an empty one. The console
-    is closed at the end of the block.
+    is closed at the end of the block. `extra` are further settings without their prefix `CONSOLE_`.
     """
     if "DATABASE_URL" not in extra:
         copy_empty_database(home)

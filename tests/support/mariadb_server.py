@@ -51,8 +51,8 @@ def start_mariadb(run: ServerRun, name: str, extra: Sequence[str] = (), tls: Tls
 
 
 def write_configuration(run: ServerRun, name: str, port: int, lines: Sequence[str]) -> Path:
-    """Write the server's option file, and return the file's path. The server's socket and temporary files are in a
-    folder next to its data.
+    """Write the server's option file, and return the file's path. `lines` are further lines after the common
+    settings. The server's socket and temporary files are in a folder next to its data.
     """
     scratch = run.make_folder(f"{name}.tmp")
     places = (f"port={port}", f"socket={scratch}/sock", f"pid-file={scratch}/pid", f"tmpdir={scratch}")

@@ -74,7 +74,8 @@ class MoneyStage:
 
     def open_desk(self, action: str, url: str = "", **extra: str) -> Console:
         """Open a desk of the person who executes this action, and return it; the caller must close it. The test
-        causes faults at this desk, for example with another address `url` of the database.
+        causes faults at this desk, for example with another address `url` of the database. `extra` are further
+        settings without their prefix `CONSOLE_`.
         """
         return open_console_as(self.place, self.sandbox, self.clock, self.get_person(action), url, **extra)
 
@@ -128,7 +129,7 @@ class MoneyStage:
 
     def check_ending(self, target: ActionTarget, ending: str, situation: str) -> None:
         """Compare `ending`, the result of `execute_action`, with the provider's ledger: an answer "nothing was sent"
-        or "done" must agree with the ledger.
+        or "done" must agree with the ledger. `situation` describes the fault in failure messages.
         """
         assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {situation}"
         sent = self.count_provider_refunds(target.number) - target.refund_count_before
@@ -185,7 +186,9 @@ class MoneyStage:
             self.maker.refunds.withdraw(found.id)
 
     def _check_notice(self, target: ActionTarget, ending: str, situation: str) -> None:
-        """Send the notice again, as a provider does. Check that the payment and its order are booked exactly once."""
+        """Send the notice again, as a provider does. Check that the payment and its order are booked exactly once.
+        `situation` describes the fault in failure messages.
+        """
         assert ending != "done" or self._count_events(target) == 1, f"done, and not kept, at {situation}"
         with self.open_desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (

@@ -141,7 +141,8 @@ class PaymentDesk:
         self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any
     ) -> ReceivedNotice:
         """Return the notice that the simulated provider would send about the present state of the payment with the
-        payment number `number`. `peer` is the address of the sender.
+        payment number `number`. `peer` is the address of the sender. `more` are further arguments of the sandbox's
+        `compose_notice`: `fields` and `manner`.
         """
         return make_notice(self.money, provider, number, peer, **more)
 
@@ -170,7 +171,8 @@ class PaymentDesk:
 
 def make_notice(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
     """Return the notice that the simulated provider would send about the payment with the payment number `number`;
-    `peer` is the address of its sender. `money` is the object that controls the sandbox's payments.
+    `peer` is the address of its sender. `money` is the object that controls the sandbox's payments, and `more` are
+    further arguments of its `compose_notice`: `fields` and `manner`.
     """
     _, body = money.compose_notice(provider, number, **more)
     return ReceivedNotice(provider, body, (), peer)
@@ -187,8 +189,8 @@ def make_signed_notice(source: str, body: bytes, at: datetime, key: str = BANK_K
 def open_payment_desk(
     place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str | None
 ) -> Iterator[PaymentDesk]:
-    """Yield a PaymentDesk, and close it at the end of the block. `extra` are further settings without their prefix
-    `CONSOLE_`; the value None removes a setting.
+    """Yield a PaymentDesk of the person `person`, and close it at the end of the block. `extra` are further settings
+    without their prefix `CONSOLE_`; the value None removes a setting.
     """
     known: dict[str, Any] = {
         name: text for name, text in (make_settings(sandbox.url) | extra).items() if text is not None

@@ -34,7 +34,7 @@ from tests.support.server_fixtures import MYSQL_URL_VARIABLE, require_engine, re
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 FIRST_PERSON = "op-a"
 CHECKS_TABLE = "hansha_alarmbox_credit_checks"
-_STATEMENTS_WITHOUT_DDL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
+_STATEMENTS_WITHOUT_CONNECTION_STATE = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
 """Beginnings of SQL statements that leave no trace in a connection: no open transaction and no changed pragma."""
 _LEASE_END_COLUMNS = (
     ("operations", "lease_expires"),
@@ -148,8 +148,9 @@ class Place(ABC):
         desk: int = 0,
         **extra: str,
     ) -> Console:
-        """Open a quick desk (see quick_desks.py) and return it; the caller must close it. On a server, moving `clock`
-        also moves the clock of the desk's leases.
+        """Open a quick desk (see quick_desks.py) of this person, with the number `desk`, and return it; the caller
+        must close it. On a server, moving `clock` also moves the clock of the desk's leases. `extra` are further
+        settings without their prefix `CONSOLE_`.
         """
         if clock is not None and self.is_server:
             clock.moved[self.folder] = self.move_lease_clock
@@ -166,8 +167,9 @@ class Place(ABC):
         desk: int = 0,
         **extra: str,
     ) -> Iterator[Console]:
-        """Yield a desk that uses the sandbox, and close it at the end of the block. Within the block the statements
-        of `sql` use one connection.
+        """Yield a desk of this person, with the number `desk`, that uses the sandbox, and close it at the end of the
+        block. Within the block the statements of `sql` use one connection. `extra` are further settings without their
+        prefix `CONSOLE_`.
         """
         environment = self.make_environment(sandbox.url, person, desk, **extra)
         with open_console(Settings.load(environment), clock) as console, self.keep_connection_open():
@@ -228,7 +230,9 @@ class SqlitePlace(Place):
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
         connection = (
-            self._kept if all(statement.startswith(_STATEMENTS_WITHOUT_DDL) for statement in statements) else None
+            self._kept
+            if all(statement.startswith(_STATEMENTS_WITHOUT_CONNECTION_STATE) for statement in statements)
+            else None
         )
         is_usable = connection is not None and _is_main_thread() and connection.file == self._identify_file()
         with nullcontext(connection.line) if connection and is_usable else closing(self._connect()) as conn:

@@ -80,7 +80,7 @@ def open_quick_desk(
 ) -> Console:
     """Open a console with the home folder `home`, which gets an empty database if it has none. The caller must close
     the console. If the provider is an InMemoryAlarmBox, a call of it inside a transaction of this console fails the
-    test.
+    test. `extra` are further settings without their prefix `CONSOLE_`.
     """
     if "DATABASE_URL" in extra:
         home.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Gives a request id to half of the calls of a test with many processes. Half of these calls are repeated with the
 same id; a repetition must have no effect.
 
-    ids = HalfRequestIds("seed 5, process 3")
+    ids = RandomRequestIds("seed 5, process 3")
     ids(lambda request_id: console.refunds.approve(refund, request_id=request_id))
 """
 

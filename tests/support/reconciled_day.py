@@ -40,8 +40,10 @@ class ReconciledDay:
         return datetime.combine(self.day, time(12), JST).astimezone(UTC)
 
     def add_provider_payment(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
-        """Add a payment of this day with the payment number `number`, in the state `state`, to the provider's ledger,
-        and return the provider's id of the payment."""
+        """Add a payment of this day with the payment number `number`, the amount `minor` (minor units) and the state
+        `state` to the provider's ledger, and return the provider's id of the payment. `more` are further arguments of
+        `register_payment`.
+        """
         made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
@@ -76,7 +78,7 @@ class ReconciledDay:
 
     def add_payment_on_both_sides(self, number: str, minor: int = 3300, **more: Any) -> Payment:
         """Add an equal paid payment with the payment number `number` to the console's database and to the provider's
-        ledger. Return the payment in the database.
+        ledger. `more` are further arguments of `add_provider_payment`. Return the payment in the database.
         """
         return self.insert_our_payment(number, minor, self.add_provider_payment(number, minor, **more))
 

@@ -131,7 +131,8 @@ class RefundDesk:
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
     ) -> Payment:
         """Add a paid payment (payment number `number`) of `minor` minor units at the provider and in the console's
-        database, with a paid order if `order`. Return the payment in the database.
+        database, with a paid order if `order`. `facts` are further fields of NewPayment. Return the payment in the
+        database.
         """
         there = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY_BY_PROVIDER[provider]
@@ -270,7 +271,9 @@ class RefundDesk:
 
 @contextmanager
 def open_refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[RefundDesk]:
-    """Yield a RefundDesk with the home folder `home`, at the sandbox that `control` controls."""
+    """Yield a RefundDesk with the home folder `home`, at the sandbox that `control` controls. `extra` can have the
+    desk's time scale `scale`, and has further settings without their prefix `CONSOLE_`.
+    """
     desk = RefundDesk(home, control, **extra)
     try:
         yield desk

@@ -62,7 +62,8 @@ class ServerRun:
             yield
 
     def send_to_keeper(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
-        """Send the request `do` about the server `name` to the keeper, and return the keeper's answer.
+        """Send the request `do` about the server `name` to the keeper, and return the keeper's answer. `more` are
+        further fields of the request.
 
         Raises RuntimeError with the keeper's message if the request fails.
         """
@@ -79,8 +80,8 @@ class ServerRun:
     def start_process(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start a process with this name. If the present process runs as root, the new one runs as an unprivileged
-        user.
+        """Start a process with this name. Its environment has `environment` and a few fixed variables, and nothing of
+        the present process. If the present process runs as root, the new one runs as an unprivileged user.
         """
         words = [str(word) for word in command]
         around = {"PATH": TOOL_PATHS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}

@@ -84,7 +84,8 @@ def start_private_mariadb(
     *, tls: TlsProperties | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Server]:
     """Yield a private MariaDB server, which starts in about a second. With `tls=True` the server has a certificate
-    for this machine. `extra_config` are further lines of its configuration.
+    for this machine. `extra_config` are further lines of its configuration. `place` is the parent of the server's
+    folder, as in `start_own_run`.
     """
     tls_properties = TlsProperties() if tls is True else tls or None
     with _own_private_run(place) as run:
@@ -95,7 +96,9 @@ def start_private_mariadb(
 def start_private_galera(
     size: int = 3, *, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Cluster]:
-    """Yield a private Galera cluster of `size` nodes, which starts in about seven seconds."""
+    """Yield a private Galera cluster of `size` nodes, which starts in about seven seconds. `extra_config` are further
+    lines of the configuration of each node. `place` is the parent of the servers' folder, as in `start_own_run`.
+    """
     with _own_private_run(place) as run:
         yield galera_cluster.start_cluster(run, size, extra_config)
 

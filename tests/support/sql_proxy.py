@@ -235,8 +235,8 @@ class SqlProxy:
         is_lasting: bool = False,
         before_fault: Callable[[int], None] = lambda _session: None,
     ) -> Iterator[ProxyFault]:
-        """Cause the fault within the block, and yield it as a ProxyFault. Connections that hang because of the fault
-        are closed at the end of the block.
+        """Cause the fault within the block, and yield it as a ProxyFault, in whose class the arguments are explained.
+        Connections that hang because of the fault are closed at the end of the block.
         """
         shot = ProxyFault(kind, nth, sql_prefix, before_fault, is_lasting)
         with self._lock:

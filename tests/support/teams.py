@@ -72,7 +72,9 @@ class Team:
         return f"`console:{self.names[person]}`" if self.server.is_mariadb else f"`{self.names[person]}`@`%`"
 
     def open_connection(self, person: str, **more: Any) -> Any:
-        """Return a PyMySQL connection of this person with AUTOCOMMIT; "owner" means the schema account."""
+        """Return a PyMySQL connection of this person with AUTOCOMMIT; "owner" means the schema account. `more` are
+        further arguments of PyMySQL.
+        """
         parts = urlsplit(self.owner if person == "owner" else self.urls[person])
         return self.server.connect(parts.username or "", parts.password or "", self.database, **more)
 
@@ -90,7 +92,7 @@ class Team:
 def open_team(
     server: SqlServer, members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON, **options: Any
 ) -> Iterator[Team]:
-    """Yield a team (see `create_team`), and drop it at the end of the block."""
+    """Yield a team, and drop it at the end of the block. The arguments are those of `create_team`."""
     made = create_team(server, members, **options)
     try:
         yield made

@@ -68,7 +68,9 @@ def make_refund(**other: Any) -> Refund:
 def make_compared_sides(
     asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-    """Return three sides of a payment that agree with each other. `theirs` changes fields of the gateway's side."""
+    """Return three sides of a payment (ours, the gateway's, the order's) that agree with each other. The gateway's
+    answer is as old as `asked_ago` (None: it was never asked). `theirs` changes fields of the gateway's side.
+    """
     asked_at = NOW - asked_ago if asked_ago is not None else None
     ours = ComparedSide(
         "ours", state="completed", word="completed", minor=12_000, currency="JPY", since=NOW, version=7

@@ -56,7 +56,9 @@ def test_the_search_for_raw_values_finds_each_fault() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_time_of_a_payment_is_not_called_the_time_of_its_confirmation(language: str) -> None:
-    """`paid_at` is the time at which the customer paid; the program learns of it and confirms it later."""
+    """No sentence calls `paid_at` the time of a confirmation: it is the time at which the customer paid, and the
+    program confirms the payment later.
+    """
     texts = [text for text in wording.read_sentences(language).values() if "{paid_at" in text]
     assert len(texts) > 3
     assert [text for text in texts if re.search(r"confirmed at \{paid_at|\{paid_at:\w+\} に確認", text)] == []
@@ -70,7 +72,9 @@ def test_the_message_about_a_wrong_day_holds_for_a_day_that_does_not_exist(key: 
 
 
 def test_the_heading_of_risk_signals_holds_for_each_of_them() -> None:
-    """Not each risk signal is about a duplicate refund; for example, a bank can reverse the payment."""
+    """The heading of the risk signals is a word that fits each of them. It doesn't speak of duplicate refunds,
+    because a signal can also be about, for example, a payment that a bank can reverse.
+    """
     for key in ("dialog.refund.radar", "dialog.refund.radar_short"):
         assert wording.translate(key, "ja") == "確認すべき点"
         assert wording.translate(key, "en") == "Warnings"

@@ -208,8 +208,8 @@ def _watch_worker(worker: WorkerProcess, samples: WorkerSamples) -> Iterator[Non
 def _deliver_notices(
     worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: DeliveryTries
 ) -> None:
-    """Send each notice at its planned time. The sender waits for the answer as long as the notice's source does, and
-    tries again after a failure.
+    """Send each notice at its planned time, evenly distributed over `seconds`, and add each try to `deliveries`. The
+    sender waits for the answer as long as the notice's source does, and tries again after a failure.
     """
     begun, pause = time.monotonic(), Event()
     with ThreadPoolExecutor(32) as senders:

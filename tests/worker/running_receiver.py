@@ -68,7 +68,7 @@ class RunningReceiver:
         return self.send_bytes(format_request("GET", path, b"", {"connection": "close"}))
 
     def deliver_notice(self, post: ReceivedNotice, **headers: str) -> Answer:
-        """Send the notice as its source would send it, and return the answer."""
+        """Send the notice as its source would send it, with the further headers `headers`, and return the answer."""
         path = NOTICE_PATH_BY_PROVIDER.get(post.source, f"/notices/{post.source}")
         return self.post(path, post.body, dict(post.headers) | headers)
 

@@ -36,7 +36,9 @@ REQUEST_HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
 
 
 def wait_until_closed(line: socket.socket) -> bool:
-    """Wait until the receiver closes the connection, with or without an answer. Return True then."""
+    """Wait until the receiver closes the connection, with or without an answer. Return True, so that a test can
+    assert it.
+    """
     read_all(line)
     return True
 

@@ -114,8 +114,9 @@ def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
 
 
 def test_many_changes_are_compared_with_the_snapshot_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of comparisons grows with the number of changes, not with its product with the records of the
-    snapshot, because the thread that makes the message also answers notices."""
+    """Each change is compared with the snapshot once, and not with each record of the snapshot, because the thread
+    that makes the message also answers notices.
+    """
     states = [RecordSummary("payment", id, "user_payment", "known", "none", None, 4) for id in range(1_000)]
     known = {("payment", state.id): replace(state) for state in states[:180]}
     compare, compared = RecordSummary.__eq__, list[object]()
@@ -253,7 +254,9 @@ def test_a_flood_of_frames_is_cut_off(
 
 
 def wait_until_cut_off(connection: socket.socket, content: bytes) -> bool:
-    """Send `content` again and again until the receiver closes the connection. Return True then."""
+    """Send `content` again and again until the receiver closes the connection. Return True, so that a test can assert
+    it.
+    """
     with suppress(ConnectionError):
         while True:
             connection.sendall(content)

@@ -41,7 +41,9 @@ class RunningWorker:
 
 @contextmanager
 def start_ready_worker(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[RunningWorker]:
-    """Yield a worker process that is ready, and kill it at the end of the block. `extra` are further settings."""
+    """Yield a worker process that is ready, and kill it at the end of the block. `extra` are further settings without
+    their prefix `CONSOLE_`.
+    """
     told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
     env = {
         **os.environ,

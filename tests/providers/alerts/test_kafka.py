@@ -35,7 +35,7 @@ def make_message(number: int, key: str = "ORD-1") -> AlertMessage:
 
 
 def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
-    """Return the partition, key, event id and body of each received event, in the order of arrival."""
+    """Wait for `count` events, and return the partition, key, event id and body of each, in the order of arrival."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "tests", "log_level": 0})

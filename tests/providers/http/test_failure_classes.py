@@ -26,7 +26,9 @@ CONNECTION_POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
 
 def make_exception(name: str, cause: BaseException | None, message: str) -> BaseException:
-    """Return one exception of a chain, with its cause attached as the HTTP library does it."""
+    """Return one exception of a chain, with its cause attached as the HTTP library does it. `name` is its class with
+    the module, such as `builtins.OSError`.
+    """
     module, _, short = name.rpartition(".")
     kind = getattr(importlib.import_module(module), short)
     error: BaseException

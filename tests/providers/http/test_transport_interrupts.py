@@ -27,8 +27,9 @@ ANSWER_WITHOUT_LENGTH = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check
 
 
 def send_uninterruptibly(pipe: Pipe, url: str, budget: float) -> None:
-    """In a child process: send one request while signals are deferred, and report its outcome; then report the
-    deferred SIGINT if there was one.
+    """In a child process: send one request while signals are deferred, and report its outcome: the body of the
+    answer, or the class, the reason and the sending certainty of the failure. Then report "interrupted" if SIGINT was
+    deferred. `budget` is the time budget of the call (seconds).
     """
     line = make_transport(url, connect_timeout_seconds=30.0)
     try:

@@ -72,7 +72,9 @@ MERGED_COMPANY_ITEM = AlertItem(
 
 
 def make_incident(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
-    """Return an incident with the alert of this item and with further alerts."""
+    """Return an incident with the alert of this item and with the further alerts `more`. `facts` replaces fields of
+    the incident.
+    """
     alerts = (item.alert, *more)
     record = (item.kind, item.id) if item.action else None
     given: dict[str, Any] = {
@@ -512,7 +514,7 @@ def count_visible_dialogs(page: AlertsPage) -> int:
 
 def test_no_dialog_opens_over_another_one_or_on_another_page(qtbot: QtBot) -> None:
     """The data for a dialog arrives late. The dialog doesn't open if the person has meanwhile opened another one, in
-    which they may be typing, or has left the page; nor for an earlier one of two requests.
+    which they may be typing, or has left the page. If the person has requested two dialogs, only the later one opens.
     """
     first, second = make_incident(LATE_PAYMENT_ALERT), make_incident(PENDING_ORDER_ALERT)
     page, _, runner = show_page(qtbot, first, second)
@@ -542,8 +544,9 @@ def test_no_dialog_opens_over_another_one_or_on_another_page(qtbot: QtBot) -> No
 
 
 def test_a_slow_step_makes_no_other_incident_current(qtbot: QtBot) -> None:
-    """The person takes an incident and selects another one, which leaves the list before the answer. Its row stays
-    the current one, with its mark, so that the next key acts on no incident that the person hasn't selected.
+    """The person takes an incident and then selects another one. Before the answer to the take, the selected incident
+    leaves the list. Its row stays the current one, marked as removed, so that the next key acts on no incident that
+    the person hasn't selected.
     """
     taken, gone = make_incident(LATE_PAYMENT_ALERT), make_incident(PENDING_ORDER_ALERT)
     rest = make_incident(CASE_ITEM)

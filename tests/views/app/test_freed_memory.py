@@ -49,15 +49,14 @@ def measure_unreturned_bytes(home: Path, beginning: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
-    """A window's process returns freed blocks of 20 MB to the operating system. A process without this setting keeps
-    most of them.
+    """A window's process returns freed blocks of 20 MB to the operating system. A process without the setting of the
+    window (see `enable_return_of_large_blocks`) keeps most of them.
     """
     assert measure_unreturned_bytes(tmp_path, _WINDOW_PROGRAM) < 5_000_000
     assert measure_unreturned_bytes(tmp_path, "") > 50_000_000
 
 
 def test_memory_setting_is_skipped_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On an operating system without this setting, `enable_return_of_large_blocks` changes nothing and returns
-    False."""
+    """On an operating system other than Linux, `enable_return_of_large_blocks` changes nothing and returns False."""
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not freed_memory.enable_return_of_large_blocks()

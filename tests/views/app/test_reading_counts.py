@@ -28,7 +28,9 @@ def console(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 
 class WindowCounts:
-    """A window context without a window that reads the counts. A test executes its calls one by one."""
+    """The parts of a window that read the counts of waiting work, without the window itself. A test executes their
+    calls one by one.
+    """
 
     def __init__(self, console: Console) -> None:
         self.runner = InlineRunner(paused=True)

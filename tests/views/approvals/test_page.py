@@ -122,8 +122,10 @@ def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> 
     )
 
 
-def test_the_amounts_of_a_request_have_few_parts_of_zero(appearance: object) -> None:
-    """The part of this request is beside the refunded amount: of the parts of zero only the refunded one is shown."""
+def test_a_request_hides_the_parts_of_zero_except_the_refunded_one(appearance: object) -> None:
+    """Among the parts of the money, a request shows the paid, the refunded and the refundable amount and its own
+    part, even if nothing is refunded yet. Any other part with the amount zero is hidden.
+    """
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_refund_details())
     texts = read_shown_texts(detail)

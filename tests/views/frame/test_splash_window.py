@@ -1,4 +1,6 @@
-"""Tests that the window shows its first frame before Qt has loaded the services, the database code and the texts."""
+"""Tests that the window shows its first frame before the process has loaded the services, the database code and the
+texts.
+"""
 
 import subprocess
 import sys

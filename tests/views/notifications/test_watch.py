@@ -156,7 +156,7 @@ def test_a_covered_window_says_nothing_of_the_record(background_window: Backgrou
     background_window.window_cover.remove_cover()
 
 
-def test_the_window_in_front_needs_no_desktop(
+def test_an_event_is_no_desktop_message_while_the_window_is_in_front(
     background_window: BackgroundWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background_window.window, "isActiveWindow", lambda: True)

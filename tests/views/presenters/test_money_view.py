@@ -503,7 +503,9 @@ def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearan
 def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
     error_code: str, offered_actions: tuple[str, ...]
 ) -> None:
-    """The page of a finally refused refund says that the gateway would probably refuse another refund too."""
+    """If the gateway refused the earlier refund finally, because it would probably refuse another one too, the page
+    of the payment doesn't offer to request a refund. After any other failure it does.
+    """
     failed = make_refund(state=RefundState.FAILED, error_code=error_code)
     details = PaymentDetails(
         make_payment(), PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()

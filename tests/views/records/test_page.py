@@ -183,7 +183,9 @@ def test_a_refund_is_not_primary_if_the_shop_is_asked_first(
 
 
 def list_form_texts(page: PaymentPage, view: PaymentDetails, *actions: str) -> tuple[list[str], list[str]]:
-    """Return the texts of the labels and of the buttons in the line "you can" for `view`, and those of the bar."""
+    """Return two lists of texts for `view`: those of the labels and buttons in the explanation's line "you can", and
+    that of the button "resolve" in the bar. `actions` are the possible actions.
+    """
     form = make_explanation_form(page.context)
     bar = ActionButtons(page.context, ("probe", "resolve"))
     bar.show_actions(view, form, actions)

@@ -103,7 +103,9 @@ MAKE_DIALOG_BY_NAME: dict[str, Callable[[Any, QWidget], Any]] = {
 
 
 def read_texts_after_failure(name: str, failure: Failure, parent: QWidget) -> tuple[str, list[str]]:
-    """Open a dialog, let its call fail, and return the title and the other texts that the dialog then shows."""
+    """Open the dialog `name` of MAKE_DIALOG_BY_NAME, let its call fail with `failure`, and return two values: the
+    title, and the other texts that the dialog then shows.
+    """
     context = make_window_context()
     context.runner = InlineRunner(paused=True)
     context.store_services(object())  # type: ignore[arg-type]  # no call begins

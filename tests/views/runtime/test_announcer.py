@@ -52,8 +52,8 @@ def add_widget(window: QWidget, widget: QWidget) -> None:
 
 
 def make_announcer(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
-    """Return an announcer of this window. The last widget in `cover` covers the window; an empty list means that
-    nothing covers it.
+    """Return an announcer of this window, whose page has the route `route`. The last widget in `cover` covers the
+    window; an empty list means that nothing covers it.
     """
     return Announcer(window, lambda: INSTANT, lambda: cover[-1] if cover else None, lambda: route)
 
@@ -87,7 +87,7 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
         ("bad", "cross", True),
     ],
 )
-def test_a_refusal_interrupts(
+def test_only_an_urgent_bar_interrupts_the_screen_reader(
     window: QWidget, announced_texts: list[SentAnnouncement], tone: Tone, icon_name: str, is_urgent: bool
 ) -> None:
     add_widget(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
@@ -170,7 +170,7 @@ def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: 
     assert list(announcer.announcements) == []
 
 
-def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
+def test_messages_are_kept_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """The announcer stores messages with their time and record, the newest first. The record of a toast may differ
     from the record of the page.
     """

@@ -132,7 +132,9 @@ class PersonWindow:
     failures: list[Failure] = field(default_factory=list)
 
     def buy_check(self, fault: str = "", call: str = "purchase") -> CreditCheck:
-        """Buy a credit check, and return it. With a fault of the sandbox its outcome may be unknown."""
+        """Buy a credit check, and return it. With `fault`, a fault of the sandbox in the call `call`, its outcome may
+        be unknown.
+        """
         if fault:
             self.stage.sandbox.control.add_fault(fault, call=call, number=CORPORATION_NUMBER)
         try:
@@ -371,7 +373,9 @@ def make_incident_case(act: str, *first_actions: str) -> Callable[[PersonWindow]
 def make_incident_dialog_case(
     make: Callable[..., IncidentDialog], *first_actions: str
 ) -> Callable[[PersonWindow], ClickFunction]:
-    """Return a case that executes the action of this dialog for incidents."""
+    """Return a case that executes the action of the dialog for incidents that `make` makes. With "resolve" among
+    `first_actions` the incident is resolved first.
+    """
 
     def prepare(window: PersonWindow) -> ClickFunction:
         incident = make_incident(window)

@@ -105,7 +105,7 @@ def test_a_window_keeps_drafts_that_it_has_not_written() -> None:
     assert list_subjects(window) == []
 
 
-def test_each_window_has_its_own_screen() -> None:
+def test_each_window_keeps_the_screen_that_it_has_stored() -> None:
     disk = FileOfPerson()
     one, other = disk.open_window(), disk.open_window()
     store_at_once(one, SCREEN_VALUE_NAME, "queues")

@@ -40,9 +40,10 @@ def test_a_waiting_run_is_executed_as_the_person_who_started_it(qapp: object, tm
 
 
 def test_every_call_that_waits_names_its_person() -> None:
-    """A function that binds and calls a service only when its thread runs it passes the person who started it, for
-    example as the person of an audit entry about an exported file. Only the reader of a list's pages may run as the
-    person who is acting then.
+    """A function that binds and calls a service only in the thread that executes it (`….bind_services(call,
+    person)()`) passes the person who started it, for example as the person of an audit entry about an exported file.
+    Only `read_page`, which reads the pages of a list, may leave the person out: it runs as the person who is acting
+    then.
     """
     nameless: list[str] = []
     for path in sorted(Path(console.views.__file__).parent.rglob("*.py")):
@@ -57,7 +58,7 @@ def test_every_call_that_waits_names_its_person() -> None:
 
 
 def _is_late_call_without_person(node: ast.expr | None) -> bool:
-    """True for the expression `….bind_services(call)()`."""
+    """True for the expression `….bind_services(call)()`, which binds without a person."""
     bound = node.func if isinstance(node, ast.Call) else None
     if not isinstance(bound, ast.Call) or not isinstance(bound.func, ast.Attribute):
         return False

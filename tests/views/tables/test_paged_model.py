@@ -26,7 +26,7 @@ def list_ids(model: PagedModel) -> list[int | None]:
 
 
 def scroll_down(model: PagedModel, to: int) -> None:
-    """Scroll down to the end, three rows at a time."""
+    """Scroll down from the first row, three rows at a time, until the row before `to` has been visible."""
     for first in range(0, to, 3):
         model.set_visible_rows(first, first + 2)
 

@@ -118,7 +118,9 @@ def test_the_symbols_of_keys_come_from_a_font_of_macos(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_only_a_sentence_that_itself_names_a_shortcut_counts(language: str) -> None:
-    """A sentence counts by its own words, not by a fact, which may be a person's note."""
+    """`has_shortcut_in_sentence` is True only if the sentence's own words name a shortcut. A shortcut in a fact,
+    which may be a person's note, doesn't count.
+    """
     naming = {key for key in wording.read_sentences(language) if wording.has_shortcut_in_sentence(key, language)}
     assert naming >= {"help.home", "help.queues", "home.hint", "menu.lock", "screen.no_right.admin"}
     assert not naming & {"tooltip.with_key", "refund_reason.line", "no such key"}

@@ -271,8 +271,9 @@ def test_a_line_break_separates_the_texts_around_it(appearance: object) -> None:
 
 
 def test_a_menu_entry_shows_a_name_as_it_is(appearance: object) -> None:
-    """Qt draws no "&" of a menu entry, takes the letter after it as a key, and a text after a tab as a shortcut. A
-    reason in an entry is typed by people, and a name comes from outside.
+    """A menu entry shows the "&" of a typed reason or a name as a letter. A tab or a line end in it becomes a space,
+    and a direction mark is removed. Qt would take the letter after "&" as a key, and a text after a tab as a
+    shortcut.
     """
     menu = QMenu()
     action = menu.addAction(format_menu_entry("Stop (R&D\tfreeze \N{RIGHT-TO-LEFT OVERRIDE}A\nB)", "P"))

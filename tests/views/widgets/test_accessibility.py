@@ -73,7 +73,9 @@ def show_widget(qtbot: QtBot, widget: QWidget) -> None:
         (lambda: NotificationBar("Not done", "Why."), Role.Notification, "Not done. Why."),
     ],
 )
-def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.Role, name: str) -> None:
+def test_a_widget_that_paints_words_has_their_role_and_name(
+    qtbot: QtBot, widget: object, role: QAccessible.Role, name: str
+) -> None:
     made: QWidget = widget()  # type: ignore[operator]  # it makes one
     qtbot.addWidget(made)
     assert (get_node(made).role(), get_node(made).text(QAccessible.Text.Name)) == (role, name)

@@ -138,8 +138,8 @@ def test_a_copied_identifier_has_no_spaces(show_widgets: ShowWidget, qtbot: QtBo
 def test_an_ampersand_in_a_record_is_no_shortcut(
     show_widgets: ShowWidget, kind: type[KeyButton] | type[LinkButton]
 ) -> None:
-    """The text of a button can contain an order number or a name with "&". It presses no button, and the keys that
-    open the screens still have one meaning.
+    """An "&" in the text of a button, such as in an order number or a name, makes no shortcut: the key after it
+    doesn't press the button, and the keys that open the screens still open them.
     """
     button, pressed, opened = kind("Order A&1"), [], []
     button.clicked.connect(lambda: pressed.append(button.text()))

@@ -62,10 +62,8 @@ def test_the_button_after_a_rejection_loses_the_colour_of_danger(qtbot: QtBot) -
     assert kinds == ["danger", "primary"]
 
 
-def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
-    """In a dialog with a single bar that is shorter than its window, the bar has its usual height and equal space
-    above and below it.
-    """
+def test_a_bar_has_its_usual_height_and_equal_margins_in_a_small_dialog(qtbot: QtBot) -> None:
+    """If a bar is the only content of a dialog, it has its usual height and equal space above and below it."""
     _, dialog, _, _ = open_dialog(qtbot)
     bar = NotificationBar("", "Nothing was sent.")
     dialog.show_content(bar)

@@ -14,7 +14,9 @@ from console.views.widgets.window.dialog import DialogFrame
 
 
 class PressCountingForm(DialogFrame):
-    """A dialog with one input of each type."""
+    """A dialog with one input of each type. `presses` counts the presses of its main button, `outcomes` lists its
+    results.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("Limit", main_button_text="Propose", parent=parent)

@@ -22,8 +22,8 @@ EMPTY_STATES_OF_ONE_SENTENCE = {
 
 
 def list_empty_states() -> Iterator[tuple[str, bool]]:
-    """Return the file of each text for an empty list, and whether the text also explains which rows the list would
-    have.
+    """Yield (source file, flag) for each text for an empty list. The flag is True if the text also explains which
+    rows the list would have.
     """
     for file in sorted(VIEWS_FOLDER.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
