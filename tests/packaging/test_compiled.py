@@ -1,4 +1,4 @@
-"""A new SQLAlchemy engine reuses the compiled statements of an earlier engine of the same process
+"""Tests that a new SQLAlchemy engine reuses the compiled statements of an earlier engine of the same process
 (tests/support/compiled.py).
 """
 

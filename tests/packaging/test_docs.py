@@ -52,7 +52,7 @@ def list_named_paths(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", DOC_PAGES, ids=lambda page: page.name)
-def test_each_path_exists(page: Path) -> None:
+def test_each_path_in_a_guide_exists(page: Path) -> None:
     """Each path that a guide names exists below the repository's root, below `console/`, or in the guide's folder."""
     places = (ROOT, ROOT / "console", page.parent)
     missing = [path for path in list_named_paths(page) if not any((place / path).exists() for place in places)]
@@ -74,7 +74,7 @@ def list_words_of_code() -> frozenset[str]:
     return frozenset(words)
 
 
-def test_each_name_exists() -> None:
+def test_each_name_in_a_guide_exists_in_the_code() -> None:
     """Each name in backquotes in a guide exists in the source code, so that a renamed function must be renamed in the
     guides, too. The prefixes of settings and the suffixes of metrics that the program or a library adds at run time
     are accepted.

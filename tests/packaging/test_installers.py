@@ -1,5 +1,6 @@
-"""Tests of the installers, with a small invented application. The Linux package is installed, upgraded and removed in
-a folder; for Windows and macOS the input files of their installers are checked.
+"""Tests of the installers, with a small invented application. The Linux package can be installed, upgraded and
+removed without a trace; the input files of the installers for Windows and macOS have the names, versions and links
+that these systems need.
 """
 
 import ast

@@ -40,7 +40,9 @@ PURCHASE_FAULTS = (
 
 
 CODES_WITHOUT_RECORD = ("lease_timeout", "database_locked")
-"""Refusals before there is a record; every other one names the record that it is about."""
+"""Error codes of refusals that come before there is a record. A refusal with any other code names the record that it
+is about.
+"""
 CODES_WITH_NODE_DEATH = (*CODES_WITHOUT_RECORD, "database_unreachable")
 """Error codes of refusals without a record if a database server is killed: a buyer may reach no server before the
 sending.

@@ -1,4 +1,6 @@
-"""Tests of the sandbox's control API, its call log and HTTP server, and the documentation page of the faults."""
+"""Tests that the sandbox's control API, call log and HTTP server show its complete state without secrets and refuse
+wrong requests, and that each fault is documented and tested.
+"""
 
 import http.client
 import json

@@ -244,8 +244,9 @@ _FILES_WITH_FULL_COUNT = (
 
 
 def _run_command(*words: str) -> Counter[str]:
-    """Run a command, and print its lines about demands. Return one count: `lines`, the number of these lines. Raises
-    AssertionError if it fails."""
+    """Run a command, and print those lines of its output that begin with "demand" (each states one demand and its
+    counts). Return one count: `lines`, the number of these lines. Raises AssertionError if the command fails.
+    """
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     told = [line.lstrip(".") for line in done.stdout.splitlines() if line.lstrip(".").startswith("demand ")]
     print("\n".join(told))

@@ -3,7 +3,7 @@ records.
 
     python -m tests.soak.session [--minutes 10]
 
-The report states how late the passes of the event loop began, how long each turn worked, the time from a key press to
+The report states how late the passes of the event loop began, how long each pass worked, the time from a key press to
 the end of its painting, and the window's memory. `work` is the processor time of the main thread, which other
 programs of a busy machine don't increase.
 """

@@ -1,5 +1,5 @@
 """A window in a process of its own, for session.py: a script presses keys for ten minutes, and the process measures
-the turns of its event loop.
+the passes of its event loop.
 
 The desk's settings come from the environment, the duration (seconds) and the records as JSON from the command line.
 The figures are written to stdout as one line of JSON.

@@ -1,5 +1,5 @@
-"""Tests of the verdict, the reason and the next step in every situation of a payment, an order and a refund, in both
-languages.
+"""Tests that the verdict, the reason and the next step are complete and true sentences in both languages, in every
+situation of a payment, an order and a refund.
 """
 
 from dataclasses import replace

@@ -1,4 +1,6 @@
-"""Tests a worker process in a small flood of malformed requests; `make soak` runs a large flood."""
+"""Tests that a worker process books each real notice and keeps running in a small flood of malformed requests; `make
+soak` runs a large flood.
+"""
 
 import pytest
 

@@ -64,8 +64,8 @@ def test_the_service_can_share_documents_with_the_team() -> None:
 
 
 def test_the_service_lets_the_reader_of_pdfs_confine_itself() -> None:
-    """The unit allows Landlock, by which the process that reads a PDF refuses to itself all files of the service, its
-    secrets among them. `@system-service` lacks these system calls.
+    """The unit allows the system calls of Landlock, which `@system-service` lacks. By them the process that reads a
+    PDF gives up its own access to the files of the service, its secrets among them.
     """
     lines = UNIT_FILE.read_text("utf-8").splitlines()
     filters = [line.partition("=")[2] for line in lines if line.startswith("SystemCallFilter=")]

@@ -1,4 +1,6 @@
-"""Tests of AlarmBox's adapter with the simulated AlarmBox, whose ledger contains each charge."""
+"""Tests of AlarmBox's adapter with the simulated AlarmBox: under each fault the outcome of a purchase agrees with the
+ledger of charges, and no purchase is charged twice.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -1,5 +1,6 @@
-"""Tests of buying, reading and listing credit checks at the simulated AlarmBox; the results are compared with its
-ledger of charges."""
+"""Tests of buying, reading and listing credit checks at the simulated AlarmBox: its answers have the documented form,
+and its ledger has one charge for each purchase that it accepts and none for a refused one.
+"""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor

@@ -90,8 +90,8 @@ def is_gzip(body: bytes) -> bool:
 def test_a_charged_purchase_gets_the_answer_of_the_fault(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """With each fault that charges and alters the answer, the purchase is charged and its answer has the content of
-    the fault; the next purchase gets an ordinary answer.
+    """With each fault in PURCHASE_FAULTS the purchase is charged and its answer has the content of the fault; the
+    next purchase gets an ordinary answer.
     """
     control.add_fault(fault, call="purchase")
     assert PURCHASE_FAULTS[fault](caller.buy_check())
@@ -183,7 +183,9 @@ def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxCo
 
 
 def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> None:
-    """With the fault `token_revoked` a call gets the status 401, and the sandbox refuses a refresh of the tokens too."""
+    """With the fault `token_revoked` a call gets the status 401, and the sandbox also refuses a refresh of the
+    tokens.
+    """
     pair = caller.request_token().data
     control.add_fault("token_revoked", call="purchase")
     assert caller.buy_check(access=pair["access_token"]).status == 401

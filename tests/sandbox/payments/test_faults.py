@@ -95,8 +95,8 @@ ALTERING_FAULTS = [
 def test_an_altered_answer_hides_the_true_effect_once(
     gateways: SandboxGateways, fault: str, call: str, shown_value: str
 ) -> None:
-    """With these faults the call takes effect but its answer states something else; the next answer is correct
-    again.
+    """With each of the tested faults the call takes effect but its answer states something else; the next answer is
+    correct again.
     """
     if call.endswith(("details", "status")):
         gateways.make_refunds()
@@ -288,7 +288,7 @@ def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateway
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
 def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, fault: str, call: str) -> None:
-    """Each fault that makes an answer unreadable does so for one answer; the sandbox answers the next call as usual."""
+    """Each fault that makes an answer unreadable does so for one answer only; the next call gets its usual answer."""
     gateways.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
         gateways.call_by_name(call)

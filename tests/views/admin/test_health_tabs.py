@@ -64,7 +64,9 @@ def test_an_error_is_shown_in_words(code: str) -> None:
 
 
 def test_problems_are_the_first_checks() -> None:
-    """An administrator sees a failed check without looking through those that passed."""
+    """The checks that failed come first, then those that passed with a hint, and then the others, so that an
+    administrator sees a failed check at once.
+    """
     checks = (
         HealthCheck("version", True, "doctor.version", ""),
         HealthCheck("worker", True, "doctor.worker", "doctor.worker.next"),

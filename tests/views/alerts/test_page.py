@@ -189,9 +189,10 @@ def test_incidents_are_grouped_by_state(appearance: object) -> None:
 
 
 def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> None:
-    """The list marks an open incident that a person has acknowledged with a word, so that the unmarked open rows are
-    those that the sidebar counts. A resolved incident has no such word. The heading of the open incidents also says
-    the number that the sidebar shows."""
+    """If a person has acknowledged an open incident, the list marks its row with a word, so that the unmarked open
+    rows are those that the sidebar counts. A resolved incident has no such word. The heading of the open incidents
+    also says the number that the sidebar shows.
+    """
     acknowledged = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
     seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
     page = make_page(make_incident(seen), unseen)
@@ -245,7 +246,9 @@ def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object
 
 
 def test_the_card_says_each_thing_once_and_asks_for_an_owner_only_while_one_is_needed(appearance: object) -> None:
-    """Only an open or snoozed incident needs an owner. A reason that a line of the alerts repeats is left out."""
+    """The card of an incident says that an owner is missing only while the incident is open or snoozed. It leaves out
+    a reason that a line of the alerts has already.
+    """
     for state in IncidentState:
         texts = read_card_texts(make_page(make_incident(PENDING_ORDER_ALERT, state=state)))
         assert ("No owner yet." in texts) == (state in (IncidentState.OPEN, IncidentState.SNOOZED))

@@ -1,4 +1,4 @@
-"""Tests of the texts of search results."""
+"""Tests that a search result shows the name by which the record was found."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of the marks of differences on the image of a PDF page."""
+"""Tests that the marks of differences on the image of a PDF page hide nothing of the page."""
 
 import pytest
 from PySide6.QtGui import QColor, QImage

@@ -1,4 +1,4 @@
-"""Tests of the dialog of unfinished work while the database doesn't answer."""
+"""Tests that the dialog of unfinished work says once, and not at each read, that the database doesn't answer."""
 
 from contextlib import nullcontext
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests of the facts on the page of a refund."""
+"""Tests that the page of a refund shows the time of its sending in each time zone that matters for it."""
 
 from dataclasses import replace
 

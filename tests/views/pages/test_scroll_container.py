@@ -1,4 +1,6 @@
-"""Tests of the scroll area around a page. Its visible part becomes shorter when a bar appears above the page."""
+"""Tests of the scroll area around a page: what the person looks at stays visible when the area becomes shorter or
+taller, for example when a bar appears above the page.
+"""
 
 import pytest
 from PySide6.QtCore import QPoint, QStringListModel

@@ -118,8 +118,9 @@ def test_a_paused_run_states_its_reason(reason: str, beginning: str) -> None:
     [(1, "None of the first 1 can be probed"), (2, "Probe 1 record?"), (3, "Probe 1 record?")],
 )
 def test_the_title_of_the_first_rows_speaks_of_no_other_row(row_count: int, title: str) -> None:
-    """The first of three records can't be probed, the second can. The dry run of the first one says nothing about the
-    others."""
+    """The title of a dry run that is limited to the first rows counts only these rows. Example: the first of three
+    records can't be probed, but the second can; the title for the first one says nothing about the second.
+    """
     context = make_window_context()
     context.language = "en"
     kinds = (ForecastKind.REFUSED, ForecastKind.WOULD_RUN, ForecastKind.REFUSED)

@@ -1,4 +1,6 @@
-"""Tests how the list of drafts shows the number of a draft's record."""
+"""Tests that the list of drafts shows only a corporation number in groups of digits, and every other number
+unchanged.
+"""
 
 from datetime import UTC, datetime
 

@@ -1,5 +1,5 @@
-"""Tests of the page of one operation, when another operation is selected before the first one was read, and when the
-journal gets the operation while the page shows it.
+"""Tests that the page of one operation never shows facts of another one, or of an earlier state: when another
+operation is selected before the first one was read, and when the journal gets the operation.
 """
 
 from collections.abc import Iterator

@@ -294,7 +294,9 @@ def test_the_page_offers_to_extend_an_own_take(
 
 def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPage, services: PaymentServices) -> None:
     """While the desk has no connection, the text about the possible actions gives that reason, and the page has no
-    badge *Action possible*, neither in the header nor in the line above the contents. Both are back after it."""
+    badge *Action possible*, neither in the header nor in the line above the contents. Both badges return with the
+    connection.
+    """
     services.relations = PaymentRelations(
         refunds=(make_refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN),)
     )

@@ -1,4 +1,4 @@
-"""Tests of lists whose current item stays visible when the list becomes shorter or taller."""
+"""Tests that the current item of a list stays visible when the list becomes shorter or taller."""
 
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot

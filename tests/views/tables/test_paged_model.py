@@ -39,7 +39,7 @@ def test_a_short_list_is_read_once(make_watched_model: MakeModelFunction) -> Non
     assert list_model.store.cursors == [None]
 
 
-def test_an_empty_list_is_empty(make_watched_model: MakeModelFunction) -> None:
+def test_an_empty_list_has_no_placeholders(make_watched_model: MakeModelFunction) -> None:
     """A list without rows has no placeholders either."""
     list_model = make_watched_model(0)
     assert list_model.model.rowCount() == 0

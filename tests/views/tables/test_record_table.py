@@ -1,4 +1,6 @@
-"""Tests of the table of records on a page, used with keyboard and mouse."""
+"""Tests of the table of records on a page: its keys and mouse actions, and that the current row stays current and
+visible.
+"""
 
 from collections.abc import Callable
 from typing import Any

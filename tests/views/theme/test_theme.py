@@ -1,4 +1,6 @@
-"""Tests of the theme, the text size and the fonts of the whole application."""
+"""Tests that the theme, the text size and the bundled fonts reach every part of the application, and that lines and
+controls have room for each text size.
+"""
 
 import ast
 import os

@@ -1,4 +1,6 @@
-"""Tests of the layout of a list of facts, each a label with a value."""
+"""Tests that the layout of a list of facts (each a label with a value) gives every value its height and never
+requests another layout without end.
+"""
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent

@@ -1110,7 +1110,7 @@ def test_the_arrow_of_a_list_keeps_its_distance(
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_typed_amount_looks_like_a_shown_one(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
     """The digits of a typed amount have the figures font, and its comma and point the text font, so that it is as
-    wide as the same amount elsewhere. What the person selects, replaces and takes back isn't changed by this.
+    wide as the same amount elsewhere. Selecting, replacing and undoing in the field work as without these fonts.
     """
     field = Field("Amount", is_right_aligned=True, currency_symbol="¥")
     field.resize(300, 100)
