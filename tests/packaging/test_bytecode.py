@@ -1,5 +1,5 @@
-"""Before a whole test run starts its worker processes, it compiles the bytecode files that these processes would
-otherwise compile.
+"""Tests that a whole test run compiles the bytecode files before it starts its worker processes, which would
+otherwise compile each file themselves.
 """
 
 from pathlib import Path

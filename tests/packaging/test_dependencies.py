@@ -1,4 +1,4 @@
-"""The program declares each package that it imports."""
+"""Tests that the program declares each package that it imports."""
 
 import ast
 import sys

@@ -46,8 +46,8 @@ def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
 
 
 def test_few_functions_with_one_drawn_variant_run_on_the_cluster() -> None:
-    """A costly function runs on the cluster with about one seed of eight, on the single server with the others. If
-    the budget has room for both, it runs on both.
+    """A costly function of which one variant is drawn runs on the cluster with about one seed of eight, and on the
+    single server with the others. If the budget has room for two variants, it runs on both.
     """
     variants = [f"tests/a/test_b.py::test_c[{engine}]" for engine in ("galera", "mariadb")]
     drawn = [draw_variants(variants, COSTLY_SECONDS, random.Random(seed)) for seed in range(400)]
@@ -149,8 +149,9 @@ def test_the_chosen_variants_do_not_depend_on_the_order_of_collecting() -> None:
 
 
 def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
-    """In a costly file every test function runs at least once, except nightly ones, and with as many variants as its
-    mark requires. The run prints the chosen variants. Without the option all variants run.
+    """With the option `--draw-variants`, every function of a costly file runs with at least one variant, except
+    nightly functions, or with as many variants as its mark `parts_by_day` states. The run says that variants were
+    drawn, and with which seed. Without the option all variants run.
     """
     costly = next(
         one for one, seconds in read_seconds_table().items() if seconds > 1 and one.startswith("tests/crash/")

@@ -128,9 +128,9 @@ def test_menu_and_links_have_entries_of_their_own() -> None:
 def test_an_appimage_is_runtime_and_image(
     application_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without an AppImage runtime, the script makes only the AppImage's folder, and its output names the missing
-    file; the folder's `AppRun` starts the program. With a runtime, the AppImage consists of the runtime and the file
-    system image.
+    """Without an AppImage runtime, the script makes only the AppImage's folder, and its output says how to name the
+    missing runtime; the folder's `AppRun` starts the program. With a runtime, the AppImage consists of the runtime
+    and the file system image.
     """
     monkeypatch.delenv("APPIMAGE_RUNTIME", raising=False)
     words = [str(application_folder), str(tmp_path)]

@@ -157,8 +157,8 @@ def test_a_display_or_a_qt_platform_permits_the_window(variable: str) -> None:
 
 
 def test_the_display_check_without_a_display_prints_other_ways() -> None:
-    """Without a display and a terminal, the script that checks for a display exits with status 1. It prints the
-    alternatives: the terminal commands, VNC and a virtual screen.
+    """Where there is neither a display nor a terminal, the script that checks for a display exits with status 1. It
+    prints the alternatives: the terminal commands, VNC and a virtual screen.
     """
     env, nobody = {"PATH": os.environ["PATH"]}, subprocess.DEVNULL
     command = [str(SCRIPTS_FOLDER / "display.sh")]

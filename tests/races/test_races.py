@@ -1,5 +1,5 @@
-"""Tests of races in which many processes at two desks buy credit checks of the same corporation numbers at the same
-moment.
+"""Tests that no credit check is charged twice when many processes at two desks buy or renew credit checks of the same
+corporation numbers at the same moment.
 """
 
 from collections import Counter

@@ -75,8 +75,8 @@ def _make_payment_number(provider: str, i: int) -> str:
 
 
 def _approve_in_threads(stage: MoneyStage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
-    """Request and approve a refund of each payment in several threads. Check that the outcome of each refund is
-    unknown. Return the payment ids.
+    """Import the `count` paid payments with the payment numbers `numbers`, and request a refund of each. Approve the
+    refunds in several threads. Check that the outcome of each refund is unknown. Return the payment ids.
     """
     ids = [import_paid_payment(stage.maker, stage.sandbox, number, provider=provider).id for number in numbers]
     asked = [request_refund(stage.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]

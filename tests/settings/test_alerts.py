@@ -1,4 +1,6 @@
-"""Tests the settings of the webhook and of Kafka to which alerts are published."""
+"""Tests that alerts are published to one webhook or to Kafka, and that unfit or incomplete settings of the two are
+refused by name.
+"""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-"""Signing in to a server database: the sources of the account, and the places where its password is stored or never
-appears.
+"""Tests of signing in to a server database: the account comes from one of the stated sources, and the password is
+stored only in the keyring and shown nowhere.
 """
 
 import dataclasses

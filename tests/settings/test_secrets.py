@@ -210,8 +210,8 @@ def test_simultaneous_processes_make_one_store_key(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("keyring", [None, MemoryKeyring()])
 def test_no_store_key_is_made_without_a_keyring(env: dict[str, str], keyring: Keyring | None) -> None:
-    """Without a keyring, or with a database on a server, the program makes no store key. Reading it is refused with
-    the name of the variable.
+    """Without a keyring, or with a database on a server, the program makes no store key. A read of the store key is
+    refused with the name of the variable that would contain it.
     """
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
     with pytest.raises(ConsoleError) as caught:

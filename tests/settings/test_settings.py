@@ -320,7 +320,9 @@ def test_a_wrong_value_is_reported_by_its_variable_only(env: dict[str, str], var
 
 @pytest.mark.parametrize("url", ["mysql+pymysql://u:a/b:70000@h/x", "mysql+pymysql://u@h:65535/x?ssl_ca=/a:70000"])
 def test_only_the_port_of_a_database_address_is_checked(env: dict[str, str], url: str) -> None:
-    """A large number after a colon in another part of a database address isn't its port."""
+    """A database address is accepted although it has a large number after a colon, if this number is in another part
+    than the port.
+    """
     assert Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
 
 

@@ -307,9 +307,10 @@ def test_a_sentence_of_a_payment_contains_its_facts(situation: str, part: int, j
     assert english in make_sentences(SITUATIONS[situation], "en")[part]
 
 
-def test_a_reversal_states_the_amount_and_the_unpaid_order() -> None:
+def test_a_reversal_states_the_amount_and_that_its_order_is_still_paid() -> None:
     """The verdict of a reversed payment states the amount that was taken back, and that its order still counts as
-    paid. If the gateway's state differs from ours, the next step is to compare the two states.
+    paid. If the provider's amount differs from ours, or the order no longer counts as paid, the verdict only states
+    the mismatch.
     """
     gone = replace(PAYMENT, state=PaymentState.REVERSED, provider="atom", provider_minor=12_000)
     for refunded_minor, taken in ((0, "¥12,000"), (2_000, "¥10,000")):

@@ -135,8 +135,8 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("vector", ATOM_STATE_VECTORS, ids=[v["id"] for v in ATOM_STATE_VECTORS])
 def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
-    """Each published state of Atom is translated to the expected state of this program, its label, and whether the
-    state is final.
+    """For each published state of Atom, the adapter gives the expected state of this program and the expected label,
+    and says correctly whether the state is final.
     """
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
@@ -415,8 +415,8 @@ def test_a_no_data_answer_that_contains_an_attempt_is_unknown() -> None:
 
 
 def test_an_empty_list_with_another_code_is_unknown_or_refused() -> None:
-    """If the answer has no attempt, its result code decides the outcome. Only the code OTS0401 means "not found"; an
-    empty list with any other code doesn't.
+    """If the answer has no attempt, its result code decides the outcome. Only the code OTS0401 means "not found". Any
+    other code leaves the outcome unknown or, if it is a refusal, means the refusal.
     """
     assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0951")}).kind is UNKNOWN
     assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0506")}).kind is AUTH

@@ -1,5 +1,5 @@
-"""Tests of Atom's adapter with the simulated Atom, from the token of a payment to its refund, and of the
-callbacks.
+"""Tests of Atom's adapter with the simulated Atom, from the token of a payment to its refund: each answer and each
+callback is read as the state that Atom's ledger has, or as unknown.
 """
 
 from dataclasses import replace

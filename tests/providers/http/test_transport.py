@@ -227,7 +227,8 @@ def test_an_interrupt_passes_through_the_transport(
 @pytest.mark.parametrize("answers", [[False], [True, False]])
 def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
     """In the block of `allow_sending_while`, the transport asks for permission just before the first byte of each
-    request, and sends nothing if it is refused. Outside of this block a request needs no permission."""
+    request, and sends nothing if the permission is refused. Outside of this block a request needs no permission.
+    """
     with serve_scripts(make_bytes_script(WHOLE_ANSWER)) as server, allow_sending_while(iter(answers).__next__):
         for _ in answers[1:]:
             assert send_purchase(make_transport(server.url)).status == 200

@@ -182,7 +182,7 @@ def test_interim_answers_before_the_answer_are_skipped(interim_status: bytes) ->
 
 
 def test_interim_answers_without_end_end_with_the_budget() -> None:
-    """A server sends interim answers until the time budget is over. The outcome is UNKNOWN."""
+    """If a server sends interim answers without end, the call ends with its time budget and the outcome UNKNOWN."""
 
     def send_interim_answers(connection: socket.socket, stop_event: threading.Event) -> None:
         with suppress(OSError):
@@ -216,7 +216,9 @@ def test_headers_beyond_the_limit_are_not_read(head: bytes) -> None:
 
 
 def test_a_change_of_the_protocol_is_the_last_answer() -> None:
-    """After status 101 the connection uses another protocol, so later bytes are not the provider's answer."""
+    """An answer with status 101 is returned as the answer. After it the connection uses another protocol, so later
+    bytes aren't read as the provider's answer.
+    """
     switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
     with serve_scripts(make_bytes_script(switch + WHOLE_ANSWER)) as server:
         assert send_purchase(make_transport(server.url)).status == 101

@@ -120,8 +120,8 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("vector", PAYPAY_STATE_VECTORS, ids=[v["id"] for v in PAYPAY_STATE_VECTORS])
 def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
-    """Each published state of PayPay is translated to the expected state of this program, its label, and whether the
-    state is final.
+    """For each published state of PayPay, the adapter gives the expected state of this program and the expected
+    label, and says correctly whether the state is final.
     """
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":

@@ -1,5 +1,5 @@
-"""Tests of PayPay's adapter with the simulated PayPay, from a payment code to refunds, and of the notices that it
-sends.
+"""Tests of PayPay's adapter with the simulated PayPay, from a payment code to refunds: each answer and each notice is
+read as the state that PayPay's ledger has, or as unknown.
 """
 
 import io

@@ -105,8 +105,9 @@ def test_a_release_answers_only_calls_of_its_number(
 
 
 def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
-    """The sandbox sends the answer byte by byte. A client that waits long enough gets the whole answer; the purchase
-    is charged even if the client gives up."""
+    """With the fault `slow` the sandbox sends the answer byte by byte. A client that waits long enough gets the whole
+    answer; the purchase is charged even if the client gives up.
+    """
     control.add_fault("slow", call="purchase", seconds=0.0001)
     assert caller.buy_check().check["corporation_number"] == CORPORATION_NUMBER
     control.add_fault("slow", call="purchase", seconds=30)

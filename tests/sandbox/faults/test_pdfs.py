@@ -41,8 +41,9 @@ def bought_check_id(caller: Caller) -> int:
 def test_a_fault_sends_a_faulty_pdf_once(
     caller: Caller, control: SandboxControl, bought_check_id: int, fault: str
 ) -> None:
-    """The PDF call with the fault returns the faulty file; the detail call and the next PDF call return ordinary
-    answers."""
+    """With each fault in UNUSABLE_PDF_CHECKS the PDF call returns the faulty file; the detail call and the next PDF
+    call return ordinary answers.
+    """
     control.add_fault(fault)
     assert "pdf_file_data" not in caller.read_detail(bought_check_id).check
     assert UNUSABLE_PDF_CHECKS[fault](caller.read_pdf(bought_check_id).check["pdf_file_data"])

@@ -235,9 +235,10 @@ def test_a_fault_makes_a_refund_twice(gateways: SandboxGateways, call: str, refu
     assert gateways.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
-def test_faults_of_the_encryption_are_undecryptable(gateways: SandboxGateways) -> None:
-    """With each fault of the encryption, Atom's answer is encrypted with another key, not encrypted, encrypted only
-    in part, or in the other accepted form."""
+def test_faults_change_the_encryption_of_an_answer(gateways: SandboxGateways) -> None:
+    """The fault `other_seal` encrypts Atom's answer with another key, `no_seal` doesn't encrypt it, and `cut_seal`
+    cuts it off. With `sealed_json` the answer is encrypted in the other accepted form.
+    """
     good = gateways.call_by_name("atom_verification")
     bodies = {}
     for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):

@@ -233,8 +233,8 @@ def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Notic
 
 
 def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: NoticeReceiver) -> None:
-    """One fault makes the sandbox hold a notice back until the test releases it. Another fault makes the sandbox send
-    a notice after the next notice.
+    """The fault `notice_late` makes the sandbox hold a notice back until the test releases it. The fault
+    `notice_overtaken` makes the sandbox send a notice after the next notice.
     """
     register_payment(control, "paypay")
     control.add_fault("notice_late", number="P-1")

@@ -315,8 +315,8 @@ def test_a_snooze_is_offered_until_moments_in_japan() -> None:
 
 
 def test_dialogs_of_incidents_need_their_inputs(appearance: object, qtbot: QtBot) -> None:
-    """The dialog to hand over an incident requires a person, and the dialogs that ask for a reason require one. The
-    dialog to snooze an incident requires neither.
+    """The dialog to hand over an incident requires a person, and the dialogs that ask for a reason require a text.
+    The dialog to snooze an incident requires neither.
     """
     page = make_page(make_incident(LATE_PAYMENT_ALERT, owner="op-a", owner_since=NOW))
     qtbot.addWidget(page)

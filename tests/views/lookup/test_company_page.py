@@ -147,7 +147,8 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
 
 def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object) -> None:
     """While the pointer is on the open issues, an automatic read moves none of them and marks outdated lines. The new
-    state is shown when the pointer leaves. The focus stays on its record."""
+    state is shown when the pointer leaves. The focus stays on the record that has it.
+    """
     other = replace(CHECK_WITHOUT_PDF, id=CHECK_WITHOUT_PDF.id + 1)
     page = make_company_panel(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)

@@ -153,7 +153,9 @@ def test_rows_are_tallied_by_outcome() -> None:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_each_state_cell_begins_with_a_capital(language: Literal["ja", "en"]) -> None:
-    """The words for the middle of a sentence begin with a capital in a cell, as the states of other tables do."""
+    """In the tables of bulk runs, a cell with a state begins with a capital, as the states of other tables do,
+    although its words are written small in the middle of a sentence.
+    """
     context = make_window_context()
     context.language = language
     row = BulkRow(1, "payment", 1, 7)

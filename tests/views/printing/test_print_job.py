@@ -122,7 +122,7 @@ def test_a_printout_is_made_outside_the_thread_of_the_window(
     appearance: object, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """The contents are read and printed outside the thread of the window, which the layout of a thousand rows would
-    stop for many seconds. An error in it is reported like one of the read.
+    stop for many seconds. An error during the printing is reported like an error during the reading.
     """
     window, threads = QWidget(), list[QThread]()
     qtbot.addWidget(window)

@@ -74,7 +74,9 @@ def test_each_row_stands_below_the_heading_of_its_badge() -> None:
 
 @pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
 def test_a_text_finds_names_numbers_and_records(text: str) -> None:
-    """A text filter finds full-width and half-width forms, with or without spaces."""
+    """A text filter finds a row by a part of the company's name, by the corporation number and by the record's id, in
+    full-width and half-width forms, with or without spaces.
+    """
     services = QueueServices(
         [make_check(17), make_check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )

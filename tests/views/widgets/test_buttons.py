@@ -112,7 +112,7 @@ def test_a_double_click_presses_once(show_widgets: ShowWidget) -> None:
 
 
 def test_every_button_has_a_name_and_a_minimum_size() -> None:
-    """Buttons with an icon only have accessible names, and no button is smaller than 24 px."""
+    """A button that shows only an icon has an accessible name, and no button is smaller than 24 px."""
     widgets = (
         IconButton("close", "Close"),
         KeyButton("Probe", "P", "inline"),

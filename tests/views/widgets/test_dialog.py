@@ -1,4 +1,6 @@
-"""Tests of the frame of every dialog: it ignores certain presses of Enter, Esc and the main button."""
+"""Tests of the frame of every dialog: it stays inside its window, and it ignores presses of Enter, Esc and the main
+button that come too early, during a call, or twice.
+"""
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, Qt

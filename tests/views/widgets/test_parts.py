@@ -905,7 +905,9 @@ def test_the_current_line_stays_when_a_timeline_is_read_again(
 
 
 def test_a_timeline_of_another_record_has_no_current_line(show_widget: ShowWidget) -> None:
-    """A timeline without the keyboard focus that gets the events of another record begins at its first line."""
+    """A timeline without the keyboard focus that gets the events of another record has no current line. When it gets
+    the focus, the first line becomes current.
+    """
     timeline = TimelineList("Timeline")
     timeline.show_lines([make_timeline_line(50 - at, f"step {at}") for at in range(5)])
     timeline.setCurrentIndex(timeline.model().index(3, 0))
