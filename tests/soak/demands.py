@@ -1,5 +1,7 @@
 """The list of all demands, most of which are defined here. Each one is divided into shards, which run on databases of
-their own in any order."""
+their own in any order. Of the arguments of a demand's function, `engine` is the database engine, `shard` the number
+of the shard (from 0), and `folder` a folder for its files.
+"""
 
 import subprocess
 import sys

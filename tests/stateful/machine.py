@@ -40,6 +40,10 @@ MAX_PURCHASES_BY_HAND = 2
 class PurchaseMachine(RuleBasedStateMachine):
     """State machine whose methods with `@rule` are possible steps at one of two desks. `counts` has the sums of
     steps, refusals, crashes, purchases and charges over all runs.
+
+    Of the arguments of a step, `desk` is the number of the desk, `number` the corporation number, `behaviour` the
+    provider's behaviour during the step, and `crash` the failpoint at which the desk's process crashes (None: no
+    crash). `data` draws the record of the step.
     """
 
     counts: ClassVar[Counter[str]] = Counter()

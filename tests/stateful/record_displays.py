@@ -1,6 +1,9 @@
 """Compares all places that show a record: page, row of a list, output of a terminal, JSON, search, queues, alerts and
 exported files. All places must have the same explanation, an unknown outcome must never be shown as known, and the
 services must accept the advised action.
+
+Of the arguments of the functions, `view` is what the record's page shows, `page` the explanation in it, `row` the
+record's row in a list, and `now` the present time by the desk's clock.
 """
 
 import json

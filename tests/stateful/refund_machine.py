@@ -40,7 +40,12 @@ crash_failpoints = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINT
 
 class RefundMachine(RuleBasedStateMachine):
     """State machine whose methods with `@rule` are possible steps at one of two desks. `counts` has the sums of
-    steps, refusals, crashes, requests, approvals and refunds over all runs."""
+    steps, refusals, crashes, requests, approvals and refunds over all runs.
+
+    Of the arguments of a step, `desk` is the number of the desk, `refund_index` or `payment_index` the random number
+    that chooses a refund or a payment, `behaviour` the provider's behaviour during the step, and `crash` the
+    failpoint at which the desk's process crashes (None: no crash).
+    """
 
     counts: ClassVar[Counter[str]] = Counter()
 
