@@ -123,12 +123,18 @@ class SaveViewDialog(DialogFrame):
             self._close_after_saving,
             self._show_failure,
             caller=self,
-            label=context.translate(f"dialog.{self.name}.title"),
+            label=context.translate(
+                "act.about", title=self._find_view_name(), message=context.translate(f"dialog.{self.name}.title")
+            ),
             make_toast=self._make_saved_toast,
             attempt=(self.name, *form_values),
             key="saved views",
             provider="",
         )
+
+    def _find_view_name(self) -> str:
+        """Return the name of the view in messages: the typed name, because the view doesn't exist yet."""
+        return self.name_field.text().strip()
 
     def _make_saved_toast(self, view: SavedView) -> Toast:
         return Toast(self._context.translate(f"dialog.{self.name}.done"), subject=view.name)
@@ -170,6 +176,10 @@ class RenameViewDialog(SaveViewDialog):
             self._view_name,
             lambda: {"name": self.name_field},
         )
+
+    def _find_view_name(self) -> str:
+        """Return the present name of the view."""
+        return self._view_name
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
         """Hide the check boxes of the base class, because a rename doesn't use them, and return an empty tuple."""

@@ -139,7 +139,7 @@ def test_a_printout_is_made_outside_the_thread_of_the_window(
         return True
 
     for contents in ("whole", "broken"):
-        page_printer._read_and_print(lambda _, contents=contents: contents, print_contents)  # type: ignore[misc]
+        page_printer._read_and_print("List", lambda _, contents=contents: contents, print_contents)  # type: ignore[misc]
     assert QThread.currentThread() not in threads
     assert [(toast.message, page_printer.is_running) for toast in toasts] == [
         ("Sent to the printer.", False),

@@ -617,9 +617,9 @@ def test_every_acting_call_has_a_case() -> None:
     assert {call for _, call in PREPARE_AND_CALL_BY_NAME.values()} | CALLS_TESTED_ELSEWHERE == ACTING_CALLS
 
 
-ACTIONS_WITHOUT_RECORD = {"create a run", "set read-only", "save a view"}
+ACTIONS_WITHOUT_RECORD = {"create a run", "set read-only"}
 """Actions about no record that exists before, so that their labels name none."""
-RECORD_NAME_PATTERN = re.compile(r"[Cc]redit[ -]check \d|1 1803 0101 8771|R-\d|ORD-\d|BS-\d|PayPay|alert \d")
+RECORD_NAME_PATTERN = re.compile(r"[Cc]redit[ -]check \d|1 1803 0101 8771|R-\d|ORD-\d|BS-\d|PayPay|Atom|alert \d")
 """The name of a record, company, incident, alert, bulk run, view, provider or switch in the English messages of the
 cases of this file."""
 
