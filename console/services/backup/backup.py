@@ -34,6 +34,7 @@ from console.settings.urls import make_sqlite_url
 from console.store.audit import trail as audit_trail
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
+from console.store.backup.restore_claim import RestoreClaim, hold_restore_claim
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
 from console.store.documents.documents import (
@@ -235,14 +236,14 @@ def restore(
     with closing(database):
         if database.is_server != (manifest.kind == _KIND_OF_SERVER_BACKUP):
             raise archive.make_bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
-        with _prepare_restore_target(database, manifest):
+        with _prepare_restore_target(database, manifest) as claim:
             spool_outcome = _restore_spool(folder, manifest, spool_file, replaced_file_suffix)
             # before the database: after a server's database is loaded, a second restore is refused
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept_path, has_raised_alert = None, False
             facts = RestoreFacts(None, spool_outcome, restored_documents, schema_before, has_raised_alert)
             if database.file is None:
-                _load_server_dump(database, folder, settings, manifest, clock.now())
+                _load_server_dump(database, folder, settings, manifest, clock.now(), claim)
                 begin_last_steps()
             else:
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
@@ -520,23 +521,22 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
 
 
 @contextmanager
-def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Iterator[None]:
-    """Context manager: prepare the database that the restore replaces. `manifest` is the manifest of the backup.
-    Raises database_locked if a process has the file of an SQLite database open or, on a server, if another restore
-    runs; bad_backup if a server's database has tables that do not come from an interrupted restore. Tables of an
-    interrupted restore are dropped, and the database stays locked against other restores until the end of the block.
+def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Iterator[RestoreClaim | None]:
+    """Context manager: prepare the database that the restore replaces, and yield the claim on a server's database
+    (None: an SQLite database). `manifest` is the manifest of the backup. Raises database_locked if a process has the
+    file of an SQLite database open or, on a server, if another restore runs; bad_backup if a server's database has
+    tables that do not come from an interrupted restore. Tables of an interrupted restore are dropped, and the
+    database stays locked against other restores, on all nodes of a cluster, until the end of the block.
     """
     if database.file is not None:
         sqlite_copy.require_unused_database(database.file)
-        yield
+        yield None
         return
-    with database.engine.begin() as conn:
-        server_dump.mark_restore_target(conn, manifest.files[archive.DUMP_FILE].sha256)
-    with database.engine.begin() as holder:
-        server_dump.lock_restore_mark(holder)
+    server_dump.mark_restore_target_despite_conflicts(database, manifest.files[archive.DUMP_FILE].sha256)
+    with server_dump.hold_restore_mark(database) as holder, hold_restore_claim(database, holder) as claim:
         with database.engine.begin() as conn:
             server_dump.drop_leftover_tables(conn)
-        yield
+        yield claim
     with database.engine.begin() as conn:
         server_dump.drop_restore_mark(conn)
 
@@ -569,18 +569,27 @@ def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) 
 
 
 def _load_server_dump(
-    database: Database, folder: Path, settings: Settings, manifest: BackupManifest, now: datetime
+    database: Database,
+    folder: Path,
+    settings: Settings,
+    manifest: BackupManifest,
+    now: datetime,
+    claim: RestoreClaim | None,
 ) -> None:
-    """Load the dump of the backup in `folder` into a server's database. An alert that makes the program refuse
-    operations with money is inserted before the version of the schema is loaded, because no program uses a database
-    without this version. Alerts and the outbox have had the same columns in every schema since the oldest that a
-    restore accepts, so a backup of an older schema gets the alert, too.
+    """Load the dump of the backup in `folder` into a server's database, on which this restore has `claim`. An alert
+    that makes the program refuse operations with money is inserted before the version of the schema is loaded,
+    because no program uses a database without this version. Alerts and the outbox have had the same columns in every
+    schema since the oldest that a restore accepts, so a backup of an older schema gets the alert, too.
     """
     server_dump.load_dump(database, folder / archive.DUMP_FILE)
+    if claim is not None:
+        claim.require()
     with closing(Spool(settings.home, cipher=None)) as spool, database.write_without_retries() as tx:
         database_rollback.raise_alert_of_restored_server(
             tx, manifest.database_id, spool.desk_id, manifest.taken_at, now
         )
+    if claim is not None:
+        claim.require()
     server_dump.load_dump(database, folder / archive.VERSION_DUMP_FILE)
 
 

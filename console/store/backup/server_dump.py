@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,13 @@ RESTORE_MARK_TABLE = "restore_in_progress"
 """Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump: of the
 first one, if an interrupted restore was followed by a restore of another dump.
 """
-_OTHER_RESTORE_ERRORS = (1205, 3572, 1146)
+RESTORE_CLAIM_TABLE = "restore_claim"
+"""Name of the table with the claim of a running restore (`restore_claim`)."""
+_CERTIFICATION_ERROR = 1213
+_OTHER_RESTORE_ERRORS = (1205, 3572, 1146, _CERTIFICATION_ERROR)
 """Numbers of the errors by which the lock of the mark shows another restore: another session has locked the row
-(MariaDB's number, MySQL's), or another restore was completed and has dropped the table."""
+(MariaDB's number, MySQL's), another restore was completed and has dropped the table, or a restore on another node of
+a cluster has changed it."""
 _DUMP_OPTIONS = (
     "--single-transaction",
     "--skip-lock-tables",
@@ -120,7 +125,7 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     the same error if the database has RESTORE_MARK_TABLE and is complete, because it has its schema version.
     """
     tables = read_table_names(conn)
-    if RESTORE_MARK_TABLE in tables and _has_schema_version(conn, tables):
+    if RESTORE_MARK_TABLE in tables and has_schema_version(conn, tables):
         drop_restore_mark(conn)  # the process of a complete restore ended before it dropped the mark
         raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if tables and RESTORE_MARK_TABLE not in tables:
@@ -135,7 +140,20 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
         conn.execute(text(insert_sql), {"hash": dump_hash})
 
 
-def _has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
+def mark_restore_target_despite_conflicts(database: Database, dump_hash: str) -> None:
+    """Mark the database in a transaction of its own, as `mark_restore_target` does. The transaction is repeated if a
+    restore on another node of a cluster marks the database at the same moment."""
+    for attempts_left in (2, 1, 0):
+        try:
+            with database.engine.begin() as conn:
+                mark_restore_target(conn, dump_hash)
+            return
+        except DBAPIError as error:
+            if not attempts_left or error.orig is None or error.orig.args[0] != _CERTIFICATION_ERROR:
+                raise
+
+
+def has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
     """Return True if the database has its schema version. A restore loads the version last, so the database is then
     complete and may be in use.
     """
@@ -150,34 +168,53 @@ def lock_restore_mark(conn: Connection) -> None:
     """Lock the row of the table RESTORE_MARK_TABLE until the transaction of this connection ends. So a second restore
     can't delete the tables that the first restore loads. Raises ConsoleError `database_locked` (another_restore) if
     another restore has locked the row, or was completed after `mark_restore_target`: then the database may already be
-    in use. On a Galera cluster, this detects only another running restore on the same node.
+    in use. On a cluster, this detects only another running restore on the same node; `restore_claim` detects one on
+    another node.
     """
     try:
         conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK_TABLE} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
     except DBAPIError as error:
         if error.orig is None or error.orig.args[0] not in _OTHER_RESTORE_ERRORS:
             raise
-        raise _make_other_restore_error() from None
-    if _has_schema_version(conn, read_table_names(conn)):
-        raise _make_other_restore_error()
+        raise make_other_restore_error() from None
+    if has_schema_version(conn, read_table_names(conn)):
+        raise make_other_restore_error()
 
 
-def _make_other_restore_error() -> ConsoleError:
+@contextmanager
+def hold_restore_mark(database: Database) -> Iterator[Connection]:
+    """Context manager: lock the mark during the block, and yield the connection that has the lock. Raises the errors
+    of `lock_restore_mark`. The transaction is not committed, because it only has the lock: a cluster refuses the
+    COMMIT if another node has created the table of the mark meanwhile."""
+    with database.engine.connect() as holder:
+        lock_restore_mark(holder)
+        yield holder
+
+
+def make_other_restore_error() -> ConsoleError:
+    """Return the error `database_locked` of a restore that another restore prevents."""
     facts: DatabaseLockedDetail = {"problem": DatabaseLockedProblem.ANOTHER_RESTORE}
     return ConsoleError(ErrorCode.DATABASE_LOCKED, facts)
 
 
 def drop_leftover_tables(conn: Connection) -> None:
-    """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK_TABLE."""
+    """Drop the tables that an interrupted restore has left in the connected database, except RESTORE_MARK_TABLE and
+    RESTORE_CLAIM_TABLE."""
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
-    for table in sorted(read_table_names(conn) - {RESTORE_MARK_TABLE}):
+    for table in sorted(read_table_names(conn) - {RESTORE_MARK_TABLE, RESTORE_CLAIM_TABLE}):
         conn.execute(text(f"DROP TABLE `{table}`"))
     conn.execute(text("SET SESSION foreign_key_checks = 1"))
 
 
 def drop_restore_mark(conn: Connection) -> None:
-    """Drop the table RESTORE_MARK_TABLE, because the restore is complete."""
+    """Drop the tables RESTORE_CLAIM_TABLE and RESTORE_MARK_TABLE, because the restore is complete."""
+    drop_restore_claim(conn)
     conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK_TABLE}"))
+
+
+def drop_restore_claim(conn: Connection) -> None:
+    """Drop the table RESTORE_CLAIM_TABLE, because the restore is complete."""
+    conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_CLAIM_TABLE}"))
 
 
 def make_client_command(database: Database, mariadb: str, mysql: str) -> list[str]:
