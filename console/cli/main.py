@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console import __version__
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = tuple(sys.argv[1:] if argv is None else argv)
     if argv is None:
         _occupy_closed_descriptors()
+        if sys.stderr is None:  # questions, warnings and tracebacks of libraries need a stream
+            sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
         write_pipes_in_utf8()
     if arguments[:1] == (PDF_CHILD_ARGUMENT,):
         return _run_pdf_child(arguments[1:])

@@ -67,16 +67,21 @@ def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[sub
 
 
 def test_a_closed_pipe_changes_no_purchase(terminal: Terminal, sandbox: Sandbox) -> None:
-    """If the reader of stdout has closed the pipe, the purchase is made and recorded, the exit status is 0, and
-    stderr is empty.
+    """If the reader of stdout has closed the pipe, the purchase is made and recorded. The exit status is 4 (outcome
+    unknown), because the caller doesn't get the result; the same request id returns it without a second charge. A
+    command that only reads ends with 0 and without a message.
     """
+    purchase = ("--json", "purchase", CORPORATION_NUMBER, "--client", "1", "--request-id", "once")
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        ended = run_process(terminal, "--json", "purchase", CORPORATION_NUMBER, "--client", "1", stdout=writing)
+        bought = run_process(terminal, *purchase, stdout=writing, CONSOLE_LANGUAGE="en")
+        looked_up = run_process(terminal, "--json", "lookup", CORPORATION_NUMBER, stdout=writing)
     finally:
         os.close(writing)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (bought.returncode, bought.stderr.count(b"The command was carried out")) == (4, 1)
+    assert (looked_up.returncode, looked_up.stderr) == (0, b"")
+    assert terminal.json(*purchase[1:]).data["duplicate"] is True
     assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 1
 
 
@@ -454,9 +459,10 @@ def run_demo_with_input(
 @pytest.mark.parametrize("is_file", [False, True])
 def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, *, is_file: bool) -> None:
     """The demo runs the commands that come from a pipe or a file, and says on stderr that it reads them from there.
-    It ends with the exit status of the last command.
+    It refuses a line that isn't valid text, as it refuses such a command line. It ends with the exit status of the
+    last command.
     """
-    typed = b"--json purchase 9980000000001 --client 1\n\nas lead-b\n--json refund approve nonsense\n"
+    typed = b"lookup \xff\n--json purchase 9980000000001 --client 1\n\nas lead-b\n--json refund approve nonsense\n"
     ended = run_demo_with_input(terminal, typed, tmp_path / "typed" if is_file else None)
     bought, refused = (json.loads(line) for line in ended.stdout.splitlines() if line.startswith(b'{"ok"'))
     assert bought["data"]["state"] == "success"

@@ -168,13 +168,14 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
 
 def _ask_for_line(writer: AnswerWriter, wording_key: str) -> str:
     """Show the person the question of the wording key `wording_key`, and return the line that the person enters.
-    Raises ConsoleError `usage` if there is no terminal: a calling program must pass the account as an argument."""
+    Raises ConsoleError `usage` if there is no terminal (a calling program must pass the account as an argument), and
+    if the line can't be read."""
     if writer.is_json or not is_stdin_terminal():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
     try:
         return input(f"{writer.translator(wording_key)}: ").strip()
-    except EOFError as end_of_input:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME}) from end_of_input
+    except (EOFError, OSError, UnicodeDecodeError) as error:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME}) from error
 
 
 def _build_identity_json(identity: "Identity") -> "JsonObject":

@@ -1,6 +1,7 @@
 """Write the one answer of a command, as sentences or as one JSON object."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -198,12 +199,22 @@ class AnswerWriter:
             return
         self.has_answered, self.exit_status = True, status
         try:
-            _write_bytes(self.stream, content)
+            self._write_to_stream(content)
         except OSError as error:
             _discard_stream(self.stream)
-            # The effect of the command and its exit status are valid even if the reader has closed the pipe.
-            if not isinstance(error, BrokenPipeError):
+            # A reader such as `head` closes the pipe when it has read enough of a list. The answer about an effect is
+            # different: the caller needs it, and would take an exit status of 0 for a result that it has received.
+            is_result = self.has_effects and not self._is_long_running
+            if is_result or not isinstance(error, BrokenPipeError):
                 self._report_unwritten_answer(error, error_message)
+
+    def _write_to_stream(self, content: bytes) -> None:
+        """Write the bytes to stdout. Raises OSError if that fails, and if the caller has closed stdout. A process
+        that runs until it is stopped may run without stdout, as may each process of Windows that has no console:
+        their answer is not written then."""
+        if self.stream is None and not self._is_long_running and sys.platform != "win32":
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        _write_bytes(self.stream, content)
 
     def _report_unwritten_answer(self, error: OSError, error_message: str | None) -> None:
         """Write to stderr that the answer could not be written. A failed command keeps its exit status, and its

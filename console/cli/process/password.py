@@ -23,8 +23,8 @@ def is_stdin_terminal() -> bool:
 
 def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
     """Show the question of the wording key `key`, filled with `facts`, and return the secret that the person types
-    without echo. Return None if the terminal can't hide the input, if the input ends, or if it isn't UTF-8, such as
-    the input of a terminal with another encoding.
+    without echo. Return None if the terminal can't hide the input, if the input ends or the terminal is gone, or if
+    the input isn't UTF-8, such as the input of a terminal with another encoding.
     """
     import getpass
     import warnings
@@ -34,17 +34,17 @@ def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) ->
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass(translator(key, **facts))
-        except (getpass.GetPassWarning, EOFError, UnicodeDecodeError):
+        except (getpass.GetPassWarning, EOFError, OSError, UnicodeDecodeError):
             return None
 
 
 def read_stdin_line() -> str | None:
-    """Return the first line of standard input, on which a program passes a secret; None if there is no line, or if
-    it isn't valid text.
+    """Return the first line of standard input, on which a program passes a secret; None if there is no line, if it
+    isn't valid text, or if standard input can't be read, such as a folder.
     """
     try:
         entered_line = sys.stdin.readline(_MAX_SECRET_LENGTH) if sys.stdin is not None else ""
-    except UnicodeDecodeError:
+    except (OSError, UnicodeDecodeError):
         return None
     return entered_line.removesuffix("\n").removesuffix("\r") or None
 

@@ -3,6 +3,7 @@ sample records.
 """
 
 import contextlib
+import io
 import os
 import secrets
 import shlex
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.cli.process.output import AnswerWriter
+from console.cli.process.password import is_stdin_terminal
 from console.cli.process.stop_signals import wait_for_stop_signal
 from console.cli.text_output.translator import Translator
 from console.cli.window.open_window import has_display, show_window
@@ -297,7 +299,7 @@ def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_c
     with `--json`. In every other case keep the simulated providers running until the process is stopped."""
     if has_display():
         show_window(console)
-    elif sys.stdin is not None and sys.stdin.isatty():
+    elif is_stdin_terminal() and writer.stream is not None:
         _run_prompt(writer, run_command)
     elif not writer.is_json and _has_piped_input():
         _run_piped_commands(writer, run_command)
@@ -309,7 +311,8 @@ def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_c
 def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
     """Read command lines from the terminal and run them, until `exit`."""
     writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].corporation_number))
-    with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
+    _accept_any_bytes_as_input()
+    with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         while (arguments := _split_command_line(input("support-console> "))) != ["exit"]:
             _run_command_line(arguments, run_command)
 
@@ -327,6 +330,7 @@ def _run_piped_commands(writer: AnswerWriter, run_command: CommandLineRunner) ->
     """Run each line of the standard input as a command line, until the input ends or a line is `exit`. The exit
     status of the demo is that of the last command line."""
     writer.write_to_stderr(writer.translator("cli.demo.piped"))
+    _accept_any_bytes_as_input()
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(KeyboardInterrupt):
         for line in sys.stdin:
             arguments = _split_command_line(line)
@@ -334,6 +338,13 @@ def _run_piped_commands(writer: AnswerWriter, run_command: CommandLineRunner) ->
                 break
             status = _run_command_line(arguments, run_command)
             writer.exit_status = writer.exit_status if status is None else status
+
+
+def _accept_any_bytes_as_input() -> None:
+    """Let lines of standard input contain bytes that aren't valid text. As on a command line, the command that gets
+    them refuses them; the demo doesn't end."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
 
 
 def _run_command_line(arguments: list[str], run_command: CommandLineRunner) -> int | None:

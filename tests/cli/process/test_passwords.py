@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.process.password import protect_password_descriptor, read_password
+from console.cli.process.password import protect_password_descriptor, read_password, read_stdin_line
 from console.cli.text_output.translator import Translator
 from console.domain.process import interrupts
 from console.settings.settings import Settings
@@ -83,6 +83,17 @@ def test_a_descriptor_that_is_not_open_is_never_read(tmp_path: Path, monkeypatch
     finally:
         os.close(again)
         os.close(theirs)
+
+
+def test_a_standard_input_that_cannot_be_read_has_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If standard input was opened only for writing, such as by `0>file`, no line is read from it, and no error of
+    the system is raised."""
+    with (
+        (tmp_path / "written").open("wb") as file,
+        open(file.fileno(), encoding="utf-8", closefd=False) as unreadable,
+    ):
+        monkeypatch.setattr(sys, "stdin", unreadable)
+        assert read_stdin_line() is None
 
 
 def test_a_wrong_descriptor_number_is_reported(terminal: Terminal) -> None:

@@ -1,8 +1,11 @@
 """Commands whose output streams can't be written: a full device, a closed stream, or a pipe without a reader."""
 
+import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.store.money_rows import insert_paid_payment
-from tests.support.waiting import MAX_WAIT_SECONDS
+from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 CORPORATION_NUMBER = "1180301018771"
 FULL_DEVICE = Path("/dev/full")
@@ -92,6 +95,51 @@ def test_stderr_that_cannot_be_written_changes_no_status(terminal: Terminal, wor
     """If stderr can't be written, the command exits with its ordinary status."""
     ended = run_in_shell(terminal, words, redirections)
     assert ended.returncode == (0 if words == "doctor" else 2)
+
+
+@pytest.mark.parametrize("words", ["--json lookup 1180301018771", "--version"])
+def test_an_answer_to_a_closed_stdout_counts_as_unwritten(terminal: Terminal, words: str) -> None:
+    """If the caller has closed stdout, a command that only reads exits with 6 and says on stderr why: its answer went
+    nowhere."""
+    ended = run_in_shell(terminal, words, ">&-")
+    assert "The answer could not be written (Bad file descriptor)" in ended.stderr
+    assert (ended.returncode, "Traceback" in ended.stderr) == (6, False)
+
+
+def test_a_purchase_with_a_closed_stdout_exits_as_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
+    """If the caller has closed stdout, a purchase is made and recorded once, but exits with 4 (outcome unknown). The
+    same request id then returns the stored answer."""
+    words = f"purchase {CORPORATION_NUMBER} --client 1 --request-id once"
+    ended = run_in_shell(terminal, f"--json {words}", ">&-")
+    assert (ended.returncode, "The command was carried out" in ended.stderr) == (4, True)
+    assert terminal.json(*words.split()).data["duplicate"] is True
+    assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 1
+
+
+def test_a_question_without_stderr_ends_the_command_properly(terminal: Terminal) -> None:
+    """A command asks for a secret at a terminal that isn't its controlling terminal, while stderr is closed. The
+    question can't be shown, but the typed line is read: the command ends as the provider's answer demands, and not
+    as a bug of the program."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f'exec "{sys.executable}" -m console --json provider authorise alarmbox 2>&-'],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **terminal.env},
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_until(
+                lambda: process.poll() is not None or not termios.tcgetattr(theirs)[3] & termios.ECHO,
+                "the question hides the input",
+            )
+            os.write(ours, b"no-such-code\n")
+            out, _ = process.communicate(timeout=MAX_WAIT_SECONDS)
+        finally:
+            process.kill()
+            os.close(theirs)
+            os.close(ours)
+    assert (process.returncode, json.loads(out)["error"]["code"]) == (5, "provider_auth")
 
 
 def test_a_closed_pipe_is_quiet(terminal: Terminal) -> None:
