@@ -53,7 +53,7 @@ def encrypt_text(text: str, key: bytes) -> str:
 
 def decrypt_text(encrypted_text: str, key: bytes) -> str:
     """Return the plaintext of a ciphertext (hex in upper or lower case) that was encrypted with the AES key `key`.
-    Raises DecryptionFailed for every fault."""
+    Raises DecryptionFailed if it can't be decrypted, for whatever reason."""
     plaintext, is_valid = decrypt_and_check_padding(encrypted_text, key)
     try:
         text = plaintext.decode()
@@ -67,7 +67,7 @@ def decrypt_text(encrypted_text: str, key: bytes) -> str:
 def decrypt_and_check_padding(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
     """Return the decrypted bytes, and True if their padding was valid. Valid padding is removed from the bytes,
     invalid padding isn't. For a ciphertext that can't be decrypted, return empty bytes and False. The function raises
-    no exception, so that a caller can make all its other checks even after a fault.
+    no exception, so that a caller can make all its other checks even after a failed decryption.
     """
     try:
         ciphertext = unhexlify(encrypted_text)

@@ -29,10 +29,12 @@ LARGEST_CALLBACK_BYTES = 64 << 10
 
 
 def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
-    """Parse the form that Atom sends as a callback. The function raises no exception, whatever `body` contains.
+    """Return the content of the form that Atom sends as a callback. If one of the checks fails, the result has
+    `has_valid_signature` False and the reason `callback_refused`. The function raises no exception, whatever `body`
+    contains.
 
     Format, padding, text, merchant and signature are all checked before the result of any check is used. So a sender
-    can't learn from the return value or from the duration of the call the check that has failed.
+    can't learn from the result or from the duration of the call which check has failed.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:
@@ -57,7 +59,7 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
 def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
     """Return three values of a decrypted callback: our payment id (`merchTxnId`), the parts that are signed (in the
     order of the signature), and the received signature. If the text can't be read, the parts are empty and the
-    signature is None; the id is None too, except if it was read before the fault.
+    signature is None; the id is None too, except if it was read before the unreadable part.
     """
     payment_id: str | None = None
     try:
@@ -85,7 +87,8 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
 
 
 def _read_payment_fields(plaintext: bytes) -> Fields:
-    """Return the JSON object about the payment in a decrypted callback."""
+    """Return the JSON object about the payment in a decrypted callback. Raises UnreadableJson if there is none or
+    more than one."""
     instruments = parse_decrypted_message(plaintext).get("payInstrument")
     instrument = instruments[0] if isinstance(instruments, list) and len(instruments) == 1 else instruments
     if not isinstance(instrument, dict):

@@ -87,8 +87,8 @@ class AtomReader:
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read a payment by our payment id, and return the outcome with Atom's report. Atom also needs the payment's
-        amount and its calendar day in India. If one of these values is missing or invalid, nothing is sent and the
-        reason names the fault.
+        amount and its calendar day in India. If the id, the amount or the day is missing or invalid, nothing is sent
+        and the outcome is UNKNOWN with the reason `bad_id`, `amount_and_day_needed` or `bad_amount`.
         """
         merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
         if not is_valid_id(question.merchant_payment_id):
@@ -125,8 +125,9 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def parse_callback(self, body: bytes) -> SignedCallback:
-        """Parse the form that Atom has sent to our return address or callback address, and check its signature. The
-        method sends nothing.
+        """Return the content of the form that Atom has sent to our return address or callback address. If its
+        signature is wrong or the form can't be read, the result has `has_valid_signature` False. The method sends
+        nothing.
         """
         return parse_callback(body, self._sender.merchant)
 

@@ -1,4 +1,4 @@
-"""Repeats a read if the provider has a temporary fault: only a few times and within a short time."""
+"""Repeats a read after a temporary failure at the provider: only a few times and within a short time."""
 
 import random
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def read_with_retries(
 
 
 def is_temporary_failure(outcome: Outcome[T]) -> bool:
-    """True if the outcome is a temporary fault, so that the same request may succeed a moment later."""
+    """True if the outcome is a temporary failure, so that the same request may succeed a moment later."""
     has_temporary_reason = (
         find_failure_cause(outcome.reason) is FailureCause.SYSTEM or outcome.reason in _TEMPORARY_REASONS
     )

@@ -443,8 +443,8 @@ def _require_only_payment(message: Fields) -> Fields:
 
 
 def _is_own_key_in_other_notation(key: str, instruction: RefundInstruction) -> bool:
-    """True if the key of a listed refund differs from ours, but only in small letters, full width or blanks, so that
-    it may be ours."""
+    """True if the key of a listed refund isn't ours, but becomes equal to ours without regard to upper and lower
+    case, full width, and blanks at both ends: the refund may be ours."""
     if key == instruction.key:
         return False
     return unicodedata.normalize("NFKC", key).strip().casefold() == instruction.key.casefold()

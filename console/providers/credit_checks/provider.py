@@ -42,8 +42,8 @@ class CreditCheckReader(Protocol):
     """Read-only calls to a provider of credit checks: a caller that has only this protocol can't buy.
 
     No method raises an exception for errors of the provider or the network: every answer and every missing answer
-    becomes an Outcome. A read without a result is UNKNOWN. Then `sent` is NO if the request wasn't sent, and `status`
-    is None if no answer arrived.
+    becomes an Outcome. A read that gets no usable answer is UNKNOWN: `sent` is NO if the request wasn't sent, and
+    `status` is None if no answer arrived.
     """
 
     @property

@@ -85,8 +85,9 @@ class AuthorisedTokenStore(TokenStore, Protocol):
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
         """Call `exchange`, which returns the first pair of a new authorisation. Store this pair in place of any
         stored pair, and return it. Only one desk at a time can authorise or refresh the pair. An error of `exchange`
-        is raised to the caller. Raises TokenAnswerLost if the pair could not be stored. This desk keeps it for
-        `store_spooled_pair` if it can; otherwise (`tokens_lost`) a person must authorise this console again.
+        is raised to the caller. Raises TokenAnswerLost if the pair could not be stored. The desk then keeps the pair
+        in its spool for `store_spooled_pair`; if that fails too, the error's reason is `tokens_lost` and a person
+        must authorise this console again.
         """
         ...
 

@@ -117,8 +117,8 @@ def _is_page_address(text: str) -> bool:
 
 
 def _says_that_list_is_complete(words: frozenset[str], value: object, row_count: int) -> bool:
-    """True if a field with these words of paging in its name has this value only together with a complete list of
-    `row_count` rows. A list with as many rows as the page size may have a next page.
+    """True if the value of a field says that the list of `row_count` rows is complete; `words` are the words of
+    paging in the field's name. If the page size equals `row_count`, return False: there may be a next page.
     """
     if isinstance(value, str):
         if value.lower() in ("true", "false"):
