@@ -54,7 +54,7 @@ def read_attempts(instrument: object) -> list[Fields]:
 
 def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuestion) -> AttemptVerdict | None:
     """Return the outcome (class and reason) and the report of one attempt; None if the attempt belongs to another
-    payment or to another merchant than `merch_id`, our merchant id at Atom.
+    payment than that of the query `question`, or to another merchant than `merch_id`, our merchant id at Atom.
 
     An unreadable attempt has the class UNKNOWN and no report; the other attempts of the answer still count.
     """

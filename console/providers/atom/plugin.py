@@ -84,7 +84,9 @@ class AtomSettings:
 
 
 def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> AtomSettings:
-    """Return Atom's settings from the profile and the environment; see ConfiguredProvider.read_settings."""
+    """Return Atom's settings from the profile and the environment variables. `url` is the configured origin (None:
+    Atom's own); `hosts` are the additional hosts that a profile file may name. Raises ConsoleError `bad_profile` for
+    an invalid setting."""
     known_hosts = {*ATOM_HOSTS, *hosts}
     urls = {
         call: sources.get(

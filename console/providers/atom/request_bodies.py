@@ -25,7 +25,9 @@ class VerificationVersion(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AtomMerchant:
     """Credentials and settings of our merchant at Atom; the secrets are hidden in `repr`. Requests and answers have
-    different keys, salts and hash keys. Keys are used as texts and never decoded.
+    different keys, salts and hash keys. Keys are used as texts and never decoded. `merch_id` is our merchant id at
+    Atom; `product` is Atom's name of the merchant's product, `account` its name of the bank account that receives the
+    money (`custAccNo`). `verification`: version of the call TXNVERIFICATION.
     """
 
     merch_id: str

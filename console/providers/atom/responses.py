@@ -208,8 +208,8 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
 
 def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
     """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt
-    the outcome is NOT_FOUND. If all attempts belong to other payments, or to other merchants than `merch_id`, the
-    answer is unusable.
+    the outcome is NOT_FOUND. If all attempts belong to other payments than that of the query `question`, or to other
+    merchants than `merch_id`, the answer is unusable.
     """
 
     def read_payment_report(message: Fields) -> OutcomeAndContent[PaymentReport]:

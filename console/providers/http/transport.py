@@ -224,7 +224,8 @@ def _read_answer(
 
 
 def _read_content_coding(headers: Mapping[str, str]) -> str:
-    """Return the content coding of an answer with these headers.
+    """Return the content coding that the headers of an answer (names in lower case) state, in lower case; `identity`
+    if they state none.
 
     Raises UnknownAnswerCoding if the body is in a coding that this module doesn't decode: a provider's adapter would
     search the undecoded bytes for the contents of the answer, and find none. Raises UnknownAnswerCoding also if the

@@ -40,8 +40,8 @@ class CallbackReader(Protocol):
     its payment provider signs its notices."""
 
     def parse_callback(self, body: bytes) -> SignedCallback:
-        """Parse a callback's body and check its signature. The times of the result are whole seconds. No content
-        of `body` makes the method raise an exception.
+        """Return the content of a callback's body, and whether its signature is valid (`has_valid_signature`). Times
+        in the result are whole seconds. No content of `body` makes the method raise an exception.
         """
         ...
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # types alone: every start imports this module
 class AdapterArguments(Generic[ProviderSettingsT]):
     """Arguments with which a plugin makes its adapter. `own_settings`: the settings of this provider alone. `url`:
     origin that replaces the provider's real origin; None: no replacement. `rate_limiter` limits the rate of the
-    provider's calls.
+    provider's calls; `scale` divides the durations in tests.
 
-    `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they
-    are hidden in `repr`.
+    `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they are
+    hidden in `repr`.
     """
 
     own_settings: ProviderSettingsT
@@ -80,8 +80,9 @@ class DailyFiles(Generic[ProviderSettingsT]):
 
 
 DAILY_FILE_WORD_NAMES = ("gone", "late")
-"""Parts of the keys of two sentences that a provider with daily files must have: `daily_file.gone.<name>` (the
-download address has expired) and `daily_file.late.<name>` (the time at which a late file normally arrives).
+"""Parts of the keys of two sentences that a provider with daily files must have: `daily_file.gone.<provider>` (the
+download address has expired) and `daily_file.late.<provider>` (the time at which a late file normally arrives), with
+the provider's name.
 """
 
 

@@ -69,7 +69,7 @@ class PaymentReader(Protocol):
 
     No method raises for errors of the provider or the network: every answer and every missing answer becomes an
     Outcome. In a read, FAILED_DEFINITE means that the provider reports a failure of the payment or refund. A read
-    without a result is UNKNOWN. An answer that doesn't match the request is UNKNOWN too; if the reason is
+    without a usable answer is UNKNOWN. An answer that doesn't match the request is UNKNOWN too; if the reason is
     `other_amount`, the outcome's field `found` has the provider's report.
     """
 
@@ -107,7 +107,7 @@ class PaymentReader(Protocol):
 
 
 NO_SUCH_CODE_REASON = "no_such_code"
-"""Reason of the answer that the provider has no code with this id (see `CodeDeleter`)."""
+"""Reason of the answer that the provider has no payment code with this id (see `CodeDeleter`)."""
 
 
 @runtime_checkable
@@ -116,7 +116,7 @@ class RefundLister(Protocol):
     implements this protocol in addition to PaymentReader; its payment reports contain no refunds."""
 
     def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
-        """Return all refunds of a payment as the provider lists them, also those that the console didn't send.
+        """Read all refunds of a payment, also those that the console didn't send, and return the outcome with them.
         Refunds that the provider reports as failed are left out. NOT_FOUND means that the payment has no refund. The
         outcome is UNKNOWN if a listed refund has no idempotency key. If `question` has no id that the provider has
         given to the payment, nothing is sent and the outcome is UNKNOWN.
@@ -126,13 +126,13 @@ class RefundLister(Protocol):
 
 @runtime_checkable
 class CodeDeleter(Protocol):
-    """Protocol of an adapter whose provider can delete a code that nobody has used. Such an adapter implements this
-    protocol in addition to PaymentProvider."""
+    """Protocol of an adapter whose provider can delete a payment code that nobody has used. Such an adapter
+    implements this protocol in addition to PaymentProvider."""
 
     def delete_code(self, handle: str) -> Outcome[None]:
-        """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. FAILED_DEFINITE
-        with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the id that the
-        provider has given to the code.
+        """Delete an unpaid payment code, so that nobody can pay with it, and return the outcome of the call.
+        FAILED_DEFINITE with the reason NO_SUCH_CODE_REASON means that the provider has no such code. `handle` is the
+        id that the provider has given to the code.
         """
         ...
 

@@ -249,8 +249,9 @@ class PayPay(PayPayReader):
         )
 
     def delete_code(self, handle: str) -> Outcome[None]:
-        """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. `handle` is
-        the id that PayPay has given to the code.
+        """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. `handle` is the
+        id that PayPay has given to the code. If it isn't valid, nothing is sent and the outcome is FAILED_DEFINITE
+        with the reason `bad_id`.
         """
         if not is_valid_id(handle):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -282,7 +283,8 @@ class PayPay(PayPayReader):
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Ask PayPay to cancel a payment, and return the outcome of the request. The outcome of a request that PayPay
-        accepts is PENDING; the payment becomes FAILED at PayPay later.
+        accepts is PENDING; the payment becomes FAILED at PayPay later. If our payment id isn't valid, nothing is sent
+        and the outcome is FAILED_DEFINITE with the reason `bad_id`.
         """
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)

@@ -116,7 +116,8 @@ class DailyFileReader:
 
     def _read_line(self, key: str, line: bytes) -> HistoryRow | RefusedRow:
         """Return the accepted row of a line, or a refused row with the code of the reason: `duplicate` if an equal
-        row was accepted before, otherwise the code of the line's fault. `key` identifies the row in the file."""
+        row was accepted before, otherwise the code of the first error in the line. `key` identifies the row in the
+        file."""
         cells: Mapping[str, str] = {}
         try:
             cells = self._split_cells(line)
@@ -127,11 +128,11 @@ class DailyFileReader:
         return row if self._index.add_row_if_new(row) else RefusedRow(key, "duplicate", row.provider_payment_id)
 
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
-        """Return the cells of a line by column name.
+        """Return the cells of a line by column name, for the columns that this program reads.
 
         Raises _RefusedLine `columns` for a complete line (with a line end) that isn't CSV or has another number of
         cells than the header. Raises _RefusedLine `truncated` for a line without a line end if it has one of these
-        faults, or if its last cell is in a column that this program reads: PayPay may have sent the file before it
+        defects, or if its last cell is in a column that this program reads: PayPay may have sent the file before it
         was completely written.
         """
         is_whole = line.endswith(b"\n")

@@ -106,8 +106,8 @@ VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
 
 
 def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
-    """Return class and reason of the outcome of an answer to `call`, by the answer's HTTP status and result code. The
-    result code isn't one of SUCCESSFUL_CODES_BY_CALL.
+    """Return class and reason of the outcome of an answer to `call`, by the answer's HTTP status and result code.
+    Don't call the function for a status and code in SUCCESSFUL_CODES_BY_CALL: the data of such an answer decides.
 
     The class is UNKNOWN for a code that isn't listed in this module. Exception: for the call PAYMENT with status 404
     and a code that is none of a success, the class is NOT_FOUND.

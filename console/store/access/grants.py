@@ -500,8 +500,9 @@ def is_mariadb(conn: Connection) -> bool:
 
 
 def read_database_name(conn: Connection) -> str:
-    """Return the name of the console's database as the server has it, also on a connection that reads views in the
-    other database. The name in the URL may have capital letters that the server ignores (`lower_case_table_names`).
+    """Return the name of the console's database as the server has it, also on a connection to the second database,
+    which has the views for people (`people_views`). The name in the URL may have capital letters that the server
+    ignores (`lower_case_table_names`).
     """
     name = str(conn.exec_driver_sql("SELECT DATABASE()").scalar())
     return name.removesuffix(make_people_database_name("")) if reads_views(conn) else name

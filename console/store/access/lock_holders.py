@@ -74,7 +74,8 @@ MEMORY_REASON = "memory"
 FILLED_TEMPORARY_SPACE_REASON = "filled"
 TEMPORARY_SPACE_STILL_FULL_REASON = "no_room"
 POINTS_BY_REASON = {BLOCKS_REASON: 4, MEMORY_REASON: 4, BLOCKS_UNCLEAR_REASON: 1, FILLED_TEMPORARY_SPACE_REASON: 1}
-"""Points of an account for one ended session that blocked others or used up the server, by the reason of its end."""
+"""Points of an account for one ended session that blocked others, or used up the server's memory or temporary space,
+by the reason of its end."""
 SUSPENDED_REASON = "suspended"
 PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"

@@ -198,8 +198,9 @@ def begin_session(
     now: datetime,
 ) -> None:
     """Insert a row for this run of a process into `sessions`, if the row is missing. `session` is the id of the run
-    and also the name of its chain in the audit trail. `operator` is the acting person, None if no name is set.
-    `program` is the name of the program, such as `terminal`; `process_id` is the process id of the operating system.
+    and also the name of its chain in the audit trail. `operator` is the acting person, None if no name is set. `desk`
+    is the id of the desk, `host` the name of its machine. `program` is the name of the program, such as `terminal`;
+    `process_id` is the process id of the operating system.
     """
     statement = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
     for server in ("mysql", "mariadb"):

@@ -206,7 +206,7 @@ def _make_is_own_name_sql(column: str) -> str:
 
 def _make_may_see_entry_sql() -> str:
     """Return an SQL condition that is true if the person of the database account that runs the query may see an audit
-    entry. `p` is the person's row."""
+    entry. In the condition, `p` is the person's row in `operators` and `t` is the audit entry."""
     kinds = ", ".join(f"'{kind}'" for kind in _KINDS_WITH_HISTORY)
     # The name is compared within the condition for each column: the server may join another person's row first.
     return (

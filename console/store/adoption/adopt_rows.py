@@ -141,9 +141,9 @@ def write_normalised_number(
 
 
 def find_row_that_keeps_claim(conn: Connection, record_id: int, corporation_number: str) -> int | None:
-    """Return the id of the row of the same client and of exactly this number that keeps its claim against the row
-    `record_id`: it holds a claim, and this program has bought it, or it comes before the row `record_id` by the order
-    of claims. Return None if there is no such row; the row `record_id` is then not a duplicate."""
+    """Of the row `record_id` and the other rows of its client with exactly this number that hold a claim, return the
+    id of the first one; None if that is the row `record_id` itself, which is then not a duplicate. Rows that this
+    program has bought come first; among the others, the order in the text of this module decides."""
     client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
     query = select(credit_checks.c.id).where(
         or_(

@@ -199,8 +199,8 @@ def _make_type_sql(column: SchemaColumn[Any], dialect: str) -> str:
 
 
 def _load_dialect(dialect_name: str) -> Any:
-    """Return SQLAlchemy's dialect for the name `dialect`: the dialect of SQLite for `sqlite`; the dialect of MySQL,
-    which writes the SQL of all servers, for any other name."""
+    """Return SQLAlchemy's dialect of this name: the dialect of SQLite for `sqlite`; the dialect of MySQL, which
+    writes the SQL of all servers, for any other name."""
     from sqlalchemy.dialects import mysql, sqlite
 
     return sqlite.dialect() if dialect_name == "sqlite" else mysql.dialect()

@@ -165,8 +165,8 @@ def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
 
 
 def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, error: str) -> bool:
-    """Count a failed attempt to publish an event, and set the time of the next attempt (`next_at`). Return False if
-    another process has published the event or counted an attempt since it was read.
+    """Count a failed attempt to publish an event, store its error (`error`), and set the time of the next attempt
+    (`next_at`). Return False if another process has published the event or counted an attempt since it was read.
     """
     values = {
         "row_id": event.id,

@@ -107,7 +107,7 @@ class AnchorComparison:
     - `lacks_anchor_rows`: the row of an anchor is missing or different.
     - `newest_head`: the newest row of the trail; None if the trail is empty, if the row is one of the anchors, if it
       may not be on the server's disk yet, or if `lacks_anchor_rows` is True.
-    - `has_resolved_alert`: an alert that the database was set back is resolved.
+    - `has_resolved_alert`: the database has a resolved alert which says that it was set back.
     """
 
     lacks_anchor_rows: bool

@@ -287,8 +287,8 @@ def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple
 
 
 def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
-    """Parse the `detail` of one audit row of a root. Return None if the text doesn't have this program's form, or if
-    its digest isn't that of its heads."""
+    """Return the part of a root that is in the `detail` of the audit row with the id `row_id`. Return None if the
+    text doesn't have this program's form, or if its digest isn't that of its heads."""
     try:
         root = json.loads(detail)
         covered_rows, rows = RowsCoveredByRoots(int(root["since"]), int(root["upto"])), root["heads"]

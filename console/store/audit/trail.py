@@ -136,9 +136,9 @@ class _ChainEnd:
 
 
 def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> ChainHead:
-    """Insert an audit row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the
-    caller must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets
-    `at`.
+    """Insert `entry`, which was made on the desk `desk`, as an audit row at the end of the chain `session`, and
+    return the row as a head. After the COMMIT of `tx` the caller must store this head as an anchor. On a server the
+    row gets the server's time; on SQLite it gets `at`.
     """
     return _append_after_read_chain_end(tx, entry, session, desk, _read_chain_end(tx.conn, session, at))
 
@@ -146,8 +146,8 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
 def _append_after_read_chain_end(
     tx: Transaction, entry: NewAuditEntry, session: str, desk: str, chain_end: _ChainEnd
 ) -> ChainHead:
-    """Insert an audit row after the row `chain_end` of the chain `session`, and return it as a head. This transaction
-    has read `chain_end` from the database."""
+    """Insert `entry`, which was made on the desk `desk`, as an audit row after the row `chain_end` of the chain
+    `session`, and return the new row as a head. This transaction has read `chain_end` from the database."""
     row = _make_audit_row(entry, session, desk, chain_end, chain_end.read_at)
     key = tx.conn.execute(_INSERT_AUDIT_ENTRY_STATEMENT, row).inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
@@ -157,9 +157,9 @@ def _append_after_read_chain_end(
 def _append_after_known_chain_end(
     tx: Transaction, entry: NewAuditEntry, session: str, desk: str, chain_end: _ChainEnd, utc_time: datetime
 ) -> ChainHead | None:
-    """Insert an audit row with the time `utc_time` (naive, UTC) after the row `chain_end` of the chain `session`.
-    Return it as a head; None if the database has no such row `chain_end` or has a row after it, or if the server
-    refuses the time.
+    """Insert `entry`, which was made on the desk `desk`, as an audit row with the time `utc_time` (naive, UTC) after
+    the row `chain_end` of the chain `session`. Return the new row as a head; None if the database has no such row
+    `chain_end` or has a row after it, or if the server refuses the time.
     """
     row = _make_audit_row(entry, session, desk, chain_end, utc_time)
     try:
@@ -176,8 +176,8 @@ def _append_after_known_chain_end(
 def _make_audit_row(
     entry: NewAuditEntry, session: str, desk: str, chain_end: _ChainEnd, utc_time: datetime
 ) -> dict[str, object]:
-    """Return the columns of the audit row of `entry` that follows the row `chain_end` in the chain `session`, by
-    name."""
+    """Return the columns, by name, of the audit row of `entry` that follows the row `chain_end` in the chain
+    `session`. `desk` is the desk on which the entry was made, `utc_time` the row's time (naive, UTC)."""
     values: dict[str, object] = {
         "session": session,
         "seq": chain_end.seq + 1,
@@ -197,8 +197,9 @@ def _make_audit_row(
 
 
 def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) -> ChainHead:
-    """Return an inserted row as a head. Also set the commit proof of `tx`: if the server doesn't answer the COMMIT,
-    the program searches for this row to find out whether the COMMIT was successful.
+    """Return the inserted row `row` (its columns by name), which got the id `row_id`, as a head. Also set the commit
+    proof of `tx`: if the server doesn't answer the COMMIT, the program searches for this row to find out whether the
+    COMMIT was successful.
     """
     session, seq, row_hash = row["session"], row["seq"], row["hash"]
     own_row = {"chain": session, "at_seq": seq}

@@ -123,8 +123,8 @@ def require_usable_spool(file: Path) -> None:
 
 
 def _require_tables(conn: sqlite3.Connection, file: Path, names: Sequence[str]) -> None:
-    """Raise ConsoleError `bad_backup` (database) if an object with one of these names isn't a table, or if the first
-    of these tables is missing.
+    """Raise ConsoleError `bad_backup` (database), with the name of `file`, if an object with one of these names isn't
+    a table, or if the first of these tables is missing.
     """
     types = dict(conn.execute("SELECT name, type FROM sqlite_schema").fetchall())
     if names[0] not in types or any(types.get(name, "table") != "table" for name in names):
@@ -178,7 +178,7 @@ def list_operations_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry
 
 def _make_spool_entry(row: Sequence[Any], database_id: str) -> SpoolEntry:
     """Return the entry that a desk's spool would have for this operation while its call is running. `row` is a row of
-    the queries of `list_operations_with_claim`.
+    the queries of `list_operations_with_claim`; `database_id` is the id of the database from which it was read.
     """
     operation_id, action, client_id, number, record_id, operator, desk_id, started_at, *facts = row
     fingerprint, provider_key, amount_minor, id_at_provider = facts

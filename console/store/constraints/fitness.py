@@ -94,7 +94,8 @@ def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]
 
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that an SQLite database has all triggers of the audit trail, and that the triggers which protect money
-    exist and are unaltered. Yield one finding, also if nothing is missing; its facts list the missing triggers."""
+    exist and are unaltered. Yield one finding, also if nothing is missing; its facts list the missing and the altered
+    triggers."""
     present_triggers = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
     missing_triggers = (*sorted(_AUDIT_TRIGGERS - present_triggers), *sqlite_money.list_missing_triggers(conn))
     yield FitnessFinding(

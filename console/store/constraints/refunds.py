@@ -202,7 +202,8 @@ _NEEDS_SECOND_CHECKER_SQL = exists_sql(
     f" OR (l.name = '{SECOND_CHECKER_PAYER}' AND l.value < {_PAYER_REFUND_COUNT_SQL})"
     f" OR (l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', p.provider) AND l.value < NEW.refund_amount))"
 )
-"""SQL condition: the refund fulfils a condition by which it needs a second approver."""
+"""SQL condition: the new refund needs a second approver, because of the sum that its maker has refunded today, the
+age of the payment, the number of refunds to the payer, or the limit of the provider."""
 _HAS_REQUEST_MADE_REFUND_SQL = exists_sql(
     "refunds x WHERE x.payment_id = NEW.payment_id AND CAST(x.maker AS BINARY) = me AND x.created_at >= r.at"
 )

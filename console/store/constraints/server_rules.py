@@ -87,9 +87,9 @@ _IS_MERCHANT_STORED_BY_ACCOUNT_SQL = (
     f"(NEW.name IN ({_MERCHANT_NAMES_SQL}) AND NEW.value REGEXP '^[^ ]+ [*]+[^ ]* [0-9a-f]{{32}} [^ ]+$'"
     " AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)"
 )
-"""SQL condition: the new row of `meta` stores the merchant of a provider, and its value ends with the name of the
-connected account. Only these names are accepted, because every process reads the whole table when it starts, so that
-it must stay small.
+"""SQL condition: the new row of `console_meta` stores the merchant of a provider (its name is `merchant.` and the
+provider's name), and its value ends with the name of the connected account. An account can insert no row of another
+name, because every process reads the whole table when it starts, so the table must stay small.
 """
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),

@@ -20,7 +20,7 @@ _NAMES_OF_CLOCKS_WITH_SLEEP = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW")
 
 
 _WINDOWS_TIME_OF_DAY = 3
-"""The number of the values SYSTEM_TIMEOFDAY_INFORMATION in calls of NtQuerySystemInformation."""
+"""The number by which a call of NtQuerySystemInformation requests SYSTEM_TIMEOFDAY_INFORMATION."""
 
 
 @cache
@@ -64,8 +64,8 @@ def _read_macos_boot_id() -> str | None:
 
 
 def _read_windows_boot_id() -> str | None:
-    """Return the time of the boot, in units of 100 ns, as a text; None if the call fails. Windows adds each change of
-    the wall clock to the time of the boot and to the bias of this time, so their difference stays the same.
+    """Return a text with the time of the boot less its bias, in units of 100 ns; None if the call fails. Windows adds
+    each change of the wall clock to the time of the boot and to its bias, so their difference stays the same.
     """
     import ctypes
 

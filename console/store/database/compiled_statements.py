@@ -20,7 +20,8 @@ class _CompiledStatement:
     """A statement as the driver gets it. `names` are the names of its parameters in the order of the SQL; a name that
     occurs twice is listed twice. `constants` are the values of the parameters that the statement itself contains.
     `converters` are functions that convert a value into the driver's form, by the name of the parameter; a parameter
-    whose values aren't converted has none.
+    whose values aren't converted has none. `is_positional`: the driver takes the parameters as a tuple in the order
+    of `names`, otherwise as a mapping.
     """
 
     sql: str

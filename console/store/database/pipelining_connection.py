@@ -109,8 +109,9 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         self._defers_next, self._check_of_next = True, check_row_count
 
     def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
-        """Send a statement together with the deferred statements, and read all answers. If `defer_next` was called,
-        defer the statement instead. Return the number of its rows, 0 for a deferred statement."""
+        """Send the statement `sql` together with the deferred statements, and read all answers. If `defer_next` was
+        called, defer the statement instead. Return the number of its rows, 0 for a deferred statement. SQLAlchemy and
+        PyMySQL call this method; `unbuffered`: the rows of the result are read only when they are fetched."""
         statement = self.statement_prefix + (sql.encode(self.encoding) if isinstance(sql, str) else sql)
         is_deferred, check_row_count = self._defers_next, self._check_of_next
         self._defers_next, self._check_of_next = False, None

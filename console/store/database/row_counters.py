@@ -22,8 +22,8 @@ COUNTED_TABLES = tuple(
 MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
-"""Number of unused ids that every table must have when the database is checked. So many ids can't be used up in
-FITNESS_CHECK_VALID_SECONDS, the time for which the result of the check is used.
+"""If a check finds at least so many unused ids in every table, its result is used for FITNESS_CHECK_VALID_SECONDS: so
+many ids can't be used up in this time.
 """
 FITNESS_CHECK_VALID_SECONDS = 1.0
 """Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. A

@@ -265,9 +265,10 @@ class _ConnectionOpener:
     def _connect_to_node(
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
-        """Open a connection to the first node that accepts it, beginning with the node of the last connection. A
-        read-only node is used only if each other node refuses the connection or is read-only, too. Raises the error
-        of the driver if no node accepts the connection, or if the account has no right on the database.
+        """Open a connection with the driver's `arguments` and `keyword_arguments` to the first node that accepts it,
+        beginning with the node of the last connection. A read-only node is used only if each other node refuses the
+        connection or is read-only, too. Raises the error of the driver if no node accepts the connection, or if the
+        account has no right on the database.
         """
         nodes, error = self._server.nodes, None
         read_only_node: tuple[int, DBAPIConnection] | None = None
@@ -302,8 +303,9 @@ class _ConnectionOpener:
     def _open_node_connection(
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], node: tuple[str, int]
     ) -> DBAPIConnection:
-        """Open a connection to this node (host, port) with the settings of every session and the time limits of the
-        server. Raises the error of the driver if the node refuses the connection.
+        """Open a connection to this node (host, port) with the driver's `arguments` and `keyword_arguments`, the
+        settings of every session and the time limits of the server. Raises the error of the driver if the node
+        refuses the connection.
         """
         host, port = node
         options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
@@ -389,9 +391,9 @@ def _open_connection(
 def _open_driver_connection(
     arguments: list[Any], keyword_arguments: dict[str, Any], statements: Sequence[str]
 ) -> DBAPIConnection:
-    """Open a connection, run `statements` on it, and return it. A statement with _GALERA_SETTING runs without it on a
-    MariaDB server without Galera's variables, as on Windows. If a statement fails, close the connection and raise the
-    statement's error.
+    """Open a connection with the driver's `arguments` and `keyword_arguments`, run `statements` on it, and return it.
+    A statement with _GALERA_SETTING runs without it on a MariaDB server without Galera's variables, as on Windows. If
+    a statement fails, close the connection and raise the statement's error.
     """
     from pymysql import OperationalError as DriverError
 

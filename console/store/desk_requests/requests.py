@@ -178,7 +178,8 @@ _TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken:
     .limit(_MAX_TAKABLE_REQUESTS)
 )
 _TURN_NUMBER_AFTER_ALL_OTHERS = 1_000_000
-"""A number above the turn number of every open request."""
+"""A number above the turn number of every open request, which is the request's place among the open requests of its
+person (from 1)."""
 _REQUEST_TAKEN_BY_THIS_WORKER_CONDITION = and_(
     requests.c.id == bindparam("desk_request_id"),
     requests.c.fence == bindparam("fence_as_taken"),
@@ -507,9 +508,10 @@ def take_next_request(
     *,
     only_first_of_person: bool = False,
 ) -> TakenDeskRequest | None:
-    """Take the next desk request with a lease of `lease_seconds` and return it; return None if no request can be
-    taken. First mark the requests that no worker took or began in time as lapsed. A request isn't taken while a
-    worker executes another request about the same record. The requests in `locked_requests` are left out.
+    """Take the next desk request for the calling process `holder`, with a lease of `lease_seconds`, and return it;
+    return None if no request can be taken. First mark the requests that no worker took or began in time as lapsed. A
+    request isn't taken while a worker executes another request about the same record. The requests in
+    `locked_requests` are left out.
 
     The order is: each person's oldest request comes before any person's second one, and requests for audit entries
     come last. `served_people` are the people whose requests this worker has already taken, beginning with the person
@@ -537,10 +539,11 @@ def take_next_request(
 def take_locked_request(
     tx: Transaction, holder: HoldingProcess, lease_seconds: float, desk_request_id: str
 ) -> TakenDeskRequest | None:
-    """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. The
-    function waits for the locks of the request. During this wait the server lists the session that holds the locks as
-    a blocking session, and a worker can end that session. Return None if the request can no longer be taken, or is
-    missing after a restore of the database; it is marked as lapsed if no worker took it in time.
+    """Take the desk request with the id `desk_request_id` for the calling process `holder`, with a lease of
+    `lease_seconds`, and return it. The function waits for the locks of the request. During this wait the server lists
+    the session that holds the locks as a blocking session, and a worker can end that session. Return None if the
+    request can no longer be taken, or is missing after a restore of the database; it is marked as lapsed if no worker
+    took it in time.
 
     Raises RecordIsBusy while a worker executes another desk request about the same record, even one that was stored
     later.
@@ -576,8 +579,8 @@ def _change_without_waiting(conn: Connection, desk_request_id: str, person: str)
 def _take_request(
     conn: Connection, desk_request_id: str, fence: int, holder: HoldingProcess, lease_seconds: float
 ) -> bool:
-    """Take one desk request, whose fencing token was `fence`. Return False if another worker has taken it meanwhile,
-    or if its person has withdrawn it."""
+    """Take one desk request, whose fencing token was `fence`, for the calling process `holder`, with a lease of
+    `lease_seconds`. Return False if another worker has taken it meanwhile, or if its person has withdrawn it."""
     values = {
         "desk_request_id": desk_request_id, "fence_as_taken": fence, "account": holder.operator,
         "session": holder.session_id, "lease_ms": int(lease_seconds * 1000),

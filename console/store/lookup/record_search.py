@@ -138,7 +138,8 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
-    """Return the records of one table that fulfil all conditions of the search, at most `search.limit`."""
+    """Return the records of the table of `queries` that fulfil all conditions of the search: at most `search.limit`
+    of them."""
     lapsed_ids = get_lapsed_ids_of_kind(queries, search.lapsed_ids)
     conditions = (
         None if _is_kind_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
@@ -181,9 +182,9 @@ def _make_id_query(
     conditions: Sequence[ColumnElement[bool]],
     search: RecordSearch,
 ) -> Select[Any]:
-    """Return the query of the ids of the rows that fulfil `indexed_condition` and all `conditions`, each with the
-    rank of its work. It selects at most one row more than the limit of the search, so that the caller detects that
-    there are more."""
+    """Return the query of the ids of the rows, in the table of `queries`, that fulfil `indexed_condition` and all
+    `conditions`, each with the rank of its work. It selects at most one row more than the limit of the search, so
+    that the caller detects that there are more."""
     rank = literal(0) if indexed_condition.selects_newest_rows else _make_work_rank_sql(queries)
     sort_columns = [queries.id.desc()] if indexed_condition.selects_newest_rows else [rank, queries.id.desc()]
     query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
@@ -214,9 +215,9 @@ def _read_records(
 def _find_indexed_conditions(
     conn: Connection, queries: RecordTableQueries, search: RecordSearch
 ) -> _IndexedConditions:
-    """Return the conditions by which the search reads one table. The first of these three that is possible is used:
-    the ids of the records that the words of the search name; the range of one index that fits a condition of the
-    search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table."""
+    """Return the conditions by which the search reads the table of `queries`. The first of these three that is
+    possible is used: the ids of the records that the words of the search name; the range of one index that fits a
+    condition of the search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - MAX_SEARCHED_NEWEST_ROWS)

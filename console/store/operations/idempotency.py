@@ -60,8 +60,8 @@ _REPLACE_CACHE_EPOCH_STATEMENT = (
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKeyUse:
-    """The operation that uses an idempotency key. `operator` began it on `desk` at the instant `since`.
-    `fingerprint` is the digest of its request, `result` its stored result (None: none is stored).
+    """The operation that uses an idempotency key, with its state. `operator` began it on `desk` at the instant
+    `since`. `fingerprint` is the digest of its request, `result` its stored result (None: none is stored).
     `has_live_lease` is True while its lease hasn't expired.
     """
 

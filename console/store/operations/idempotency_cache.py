@@ -72,8 +72,8 @@ _EMPTY_LOOKUP = CacheLookup()
 
 class IdempotencyCache:
     """Interface of the cache of results, by idempotency key. This class itself is the cache of a process without a
-    configured Redis: it has no results. Two counters stay 0 in this class; the subclass RedisIdempotencyCache uses
-    them, approximately. `question_count` is the number of times that this process has asked Redis about a key,
+    configured Redis: it has no results. Two counters stay 0 in this class; in the subclass RedisIdempotencyCache they
+    are approximate. `question_count` is the number of times that this process has asked Redis about a key,
     `used_answer_count` the number of times that it has used the answer.
     """
 
@@ -104,14 +104,14 @@ class IdempotencyCache:
         return _EMPTY_LOOKUP
 
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
-        """Interface: look up the result of the idempotency key; if there is no result, make other processes see that
-        an operation uses the key now. In this class: return a look-up without a result, because there is no Redis to
-        ask."""
+        """Interface: look up the result of the idempotency key, for a request with this fingerprint; if there is no
+        result, make other processes see that an operation uses the key now. In this class: return a look-up without a
+        result, because there is no Redis to ask."""
         return _EMPTY_LOOKUP
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """Interface: store the committed result of an idempotency key. In this class: do nothing, because there is no
-        Redis."""
+        """Interface: store the committed result of an idempotency key; `fingerprint` is that of the request, `epoch`
+        the epoch that was read before the result. In this class: do nothing, because there is no Redis."""
 
     def forget_result(self, key: str) -> None:
         """Interface: forget the stored result of an idempotency key. In this class: do nothing, because there is no
@@ -200,18 +200,18 @@ class RedisIdempotencyCache(IdempotencyCache):
         return self._send_key_command(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
-        """Look up the result of the operation with this idempotency key in Redis. If Redis has no entry for the key,
-        store an entry for 30 seconds, so that other processes see that an operation uses the key now. In this case
-        the returned look-up has `is_entry_missing`.
+        """Look up the result of the operation with this idempotency key in Redis, for a request with this
+        fingerprint. If Redis has no entry for the key, store an entry for 30 seconds, so that other processes see
+        that an operation uses the key now. In this case the returned look-up has `is_entry_missing`.
         """
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
         )
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
-        """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
-        result was read from the database or stored in it. With `epoch` None, or for a result that is too large,
-        nothing is stored.
+        """Store the committed result of an idempotency key in Redis for a day, for requests with this fingerprint.
+        `epoch` must have been read before the result was read from the database or stored in it. With `epoch` None,
+        or for a result that is too large, nothing is stored.
         """
         entry_cipher, plaintext = self._entry_cipher, result.encode()
         if entry_cipher is None or epoch is None or len(plaintext) > LARGEST_RESULT_BYTES:
@@ -241,8 +241,8 @@ class RedisIdempotencyCache(IdempotencyCache):
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
     ) -> CacheLookup:
         """Send the Redis command `command` with the entry name of this idempotency key and `further_arguments`, and
-        return the result of the look-up. If the store key or the epoch isn't known, nothing is sent and the look-up
-        is empty.
+        return the result of the look-up. It is used only if the entry has this fingerprint. If the store key or the
+        epoch isn't known, nothing is sent and the look-up is empty.
 
         When the answer comes, the known epoch may have changed or be more than a second old, because this process was
         suspended meanwhile. Then the result in the answer isn't used.

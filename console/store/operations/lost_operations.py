@@ -215,10 +215,10 @@ def list_lost_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Inte
 
 def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
     """Return the lost starts of payments that match `keys` and that the provider may have accepted. A start of a
-    payment is the operation that asks the provider for a payment code or payment page. A start matches by the first
-    key, by the beginning of a later key, or by the fingerprint. A start without a stored `provider_key` is left out
-    if its payment was restored. For the other starts the caller checks by the `provider_key` whether the payment was
-    restored."""
+    payment is the operation that asks the provider for a payment code or payment page. A start matches if its
+    `provider_key` equals `keys.first_key` or begins with `keys.later_key_prefix`, or if it has the fingerprint of
+    `keys`. A start without a stored `provider_key` is left out if its payment was restored. For the other starts the
+    caller checks by the `provider_key` whether the payment was restored."""
     later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_prefix) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))

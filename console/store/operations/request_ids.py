@@ -230,7 +230,8 @@ def acquire_request_id(
     now: datetime,
     lease_seconds: float,
 ) -> LeasedRequestId | None:
-    """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
+    """Give this process (`holder`) the lease of the request id for `lease_seconds`, and return the id with its
+    fencing token.
 
     `stored_use` is the use of the id that the caller has read in this transaction. With `stored_use` None the id must
     be new: return None if it is stored already. Raises RunAgain if another process has changed the row meanwhile.
@@ -315,8 +316,9 @@ def end_use(conn: Connection, leased_request_id: LeasedRequestId, state: str, an
 def store_answered_use(
     tx: Transaction, request: RequestKey, holder: "HoldingProcess", now: datetime, answer: str
 ) -> None:
-    """Store in a transaction that the action of the request id has ended with the answer `answer`. An older use of
-    the request id is replaced. Raises RunAgain if another process has changed the row meanwhile."""
+    """Store in the transaction `tx` that the action of the request id has ended with the answer `answer`. `holder` is
+    the calling process. An older use of the request id is replaced. Raises RunAgain if another process has changed
+    the row meanwhile."""
     leased_request_id = acquire_request_id(tx, request, find_use(tx.conn, request), holder, now, 0)
     if leased_request_id is None:
         raise RunAgain

@@ -112,8 +112,8 @@ def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: dat
 
 
 def set_captured_amount(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Set the captured amount to `amount_minor`. Return False, without a write, if the captured amount is
-    `amount_minor` or more already.
+    """Set the captured amount of the payment to `amount_minor`. Return False, without a write, if the captured amount
+    is `amount_minor` or more already.
     """
     return _move_amount(conn, _RAISE_CAPTURED_AMOUNT_STATEMENT, payment_id, amount_minor, now)
 

@@ -87,8 +87,9 @@ def find_by_amount_and_day(
     conn: Connection, provider: str, amount_minor: int, currency: str, since: datetime, until: datetime
 ) -> tuple[Order | Payment, ...]:
     """Return the payments and orders to which a notice with this amount and day may belong. First come the payments
-    of the provider `provider` whose price is exactly `amount_minor` (minor units) and that began or were paid from
-    `since` to `until`. Then come the orders with this total that have been pending since an instant of this period.
+    of the provider `provider` whose price is exactly `amount_minor` (minor units of `currency`) and that began or
+    were paid from `since` to `until`. Then come the orders with this total that have been pending since an instant of
+    this period.
 
     Each query reads at most MAX_CANDIDATES rows, and every payment that the queries find is returned. Orders are
     added until the result has 2 * MAX_CANDIDATES records, but always up to MAX_CANDIDATES orders.

@@ -194,7 +194,7 @@ def insert_order(conn: Connection, order: NewOrder, now: datetime) -> int:
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
-    """Write columns of the order's row. Values may be aware instants and enum members.
+    """Write `values`, by column name, into the order's row. They may be aware instants and enum members.
 
     Raises StaleRow if the row's version or stored state isn't the same as in `order`. So a change by the shop that
     leaves the state unchanged isn't noticed, and an order with an unreadable state can't be changed. Raises

@@ -89,7 +89,8 @@ class NewPayment:
     `merchant_payment_id`: our payment number. `asked_minor`: the requested price. `by_code`: the payer pays with a
     code that the console requested. `expires_at`: the instant after which nobody can pay. `account_minor`: the amount
     that the payment reserves on its account. `restored_id`: the former id of a row that is restored; None: the
-    database assigns an id. Any other field is None if the payment has no such value yet.
+    database assigns an id. `begun_at`: the instant at which it began; `operation_id`: the operation that starts it. A
+    field is None if the payment has no such value yet.
     """
 
     provider: str
@@ -302,7 +303,7 @@ def insert_payment(conn: Connection, payment: NewPayment, now: datetime) -> int:
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
-    """Write columns of the payment's row. Values may be aware instants and enum members.
+    """Write `values`, by column name, into the payment's row. They may be aware instants and enum members.
 
     Raises StaleRow if the row has changed since `payment` was read; IntegrityError if the provider gave the new
     `provider_payment_id` to another payment, too; ForbiddenTransition (a bug of the caller) for a state change that

@@ -68,7 +68,8 @@ def read_sorted_page(
 ) -> tuple[tuple[SortPosition, QueuedRecord | None], ...]:
     """Return at most `limit` records of the queue `queue_name` that the filter of `choice` selects, with their
     positions, in the sort order of `choice`. `after_position` is the last position of the previous page; None for the
-    first page. A record that was deleted meanwhile, or whose row this program can't read, is None.
+    first page. A record that was deleted meanwhile, or whose row this program can't read, is None. `lapsed_ids` are,
+    by kind, the ids of the records whose operation has lapsed; they are treated as records with an unknown outcome.
     """
     positions: list[SortPosition] = []
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
@@ -165,7 +166,8 @@ def _make_comes_after_condition(
     is_descending: bool,
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a row of the kind `kind_index` comes after the position `after_position`. Rows
-    with equal sort keys are sorted by their kind, then by their id."""
+    with equal sort keys are sorted by their kind, then by their id (`id_column`). `keys` are the SQL expressions of
+    the sort keys; `is_descending`: the sort keys and the id are sorted in descending order."""
     last_id = after_position.id
     if kind_index != after_position.kind_index:
         last_id = _LARGEST_ID if kind_index < after_position.kind_index else 0
@@ -188,7 +190,8 @@ def _read_records(
     conn: Connection, positions: Sequence[SortPosition], lapsed_ids: LapsedIds
 ) -> Iterator[tuple[SortPosition, QueuedRecord | None]]:
     """Read the records at these positions by one query for each kind, and yield them with their positions in the
-    given order; None for a record that was deleted meanwhile or can't be read."""
+    given order; None for a record that was deleted meanwhile or can't be read. `lapsed_ids` are, by kind, the ids of
+    the records whose operation has lapsed; they are treated as records with an unknown outcome."""
     records: dict[tuple[int, int], QueuedRecord] = {}
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
@@ -205,7 +208,8 @@ def count_chosen_records(
 ) -> tuple[int, datetime | None]:
     """Return two values about the records of the queue `queue_name` that the filter of `choice` selects. The first is
     their number, at most `limit` + 1. The second is the earliest instant at which one of the counted records got its
-    present state; None if no such instant is stored.
+    present state; None if no such instant is stored. `lapsed_ids` are, by kind, the ids of the records whose
+    operation has lapsed; they are treated as records with an unknown outcome.
     """
     counts = [
         _make_range_count_query(kind_queries, rows)
@@ -246,7 +250,8 @@ def count_records_by_cause(
     """Return two values. The first are the counts of the records of the queue `queue_name` that the filter of
     `choice` selects, one count for each kind, index range, cause and currency. So a pair of cause and currency can
     occur several times. The second is True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE
-    such records; then the counts are too low.
+    such records; then the counts are too low. `lapsed_ids` are, by kind, the ids of the records whose operation has
+    lapsed; they are treated as records with an unknown outcome.
     """
     totals: list[CauseTotal] = []
     is_capped = False
@@ -272,7 +277,8 @@ def _make_range_totals_query(
 ) -> Select[Any]:
     """Return the query that counts the rows of one index range by cause and currency. For each pair it also returns
     the sum of the amounts (minor units) in two parts, and the earliest known instant at which a row got its present
-    state. SQLite refuses a sum of more than 64 bits, which two orders of another program can have."""
+    state. `lapsed_ids` are the ids of the table's lapsed records. SQLite refuses a sum of more than 64 bits, which
+    two orders of another program can have."""
     shown_columns = kind_queries.make_shown_columns(lapsed_ids)
     columns = (
         shown_columns.cause.label("cause"),

@@ -49,7 +49,8 @@ _PAID_PAYMENT_STATES = (
 def _make_state_conditions(
     status: Column[Any], certainty: Column[Any], states: Iterable[str], *certainties: Certainty
 ) -> list[ColumnElement[bool]]:
-    """Return one SQL condition for each pair of one of these states and one of these certainties."""
+    """Return one SQL condition for each pair of one of `states` (in the column `status`) and one of `certainties` (in
+    the column `certainty`)."""
     return [and_(status == str(state), certainty == value.value) for state, value in product(states, certainties)]
 
 

@@ -92,7 +92,8 @@ def make_filter_conditions(
 def _iterate_filter_conditions(
     kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
-    """Yield the SQL conditions of the filter of `choice`, one for each field of the filter that is set."""
+    """Yield the SQL conditions of the filter of `choice`, one for each field of the filter that is set. The arguments
+    are those of `make_filter_conditions`."""
     record_filter, columns = choice.record_filter, shown_columns.columns
     if record_filter.states:
         certainties, work_states = record_filter.states & set(Certainty), record_filter.states & set(WorkState)

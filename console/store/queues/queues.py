@@ -66,7 +66,8 @@ def read_queue_page(
     """Return at most `limit` records of the queue `queue_name` with their positions. They are sorted by work state
     (needs_review first), then by age over all kinds, the oldest first. `after_position` is the last position of the
     previous page; None for the first page. The function uses only the filter of `choice`, not its sort order. A row
-    that this program can't read has a position and, in place of the record, None.
+    that this program can't read has a position and, in place of the record, None. `lapsed_ids` are, by kind, the ids
+    of the records whose operation has lapsed; they are treated as records with an unknown outcome.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, kind_queries in enumerate(QUEUE_TABLES):
@@ -93,7 +94,8 @@ def _read_records(
     conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed_ids: LapsedIds
 ) -> Iterator[tuple[QueuePosition, QueuedRecord | None]]:
     """Convert the rows into records by one call for each kind, and yield the records with their positions in the
-    order of `entries`; None for a row that can't be read."""
+    order of `entries`; None for a row that can't be read. `lapsed_ids` are, by kind, the ids of the records whose
+    operation has lapsed; they are treated as records with an unknown outcome."""
     records: dict[tuple[int, int], QueuedRecord] = {}
     for rank, kind_queries in enumerate(QUEUE_TABLES):
         rows = [row for position, row in entries if position.kind_index == rank]
@@ -128,7 +130,8 @@ def _make_page_start_key(after_position: QueuePosition | None, kind_index: int) 
 def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
     """Return two values about the queue. The first is the number of its records, at most MAX_COUNTED_RECORDS + 1. The
     second is the earliest instant at which one of the counted records got its present state; None if the queue is
-    empty, or if no such instant is stored."""
+    empty, or if no such instant is stored. `lapsed_ids` are, by kind, the ids of the records whose operation has
+    lapsed; they are treated as records with an unknown outcome."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))

@@ -128,7 +128,7 @@ class RecordTableQueries:
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return a page of the queue `queue_name` like `read_page`, as pairs of the row's key in the queue's order
         and the row. Each work state of the filter has a query of its own, so that the bounds of `state_since` are a
-        range of the index. `conditions` are the SQL conditions of the filter."""
+        range of the index. `conditions` are the SQL conditions of the filter of `choice`."""
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _list_selected_work_states(choice):
             if len(rows) < limit and (after_key is None or state >= after_key[0]):
@@ -200,8 +200,8 @@ class RecordTableQueries:
     def _make_conditions_by_range(
         self, queue_name: str, conditions: Sequence[ColumnElement[bool]], *, has_lapsed: bool
     ) -> list[ColumnElement[bool]]:
-        """Return the conditions of the queue `queue_name`, one per index range, each joined with all of
-        `conditions`."""
+        """Return the conditions of the queue `queue_name`, one per index range, each joined by AND with all of
+        `conditions`. `has_lapsed`: some rows are lapsed now."""
         return [and_(rows, *conditions) for rows in self.list_range_conditions(queue_name, has_lapsed=has_lapsed)]
 
     def _read_rows_after(
@@ -213,9 +213,9 @@ class RecordTableQueries:
         lapsed_ids: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows with keys above `after_key`. A key consists of a work state, an instant and an
-        id. Up to three queries read these rows: the rows with the work state and instant of `after_key` and a higher
-        id; the rows with the work state of `after_key` and a later instant; the rows with a later work state. If
-        `after_key` is None, return the first rows of the queue.
+        id. Up to three of the queries `statements` read these rows: the rows with the work state and instant of
+        `after_key` and a higher id; the rows with the work state of `after_key` and a later instant; the rows with a
+        later work state. If `after_key` is None, return the first rows of the queue.
         """
         if after_key is None:
             return self._read_rows(conn, statements.first_rows, lapsed_ids, limit=limit)
@@ -340,8 +340,8 @@ class _PageQueries:
 def _make_default_page_queries(
     kind_queries: RecordTableQueries, queue_name: str, *, has_lapsed: bool
 ) -> _PageQueries:
-    """Return the queries of the pages of the queue `queue_name` without a filter. They are made once and then
-    cached."""
+    """Return the queries of the pages of the queue `queue_name` without a filter. They are made once and then cached.
+    `has_lapsed`: some rows are lapsed now."""
     return _make_page_queries(kind_queries, kind_queries.list_range_conditions(queue_name, has_lapsed=has_lapsed))
 
 

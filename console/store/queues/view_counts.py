@@ -42,7 +42,8 @@ def count_records_of_choices(
     conn: Connection, queue_name: str, lapsed_ids: LapsedIds, choices: Sequence[QueueChoice]
 ) -> tuple[FilteredRecordCount, ...]:
     """Return, for each of `choices`, the number of records of the queue `queue_name` that its filter selects. One SQL
-    statement counts all of them."""
+    statement counts all of them. `lapsed_ids` are, by kind, the ids of the records whose operation has lapsed; they
+    are treated as records with an unknown outcome."""
     if not choices:
         return ()
     values: dict[str, object] = {"limit": MAX_RECORDS_READ_FOR_COUNT + 1}
@@ -83,7 +84,8 @@ def _make_filter_condition(
     kind_queries: RecordTableQueries, choice: QueueChoice, lapsed_ids: AbstractSet[int]
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a row of this table fulfils the filter of `choice`. If no row of the table can
-    fulfil the filter, return a condition that is always false."""
+    fulfil the filter, return a condition that is always false. `lapsed_ids` are the ids of the table's lapsed
+    records."""
     conditions = kind_queries.make_filter_conditions(choice, lapsed_ids)
     if conditions is None:
         return kind_queries.id.is_(None)

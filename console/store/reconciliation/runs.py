@@ -84,12 +84,13 @@ class ReconciliationRun:
 
     `from_day` and `to_day` are the first and the last compared day in the provider's time zone. `state` is
     RUNNING_RUN_STATE, DONE_RUN_STATE or FAILED_RUN_STATE; `reason` is the code of the reason for which the run failed
-    (None if it hasn't). `asked_by` is the person or worker who started it.
+    (None if it hasn't). `asked_by` is the person or worker who started it. `version` rises with each change of the
+    row.
 
     `position` is the place at which an interrupted run continues, `evidence_id` the evidence of the first file that
-    it has read. The other fields count the compared rows about payments and refunds by their result: equal
-    (`matched`), imported because it was missing here (`imported`), missing at the provider (`missing_there`), or
-    different in state (`different_state`) or amount (`different_amount`).
+    it has read. Five fields count the compared rows about payments and refunds by their result: equal (`matched`),
+    imported because it was missing here (`imported`), missing at the provider (`missing_there`), or different in
+    state (`different_state`) or amount (`different_amount`).
     """
 
     id: int

@@ -38,8 +38,8 @@ _KNOWN_CERTAINTY = Certainty.KNOWN.value
 
 
 def sum_money_of_corporation(conn: Connection, corporation_number: str, since: datetime) -> tuple[CompanyTotals, ...]:
-    """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since
-    `since`, refunds completed since `since`, all submitted refunds, and all refunds with an unknown outcome.
+    """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since `since`,
+    refunds completed since `since`, all refunds in the state submitted, and all refunds with an unknown outcome.
     Reversed payments, and payments with an unknown outcome, are left out.
     """
     since_utc = convert_to_naive_utc(since)

@@ -48,7 +48,7 @@ def add_answer(
     now: datetime,
 ) -> int:
     """Store a provider's answer as evidence, in the form without secrets that the adapter made, and return the id of
-    the evidence.
+    the evidence. `outcome` is the outcome of the call, with this form of the answer.
 
     If no answer came, store this fact. `subject` is the kind and id of the record; the id is None if the answer is
     about no single record. `operation_id` is the operation of the call; None if the call belongs to no operation.
@@ -68,8 +68,8 @@ def add_answer_with_next_statement(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> None:
-    """Store a provider's answer like `add_answer`, at the latest together with the next statement of the transaction
-    (`execute_with_next_statement`)."""
+    """Store a provider's answer like `add_answer`, with the same arguments, at the latest together with the next
+    statement of the transaction (`execute_with_next_statement`)."""
     row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
     execute_with_next_statement(conn, *_add_insertion_time(conn, row, now))
 
@@ -168,7 +168,7 @@ def add_person_evidence(
 ) -> int:
     """Store `proof`, a text or file that a person handed in, as evidence, and return the id of the evidence.
     `subject` is the kind and id of the record, `operation_id` the operation whose outcome the evidence shows (None:
-    no operation).
+    no operation), `actor` the person.
 
     The row has the SHA-256 of the content, the content as text, and a summary. The summary is the person's decision
     reason in the form `[code] …` or, without a reason, the beginning of the text. A beginning that looks like `[code]
@@ -189,8 +189,10 @@ def _make_evidence_row(
     subject: tuple[str, int | None], operation_id: str | None, evidence_source: str, actor: str, digest: str,
     summary: str, body: str,
 ) -> dict[str, object]:  # fmt: skip
-    """Return the values of a row of evidence. `operation_id` is the operation from which the evidence comes, None if
-    it comes from no operation. A summary of more than 255 characters, and a body of more than
+    """Return the values of a row of evidence, by column name. `subject` is the kind and id of the record,
+    `evidence_source` the provider's call or PERSON_SOURCE, `actor` the person or program that stores the row,
+    `digest` the SHA-256 (hex) of the answer, text or file. `operation_id` is the operation from which the evidence
+    comes, None if it comes from no operation. A summary of more than 255 characters, and a body of more than
     LONGEST_BODY_CHARACTERS, are cut.
     """
     kind, subject_id = subject

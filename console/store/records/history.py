@@ -53,6 +53,7 @@ EventMaker = Callable[[Row[Any], str, str], TimelineEvent]
 class EventSource:
     """The events of one kind in one table, such as the start of operations or their end.
 
+    `name` is the table's name, followed by a colon and the event for each further source of the same table.
     `rows_query` is the query of all their rows; `condition` is the SQL condition for one record, whose kind and id
     are the parameters `record_kind` and `record_id` (or `record_number`, if the column has numeric ids); `make_event`
     converts a row into an event. The rows are sorted by `time_column` (None: not used), then by `id_column`.

@@ -39,7 +39,8 @@ _ORDER_OF_NUMBER_CONDITION = is_number_sql(order_table.c.number_key)
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _ORDER_ID_OF_PAYMENT_END = _PAYMENT_INDEX + 2
-"""End of the slice of a row with the payment's id and the id of its order."""
+"""Index in a row of the query: before it end the two values that begin at _PAYMENT_INDEX, the payment's id and the id
+of its order."""
 _REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
 _INDEX_AFTER_REFUND_COLUMNS = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
 _LAPSED_PAYMENT_INDEX = _INDEX_AFTER_REFUND_COLUMNS

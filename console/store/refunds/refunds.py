@@ -168,8 +168,9 @@ class NewRefund:
     comments; both are JSON texts, stored unchanged. `checkers_needed` is the required number of approvals;
     `decide_by` the instant after which nobody can approve; `sends_after` the end of the cooling-off period (None: no
     such period). `intended_repeat`: the maker has confirmed that this refund intentionally repeats a similar one.
-    `ticket` is the number of a support ticket, `set_aside_id` the set-aside that the refund gives back; both are None
-    if there is none. `restored_id`: the former id of a row that is restored; None: the database assigns an id.
+    `reason_code` is the code of the reason (None: only words), `reason` the maker's words about it. `ticket` is the
+    number of a support ticket, `set_aside_id` the set-aside that the refund gives back; both are None if there is
+    none. `restored_id`: the former id of a row that is restored; None: the database assigns an id.
     """
 
     payment_id: int
@@ -493,8 +494,8 @@ def insert_refund(conn: Connection, refund: NewRefund, now: datetime, *, uses_se
 
 
 def change_refund(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
-    """Write columns of the refund's row. Values may be aware instants and enum members. If the state or the certainty
-    changes, `state_since` becomes `now`, unless `values` has another time.
+    """Write `values`, by column name, into the refund's row. They may be aware instants and enum members. If the
+    state or the certainty changes, `state_since` becomes `now`, unless `values` has another time.
 
     Raises StaleRow if the row has changed since `refund` was read. Raises ForbiddenTransition (a bug of the caller)
     in these cases:

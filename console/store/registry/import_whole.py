@@ -182,8 +182,8 @@ def _create_empty_tables(connection: sqlite3.Connection) -> None:
 
 
 def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of the table `changes` of the former registry, up to the first row that can't be read because
-    the file is damaged.
+    """Yield the rows of the table `changes` of the former registry, which `source` reads, up to the first row that
+    can't be read because the file is damaged.
     """
     try:
         yield from source.execute("SELECT * FROM changes")
@@ -288,7 +288,8 @@ def _store_deletions(connection: sqlite3.Connection, day: date, former_file: Pat
 
 def _read_intact_states(source: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> Iterator[tuple[int, str]]:
     """Yield the number and the state (`format_corporation_json`) of each corporation with one of these numbers that
-    the registry has, up to the first row that can't be read because the file is damaged."""
+    the former registry has, which `source` reads, up to the first row that can't be read because the file is damaged.
+    """
     try:
         places = read_places(source)
         for number in numbers:

@@ -110,9 +110,9 @@ def open_for_writing(file: Path) -> sqlite3.Connection:
 
 @contextmanager
 def hold_import_lock(folder: Path) -> Iterator[None]:
-    """Context manager: hold the lock of the registry's imports during the block; the system releases the lock if the
-    process ends. Raises ConsoleError `in_progress` if another process holds the lock, and `storage_full` if the lock
-    file can't be written.
+    """Context manager: hold the lock of the imports into the registry's folder `folder` during the block; the system
+    releases the lock if the process ends. Raises ConsoleError `in_progress` if another process holds the lock, and
+    `storage_full` if the lock file can't be written.
     """
     path = folder / _LOCK_FILE_NAME
     try:
@@ -135,12 +135,13 @@ def hold_import_lock(folder: Path) -> Iterator[None]:
 
 
 def make_building_path(folder: Path) -> Path:
-    """Return the path of the registry.db of the build."""
+    """Return the path of the registry.db of the build in the registry's folder `folder`."""
     return folder / UNFINISHED_BUILD_NAME / REGISTRY_FILE_NAME
 
 
 def start_building(folder: Path) -> Path:
-    """Delete an earlier build, create an empty registry.db for a new one, and return its path."""
+    """Delete an earlier build in the registry's folder `folder`, create an empty registry.db for a new one, and
+    return its path."""
     file = make_building_path(folder)
     shutil.rmtree(file.parent, ignore_errors=True)
     make_private_folder(file.parent)

@@ -131,7 +131,8 @@ def open_source(
 
 def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     """Read the whole CSV, so that zipfile.BadZipFile is raised if its checksum is wrong. The caller does this after
-    it has found a fault in the text. If the ZIP is damaged, the program reports the damage instead of the fault."""
+    it has found an error in the text: if the ZIP is damaged, the program reports the damage instead of that error.
+    `member` is the entry of the CSV in the ZIP `archive`."""
     with archive.open(member) as file:
         while file.read(_BLOCK_BYTES):
             pass

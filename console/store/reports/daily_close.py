@@ -227,7 +227,7 @@ def _read_unknown_periods_from_journal(
 def _read_records_of_provider(
     conn: Connection, kind: str, provider: str, unknown_periods: Mapping[int, _UnknownPeriod]
 ) -> Iterator[UnknownRecord]:
-    """Yield the records in `unknown_periods` (by record id) that belong to the provider."""
+    """Yield the records of this kind in `unknown_periods` (by record id) that belong to the provider."""
     for ids in split_into_batches(sorted(unknown_periods), _IDS_PER_QUERY):
         for row in conn.execute(_make_record_query(kind, provider, ids)):
             unknown_period = unknown_periods[row.id]

@@ -49,8 +49,8 @@ def _has_thirteen_digits_sql(dialect: str, column: str) -> str:
 
 def make_number_key_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return SQL of the normalised corporation number: without spaces and hyphens, and with ASCII digits. It may
-    still not have 13 digits. `column` is the SQL that reads the stored number: the column's name or, for a table that
-    another application created, an expression."""
+    still not have 13 digits. `dialect` is `sqlite`, or `mysql` for every server. `column` is the SQL that reads the
+    stored number: the column's name or, for a table that another application created, an expression."""
     return f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_make_digits_sql(column)} END"
 
 
@@ -69,9 +69,9 @@ NUMBER_KEY_SQL: Mapping[str, str] = {dialect: make_number_key_sql(dialect) for d
 
 
 def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
-    """Return SQL of the claim: the normalised corporation number if it has 13 digits and the row is pending
-    or successful and isn't superseded or a duplicate, otherwise NULL (no claim). `column` is the SQL that
-    reads the stored number."""
+    """Return SQL of the claim: the normalised corporation number if it has 13 digits and the row is pending or
+    successful and isn't superseded or a duplicate, otherwise NULL (no claim). `dialect` is `sqlite`, or `mysql` for
+    every server. `column` is the SQL that reads the stored number."""
     key = f"({make_number_key_sql(dialect, column)})"
     return (
         f"CASE WHEN ({EFFECTIVE_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "

@@ -422,16 +422,16 @@ class Spool:
     def list_purchases_holding_claim(
         self, database_id: str, client_id: str | None, corporation_number: str
     ) -> tuple[Intent, ...]:
-        """Return this desk's purchases for this client (None: any client) and corporation number that still have
-        their claim according to this spool, oldest first."""
+        """Return this desk's purchases, in the database with the id `database_id`, for this client (None: any client)
+        and corporation number that still have their claim according to this spool, oldest first."""
         condition, values = "database_id = ? AND corporation_number = ?", [database_id, corporation_number]
         if client_id is not None:
             condition, values = f"{condition} AND client_id = ?", [*values, client_id]
         return tuple(entry.intent for entry in self._read_entries(f"{condition} AND holds_claim", values))
 
     def list_refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
-        """Return this desk's refunds of a payment that still have their claim on a part of the payment according to
-        this spool, oldest first."""
+        """Return this desk's refunds of a payment of the database with the id `database_id` that still have their
+        claim on a part of the payment according to this spool, oldest first."""
         sent_entries = self._read_entries(
             "database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id)
         )
@@ -439,8 +439,8 @@ class Spool:
 
     def list_starts_holding_claim(self, database_id: str, keys: StartKeys) -> tuple[Intent, ...]:
         """Return this desk's starts of payments that the provider may have accepted according to this spool and that
-        match `keys`: by the first key, by the beginning of a later key, or by the fingerprint; the oldest comes
-        first."""
+        match `keys`, oldest first. A start matches if its `provider_key` equals `keys.first_key` or begins with
+        `keys.later_key_prefix`, or if it has the fingerprint of `keys`."""
         later_end = keys.later_key_prefix[:-1] + chr(ord(keys.later_key_prefix[-1]) + 1)
         sent_entries = self._read_entries(
             _STARTS_BY_KEYS_CONDITION,
@@ -495,8 +495,8 @@ class Spool:
             yield ChainHead(str(chain), _require_int(seq), _require_int(row_id), str(digest))
 
     def list_anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[ChainHead, ...]:
-        """Return the anchors at this position (`seq`) of a chain. There are several if this desk has seen
-        different rows at this position, and none if it has seen no row."""
+        """Return the anchors at this position (`seq`) of a chain of the database with the id `database_id`. There are
+        several if this desk has seen different rows at this position, and none if it has seen no row."""
         rows = self._file.read(
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),

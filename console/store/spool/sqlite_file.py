@@ -89,13 +89,13 @@ class LocalJournal:
         self._has_lost_wal = False
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
-        """Run a query and return its rows."""
+        """Run a query with the parameters `values` and return its rows."""
         with self._lend_connection() as conn:
             return _retry_while_locked(lambda: conn.execute(sql, values).fetchall())
 
     def stream_rows(self, sql: str, values: Sequence[SqliteValue] = ()) -> Iterator[tuple[SqliteValue, ...]]:
-        """Yield the rows of a query one by one, from one snapshot of the file. The rows aren't collected in
-        memory."""
+        """Yield the rows of a query with the parameters `values` one by one, from one snapshot of the file. The rows
+        aren't collected in memory."""
         with self._lend_connection() as conn:
             cursor = _retry_while_locked(lambda: conn.execute(sql, values))
             try:
@@ -104,7 +104,8 @@ class LocalJournal:
                 cursor.close()
 
     def write(self, sql: str, values: Sequence[SqliteValue], *, is_durable: bool) -> int:
-        """Run one statement in a transaction of its own and return the number of rows that it changed.
+        """Run one statement with the parameters `values` in a transaction of its own, and return the number of rows
+        that it changed.
 
         With `is_durable`, return after the change has been synced to the disk.
         """

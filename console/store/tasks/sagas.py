@@ -70,7 +70,8 @@ def start_saga(
     facts: Mapping[str, object],
     now: datetime,
 ) -> Saga | None:
-    """Insert a saga about the record; its first step `step` is due now.
+    """Insert a saga of the kind `kind` about the record `subject_kind`, `subject_id`, with the facts `facts`; its
+    first step `step` is due now.
 
     Return the saga; None if the record has an unfinished saga of this kind. Raises RunAgain if another process
     inserted a saga of this kind at the same time, and that saga has already ended.
