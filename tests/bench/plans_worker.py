@@ -43,7 +43,7 @@ QUERIES_BY_INDEX: dict[str, Query] = {
     "last reconciliations": lambda conn: reconciliations.list_latest_runs(conn, "paypay", 10),
     "differences": lambda conn: reconciliations.list_differences(conn, 7, 0, 50),
     "bulk run": lambda conn: bulk.find(conn, 7),
-    "bulk runs under way": bulk.list_unfinished_runs,
+    "bulk runs under way": bulk.list_running_runs,
     "rows of a bulk run": lambda conn: bulk.list_rows(conn, 7, limit=50),
     "rows of a bulk run, later page": lambda conn: bulk.list_rows(conn, 7, after_position=50, limit=50),
     "rows with a result": lambda conn: bulk.list_rows(conn, 7, result="done", limit=50),

@@ -119,7 +119,7 @@ def _has_report_contents(fields: dict[str, object]) -> bool:
 
 def _parse_body(body: bytes) -> dict[str, object]:
     """Return the body of an answer as a JSON object. If the body is a JSON list, return an object that contains this
-    list; for any other body, return an empty object."""
+    list in the field `list`; for any other body, return an empty object."""
     try:
         text = separate_pdf_text(body)[0].removeprefix(codecs.BOM_UTF8).strip()
         return parse_json_object(b'{"list":%s}' % text if text.startswith(b"[") else text)

@@ -43,8 +43,8 @@ class AtomUrls:
         """Return the URLs of Atom's production environment. `verification` is the version of the call
         TXNVERIFICATION.
         """
-        main_host = "https://payment1.atomtech.in"
-        return cls._make_from_origins(main_host, "https://payment.atomtech.in", main_host, verification)
+        main_origin = "https://payment1.atomtech.in"
+        return cls._make_from_origins(main_origin, "https://payment.atomtech.in", main_origin, verification)
 
     @classmethod
     def make_uat_urls(cls, verification: VerificationVersion = VerificationVersion.V1) -> Self:
@@ -64,16 +64,16 @@ class AtomUrls:
 
     @classmethod
     def _make_from_origins(
-        cls, main_host: str, refund_host: str, refund_status_host: str, verification: VerificationVersion
+        cls, main_origin: str, refund_origin: str, refund_status_origin: str, verification: VerificationVersion
     ) -> Self:
         """Return the URLs of all calls. The first argument is the origin (`https://host`) for the calls AUTH and
         TXNVERIFICATION, the second that for REFUNDINIT, the third that for REFUNDSTATUS."""
         version = "/v2" if verification is VerificationVersion.V2 else ""
         return cls(
-            auth=f"{main_host}/ots/aipay/auth",
-            verification=f"{main_host}/ots{version}/payment/status",
-            refund=f"{refund_host}/ots/payment/refund",
-            refund_status=f"{refund_status_host}/ots/payment/status",
+            auth=f"{main_origin}/ots/aipay/auth",
+            verification=f"{main_origin}/ots{version}/payment/status",
+            refund=f"{refund_origin}/ots/payment/refund",
+            refund_status=f"{refund_status_origin}/ots/payment/status",
         )
 
     def get_urls_by_call(self) -> Mapping[AtomCall, str]:

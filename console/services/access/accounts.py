@@ -254,7 +254,7 @@ def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChang
                 UsageProblem.ACCOUNTS_ACCOUNT_OF_SERVER, entry.line_number, entry.person.name
             )
     entries = [change.entry for change in changes]
-    names = grants.find_names_of_other_databases(conn, [entry.person.name for entry in entries])
+    names = grants.find_names_used_by_other_databases(conn, [entry.person.name for entry in entries])
     for entry in entries:
         if entry.person.name in names:
             problem = UsageProblem.ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE

@@ -276,7 +276,7 @@ class BulkRunService(BulkRunReader):
         records or adds notes is paused instead if the acting person is not its maker. A due task calls this. Return
         the number of rows that were executed in all runs."""
         with self._context.database.read() as conn:
-            unfinished_runs = bulk.list_unfinished_runs(conn)
+            unfinished_runs = bulk.list_running_runs(conn)
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished_runs))
 
     def _continue_run(self, run: BulkRun) -> int:

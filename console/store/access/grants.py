@@ -243,9 +243,10 @@ def make_own_role_name(person_name: str) -> str:
     return f"console:{person_name}"
 
 
-def find_names_of_other_databases(conn: Connection, people_names: Iterable[str]) -> frozenset[str]:
-    """Return the names of those people whose own role exists on MariaDB although the connected account may not grant
-    it: another schema account has created it. Return none if the connected account may not read `mysql.user`."""
+def find_names_used_by_other_databases(conn: Connection, people_names: Iterable[str]) -> frozenset[str]:
+    """Return those of `people_names` whose own role on MariaDB was created by another schema account, for another
+    database: the role exists, but the connected account may not grant it. Return no name if the connected account may
+    not read `mysql.user`, and on MySQL."""
     if not is_mariadb(conn):
         return frozenset()
     try:

@@ -91,9 +91,10 @@ _IS_NO_START_CALL_SQL = f"{_CALL_NAME_SQL} <> '{_START_CALL_NAME}'"
 """SQL condition: the evidence `e` is the answer to another call than the one that starts a payment."""
 _WAS_PAYMENT_PAID_SQL = _has_answer_sql(OutcomeClass.SUCCEEDED, condition_sql=_IS_NO_START_CALL_SQL)
 _WAS_PAYMENT_TAKEN_BACK_SQL = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, condition_sql=_IS_NO_START_CALL_SQL)
-_WAS_DECIDED_BY_PEOPLE_SQL = is_second_person_sql(
+_WAS_DECIDED_AS_PAID_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
 )
+"""SQL condition: two people have decided that the payment was paid (completed), or paid and taken back (reversed)."""
 _WAS_PAYMENT_REFUSED_SQL = (
     f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
     f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, condition_sql=_IS_START_CALL_SQL)})"
@@ -130,6 +131,7 @@ payment.
 _WAS_RESOLVED_BY_PEOPLE_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value, PaymentState.PAYMENT_FAILED.value
 )
+"""SQL condition: two people have decided the payment's state: completed, reversed or failed."""
 _PAYMENT_LINK_RULE = TriggerRule(
     "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
 )
@@ -215,14 +217,14 @@ _PAYMENT_UPDATE_RULES = (
             f" OR (NEW.status <> OLD.status AND NEW.status IN {make_state_list_sql(MONEY_MOVED_STATES)}))",
             f"{_WAS_PAYMENT_PAID_SQL}"
             f" OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_PAYMENT_TAKEN_BACK_SQL})"
-            f" OR {_WAS_DECIDED_BY_PEOPLE_SQL}",
+            f" OR {_WAS_DECIDED_AS_PAID_SQL}",
         ),
         "that money has moved only a provider's answer says, or two people",
     ),
     TriggerRule(
         implies_sql(
             f"({_make_amount_change_sql('captured_minor')} > 0)",
-            f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE_SQL})",
+            f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_AS_PAID_SQL})",
         ),
         "what was asked for is captured, once and whole",
     ),

@@ -59,7 +59,7 @@ _VERSION_QUERY_BY_TABLE = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
     OWN_VERSION_TABLE: text("SELECT version_num FROM console_alembic_version"),
 }
-_STATE_QUERY_BY_VERSION_TABLE = {
+_META_AND_SCHEMA_QUERY_BY_VERSION_TABLE = {
     "alembic_version": text(
         "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version"
     ),
@@ -167,7 +167,10 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
             is_ours = not tables or upgrade_lock.LOCK_TABLE in tables
             code = ErrorCode.SCHEMA_MISMATCH if is_ours else ErrorCode.NOT_OUR_DATABASE
             raise rebuild_error(code, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
-        stored = {str(row.name): str(row.value) for row in conn.execute(_STATE_QUERY_BY_VERSION_TABLE[version_table])}
+        stored = {
+            str(row.name): str(row.value)
+            for row in conn.execute(_META_AND_SCHEMA_QUERY_BY_VERSION_TABLE[version_table])
+        }
     if "schema" not in stored:  # Alembic has created its table, and writes the version after the first migration
         raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
     return stored

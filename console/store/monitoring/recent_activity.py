@@ -29,7 +29,7 @@ LONGEST_WAIT_MS = 86_400_000
 larger value may be invented.
 """
 _LIMIT_PARAMETER = bindparam("limit", type_=Integer)
-_NEWEST_ANSWERS_QUERY = (
+_NEWEST_EVIDENCE_QUERY = (
     select(evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
     .order_by(evidence.c.id.desc())
     .limit(_LIMIT_PARAMETER)
@@ -62,7 +62,7 @@ _AUDIT_ENTRIES_QUERY = (
 _OPERATION_DURATIONS_QUERY = select(operations.c.id, operations.c.started_at, operations.c.ended_at).where(
     operations.c.id.in_(bindparam("ids", expanding=True)), operations.c.ended_at >= bindparam("since")
 )
-_CALLS_OF_OPERATIONS_QUERY = select(evidence.c.operation_id, evidence.c.source, evidence.c.summary).where(
+_EVIDENCE_OF_OPERATIONS_QUERY = select(evidence.c.operation_id, evidence.c.source, evidence.c.summary).where(
     evidence.c.operation_id.in_(bindparam("ids", expanding=True))
 )
 _PAYMENT_STATES_QUERY = (
@@ -78,7 +78,7 @@ def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, s
     (source `person`). At most MAX_ROWS_PER_FUNCTION rows are returned."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
-        for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
+        for row in _read_newest_rows(conn, _NEWEST_EVIDENCE_QUERY, since)
     ]
 
 
@@ -155,7 +155,7 @@ def list_evidence_of_operations(conn: Connection, operation_ids: list[str]) -> l
     """Return all evidence of the operations with these ids, each as (operation id, source such as `paypay.refund`,
     summary), whenever it was stored. At most _MAX_IDS_PER_QUERY operations are read."""
     ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS_PER_QUERY]
-    rows = conn.execute(_CALLS_OF_OPERATIONS_QUERY, {"ids": ids}).all() if ids else []
+    rows = conn.execute(_EVIDENCE_OF_OPERATIONS_QUERY, {"ids": ids}).all() if ids else []
     return [(str(row.operation_id), str(row.source), str(row.summary)) for row in rows]
 
 

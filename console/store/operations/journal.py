@@ -118,7 +118,7 @@ _END_OPERATION_STATEMENT = update(operations).values(
 _END_OWN_CALL_STATEMENT = _END_OPERATION_STATEMENT.where(*_OWN_CALL_CONDITIONS)
 _IDEMPOTENCY_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("operation_id"))
 _OPERATION_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("operation_id"))
-_EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_LIVE_LEASE_CONDITION)).where(
+_OPERATION_BY_ID_WITH_LAPSE_QUERY = select(*_OPERATION_COLUMNS, not_(_LIVE_LEASE_CONDITION)).where(
     operations.c.id == bindparam("operation_id")
 )
 _OPERATIONS_OF_SUBJECT_QUERY = (
@@ -287,7 +287,7 @@ def find(conn: Connection, operation_id: str) -> Operation | None:
 def find_with_state_after_lapse(conn: Connection, operation_id: str) -> Operation | None:
     """Return an operation; None if there is none. An operation that is stored as `calling` but has an expired
     lease is returned with the state that `mark_lapsed` will write."""
-    row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"operation_id": operation_id}).first()
+    row = conn.execute(_OPERATION_BY_ID_WITH_LAPSE_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None
     return _make_operation_after_lapse(row)

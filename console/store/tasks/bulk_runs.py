@@ -157,8 +157,8 @@ def find(conn: Connection, run_id: int) -> BulkRun | None:
     return next(iter(_select_runs(conn, _BULK_RUN_BY_ID_QUERY, run_id=run_id)), None)
 
 
-def list_unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
-    """Return the bulk runs in state running, oldest first. A run whose process crashed is still in this state."""
+def list_running_runs(conn: Connection) -> tuple[BulkRun, ...]:
+    """Return the bulk runs in state running, oldest first. A run whose process has crashed is among them."""
     return _select_runs(conn, _RUNNING_BULK_RUNS_QUERY)
 
 

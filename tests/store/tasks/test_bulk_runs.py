@@ -39,7 +39,7 @@ def test_a_new_bulk_run_has_its_selected_records(person_connection: Connection, 
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, acting_person, NOW, None)
     assert bulk.list_rows(person_connection, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
-    assert bulk.list_unfinished_runs(person_connection) == ()
+    assert bulk.list_running_runs(person_connection) == ()
     assert bulk.list_latest_runs(person_connection, 5) == (run,)
     noted = bulk.find(
         person_connection,
@@ -118,11 +118,11 @@ def test_a_stopped_bulk_run_continues(person_connection: Connection, acting_pers
     run = bulk.write_run_state(
         person_connection, insert_bulk_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
     )
-    assert bulk.list_unfinished_runs(person_connection) == (run,)
+    assert bulk.list_running_runs(person_connection) == (run,)
     stopped = bulk.write_run_state(person_connection, run, FIVE_MINUTES_LATER, bulk.STOPPED_RUN_STATE, reason="asked")
     assert bulk.find(person_connection, run.id) == stopped
     assert (stopped.ended_at, stopped.reason) == (FIVE_MINUTES_LATER, "asked")
-    assert bulk.list_unfinished_runs(person_connection) == ()
+    assert bulk.list_running_runs(person_connection) == ()
     with pytest.raises(bulk.StaleRow):
         bulk.write_run_state(person_connection, run, FIVE_MINUTES_LATER, bulk.DONE_RUN_STATE)
     again = bulk.write_run_state(person_connection, stopped, FIVE_MINUTES_LATER, bulk.RUNNING_RUN_STATE)
