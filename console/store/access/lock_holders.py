@@ -81,8 +81,8 @@ PREPARED_TRANSACTION_REASON = "prepared"
 UNENDED_SESSION_REASON = "unended"
 
 _TEXT_TYPE = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-"""Type of the procedure's variables of texts. Without it they would have the database's collation, which the server
-can't always compare with the texts of a session.
+"""SQL type of the text variables in the procedure END_LOCK_HOLDER_PROCEDURE. Without it they would have the
+database's collation, which the server can't always compare with the texts of a session.
 """
 _NO_TEMPORARY_SPACE_ERRORS = "3, 1021, 1030, 1114"
 """Numbers of MariaDB's errors that mean that there is no room for a temporary table, as an SQL list."""

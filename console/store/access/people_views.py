@@ -61,7 +61,7 @@ at the last @.
 _ACCOUNT_NAME_SQL = NAME_WITHOUT_HOST_SQL.format("USER()")
 _ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME_SQL} AS BINARY)"
 _SHOWN_META_NAMES = ("database_id", "versions", "adoption", "dates_zone")
-"""Names of the values in `console_meta` that the view shows."""
+"""Names of the values in `console_meta` that the view of this table shows to people for whom a worker acts."""
 _JOIN_PAYMENT_OF_ROW_SQL = " LEFT JOIN {0}.payments payment ON payment.id = m.payment_id"
 _PAYER_OF_ROW_SQL = "payment.payer_ref"
 _PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref, ordered.payer_ref)"

@@ -30,7 +30,8 @@ _HOLDS_CLAIM_CONDITION = and_(
     credit_checks.c.superseded_at.is_(None),
     or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
 )
-"""SQL condition: the row holds a claim, or will compete for one, as soon as its number has thirteen digits."""
+"""SQL condition: a row of the table of credit checks holds a claim, or will compete for one as soon as its number has
+thirteen digits."""
 _CLAIM_SORT_ORDER = (
     credit_checks.c.credit_check_id.is_(None),
     credit_checks.c.purchased_at.desc(),

@@ -293,8 +293,9 @@ def _link_former_database(database: Path, former_file_name: str) -> Path:
 
 
 def _rename_side_files(database: Path, former_file: Path) -> None:
-    """Rename the side files of a database file that was damaged or has been deleted, so that they belong to
-    `former_file`. Under their present names they would damage the new database."""
+    """Rename the files that SQLite keeps beside a database file (SQLITE_SIDE_FILE_SUFFIXES, such as the write-ahead
+    log), so that they belong to `former_file`. The file `database` was damaged or has been deleted. Under their
+    present names they would damage the new database."""
     for suffix in SQLITE_SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).rename(former_file.with_name(former_file.name + suffix))

@@ -60,8 +60,8 @@ _WAS_SUCCESS_WITHOUT_ID_SQL = (
 _WAS_RENEWABLE_SQL = (
     f"(OLD.credit_check_id IS NOT NULL AND (OLD.status = {_SUCCESS_STATE_SQL} OR OLD.work_state IS NULL))"
 )
-"""SQL condition: the row was a success with the provider's id. By this id the program can ask the provider whether
-the credit check has expired.
+"""SQL condition: before the UPDATE, the row had the provider's id, and was a success or not adopted yet. By this id
+the program can ask the provider whether the credit check has expired.
 """
 
 
@@ -89,8 +89,8 @@ _IS_IDENTIFIED_BY_TWO_PEOPLE_SQL = (
     f"(op IS NULL AND {is_second_person_sql('OLD.id', 'credit-check', CheckState.SUCCESS.value)}"
     f" AND {_HAS_OWN_ANSWER_SQL})"
 )
-"""SQL condition: another application wrote the row, two people have decided that it is a purchase, and the second
-one has the provider's answer about a purchase.
+"""SQL condition: another application wrote the row, two people have decided that its purchase was made, and the
+second one has the provider's answer about a purchase.
 """
 _HAS_UNRENEWED_CLAIM_SQL = _make_other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"

@@ -46,7 +46,8 @@ ALL_SERVER_RULES = {**_RULES_BY_TABLE, **_ID_RULES}
 _ASSIGNMENTS_BY_TRIGGER = {**desk_requests.TRIGGER_ASSIGNMENTS, **refund_rules.REFUND_TRIGGER_ASSIGNMENTS}
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 LONGEST_MESSAGE_CHARACTERS = 128
-"""Longest message (characters) of a refusal. Source: the limit of MESSAGE_TEXT in the statement SIGNAL."""
+"""Longest message (characters) with which a trigger refuses a change. Source: the limit of MESSAGE_TEXT in the
+statement SIGNAL."""
 
 TEMPORARY_TRIGGER_SUFFIX = "_stand_in"
 """Suffix of a stand-in's name. A stand-in is a second trigger with the same rules, which exists while the first one

@@ -51,7 +51,7 @@ NEVER_TRUE_SQL = "FALSE"
 BINDS_SCHEMA_ACCOUNT = True
 """Value of `TriggerRule.binds_schema_account` for a rule that binds the schema account, too."""
 SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account changes this")
-"""Rule that refuses the statement to every account except the schema account."""
+"""Rule by which a trigger refuses every statement, except those of the schema account."""
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 """Rule that each UPDATE increments the row's version by one."""
 

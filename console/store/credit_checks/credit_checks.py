@@ -348,7 +348,7 @@ def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[Credit
 
 
 def list_numbers_with_checks(conn: Connection, corporation_numbers: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return those of the corporation numbers for which the table has credit checks: at most `limit`, sorted."""
+    """Return those of the corporation numbers that have credit checks: at most `limit` numbers, sorted."""
     query = (
         select(credit_checks.c.number_key)
         .where(credit_checks.c.number_key.in_(corporation_numbers))

@@ -154,8 +154,9 @@ class Database:
             self._report_transaction_change(-1)
 
     def _make_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
-        """Context manager: while the block runs, the person can cancel the call. A cancellation ends the running
-        statement on `conn`. If the calling thread executes no call that a person can cancel, only run the block.
+        """Context manager: while the block runs, the person who made the present call can cancel it. A cancellation
+        ends the running statement on `conn`. If the calling thread executes no call that a person can cancel, only
+        run the block.
         """
         interruption = get_current_interruption()
         if interruption is None:

@@ -25,8 +25,8 @@ LONGEST_LOCK_WAIT_SECONDS = 0.3
 """Longest time (seconds) for which other sessions may wait behind a waiting ALTER."""
 
 LONGEST_RETRY_SECONDS = 180.0
-"""Time (seconds) during which a cancelled ALTER is tried again. Earlier changes of the table aren't undone
-afterwards.
+"""Time (seconds) during which a cancelled ALTER is tried again. If it can't be made in this time, the changes of the
+table that were made before it stay.
 """
 
 _POLL_INTERVAL_SECONDS = 0.03

@@ -18,16 +18,16 @@ from console.store.database.engine import Database
 
 LOCK_TABLE = "console_upgrade"
 EXPIRES_AFTER_MS = 15_000
-"""Time (milliseconds) after its last renewal at which the lock expires."""
+"""Time (milliseconds) after its last renewal at which the upgrade lock expires."""
 LONGEST_WAIT_SECONDS = 600.0
-"""Longest time (seconds) for which a process waits for the lock while another process holds it."""
+"""Longest time (seconds) for which a process waits for the upgrade lock while another process holds it."""
 
 _HEARTBEAT_INTERVAL_SECONDS = 3.0
-"""Time (seconds) between two renewals of the lock."""
+"""Time (seconds) between two renewals of the upgrade lock."""
 MAX_SECONDS_WITHOUT_CHECK = 5.0
-"""Time (seconds) after a renewal during which statements are sent without a check of the lock. It is much shorter
-than EXPIRES_AFTER_MS, so the lock can't have expired meanwhile. A check before each statement would be a transaction
-of its own, during which an adoption holds its row locks.
+"""Time (seconds) after a renewal of the upgrade lock during which statements are sent without a check of the lock. It
+is much shorter than EXPIRES_AFTER_MS, so the lock can't have expired meanwhile. A check before each statement would
+be a transaction of its own, during which an adoption holds its row locks.
 """
 _CREATE_LOCK_TABLE_STATEMENT = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"

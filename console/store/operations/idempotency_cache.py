@@ -241,7 +241,7 @@ class RedisIdempotencyCache(IdempotencyCache):
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
     ) -> CacheLookup:
         """Send the Redis command `command` with the entry name of this idempotency key and `further_arguments`, and
-        return the result of the look-up. It is used only if the entry has this fingerprint. If the store key or the
+        return the look-up. It has a result only if the entry in Redis has this fingerprint. If the store key or the
         epoch isn't known, nothing is sent and the look-up is empty.
 
         When the answer comes, the known epoch may have changed or be more than a second old, because this process was

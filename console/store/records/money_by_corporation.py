@@ -39,8 +39,8 @@ _ORDER_OF_NUMBER_CONDITION = is_number_sql(order_table.c.number_key)
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _ORDER_ID_OF_PAYMENT_END = _PAYMENT_INDEX + 2
-"""Index in a row of the query: before it end the two values that begin at _PAYMENT_INDEX, the payment's id and the id
-of its order."""
+"""End (exclusive) of the slice of a row of _RECORDS_OF_NUMBER_QUERY that begins at _PAYMENT_INDEX and has two values:
+the payment's id and the id of its order."""
 _REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
 _INDEX_AFTER_REFUND_COLUMNS = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
 _LAPSED_PAYMENT_INDEX = _INDEX_AFTER_REFUND_COLUMNS

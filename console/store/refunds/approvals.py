@@ -60,7 +60,7 @@ _INSERT_VOTE_STATEMENT = insert(approvals)
 @dataclass(frozen=True, slots=True)
 class StoredProposal:
     """A first person's proposal of a final state for a record: its id, the proposed state, the person, and the id of
-    the person's evidence (None if the row has none)."""
+    the person's evidence (None if none is stored)."""
 
     id: int
     proposed_state: str

@@ -36,7 +36,8 @@ each of its pairs of characters, but few have all of the pairs as one text. In t
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
 _ROWS_PER_QUERY = 50
-"""Number of rows of the index whose texts one query reads. A search that has enough matches reads no further rows."""
+"""Number of rows of the search index whose texts one query reads. A search that has enough matches reads no further
+rows."""
 
 
 def search(

@@ -29,7 +29,7 @@ OPEN_TERMS_TABLE = "open_terms"
 CLOSED_TERMS_TABLE = "closed_terms"
 _INDEX_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _BULK_LOAD_HASH_BYTES = 24 * 1024**2
-"""Memory (bytes) in which a table of the index collects terms during a bulk load."""
+"""Memory (bytes) in which a table of the search index collects terms during a bulk load."""
 _MIN_ROWS_OF_FREQUENT_TERM = 1_000
 """Number of rows from which on a term counts as frequent."""
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})

@@ -59,12 +59,12 @@ _UPDATE_UNCHANGED_CORPORATION_STATEMENT = (
 
 @dataclass(frozen=True, slots=True)
 class WatchedCorporation:
-    """A row of the table, about the corporation with the number `number`. `facts` are the facts at the last
-    comparison with the corporation registry. `facts_before` are the facts before the changes that the newest alert
-    reports (None without an alert). Facts that can't be read are None. `registry_date` is the date of the registry
-    from which `facts` were stored; a later comparison that finds no difference leaves this date unchanged. `version`
-    is the number of the row's present state, from 1. `changed_at` is the time of the last write (UTC); None for a row
-    that isn't stored yet.
+    """A row of the table `watched_corporations`, about the corporation with the number `number`. `facts` are the
+    facts at the last comparison with the corporation registry. `facts_before` are the facts before the changes that
+    the newest alert reports (None without an alert). Facts that can't be read are None. `registry_date` is the date
+    of the registry from which `facts` were stored; a later comparison that finds no difference leaves this date
+    unchanged. `version` is the number of the row's present state, from 1. `changed_at` is the time of the last write
+    (UTC); None for a row that isn't stored yet.
     """
 
     number: str
