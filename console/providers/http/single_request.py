@@ -66,8 +66,8 @@ _MIN_CUT_SECRET_CHARACTERS = 4  # characters
 
 def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
     """Return the text with `***` in place of each of the `secrets`, of the token after `Bearer`, and of the values of
-    the JSON fields named in `fields`. A secret is also found if it is escaped as in a URL, in JSON or in HTML, and if
-    the end of the text cuts it off.
+    the JSON fields named in `fields`. Two further forms of a secret are found, too: one that is escaped as in a URL,
+    in JSON or in HTML, and one that the end of the text cuts off.
     """
     spans = sorted(
         _find_secrets(

@@ -89,8 +89,8 @@ _MAY_BE_EXECUTED_CONDITION = or_(requests.c.expires_at > _NOW_SQL, _MAY_HAVE_BEG
 """SQL condition: the time of a desk request isn't over, or a worker may have begun its command."""
 _TAKEN_AND_LEFT_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
 _ABANDONED_REQUEST_CONDITION = and_(_TAKEN_AND_LEFT_CONDITION, _MAY_BE_EXECUTED_CONDITION)
-"""SQL condition: the worker that took a desk request has ended, or has given the request back, and another worker may
-take the request.
+"""SQL condition: another worker may take a desk request, because the worker that took it has ended or has given it
+back.
 """
 _withdrawal_request = requests.alias("withdrawal")
 _WITHDRAWN_REQUEST_CONDITION = (

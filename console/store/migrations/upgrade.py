@@ -396,7 +396,7 @@ def replace_meta(conn: Connection, name: str, value_before: str, value: str) -> 
 def read_credit_check_table_structure(conn: Connection) -> legacy_table.LegacyTable:
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
-    Raises ConsoleError `not_found` if the database has no such table and is empty or belongs to the console;
+    Raises ConsoleError `not_found` if the database has no such table, and either is empty or belongs to the console;
     `not_our_database` if it has no such table but tables of other applications.
     """
     tables = _read_table_names(conn)

@@ -245,8 +245,8 @@ def _convert_to_text(value: object) -> str:
 
 
 def is_foreign_row(conn: Connection, record_id: int) -> bool:
-    """True if another application wrote this credit check, and no due task has adopted the row or its last change
-    yet (see `find_new_foreign_rows` and `find_changed_foreign_rows`).
+    """True if another application wrote this credit check, and a due task must still adopt the row or the last change
+    of it (see `find_new_foreign_rows` and `find_changed_foreign_rows`).
     """
     row = select(table.c.id).where(
         table.c.id == record_id,

@@ -131,10 +131,10 @@ def list_number_spellings(text: str) -> tuple[str, ...]:
     """Return the spellings in which a typed number or key of a record may be stored. The first one is the NFKC form
     of the text, in which full-width characters are ASCII.
 
-    If this form has only ASCII characters, further forms are made from it: the form with hyphens in place of other
-    dashes and, if it has a digit, also this form with hyphens in place of spaces, without spaces, and with a hyphen
-    between its letters and its digits. Each of these further forms is returned as it is, in capitals and in small
-    letters.
+    In this form, every other dash is then replaced by a hyphen. If the result has only ASCII characters, it is
+    returned, too; if it has a digit, also the result with hyphens in place of spaces, and the result without spaces.
+    If the last of these consists of some letters followed by digits, it is also returned with a hyphen between them.
+    Each of these further forms is returned as it is, in capitals and in small letters.
     """
     typed = unicodedata.normalize("NFKC", text)
     hyphenated = typed.translate(_DASHES_TO_HYPHEN)
@@ -157,8 +157,9 @@ def parse_shown_id(text: str) -> tuple[str, int] | None:
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the typed text identifies the record exactly. This is so if the payer of a payment is one of its
-    spellings (`list_name_spellings`), or if one of its spellings (`list_number_spellings`) is one of these numbers:
+    """True if the typed text identifies the record exactly. This is so if the record is a payment whose payer is one
+    of the spellings of the text (`list_name_spellings`), or if one of the spellings of the text
+    (`list_number_spellings`) is one of these numbers of the record:
 
     - the order number of an order
     - our payment number, or the id that the provider gave to a payment or refund

@@ -163,9 +163,9 @@ def list_records_with_unknown_outcome(
     records may be missing: a kind of record has more than MAX_OPERATIONS operations, or there are more than
     MAX_OPERATIONS lapsed operations.
 
-    A record is returned if its operation began before `at`, and its outcome is still unknown or was written at `at`
-    or later after it had been unknown. The journal shows by the fencing token that an outcome was unknown before: the
-    process that writes such an outcome raises the token above FIRST_FENCE.
+    A record is returned if its operation began before `at` and one of two facts is true: its outcome is still
+    unknown; or its outcome was unknown and was written at `at` or later. The journal shows by the fencing token that
+    an outcome was unknown before: the process that writes such an outcome raises the token above FIRST_FENCE.
     """
     records: list[UnknownRecord] = []
     is_complete = True

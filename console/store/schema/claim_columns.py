@@ -69,9 +69,9 @@ NUMBER_KEY_SQL: Mapping[str, str] = {dialect: make_number_key_sql(dialect) for d
 
 
 def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
-    """Return SQL of the claim: the normalised corporation number if it has 13 digits and the row is pending or
-    successful and isn't superseded or a duplicate, otherwise NULL (no claim). `dialect` is `sqlite`, or `mysql` for
-    every server. `column` is the SQL that reads the stored number."""
+    """Return SQL of the claim: the normalised corporation number if it has 13 digits, the row is pending or
+    successful, and the row is neither superseded nor a duplicate; otherwise NULL (no claim). `dialect` is `sqlite`,
+    or `mysql` for every server. `column` is the SQL that reads the stored number."""
     key = f"({make_number_key_sql(dialect, column)})"
     return (
         f"CASE WHEN ({EFFECTIVE_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "
