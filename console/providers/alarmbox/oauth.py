@@ -145,9 +145,9 @@ class AlarmBoxOAuth:
 
 
 def _read_token_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
-    """Read the token pair from an answer with status 2xx to a request that was sent at the instant `requested_at`;
-    the lifetime of the access token is counted from this instant. If the answer has no new refresh token, the pair
-    keeps `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable."""
+    """Return the token pair that is read from an answer with status 2xx to a request that was sent at the instant
+    `requested_at`; the lifetime of the access token is counted from this instant. If the answer has no new refresh
+    token, the pair keeps `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable."""
     try:
         body = parse_json_object(answer.body)
     except UnreadableJson:

@@ -122,7 +122,8 @@ def _make_adapter(arguments: AdapterArguments[AtomSettings]) -> "PaymentProvider
 
 
 def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "AtomMerchant":
-    """Return our merchant's credentials and settings at Atom, made from the profile's settings and the secrets."""
+    """Return our merchant's credentials and settings at Atom, made from the profile's settings and from `secrets`,
+    which has all secrets of Atom by name, such as `PASSWORD`."""
     from console.providers.atom.client import AtomMerchant
     from console.providers.atom.request_bodies import VerificationVersion
     from console.providers.atom.signing import AmountFormat

@@ -146,8 +146,8 @@ class DailyFileReader:
         return {name: cell.strip() for name, cell in zip(self._header, cells, strict=True) if name in _NEEDED_COLUMNS}
 
     def _parse_row(self, key: str, cells: Mapping[str, str]) -> HistoryRow:
-        """Return the history row that the cells of a line state; `key` identifies the row in the file. Raises
-        _RefusedLine with the code of the first wrong cell."""
+        """Return the history row that `cells`, the cells of a line by column name, state; `key` identifies the row in
+        the file. Raises _RefusedLine with the code of the first wrong cell."""
         _require_condition(not any(cell.startswith(_FORMULA_PREFIXES) for cell in cells.values()), "formula")
         payment_id, merchant_payment_id = cells[_PAYMENT_COLUMN], cells[_MERCHANT_PAYMENT_COLUMN] or None
         _require_condition(
@@ -239,8 +239,8 @@ def fetch_daily_file(
 
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
-    """Convert the HTTP answer with the daily file into an outcome. The outcome is UNKNOWN if the body isn't a daily
-    file. The evidence is the file's size and hash, not its content."""
+    """Return the outcome into which the HTTP answer with the daily file is converted. The outcome is UNKNOWN if the
+    body isn't a daily file. The evidence is the file's size and hash, not its content."""
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"

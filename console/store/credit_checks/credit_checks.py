@@ -234,8 +234,9 @@ def find_live_check(conn: Connection, client_id: str, corporation_number: str) -
 def find_claim_holders(
     conn: Connection, clients_and_numbers: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], int]:
-    """Return, by (client id, corporation number), the id of the credit check that holds the claim on this pair.
-    Pairs without a claim, and pairs whose only live row has a number that isn't normalised, are left out."""
+    """Return, for each of `clients_and_numbers`, which are pairs (client id, corporation number), the id of the
+    credit check that holds the claim on this pair. Pairs without a claim, and pairs whose only live row has a number
+    that isn't normalised, are left out."""
     if not clients_and_numbers:
         return {}
     rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in clients_and_numbers})})
@@ -427,8 +428,9 @@ def _read_records_in_ranges(
     limit: int,
     lapsed_ids: AbstractSet[int],
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks with first value <= column < end value of one of the ranges, sorted by the
-    first such range, the value of the column, then descending id."""
+    """Return at most `limit` credit checks whose value of the column `column_name` is in one of `ranges`, which are
+    pairs (first value, end value); the end value is excluded. They are sorted by the first such range, then by the
+    value, then by descending id."""
     parameters: dict[str, object] = {"limit": limit}
     for place, (first_value, end_value) in enumerate(ranges):
         parameters |= {f"first_{place}": first_value, f"end_{place}": end_value}

@@ -241,9 +241,9 @@ class _ConnectionOpener:
     def _connect_to_tables_or_views(
         self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
-        """Open a connection to the console's database or, if the account has no right on it, to the database with the
-        views. SQLAlchemy calls this method instead of its own function. Raises the error of the driver if the account
-        may use neither database, or if no node accepts the connection.
+        """Open and return a connection to the console's database or, if the account has no right on it, to the
+        database with the views. SQLAlchemy calls this method instead of its own function. Raises the error of the
+        driver if the account may use neither database, or if no node accepts the connection.
         """
         refusal: Exception | None = None
         for database in self._databases:
@@ -265,10 +265,10 @@ class _ConnectionOpener:
     def _connect_to_node(
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
-        """Open a connection with the driver's `arguments` and `keyword_arguments` to the first node that accepts it,
-        beginning with the node of the last connection. A read-only node is used only if each other node refuses the
-        connection or is read-only, too. Raises the error of the driver if no node accepts the connection, or if the
-        account has no right on the database.
+        """Open and return a connection, with the driver's `arguments` and `keyword_arguments`, to the first node that
+        accepts it, beginning with the node of the last connection. A read-only node is used only if each other node
+        refuses the connection or is read-only, too. Raises the error of the driver if no node accepts the connection,
+        or if the account has no right on the database.
         """
         nodes, error = self._server.nodes, None
         read_only_node: tuple[int, DBAPIConnection] | None = None
@@ -303,9 +303,9 @@ class _ConnectionOpener:
     def _open_node_connection(
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], node: tuple[str, int]
     ) -> DBAPIConnection:
-        """Open a connection to this node (host, port) with the driver's `arguments` and `keyword_arguments`, the
-        settings of every session and the time limits of the server. Raises the error of the driver if the node
-        refuses the connection.
+        """Open and return a connection to this node (host, port) with the driver's `arguments` and
+        `keyword_arguments`, the settings of every session and the time limits of the server. Raises the error of the
+        driver if the node refuses the connection.
         """
         host, port = node
         options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}

@@ -284,8 +284,9 @@ def _load_pdfium(fonts: str) -> Any:
 
 
 def _answer_request(document: "_OpenPdfDocument", request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
-    """Execute one request and return the answer: the JSON object and the payload bytes. If the document can't be
-    used, the object has the code of the reason under `refused`."""
+    """Execute one request and return the answer: the JSON object and the payload bytes. The member `do` of `request`
+    is its name, such as `count`; the other members are its arguments. If the document can't be used, the object has
+    the code of the reason under `refused`."""
     try:
         match request["do"]:
             case "count":

@@ -178,8 +178,9 @@ class PdfDocument:
             _raise_unusable(UnusableAnswerReason.PDF_READER_CLOSED)
 
     def _start_child(self) -> subprocess.Popen[bytes]:
-        """Start a child process, which gets no document yet. It is killed at the latest when this object is deleted.
-        Raises ConsoleError `provider_answer_unusable` if the document is too large, no PDF or can't be opened.
+        """Start and return a child process, which gets no document yet. It is killed at the latest when this object
+        is deleted. Raises ConsoleError `provider_answer_unusable` if the document is too large, no PDF or can't be
+        opened.
         """
         _check_source(self._source)
         child = subprocess.Popen(

@@ -201,7 +201,8 @@ def _read_table_names(conn: Connection) -> set[str]:
 
 
 def upgrade(database: Database) -> UpgradeResult:
-    """Upgrade the schema to this program's version, and create missing and altered constraints again.
+    """Upgrade the schema to this program's version, create missing and altered constraints again, and return the
+    result.
 
     This function may be run at any time, by two desks at the same time, and again after an interruption. Another
     application's table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if

@@ -94,8 +94,8 @@ class IdempotencyCache:
         return None
 
     def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
-        """Interface: return the present epoch of the database. In this class: return None, because without Redis no
-        epoch is needed."""
+        """Interface: return the present epoch of the database, which the function `read_epoch` reads. In this class:
+        return None, because without Redis no epoch is needed."""
         return None
 
     def find_result(self, key: str, fingerprint: str) -> CacheLookup:

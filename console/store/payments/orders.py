@@ -228,7 +228,8 @@ def fits_order_column(column: str, value: str) -> bool:
 
 
 def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Mapping[str, str]) -> None:
-    """Write texts (by column name) into columns of an order's row that are empty; `updated_at` doesn't change.
+    """Write `values` (texts by column name) into columns of an order's row that are empty; `updated_at` doesn't
+    change.
 
     Raises StaleRow if the row's version or stored state isn't the same as in `order`, or if one of the columns isn't
     empty any more: the shop writes without incrementing the version.

@@ -35,9 +35,9 @@ def import_registry_files(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
     """Import files of the publisher into the registry of `folder`, either all of them or none, and return the status
-    of the new registry. Until the end of the import, readers use the former registry. After a stopped or killed
-    import of whole files, a call with the same files continues it. If this function raises an error, the former
-    registry stays in use.
+    of the new registry. `on_progress` is called with the progress of the import. Until the end of the import, readers
+    use the former registry. After a stopped or killed import of whole files, a call with the same files continues it.
+    If this function raises an error, the former registry stays in use.
 
     Raises ConsoleError:
 

@@ -251,7 +251,7 @@ def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) 
 
 def format_corporation_json(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> str:
     """Return a stored row of a corporation as JSON text for the table `changes`. The text contains the prefecture and
-    city themselves instead of their id.
+    city themselves instead of their id; `places` has the rows of the table `places` by their ids.
     """
     return json.dumps(
         [*row[:_PLACE_INDEX], places[row[_PLACE_INDEX]], *row[_PLACE_INDEX + 1 : _READ_COLUMN_COUNT]],

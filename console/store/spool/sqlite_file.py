@@ -179,7 +179,7 @@ class LocalJournal:
             raise self._make_unusable_file_error(SettingProblem.DESK_FILE_REMOVED)
 
     def _open_connection(self) -> _Connection:
-        """Open a new connection to the file; create the file or upgrade its tables if necessary."""
+        """Open and return a new connection to the file; create the file or upgrade its tables if necessary."""
         _create_private_file(self.path)
         conn = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Connection
