@@ -183,8 +183,8 @@ _REOPENS_INCIDENT_SQL = (
     )
     + ")"
 )
-"""SQL condition: the UPDATE withdraws the acknowledgement of an open alert, whoever gave it, and the acting person
-has reopened the alert's incident with a reason, as its last step.
+"""SQL condition: the UPDATE withdraws the acknowledgement of an open alert, whoever gave it, and the last step of the
+alert's incident is that the acting person has reopened it with a reason.
 """
 _ALERT_UPDATE_RULES = (
     TriggerRule(

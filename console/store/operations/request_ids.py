@@ -283,8 +283,8 @@ def store_result_ids(
     conn: Connection, leased_request_id: LeasedRequestId, kind: str, subject_id: str | None, operation_id: str | None
 ) -> bool:
     """Store in the row of the request id the ids of the record and of the operation that the action wrote, in the
-    action's transaction. An id is None if the action wrote no record or no operation. A later call replaces the
-    operation but not the record.
+    action's transaction. `kind` is the kind of the record. An id is None if the action wrote no record or no
+    operation. A later call replaces the operation but not the record.
 
     Return False if another process has acquired the id meanwhile.
     """

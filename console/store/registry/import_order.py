@@ -17,8 +17,8 @@ from console.store.registry.source_file import SourceFile
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
     """The part of the publisher's data that the registry in use has. `prefectures`: the codes of its prefectures, or
-    only WHOLE_NATION_CODE. `whole_file_day`: the day of the whole files from which it was made. `registry_date`: the
-    day up to which it is complete, by differences."""
+    only WHOLE_NATION_CODE. `whole_file_day`: the day of the whole files from which the registry was made.
+    `registry_date`: the day up to which the registry is complete, with the differences that were applied to it."""
 
     prefectures: frozenset[str]
     whole_file_day: date
