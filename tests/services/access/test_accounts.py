@@ -33,8 +33,9 @@ STRANGE_PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
 
 @dataclass
 class AccountsByFile:
-    """A test database and the helpers that apply account files to it. `account_name_end` is the end of the name of
-    each account of one test, so that tests don't share accounts.
+    """A test database and the helpers that apply account files to it. Each account of one test is named
+    `SHORT.END`: a short name that the test chooses, and `account_name_end`, which differs in each test, so that
+    tests don't share accounts.
     """
 
     server: SqlServer
@@ -43,8 +44,9 @@ class AccountsByFile:
     account_name_end: str
 
     def make_entry(self, short_name: str, *roles: str, **more: Any) -> dict[str, Any]:
-        """Return the entry of a person for the account file; `short_name` is the account name before the mark. The
-        person isn't in team mode; an entry of a worker has no such setting.
+        """Return the entry of a person with these roles for the account file; `short_name` is the account name
+        without its end. The person isn't in team mode; an entry of a worker has no such setting. `more` adds or
+        replaces fields of the entry.
         """
         acts = {} if "worker" in roles else {"acts": True}
         return (
@@ -103,7 +105,7 @@ class AccountsByFile:
         return self.read_rows("SELECT name, disabled_at IS NOT NULL FROM operators WHERE RIGHT(name, 6) = %s")
 
     def read_rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of this query, whose one placeholder gets the test's mark."""
+        """Return the rows of this query, whose one placeholder gets the end of this test's account names."""
         with self.console.database.read() as conn:
             return [tuple(row) for row in conn.exec_driver_sql(sql, (self.account_name_end,))]
 

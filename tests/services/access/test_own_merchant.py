@@ -51,15 +51,17 @@ def set_up_other_merchants(sandbox: Sandbox) -> None:
 
 
 def read_refusal(act: Callable[[], object]) -> dict[str, Any]:
-    """Call `act`, which must be refused, and return the code and the detail of its error."""
+    """Call `act`, which must be refused, and return a dictionary with the detail of its error and, as `code`, its
+    code.
+    """
     with pytest.raises(ConsoleError) as caught:
         act()
     return {"code": caught.value.code, **caught.value.detail}
 
 
 def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) -> dict[str, Any]:
-    """Call `act`, and assert that it is refused because of another merchant and that no provider gets a request.
-    Return the code and the detail of the error.
+    """Call `act`, and assert that it is refused because the settings name another merchant of this provider, and
+    that no provider gets a request. Return the code and the detail of the error in one dictionary.
     """
     heard = len(sandbox.control.read_requests())
     refusal = read_refusal(act)

@@ -34,7 +34,7 @@ def split_database_url(place: Place, person: str = "op-a") -> tuple[str, str, st
 
 def make_settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
     """Return the settings of a desk with this database address and keyring; None as keyring is a machine that has
-    none.
+    none. `extra` adds or replaces settings, by variable name without the prefix `CONSOLE_`.
     """
     told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
     return load_settings(
@@ -169,8 +169,8 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
 def test_an_unusable_account_is_not_reported_as_a_wrong_password(
     place: Place, change: str, undo_statement: str, problem: str
 ) -> None:
-    """An administrator, or a worker, has locked the account, or its password has expired: the sign-in and the
-    confirmation of the right password report this, and the trail has no wrong password.
+    """An account is locked, or its password has expired: the sign-in and the confirmation of the right password
+    report this, and the audit trail has no entry about a wrong password.
     """
     user, password, _ = split_database_url(place, "op-b")
     with open_signed_in(place, MemoryKeyring(), person="op-b") as console:

@@ -46,7 +46,7 @@ from tests.support.sql_server import SqlServer
 
 FIRST_NUMBER, SECOND_NUMBER, THIRD_NUMBER = invent_numbers(3, seed=31)
 _ROWS_ADDED_DURING_ADOPTION = 400
-"""Rows that come in while an adoption goes on."""
+"""Number of rows that the other application adds while an adoption is running."""
 ORIGINAL_COLUMNS = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
 
 
@@ -74,7 +74,9 @@ def read_rows(database: Database, columns: str = ORIGINAL_COLUMNS) -> list[tuple
 
 
 def read_counts(database: Database) -> dict[str, int]:
-    """Return the counts of rows, live rows, claims, duplicates and undecided rows in the table of credit checks."""
+    """Return the numbers of rows in the table of credit checks, by the names `rows`, `live`, `claims`,
+    `duplicates` and `undecided`, as `legacy.count_rows` explains them.
+    """
     with database.read() as conn:
         return legacy.count_rows(conn)
 
@@ -299,8 +301,8 @@ def test_two_simultaneous_adoptions_decide_each_duplicate_once(
 
 
 def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.ApplicationResults:
-    """Adopt `count` rows while the other application reads and inserts rows. Check that each of its inserts succeeds
-    and is stored. Return the other application's inserts and their durations.
+    """Adopt `count` rows while the other application reads and inserts rows. Check that each of its inserts
+    succeeds and is stored. Return the other application's inserted rows and its longest durations (ms).
     """
     legacy.create_table_with_rows(database, legacy.make_rows(count, duplicate_share=0.01, strange_share=0.01))
     with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
@@ -317,8 +319,8 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
 
 
 def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServer) -> None:
-    """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` also checks with the
-    full number of rows that the other application does not wait.
+    """The adoption of 8,000 rows on a server loses no row of the other application. A test of `make soak` adopts
+    more rows, and also checks that the other application doesn't wait.
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
@@ -451,8 +453,10 @@ def count_rows_read(server: SqlServer, database: Database) -> int:
 def test_passes_over_new_rows_end_when_no_pass_is_shorter(
     monkeypatch: pytest.MonkeyPatch, highest_ids: tuple[int, ...], ranges: list[tuple[int, int]]
 ) -> None:
-    """The other application adds rows faster than the adoption reads them in one pass. The adoption makes no further
-    passes over new rows as soon as the next pass would be as long as the last one.
+    """The other application adds rows faster than the adoption reads them in one pass. The adoption makes no
+    further pass over new rows as soon as the next pass would be at least as long as the last one. `highest_ids`
+    are the highest row ids that the adoption finds one after the other, `ranges` the ids that its passes must
+    read.
     """
     passed: list[tuple[int, int]] = []
     context = cast("ServiceContext", SimpleNamespace(database=None))

@@ -32,7 +32,9 @@ def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
 
 
 def insert_as_other_application(place: Place, spelling: str = CORPORATION_NUMBER, **more: object) -> int:
-    """Insert a row as the other application does, without the server's strict mode, and return the row's id."""
+    """Insert a row with this spelling of the corporation number as the other application does, without the
+    server's strict mode, and return the row's id. `more` are the values of further columns.
+    """
     values = {"client_id": 1, "corporation_number": spelling, **more}
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
     insert = f"INSERT INTO hansha_alarmbox_credit_checks ({', '.join(values)}) VALUES ({given})"

@@ -57,9 +57,9 @@ class RecordedPayment:
 
 @dataclass
 class OrderHistory:
-    """A generated history of one order. Each event is written to the database and to the fields of this object, from
-    which the test computes the expected alert. `state_changed_at` is when the order's state last changed,
-    `alert_rule` is the rule of the alert when the test last read it.
+    """A generated history of one order. Each event is written to the database and to the fields of this object,
+    from which the test computes the expected alert. `state_changed_at` is when the order's state last changed;
+    `alert_rule` is the rule of the order's open alert when the test last read it, or None if it had none.
     """
 
     context: ServiceContext
@@ -81,7 +81,7 @@ class OrderHistory:
     # Events
 
     def add_payment(self, _: int) -> None:
-        """Add a new payment to the order."""
+        """Add a new payment to the order. The argument isn't used; each event of a history gets a number."""
         new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", ORDER_PRICE_YEN, order_id=self.id)
         made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
         self.payments.append(RecordedPayment(made))

@@ -528,8 +528,9 @@ UNREADABLE_FACTS = (
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualClock) -> None:
-    """An unreadable row of `watched_corporations` raises no alert, or its facts are stored anew and compared later.
-    The run goes on, and the alerts of all other companies are raised.
+    """If the facts or the registry date of a row of `watched_corporations` can't be read, the run raises no alert
+    about this corporation and goes on. It raises the alerts of all other corporations, also of one of which only
+    the former facts (`facts_before`) can't be read. The next run raises none.
     """
     rows = make_registry_rows(range(len(UNREADABLE_FACTS) + 1))
     with open_company_desks(place, hand_clock, rows) as scene:

@@ -150,8 +150,9 @@ def test_an_alert_that_was_not_on_the_screen_is_not_resolved(scene: PaymentDesk)
 
 @pytest.mark.engines("sqlite")
 def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A snoozed or resolved incident opens again at its time, by a new alert of the same cause, or by more affected
-    money. A person can reopen a resolved incident with a reason. Neither alerts nor records change by this.
+    """A snoozed incident opens again at its time. A snoozed or resolved incident opens again when it becomes
+    worse, by a new alert of the same cause or by more affected money, and when a person opens it; for a resolved
+    one the person states a reason. A snooze or resolution changes neither alerts nor records.
     """
     payment = pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id

@@ -90,7 +90,9 @@ def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypa
 
 
 def test_an_export_has_the_alerts_that_a_list_leaves_out(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list is cut at the limit of its rules; an export reads with a larger limit, which counts for all rules."""
+    """A list contains at most a limited number of alerts of each rule. An export requests a larger number, up to
+    which it contains all alerts of every rule.
+    """
     monkeypatch.setattr(open_alerts, "MAX_OPEN_ALERTS_PER_RULE", 2)
     raise_alerts(console, "corporation_changed", "corporation", 3)
     raise_alerts(console, "provider_slow", "provider", 4)
@@ -99,8 +101,9 @@ def test_an_export_has_the_alerts_that_a_list_leaves_out(console: Console, monke
 
 
 def test_each_list_of_open_alerts_is_sorted_and_complete(console: Console) -> None:
-    """The pages of each rule are joined, the oldest alert first; an acknowledged alert is left out of the list of
-    unacknowledged alerts."""
+    """The list of open alerts contains every alert of all rules once, the oldest first, although it is read in
+    pages. The list of unacknowledged alerts leaves out only the acknowledged one.
+    """
     raise_alerts(console, "provider_slow", "provider", 5)
     raise_alerts(console, "A", "order", 3)
     first, *_ = console.alerts.list_open_items()

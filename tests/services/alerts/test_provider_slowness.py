@@ -30,7 +30,9 @@ _SELECT_ALERTS_SQL = (
     ("durations", "median"), [([9.0, 9.0], None), ([1.0, 9.0, 2.0], 2.0), ([1.0, 2.0, 4.0, 9.0], 3.0)]
 )
 def test_fewer_than_three_calls_have_no_median(durations: list[float], median: float | None) -> None:
-    """The median of fewer than three durations (seconds) of calls is None."""
+    """The median of three or more durations (seconds) of calls is returned. For fewer durations the result is
+    None.
+    """
     assert compute_median_seconds(durations) == median
 
 

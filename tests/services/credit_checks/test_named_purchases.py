@@ -247,8 +247,9 @@ def test_a_refusal_in_utf16_names_the_purchase_too(
 def test_an_id_that_no_record_can_have_is_not_requested(
     console: Console, contradicting_alarmbox: ContradictingAlarmBox, reason: str, body: str
 ) -> None:
-    """An answer has an id that no record can have. If it is 0, it names nothing, and people can deny the purchase. If
-    it is larger than the column, or cut off at the end of the answer, they can't, and nothing is asked.
+    """AlarmBox's answer to a purchase contains an id that no record can have. If the id is 0, it names no credit
+    check, and people can deny the purchase. If the id is too large for the database, or cut off at the end of the
+    answer, people can't deny the purchase, and AlarmBox isn't asked for the id.
     """
     contradicting_alarmbox.answer_success(reason, body)
     record = buy_with_unknown_outcome(console)

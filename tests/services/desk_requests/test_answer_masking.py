@@ -1,5 +1,5 @@
-"""Answers of desk requests, and the audit trail of incidents, show no payer that the views mask. Somebody else has
-typed the payer's name into a text, or a provider has sent it.
+"""Answers of desk requests, and the audit trail of incidents, show no payer that the database views of people
+mask, also where somebody else has typed the payer's name into a text, or a provider has sent it.
 """
 
 from collections.abc import Iterator
@@ -137,7 +137,9 @@ def test_other_texts_of_a_masked_record_stay_unchanged(place: Place, sandbox: Sa
 
 
 def test_answers_mask_the_texts_that_views_mask() -> None:
-    """For each record in an answer, the masked texts are those that the view of its table masks."""
+    """For each kind of record in an answer, the masked fields are the columns that the database view of its table
+    masks.
+    """
     class_by_table: dict[str, type] = {
         "alerts": Alert, "incident_steps": IncidentStep, "notes": Note, "refunds": Refund,
         "reconciliation_rows": ReconciliationDifference,

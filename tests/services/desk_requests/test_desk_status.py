@@ -27,7 +27,9 @@ CREDENTIAL_VARIABLE_PREFIXES = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
 
 def load_settings_without_credentials(place: Place, keyring: MemoryKeyring | None = None, **given: str) -> Settings:
-    """Return the settings of op-a's desk, with no credentials except those in `given` and in the keyring."""
+    """Return the settings of op-a's desk, with no credentials except those in the environment variables `given`
+    and in the keyring.
+    """
     facts = {
         name: value
         for name, value in place.make_environment(UNUSED_URL).items()

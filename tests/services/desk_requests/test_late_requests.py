@@ -81,7 +81,9 @@ class LateScene:
         return parse_stored_answer(result)[0]
 
     def buy(self, seed: int) -> CreditCheck:
-        """Buy the credit check of a company by way of the first worker."""
+        """Buy the credit check of an invented company, whose number `seed` decides, by way of the first worker.
+        Return its record.
+        """
         (number,) = invent_numbers(1, seed=seed)
         self.first_worker.desk_requests.announce_presence()
         with keep_executing_desk_requests(self.first_worker):

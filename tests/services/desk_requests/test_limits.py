@@ -30,7 +30,9 @@ def read_limit(console: Console) -> Limit:
 
 
 def read_refusal_code(console: Console, *arguments: object) -> str:
-    """Try to set this limit, and return the code of the error with which it is refused."""
+    """Try to set a limit, and return the code of the error with which that is refused. `arguments` are the
+    arguments of `console.limits.set_limit`.
+    """
     with pytest.raises(ConsoleError) as refused:
         console.limits.set_limit(*arguments)  # type: ignore[arg-type]
     return str(refused.value.code)

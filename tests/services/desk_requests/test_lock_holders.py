@@ -118,8 +118,9 @@ SECONDS_BETWEEN_CHECKS = 0.3
 list of transactions only if nobody has read the list for 0.1 s.
 """
 MAX_TEMPORARY_TABLE_COUNT_WITHOUT_SIGN = 4
-"""Largest number of temporary tables that one call of the procedure makes if it finds no sign of a blocking session:
-three for its looks for signs, and one for the statement by which the test counts the tables.
+"""Largest number of temporary tables that one call of the stored procedure which ends blocking sessions makes if
+it finds no sign of such a session: three for its looks for signs, and one for the statement by which the test
+counts the tables.
 """
 TABLES_TO_LOCK = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
 
@@ -505,8 +506,9 @@ def test_a_wait_for_an_own_session_counts_only_a_little(place: Place, worker: Co
 
 
 LONG_FUNCTION_SQL = "SELECT LOCATE(CONCAT(REPEAT('a', 100000), 'b'), REPEAT('a', 200000))"
-"""A function that takes a server some seconds, and that it doesn't leave before its end, also when its session is
-ended."""
+"""A statement with a function that takes a server some seconds, and that the server doesn't leave before its end,
+also when the session is ended.
+"""
 
 
 @pytest.mark.expects_log("a session that does not end is told")
@@ -649,7 +651,7 @@ def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Con
 
 def test_a_lock_on_the_people_does_not_stop_the_search(place: Place, worker: Console) -> None:
     """While a transaction has locked all rows of `operators`, the worker still looks for blocking sessions: the
-    procedure reads the people without a lock.
+    stored procedure that looks for them reads the people without a lock.
     """
     assert isinstance(place, ServerPlace)
     with closing(connect_as_owner(place)) as owner, owner.cursor() as cursor:
@@ -662,9 +664,9 @@ def test_a_lock_on_the_people_does_not_stop_the_search(place: Place, worker: Con
 
 
 def test_a_call_without_a_sign_of_a_blocking_session_searches_nothing(place: Place, worker: Console) -> None:
-    """While nothing waits or lasts long, a call of the procedure only looks for signs, because a worker calls it each
-    second. The search makes more than ten temporary tables, and each look for signs makes one. On MySQL neither of
-    them makes temporary tables.
+    """While nothing waits or lasts long, a call of the stored procedure that ends blocking sessions only looks for
+    signs of them, because a worker calls it each second. The search itself makes more than ten temporary tables,
+    and each look for signs makes one. On MySQL neither of them makes temporary tables.
     """
     if place.engine == "mysql":
         pytest.skip("a MySQL makes no temporary table of its sessions")
@@ -774,9 +776,9 @@ def test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker(place: Pl
 
 
 def test_another_worker_watches_after_the_first_has_stopped(place: Place, worker: Console) -> None:
-    """A worker whose process is stopped calls the procedure no more, but its connections exist. The server closes
-    them, and another worker ends the session that blocks others. The stopped worker may have an earlier version of
-    the program, which does nothing but call the procedure.
+    """A worker whose process is stopped no longer calls the stored procedure that ends blocking sessions, but its
+    connections exist. The server closes them, and another worker ends the session that blocks others. This holds
+    also if the stopped worker has an earlier version of the program, which does nothing but call the procedure.
     """
     with closing(Database(place.url("worker", 1))) as stopped, stopped.read() as conn:
         assert end_next_blocking_session(conn) is None
@@ -811,9 +813,9 @@ def test_an_unreachable_node_does_not_stop_the_search_on_other_nodes(
 def test_a_worker_whose_search_fails_releases_the_watcher_lock_and_tries_again(
     place: Place, worker: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The procedure is missing, as during an upgrade, or the server refuses it for a reason without an error code.
-    The worker releases the user lock of the watching worker, so that another worker can watch, and watches again
-    seconds after the procedure was mended.
+    """The stored procedure that ends blocking sessions is missing, as during an upgrade, or the server refuses it
+    for a reason without an error code. The worker releases the user lock of the watching worker, so that another
+    worker can watch, and watches again seconds after the procedure was mended.
     """
     assert isinstance(place, ServerPlace)
     over = Event()

@@ -50,8 +50,9 @@ def list_unreadable_calls(desk: Console, lead: Console, admin: Console) -> CallB
 
 
 def test_a_desk_refuses_values_that_no_worker_can_read(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Each call ends with usage and a sentence about the value, not about another version of the worker; no desk
-    request is stored. A limit above the largest one is an invalid amount, as at a desk that acts.
+    """Each call with a value that no worker can read ends with `usage` and a sentence about the value, not about
+    another version of the worker; no desk request is stored. A limit that is negative or too large is refused as
+    an invalid amount, as at a desk that isn't in team mode.
     """
     assert isinstance(place, ServerPlace)
     start_team_mode(place, "op-a", "lead-b")

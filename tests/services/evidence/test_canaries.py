@@ -115,7 +115,7 @@ def _cause_every_kind_of_result(
     console: Console, sandbox: Sandbox, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Let the desk's services succeed and fail in every way, with personal data in every text that a person can
-    type.
+    type. Append the results and the texts of the errors to `texts`.
     """
 
     def buy_and_record_texts(number: str) -> ConsoleError | None:
@@ -142,7 +142,9 @@ def _cause_every_kind_of_result(
 def _break_the_database(
     console: Console, unknown: CreditCheck, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Execute an SQL statement that fails and has personal data among its values."""
+    """Execute an SQL statement that fails and has personal data among its values, in a decision about the purchase
+    `unknown`. Append the texts of the error to `texts`.
+    """
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
         broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
         call_and_record_texts(

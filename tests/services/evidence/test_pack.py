@@ -75,7 +75,7 @@ class PackDesk:
             return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
 
     def execute_sql(self, statement: str, **values: object) -> None:
-        """Execute the statement in a transaction."""
+        """Execute the statement in a transaction; `values` are its parameters by name."""
         with self.console.database.write_without_retries() as tx:
             tx.conn.execute(text(statement), values)
 
@@ -345,8 +345,9 @@ much larger than usual, because the test machine may be busy.
 
 
 def verify_pack_in_own_process(file: Path) -> dict[str, object]:
-    """Verify the pack in a separate process; return the verdict, the peak memory (bytes) and the processor time
-    (seconds) of that process, and the first problems found.
+    """Verify the pack in a separate process. Return a dictionary with `whole` (True if the pack is intact), `peak`
+    (bytes of memory that the verification needed) and `seconds` (of processor time), and with `problems`: at most
+    the first five, each as file and code.
     """
     program = (
         "import json, resource, sys, time; from pathlib import Path\n"

@@ -152,8 +152,8 @@ def require_csv_with_rows(file: Path, table: ExportTable, rows: list[list[Any]])
 
 
 def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
-    """An exported list is compared with words that are written out in this test, so that the test doesn't repeat an
-    error of the program.
+    """An exported list has the words of the screens for states, kinds and column titles. The expected words are
+    written out in this test, so that the test doesn't repeat an error of the program.
     """
     file = tmp_path / "refunds.csv"
     desk.console.exports.write(ExportRequest(ListName.QUEUE, "refunds"), file, "ja")
@@ -202,7 +202,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
 
 
 def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any]]:
-    """Export the report in English and return its rows by the title of the table."""
+    """Export the report `name` in English. Return its rows, each as a dictionary from column title to value."""
     file = folder / f"{name}.xlsx"
     desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")
     titles, *rows = openpyxl.load_workbook(file).worksheets[0].values

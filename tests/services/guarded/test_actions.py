@@ -343,7 +343,7 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(
 
 
 def find_missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
-    """Return the wording keys that an action needs and that the dictionary `words` lacks."""
+    """Return the wording keys that an action needs and that the set `words` lacks."""
     kept = {
         f"operation.{action.name}",
         *(f"timeline.{action.name}.{end}" for end in ("started", "lapsed", "refused")),

@@ -93,7 +93,7 @@ def call_and_read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleErr
 
 
 def _prepare_request(stage_of_desks: MoneyStage, id: str) -> tuple[int, Callable[[], Refund]]:
-    """Return a paid payment, and a function that requests its refund under this request id."""
+    """Return the id of a paid payment, and a function that requests its refund under the request id `id`."""
     payment = stage_of_desks.prepare_target("ask").payment
     return payment, lambda: request_refund(stage_of_desks.maker, payment, request_id=id)
 

@@ -39,8 +39,8 @@ IDEMPOTENCY_KEY, FINGERPRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 J
 
 @pytest.fixture(autouse=True)
 def uptime_clock(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    """A clock that the test moves. By this clock a desk uses an epoch that it has read for one second. Redis gets a
-    longer time-out, for a busy machine.
+    """A clock that the test moves. After a desk has read the epoch, it uses this epoch for one second of this
+    clock. Redis gets a longer time-out, for a busy machine.
     """
     monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)

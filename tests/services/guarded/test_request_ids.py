@@ -67,7 +67,7 @@ def buy_check(
 
 
 def read_purchase_error(console: Console, *arguments: Any, **keywords: Any) -> ConsoleError:
-    """Return the error with which the purchase is refused."""
+    """Return the error with which a purchase is refused; the arguments are those of `buy_check`."""
     return call_for_refusal(lambda: buy_check(console, *arguments, **keywords))
 
 
