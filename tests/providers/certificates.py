@@ -12,8 +12,9 @@ from cryptography.x509.oid import NameOID
 
 
 class CertificateAuthority:
-    """A certificate authority that signs server certificates. `trusting` is a TLS context for clients that trusts
-    only this authority."""
+    """A certificate authority that signs server certificates. `make_trusting_context` makes a TLS context for
+    clients that trusts only this authority.
+    """
 
     def __init__(self, folder: Path, name: str = "Test Authority") -> None:
         self._folder = folder

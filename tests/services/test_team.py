@@ -25,7 +25,7 @@ CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
-    """Return a team with database accounts."""
+    """Yield a team with database accounts."""
     with open_team(sql_server) as made:
         yield made
 

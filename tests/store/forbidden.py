@@ -94,7 +94,7 @@ def make_approval_insert(person: str = "{me}", closed_at: str = "NULL", evidence
 
 def make_check_update(record: int, **values: str) -> str:
     """Return an UPDATE of a credit check in the form in which the services write it, with the version raised by
-    one.
+    one. `values` are SQL expressions by column.
     """
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {CHECKS_TABLE} SET {told} WHERE id = {record}"

@@ -31,14 +31,17 @@ STATES_TO_REFUND_STATE = {
 
 
 def insert_begun_payment(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
-    """Insert a payment of 3,300 yen with the payment number `number` that has just been begun, and return it."""
+    """Insert a payment of 3,300 yen with the payment number `number` that has just been begun, and return it.
+    `facts` replaces fields of the payment.
+    """
     known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
     return reread_payment(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
 
 
 def insert_paid_payment(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
-    """Insert a payment (payment number `number`) of which the provider has captured `minor` minor units, and return
-    it."""
+    """Insert a payment (payment number `number`) of which the provider has captured `minor` minor units, and
+    return it. `facts` replaces fields of the payment.
+    """
     payment = insert_begun_payment(conn, number, **facts)
     payments.move_payment_along_path(conn, payment, STATES_TO_PAID, NOW, paid_at=NOW)
     assert payments.set_captured_amount(conn, payment.id, minor, NOW)
@@ -55,7 +58,9 @@ def reread_payment(conn: Connection, payment_id: int) -> Payment:
 def insert_requested_refund(
     conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "op-a", **facts: Any
 ) -> Refund:
-    """Insert a requested refund, and return it. The payment reserves no amount for this refund."""
+    """Insert a requested refund of `minor` minor units, and return it. The payment reserves no amount for this
+    refund. `facts` replaces fields of the refund.
+    """
     known = {
         "payment_id": payment.id, "order_id": payment.order_id, "amount_minor": minor, "currency": payment.currency,
         "maker": maker, "reason": "sent back", "payment_at_request": '{"version": 3}', "risk_signals": "[]",

@@ -52,14 +52,18 @@ def make_insert(table: str, **values: str) -> str:
 
 
 def make_notice_insert(**values: str) -> str:
-    """Return the INSERT of a notice in the form in which the worker stores it."""
+    """Return the INSERT of a notice in the form in which the worker stores it. `values` are SQL expressions by
+    column.
+    """
     own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": NOW_SQL,
            "done": "'unmatched'", "body": "''", "who": "'{me}'"}  # fmt: skip
     return make_insert("payment_events", **(own | values))
 
 
 def make_update(table: str, record: int | str, **values: str) -> str:
-    """Return an UPDATE of a record in the form in which the services write it, with the version raised by one."""
+    """Return an UPDATE of a record in the form in which the services write it, with the version raised by one.
+    `values` are SQL expressions by column.
+    """
     return make_column_update(table, record, **({"version": "version + 1"} | values))
 
 
@@ -84,7 +88,9 @@ def make_reserve_update(record: int = FREE_PAYMENT_ID, minor: int = REFUND_AMOUN
 
 
 def make_refund_insert(payment_id: int = FREE_PAYMENT_ID, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
-    """Return the INSERT of a refund request in the form in which the services write it."""
+    """Return the INSERT of a refund request in the form in which the services write it. `more` are SQL expressions
+    by column, which replace the usual ones.
+    """
     written = {
         "payment_id": str(payment_id), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",

@@ -30,8 +30,9 @@ def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
 
 @contextmanager
 def connect_as_guest(team: Team, table: str, **how: Any) -> Iterator[Any]:
-    """Yield a connection of a database account that the account file doesn't contain. The account has the rights to
-    read and write `table` ("*": every table)."""
+    """Yield a connection of a database account that the account file doesn't contain. The account has the rights
+    to read and write `table` ("*": every table). `how` are options of the connection.
+    """
     name, place = f"guest.{secrets.token_hex(3)}", table if table == "*" else f"`{table}`"
     team.server.sql(
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",

@@ -16,7 +16,7 @@ busy machine; a process that hangs fails the test.
 
 
 def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start a script of the folder tests/store as a process of its own, with pipes."""
+    """Start a script of the folder tests/store as a process of its own, with pipes, and return the process."""
     return subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)],
         stdin=subprocess.PIPE,

@@ -38,8 +38,8 @@ def test_a_pooled_database_is_emptied_for_the_next_test(
 
 
 def read_contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
-    """Return the next id and the rows of each table. MySQL states no next id for a table that never had a row, which
-    counts as 1 in the result.
+    """Return for each table, by name, its next id and its rows. MySQL states no next id for a table that never had
+    a row, which counts as 1 in the result.
     """
     tables = database.sql(
         "SELECT table_name, auto_increment FROM information_schema.tables"

@@ -32,8 +32,8 @@ _COLUMNS_LEFT_OUT = {
 
 
 def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list[str]]:
-    """Return the schema, the rights and the rows as the schema account reads them, without the names of the database
-    and of the schema account.
+    """Return the schema, the rights and the rows as the schema account reads them, by the name of each query: one
+    text for each row, sorted, without the names of the database and of the schema account.
     """
     parts = urlsplit(owner)
     name, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]

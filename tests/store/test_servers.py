@@ -40,7 +40,7 @@ REQUESTER_PROGRAM = "from tests.support.servers import get_shared_redis; print(g
 
 
 def start_python(code: str) -> "subprocess.Popen[str]":
-    """Start another Python process of this test run."""
+    """Start another Python process of this test run, which executes `code`, and return the process."""
     command = [sys.executable, "-c", code]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

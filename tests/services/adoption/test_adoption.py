@@ -567,7 +567,7 @@ def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, gale
 
 
 def open_desk(home: Path, url: str, database: Database, alarmbox: InMemoryAlarmBox) -> Console:
-    """Open a desk on the adopted database. On a server, the desk's account gets three roles."""
+    """Open a desk on the adopted database and return it. On a server, the desk's account gets three roles."""
     if database.is_server:
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")

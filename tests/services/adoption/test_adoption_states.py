@@ -80,7 +80,9 @@ def read_states(database: Database) -> list[tuple[object, ...]]:
         return [tuple(found) for found in rows]
 
 
-def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, database_url: str) -> None:
+def test_adopted_rows_get_their_state_from_status_and_provider_id(
+    database: Database, home: Path, database_url: str
+) -> None:
     """A row with the provider's id becomes a success, whatever its status was. A row with the status success but
     without an id waits for a person. A row with the status error has no further work.
     """

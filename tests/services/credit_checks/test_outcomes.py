@@ -66,7 +66,7 @@ class PurchaseDesk:
         return self.read_record()
 
     def buy(self, *, renew: bool = False) -> CreditCheck:
-        """Buy or renew CORPORATION_NUMBER for client 1."""
+        """Buy or renew CORPORATION_NUMBER for client 1, and return the record."""
         return self.console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1", renew=renew))
 
     def read_record(self) -> CreditCheck:

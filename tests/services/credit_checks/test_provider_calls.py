@@ -28,8 +28,8 @@ FIRST_NUMBER, SECOND_NUMBER = CORPORATION_NUMBERS[:2]
 
 
 class TransportObserver:
-    """An observer of every HTTP request of the program. `bad` names the requests that were sent with an open
-    transaction or before the claim was committed.
+    """An observer of every HTTP request of the program. `violations` names the requests that were sent with an
+    open transaction or before the claim was committed.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, place: Place) -> None:
@@ -47,7 +47,7 @@ class TransportObserver:
         patch.setattr(HttpTransport, "send", record_and_send)
 
     def _record_request(self, method: str, path: str) -> None:
-        """Count the request, and add it to `bad` if it breaks a rule."""
+        """Count the request, and add it to `violations` if it breaks a rule."""
         self.sent[method] += 1
         if self.open is not None and self.open.count:
             self.violations.append(f"{method} {path}: {self.open.count} transactions open")

@@ -115,7 +115,9 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
 def resolve_and_lose_database(
     console: Console, record_id: int, state: str, id_at_provider: int | None = None
 ) -> ResolveResult:
-    """Resolve the purchase as the console's person. The database can't be read from the COMMIT of the decision on."""
+    """Resolve the purchase as the console's person, and return what the call returns. The database can't be read
+    from the COMMIT of the decision on.
+    """
     before = console.credit_checks.read_credit_check(record_id).record
 
     def is_stored() -> bool:

@@ -44,7 +44,7 @@ def take_next_request(worker: Console, seconds: float = 45.0) -> TakenDeskReques
 
 def take_locked_request(worker: Console, request: str) -> TakenDeskRequest | None:
     """Let the worker take a request that was locked when the worker found it. The worker waits for the end of the
-    lock.
+    lock. Return the taken request; None if it may not run any more.
     """
     context = worker._context
     return context.write(lambda tx: requests.take_locked_request(tx, context.make_holder(), 45.0, request))

@@ -106,7 +106,7 @@ def test_every_command_declares_its_argument_types(worker: Console) -> None:
 
 
 def _make_hostile_arguments(command: str) -> Iterator[str]:
-    """Return hostile argument texts for the command: in turn each argument is replaced by values of every kind, and
+    """Yield hostile argument texts for the command: in turn each argument is replaced by values of every kind, and
     other texts aren't lists of arguments at all.
     """
     types = DESK_REQUEST_FORM_BY_COMMAND[command].argument_types

@@ -115,8 +115,8 @@ def test_a_command_without_a_terminal_needs_a_password_descriptor(
     terminal = Terminal(place.make_environment(sandbox.url, "lead-b", 4))
 
     def reject_by_command(password: str | None) -> CommandResult:
-        """Reject the refund by a command that reads this password from a file descriptor; None: the command gets no
-        descriptor.
+        """Reject the refund by a command that reads this password from a file descriptor, and return the command's
+        result. If the password is None, the command gets no descriptor.
         """
         if password is None:
             return terminal.json("refund", "reject", id, "--reason", "too late")

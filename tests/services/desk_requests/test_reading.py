@@ -43,7 +43,7 @@ has read the trail.
 
 @pytest.fixture
 def place_with_records(place: Place, clock: MovedClock) -> Place:
-    """Yield a database with invented records of every kind, which the schema account has written."""
+    """Return a database with invented records of every kind, which the schema account has written."""
     assert isinstance(place, ServerPlace)
     settings = place.make_environment("http://127.0.0.1:9") | {
         "CONSOLE_DATABASE_URL": place.database._team.owner,

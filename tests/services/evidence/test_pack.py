@@ -68,8 +68,8 @@ class PackDesk:
     folder: Path
 
     def write_pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> WrittenPack:
-        """Write the evidence pack of this desk's credit check, or of the credit check with this `id`, while the
-        person `by` acts.
+        """Write the evidence pack of this desk's credit check, or of the credit check with this `id`, to the file
+        `name` in the desk's folder, while the person `by` acts. Return the result of the export.
         """
         with self.console.acting_as(by):
             return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
@@ -203,7 +203,7 @@ def test_the_export_of_a_pack_is_audited(pack_desk: PackDesk) -> None:
     ("person", "may"),
     [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
 )
-def test_roles_that_may_export_a_pack(pack_desk: PackDesk, person: str, may: bool) -> None:
+def test_only_people_who_read_audit_rows_may_export_a_pack(pack_desk: PackDesk, person: str, may: bool) -> None:
     """Persons with a right to export the audit trail, or their own rows of it, can export a pack. For other roles the
     export is refused, writes no file, and has an audit entry.
     """

@@ -352,7 +352,7 @@ def test_a_person_without_read_rights_is_refused_the_timeline(timeline_service: 
 
 @pytest.fixture
 def timeline_service() -> Iterator[TimelineService]:
-    """Return the timeline service of a desk whose providers are simulated in memory."""
+    """Yield the timeline service of a desk whose providers are simulated in memory."""
     clock = ManualClock()
     with make_quick_folder() as home:
         console = open_quick_desk(home / "desk", InMemoryAlarmBox(), clock)

@@ -16,14 +16,18 @@ from tests.support.payment_desks import PaymentDesk
 
 
 def import_payment(scene: PaymentDesk, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
-    """Import the payment with the payment number `number` from the provider and return it."""
+    """Import the payment with the payment number `number` from the provider and return it. `more` are further
+    fields of the import, such as the amount.
+    """
     return scene.payments.import_payment(PaymentImport(provider, number, **more))  # type: ignore[arg-type]  # any field
 
 
 def read_import_error(
     scene: PaymentDesk, provider: str = "paypay", number: str = "ORD-1", **more: Any
 ) -> ConsoleError:
-    """Import the payment with the payment number `number`, which must be refused, and return the error."""
+    """Import the payment with the payment number `number`, which must be refused, and return the error. `more` are
+    further fields of the import, such as the amount.
+    """
     with pytest.raises(ConsoleError) as caught:
         import_payment(scene, provider, number, **more)
     return caught.value

@@ -21,7 +21,8 @@ REFUSED_NOTICE_RESULT = NoticeResult(is_refused=True)
 
 def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **paid: object) -> int:
     """Start a payment of a new order (order number `number`) that the payer then makes at the provider, and return
-    its id. The program hasn't learnt of the success yet.
+    its id. The program hasn't learnt of the success yet. `paid` are further fields of the sandbox's request, such
+    as `at`.
     """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment

@@ -39,7 +39,9 @@ _OUTCOME_CLASS_BY_STATE = {
 def make_report(
     state: PaymentState, minute: int, source: ReportSource = ReportSource.READ, **more: Any
 ) -> ReportWithSource:
-    """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START_TIME."""
+    """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START_TIME. `more`
+    replaces fields of the report.
+    """
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
         "provider_payment_id": None,
@@ -62,7 +64,9 @@ def make_report(
 
 
 def make_payment(scene: PaymentDesk, number: str, order_id: int | None = None, **more: Any) -> Payment:
-    """Insert a waiting payment of 3,300 yen with the payment number `number` and return it."""
+    """Insert a waiting payment of 3,300 yen with the payment number `number` and return it. `more` are further
+    fields of the payment.
+    """
     new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START_TIME, **more)
     return scene.read_payment(
         scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START_TIME))
@@ -77,7 +81,9 @@ def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource
 
 
 def report_payment_as_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
-    """Apply a report of a success to the payment and return the payment."""
+    """Apply a report of a success to the payment and return the payment. The report's time is `minute` minutes
+    after START_TIME; `more` replaces fields of the report.
+    """
     return apply_reports(
         scene,
         payment,

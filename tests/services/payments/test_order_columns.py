@@ -12,13 +12,15 @@ _SHOP_COLUMNS = "atom_token_id, atom_txn_id, payment_method"
 
 
 def read_columns(scene: PaymentDesk, number: str = "ORD-1") -> tuple[str | None, ...]:
-    """Return the values of the shop's columns in the row of the order with this order number."""
+    """Return the columns `atom_token_id`, `atom_txn_id` and `payment_method` of the order with this order number,
+    in this sequence.
+    """
     return tuple(scene.place.sql(f"SELECT {_SHOP_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 
 def start_payment_at_atom(scene: PaymentDesk, shop: str = "") -> int:
-    """Create an order in which the shop has already written the column values `shop`, start its payment at Atom, and
-    return the payment's id.
+    """Create an order, start its payment at Atom, and return the payment's id. `shop` are SQL assignments, such as
+    `payment_method = 'x'`, by which the shop has written columns of the order before the start.
     """
     order = scene.insert_order("ORD-1", 3300, "INR")
     if shop:

@@ -19,8 +19,9 @@ from tests.support.refusals import call_for_refusal
 
 
 def receive_bank_notice(scene: PaymentDesk, event_id: str, amount: str, seconds: int, **fields: object) -> None:
-    """Receive a bank's notice about the order ORD-1. Its event occurred `seconds` after the present time (before it,
-    if negative). By default the notice says that the amount was paid.
+    """Receive a bank's notice about the order ORD-1. `amount` is in yen. Its event occurred `seconds` after the
+    present time (before it, if negative). By default the notice says that the amount was paid; `fields` replaces
+    fields of the notice.
     """
     at = (scene.context.now() + timedelta(seconds=seconds)).isoformat()
     scene.payments.receive_notice(scene.make_bank_notice(event_id, "ORD-1", amount, occurred_at=at, **fields))

@@ -77,7 +77,9 @@ def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: Pay
 
 
 def resolve_and_lose_database(desk: PaymentDesk, payment_id: int, state: str) -> ResolveResult:
-    """Resolve the payment as the desk's person. The database can't be read from the COMMIT of the decision on."""
+    """Resolve the payment as the desk's person, and return what the call returns. The database can't be read from
+    the COMMIT of the decision on.
+    """
     before = desk.read_payment(payment_id)
 
     def is_stored() -> bool:

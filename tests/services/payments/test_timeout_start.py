@@ -58,16 +58,17 @@ def test_a_payment_times_out_after_its_deadline(time_after_deadline: timedelta, 
 def list_overdue_payments(
     scene: PaymentDesk, at: datetime, max_count: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
 ) -> list[str]:
-    """Return the numbers of the payments whose deadline has passed at the time `at`; `max_count` is the maximum
-    count.
+    """Return the payment numbers of at most `max_count` payments whose deadline has passed at the time `at`.
+    Payments with an open saga of the kind `saga` are left out.
     """
     with scene.context.database.read() as conn:
         return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, max_count)]
 
 
 def make_waiting_payment(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
-    """Insert a waiting payment (payment number `number`) whose deadline is this many minutes after START_TIME (None:
-    no deadline)."""
+    """Insert a waiting payment (payment number `number`, order id `order`) whose deadline is this many minutes
+    after START_TIME (None: no deadline), and return it.
+    """
     ends = None if minutes is None else START_TIME + timedelta(minutes=minutes)
     return make_payment(scene, number, order, expires_at=ends)
 

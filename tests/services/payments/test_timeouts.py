@@ -34,7 +34,7 @@ PAST_TIME_TO_PAY = TIME_TO_PAY + timedelta(seconds=5)
 
 @pytest.fixture
 def scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
-    """Yield a desk that takes payments, with a shop that holds stock."""
+    """Return a desk that takes payments, with a shop that holds stock."""
     return scene
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 @pytest.fixture
 def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
-    """Yield a desk with six payments whose deadline has passed."""
+    """Return a desk with six payments whose deadline has passed."""
     for number in range(PAYMENT_COUNT):
         scene.payments.start(scene.insert_order(f"ORD-{number}", 3300), "paypay")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -48,9 +48,9 @@ def test_unanswered_queries_do_not_delay_other_payments(overdue_scene: PaymentDe
     assert run_task_and_count_queries_and_cancellations(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT - lost)
 
 
-def test_alternating_lost_questions_do_not_end_a_run(overdue_scene: PaymentDesk) -> None:
-    """If every second query gets no answer, the run of the timeout task continues, because the unanswered queries do
-    not follow each other.
+def test_unanswered_queries_with_answers_between_do_not_end_a_run(overdue_scene: PaymentDesk) -> None:
+    """If every second query to the provider gets no answer, the run of the timeout task continues, because the
+    unanswered queries do not follow each other.
     """
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, PAYMENT_COUNT, 2))
     overdue_scene.control.add_faults(*rules)

@@ -606,7 +606,7 @@ def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
-def test_the_answer_of_a_match_is_the_age_of_its_payment(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_page_shows_the_time_of_the_answer_of_a_match(scene: PaymentDesk, clock: MovedClock) -> None:
     """If Atom's answer agrees with our payment, the page of the payment shows the time of this answer and has the
     answer among its raw answers. The same answer of a later run renews the time, but isn't stored again; another
     answer is. A dry run stores neither."""

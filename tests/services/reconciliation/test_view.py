@@ -221,7 +221,7 @@ def test_an_auditor_reads_reconciliations_and_an_administrator_does_not(reconcil
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
 def test_an_unknown_part_or_run_is_refused(reconciled_day: ReconciledDay, part: str, run: int, code: str) -> None:
-    """An unknown part or run is refused with the expected code."""
+    """The differences of an unknown part of a run are refused with `usage`, and an unknown run with `not_found`."""
     with pytest.raises(ConsoleError) as caught:
         get_run_reader(reconciled_day).list_differences(run, part) if code == "usage" else get_run_reader(
             reconciled_day

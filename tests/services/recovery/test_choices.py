@@ -325,7 +325,7 @@ def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: 
         desk.alarmbox.lists_purchases = True
 
 
-def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:
+def test_choices_for_credit_checks_exclude_leased_ones(desk: ChoiceStage) -> None:
     """While another process holds the lease of a credit check, the credit check cannot be probed, re-fetched or
     decided.
     """

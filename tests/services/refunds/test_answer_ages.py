@@ -23,7 +23,7 @@ def read_provider_side(desk: RefundDesk, payment: Payment) -> tuple[ComparedSide
     return view.sides[1], newest_answer_at
 
 
-def test_the_answer_before_a_refund_is_the_age_of_the_payment(desk: RefundDesk) -> None:
+def test_the_answer_before_a_refund_renews_the_age_of_the_payment(desk: RefundDesk) -> None:
     """Before a refund is approved and sent, the program asks the provider about the payment. The page of the payment
     shows the time of this answer, not that of an answer some days earlier."""
     payment = desk.make_paid_payment()
@@ -46,9 +46,10 @@ def test_the_answer_of_a_refused_approval_states_the_facts_of_the_payment(desk: 
     assert desk.read_payment(payment.id).state is payment.state
 
 
-def test_a_probe_of_a_completed_refund_is_its_age(desk: RefundDesk) -> None:
-    """A person probes a refund that is completed. The provider's side then has the age of this answer, although the
-    answer changes nothing."""
+def test_a_probe_of_a_completed_refund_renews_its_age(desk: RefundDesk) -> None:
+    """A person probes a refund that is completed. On the refund's page the provider's side then has the age of
+    this answer, although the answer changes nothing.
+    """
     payment = desk.make_paid_payment()
     refund = desk.approve_refund(desk.request_refund(payment, "100"))
     desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")

@@ -56,11 +56,13 @@ class PeopleDesks:
         return self.get_desk("owner").make_paid_payment(f"ORD-{next(_payment_numbers)}", minor)
 
     def request_refund(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
-        """Request a refund of the amount (yen) as the operator `by`."""
+        """Request a refund of the amount (yen) as the operator `by`, and return it. `more` are further fields of
+        the request.
+        """
         return self.get_desk(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
 
     def approve_refund(self, refund: Refund, by: str = "lead-b") -> Refund:
-        """Approve the refund as the operator `by`."""
+        """Approve the refund as the operator `by`, and return it as it is then."""
         return self.get_desk(by).refunds.approve(refund.id)
 
     def make_unknown_refund(self, payment: Payment, *, is_executed: bool = False) -> Refund:
@@ -80,7 +82,7 @@ class PeopleDesks:
         return self.get_desk("owner").check_payment_agrees(payment)
 
     def move_clocks(self, **span: float) -> None:
-        """Move the clocks of all desks forward."""
+        """Move the clocks of all open desks forward by `span`, the arguments of a timedelta."""
         for desk in self._open.values():
             desk.move_clock(**span)
 
@@ -111,7 +113,7 @@ class PeopleDesks:
 
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
-    """Return a team of operators with database accounts."""
+    """Yield a team of operators with database accounts."""
     with open_team(sql_server) as made:
         yield made
 
@@ -127,7 +129,7 @@ def control(_running_sandbox: SandboxControl) -> SandboxControl:
 
 @pytest.fixture
 def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
-    """Return the desks of the team's operators."""
+    """Yield the desks of the team's operators."""
     with make_quick_folder() as folder:
         folder.mkdir(exist_ok=True)
         made = PeopleDesks(folder, control, people)

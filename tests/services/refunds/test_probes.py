@@ -500,7 +500,9 @@ def test_a_report_about_the_payment_settles_an_unknown_refund(
 
 
 def test_a_report_with_a_foreign_key_changes_nothing(desk: RefundDesk) -> None:
-    """If the key in a report belongs to no refund of ours, the function returns False and nothing changes."""
+    """If the key in a provider's report belongs to no refund of ours, applying the report returns False and
+    changes nothing.
+    """
     payment, refund = make_unknown_refund(desk)
     assert not apply_report(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
     assert desk.read_refund(refund) == refund

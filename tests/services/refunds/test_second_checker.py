@@ -19,7 +19,9 @@ def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY"
 
 
 def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
-    """Return the counts of requested and of approved refunds for each currency in the report."""
+    """Return for each currency in the report a pair: the number of requested refunds and the number of approved
+    ones.
+    """
     with desk.context.database.read() as conn:
         report = read_refund_funnel(conn, desk.clock.now())
     return [(one.requested.count, one.approved.count) for one in report.funnels]

@@ -24,7 +24,9 @@ def read_timeline_lines(lines: list[str]) -> list[str]:
 
 
 def test_the_terminal_and_json_have_the_events_of_the_window(desk: RefundDesk, translator: Translator) -> None:
-    """A payment was refunded. `show` has the events of its refund and order too, as the page in the window."""
+    """The timeline of a refunded payment, as text and as JSON of the command `show`, has the events of the refund
+    and the order too, like the payment's page in the window.
+    """
     payment = desk.make_paid_payment()
     refund = desk.approve_refund(desk.request_refund(payment, "100"))
     view = desk.console.payments.read_payment(payment.id)

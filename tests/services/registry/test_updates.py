@@ -49,7 +49,7 @@ class WatchedFolderDesk:
         )
 
     def _import_files(self, paths: Sequence[Path]) -> RegistryStatus:
-        """Import the files and count the import."""
+        """Import the files, count the import, and return the status of the registry."""
         self.imports += 1
         return import_registry_files(self.folder, paths)
 

@@ -168,7 +168,9 @@ def insert_run(
     provider: str = "paypay",
     **counts: int,
 ) -> None:
-    """Insert a reconciliation run of the day, or of the days until `to_day`, in this state and with these counts."""
+    """Insert a reconciliation run of the day, or of the days until `to_day`, in this state. `counts` are its
+    counts by column.
+    """
     for table in ("reconciliations", "reconciliation_rows"):
         place.drop_table_triggers(table)
     days = {"from_day": day.isoformat(), "to_day": (to_day or day).isoformat()}

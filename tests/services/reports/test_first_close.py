@@ -55,7 +55,7 @@ def console(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -
 
 
 def make_close(*unknown_ids: int) -> DailyClose:
-    """Return a close on which the payments with these large ids have an unknown outcome."""
+    """Return a close on which payments have an unknown outcome; their ids are 10 ** 17 plus each of `unknown_ids`."""
     records = tuple(UnknownRecord("payment", 10**17 + id, f"P-{id}", "JPY", 1_000, NOW) for id in unknown_ids)
     amounts = (CountAndSum(10**6, 10**15),) * 5
     money = tuple(DailyCloseMoney(currency, *amounts) for currency in ("JPY", "INR", "USD", "EUR"))

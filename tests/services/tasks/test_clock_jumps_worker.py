@@ -135,7 +135,9 @@ def test_events_written_under_a_wrong_clock_are_published(
 def test_a_clock_jump_raises_an_alert_once(
     scene: PaymentDesk, clock: MovedClock, receiver: AlertReceiver, jump: timedelta
 ) -> None:
-    """An alert from before or during the jump is raised once and resolved once, whichever clock is used."""
+    """Alerts whose cause came before or during the jump are raised once each and closed once each, whether the
+    clock is right or wrong at that moment.
+    """
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
         started = scene.payments.start(scene.insert_order(number, 50_000, "INR"), "atom").payment.id
@@ -196,8 +198,8 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
 @parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_take_lasts_half_an_hour(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """A take that was made while the desk's clock was wrong by a day is over 31 minutes after the test's start, and a
-    new take lasts 30 minutes. On a server the desk's clock is not used for takes.
+    """A take that was made while the desk's clock was wrong by a day has ended 31 minutes after the test's start,
+    and a new take lasts 30 minutes. On a server the desk's clock is not used for takes.
     """
     number = scene.insert_order("ORD-1", 3300)
     clock.offset = jump

@@ -83,7 +83,7 @@ class SagaDesk:
         return self._make_action("one")
 
     def start_saga(self) -> Saga:
-        """Start a saga of the plan."""
+        """Start a saga of the plan and return it."""
         made = self.context.write(
             lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, self.context.now())
         )
@@ -102,7 +102,7 @@ class SagaDesk:
 
 @pytest.fixture
 def saga_desk(console: Console, clock: MovedClock) -> SagaDesk:
-    """Yield a desk with a saga plan of three steps."""
+    """Return a desk with a saga plan of three steps."""
     return SagaDesk(console._context, clock)
 
 

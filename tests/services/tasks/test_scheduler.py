@@ -92,7 +92,7 @@ class CountedTasks:
 
 @pytest.fixture
 def tasks(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> Iterator[CountedTasks]:
-    """Return the counted tasks on a desk with unscaled waits."""
+    """Yield the counted tasks on a desk with unscaled waits."""
     with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as console:
         made = CountedTasks(console)
         yield made

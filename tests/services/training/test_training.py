@@ -64,8 +64,10 @@ def find_payment_id(console: Console, order: str) -> int:
 def request_refund_of_order(
     console: Console, order: str, amount: int, reason: str = "the customer asked", is_repetition: bool = False
 ) -> int:
-    """Request a refund of the payment of the order with the number `order`, with the maker's reason `reason`, let the
-    simulated approver decide, and return the refund's id."""
+    """Request a refund of `amount` yen of the payment of the order with the number `order`, with the maker's
+    reason `reason`; `is_repetition` marks it as an intended repetition. Let the simulated approver decide, and
+    return the refund's id.
+    """
     request = RefundRequest(find_payment_id(console, order), str(amount), reason, intended_repeat=is_repetition)
     made = console.refunds.request(request)
     get_training(console).make_approver_decide()

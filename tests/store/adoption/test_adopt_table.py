@@ -225,7 +225,9 @@ def test_unknown_columns_keep_their_values_and_defaults(database: Database, tmp_
 
 
 def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]]:
-    """Return the columns and indexes that the adoption has added to the table, by name."""
+    """Return the columns and indexes that the adoption has added to the table, by name. A column has its type,
+    whether it may be NULL, its collation and its default value; the default of the time zone counts as empty.
+    """
     table = adopt_table.read_table(database)
     columns = {
         name: (

@@ -272,7 +272,7 @@ def test_a_person_without_the_right_inserts_no_purchase(team: Team, connections:
 
 @pytest.fixture(scope="module")
 def other_application_cursor(team: Team) -> Iterator[Any]:
-    """Return a cursor of the other application's account, which has only the rights on the table of credit checks."""
+    """Yield a cursor of the other application's account, which has only the rights on the table of credit checks."""
     with connect_as_guest(team, forbidden.CHECKS_TABLE) as connection, connection.cursor() as cursor:
         yield cursor
 

@@ -486,8 +486,9 @@ def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlCli
 
 @pytest.fixture
 def execute_as_shop(team: Team) -> Iterator[Any]:
-    """Return a function that executes a statement with the shop's account, which has only the rights on the orders.
-    It returns the message of the database's refusal, or "" if the statement is accepted. All changes are rolled back.
+    """Yield a function that executes a statement with the shop's account, which has only the rights on the orders.
+    It returns the message of the database's refusal, or "" if the statement is accepted. All changes are rolled
+    back.
     """
     with connect_as_guest(team, "orders", autocommit=False) as connection:
         with connection.cursor() as cursor:

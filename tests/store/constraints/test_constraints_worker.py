@@ -191,9 +191,10 @@ def test_a_stock_reservation_is_released(execute_as_person: SqlClient, person: s
 
 @pytest.fixture
 def execute_as_shop(team: Team) -> Iterator[Any]:
-    """Return a function that executes a statement with the shop's account, which has only the rights on the stock
+    """Yield a function that executes a statement with the shop's account, which has only the rights on the stock
     reservations. It returns the message of the database's refusal, or "" if the statement is accepted. All changes
-    are rolled back."""
+    are rolled back.
+    """
     with connect_as_guest(team, "stock_reservations", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: execute_for_refusal(cursor, statement)

@@ -98,8 +98,10 @@ def test_errors_are_those_of_sqlalchemy(place: Place, database: Database) -> Non
         execute_compiled(tx.conn, _END_LEASES_STATEMENT, {"lease_name": "taken"})
 
 
-def test_statements_that_need_each_execution_are_refused(database: Database) -> None:
-    """A list of values, and a value that Python makes for each row, are refused: the compiled SQL would be wrong."""
+def test_statements_that_cannot_be_compiled_once_are_refused(database: Database) -> None:
+    """`execute_compiled` refuses a statement with a list of values, and one with a default value that Python makes
+    for each row: their SQL must be made anew for each execution.
+    """
     by_ids = update(changes).where(changes.c.id.in_(bindparam("ids", expanding=True))).values(kind="refund")
     with_default = Table("changes", MetaData(), Column("id", Integer, primary_key=True), Column("at", default=AT))
     for statement, parameters in ((by_ids, {"ids": [1]}), (insert(with_default), {"id": 1})):
@@ -108,7 +110,9 @@ def test_statements_that_need_each_execution_are_refused(database: Database) -> 
 
 
 def test_time_with_a_zone_is_stored_like_by_sqlalchemy(database: Database) -> None:
-    """A converter gets the value of its own column, also for a value with a zone, which SQLite stores without it."""
+    """`execute_compiled` stores a time with a time zone as SQLAlchemy does: without the zone on SQLite. Each value
+    is converted by the type of its own column.
+    """
     with database.write_without_retries() as tx:
         for execute in (tx.conn.execute, lambda *given: execute_compiled(tx.conn, *given)):
             execute(_INSERT_CHANGE, make_change_row(1, AT.replace(tzinfo=UTC)))

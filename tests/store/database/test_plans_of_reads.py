@@ -20,7 +20,9 @@ _SMALL_TABLES = frozenset(
         "lost_operations", "any_proposal",
     }
 )  # fmt: skip
-"""Tables that stay small over the years, and `any_proposal`, an alias of such a table in a condition."""
+"""Names of tables that stay small over the years, and `any_proposal`, an alias under which a condition reads such
+a table.
+"""
 _PRIMARY_KEY_READ_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
 """The end of a statement that reads rows by their primary key until the page is full."""
 

@@ -245,7 +245,9 @@ def test_views_of_people_use_the_indexes_of_their_tables(
 
 
 def test_the_check_of_triggers_reads_only_this_database(mariadb_database: Database) -> None:
-    """Other databases of the server may have many triggers, each of which the server would parse."""
+    """The check of the triggers reads the triggers of its own database only, because other databases of the server
+    may have many triggers, each of which the server would parse.
+    """
     sent: list[str] = []
     with mariadb_database.read() as conn:
         event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, statement, *_: sent.append(statement))

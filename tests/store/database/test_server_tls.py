@@ -72,8 +72,9 @@ def test_an_expired_or_wrong_host_certificate_is_refused(certificate: TlsPropert
 
 
 def run_dump_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the client program that makes dumps, with these TLS options, against the server `reached`, which is not the
-    server that was verified before."""
+    """Run the client program that makes dumps, with these TLS options, against the server `reached`, which is not
+    the server that was verified before. Return the ended process with its output.
+    """
     url = make_url(reached.admin_url)
     command = [f"--port={url.port}" if option.startswith("--port=") else option for option in options]
     return subprocess.run(

@@ -91,7 +91,7 @@ def insert_rows(conn: Connection) -> None:
 
 
 def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Return, by table, the columns and rows whose stored form is the same in every version."""
+    """Return, by table, those columns of each row whose stored form is the same in every version."""
     asked = {
         "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
         "operators": "SELECT name, roles, asks FROM operators ORDER BY name",

@@ -23,8 +23,8 @@ def make_corporation_number(index: int) -> str:
 
 
 def make_row(index: int, **fields: str) -> list[str]:
-    """Return the fields of a row of the publisher's file. Fields that are not given are those of an ordinary open
-    company in Tokyo.
+    """Return the fields of a row of the publisher's file, in the file's sequence. Fields that are not in `fields`,
+    by column name, are those of an ordinary open company in Tokyo.
     """
     values = {
         "sequence_number": str(index + 1),

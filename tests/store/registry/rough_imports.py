@@ -56,7 +56,7 @@ class RegistryUnderImport:
 
     def fork_import(self, *expected: ErrorCode, before_import: Callable[[], object] = lambda: None) -> int:
         """Start the import in a child process, and return its process id. The child ends with the status
-        REFUSED_STATUS if the import is refused with an expected error code.
+        REFUSED_EXIT_STATUS if the import is refused with an expected error code. It calls `before_import` first.
         """
         child = os.fork()
         if child == 0:

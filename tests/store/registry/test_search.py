@@ -84,8 +84,9 @@ def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
 
 
 def search_and_check(registry: RegistryReader, text: str, **others: object) -> list[str]:
-    """Search the registry for the text. Return the keys of the found corporations of FIELDS_BY_KEY, and the names of
-    other found corporations. Check that the search that returns only corporation numbers finds the same corporations.
+    """Search the registry for the text; `others` are further arguments of the search. Return for each found
+    corporation its key in FIELDS_BY_KEY, or its name if it has no key, the best first. Check that the search that
+    returns only corporation numbers finds the same corporations in the same order.
     """
     found = registry.search(text, **others)  # type: ignore[arg-type]
     numbers, _ = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
@@ -174,7 +175,10 @@ def test_corporations_with_our_records_come_first(registry: RegistryReader) -> N
     ],
 )
 def test_each_text_finds_its_corporations(registry: RegistryReader, text: str, expected: list[str]) -> None:
-    """Each typed text finds the expected corporations."""
+    """A search finds exactly the expected corporations by a name, an address, a postal code or a reading in any
+    usual spelling, and by several of them if each of them fits. Hidden and deleted corporations and former names
+    aren't found.
+    """
     found = search_and_check(registry, text)
     assert "deleted" not in found
     assert set(expected) <= set(found)

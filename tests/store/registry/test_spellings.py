@@ -54,8 +54,9 @@ def _read_fields(line: str) -> dict[str, str]:
 
 
 def make_look_alikes(name: str) -> Iterator[dict[str, str]]:
-    """Yield corporations with similar names that a person who types the name doesn't mean: names that contain the
-    whole name or half of it, and a closed corporation with the same name."""
+    """Yield corporations with similar names that a person who types the name doesn't mean, each as fields of its
+    row: names that contain the whole name or half of it, and a closed corporation with the same name.
+    """
     bare = remove_legal_form(name)
     for other in (
         f"株式会社東京{bare}",

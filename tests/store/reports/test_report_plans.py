@@ -45,7 +45,7 @@ QUERIES_OF_NEWEST_ROWS: dict[str, Query] = {
     "refunds": lambda conn: report_queries.read_refund_funnel(conn, NOW),
     "unknown outcomes": _read_time_to_truth,
 }
-"""The newest rows in the order of an index, up to a limit."""
+"""Queries of reports that read the newest rows in the order of an index, up to a limit, by the report's name."""
 
 
 @pytest.fixture(scope="module")
