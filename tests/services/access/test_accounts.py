@@ -436,8 +436,8 @@ def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsBy
 
 
 def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
-    """The audit entries of an account file name the created, changed and disabled accounts, with the schema account
-    as the actor. They contain no passwords.
+    """The audit entries of an account file name the created, changed and disabled accounts, with the schema
+    account as the actor. The entries contain no passwords.
     """
     op = accounts.make_entry("op", "operator")
     accounts.apply_entries(op, op="geheim")

@@ -282,8 +282,9 @@ def test_reading_stores_no_merchant(place: Place, sandbox: Sandbox, clock: Moved
 
 
 def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A copy of the production database is used on a test machine with the settings of the simulated providers: its
-    calls are refused.
+    """A copy of the production database is used on a test machine with the settings of the simulated providers:
+    the test machine's calls to the providers are refused, because the copy still belongs to the production
+    merchant.
     """
     real = make_environment(tmp_path, sandbox.url, **make_provider_settings(sandbox.url))
     with open_console(Settings.load(real)) as console:

@@ -19,8 +19,9 @@ RIGHTS_NOT_STOPPED_BY_SWITCH = READING_RIGHTS | {
     "refund_withdraw", "registry_import",
     "save_view", "set_read_only", "schema", "unmask",
 }  # fmt: skip
-"""Rights that people keep while the switch is on: to read records in the database and at the providers, to withdraw a
-request, to set the switch to off, and to save views, which changes no record.
+"""Rights that the switch doesn't stop: to read records in the database and at the providers, to withdraw a
+request, to set the switch to off, to save views, to import and to unmask, and what the worker and the schema
+account do by themselves. None of these costs or moves money.
 """
 
 

@@ -250,9 +250,12 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
     team.drop()
 
 
-def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path, database_url: str) -> None:
-    """The adoption counts the rows without a PDF. After a person has accepted these rows, they are no longer in the
-    queue. Their records still show them as incomplete and can be re-fetched.
+def test_accepted_incomplete_rows_leave_the_queue_of_incomplete_records(
+    database: Database, home: Path, database_url: str
+) -> None:
+    """The adoption counts the rows without a PDF. After a person has accepted these rows, they are no longer in
+    the queue of incomplete records. The pages of these rows still show that they are incomplete, and they can be
+    re-fetched.
     """
     alarmbox = InMemoryAlarmBox()
     charged = alarmbox.buy_check(PurchaseRequest(BOUGHT_NUMBER, "1")).found

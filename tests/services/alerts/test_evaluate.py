@@ -182,8 +182,8 @@ def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk)
 
 
 def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk) -> None:
-    """If an order is cancelled while it has an alert of rule A, one run closes that alert and raises an alert of rule
-    C.
+    """A pending order with a paid payment has an alert of rule A, and is then cancelled. One run closes this alert
+    and raises an alert of rule C, which is about money that was paid too late for its order.
     """
     rules_desk.pay_too_little()
     rules_desk.run_after_grace()

@@ -43,9 +43,9 @@ def run_rules(scene: PaymentDesk, clock: MovedClock, delay: timedelta = timedelt
 
 
 def pay_too_little(scene: PaymentDesk, number: str = "ORD-1") -> int:
-    """Pay 3,300 yen for the order with the order number `number`, whose total is now 4,400 yen, and return the id of
-    the payment. The order stays pending and the payment has a case; after the grace period the order has an alert of
-    rule A.
+    """Pay 3,300 yen for the order with the order number `number`, whose total is now 4,400 yen, and return the id
+    of the payment. The order stays pending and the payment has a case; after the grace period the order has an
+    alert of rule A, which is about pending orders with a paid payment.
     """
     payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE merch_txn_id = '{number}'")

@@ -225,9 +225,9 @@ def test_the_alert_closes_when_the_publisher_is_removed(
 def test_a_worker_without_a_publisher_leaves_the_alert_of_another_worker(
     place: Place, sandbox: Sandbox, receiver: AlertReceiver
 ) -> None:
-    """Of two workers of a team, only one has the setting of the webhook, which accepts no event. The alert about
-    waiting events stays open, also after the task of the worker without the setting. It closes when the worker with
-    the setting has made no attempt to send for a long time.
+    """Of two workers of a team, only one has the setting of a webhook; the receiver accepts no event. The alert
+    about waiting events stays open, also after the task of the worker without the setting has run. The alert
+    closes when the worker with the setting has made no attempt to send for a long time.
     """
     receiver.answers, clock = lambda _event, _nth: 503, MovedClock()
     settings = make_webhook_settings(receiver.url)

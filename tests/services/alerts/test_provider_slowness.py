@@ -121,7 +121,7 @@ def test_the_slowness_alert_closes_when_few_calls_follow(place: Place, sandbox: 
 @pytest.mark.engines("sqlite")
 def test_an_operation_settled_by_a_later_probe_is_no_slow_call(place: Place, sandbox: Sandbox) -> None:
     """An operation whose call got no answer ends hours later, when a probe gets one. The time until then isn't the
-    time in which the provider answers: it raises no alert.
+    time in which the provider answers, so no alert about a slow provider is raised.
     """
     invented = list(invent_numbers(4, seed=12))
     with place.open_desk(sandbox, MovedClock()) as desk:
@@ -143,8 +143,8 @@ def test_an_operation_settled_by_a_later_probe_is_no_slow_call(place: Place, san
 def test_an_operation_whose_evidence_is_not_read_is_no_answered_one(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If there are more operations than one query reads, the evidence of the others isn't read. They don't count as
-    answered, because nobody has looked.
+    """If there are more operations than one query reads, the evidence of the operations beyond its limit isn't
+    read. These operations don't count as answered, because nobody has looked.
     """
     numbers = invent_numbers(2, seed=13)
     with place.open_desk(sandbox, MovedClock()) as desk:

@@ -145,8 +145,8 @@ def test_a_rewritten_chain_is_found_by_a_root(
 def test_a_root_is_written_an_hour_after_its_rows(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
-    """The worker writes an audit root an hour after the rows that the root covers. It writes no further root while
-    the only new row is a root.
+    """The worker writes an audit root an hour after the rows that the root covers. While the only new row is an
+    audit root, the worker writes no further one.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (_, worker, _):
         counts = []
@@ -241,8 +241,8 @@ def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: i
 def test_a_root_written_by_a_person_covers_no_rows(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, upto: int
 ) -> None:
-    """A person writes an audit root that claims to cover everything: it is reported as forged. Later rows are covered
-    by the worker's next root, and a deleted last row is still reported.
+    """A person writes an audit root that claims to cover everything: this root is reported as forged. Later rows
+    are covered by the worker's next root, and a deleted last row is still reported.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         forged = forge_root(place, bought, "op-a", make_root_detail(upto=upto))

@@ -230,7 +230,9 @@ def test_alarmboxs_list_decides_about_an_answer_without_an_id(
 def test_a_refusal_in_utf16_names_the_purchase_too(
     console: Console, contradicting_alarmbox: ContradictingAlarmBox
 ) -> None:
-    """AlarmBox makes a purchase and refuses it in UTF-16: the program finds the id between the NUL characters."""
+    """AlarmBox makes a purchase and answers with a refusal in UTF-16: the program finds the id of the credit check
+    between the NUL characters, so people can't deny the purchase.
+    """
     contradicting_alarmbox.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
     record = buy_with_unknown_outcome(console)
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))

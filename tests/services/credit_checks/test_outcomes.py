@@ -96,7 +96,9 @@ class PurchaseDesk:
             return [item.source for item in evidence.find_by_subject(conn, "credit-check", record.id)]
 
     def read_timeline_details(self, record: CreditCheck, action: str) -> list[dict[str, object]]:
-        """Return the details of the record's timeline entries with this name."""
+        """Return the details of those entries of the record's timeline that have this action, in the order of the
+        timeline.
+        """
         view = self.console.credit_checks.read_credit_check(record.id)
         return [dict(entry.detail) for entry in view.timeline if entry.what == action]
 
@@ -230,7 +232,9 @@ def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDe
 
 
 def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: PurchaseDesk) -> None:
-    """A late answer isn't accepted if its operation or its record doesn't exist. Its spool entry stays open."""
+    """A late answer isn't accepted if its operation or its record doesn't exist. The answer's entry in the spool
+    stays open.
+    """
     record = purchase_desk.make_unknown_purchase()
     assert not purchase_desk.deliver_late_answer(replace(record, operation_id="never"), make_success())
     purchase_desk.place.sql("DELETE FROM hansha_alarmbox_credit_checks")

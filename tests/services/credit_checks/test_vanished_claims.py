@@ -235,8 +235,8 @@ def test_a_spool_entry_counts_only_for_its_database(
 
 
 def deny_operation_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
-    """Decide as two people that the operation was not made. Return one value for each decision: the code and the
-    reason of its refusal, or None if it was accepted.
+    """Decide as two people that the operation was not made. Return one text for each decision: the code and the
+    reason of its refusal, joined by a full stop, or None if it was accepted.
     """
     ends: list[str | None] = []
     for person in ("op-a", "lead-b"):

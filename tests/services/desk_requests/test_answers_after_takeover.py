@@ -161,7 +161,9 @@ def test_a_given_up_take_is_reported_as_given_up(scene: TakeoverScene) -> None:
 
 
 def test_an_acknowledgement_that_ended_is_not_written_again(scene: TakeoverScene) -> None:
-    """A person's acknowledgement of an alert has ended before the second worker answers: it isn't written again."""
+    """A person's acknowledgement of an alert has ended before the second worker answers: the second worker doesn't
+    write the acknowledgement again.
+    """
     scene.kill_after_commit(
         lambda: scene.desk.alerts.acknowledge(ALERT_ID, "seen"),
         lambda: scene.place.sql("UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL"),
@@ -170,8 +172,9 @@ def test_an_acknowledgement_that_ended_is_not_written_again(scene: TakeoverScene
 
 
 def test_a_refetch_that_was_stored_is_not_reported_as_refused(scene: TakeoverScene) -> None:
-    """A credit check was fetched again with its version: its new version is not reported as a change by somebody
-    else; the answer says that the request was carried out.
+    """A person re-fetches a credit check and states the version that the screen shows. The re-fetch itself has
+    changed the version before the second worker answers: this isn't reported as a change by somebody else; the
+    answer says that the request was carried out.
     """
     (number,) = invent_numbers(1, seed=52)
     scene.first_worker.desk_requests.announce_presence()

@@ -304,8 +304,8 @@ def test_a_request_ends_if_the_database_refuses_its_audit_entry(
 
 @pytest.mark.expects_log("a request that is given up")
 def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Each worker that executed a request ended meanwhile. After the last allowed execution the request is given up:
-    its answer is an unknown outcome, and an audit entry is written.
+    """Each worker that executed a request ended during the execution. After the last allowed execution the request
+    is given up: its answer is an unknown outcome, and an audit entry is written.
     """
     context = worker._context
     with closing(open_connection(place)) as connection:

@@ -251,8 +251,8 @@ def test_run_of_due_tasks_taken_over_late_is_not_repeated(scene: LateScene) -> N
 
 
 def test_a_worker_that_slept_executes_nothing_late(scene: LateScene) -> None:
-    """A worker takes a request, and its machine sleeps until the request's time is over. It can't renew the lease of
-    the request, so it can't act for the person.
+    """A worker takes a request, and its machine sleeps until the request's time is over. After that the worker
+    can't renew the lease of the request, so it can't act for the person.
     """
     scene.store_request("probe", "credit-check", 1, kind="credit-check", id=1)
     taken = scene.take_request()

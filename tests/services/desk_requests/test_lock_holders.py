@@ -250,14 +250,14 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
 
 
 def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: bool = False) -> tuple[int, int]:
-    """Let a lock pass from one session of op-a to a second one while lead-b waits for it, and let the worker look for
-    blocking sessions once. Return the number of sessions that the worker ended, and the longest time (seconds) that
-    the change may have taken.
+    """Let a lock pass from one session of op-a to a second one while lead-b waits for it, and let the worker look
+    for blocking sessions once. Return the number of sessions that the worker ended, and the longest time (seconds)
+    that passing the lock may have taken.
 
     First op-a locks a gap, and lead-b waits long enough for the session to be ended. Early in a second of the
     server's clock a second session of op-a locks the gap too, and the first session ends. With `queued` the second
-    session then waits for a third session of op-a. If the worker looks within one second, lead-b has waited for the
-    second session alone too briefly for an end of that session.
+    session then waits for a third session of op-a. If the worker looks within one second, lead-b has waited for
+    the second session alone too briefly for an end of that session.
     """
     assert isinstance(place, ServerPlace)
     looking, waiting = (
@@ -754,9 +754,9 @@ def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker
 
 
 def test_a_person_with_the_lock_of_the_watching_worker_stops_no_worker(place: Place, worker: Console) -> None:
-    """A person may take a user lock of any name. A worker still ends a session that blocks others. While a person has
-    locked the end of the audit trail, the worker doesn't wait to write the entry about the ended session: it must
-    look for sessions again.
+    """A person may take a user lock of any name, also the one by which workers agree which of them watches. A
+    worker still ends a session that blocks others. While a person has locked the end of the audit trail, the
+    worker doesn't wait to write the entry about the ended session, because it must look for sessions again.
     """
     ender = worker.blocking_session_ender
     with block_writers_of_limits(place), take_watcher_lock(place, "lead-b"):

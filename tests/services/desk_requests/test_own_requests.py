@@ -83,8 +83,9 @@ def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console
 def test_a_request_whose_worker_died_is_listed_as_abandoned(
     place: Place, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """The worker that took a request is killed. After its lease the desk no longer lists the request as taken; it is
-    still open and can't be withdrawn. It is taken again when the next worker has taken it over.
+    """The worker that took a request is killed. After its lease has expired, the desk no longer lists the request
+    as taken, but as abandoned: still open, and not to be withdrawn. When the next worker has taken the request
+    over, the desk lists it as taken again.
     """
     desk, worker, _ = desk_worker_and_other
     request = store_request(desk)

@@ -120,8 +120,9 @@ def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, s
 
 def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A person in team mode may name an incident by the id of any of its alerts, like a person who isn't in team
-    mode. The stored desk request contains the id of the incident itself, because a database trigger compares it with
-    the stored step. It also contains the newest alert that the person has seen: a newer one isn't resolved with it.
+    mode. The stored desk request contains the id of the incident itself, because a database trigger compares it
+    with the stored step. The request also contains the newest alert that the person has seen: a newer alert isn't
+    resolved with the incident.
     """
     start_team_mode(place, "op-a", "lead-b")
     for number, rule in ((ALERT_ID, "stuck_saga"), (ALERT_ID + 1, "reversed")):
@@ -154,8 +155,8 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
 
 
 def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: Sandbox) -> None:
-    """The evidence text of a desk request is stored unchanged. Its summary is the decision reason with the person's
-    words; without a reason the summary is the evidence text itself.
+    """The evidence text of a desk request is stored unchanged. The summary of this evidence is the decision reason
+    with the person's words; without a reason it is the evidence text itself.
     """
     start_team_mode(place, "op-a")
     given = (

@@ -664,7 +664,9 @@ def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
 
 
 def make_table_of_equal_rows() -> ExportTable:
-    """Return a table with a column of texts. Its rows are compressed to a small part of their length."""
+    """Return a table with a column of texts. All rows are equal, so they are compressed to a small part of their
+    length.
+    """
     return ExportTable("Long", [ExportColumn("n", CellKind.TEXT, lambda _: "equal")], lambda: iter(()))
 
 

@@ -176,8 +176,8 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
 def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
     place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """The desk that made the lost purchase is never opened again. Another desk has only read the purchase: it still
-    finds the loss and stops all desks.
+    """The desk that made the lost purchase is never opened again. Another desk, which has only read the purchase,
+    still finds the loss and stops all desks.
     """
     with place.desk(alarmbox, clock, person="op-b", desk=2) as reader:
         assert call_for_refusal(lambda: buy_check(reader)).code == ROLLBACK_ERROR_CODE

@@ -271,8 +271,8 @@ def test_a_download_url_in_a_notice_is_not_stored_readable(scene: PaymentDesk) -
 
 
 def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
-    """A valid callback of Atom changes the payment through its three states. The payment becomes completed when the
-    answer of TXNVERIFICATION agrees with the callback.
+    """The program asks Atom once by the call TXNVERIFICATION about a valid callback. If Atom's answer agrees with
+    the callback, the payment becomes completed and its amount is booked. The same callback again changes nothing.
     """
     payment_id = begin_and_pay(scene, "atom")
     assert scene.deliver_notice("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)

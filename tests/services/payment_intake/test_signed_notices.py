@@ -169,8 +169,8 @@ def test_reports_of_one_payment_in_any_sequence_have_one_result(scene: PaymentDe
 
 
 def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
-    """A notice arrives before its order exists: it is acknowledged and stored, and a case is opened. After the shop
-    has written the order, a due task books the notice.
+    """A notice arrives before its order exists: the notice is acknowledged and stored, and a case is opened. After
+    the shop has written the order, a due task books the notice.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.list_open_alert_rules("notice") == ["unmatched_notice"]

@@ -161,8 +161,8 @@ class _PaymentHistory:
             )
 
     def _accept_refund(self, tx: Transaction, payment_index: int, minor: int, *, is_set_aside: bool) -> None:
-        """Insert a refund in the state in which its provider has accepted it. It refunds `minor` yen of the payment,
-        or the payment's set-aside money.
+        """Insert a refund in the state in which its provider has accepted it. The refund is of `minor` yen of the
+        payment, or of all of the payment's set-aside money if `is_set_aside` is True.
         """
         payment_id, now, aside = self.payment_ids[payment_index], self._scene.context.now(), None
         if is_set_aside:

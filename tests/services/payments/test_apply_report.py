@@ -372,7 +372,7 @@ def test_the_providers_statement_contains_only_own_sums(
     scene: PaymentDesk, more: dict[str, Any], reported_sums: dict[str, int], currency: str
 ) -> None:
     """The stored statement of the provider contains only sums in the payment's currency, and cuts the provider's
-    state to 40 characters. Its refunded sum counts only completed refunds.
+    state to 40 characters. The refunded sum in the statement counts only completed refunds.
     """
     payment = replace(make_payment(scene, "ORD-1"), currency=currency)
     if currency == "INR":  # the sums of the report change sides

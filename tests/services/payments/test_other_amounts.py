@@ -19,7 +19,7 @@ from tests.support.refusals import call_for_refusal
 
 
 def receive_bank_notice(scene: PaymentDesk, event_id: str, amount: str, seconds: int, **fields: object) -> None:
-    """Receive a bank's notice about the order ORD-1. `amount` is in yen. Its event occurred `seconds` after the
+    """Receive a bank's notice about the order ORD-1 and `amount` yen. Its event occurred `seconds` after the
     present time (before it, if negative). By default the notice says that the amount was paid; `fields` replaces
     fields of the notice.
     """
@@ -85,8 +85,8 @@ def test_a_second_payment_counts_after_a_reversal(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("kind", ["payment.reversed", "payment.failed"])
 def test_a_reversal_that_may_be_of_the_second_payment_needs_a_person(scene: PaymentDesk, kind: str) -> None:
-    """An order was paid by two transfers, and the bank takes one of them back. Its notice names the order alone, so
-    the booked payment isn't reversed: a person must find out which transfer was taken back.
+    """An order was paid by two transfers, and the bank takes one of them back. The bank's notice names the order
+    alone, so the booked payment isn't reversed: a person must find out which transfer was taken back.
     """
     scene.insert_order("ORD-1", 3300)
     receive_bank_notice(scene, "A", "3300", -60)

@@ -92,9 +92,9 @@ def resolve_and_lose_database(desk: PaymentDesk, payment_id: int, state: str) ->
 def test_a_stored_decision_is_returned_without_a_further_read(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """If the database can't be read directly after a person's decision about a payment was stored, the person still
-    gets the payment as it is stored, and isn't told that nothing was changed. This is so for the first and the second
-    person, and for a decision that the provider confirms.
+    """If the database can't be read directly after a person's decision about a payment was stored, the person
+    still gets the payment as it is stored, and isn't told that nothing was changed. This holds for the first
+    person's decision, for the second person's, and for a decision that the provider confirms.
     """
     confirmed_payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "failed")
@@ -588,8 +588,8 @@ def test_a_number_in_the_evidence_text_is_no_provider_id(
 def test_the_provider_id_of_another_payment_decides_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """A decision gives the provider's id of another payment. It is refused from two people, and also from one person
-    with the provider's answer: the payment stays unknown, and its case stays open.
+    """A decision gives the provider's id of another payment. The decision is refused, whether two people make it
+    or one person with the provider's answer: the payment stays unknown, and its case stays open.
     """
     first, second = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
     scene.money.change_payment_state("paypay", "ORD-2", "paid")

@@ -105,8 +105,8 @@ def test_a_start_of_an_earlier_version_prevents_a_second_one(
 
 
 def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
-    """A start is repeated with the same request id: it returns the first code, also after the payment has changed,
-    and nothing is sent.
+    """A start is repeated with the same request id: the repetition returns the first code, also after the payment
+    has changed, and nothing is sent.
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay", request_id="start-1")

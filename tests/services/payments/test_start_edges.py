@@ -242,8 +242,9 @@ def test_an_unconfirmed_unpaid_code_prevents_another_code(scene: PaymentDesk, cl
 def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
     scene: PaymentDesk, clock: MovedClock, has_ended: bool
 ) -> None:
-    """Atom's answer has the code for `no data` but contains Atom's id of the paid payment: no second payment code is
-    created. This holds if the payment has expired in our database, and if it was reported as cancelled before.
+    """Atom's answer has the code for `no data` but contains Atom's id of the paid payment: no second payment code
+    is created. This holds for a payment that has expired in our database, and for one that Atom has reported as
+    cancelled before.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment

@@ -446,7 +446,7 @@ def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clo
     assert scene.count_audit_entries("order.cancelled") == 1
 
 
-def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_paid_second_payment_ends_the_saga_of_the_first_one(scene: PaymentDesk, clock: MovedClock) -> None:
     """If the second payment of an order is paid, the order is paid, and the saga of the first payment ends without a
     cancellation.
     """

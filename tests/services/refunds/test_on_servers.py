@@ -77,8 +77,9 @@ class PeopleDesks:
         return self.get_desk("owner").read_refund(refund)
 
     def check_payment_agrees(self, payment: Payment) -> Payment:
-        """Check that the amounts of the payment agree with the provider's ledger. Return the payment in the
-        database."""
+        """Check that the amounts of the payment agree with the provider's ledger. Return the payment as the
+        database has it.
+        """
         return self.get_desk("owner").check_payment_agrees(payment)
 
     def move_clocks(self, **span: float) -> None:
@@ -283,8 +284,8 @@ def test_a_refund_whose_requester_lost_the_role_expires(
 
 
 def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: SandboxControl) -> None:
-    """A refund becomes approved again after the provider's answer that it was not executed, or after two answers that
-    it does not exist. It is then sent under its one key.
+    """A refund becomes approved again after the provider's answer that the refund was not executed, or after two
+    answers that the refund does not exist. The refund is then sent under its one key.
     """
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment)

@@ -102,8 +102,10 @@ def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: Refun
 
 
 def test_the_reservation_of_a_request_is_no_change_since_the_request(desk: RefundDesk) -> None:
-    """The request itself reserves the money that was set aside. The approval page doesn't show this as a change since
-    the request. It shows a further amount that was set aside later, with the reserved amount in both values."""
+    """A request for a refund of set-aside money reserves this money itself. The approval page doesn't show the
+    reservation as a change since the request. The page shows a further amount that was set aside later, with the
+    reserved amount in both the old and the new value.
+    """
     desk.insert_team()
     payment = desk.make_paid_payment()
     set_amount_aside(desk, payment)

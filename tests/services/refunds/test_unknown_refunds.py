@@ -248,8 +248,8 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
 
 def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: RefundDesk) -> None:
     """If the provider has more refunds unknown to this database than one case can contain, acknowledging the case
-    does not cover those that it did not show. These refunds stop the next refund until a person has seen and
-    acknowledged them.
+    does not cover those that the case did not show. Those refunds stop the next refund until a person has seen and
+    acknowledged them, too.
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")

@@ -99,7 +99,7 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
 
 def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> None:
     """The requester can withdraw a refund until it is sent, also during its cooling-off period; another person
-    cannot. Its amount is free again.
+    cannot. The refund's amount is then free again.
     """
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.request_refund(payment, "200000"))
@@ -463,8 +463,8 @@ def test_a_stored_outcome_is_returned_without_a_further_read(desk: RefundDesk) -
 
 
 def test_a_refusal_by_a_trigger_is_no_bug(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a trigger of SQLite refuses an approval that the service's checks have missed, the refusal is `not_allowed`
-    and not `internal_error`. Its text on screen doesn't contain the trigger's message.
+    """If a trigger of SQLite refuses an approval that the service's checks have missed, the refusal is
+    `not_allowed` and not `internal_error`. The refusal's text on screen doesn't contain the trigger's message.
     """
     refund = desk.request_refund(desk.make_paid_payment(), by="lead-b")
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)

@@ -97,8 +97,8 @@ def make_translate(language: str) -> Callable[..., str]:
 
 
 def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_path: Path) -> None:
-    """The plan of a purchase offers the last successor of a merged company. It offers none for a closed company, or
-    if the successor was also closed.
+    """The plan of a purchase offers the last successor of a merged company. It offers no successor for a company
+    that was closed without a merger, or if the last successor was also closed.
     """
     assert console.credit_checks.make_plan(MERGED_NUMBER).corporation is None
     (lost,) = make_corporation_numbers(1)

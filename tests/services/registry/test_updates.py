@@ -374,8 +374,9 @@ def test_a_clock_that_was_ahead_stops_no_requests(
 def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
     folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox
 ) -> None:
-    """The publisher has a difference of a day that this version of the program counts as a holiday, as after a later
-    act has changed the holidays. Its rows are fetched together with those of the next publication day.
+    """The publisher has a difference of a day that this version of the program counts as a holiday, as after a
+    later act has changed the holidays. The rows of this difference are fetched together with those of the next
+    publication day.
     """
     folder_desk_with_api.put_whole_file()
     saturday = WHOLE_FILE_DAY + timedelta(days=1)

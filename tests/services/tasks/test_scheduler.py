@@ -387,8 +387,8 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> N
 
 
 def test_the_doctor_reports_late_tasks(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
-    """The command `doctor` reports tasks that have not run for long. It reports none while tasks run or before any
-    task has run.
+    """The command `doctor` reports tasks that have not run for long. It reports no task while the tasks run, or
+    before any task has ever run.
     """
     with place.desk(alarmbox, hand_clock, TIME_SCALE="1") as console:
 

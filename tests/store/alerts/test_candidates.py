@@ -103,8 +103,8 @@ def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp
 
 
 def _insert_orders(file: Path) -> None:
-    """Insert orders with each combination of states of one or two payments. This database has no triggers, because
-    other programs may have written such rows before the triggers existed.
+    """Insert orders with each combination of states of one or two payments. The database file has no triggers,
+    because other programs may have written such rows before the triggers existed.
     """
     at = "2026-11-19 03:00:00.000000"
     pairs = [(one, other) for one in PaymentState for other in (None, *PaymentState)]

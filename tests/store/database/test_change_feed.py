@@ -121,7 +121,8 @@ def test_the_feed_of_a_restored_database_is_read_after_a_quiet_time(
     migrated_server_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A desk whose mark has no open rows, because nothing changed for minutes, finds by the latest id that the
-    database was restored. It reads the changes that get ids of lost ones."""
+    database was restored. The desk reads the changes that get the ids of lost ones.
+    """
     clock = [0.0]
     monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
     announce_changes(migrated_server_database, *range(10))

@@ -156,8 +156,9 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
 
 @pytest.mark.parametrize("name", RECORD_QUEUE_NAMES)
 def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
-    """To count the records of saved views, the database reads the queue through an index up to a limit, and the
-    records by their keys. It sorts no rows, whatever filters the views have."""
+    """To count the records of saved views, the database reads the index of the queue up to a limit, and the
+    records by their keys. It sorts no rows, whatever filters the views have.
+    """
     steps = plans.read_plan_steps(database, VIEW_COUNT_QUERIES[name])
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps

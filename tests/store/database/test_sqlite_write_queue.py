@@ -59,8 +59,9 @@ def is_byte_free(database: Path, offset: int) -> bool:
 
 
 def test_the_writer_on_windows_holds_its_own_byte(windows_locks: SimpleNamespace, tmp_path: Path) -> None:
-    """During the write the second byte is locked and the first one is free for the next writer; afterwards both are
-    free, also after a write that failed."""
+    """During a write the second byte of the lock file is locked, and the first one is free for the next writer to
+    wait. Afterwards both are free, also after a write that failed.
+    """
     database = tmp_path / "console.db"
     with suppress(ZeroDivisionError), WriteQueueLock(database).hold_writer_lock():
         assert [is_byte_free(database, offset) for offset in (0, 1)] == [True, False]
@@ -71,7 +72,7 @@ def test_the_writer_on_windows_holds_its_own_byte(windows_locks: SimpleNamespace
 def test_a_second_process_on_windows_waits_for_the_writer(
     windows_locks: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second writer waits with the first byte locked, until the time for the wait is over."""
+    """A second writer waits with the first byte of the lock file locked, until the time for the wait is over."""
     database = tmp_path / "console.db"
     free_bytes_during_wait: list[bool] = []
     wait = time.sleep

@@ -78,8 +78,10 @@ def test_reservations_count_against_the_limit_of_an_account(connection: Connecti
 def test_a_booking_uses_only_the_free_room(
     connection: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
-    """A booking on an account uses the amount that this payment has reserved, and the amount that is still free below
-    the limit. It doesn't use the reservations of other payments, and the rest of its amount isn't booked."""
+    """A booking for a payment uses the amount that this payment has reserved on the account, and the amount that
+    is still free below the account's limit. The booking doesn't use the reservations of other payments, and the
+    rest of the payment's amount isn't booked.
+    """
     account = open_account(connection)
     assert accounts.reserve_amount(connection, account.id, 4_000)
     assert accounts.book_amount(connection, read_account(connection, account.id), minor, released) == accepted

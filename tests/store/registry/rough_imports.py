@@ -55,8 +55,8 @@ class RegistryUnderImport:
         return chosen
 
     def fork_import(self, *expected: ErrorCode, before_import: Callable[[], object] = lambda: None) -> int:
-        """Start the import in a child process, and return its process id. The child ends with the status
-        REFUSED_EXIT_STATUS if the import is refused with an expected error code. It calls `before_import` first.
+        """Start the import in a child process, which calls `before_import` first, and return its process id. The
+        child ends with the status REFUSED_EXIT_STATUS if the import is refused with an expected error code.
         """
         child = os.fork()
         if child == 0:

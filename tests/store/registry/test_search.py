@@ -420,8 +420,9 @@ def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path
 
 
 def test_a_search_stops_at_its_last_result(tmp_path: Path) -> None:
-    """The search stops as soon as it has all requested results. It skips the next step, which would read the index of
-    closed corporations by the beginnings of names."""
+    """The search stops as soon as it has all requested results. It then doesn't read the index of closed
+    corporations by the beginnings of names, which would be the next step.
+    """
     registry = _make_registry(tmp_path, [make_row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))

@@ -100,8 +100,8 @@ def test_an_intent_without_a_number_holds_no_claim(spool: Spool) -> None:
 
 
 def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
-    """This desk may settle an operation of another desk. Its own spool has no entry for this operation, and the spool
-    is unchanged.
+    """This desk may settle an operation of another desk. The spool of this desk has no entry for the operation,
+    and the end of the operation leaves the spool unchanged.
     """
     spool.mark_ended("elsewhere", holds_claim=True)
     spool.mark_delivered("elsewhere")
@@ -505,8 +505,8 @@ def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: P
 
 
 def test_own_desk_requests_are_deleted_when_many_or_answered(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The spool stores each of this desk's own desk requests once for each database. It deletes a request when it is
-    answered, and the earliest one when there are too many.
+    """The spool stores each of this desk's own desk requests once for each database. A request is deleted when it
+    is answered, and the earliest request is deleted when there are too many.
     """
     monkeypatch.setattr(spool_module, "MAX_OWN_REQUESTS", 3)
     for request in ("b", "a", "c", "c"):
