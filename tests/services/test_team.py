@@ -72,7 +72,7 @@ def buy_check(console: Console, client: str = "1") -> CreditCheck:
 def make_unknown_purchase(
     console: Console, alarmbox: InMemoryAlarmBox, behaviour: str = "silent_before_charge"
 ) -> CreditCheck:
-    """Return a purchase with an unknown outcome."""
+    """Return a purchase with an unknown outcome: the simulated AlarmBox has this behaviour and doesn't answer."""
     alarmbox.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     with pytest.raises(ConsoleError, match="outcome_unknown") as caught:
         buy_check(console)

@@ -131,7 +131,9 @@ def make_proof_insert(record_id: int, person: str = "{me}", kind: str = "refund"
 def make_answer_insert(
     summary: str, record_id: int | str = SENDING_REFUND_ID, source: str = "paypay.refund", kind: str = "refund"
 ) -> str:
-    """Return the INSERT of a provider's answer to the call `source` in the form in which the services store it."""
+    """Return the INSERT of a provider's answer to the call `source` in the form in which the services store it.
+    The answer is about the record of this kind and id, and about its operation; `summary` is its stored summary.
+    """
     return make_insert(
         "evidence", subject_kind=f"'{kind}'", subject_id=str(record_id),
         operation_id=f"'op-r{record_id}'", at=NOW_SQL,

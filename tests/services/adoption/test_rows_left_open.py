@@ -42,8 +42,9 @@ def console(place: Place, alarmbox: InMemoryAlarmBox) -> Iterator[Console]:
 def write_adopted_row(
     place: Place, console: Console, status: str = "pending", number: str = CORPORATION_NUMBER, client: int = 1
 ) -> int:
-    """Insert a row with this corporation number as the other application does, run the due tasks that adopt it, and
-    return its id."""
+    """Insert a row with this corporation number, status and client id as the other application does, run the due
+    tasks that adopt it, and return its id.
+    """
     place.execute_as_shop(
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, status)"
         f" VALUES ({client}, '{number}', '{status}')"

@@ -142,7 +142,9 @@ class OrderHistory:
         paying.refunded_yen += minor
 
     def change_order_as_console(self, choice: int) -> None:
-        """Change the order's state by the console's own code, which adds the change to the change feed."""
+        """Change the order's state by the console's own code, which adds the change to the change feed. `choice`
+        selects one of the states that the state table allows next.
+        """
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)]

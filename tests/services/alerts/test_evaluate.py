@@ -87,7 +87,9 @@ class AlertRulesDesk:
         return payment
 
     def change_order_as_shop(self, change: str) -> None:
-        """Change the order's row by SQL, as the shop does, without calling a service of the console."""
+        """Change the order's row by SQL, as the shop does, without calling a service of the console. `change` are
+        the SQL assignments.
+        """
         self.scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
 
 

@@ -73,7 +73,9 @@ def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypa
     translator = Translator()
 
     def read_list(name: str, **arguments: object) -> tuple[str, int, int]:
-        """Return the last line of the text, and from the JSON the number of items and that of unlisted alerts."""
+        """Call the command `name` with these arguments. Return the last line of its text, and from its JSON the
+        number of items and that of unlisted alerts.
+        """
         command = {**ALERT_COMMANDS, **INCIDENT_COMMANDS}[name]
         assert isinstance(command, ServiceCommand)
         answer = command.call_service(console, Namespace(**arguments), None)  # type: ignore[arg-type]  # unused

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.engines("sqlite")
 
 
 def pay_changed_order(scene: PaymentDesk, change: str) -> int:
-    """Let an order be paid after the shop has changed it, and return the id of the payment."""
+    """Let an order be paid after the shop has changed it by the SQL assignments `change`, and return the id of the
+    payment.
+    """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")

@@ -227,7 +227,9 @@ def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
 
 
 def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
-    """Return the detail of a root in the program's own format, with these heads and this range of covered row ids."""
+    """Return the detail of a root in the program's own format, with these heads. The root covers the row ids above
+    `since` and up to `upto`.
+    """
     return json.dumps(
         next(
             audit_roots.make_root_details(
@@ -297,8 +299,8 @@ def test_a_root_without_its_heads_is_reported_as_forged(
 
 
 def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], since: int = 0) -> str:
-    """Return the detail of an audit root that covers all present rows, in which the function `keep` replaces each
-    chain head by the heads that it returns.
+    """Return the detail of an audit root that covers all present rows with ids above `since`, in which the
+    function `keep` replaces each chain head by the heads that it returns.
     """
     with console.database.read() as conn:
         last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()

@@ -440,8 +440,8 @@ def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> 
 
 
 def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:
-    """Stop a bulk run after `stop_after` rows. Continue it in a process that is killed at the row number `killed_at`,
-    then complete the run and return it.
+    """Stop a bulk run of `count` records after `stop_after` rows. Continue it in a process that is killed at the
+    failpoint `point` of the continued run's row number `killed_at`, then complete the run and return it.
     """
     with place.desk(make_alarmbox(count)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, count))

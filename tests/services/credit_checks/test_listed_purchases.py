@@ -199,8 +199,8 @@ def test_a_listed_purchase_contradicts_a_concurrent_refusal(
 
 
 def deny_purchase(console: Console, kind: str, record_id: object) -> object:
-    """Decide as a person that the purchase was not made. Return the step that the decision still waits for, such as
-    `second_person`.
+    """Decide as a person that the purchase was not made; `kind` and `record_id` name the record, or the operation,
+    about which the person decides. Return the step that the decision still waits for, such as `second_person`.
     """
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 

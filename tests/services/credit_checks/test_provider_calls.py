@@ -130,7 +130,9 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
 
 
 def _try_every_action(console: Console, clock: ManualClock, number: str, *, renew: bool = True) -> None:
-    """Try every action on the record of this number, two days apart, and ignore refusals."""
+    """Try every action on the record of this number, two days apart, and ignore refusals. With `renew` one of the
+    actions is a renewal, otherwise a second purchase.
+    """
     (record,) = console.lookup.find_records(number).credit_checks
     attempts: tuple[Callable[[], object], ...] = (
         lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")),

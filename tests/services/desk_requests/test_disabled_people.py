@@ -77,7 +77,9 @@ class DisabledScene:
 
 
 def store_request(desk: Console, action: str, args: str, kind: str | None = None, id: object = None) -> str:
-    """Store a desk request, and return its id."""
+    """Store a desk request for `action` with the JSON text `args` as its arguments, about the record with this
+    kind and id, or about none. Return the request's id.
+    """
     request = NewDeskRequest(make_request_id(), action, args, kind, None if id is None else str(id))
     desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     return request.id

@@ -60,7 +60,9 @@ def open_connection(place: Place, person: str = "op-a") -> Any:
 
 
 def insert_request(connection: Any, action: str, args: str, **more: object) -> str:
-    """Insert a desk request by plain SQL, and return its id. `more` adds or replaces values, by column."""
+    """Insert a desk request for `action` by plain SQL, with the text `args` in place of the JSON list of its
+    arguments, and return its id. `more` adds or replaces values, by column.
+    """
     values = {"id": make_request_id(), "action": action, "args": args} | more
     with connection.cursor() as cursor:
         marks = ", ".join(["%s"] * len(values))

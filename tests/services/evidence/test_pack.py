@@ -368,7 +368,9 @@ def verify_pack_in_own_process(file: Path) -> dict[str, object]:
 
 
 def write_pack_file(path: Path, contents: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> Path:
-    """Write a pack file of these parts with a correct manifest; return its path."""
+    """Write a pack file of these parts, by their names, with a correct manifest; return its path. `packing` is the
+    compression method of `zipfile`.
+    """
     files = [
         {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()

@@ -81,8 +81,8 @@ def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -
 
 
 def read_cells(file: Path, sheet: int = 0) -> list[list[tuple[str, Any]]]:
-    """Return the cells of each row, each as a kind (`n` number, `d` day or instant, `s` text, `f` formula) and a
-    value.
+    """Return the cells of each row of the sheet with the index `sheet` (from 0), each as a kind (`n` number, `d`
+    day or instant, `s` text, `f` formula) and a value.
     """
     rows = openpyxl.load_workbook(file).worksheets[sheet].iter_rows()
     return [[("s" if cell.value is None else cell.data_type, cell.value) for cell in row] for row in rows]

@@ -72,7 +72,9 @@ def delete_all_entries(server: RedisServer) -> None:
 
 @contextmanager
 def open_desk_with_redis(place: Place, server: RedisServer, clock: ManualClock, number: int = 0) -> Iterator[Console]:
-    """Open a desk that is connected to Redis and that has just read the database."""
+    """Open the desk with this number (0: the first one), which is connected to Redis and has just read the
+    database.
+    """
     with place.desk(InMemoryAlarmBox(), clock, desk=number, REDIS_URL=server.url) as console:
         assert get_cache(console.idempotency_keys).connect()
         assert console.idempotency_keys.release_key(acquire_key(console.idempotency_keys, key="any other key"))

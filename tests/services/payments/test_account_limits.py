@@ -139,8 +139,8 @@ class _PaymentHistory:
 
     def apply_action(self, act: str, payment_index: int, minor: int) -> None:
         """Apply the action `act` (pay, reverse, accept, complete and so on) to the payment at the index
-        `payment_index`, if the payment's state allows that. An accepted refund stays open until it is completed or
-        failed.
+        `payment_index`, if the payment's state allows that. `minor` is the amount (yen) of a refund that is
+        accepted; this refund stays open until it is completed or failed.
         """
         payment = self._scene.read_payment(self.payment_ids[payment_index])
         if act == "pay" and payment.captured_minor == 0:

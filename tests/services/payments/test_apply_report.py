@@ -230,7 +230,9 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
     payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
 
     def report_amount_and_list_alerts(minute: int, minor: int) -> list[Alert]:
-        """Apply a report with this amount and return the open cases."""
+        """Apply a report of a success with the amount `minor` (yen) and the time START_TIME plus `minute` minutes,
+        and return the open cases.
+        """
         known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
         apply_reports(
             scene, payment, make_report(PaymentState.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known)

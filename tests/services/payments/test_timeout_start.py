@@ -74,7 +74,7 @@ def make_waiting_payment(scene: PaymentDesk, number: str, minutes: float | None,
 
 
 def start_saga(scene: PaymentDesk, payment: Payment, kind: str, subject: str = "payment") -> None:
-    """Start a saga of this kind about the payment."""
+    """Start a saga of this kind about the payment's id, which counts as the id of a record of the kind `subject`."""
     scene.context.write(
         lambda tx: (
             sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK_STEP, {}, START_TIME) and None

@@ -13,8 +13,9 @@ from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_r
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
-    """Insert the limit `name` with the value `value` (minor units or a count): above it, a refund needs two
-    approvers."""
+    """Insert the limit `name` with the value `value` (minor units of `currency`, or a count): above it, a refund
+    in this currency needs two approvers.
+    """
     desk.sql("INSERT INTO limits (name, currency, value) VALUES (:n, :c, :v)", n=name, c=currency, v=value)
 
 

@@ -50,7 +50,9 @@ def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
 
 
 def _send_unknown_refund(refund_world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
-    """Send a refund that gets no answer, and return its id."""
+    """Send a refund that gets no answer, because the simulated ledger has this behaviour, and return its id.
+    `name` is the number of its payment.
+    """
     amount, minor = _AMOUNT_BY_PROVIDER[provider]
     payment = refund_world.insert_completed_payment(provider, name, 2 * minor)
     asked = refund_world.call_as(

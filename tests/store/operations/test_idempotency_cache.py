@@ -34,8 +34,10 @@ CACHE_UNREACHABLE_MESSAGE = "the cache is away ({}); the database answers alone"
 def open_cache(
     url: str, database_id: str = "", store_key: str = STORE_KEY, caplog: pytest.LogCaptureFixture | None = None
 ) -> Iterator[RedisIdempotencyCache]:
-    """Yield a connected cache. If the connection times out on a busy machine, the function connects another cache,
-    and deletes the first one's message from `caplog`."""
+    """Yield a connected cache for the database with this id ("": a new random id) and this store key. If the
+    connection times out on a busy machine, the function connects another cache, and deletes the first one's
+    message from `caplog`.
+    """
     caches_made: list[RedisIdempotencyCache] = []
 
     def make_cache_and_connect() -> bool:

@@ -20,7 +20,9 @@ OPERATION_ID, CORPORATION_NUMBER = "5b7c1f1e-0000-4000-8000-000000000001", "7010
 
 
 def make_entry(operation_id: str, *, holds_claim: bool) -> SpoolEntry:
-    """Return an entry of a desk's spool about a purchase of the number CORPORATION_NUMBER."""
+    """Return an entry of a desk's spool about a purchase of the number CORPORATION_NUMBER, which holds its claim
+    or not.
+    """
     intent = Intent(
         operation_id,
         "a database",

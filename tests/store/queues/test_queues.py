@@ -45,7 +45,9 @@ def compute_state_start(number: int) -> datetime:
 
 
 def make_check_row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
-    """Return the row of a credit check with this state, certainty and work; each row has a company of its own."""
+    """Return the row of a credit check with this state, certainty and work state; each row has a company of its
+    own. With `missing` a purchased credit check has no PDF.
+    """
     bought = status == "success"
     return {
         "id": number,

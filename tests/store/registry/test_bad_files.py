@@ -175,8 +175,9 @@ def write_zip_bomb(folder: Path) -> Path:
 
 
 def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
-    """Return a function that writes a ZIP file with another compression than the publisher's, and with changed bytes
-    in the middle of the file."""
+    """Return a function that writes a ZIP file with the compression method `packing` of `zipfile`, which isn't the
+    publisher's, and with changed bytes in the middle of the file.
+    """
 
     def write_damaged(folder: Path) -> Path:
         path = folder / f"{FILE_NAME}.zip"
