@@ -84,7 +84,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
 
 @pytest.mark.engines("sqlite")
 def test_an_owned_incident_is_left_open(scene: PaymentDesk) -> None:
-    """An incident that the person owns is in the list."""
+    """An incident that the person owns is in the person's list of left-open records."""
     scene.place.sql(
         "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         " VALUES ('stuck', 'task', 'probes', '{}', '{}', '2026-11-20 03:00:00')"

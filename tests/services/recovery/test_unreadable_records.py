@@ -62,7 +62,9 @@ def read_kinds_and_ids(console: Console, queue: str, limit: int, order: QueueSor
 def test_an_unreadable_payment_hides_no_other_record(
     console: Console, connection: Connection, limit: int, order: QueueSortOrder
 ) -> None:
-    """The queue lists all other records, also those on later pages, and a case names the payment."""
+    """If the program can't read a payment's row, the queue lists all other records, also those on later pages, and
+    a case names the payment.
+    """
     unreadable_rows._logged_rows.clear()
     unreadable_rows.pop_unreported_rows()
     ids = [insert_begun_payment(connection, f"P-{number}", work=REVIEW_WORK).id for number in range(4)]
@@ -154,7 +156,9 @@ LISTS_BY_NAME: Mapping[
 
 @pytest.mark.parametrize("name", LISTS_BY_NAME)
 def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: str) -> None:
-    """Unreadable rows are left out, also if more of them come first than a list may have rows."""
+    """A list of records on which a due task works leaves out the rows that can't be read, also if more of them
+    come first than the list may have rows: the task works on the others.
+    """
     table, make_rows, list_rows = LISTS_BY_NAME[name]
     ids = make_rows(connection)
     assert sorted(row.id for row in list_rows(connection, 10)) == ids
@@ -184,8 +188,9 @@ def test_unreadable_credit_checks_stop_no_probe_of_others(
 def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
     console: Console, connection: Connection, kind: str
 ) -> None:
-    """The inbox of approvals and the list of unfinished work have the other refunds. The alerts and incidents have a
-    case about the unreadable record, and the other cases.
+    """If the program can't read the row of a record, the inbox of approvals and the list of unfinished work still
+    have the other refunds. The lists of alerts and incidents have a case about the unreadable record, and the
+    other cases.
     """
     unreadable_rows._logged_rows.clear()
     unreadable_rows.pop_unreported_rows()
@@ -210,7 +215,9 @@ def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
 
 
 def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Console, connection: Connection) -> None:
-    """The list of approvals has the summaries of the other requests."""
+    """If the program can't read the payment of one refund request, the list of approvals still has the summaries
+    of the other requests.
+    """
     pays = [insert_paid_payment(connection, f"P-{number}") for number in range(2)]
     ids = [insert_requested_refund(connection, payment, decide_by=FAR_FUTURE).id for payment in pays]
     connection.exec_driver_sql(f"UPDATE payments SET late_after = 'future' WHERE id = {pays[0].id}")
@@ -279,7 +286,9 @@ def test_an_unreadable_record_hides_no_unfinished_operation(
 def test_a_text_in_a_column_of_amounts_hides_no_other_record(
     place: Place, console: Console, connection: Connection, table: str, column: str
 ) -> None:
-    """SQLite stores the text `3,300` of an imported file as an amount. Queues, search and lookup list the others."""
+    """SQLite stores the text `3,300` of an imported file as an amount, which the program can't read. Queues,
+    search and lookup still list the other records.
+    """
     if connection.dialect.name != "sqlite":
         return
     for number in range(2):

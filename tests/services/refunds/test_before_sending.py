@@ -40,8 +40,8 @@ def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
 def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """The program repeats the query about the earlier refund after the waits of the schedule, not in each run. After
-    an answer it sends the refund.
+    """Before it sends a refund, the program queries the provider about an earlier, refused refund of the payment.
+    It repeats this query after the waits of the schedule, not in each run. After an answer it sends the refund.
     """
     control.add_fault("html", call=PROBE_CALL_NAME, times=3)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")

@@ -339,7 +339,9 @@ def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: S
 def test_an_answer_about_another_refund_opens_a_case(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
-    """If the answer is about another refund, our refund is unknown and a case is opened."""
+    """If the provider's answer to the sending of our refund is about another refund, our refund is unknown and a
+    case is opened.
+    """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     control.add_fault(fault, call=f"{provider}_refund", times=1)
     refund = approve_and_expect_error(desk, desk.request_refund(payment, "100"), "outcome_unknown")

@@ -77,7 +77,7 @@ def test_only_numbers_missing_in_the_registry_are_queried(
 def test_an_unreachable_publisher_is_not_called_for_a_while(
     desk: Console, sandbox: Sandbox, hand_clock: ManualClock, fault: str
 ) -> None:
-    """After a failed query, the desk sends no further query for a while."""
+    """After a failed query to the registry's publisher, the desk sends no further query for a while."""
     sandbox.control.add_fault(fault, call="registry_num", times=1)
     for _ in range(3):
         facts = desk.registry.read_facts(NEW_NUMBER)
@@ -91,7 +91,7 @@ def test_an_unreachable_publisher_is_not_called_for_a_while(
 def test_a_desk_without_an_application_id_calls_no_publisher(
     home: Path, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A desk without an application id sends no query."""
+    """A desk without an application id sends no query to the registry's publisher."""
     with closing(open_quick_desk(home, alarmbox, hand_clock, REGISTRY_URL=sandbox.url)) as console:
         assert console.registry.read_facts(NEW_NUMBER) is None  # no registry: nothing is said, and nobody asked
         console.registry.import_files([write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1)])

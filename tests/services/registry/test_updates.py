@@ -93,7 +93,7 @@ def folder_desk_with_api(
 
 
 def test_each_file_in_the_folder_is_imported_once(folder_desk: WatchedFolderDesk) -> None:
-    """The task imports each file that appears in the folder once."""
+    """The due task `registry` imports each file that appears in the watched folder once."""
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (0, None)
     folder_desk.put_whole_file()
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
@@ -108,7 +108,9 @@ def test_each_file_in_the_folder_is_imported_once(folder_desk: WatchedFolderDesk
 
 
 def test_a_growing_file_is_not_imported(folder_desk: WatchedFolderDesk, tmp_path: Path) -> None:
-    """The task does not import a file that is still growing until its copy is complete."""
+    """The due task `registry` does not import a file in the watched folder that is still growing, until its copy
+    is complete.
+    """
     whole = folder_desk.put_whole_file()
     content = whole.read_bytes()
     for part in (0, 1, len(content) // 2, len(content) - 1):
@@ -119,7 +121,7 @@ def test_a_growing_file_is_not_imported(folder_desk: WatchedFolderDesk, tmp_path
 
 
 def test_a_truncated_file_is_reported_until_it_is_replaced(folder_desk: WatchedFolderDesk) -> None:
-    """The task reports a truncated file, and reads it again only after it was replaced."""
+    """The due task `registry` reports a truncated file, and reads it again only after it was replaced."""
     whole = folder_desk.put_whole_file()
     content = whole.read_bytes()
     whole.write_bytes(content[:-40])
@@ -274,8 +276,8 @@ def test_files_of_prefectures_may_arrive_one_after_the_other(folder_desk: Watche
 
 
 def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(folder_desk: WatchedFolderDesk) -> None:
-    """The task replaces a damaged registry by the whole file in the folder. Without a whole file the task fails in
-    each run.
+    """The due task `registry` replaces a damaged registry by the whole file in the watched folder. Without a whole
+    file the task fails in each run.
     """
     whole = folder_desk.put_whole_file()
     folder_desk.updates.import_new_files()
@@ -303,7 +305,9 @@ def test_a_bad_difference_does_not_change_the_registry(folder_desk: WatchedFolde
 
 
 def test_a_missing_day_is_reported_until_its_difference_appears(folder_desk: WatchedFolderDesk) -> None:
-    """The task reports a day without a difference until its difference file appears."""
+    """The due task `registry` reports a day without a difference until its difference file appears in the watched
+    folder.
+    """
     folder_desk.put_whole_file()
     folder_desk.updates.import_new_files()
     folder_desk.put_difference_file(TUESDAY)
@@ -481,7 +485,7 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
 def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
     folder_desk: WatchedFolderDesk, hand_clock: ManualClock
 ) -> None:
-    """The scheduler runs the task, and the command `doctor` reports its failures."""
+    """The scheduler runs the due task `registry`, and the command `doctor` reports its failures."""
     folder_desk.put_whole_file()
     assert {run.task: run.count for run in folder_desk.console.recovery.run_all_tasks()}["registry"] == 1
     folder_desk.put_difference_file(TUESDAY)

@@ -124,7 +124,9 @@ def test_unknown_records_are_named_while_all_names_are_stored() -> None:
     ],
 )
 def test_a_close_is_not_compared_with_missing_facts(facts: dict[str, object]) -> None:
-    """Facts that are cut, missing or malformed are compared with nothing."""
+    """A close isn't compared with the first close if the stored facts of the first close are cut, missing or
+    malformed.
+    """
     assert compare_close_facts(CLOSE_FACTS, CLOSE_FACTS) == ()
     assert compare_close_facts(facts, CLOSE_FACTS) is None
 
@@ -149,7 +151,9 @@ def test_a_cut_first_close_is_named_without_changes(console: Console, place: Pla
 def test_a_close_that_does_not_fit_on_the_disk_has_no_entry(
     console: Console, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The content is written to the disk before the audit entry. If the disk is full, there is neither."""
+    """The content of a close is written to the disk before its audit entry. If the disk is full, neither a file
+    nor an audit entry remains.
+    """
     ReportRows(place).insert_payment("paypay", "completed", DAY_BEGIN, id=1, captured_minor=3_300, paid_at=DAY_BEGIN)
 
     def raise_disk_full(_: int) -> None:

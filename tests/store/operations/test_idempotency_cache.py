@@ -528,8 +528,8 @@ def test_the_certificate_of_the_cache_is_verified(tmp_path: Path) -> None:
         assert not is_usable(f"{right}?ssl_cert_reqs=none&ssl_check_hostname=false")
 
 
-def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:
-    """The text form of the Redis client doesn't contain the password."""
+def test_the_text_form_of_the_client_has_no_password(redis_server: RedisServer) -> None:
+    """The text form (`repr`) of the Redis client doesn't contain the password."""
     link = RedisClient(redis_server.url)
     assert link.connect()
     assert redis_server.password not in repr(link)

@@ -53,7 +53,7 @@ def test_the_result_of_an_event_is_written_once(connection: Connection) -> None:
 
 
 def test_a_long_body_is_cut(connection: Connection) -> None:
-    """The stored text of a notice is cut at the maximum length."""
+    """The stored text of a payment's notice is cut at the maximum length."""
     payment_events.add_event(connection, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
     found = payment_events.find_by_event_id(connection, "bank", "N-1")
     assert found is not None

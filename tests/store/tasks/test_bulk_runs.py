@@ -134,7 +134,7 @@ def test_a_stopped_bulk_run_continues(person_connection: Connection, acting_pers
 
 
 def test_each_processed_row_is_in_the_change_feed(person_connection: Connection, acting_person: str) -> None:
-    """The change feed has an entry for the run with each row that is processed."""
+    """Each processed row of a bulk run adds an entry about the run to the change feed."""
     run = insert_bulk_run(person_connection, acting_person)
     mark, _ = change_feed.list_changes_since(person_connection, None)
     bulk.write_row_result(person_connection, run.id, 1, "done", None, NOW)
