@@ -12,6 +12,7 @@ from console.store.backup import restore_claim, server_dump
 from console.store.backup.restore_claim import hold_restore_claim
 from console.store.database.engine import Database
 from tests.support.servers import Cluster
+from tests.support.waiting import MAX_WAIT_SECONDS
 
 DIGEST = "0" * 64
 
@@ -20,7 +21,7 @@ DIGEST = "0" * 64
 def databases(galera_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Database]]:
     """Yield one empty database, opened on each of the three nodes. A restore that has ended is noticed soon."""
     monkeypatch.setattr(restore_claim, "BEAT_SECONDS", 0.2)
-    monkeypatch.setattr(restore_claim, "SECONDS_WITHOUT_BEAT", 3.0)
+    monkeypatch.setattr(restore_claim, "SECONDS_WITHOUT_BEAT", 10.0)
     first, *others = galera_cluster.nodes
     url = first.create_database()
     name = url.rpartition("/")[2].partition("?")[0]
@@ -67,14 +68,14 @@ def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Datab
     results: list[str] = []
 
     def restore(database: Database) -> None:
-        barrier.wait(60)
+        barrier.wait(MAX_WAIT_SECONDS)
         with ExitStack() as stack:
             try:
                 hold(database, stack)
                 results.append("held")
             except ConsoleError as error:
                 results.append(str(error.detail.get("problem")))
-            ended.wait(60)
+            ended.wait(MAX_WAIT_SECONDS)
 
     threads = [threading.Thread(target=restore, args=(database,)) for database in databases]
     for thread in threads:

@@ -154,8 +154,8 @@ def mark_restore_target_despite_conflicts(database: Database, dump_hash: str) ->
 
 
 def has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
-    """Return True if the database has its schema version. A restore loads the version last, so the database is then
-    complete and may be in use.
+    """Return True if the database, whose tables have the names `tables`, has its schema version. A restore loads the
+    version last, so the database is then complete and may be in use.
     """
     return any(
         conn.scalar(text(f"SELECT COUNT(*) FROM {name}"))  # noqa: S608  # a constant
