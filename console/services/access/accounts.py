@@ -122,13 +122,14 @@ class DatabaseAccountService:
         result for each person, and the SQL statements with masked passwords. If a run was interrupted, a repeated run
         completes it.
 
-        Except for errors of the server during its statements, all errors are raised before anything is written. One
-        of them is `bad_profile` (`account_missing`): the server has no account for a known person, for example after
-        the database was restored on another server, and the environment has no password for it. Raises `usage` for a
-        mistake in the file; also if an entry without the keys `acts` and `asks` would change the account that acts
-        for a person, a worker's or the person's own one (a dry run lists these people instead). Raises `bad_profile`
-        for a missing or unsuitable password, or for a password that the server's rules refuse, and `not_allowed` if
-        the connected account may not create accounts. A dry run writes nothing and ignores the request id.
+        All errors are raised before anything is written, except those that the server raises while it executes the
+        SQL statements. Raises `bad_profile` (`account_missing`) if the server has no account for a known person, for
+        example after the database was restored on another server, and the environment has no password for it. Raises
+        `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change the
+        account that acts for a person, a worker's or the person's own one (a dry run lists these people instead).
+        Raises `bad_profile` for a missing or unsuitable password, or for a password that the server's rules refuse,
+        and `not_allowed` if the connected account may not create accounts. With `dry_run`, the method writes nothing
+        and ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",

@@ -87,8 +87,9 @@ class BlockingSessionEnder:
             ]
 
     def _record_audit(self, tx: Transaction, action: AuditAction, facts: dict[str, str]) -> None:
-        """Write one audit entry. If another session holds a lock that the write needs, fail at once instead of
-        waiting, because only this thread could end that session. The entry is then written after a later pass."""
+        """Write one audit entry about ended sessions, with `facts` as its details. If another session holds a lock
+        that the write needs, raise the error of the database at once instead of waiting, because only this thread
+        could end that session. The entry is then written after a later pass."""
         with avoid_lock_waits(tx.conn):
             self._context.record_audit(tx, action, None, facts, kind="session")
 

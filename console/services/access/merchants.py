@@ -53,7 +53,8 @@ class MerchantService:
         self, provider: str, reason: str, *, request_id: str | None = None
     ) -> MerchantChange:
         """Store that the database belongs to the merchant of `provider` which this process's settings name, and
-        return the change. From then on, processes with the former merchant's settings are refused.
+        return the change. `reason` is the person's text for the audit trail. From then on, processes with the former
+        merchant's settings are refused.
 
         Raises not_found for an unknown provider; usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS; bad_profile if the settings name no merchant; in_progress while records of the

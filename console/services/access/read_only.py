@@ -39,9 +39,9 @@ class ReadOnlySwitchService:
 
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
         """Set the read-only switch of `scope`, which is EVERYTHING_SCOPE or the name of a provider, to on or off
-        (`is_on`), and return its setting. If the switch already has this value, write nothing and return the stored
-        setting with its earlier reason. A switch that was never set is off; a call that sets such a switch to off
-        writes nothing either.
+        (`is_on`), and return its setting. `reason` is the person's text, which people see while the switch is on. If
+        the switch already has this value, write nothing and return the stored setting with its earlier reason. A
+        switch that was never set is off; a call that sets such a switch to off writes nothing either.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed if the acting person has no right to set read-only switches.
@@ -56,8 +56,9 @@ class ReadOnlySwitchService:
         )
 
     def _find_setting_of_earlier_call(self, scope: str) -> CallAnswer | None:
-        """Return the setting that an earlier call with the same request id has stored, for a call whose process was
-        killed before it could store its answer. Somebody may have set the switch again since."""
+        """Return the setting that an earlier call with the same request id has stored, if the process of that call
+        was killed before it could store its answer: the newest setting of this scope that the acting person has
+        stored, even if somebody has set the switch again since. Return None if the person has stored none."""
         with self._context.database.read() as conn:
             setting = read_only_switches.find_newest_setting_of_person(
                 conn, scope, self._context.make_holder().operator

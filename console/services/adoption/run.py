@@ -28,7 +28,7 @@ from console.store.schema import legacy_table
 ROW_IDS_PER_RANGE = 1_000
 """Size of the range of row ids that a pass over the rows processes at a time."""
 ROWS_PER_TRANSACTION = 50
-"""Number of rows that one transaction changes if each row is compared separately."""
+"""Largest number of rows that one transaction changes if it changes them one by one."""
 MAX_PASSES = 5
 MIN_ROWS_FOR_ANOTHER_PASS = 2_000
 LATE_ROW_ID_MARGIN = 10_000
@@ -44,6 +44,9 @@ ends with an error.
 _log = logging.getLogger("console.adoption")
 
 ChangeCounts = Counter[str]
+"""Numbers of changed rows by the sort of change: `taken_in` (adopted), `respelled` (corporation number rewritten as
+13 digits), `unreadable` (corporation number can't be read) and `duplicates` (claim lost to another row).
+"""
 _NO_CHANGE_COUNTS: ChangeCounts = Counter()
 
 
@@ -199,10 +202,9 @@ class AdoptionRun:
         self._counts.update(self._database.write(change_rows))
 
     def _adopt_remaining_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
-        """Set the work state of the rows with `after_id` < id <= `up_to_id` that have no work state yet, and return
-        the counts of the changes. Raises DuplicateLiveRows if the unique index over claims exists, and one of the
-        rows was committed after the search for duplicates and has the claim of another row.
-        """
+        """Adopt the rows with `after_id` < id <= `up_to_id` that have no work state yet, by setting their work state,
+        and return the counts of the changes. Raises DuplicateLiveRows if the unique index over claims exists, and one
+        of the rows was committed after the search for duplicates and has the claim of another row."""
         try:
             count = adopt_rows.set_remaining_work_states(tx.conn, after_id, up_to_id, self._read_clock())
         except UniqueViolation as error:

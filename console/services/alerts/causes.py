@@ -171,7 +171,8 @@ class AffectedRecordReader:
         self, conn: Connection, queue_name: str, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], int]:
         """Return the records of the queue that are older than its limit, at most MAX_AFFECTED_RECORDS_PER_CAUSE, and
-        the number of further such records."""
+        the number of further such records. `lapsed_ids` has, by kind, the ids of the records whose operation has
+        lapsed."""
         age_limit = self._context.scale.scale_delta(AGE_LIMITS[queue_name])
         record_filter = RecordFilter(age=AgeRange(at_least=age_limit))
         return self._read_filtered_queues(conn, {queue_name: record_filter}, lapsed_ids)
@@ -181,7 +182,8 @@ class AffectedRecordReader:
     ) -> tuple[Sequence[Record], int]:
         """Return the records that wait for an answer of the provider, at most MAX_AFFECTED_RECORDS_PER_CAUSE of each
         queue, and the number of further such records. `provider_subject_id` is the number from
-        `compute_provider_subject_id`."""
+        `compute_provider_subject_id`. `lapsed_ids` has, by kind, the ids of the records whose operation has lapsed.
+        """
         name = find_provider_of_subject(provider_subject_id)
         if name is None:
             return (), 0
@@ -193,8 +195,10 @@ class AffectedRecordReader:
     def _read_filtered_queues(
         self, conn: Connection, filter_by_queue: Mapping[str, RecordFilter], lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], int]:
-        """Return the records of each queue that its filter selects, at most MAX_AFFECTED_RECORDS_PER_CAUSE of each
-        queue, and the number of further such records. The filters must select each record in one queue only."""
+        """Return the records that the filters in `filter_by_queue` (by name of the queue) select, at most
+        MAX_AFFECTED_RECORDS_PER_CAUSE of each queue, and the number of further such records. The filters must select
+        each record in one queue only. `lapsed_ids` has, by kind, the ids of the records whose operation has lapsed.
+        """
         records: list[Record] = []
         unread_count = 0
         for name, record_filter in filter_by_queue.items():

@@ -181,7 +181,8 @@ class ChangedCompanyAlerts:
         """Return the present facts, in the registry, of the corporations of these rows, by corporation number. A
         corporation that is not in the registry counts as deleted if a file says that it is deleted, or if the
         registry is that of the nation, which has all other corporations. Otherwise it is left out, because it may be
-        in a prefecture that the registry doesn't have."""
+        in a prefecture that the registry doesn't have. Raises _RegistryReplaced if the date of the registry is no
+        longer `registry_date`."""
         corporations = registry.find_many([row.number for row in rows])
         facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         missing_rows = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
@@ -216,11 +217,10 @@ class ChangedCompanyAlerts:
         registry_date: date,
     ) -> int:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of `watched_corporations`
-        in the transaction `tx`, and store the facts that differ, except in rows with the facts of a newer registry.
-        If a corporation whose facts differ has a live record and its row had facts, also raise an alert about the
-        change, or resolve its open alert. `successor_names` has the names of successors by corporation number. Return
-        the number of raised and resolved alerts.
-        """
+        in the transaction `tx`, and store the facts that differ, except in rows with the facts of a registry newer
+        than `registry_date`. If a corporation whose facts differ has a live record and its row had facts, also raise
+        an alert about the change, or resolve its open alert. `successor_names` has the names of successors by
+        corporation number. Return the number of raised and resolved alerts."""
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
         open_alerts = self._find_open_alerts(tx.conn, facts)
@@ -247,11 +247,11 @@ class ChangedCompanyAlerts:
         successor_name: str,
         open_alert: Alert | None,
     ) -> int:
-        """Store the present facts of a watched corporation in its row, and raise an alert about the changed facts.
-        `open_alert`, the open alert about this corporation (None: no alert), is resolved, and the new alert includes
-        its changes; no new alert is raised if the facts are again those from before the open alert. Return the number
-        of raised and resolved alerts.
-        """
+        """Store the present facts of a watched corporation in its row, with the date of the registry that has them
+        (`registry_date`), and raise an alert about the changed facts. `open_alert`, the open alert about this
+        corporation (None: no alert), is resolved, and the new alert includes its changes; no new alert is raised if
+        the facts are again those from before the open alert. `successor_name` is the name of the successor in the
+        present facts, "" if it has none. Return the number of raised and resolved alerts."""
         facts_before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if facts_before is None:
             return 0
@@ -270,7 +270,8 @@ class ChangedCompanyAlerts:
     ) -> Iterator[int]:
         """Search the live records of one kind, by ranges of ids, for corporations without a row in
         `watched_corporations`, and insert their rows. Yield the number of raised alerts after each range. `kind` is
-        one of LIVE_RECORD_KINDS; `id_range` has the first id of each range."""
+        one of LIVE_RECORD_KINDS; `id_range` has the first id of each range; `registry_date` is the date of
+        `registry`."""
         for first_id in id_range:
             with self._context.database.read() as conn:
                 numbers = live_records.list_live_numbers_in_id_range(
@@ -286,8 +287,8 @@ class ChangedCompanyAlerts:
         """Insert a row of `watched_corporations` for each corporation of `record_beginnings` that is in the registry,
         and raise alerts about the changes of these corporations (a closing, and the changes in the difference files
         that the registry still has). `record_beginnings` has, by corporation number, the creation time of the oldest
-        live record (None if unknown); a change before this time raises no alert. Return the number of raised alerts.
-        """
+        live record (None if unknown); a change before this time raises no alert. `registry_date` is the date of
+        `registry`, which is stored in the rows. Return the number of raised alerts."""
         corporations = registry.find_many(list(record_beginnings))
         present_facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         first_days = {
@@ -482,8 +483,8 @@ def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, al
 def _make_event_facts(
     facts_before: WatchedFacts, present_facts: WatchedFacts, registry_date: date
 ) -> Mapping[str, object]:
-    """Return the facts for the outbox event of a changed corporation: the names of the changed facts, all facts
-    before and after the change, and the registry date."""
+    """Return the facts for the outbox event of a changed corporation: the names of the changed facts (`changed`), all
+    facts before and after the change (`before`, `after`), and the registry date as ISO text (`registry_date`)."""
     return {
         "changed": sorted(find_changed_watched_facts(facts_before, present_facts)),
         "before": make_watched_facts_object(facts_before),
@@ -511,10 +512,9 @@ def _record_alert_change(
 def _find_earlier_facts(
     registry: "RegistryReader", present_facts_by_number: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
 ) -> dict[str, WatchedFacts]:
-    """Return, by corporation number, the facts that a corporation had when its oldest live record was created,
-    only for corporations whose facts have changed since. `first_days` has the Japanese day of this creation, by
-    corporation number.
-    """
+    """Return, by corporation number, the facts that a corporation had when its oldest live record was created, only
+    for corporations whose facts have changed since. `first_days` has the Japanese day of this creation, and
+    `present_facts_by_number` the present facts, both by corporation number."""
     earlier_facts: dict[str, WatchedFacts] = {}
     changes = registry.list_changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):

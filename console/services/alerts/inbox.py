@@ -286,8 +286,8 @@ class AlertService:
         )
 
     def _find_alert_of_earlier_call(self, id: int) -> CallAnswer | None:
-        """Return the alert that an earlier call with the same request id changed, in its present form, for a call
-        whose process was killed before it could store its answer."""
+        """Return the alert `id` in its present form: an earlier call with the same request id has changed it, and was
+        killed before it could store its answer. Return None if no alert has this id."""
         with self._context.database.read() as conn:
             alert = alerts.find(conn, id)
             return None if alert is None else CallAnswer(_add_record_numbers(conn, (alert,))[0])

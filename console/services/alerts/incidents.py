@@ -249,10 +249,10 @@ class IncidentService:
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Open again the incident that has the alert `id`, if a person has resolved or snoozed it or acknowledged an
-        open alert of it, and return the incident. All acknowledgements of its open alerts end, including those by
-        other people, so that the incident waits for a person again; a snooze ends, too. Nothing changes if the
-        incident already waits for a person. If a person has acknowledged the change of a corporation, raise an alert
-        about this change again, and return the incident of the new alert.
+        open alert of it, and return the incident. `reason` is the person's text. All acknowledgements of its open
+        alerts end, including those by other people, so that the incident waits for a person again; a snooze ends,
+        too. Nothing changes if the incident already waits for a person. If a person has acknowledged the change of a
+        corporation, raise an alert about this change again, and return the incident of the new alert.
 
         Raises usage (problem `note`) without a reason, already_decided if the incident is closed because its facts
         match again, not_found if no alert has this id, and not_allowed if the acting person has no right to write

@@ -15,7 +15,8 @@ MAX_OPEN_ALERTS_PER_RULE = 5_000
 """Largest number of open alerts of one rule without a queue that a list reads."""
 _ALERTS_PER_PAGE = 1_000
 _RulePageReader = Callable[[Connection, str, int, int], tuple[Alert, ...]]
-"""Function that returns the alerts of a rule: at most the given number, after the given id."""
+"""Function that returns a page of alerts. Its arguments: the connection, the rule, the largest number of alerts, and
+the id of the last alert of the previous page (0: the first page)."""
 
 
 def list_open_alerts_of_all_rules(conn: Connection, limit_with_queue: int) -> tuple[Alert, ...]:
@@ -45,7 +46,7 @@ def _read_alerts_of_all_rules(
 
 
 def _iterate_alerts_of_rule(conn: Connection, rule: str, limit: int, read_page: _RulePageReader) -> Iterator[Alert]:
-    """Yield at most `limit` alerts of the rule, read in pages."""
+    """Yield at most `limit` alerts of the rule, page by page; `read_page` reads one page."""
     last_id, unread_count = 0, limit
     while unread_count > 0:
         page_size = min(unread_count, _ALERTS_PER_PAGE)

@@ -116,7 +116,7 @@ class OutboxSender:
 
     def _send_event(self, publisher: AlertPublisher, event: OutboxEvent) -> str | None:
         """Send one event, and mark it as published if the publisher has accepted it; otherwise schedule the next
-        attempt. Return None if the publisher has accepted the event, otherwise the publisher's error text."""
+        attempt. Return None if the publisher has accepted the event, otherwise an error code."""
         context = self._context
         context.failpoints.reach("before_publish")
         error = _publish_event(publisher, event)

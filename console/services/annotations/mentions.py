@@ -45,8 +45,8 @@ class MentionService:
         )
 
     def _find_done_mention(self, id: int) -> CallAnswer | None:
-        """Return the mention that an earlier call with the same request id marked as done, for a call whose process
-        was killed before it could store its answer."""
+        """Return the acting person's mention `id`: an earlier call with the same request id has marked it as done,
+        and was killed before it could store its answer. Return None if the person has no such mention."""
         with self._context.database.read() as conn:
             mention = mentions.find_mention_of_person(conn, id, self._context.make_holder().operator)
         return None if mention is None else CallAnswer(mention)
