@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail, NotOurDatabaseDetail, SchemaMismatchDetail
 
 _REPLACED_FILE_SUFFIX = ".before-restore-"
-"""Beginning of the suffix of a database file that a restore has replaced; its time follows."""
+"""Beginning of the suffix of a database file that a restore has replaced; the time of the restore follows."""
 _KIND_OF_SQLITE_BACKUP = "sqlite"
 _KIND_OF_SERVER_BACKUP = "server"
 

@@ -126,10 +126,9 @@ class BulkRunReader:
         )
 
     def make_plan(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
-        """Return the forecast of each row of the bulk run that has no result, with totals; its record has the
-        registry's entry about the corporation. Calls no provider and writes nothing. The method calls `progress`
-        with the number of rows that have a forecast so far. Raises not_found if there is no run with this id.
-        """
+        """Return totals and the forecast of each row of the bulk run that has no result. The record in a forecast has
+        the registry's entry about its corporation. Calls no provider and writes nothing. The method calls `progress`
+        with the number of rows that have a forecast so far. Raises not_found if there is no run with this id."""
         run = self.read_run(run_id)
         person = self._context.read_person() if self._context.operator else None
         forecasts: list[RowForecast] = []
@@ -161,7 +160,8 @@ class BulkRunReader:
 
 
 def _find_readable_record(conn: Connection, row: BulkRow, lapsed_ids: LapsedIds) -> QueuedRecord | None:
-    """Return the present record of a row; None if it is missing or this program can't read it."""
+    """Return the present record of a row; None if it is missing or this program can't read it. `lapsed_ids` has, by
+    kind, the ids of the records whose operation has lapsed."""
     try:
         return any_record.find(conn, row.kind, row.subject_id, lapsed_ids)
     except unreadable_rows.READ_ERRORS:

@@ -171,8 +171,8 @@ class PurchaseResolver:
 
     def _require_decidable_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
         """Return the credit check if people can decide about it; if its purchase has lapsed, first record the lapse.
-        Raises not_found if there is no such credit check, stale_view if its version is not the expected version,
-        in_progress while its purchase runs, or nothing_to_resolve if people have nothing to decide."""
+        Raises not_found if there is no such credit check, stale_view if its version is not `expected_version` (None:
+        any version), in_progress while its purchase runs, or nothing_to_resolve if people have nothing to decide."""
         record = check_records.read_current_credit_check(self._context, record_id)
         if expected_version is not None and not is_version_decidable(
             self._context, CREDIT_CHECK_KIND, record, expected_version
@@ -321,10 +321,10 @@ class PurchaseResolver:
         *,
         is_answered: bool,
     ) -> None:
-        """Store the provider's answer as evidence. The caller uses a separate transaction for this, because the
-        decision may still be refused. `is_answered` is False if the answer has no report; then also write an audit
-        entry that the decision was refused.
-        """
+        """Store the provider's answer as evidence of the credit check; `call_name` is the name of the call in the
+        evidence. The caller uses a separate transaction for this, because the decision may still be refused.
+        `is_answered` is False if the answer has no report; then also write an audit entry that the decision was
+        refused."""
         outcomes.store_answer_evidence(self._context, tx, record, call_name, outcome)
         if not is_answered:
             self._context.record_audit(
@@ -473,10 +473,10 @@ class PurchaseResolver:
 def find_number_mismatch(
     report: CheckReport, corporation_number: str | None, *, is_id_of_person: bool
 ) -> EvidenceMismatchReason | None:
-    """Return the reason why AlarmBox's report can't be about a purchase of this corporation number: it names another
-    number, or none. Return None if it names this number. A report without a number also fits if `is_id_of_person` is
-    False: AlarmBox itself has then given the report's id to the purchase.
-    """
+    """Return the reason why AlarmBox's report can't be about a purchase of `corporation_number` (None: the number of
+    the purchase isn't known, so that no number fits): the report names another number, or none. Return None if the
+    report names this number. A report without a number also fits if `is_id_of_person` is False: AlarmBox itself has
+    then given the report's id to the purchase."""
     if report.corporation_number is None:
         return EvidenceMismatchReason.NO_NUMBER if is_id_of_person else None
     return None if report.corporation_number == corporation_number else EvidenceMismatchReason.OTHER_NUMBER
@@ -520,10 +520,10 @@ def make_unconfirmed_error(
 
 
 def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonEvidence:
-    """Return a person's evidence with the person's reason: the content of the file if `proof` is a path, otherwise
-    the text `proof` in UTF-8. Raises no_evidence if the evidence has no visible character, is unreadable or larger
-    than LARGEST_EVIDENCE_BYTES, and usage if the text of the reason is blank or too long.
-    """
+    """Return a person's evidence with the person's `reason` (None: no reason is stated): the content of the file if
+    `proof` is a path, otherwise the text `proof` in UTF-8. Raises no_evidence if the evidence has no visible
+    character, is unreadable or larger than LARGEST_EVIDENCE_BYTES, and usage if the text of the reason is blank or
+    too long."""
     if (
         reason is not None
         and not 0 < len(strip_invisible_characters(reason.words)) <= LONGEST_DECISION_REASON_CHARACTERS

@@ -155,8 +155,9 @@ class CreditCheckDetailsReader:
     def _make_allowed_action(
         action_name: str, right_name: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
     ) -> AllowedAction:
-        """Return the action. It is marked as not allowed if `reason` is given (`facts` explain the reason), or if the
-        person lacks the right `right_name`. If `person` is None, the right isn't checked."""
+        """Return the action `action_name` for the screen. It is marked as not allowed if `reason`, the code of a
+        reason, isn't None (`facts` belong to the reason), or if the person lacks the right `right_name`. If `person`
+        is None, the right isn't checked."""
         if reason is not None:
             return AllowedAction(action_name, False, f"reason.{reason}", facts)
         if person is not None and not has_right(person, right_name):

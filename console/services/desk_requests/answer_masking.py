@@ -29,10 +29,9 @@ MASKED_FIELDS_BY_CLASS: Mapping[type, AbstractSet[str]] = {
     ReconciliationDifference: frozenset({"ours", "theirs"}),
     Refund: frozenset({"reason", "ticket", "declined_because"}),
 }
-"""The texts of records that a person, a provider or another program has written, by the class of the record. The
-views mask the same columns. The other texts of a record are numbers, codes and names of people, which stay unchanged
-even if they are equal to a payer's name.
-"""
+"""By class of a record: the names of the fields with texts that a person, a provider or another program has written.
+The views mask the same columns. The other texts of a record are numbers, codes and names of people, which stay
+unchanged even if they are equal to a payer's name."""
 
 
 def mask_payers_in_answer(context: ServiceContext, answer: CallAnswer) -> CallAnswer:

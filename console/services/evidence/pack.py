@@ -65,11 +65,10 @@ PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
 _RECORD_FILE_NAME = "record"
-"""Name of a file of the pack, without its extension. (A text such as `record.json` in this module would look like a
-wording key.)
-"""
+"""Name, without its extension, of the pack's file with the record and its related records. (A text such as
+`record.json` in this module would look like a wording key.)"""
 _TIMELINE_FILE_NAME = "timeline"
-"""Name of a file of the pack, without its extension."""
+"""Name, without its extension, of the pack's files with the timeline, as JSON, texts and a PDF."""
 PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 
@@ -383,9 +382,9 @@ class _PackDraft:
 
 
 def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
-    """Return the facts about the corporation's official name for the first lines of the timeline; empty if the
-    corporation registry has no name of this corporation, or if the registry's facts weren't read (`facts` is None).
-    """
+    """Return the facts about the corporation's official name for the first lines of the timeline: `official_name`,
+    `registry_date` (ISO text), `publisher` and `licence`; empty if the corporation registry has no name of this
+    corporation, or if the registry's facts weren't read (`facts` is None)."""
     if facts is None or facts.corporation is None or not facts.corporation.name:
         return {}
     return {

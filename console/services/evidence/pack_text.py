@@ -55,8 +55,8 @@ class JsonValueMaker:
         return {name: self.make_json_value(getattr(record, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
-        """Return the facts of the corporation registry about a record's corporation, in the types of JSON, with
-        the registry date, the publisher and the licence."""
+        """Return the facts of the corporation registry about a record's corporation, in the types of JSON: the fields
+        of `facts` by name (among them the registry date), `source` (the publisher) and `licence`."""
         return {"source": REGISTRY_PUBLISHER, "licence": REGISTRY_LICENCE, **self.make_record_fields(facts)}
 
     def make_event_fields(self, event: TimelineEvent) -> dict[str, object]:

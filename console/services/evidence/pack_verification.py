@@ -39,7 +39,7 @@ _MAX_PROBLEMS = 10_000
 _LONGEST_OBJECT_CHARACTERS = _MEBIBYTE
 """Largest accepted number of characters of one object of a JSON list, such as an audit entry."""
 _LONGEST_FIELD_CHARACTERS = 128
-"""Largest accepted number of characters of one text of such an object (session, hash)."""
+"""Largest accepted number of characters of the session and of each hash in an audit entry."""
 
 UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """Exceptions for a malformed ZIP or text. RuntimeError is the base class of the exceptions for nesting that is too

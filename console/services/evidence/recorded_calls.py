@@ -55,16 +55,16 @@ _CREDIT_CHECK_READ_CALL_NAMES = ("detail", "pdf")
 
 @dataclass(frozen=True, slots=True)
 class RecordedPdf:
-    """The PDF of an answer, in the evidence pack `pack` as the file `file_name`. In the answer's content,
-    `placeholder_text` stands for it."""
+    """The PDF of an answer, in the evidence pack `pack` as the file `file_name`. The answer's content has
+    `placeholder_text`, a note, in place of the PDF."""
 
     pack: Path
     file_name: str
     placeholder_text: str
 
     def insert_into(self, body: bytes) -> bytes:
-        """Return the content of an answer with the PDF, as base64, instead of the note. Raises one of
-        MALFORMED_PACK_ERRORS if the PDF can't be read."""
+        """Return `body`, the content of the answer, with the PDF as base64 in place of `placeholder_text`. Raises one
+        of MALFORMED_PACK_ERRORS if the PDF can't be read."""
         with zipfile.ZipFile(self.pack) as pack:
             content = pack.read(self.file_name)
         return body.replace(self.placeholder_text.encode(), base64.b64encode(content), 1)
@@ -81,8 +81,8 @@ class RecordedCall:
     tuple. `outcome` and `reason` are the decision that the program recorded for the answer. `http_status` is the HTTP
     status of the answer, None if no answer came; `headers` are its headers. `body` is the content of the answer, None
     if only a part of the content was stored, if something else than the content decided the outcome, or if its PDF is
-    not in the pack. If the answer has a PDF, `body` has a note instead of the PDF `pdf` (see `read_body`).
-    `operation_id` is None if the call belongs to no operation.
+    not in the pack. If the answer has a PDF, it is `pdf`, and `body` has a note in its place (see `read_body`);
+    otherwise `pdf` is None. `operation_id` is None if the call belongs to no operation.
     """
 
     evidence_id: int
@@ -145,7 +145,7 @@ def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJou
 
 
 def _iterate_timeline(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    """Yield the events of the pack's timeline. Raises ValueError after _MAX_EVENTS events."""
+    """Yield the events of the pack's timeline, each as a JSON object. Raises ValueError after _MAX_EVENTS events."""
     with io.TextIOWrapper(pack.open(_TIMELINE_FILE_NAME), "utf-8") as file:
         for event_count, event in enumerate(iterate_json_objects(file), 1):
             if event_count > _MAX_EVENTS:
@@ -167,10 +167,10 @@ def _read_json_file(pack: zipfile.ZipFile, file_name: str) -> Any:
 
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    """Yield, for each answer of a provider in the pack, the values that a replay uses. Notices are left out, because
-    they aren't answers. Raises ValueError for a value that no stored answer can have, such as a very long text: all
-    answers are in memory at the same time, and the answers of a small but compressed pack could need a gigabyte.
-    """
+    """Yield, for each answer of a provider in the pack, the values that a replay uses, by the names in _ANSWER_KEYS.
+    Notices are left out, because they aren't answers. Raises ValueError for a value that no stored answer can have,
+    such as a very long text: all answers are in memory at the same time, and the answers of a small but compressed
+    pack could need a gigabyte."""
     for name in pack.namelist():
         if _ANSWER_FILE_PATTERN.fullmatch(name):
             item = _read_json_file(pack, name)
@@ -218,8 +218,9 @@ def _make_recorded_call(
 
 
 def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int | None], body: bytes | None) -> bool:
-    """True if the stored body of an answer decided its outcome, so that a replay of the body must have the same
-    outcome. `decision` is the recorded outcome with its reason and the HTTP status."""
+    """True if `body`, the stored body of an answer, decided its outcome, so that a replay of the body must have the
+    same outcome. `provider` and `call` are those of the answered call; `decision` is the recorded outcome, its reason
+    and the HTTP status."""
     outcome, reason, status = decision
     if reason in _REASONS_DECIDED_WITHOUT_BODY:
         return False

@@ -55,9 +55,8 @@ TIMELINE_KINDS = (
 )
 _MAX_ID_DIGITS = 18  # digits
 _ReadPosition = dict[str, tuple[datetime, str, datetime]]
-"""The read position of each stream of events: time and id of its last event on the page, and the latest moment that
-the stream had reached.
-"""
+"""The read position of a page of a timeline. By the key of each stream of events (`TimelineEvent.stream`): the time
+and the id of the stream's last event up to this page, and the latest moment that the stream had reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +281,11 @@ def get_record_kind(record: AnyRecord) -> str:
 def make_timeline_head(
     conn: Connection, related_records: RelatedRecords, complete_records: RecordsCompleter, now: datetime
 ) -> dict[str, object]:
-    """Return the facts for the first lines of a timeline: the record's number or name, its amount, and its state,
-    certainty and work. Certainty and work come from the record's explanation at the time `now`, as on the page of the
-    record. `complete_records` reads the relations which this explanation needs.
-    """
+    """Return the facts for the first lines of a timeline: the record's number or, of an operation, its action
+    (`name`); the amount of an order, payment or refund (`minor`, `currency`); the `company` of a credit check;
+    `state`; and, for records other than operations, `state_badge`, `certainty`, `work` and `reason` (of the work).
+    Certainty and work come from the record's explanation at the time `now`, as on the page of the record.
+    `complete_records` reads the relations which this explanation needs."""
     record = related_records.record
     facts: dict[str, object] = {"state": record.state.value}
     match record:

@@ -38,10 +38,10 @@ class ExportService:
     def write(
         self, request: ExportRequest, path: Path, language: str, progress: RowCountReporter = lambda _: None
     ) -> WrittenExport:
-        """Write the requested list to the new file `path` (suffix `.csv` or `.xlsx`), and an audit entry with the
-        number of rows and the filter. The file gets its name when it is complete; only the present user of the
-        machine can read it. Return a description of the file. The method calls `progress` with the number of written
-        rows.
+        """Write the requested list, in the language `language` (`ja` or `en`), to the new file `path` (suffix `.csv`
+        or `.xlsx`), and an audit entry with the number of rows and the filter. The file gets its name when it is
+        complete; only the present user of the machine can read it. Return a description of the file. The method calls
+        `progress` with the number of written rows.
 
         Raises no_operator if no name of a person is configured; not_allowed if the acting person has no right to
         read; usage (file_exists) if the file exists, (export_format) for another suffix; storage_full if it can't be

@@ -43,8 +43,8 @@ _PRINTABLE_PAGE_WIDTH_POINTS = _PAGE_WIDTH_POINTS - 2 * _PAGE_MARGIN_POINTS
 _MAX_CELL_WIDTH_POINTS = 260.0
 _MAX_LINES_PER_CELL = 12
 _MIN_TABLE_HEIGHT_POINTS = 90.0
-"""Height in points that a table's heading needs below it on a page; with less room, the heading goes to the next
-page."""
+"""Height in points that must be free on the page below the heading of a table. With less room, the heading goes to
+the next page."""
 
 _RIGHT_ALIGNED_CELL_KINDS = (CellKind.AMOUNT, CellKind.NUMBER)
 _FONT_FILE = "BIZUDPGothic-Regular.ttf"

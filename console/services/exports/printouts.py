@@ -46,9 +46,9 @@ class PrintoutService:
         self._context, self._make_table, self._list_documents = context, make_table, list_documents
 
     def read_list(self, request: ExportRequest, language: str) -> PrintedList:
-        """Return at most MAX_PRINTED_ROWS rows of a list for printing, and write the audit entry about the printout.
-        Raises usage or not_found if the request names an unknown list or record.
-        """
+        """Return at most MAX_PRINTED_ROWS rows of a list for printing, in the language `language` (`ja` or `en`), and
+        write the audit entry about the printout. Raises usage or not_found if the request names an unknown list or
+        record."""
         with refusals.audit_refusals(
             self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_EXPORT_AUDIT_SUBJECT_KIND
         ):

@@ -26,7 +26,7 @@ _DECIMAL_NUMBER_FORMAT = "#,##0.00"
 _COLUMN_WIDTH_BY_CELL_KIND = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}
 """Smallest width of a column in a sheet, in characters, by the kind of the column's cells."""
 _MIN_COLUMN_WIDTH = 14
-"""Smallest width of a column of any other kind of cells, in characters."""
+"""Smallest width of a column, in characters, for the kinds of cells that _COLUMN_WIDTH_BY_CELL_KIND doesn't have."""
 _MAX_COLUMN_WIDTH = 48
 """Largest width of a column, in characters."""
 _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)

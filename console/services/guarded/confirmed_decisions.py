@@ -76,7 +76,10 @@ def _must_ask_for_password(context: ServiceContext) -> bool:
 
 
 def _confirm_password(context: ServiceContext, command: str, arguments: tuple[object, ...]) -> None:
-    """Read the person's password, and sign in with it over a new connection, which is closed again."""
+    """Read the person's password, and sign in with it over a new connection, which is closed again. Raises
+    not_allowed if the person types no password or a wrong one. If no password was typed and `command` is in
+    _AUDIT_ACTION_AND_KIND_BY_COMMAND, also write an audit entry about the record whose id is the first of
+    `arguments`."""
     try:
         password = read_typed_password()
     except ConsoleError as refusal:  # outside of the block that defers signals: Ctrl+C ends the wait for a password

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 ALERT_RULE = anchors.DATABASE_WENT_BACK_RULE
 """Rule of the alert that the database has gone back to an earlier state."""
 DATABASE_KIND = "database"
-"""Subject kind of this alert."""
+"""Subject kind of the alert of the rule `database_went_back`."""
 DATABASE_SUBJECT_ID = 1
-"""Subject id of this alert."""
+"""Subject id of the alert of the rule `database_went_back`; the same in every database."""
 MAX_COMPARED_ANCHORS = 50
 """Number of the newest anchors that are looked for when the database is opened. More than one is needed, because rows
 are not always committed in the order of their ids.
@@ -134,8 +134,8 @@ def raise_alert_of_restored_server(
 
     The earlier database no longer exists, so only the spools of desks and workers have the operations that were sent
     after the backup. A desk or worker whose anchors are all older than the backup can't detect the loss. So all desks
-    and workers refuse operations that cost or move money until a person has acknowledged the alert. `desk_id` is the
-    id of the desk that restores.
+    and workers refuse operations that cost or move money until a person has acknowledged the alert. `database_id` is
+    the id of the restored database, `desk_id` that of the desk that restores it.
     """
     observed = f"restored from a backup of {taken_at}"
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
@@ -184,10 +184,9 @@ def audit_operations_lost_by_restore(tx: Transaction, context: ServiceContext, o
 
 
 def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> None:
-    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. Normally
-    the restore has already raised this alert; the call makes sure that all desks refuse operations until a person has
-    acknowledged the loss.
-    """
+    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert; `taken_at`
+    is the time of the backup (RFC 3339). Normally the restore has already raised this alert; the call makes sure that
+    all desks refuse operations until a person has acknowledged the loss."""
 
     def raise_missing_alert(tx: Transaction) -> None:
         if anchors.find_open_rollback_alert_id(tx.conn) is None:
@@ -494,8 +493,8 @@ def _raise_alert(
 
 def _insert_alert(tx: Transaction, database_id: str, observed: str, expected: str, now: datetime) -> bool:
     """Insert an alert of the rule `database_went_back`, and its event into the outbox. Return True, or False if such
-    an alert is open already. `observed` and `expected` are the texts of the alert.
-    """
+    an alert is open already. `observed` and `expected` are the texts of the alert, `database_id` is the id of this
+    database."""
     # Imported late, as in `find_open_database_rollback`: every start looks for a loss.
     from console.store.alerts import alerts, outbox
 
@@ -527,8 +526,8 @@ def _mark_anchors_given_up(context: ServiceContext, old_database_id: str | None)
 
 def _make_intent_facts(intent: Intent) -> dict[str, object]:
     """Return the facts about a lost operation (the entry `intent` of a spool) that the detail of the refusal
-    contains.
-    """
+    database_went_back contains: `operation_id`, `kind` (of the record), `action`, `number` (corporation number),
+    `client_id`, `payment_id`, `amount_minor`, `operator`, and `at`, the time of the intent."""
     return {
         "operation_id": intent.operation_id,
         "kind": journal.find_kind_of_money_action(intent.action) or "operation",

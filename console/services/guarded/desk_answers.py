@@ -22,9 +22,10 @@ from console.store.spool.spool import SpoolEntry
 
 
 def find_own_spool_entry(context: ServiceContext, operation_id: str | None) -> SpoolEntry | None:
-    """Return the entry of this desk's spool about an operation of this database; None if the spool has no such entry,
-    or if the operation was certainly not sent. An answer in the entry is decrypted. Raises bad_profile if this desk's
-    store key can't decrypt the answer."""
+    """Return the entry of this desk's spool about the operation `operation_id` of this database; None if the spool
+    has no such entry, if the operation was certainly not sent, or if `operation_id` is None, because the record has
+    no operation. An answer in the entry is decrypted. Raises bad_profile if this desk's store key can't decrypt the
+    answer."""
     entry = context.spool.find(operation_id) if operation_id is not None else None
     if entry is None or entry.intent.database_id != context.database_id:
         return None

@@ -314,9 +314,9 @@ def _find_credit_checks(
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose corporation number begins with the digits of `query`, and also the
     credit checks whose id in our database or id at the provider is this number. If `query` has other characters,
-    return at most `limit` credit checks whose company name, with or without a legal form before it, begins with one
-    of its spellings. `lapsed_ids` are the ids of the credit checks whose purchase has lapsed; these are returned with
-    an unknown outcome."""
+    return at most `limit` credit checks whose company name, with or without a legal form before it, begins with a
+    spelling of `query`. `lapsed_ids` are the ids of the credit checks whose purchase has lapsed; these are returned
+    with an unknown outcome."""
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     if not digits:

@@ -124,7 +124,8 @@ def _read_summary(
 ) -> RecordSummary:
     """Return the summary of the record with its present state. If there is no such record, or if it has a value that
     this program doesn't know, such as one of a newer version, the summary has only kind and id, so that the listeners
-    still get the changes of all other records."""
+    still get the changes of all other records. `lapsed_ids` has, by kind, the ids of the records whose operation has
+    lapsed."""
     try:
         record = any_record.find(conn, kind, record_id, lapsed_ids)
     except READ_ERRORS as fault:

@@ -20,7 +20,8 @@ class ComponentVersions(TypedDict):
 
 
 SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str, "completed": bool})
-"""The versions of a database's schema before an upgrade (None: it had none) and after it."""
+"""The versions of a database's schema before an upgrade (`from`; None: it had none) and after it (`to`). `completed`
+is True if the schema already had the version `to`, but was incomplete, and the upgrade created the missing parts."""
 
 
 def read_versions() -> ComponentVersions:
