@@ -35,7 +35,7 @@ from console.store.payments.events import PaymentEvent
 
 LARGEST_NOTICE_BYTES = 1 << 20
 MAX_NOTICES_PER_RUN = 200
-"""Largest number of events of one state that one run of the due task handles."""
+"""Largest number of events of one state that one call of `confirm_due_notices` handles."""
 MAX_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE = 200
 """Largest number of refusals that one process writes to the database without a wait."""

@@ -28,7 +28,8 @@ PAID_AFTER_CANCEL_RULE = WorkReason.PAID_AFTER_CANCEL
 ORDER_NOT_SET_PAID_RULE = WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 _PAYMENT_COUNT_PATTERN = re.compile("[0-9]+ payments")
-"""The text of a case that only counts the order's payments in this database, and names no further capture."""
+"""Pattern of the text of a case that only counts the order's payments in this database, and names no further capture.
+"""
 
 
 def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> None:
@@ -105,10 +106,9 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
 
 
 def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
-    """Set a pending order to paid if its paid payments cover its total, and return False. Open a case and return True
-    if the payments don't cover the total, if the order is cancelled, or if another payment has already paid the
-    order.
-    """
+    """Set a pending order to paid if its paid payments cover its total. Open a case and return True if the payments
+    don't cover the total, if the order is cancelled, or if another payment has already paid the order; otherwise
+    return False."""
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
         _open_case_of_late_payment(context, tx, payment, order)

@@ -354,11 +354,10 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
 
 
 def may_answer_contain_payment(reason: str | None, status: int | None) -> bool:
-    """True if an answer without a usable state, with this reason and HTTP status, may say that the payment is paid.
-    This is so if the provider has answered the question but this program can't use the answer: for example, the
-    answer has another currency, or a state that is in no table. An error of the provider, a refused question, and an
-    answer about other payments only, say nothing about the payment.
-    """
+    """True if an answer without a usable state, with this reason and HTTP status (None: no answer came), may say that
+    the payment is paid. This is so if the provider has answered the question but this program can't use the answer:
+    for example, the answer has another currency, or a state that is in no table. An error of the provider, a refused
+    question, and an answer about other payments only, say nothing about the payment."""
     has_answered = status is not None and 200 <= status < 300
     return has_answered and reason not in _REASONS_WITHOUT_PAYMENT
 

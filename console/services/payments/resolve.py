@@ -328,10 +328,9 @@ class PaymentResolver:
         now: datetime,
     ) -> None:
         """Book a payment that people have decided to be completed. The booked amount is the amount that the provider
-        states as paid in its answer, or has stated before, or the requested amount if it has stated none. If
-        `id_at_provider` is None, the payment can't be refunded until a later read at the provider has given it the
-        provider's payment id.
-        """
+        states as paid in `answer` (None: this desk can't ask the provider), or has stated before, or the requested
+        amount if it has stated none. If `id_at_provider` is None, the payment can't be refunded until a later read at
+        the provider has given it the provider's payment id."""
         read_report = find_report(answer) if answer is not None else None
         if read_report is not None and read_report.state not in PAID_STATES:
             read_report = None

@@ -147,7 +147,7 @@ class _StartAttempt:
         """
         self._adapter = self._payment_providers.get_adapter(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
-        order = self._require_pending_order(self._order_id, self._adapter.capabilities.currency)
+        order = self._require_order_with_valid_total(self._order_id, self._adapter.capabilities.currency)
         open_payment = self._find_open_payment(order)
         if open_payment is None and order.state is OrderState.PENDING:
             self._ask_about_earlier_payments(order)
@@ -155,10 +155,9 @@ class _StartAttempt:
 
     # Existing order and payments
 
-    def _require_pending_order(self, order_id: int, currency: str) -> Order:
+    def _require_order_with_valid_total(self, order_id: int, currency: str) -> Order:
         """Return the order. Raises not_found if the order is missing, usage if its currency is not `currency`, and
-        invalid_amount if its total is not an amount above 0. This method doesn't check the order's state; the method
-        `check` checks it."""
+        invalid_amount if its total is not an amount above 0. The order's state isn't checked here, but by `check`."""
         with self._context.database.read() as conn:
             order = _require_order(conn, order_id)
         if order.currency != currency:
@@ -231,7 +230,9 @@ class _StartAttempt:
 
     def _list_ended_payments(self, conn: Connection, order_id: int) -> list[Payment]:
         """Return the earlier payments of the order about which the provider must be asked before a new payment is
-        started (see `_ask_about_earlier_payments`)."""
+        started: both groups of `_ask_about_earlier_payments`. Payments of other providers are left out, and so are
+        the payments about which `check` decides alone: those with an unknown outcome, and ended ones that may be paid
+        (`_may_be_paid`)."""
         now = read_current_time(conn, self._context.now())
         ended_payments = []
         for payment in payments.find_by_order(conn, order_id):

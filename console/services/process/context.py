@@ -205,9 +205,9 @@ class ServiceContext:
     scale: TimeScale
     failpoints: Failpoints
     apply_refund_report: "Callable[[ServiceContext, Transaction, int, RefundReport, datetime], bool]"
-    """Function that applies one refund in a provider's report of the payment with this id to our refund. The last
-    argument is the time at which the report was true. It returns False if no refund of the payment has the key in the
-    report.
+    """Function that applies a provider's report about one refund to our refund. Its arguments are the service
+    context, the transaction, the id of the payment, the report, and the time at which the report was true. It returns
+    True, or False if no refund of the payment has the key in the report.
     """
     stored_facts: Mapping[str, str] = field(default_factory=dict)
     accepted_merchants: dict[str, str] = field(default_factory=dict)

@@ -26,7 +26,7 @@ class Heartbeat:
     leases. The heartbeat calls a beat again only after its last call has returned, so each lease has at most one
     thread. One more thread is the timer: it starts with the first beat and ends when no beat is registered. If the
     operating system starts no further thread now, the lease isn't renewed in this interval; the heartbeat tries again
-    in the next interval, and the timer with the next beat.
+    in the next interval. If the timer itself could not be started, the next call of `add_beat` starts it.
     """
 
     def __init__(self, scale: TimeScale) -> None:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 
 class ExportEntryRecorder(Protocol):
-    """Function that records the audit entry about an exported file in a transaction. With the result `failed` and a
-    reason, the entry says that the file of the earlier entry could not get its name."""
+    """Function that writes the audit entry about an exported file in a transaction; `result` and `reason` (an error
+    code, None for a written file) become those of the entry. With the result `failed`, the entry says that the file
+    of the earlier entry could not get its name."""
 
     def __call__(self, tx: "Transaction", /, *, result: str, reason: ErrorCode | None) -> None: ...
 

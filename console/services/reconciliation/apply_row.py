@@ -120,9 +120,8 @@ class HistoryRowApplier:
 
     def _open_case_if_paid_twice(self, tx: Transaction, payment: Payment, row: HistoryRow, expected: str) -> None:
         """Open a case about a further payment if the row has the number of our payment, which is paid, and another id
-        at the provider. This case stays open when the row of our own payment, in this run or a later one, closes the
-        cases about differences.
-        """
+        at the provider. `expected` is the text of the case about our payment. This case stays open when the row of
+        our own payment, in this run or a later one, closes the cases about differences."""
         further_id = find_id_of_second_payment(payment, row)
         if further_id is None:
             return

@@ -342,8 +342,8 @@ class OwnRecordComparison:
         self, run_journal: ReconciliationRunJournal, payment: Payment, report: PaymentReport, key: str
     ) -> None:
         """Compare the sum of a payment's refunds in our database with the sum in the provider's report, and write the
-        result into the run journal. The result is a match or a difference. A difference opens a case, except in a dry
-        run.
+        result into the run journal as that of the row with the key `key`. The result is a match or a difference. A
+        difference opens a case, except in a dry run.
 
         This method doesn't compare single refunds: the probe of a refund asks the provider about that refund by its
         idempotency key.

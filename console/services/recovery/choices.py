@@ -272,8 +272,8 @@ class _LeaseHolderFacts(TypedDict, total=False):
 
 def _make_holder_facts(running_operation: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
     """Return the name of the person whose process works on the record now, and the time at which that work began. The
-    values come from the record's running operation or from its lease. Return an empty dict if the record has neither
-    a running operation nor a lease."""
+    values come from the record's running operation if there is one, otherwise from the holder of its lease. Return an
+    empty dict if the record has neither a running operation nor a lease."""
     if running_operation is not None:
         return {"holder": running_operation.operator, "holder_since": running_operation.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}

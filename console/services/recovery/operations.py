@@ -589,8 +589,8 @@ class OperationRecovery:
 
 
 def _make_operation_facts(operation: Operation) -> Mapping[str, object]:
-    """Return the facts for the sentence that says why an operation has its state: its times, and the cause of its
-    failure."""
+    """Return the facts for the sentence that says why an operation has its state: `since` and `ended_at`, the times
+    of its beginning and its end, and `cause`, the code of its reason."""
     return {"since": operation.started_at, "ended_at": operation.ended_at, "cause": operation.reason}
 
 

@@ -221,9 +221,10 @@ class SavedViewService:
         request_id: str | None,
         change: Callable[[SavedView], SavedView],
     ) -> SavedView:
-        """Change the view whose id is `arguments[0]`, and write an audit entry with the action `action` if anything
-        changes. `change` is the function that returns the changed view. If a call of the same `command` with the same
-        `request_id` has already changed the view, only return the stored answer to that call."""
+        """Change the view whose id is the first of `arguments`, the arguments of the command `command`, and write an
+        audit entry with the action `action` if anything changes. `change` is the function that returns the changed
+        view. If a call of the same `command` with the same `request_id` has already changed the view, only return the
+        stored answer to that call."""
         id, context = arguments[0], self._context
 
         def change_view() -> SavedView:

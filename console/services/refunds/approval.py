@@ -359,8 +359,9 @@ class RefundDecisionService:
 
 
 def _make_submission_work(cooling_off_end: datetime | None, now: datetime) -> Work:
-    """Return the work of an approved refund. A due task sends the refund, now or at the end of the cooling-off
-    period, unless this process sends it first."""
+    """Return the work of an approved refund. A due task sends the refund at the end of its cooling-off period
+    (`cooling_off_end`; None: it has ended, or the refund needs none, so that the task sends it now), unless this
+    process sends it first."""
     if cooling_off_end is not None:
         return Work(WorkState.SCHEDULED, cooling_off_end, refund_outcomes.COOLING_OFF_REASON)
     return Work(WorkState.SCHEDULED, now, refund_outcomes.SUBMISSION_REASON)

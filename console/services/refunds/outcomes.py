@@ -481,7 +481,8 @@ def store_stated_facts(
 
 
 def _make_audit_facts(refund: Refund) -> dict[str, object]:
-    """Return the facts about a refund that its audit entries contain: payment id, amount in minor units, currency."""
+    """Return the facts about a refund that its audit entries contain: payment id (`payment`), amount in minor units
+    (`minor`) and `currency`."""
     return {"payment": refund.payment_id, "minor": refund.amount_minor, "currency": refund.currency}
 
 
@@ -585,10 +586,10 @@ def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> b
 def open_case(
     context: ServiceContext, tx: Transaction, refund_id: int, rule: str, observed: str, expected: str
 ) -> bool:
-    """Open a case about a refund. An open case of the same rule is replaced if a person has acknowledged it and its
-    text differs from `observed`. Return True if a case was opened, and False if the earlier open case of the rule
-    stays. Raises RunAgain if another process has just ended the earlier case.
-    """
+    """Open a case of the alert rule `rule` about a refund, with the texts `observed` and `expected`. An open case of
+    the same rule is replaced if a person has acknowledged it and its text differs from `observed`. Return True if a
+    case was opened, and False if the earlier open case of the rule stays. Raises RunAgain if another process has just
+    ended the earlier case."""
     end_acknowledged_case(context, tx, (REFUND_KIND, refund_id), rule, observed)
     return cases.open_case(tx.conn, rule, REFUND_KIND, refund_id, observed, expected, context.now())
 

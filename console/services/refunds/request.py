@@ -483,9 +483,9 @@ def parse_amount(text: str, payment: Payment) -> int:
 
 
 def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
-    """Return the facts about a payment that are stored with a refund request. The checker's screen compares them with
-    the present facts and shows those that have changed.
-    """
+    """Return the facts about a payment that are stored with a refund request, by the names of the payment's fields
+    (such as `captured_minor`); `order_state` and `order_total_minor` are those of its order, None without an order.
+    The checker's screen compares them with the present facts and shows those that have changed."""
     payment, order = refund_facts.payment, refund_facts.order
     return {
         "state": payment.state.value,
@@ -572,7 +572,7 @@ def _list_signal_rules(signals: Sequence[RiskSignal]) -> list[str]:
 
 
 def _make_signal_facts(signal: RiskSignal) -> dict[str, object]:
-    """Return a risk signal in the form in which it is stored with the refund request. The maker's comment is cut to
-    LONGEST_ANSWER_CHARACTERS."""
+    """Return the fields of a risk signal by name (`rule`, `facts`, `kind`, `id`, `answer`), as they are stored with
+    the refund request. `answer`, the maker's comment, is cut to LONGEST_ANSWER_CHARACTERS."""
     answer = signal.answer[:LONGEST_ANSWER_CHARACTERS] if signal.answer else None
     return {"rule": signal.rule, "facts": dict(signal.facts), "kind": signal.kind, "id": signal.id, "answer": answer}

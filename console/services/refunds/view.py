@@ -272,7 +272,8 @@ def _find_refusal_reason(
     action_name: str, refund: Refund, person: Person | None, server_now: datetime
 ) -> tuple[str | None, Mapping[str, object]]:
     """Return the code of the reason why the person can't do the action on the refund now, and the facts of that
-    reason; None if the person can. `action_name` is approve, reject, withdraw or the sending of the refund."""
+    reason; if the person can, None in place of the code, and facts without meaning. `action_name` is `approve`,
+    `reject`, `withdraw` or `submit`; `server_now` is the time of the database server."""
     if action_name in ("approve", "reject"):
         relations = refund.relations or RefundRelations()
         rule_reason = relations.approval_refusal if action_name == "approve" else None
@@ -286,7 +287,8 @@ def _find_refusal_reason(
 
 def _find_send_refusal(refund: Refund, server_now: datetime) -> tuple[str | None, Mapping[str, object]]:
     """Return the code of the reason why the refund can't be sent now, and its facts: the refund is not approved, or
-    its cooling-off period has not ended. Return None and no facts if it can be sent."""
+    its cooling-off period has not ended. Return None and no facts if it can be sent. `server_now` is the time of the
+    database server."""
     if refund.state is not RefundState.APPROVED:
         return "refund_not_approved", {}
     if refund.sends_after is not None and refund.sends_after > server_now:
@@ -304,8 +306,8 @@ def _parse_facts_at_request(
 ) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
     """Parse `stored_texts`: the facts about the payment, and the risk signals with the maker's comments, that were
     stored with the refund request as JSON. `stored_texts` is None if none were stored. Return the facts and the
-    signals; return no facts and no signals if the texts can't be parsed.
-    """
+    signals; if the texts can't be parsed, return no facts and no signals, and write a warning with `refund_id` to the
+    log."""
     if stored_texts is None:
         return {}, ()
     try:

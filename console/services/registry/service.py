@@ -30,7 +30,9 @@ MAX_REGISTRY_MATCHES = 1_000
 REGISTRY_KIND = "registry"
 _log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
-"""Type of the method `RequestIdService.act_once`, which executes an action once per request id."""
+"""Type of the method `RequestIdService.act_once`, which executes an action once per request id. Its arguments: the
+command, the request id (None: the action always runs), the arguments of the command, and the function that executes
+the action."""
 
 
 class RegistryService:

@@ -25,7 +25,7 @@ LONGEST_REASON_CHARACTERS = 64
 INTERNAL_ERROR_REASON = "trouble"
 """Reason of a step that waits after an internal error."""
 INTERNAL_ERROR_COUNT_FACT_KEY = "faults"
-"""Key of the saga's fact that counts these errors."""
+"""Key of the saga's fact that counts the internal errors of its steps."""
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
 _TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {

@@ -95,8 +95,8 @@ class ScoreFile:
         return run
 
     def write_training_run(self, run: Mapping[str, str] | None) -> None:
-        """Store the person's running training; with None, store that no training runs. Raises storage_full if the
-        file can't be written."""
+        """Store the person's running training `run`, with the keys that `read_training_run` returns; with None, store
+        that no training runs. Raises storage_full if the file can't be written."""
         self._file.change({_TRAINING_RUN_VALUE_NAME: None if run is None else dict(run)})
 
     def compute_score(self) -> TrainingScore:
