@@ -135,8 +135,8 @@ def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: i
 def _parse_roles(json_roles: object, line: int, name: str) -> frozenset[str]:
     """Return the roles of one person; `json_roles` is the value of the key `roles` in the person's entry. `worker`
     must be the only role of an account, because a worker never decides. Raises ConsoleError `usage` (with the line
-    number `line`) for an unknown or repeated role, for `worker` with another role, and if the person has no role.
-    """
+    number `line` and the person's name `name`) for an unknown or repeated role, for `worker` with another role, and
+    if the person has no role."""
     if not isinstance(json_roles, list) or not json_roles or not all(isinstance(role, str) for role in json_roles):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     roles = frozenset(json_roles)

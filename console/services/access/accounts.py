@@ -72,7 +72,7 @@ class _AccountChange:
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountResult:
-        """Return the result for this person that the command prints: created, updated, disabled or unchanged, and a
+        """Return the result that the command prints for this person: created, updated, disabled or unchanged, and a
         flag that is True if the password was set. `has_passwords` is False on an SQLite database, which has no
         accounts."""
         change = "disabled" if self.entry.is_disabled else "updated" if self.stored_person else "created"
@@ -88,9 +88,8 @@ class _AccountChange:
 
     def make_target_account(self, granted_roles: AbstractSet[str], *, needs_tls: bool) -> DesiredAccount:
         """Return the account that the server must have for this person once the accounts file is applied.
-        `granted_roles`: the server's roles that the account has now, which differ from the stored row after a run
-        that was broken off. `needs_tls`: the account may only connect over TLS.
-        """
+        `granted_roles`: the server's roles that the account has now; they can differ from the roles in the person's
+        stored row if an earlier run was broken off. `needs_tls`: the account may only connect over TLS."""
         return DesiredAccount(
             name=self.entry.person.name,
             roles=grants.list_server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),

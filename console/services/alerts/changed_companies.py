@@ -57,9 +57,8 @@ ROWS_PER_PAGE = 500
 IDS_PER_PAGE = 2_000
 """Number of record ids that one search for new corporations covers."""
 IDS_READ_AGAIN_PER_RUN = 1_000
-"""Number of ids before the newest one that the next run reads again. On a server a row with a lower id may be
-committed later than one with a higher id.
-"""
+"""Number of record ids, directly before the highest id that a run has read, that the next run reads again. On a
+server a row with a lower id may be committed later than one with a higher id."""
 _log = logging.getLogger("console.worker")
 
 

@@ -92,8 +92,8 @@ class AlertService:
             return complete_alerts_with_corporations(self._context, listed_alerts)
 
     def count_unlisted_alerts(self, listed_alerts: Collection[Alert]) -> int:
-        """Return the number of alerts that are not among `listed_alerts`, the result of `list_alerts`, because of its
-        limits. Raises not_allowed if the acting person has no right to read."""
+        """Return the number of alerts, open and resolved, that are not among `listed_alerts`, the result of
+        `list_alerts`, because of its limits. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return max(0, alerts.count_alerts(conn, includes_resolved=True) - len(listed_alerts))

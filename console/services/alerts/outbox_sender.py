@@ -183,8 +183,7 @@ class OutboxSender:
 def _publish_event(publisher: AlertPublisher, event: OutboxEvent) -> str | None:
     """Let the publisher send the event. Return None if the event was accepted, otherwise an error code. An unexpected
     exception of the publisher is logged and counts as a failed attempt, so that later events don't wait for an event
-    that can never be sent.
-    """
+    that can never be sent. Raises ConsoleError bad_profile if a setting of the publisher is missing or invalid."""
     try:
         return publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
     except ConsoleError:  # the settings are wrong: no event can be sent

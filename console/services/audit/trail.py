@@ -157,8 +157,9 @@ class AuditService:
 
 
 def _find_rows_of_written_file(path: Path, use: RequestIdUse) -> int | None:
-    """Return the number of rows of an export whose process ended before it stored this answer. Return None if the
-    file that the ended process was writing isn't at `path`."""
+    """Return the number of rows of an export whose process ended before it stored this answer. `use` is the row of
+    the export's request id, in which the process stored this number and the first digits of the file's SHA-256.
+    Return None if the file at `path` is missing or has another SHA-256."""
     row_count, _, digest = (use.subject_id or "").partition("-")
     try:
         with open_ordinary_file(path) as file:

@@ -166,11 +166,12 @@ class BulkRunService(BulkRunReader):
         """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
         with the run). Return the run as it is after this execution. A run that is done stays unchanged.
 
-        The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run is
-        stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the run.
-        Raises not_found if no run has this id; usage if `max_rows` is less than 1 or more than the number of rows;
-        not_allowed if the acting person has no right to execute the action, or is not the maker of a run that takes
-        records or adds notes; in_progress while another process executes the run.
+        The method calls `progress` after each row, and `should_stop` and `should_leave` between two rows. If
+        `should_stop` returns True, the run is stopped; if `should_leave` returns True, this process ends its
+        execution, and a due task continues the run. Raises not_found if no run has this id; usage if `max_rows` is
+        less than 1 or more than the number of rows; not_allowed if the acting person has no right to execute the
+        action, or is not the maker of a run that takes records or adds notes; in_progress while another process
+        executes the run.
         """
         return self._request_ids.act_once(
             "bulk run",

@@ -63,10 +63,11 @@ READING_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 """Reasons of a failed read of the detail or PDF that contradict the state of a bought credit check, so that a case is
 opened: the report names another corporation, or the provider has no such credit check."""
 UNKNOWN_AT_PROVIDER_OBSERVED = "provider does not know the check"
-"""First words of the description of a case about a probe: the provider has no credit check with this id."""
+"""First words of the description of a case that a probe of a bought credit check has opened: the provider has no
+credit check with the id that ours has at the provider."""
 OTHER_CORPORATION_OBSERVED = "provider names corporation"
-"""First words of the description of a case about a probe: the provider names another corporation. Its number follows.
-"""
+"""First words of the description of a case that a probe of a bought credit check has opened: the provider names
+another corporation. Its number follows."""
 
 _READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER_OBSERVED, OTHER_CORPORATION_OBSERVED, *READING_REASONS_THAT_OPEN_CASE)
 """First words of the description of each case that a read of the detail or PDF has opened. A later read whose report

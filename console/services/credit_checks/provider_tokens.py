@@ -300,9 +300,8 @@ class DatabaseTokenStore:
         return pair
 
     def _hash_token(self, token: str) -> str:
-        """Return a hash of the token. Its key is the fingerprint of the store key, so the hash differs between
-        installations with different store keys. The fingerprint is not secret.
-        """
+        """Return a keyed hash of the token. The key of the hash is the fingerprint of the store key, so the hash
+        differs between installations with different store keys. The fingerprint is not secret."""
         import hashlib
         import hmac
 

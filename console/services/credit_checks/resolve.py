@@ -87,8 +87,9 @@ class PurchaseResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the unknown outcome of a purchase in the acting person's name. Return the credit check, and True if
-        a second person must still confirm the decision.
+        """Decide the unknown outcome of a purchase in the acting person's name. Return the credit check after the
+        decision; the result's `awaiting` is "second_person" while a second person must still confirm the decision,
+        otherwise None.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
@@ -402,9 +403,10 @@ class PurchaseResolver:
     def _decide_not_bought(
         self, record: CreditCheck, proof: PersonEvidence, person: str, entry: SpoolEntry | None
     ) -> ResolveResult:
-        """Propose, or confirm as the second person, that the credit check was not bought. Return the credit check,
-        and True if a second person must still decide. `entry` is the spool entry of this desk about the purchase
-        (None: the spool has no such entry); the claim of this entry ends after the second decision."""
+        """Propose, or confirm as the second person, that the credit check was not bought. Return the credit check
+        after the decision; the result's `awaiting` is "second_person" while a second person must still confirm the
+        decision, otherwise None. `entry` is the spool entry of this desk about the purchase (None: the spool has no
+        such entry); the claim of this entry ends after the second decision."""
         decision = PersonDecision(
             (CREDIT_CHECK_KIND, record.id),
             "error",
@@ -432,10 +434,10 @@ class PurchaseResolver:
     def _write_decision(
         self, tx: Transaction, record: CreditCheck, decision: PersonDecision, settle: Callable[[str], None]
     ) -> bool:
-        """Write a person's decision about the credit check that needs two people: the first person proposes it; the
-        second person confirms it, and `settle` is called with the first person's name. Return True if a second person
-        must still decide. Raises StaleRow if the credit check has changed since this process read it.
-        """
+        """Write a person's decision about the credit check, which needs two people: the first person proposes the
+        decision; the second person confirms it, and then `settle` is called with the first person's name. Return True
+        if a second person must still decide. Raises StaleRow if the credit check has changed since this process read
+        it."""
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
 

@@ -342,9 +342,8 @@ class RequestExecutor:
         self, taken_request: TakenDeskRequest, entry: NewAuditEntry, *, ends_request: bool
     ) -> bool:
         """Write the audit entry; with `ends_request`, also end the desk request in the same transaction. Return True,
-        or False if the database refuses the entry. An entry in the worker's own name is written without the person's
-        request.
-        """
+        or False if the database refuses the entry. An entry in the person's name is written as part of the desk
+        request, an entry in the worker's own name as an act of the worker."""
 
         def write_entry(tx: Transaction) -> None:
             self._context.audit.record_all(tx, (entry,))

@@ -11,7 +11,8 @@ from console.domain.evidence.timeline import TimelineEvent, TimelinePage, mask_t
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 
 _FIELDS_EXCLUDED_FROM_PACK = frozenset(("handle", "registry_entry"))
-"""Fields that are left out of a pack: only the payer may use a handle, and the registry has a file of its own."""
+"""Names of the fields of records that are left out of a pack: `handle`, which only the payer may use, and
+`registry_entry`, because the pack has the registry's facts in a separate file."""
 _PACK_VERIFICATION_TEXT = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 

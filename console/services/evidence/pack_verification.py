@@ -251,10 +251,9 @@ def _find_unlisted_files(pack: zipfile.ZipFile, entry_by_file_name: Mapping[str,
 
 
 def _find_file_problem(pack: zipfile.ZipFile, name: str, file_entry: JsonObject) -> str | None:
-    """Return the code of the problem (missing, altered) if the file `name` of the pack has another size or hash than
-    `file_entry`, its entry in the manifest, or a compression method that is not accepted; otherwise None. Never
-    decompresses more bytes than the manifest lists for the file.
-    """
+    """Return `missing` if the pack has no file `name`. Return `altered` if the file has another size or hash than
+    `file_entry`, its entry in the manifest, if it can't be read, or if its compression method is not accepted.
+    Otherwise return None. Never decompresses more bytes than the manifest lists for the file."""
     try:
         zip_entry = pack.getinfo(name)
     except KeyError:

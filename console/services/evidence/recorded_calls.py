@@ -119,7 +119,8 @@ def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJou
     """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
     MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `max_bytes`
     bytes together (the other files don't count), if the timeline has more than _MAX_EVENTS events, or if the PDF of
-    an answer is larger than every stored PDF. Of several events about one answer, only the first gives a call."""
+    an answer is larger than LARGEST_DOCUMENT_BYTES, so that this program can't have stored it. Of several events
+    about one answer, only the first gives a call."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
         limited_files = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
@@ -264,8 +265,7 @@ def _parse_stored_answer(
     """Return the headers, the body and the PDF of a provider's answer from `text`, its stored evidence. In `text`,
     the first line is the request id, and a PDF is replaced by a note about the PDF's length; `pdf_infos` has the PDFs
     of the pack by their lengths. The returned body is None if it can't be restored. Raises ValueError if the PDF is
-    larger than every stored PDF.
-    """
+    larger than LARGEST_DOCUMENT_BYTES, so that this program can't have stored it."""
     headers = {}
     if request_id_match := _REQUEST_ID_LINE_PATTERN.match(text):
         headers["X-REQUEST-ID"], text = request_id_match[1], text[request_id_match.end() :]

@@ -308,10 +308,10 @@ def _encode_utf16(text: str) -> Any:
 
 
 def _remove_varying_bytes(content: bytes) -> bytes:
-    """Return the PDF without the bytes that the PDF library changes with each writing: the time of writing, the
-    random prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The lengths of
-    these parts stay the same, so that the positions in the PDF's cross-reference table stay correct.
-    """
+    """Return the PDF with fixed bytes in place of those that the PDF library changes with each writing: blanks
+    instead of the time of writing, one fixed prefix instead of the random prefixes of the embedded fonts, and a hash
+    of the content instead of the file id. The lengths of these parts stay the same, so that the positions in the
+    PDF's cross-reference table stay correct."""
     stable_content = _CREATION_DATE_PATTERN.sub(lambda match: b" " * len(match[0]), content, count=1)
     stable_content = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", stable_content)
     trailer_index = stable_content.rfind(b"trailer")

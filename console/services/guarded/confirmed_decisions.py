@@ -70,8 +70,8 @@ def require_confirmed_decision() -> None:
 
 
 def _must_ask_for_password(context: ServiceContext) -> bool:
-    """True if the acting person confirms decisions in this thread. A worker that executes a desk request asks nobody:
-    the person has confirmed the request."""
+    """True if this thread can ask the acting person for the password that confirms a decision, on a database server.
+    A worker that executes a desk request asks nobody: the person has confirmed the request."""
     return context.database.is_server and can_read_password() and get_executed_desk_request_id() is None
 
 

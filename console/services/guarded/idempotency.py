@@ -117,9 +117,8 @@ class IdempotencyKeyService:
         """Acquire the idempotency key for one attempt and return an AcquiredIdempotencyKey; if a result is stored
         under the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of
         the attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
-        another fingerprint has used the key, in_progress (with the holder) while such an attempt runs, and
-        outcome_unknown if the outcome of such an attempt is unknown.
-        """
+        another fingerprint has used the key, in_progress (with the holder) while an earlier attempt with the same
+        fingerprint runs, and outcome_unknown if the outcome of such an earlier attempt is unknown."""
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored_result = cache_answer.result
         if (

@@ -211,8 +211,8 @@ class GuardedPipeline:
     def _require_lease(
         self, tx: Transaction, operation: GuardedOperation[T], pending_lease: PendingLease | None
     ) -> Lease | None:
-        """Return the lease that `_request_lease` has requested in the same transaction; None if the operation needs
-        no lease. Raises _LeaseHeldByOther if another holder has it."""
+        """Return the lease that `_request_lease` has requested in the same transaction (`pending_lease` is its
+        result); None if the operation needs no lease. Raises _LeaseHeldByOther if another holder has it."""
         if pending_lease is None or operation.lease_name is None:
             return None
         lease = pending_lease.find_lease()
@@ -316,7 +316,7 @@ class GuardedPipeline:
         SIGTERM) has arrived before the call, or the operation has lapsed before the first byte of the request (see
         `_may_send`). If KeyboardInterrupt ends the call of an operation with effect, return the answer that has
         arrived, or an unknown outcome if no answer has arrived. Any other BaseException, and KeyboardInterrupt during
-        an operation without effect, is raised after this outcome was recorded.
+        an operation without effect, is raised after the unknown outcome was recorded.
         """
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)

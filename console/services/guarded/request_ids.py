@@ -206,11 +206,12 @@ class RequestIdService:
 
         Without an id, `act` always runs. `act` is the function that does the work of the call; `command` and
         `arguments` identify the request. If the stored answer is missing or contains an unknown outcome,
-        `find_answer` finds the answer from the changed record. `continues_work`: a second run of `act` only continues
-        the work that the first run has begun. Raises the errors of `act` (with detail.duplicate if the error is the
-        stored answer); usage for a malformed id; possible_repeat if the id was used for another request within 24
-        hours; in_progress with the holder while the first call runs; not_allowed for auditors and admins on a
-        database server, and if a decision needs the person's password (`call_with_confirmation`).
+        `find_answer` finds the answer from the changed record. `progress` is used only by `RemoteRequestIdService`,
+        which replaces this class at desks without rights to act. `continues_work`: a second run of `act` only
+        continues the work that the first run has begun. Raises the errors of `act` (with detail.duplicate if the
+        error is the stored answer); usage for a malformed id; possible_repeat if the id was used for another request
+        within 24 hours; in_progress with the holder while the first call runs; not_allowed for auditors and admins on
+        a database server, and if a decision needs the person's password (`call_with_confirmation`).
         """
         return call_with_confirmation(
             self._context,
@@ -274,9 +275,9 @@ class RequestIdService:
     def _acquire_id_or_find_answer(
         self, request: RequestKey, find_answer: AnswerFinder, *, continues_work: bool
     ) -> LeasedRequestId | CallAnswer:
-        """Acquire the request id for its first call and return the acquired id, or return the answer that an
-        earlier call has stored under it. Within `forbid_acting`, acquire it only if an earlier call has written
-        something and `continues_work` is True; otherwise raise ActNotAnswered."""
+        """Acquire the request id for its first call and return the acquired id, or return the answer that an earlier
+        call has stored under it. If there is no such answer within `forbid_acting`, the id is acquired only if an
+        earlier call has written something and `continues_work` is True; otherwise ActNotAnswered is raised."""
         context, may_act = self._context, not _is_acting_forbidden.get()
         cache_answer = self._cache.announce_use(*_make_cache_key(request))
         if cache_answer.result is not None:

@@ -33,7 +33,7 @@ _LONGEST_REQUEST_AGE = timedelta(days=30)
 """Age of the oldest own refund request about which a person still gets events."""
 _EVENT_NAME_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
 """Value of `PersonalEvent.event_name` for a decided refund request, by the refund's state. In every other state that
-is listed, the request was approved."""
+is listed, the request was approved, and the name is `approved`."""
 
 
 class PersonalEventReader:
@@ -86,9 +86,9 @@ class PersonalEventReader:
 
 
 def _choose_event_of_ended_proposal(proposal: ClosedProposal) -> str:
-    """Return the value of `PersonalEvent.event_name` that says how the proposal has ended: another proposal has
-    replaced it, the record has got the proposed state, or the record has got another state. For an operation return
-    "closed", which says only that the proposal has ended."""
+    """Return the value of `PersonalEvent.event_name` that says how the proposal has ended: `replaced` (by another
+    proposal), `confirmed` (the record has got the proposed state) or `settled` (the record has got another state).
+    For an operation return `closed`, which says only that the proposal has ended."""
     if proposal.has_open_proposal:
         return "replaced"
     if proposal.record_state is None:

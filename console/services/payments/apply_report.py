@@ -387,8 +387,9 @@ def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effec
     """Open the case of the report's effect. Return True if a case was opened.
 
     If a case of the same rule is already open, the new case replaces it in two situations. First: a person has
-    acknowledged the open case, and the new case has a text that no person has acknowledged. Second: the open case
-    doesn't list a further capture of the payer's money. Otherwise no case is opened.
+    acknowledged the open case, and the new case has a text that no person has acknowledged. Second: the cases list
+    further captures of the payer's money (the rule `paid_twice`), and the open case lacks one that the report has.
+    Otherwise no case is opened.
     """
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     observed: str | None = effect.case_observed

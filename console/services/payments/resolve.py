@@ -80,7 +80,8 @@ class PaymentResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of a payment. Return the payment, and True if a second person must still agree.
+        """Decide the outcome of a payment. Return the payment after the decision; the result's `awaiting` is
+        "second_person" while a second person must still confirm the decision, otherwise None.
 
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is the path of a file, or the text of a written
         statement; `id_at_provider` is the id that the provider gave to the payment, None if the person doesn't have
@@ -119,10 +120,10 @@ class PaymentResolver:
         self, payment: Payment, target: PaymentState, proof: PersonEvidence, person: str, id_at_provider: str | None
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
-        payment, and True if a second person must still agree. If the answer contains the payment's state and no
-        unexpected amount, one person is enough, but the answer must confirm the decision; otherwise two people must
-        agree. `proof` is the person's evidence; `id_at_provider` is the provider's payment id, None if the person
-        doesn't have it."""
+        payment after the decision; the result's `awaiting` is "second_person" while a second person must still
+        confirm the decision, otherwise None. If the answer contains the payment's state and no unexpected amount, one
+        person is enough, but the answer must confirm the decision; otherwise two people must agree. `proof` is the
+        person's evidence; `id_at_provider` is the provider's payment id, None if the person doesn't have it."""
         asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if (

@@ -274,10 +274,11 @@ class _StartAttempt:
         """Return True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which
         was applied to the payment; None if this desk can't ask the provider.
 
-        For a payment that is open in our database, the answer must prove that the payment is unpaid. A payment that
-        has ended in our database needs no answer, because an earlier answer has proved that it is unpaid, unless only
-        people have decided that. But the result is False if the answer says that the payment is running, or if the
-        answer can't be read and so may say that the payment is running.
+        For a payment that is open in our database, the answer must prove that the payment is unpaid. The same holds
+        for a payment of which only people have decided that it is unpaid. Any other payment that has ended unpaid in
+        our database needs no answer, because an earlier answer has proved that it is unpaid; but the result is False
+        if the answer says that the payment is running, or if the answer can't be read and so may say that the payment
+        is running.
 
         If the payment was open, was expired by a clock or was ended by people, this method also deletes the payment's
         code, unless the provider says that the payment has ended. The result is False if the code can't be deleted.

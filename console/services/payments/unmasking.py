@@ -51,8 +51,7 @@ class PayerUnmasking:
     def read_unmasked(self, kind: str, record_id: int) -> UnmaskedTexts | None:
         """Return the unmasked texts of a payment or refund. Return None if the acting person has not unmasked the
         payment, or the refund's payment, within the last UNMASKED_SECONDS. Raises not_found if there is no such
-        record, not_allowed if the acting person may not read.
-        """
+        record, not_allowed if the acting person has no right to read."""
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)

@@ -63,8 +63,7 @@ class PaymentDetailsReader:
 
     def read_payment(self, payment_id: int) -> PaymentDetails:
         """Return one payment with the data of its screen. Raises not_found if there is no such payment, and
-        not_allowed if the acting person may not read.
-        """
+        not_allowed if the acting person has no right to read."""
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
@@ -97,8 +96,7 @@ class PaymentDetailsReader:
 
     def read_order(self, order_id: int) -> OrderDetails:
         """Return one order with the data of its screen, such as its payments and refunds. Raises not_found if there
-        is no such order, and not_allowed if the acting person may not read.
-        """
+        is no such order, and not_allowed if the acting person has no right to read."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
@@ -139,9 +137,8 @@ class PaymentDetailsReader:
 
     def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is the largest number of
-        amounts (at most MAX_ROWS_PER_PAGE); `after_id` is the last id of the previous page, None for the first
-        page. Raises not_allowed if the acting person may not read.
-        """
+        amounts (at most MAX_ROWS_PER_PAGE); `after_id` is the last id of the previous page, None for the first page.
+        Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after_id or 0)

@@ -466,9 +466,8 @@ class ServiceContext:
             )
 
     def find_reading_person(self, conn: Connection) -> Person | None:
-        """Return the acting person, read on the connection `conn`. Return None if no person is named, because reading
-        needs no right then. Raises not_allowed if the named person may not read.
-        """
+        """Return the acting person, read on the connection `conn`. Return None if no name of a person is configured,
+        because reading needs no right then. Raises not_allowed if the named person has no right to read."""
         name = self.reader_name
         return (
             None
@@ -480,9 +479,8 @@ class ServiceContext:
 
     @property
     def reader_name(self) -> str | None:
-        """The name of the person whose right to read must be checked. None for a due task, and if no person is named.
-        On a server, raises not_allowed if the name isn't that of the connected database account.
-        """
+        """The name of the person whose right to read must be checked. None for a due task, and if no name of a person
+        is configured. On a server, raises not_allowed if the name isn't that of the connected database account."""
         name = self.operator
         if name is None or self._is_local_worker:
             return None
@@ -618,8 +616,8 @@ def _mask_payers_in_facts(
 
 
 def require_reader(person_name: str, person: Person | None) -> Person:
-    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `person_name`) or may not
-    read."""
+    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `person_name`) or has no
+    right to read."""
     person = _require_known_person(person_name, person)
     if not has_right(person, "read"):
         detail: NotAllowedDetail = {

@@ -349,8 +349,8 @@ class ReconciliationService:
 
     def list_latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
         """Return the reports of the latest runs of a provider (None: of all providers), newest first, at most
-        `limit`. Raises not_allowed if the acting person may not read, and no_operator if no person is named.
-        """
+        `limit`. Raises not_allowed if the acting person has no right to read, and no_operator if no name of a person
+        is configured."""
         self._context.require_right("read")
         with self._context.database.read() as conn:
             runs = reconciliations.list_latest_runs(conn, provider, limit)

@@ -38,9 +38,8 @@ _MAX_EARLIER_RUNS = 200
 
 
 class ReconciliationRunReader:
-    """The read methods of reconciliations, used as `console.reconciliation.views`. Every method raises not_allowed
-    if the acting person may not read.
-    """
+    """The read methods of reconciliations, used as `console.reconciliation.views`. Every method raises not_allowed if
+    the acting person has no right to read."""
 
     def __init__(self, context: ServiceContext, list_providers: Callable[[], tuple[str, ...]]) -> None:
         """Store the service context and the function `list_providers`. It returns the names of the providers that can

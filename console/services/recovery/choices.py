@@ -69,14 +69,13 @@ class DecisionChoiceReader:
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
         """Return all actions that exist for this kind of record, each with its effect. An action that is not possible
         now also contains the reason. `kind` is the record's kind, such as `payment`. Raises not_found if there is no
-        such record, and not_allowed if the acting person may not read.
-        """
+        such record, and not_allowed if the acting person has no right to read."""
         return list_all_choices(self.read_facts(kind, record_id))
 
     def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use. `kind` is the record's kind,
-        such as `payment`. Raises not_found if there is no such record, and not_allowed if the acting person may not
-        read."""
+        such as `payment`. Raises not_found if there is no such record, and not_allowed if the acting person has no
+        right to read."""
         with self._context.database.read() as conn:
             return self.read_facts_in_transaction(conn, kind, record_id, self._context.find_reading_person(conn))
 
@@ -84,7 +83,7 @@ class DecisionChoiceReader:
         self, conn: Connection, kind: str, record_id: int, person: Person | None, *, has_money_facts: bool = True
     ) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use, read on the caller's
-        connection. `person` is the acting person; None if no person is named, as for a due task. With
+        connection. `person` is the acting person; None if no name of a person is configured, as for a due task. With
         `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found if there
         is no such record.
         """
@@ -219,8 +218,7 @@ class DecisionChoiceReader:
     ) -> tuple[AllowedAction, ...]:
         """Return the actions `names` (such as `probe`) on the record, for its screen. An action that is not possible
         now contains the reason. The facts are read on the caller's connection. `person` is the acting person; None if
-        no person is named. Raises not_found if there is no such record.
-        """
+        no name of a person is configured. Raises not_found if there is no such record."""
         facts = self.read_facts_in_transaction(conn, kind, record_id, person)
         return tuple(make_allowed_action(facts, name) for name in names)
 

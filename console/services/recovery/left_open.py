@@ -38,9 +38,9 @@ class LeftOpenService:
 
     def list_items(self, drafts: Sequence[Draft] = ()) -> tuple[LeftOpen, ...]:
         """Return the work that the acting person leaves open, sorted by reason and then by age, the oldest first.
-        `drafts` are the person's unsent dialog texts, which the caller has read from a file of this desk. If no
-        person is named, return only the drafts. Raises not_allowed if the acting person may not read.
-        """
+        `drafts` are the person's unsent dialog texts, which the caller has read from a file of this desk. If no name
+        of a person is configured, return only the drafts. Raises not_allowed if the acting person has no right to
+        read."""
         person = self._context.operator or ""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

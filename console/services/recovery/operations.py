@@ -116,7 +116,7 @@ class OperationRecovery:
 
     def read_details(self, operation_id: str) -> OperationDetails:
         """Return an operation with its timeline and evidence, for its screen. Raises not_found if neither the
-        database nor a spool has the operation, and not_allowed if the acting person may not read."""
+        database nor a spool has the operation, and not_allowed if the acting person has no right to read."""
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
         ):

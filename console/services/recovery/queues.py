@@ -41,7 +41,7 @@ MAX_ROWS_PER_PAGE = 1_000
 
 class QueueReader:
     """Reads the queues. All queries use indexes of the database, and nothing is written, not even an audit entry.
-    Every method raises not_allowed if the acting person may not read."""
+    Every method raises not_allowed if the acting person has no right to read."""
 
     def __init__(
         self,

@@ -146,10 +146,9 @@ def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, 
 
 
 def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> AnswerFinder:
-    """Return the function that answers a person's repeated decision about an unknown outcome. It returns the
-    record if the outcome is known now, or if the acting person's own proposal waits for a second person;
-    otherwise None.
-    """
+    """Return the function that answers a person's repeated decision about an unknown outcome. It returns a
+    `ResolveResult` with the record if the outcome is known now, or if the acting person's own proposal waits for a
+    second person (then `awaiting` is "second_person"); otherwise None."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:

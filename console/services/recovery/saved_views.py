@@ -53,16 +53,15 @@ class SavedViewService:
         self._context, self._request_ids = context, request_ids
 
     def list_views(self) -> tuple[SavedView, ...]:
-        """Return the acting person's own views, then those of the team. Raises not_allowed if the acting person
-        may not read."""
+        """Return the acting person's own views, then those of the team. Raises not_allowed if the acting person has
+        no right to read."""
         with self._context.database.read() as conn:
             return self._list_visible_views(conn)
 
     def read_view(self, view_name: str) -> SavedView:
-        """Return the view with this name, or with this text as its id. If the acting person and the team have a
-        view of the same name, return the person's own. Raises not_found if there is no such view, and not_allowed if
-        the acting person may not read.
-        """
+        """Return the view with this name, or with this text as its id. If the acting person and the team have a view
+        of the same name, return the person's own. Raises not_found if there is no such view, and not_allowed if the
+        acting person has no right to read."""
         views = self.list_views()
         view = find_view_by_name(views, view_name) or next(
             (saved_view for saved_view in views if str(saved_view.id) == view_name.strip()), None
@@ -79,8 +78,8 @@ class SavedViewService:
     def count_records_of_views(self) -> tuple[ViewCount, ...]:
         """Return the views that the acting person sees, each with the number of its records (at most
         MAX_COUNTED_RECORDS). A view has no number if its queue is unknown or if its filter contains search words.
-        Only one SQL statement runs for each queue that has a view. Raises not_allowed if the acting person may not
-        read."""
+        Only one SQL statement runs for each queue that has a view. Raises not_allowed if the acting person has no
+        right to read."""
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
             person = None if reader is None else reader.name

@@ -118,9 +118,9 @@ class RefundDecisionService:
         self, refund_id: int, progress: StepReporter | None, *, payment_asked_at_ms: int | None
     ) -> Refund:
         """Send the approved refund and return it. If a due task has already sent the refund, return it without
-        sending. `payment_asked_at_ms` is an argument of `submit_refund`. If the refund can't be sent, or its outcome
-        is unknown, raises the error of `submit_refund`.
-        """
+        sending. `payment_asked_at_ms` is the uptime in milliseconds at which the provider was asked about the payment
+        (None as in `submit_refund`). If the refund can't be sent, or its outcome is unknown, raises the error of
+        `submit_refund`."""
         try:
             return self._refund_submitter.submit_refund(refund_id, progress, payment_asked_at_ms=payment_asked_at_ms)
         except ConsoleError as refusal:
@@ -188,9 +188,10 @@ class RefundDecisionService:
         self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
     ) -> tuple[Refund, datetime | None]:
         """Insert the person's approval. If this approval is the last necessary one, set the refund's state to
-        approved; otherwise only raise the refund's version. Return the refund, and the end of its cooling-off period
-        if that is in the future. Raises stale_view if the refund's version isn't `expected_version` (None: any
-        version).
+        approved; otherwise only raise the refund's version. `reader` is the adapter of the payment's provider, whose
+        rules count. Return the refund, and the end of its cooling-off period (None if that isn't in the future).
+        Raises the errors of `_require_approvable_refund` and of `raise_first_broken_rule`, read_only while a
+        read-only switch is on, and stale_view if the refund's version isn't `expected_version` (None: any version).
         """
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
@@ -221,9 +222,9 @@ class RefundDecisionService:
     # Reject, withdraw, expire
 
     def reject(self, refund_id: int, reason: str, expected_version: int | None = None) -> Refund:
-        """Reject a requested refund as the acting person, and release the amount that the refund has reserved on
-        its payment. `reason` is the person's text; `expected_version` is the version of the refund that the
-        person's screen shows. Return the refund.
+        """Reject a requested refund as the acting person, and release the amount that the refund has reserved on its
+        payment. `reason` is the person's text; `expected_version` is the version of the refund that the person's
+        screen shows (None: any version). Return the refund.
 
         Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS; not_found if there is no such
         refund; not_allowed if the acting person has no right to reject refunds; same_person if the acting person is

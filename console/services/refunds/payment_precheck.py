@@ -236,8 +236,9 @@ def _store_list_and_open_unknown_refund_case(
     refund_with_payment: RefundWithPayment,
     outcome: Outcome[tuple[ListedRefund, ...]],
 ) -> bool:
-    """Store the provider's list of the payment's refunds as evidence. If it has a refund that the database doesn't
-    have, open a case and return True, unless a person has acknowledged that refund.
+    """Store the provider's list of the payment's refunds as evidence of the operation that started the payment. If it
+    has a refund that the database doesn't have, open a case and return True, unless a person has acknowledged that
+    refund.
 
     The list isn't stored as evidence of the payment or of the refund: on a server, the triggers let a database
     account change the state of a record as soon as the account has stored such evidence.

@@ -63,7 +63,8 @@ class RefundResolver:
         reason: StatedReason | None = None,
     ) -> ResolveResult:
         """Decide the unknown outcome of a refund as the acting person: `target_state` is `completed` or `failed`.
-        Return the refund, and True if a second person must still agree.
+        Return the refund after the decision; the result's `awaiting` is "second_person" while a second person must
+        still confirm the decision, otherwise None.
 
         The program asks the provider first, and a definite answer settles the refund. If the provider gives no
         definite answer, two people decide with evidence; the second person must be an approver. `proof` is the path

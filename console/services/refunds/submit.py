@@ -298,9 +298,10 @@ def _choose_operation_key(conn: Connection, refund: Refund) -> str:
 
 def _query_and_send_refund(refund_with_payment: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
     """Send the refund to the provider and return the outcome. If the provider doesn't store idempotency keys, or has
-    reported a similar refund, first ask whether it has this refund from an earlier attempt; if it has, return that
-    outcome and send nothing. If the provider refuses a refund that was sent before, `_confirm_refusal_of_sent_refund`
-    decides whether the refusal counts."""
+    answered an earlier attempt with SIMILAR_REFUND_REASON (it is executing a similar refund, which may be this one),
+    first ask whether it has this refund from an earlier attempt, and send the refund only if it doesn't. If the
+    provider refuses a refund that was sent before, `_confirm_refusal_of_sent_refund` decides whether the refusal
+    counts."""
     if (
         refund_with_payment.refund.error_code == SIMILAR_REFUND_REASON
         or not adapter.capabilities.keeps_idempotency_keys

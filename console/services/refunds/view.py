@@ -93,8 +93,8 @@ class RefundDetailsReader:
 
     def read_refund(self, refund_id: int) -> RefundDetails:
         """Return one refund with all data of its screen, and write an audit entry which says that the acting person
-        has opened the refund. Raises not_found if there is no such refund, and not_allowed if the acting person may
-        not read."""
+        has opened the refund. Raises not_found if there is no such refund, and not_allowed if the acting person has
+        no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             details = self._read_details(conn, refund_id, person)
@@ -104,7 +104,7 @@ class RefundDetailsReader:
     def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision in two lists, each oldest first. The first list has the refunds
         about which the acting person may decide, the second list all other refunds. Raises not_allowed if the acting
-        person may not read."""
+        person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             server_now = read_current_time(conn, self._context.now())
@@ -124,11 +124,10 @@ class RefundDetailsReader:
         )
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
-        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. A refund is left out if this program can't read
-        the row of its payment or of another related record. Raises not_found if one of these refunds is missing, and
-        not_allowed if the acting person may not read.
-        """
+        """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund, for
+        a list. Only the first MAX_REFUND_SUMMARIES ids are read. A refund is left out if this program can't read the
+        row of its payment or of another related record. Raises not_found if one of these refunds is missing, and
+        not_allowed if the acting person has no right to read."""
         ids = refund_ids[:MAX_REFUND_SUMMARIES]
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -358,9 +357,10 @@ def _find_current_signals(
 def _find_changed_payment_fields(
     facts_at_request: Mapping[str, Any], present_facts: Mapping[str, object], payment: Payment, refund: Refund
 ) -> Mapping[str, tuple[object, object]]:
-    """Return the payment's fields that have changed since the refund request: (old value, new value) by field name.
-    A change that the request itself has made doesn't count. So the payment's version is left out, and the amount set
-    aside contains the amount that this refund has reserved from it."""
+    """Return the payment's fields that have changed since the refund request: (old value, new value) by field name. A
+    change that the request itself has made doesn't count. So the payment's version isn't compared. If the refund
+    gives back an amount that was set aside, the refund's amount is added to the amount that is set aside now, before
+    it is compared."""
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
     facts_without_request = dict(present_facts)

@@ -55,7 +55,7 @@ class RegistryService:
         First come all matches with open records of ours. Then come the matches with other records of ours, as far as
         they are among the `MAX_MATCH_CANDIDATES` best matches. Then come the other matches, the best first.
         `prefecture` restricts the search to one prefecture; `limit` is at most 1,000. Raises not_allowed if the
-        acting person may not read.
+        acting person has no right to read.
 
         Other programs call this method: its name and its parameters are fixed.
         """
@@ -65,18 +65,16 @@ class RegistryService:
             return find_matches(self._context, conn, text, prefecture, limit)
 
     def find_corporation(self, corporation_number: str) -> Corporation | None:
-        """Return the corporation with this number; None if this desk has no registry or the number is not
-        assigned. If the registry doesn't have the number yet and this desk has an application id, query the
-        publisher's Web-API. Raises not_allowed if the acting person may not read.
-        """
+        """Return the corporation with this number; None if this desk has no registry or the number is not assigned.
+        If the registry doesn't have the number yet and this desk has an application id, query the publisher's
+        Web-API. Raises not_allowed if the acting person has no right to read."""
         facts = self.read_facts(corporation_number)
         return None if facts is None else facts.corporation
 
     def read_facts(self, corporation_number: str) -> CorporationFacts | None:
-        """Return the registry's facts about a corporation number; None if this desk has no registry. If the
-        registry doesn't have the number yet and this desk has an application id, query the publisher's Web-API.
-        Raises not_allowed if the acting person may not read.
-        """
+        """Return the registry's facts about a corporation number; None if this desk has no registry. If the registry
+        doesn't have the number yet and this desk has an application id, query the publisher's Web-API. Raises
+        not_allowed if the acting person has no right to read."""
         self._context.ask_publisher(corporation_number)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -86,7 +84,7 @@ class RegistryService:
 
     def read_status(self) -> RegistryStatus | None:
         """Return the registry date, the number of rows and the imported files of the registry in use; None if this
-        desk has no registry. Raises not_allowed if the acting person may not read."""
+        desk has no registry. Raises not_allowed if the acting person has no right to read."""
         self._require_reading_person()
         reader = self._context.open_registry()
         return None if reader is None else reader.read_status()
@@ -94,8 +92,7 @@ class RegistryService:
     def list_changes(self, since: date, includes_all_corporations: bool = False) -> tuple[CorporationChange, ...]:
         """Return the changes in the imported differences of the day `since` and of later days: only the changes of
         corporations with records of ours, or, with `includes_all_corporations`, of all corporations. Raises
-        not_allowed if the acting person may not read.
-        """
+        not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             reader = self._context.open_registry()
@@ -136,9 +133,8 @@ class RegistryService:
         """Replace this desk's registry with the registry that a worker of the team has published in the documents
         folder or bucket. Return its status; None if there is no newer registry, or if the database is not on a
         server. A signal that asks the process to end stops the copying; the next call continues it. Raises
-        not_allowed if the acting person may not read, and documents_unreachable if the storage of the documents can't
-        be reached.
-        """
+        not_allowed if the acting person has no right to read, and documents_unreachable if the storage of the
+        documents can't be reached."""
         self._require_reading_person()
         if not self._context.database.is_server:
             return None

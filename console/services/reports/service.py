@@ -25,9 +25,9 @@ ReportT = TypeVar("ReportT")
 
 
 class ReportService:
-    """Reads the figures of the reports. Each method raises not_allowed if the acting person may not read. A method
-    doesn't become slower when the tables grow, because each query reads a limited number of rows through an index.
-    """
+    """Reads the figures of the reports. Each method raises not_allowed if the acting person has no right to read. A
+    method doesn't become slower when the tables grow, because each query reads a limited number of rows through an
+    index."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
