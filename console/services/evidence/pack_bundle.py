@@ -134,7 +134,7 @@ class EvidenceBundleWriter:
     def _add_index(self, bundle: PackWriter, bundled_packs: Sequence[_BundledPack]) -> None:
         bundle.set_file_date(_find_last_event_time(bundled_packs))
         for language in ("en", "ja"):
-            lines = (_make_index_line(bundled_pack, language) for bundled_pack in bundled_packs)
+            lines = (_make_index_lines(bundled_pack, language) for bundled_pack in bundled_packs)
             bundle.add_file(f"index.{language}.txt", lines)
         bundle.add_file("index.json", [encode_json([bundled_pack.index_fields for bundled_pack in bundled_packs])])
         bundle.add_file("verify.txt", [encode_bundle_verification_text()])
@@ -187,9 +187,9 @@ class EvidenceBundleWriter:
         return WrittenBundle(str(draft.final_path), size, digest, len(written_packs), tuple(omitted_names))
 
 
-def _make_index_line(bundled_pack: _BundledPack, language: str) -> bytes:
-    """Return the two lines of one evidence pack in the index of a bundle: the first line of the pack's timeline
-    and, below it, the name of its file (`-` if the pack was left out)."""
+def _make_index_lines(bundled_pack: _BundledPack, language: str) -> bytes:
+    """Return the two lines of one evidence pack in the index of a bundle in the language `language` ("ja" or "en"):
+    the first line of the pack's timeline and, below it, the name of its file (`-` if the pack was left out)."""
     name = "-" if bundled_pack.is_left_out else bundled_pack.digest.name
     return bundled_pack.content.title_by_language[language] + f"    {name}\n".encode()
 
