@@ -46,9 +46,10 @@ class Adoption:
         otherwise Japan). `allows_conversion` allows steps during which the database copies the table and no program
         can write to it.
 
-        Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
-        remains (detail.obstacles), database_locked if a step can't acquire the table's lock because of other
-        transactions. After an error, the completed steps stay.
+        Raises usage if `zone` is no time zone or differs from the zone with which the adoption began, not_allowed for
+        a database account that reads only SQL views, the errors of `require_adoptable_table` if there is no table of
+        credit checks, schema_mismatch if an obstacle remains (detail.obstacles), database_locked if a step can't
+        acquire the table's lock because of other transactions. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
         self._require_tables()
@@ -72,7 +73,8 @@ class Adoption:
         """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
         incomplete. These credit checks leave the queue of incomplete records. Return their number.
 
-        Their missing parts can still be re-fetched. Raises schema_mismatch if the table is not adopted yet.
+        Their missing parts can still be re-fetched. Raises schema_mismatch if the table is not adopted yet, and
+        not_allowed for a database account that reads only SQL views.
         """
         self._require_tables()
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":

@@ -362,6 +362,7 @@ def _is_about_order(alert: Alert) -> bool:
 
 
 def _must_update_alerts(broken_rule: BrokenRule | None, alerts_of_order: tuple[Alert, ...]) -> bool:
-    """True if an order's alerts must change. The alerts need no change in two cases: the only open alert is about the
-    broken rule, or no rule is broken and no alert is open."""
+    """True if an order's alerts must change. `broken_rule` is the rule that the order breaks, None if it breaks no
+    rule. The alerts need no change in two cases: the only open alert is about the broken rule, or no rule is broken
+    and no alert is open."""
     return {alert.rule_id for alert in alerts_of_order} != ({broken_rule.rule.value} if broken_rule else set())

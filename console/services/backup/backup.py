@@ -430,7 +430,7 @@ def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now:
     the last 24 hours before `now`; None if there is no such restore. The result is read from the spool, because a
     restore replaces the database.
 
-    Raises possible_repeat if the id belongs to the restore of another folder.
+    Raises possible_repeat if the id belongs to the restore of another folder, and the errors of `check_backup`.
     """
     with closing(Spool(settings.home, cipher=None)) as spool:
         text = spool.read_value(_make_restore_result_key(settings, request_id)) if spool.file_exists else None

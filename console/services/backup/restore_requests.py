@@ -32,7 +32,8 @@ _LONGEST_HOST_CHARACTERS = 64
 @dataclass(frozen=True, slots=True)
 class RestoreFacts:
     """The facts of a restore that are known when the restored database takes the place of the earlier one: the fields
-    of `RestoreResult` with the same names. `earlier_database_file` is a path as text, or None."""
+    of `RestoreResult` with the same names, and its `document_count` under the name `documents`.
+    `earlier_database_file` is a path as text, or None."""
 
     earlier_database_file: str | None
     spool: str

@@ -99,7 +99,8 @@ def _list_answers_with_unknown_outcome(
     conn: Connection, operation_id: str | None, entry: SpoolEntry | None
 ) -> list[tuple[str, list[str]]]:
     """Return the answers to a purchase that don't settle it, each as its text and the words of its summary. These
-    answers are in the evidence of the operation and in the spool's `entry`."""
+    answers are in the evidence of the operation `operation_id` and in `entry`, the spool's entry about it. Either is
+    None if there is none."""
     items = evidence.find_by_operation(conn, operation_id) if operation_id is not None else ()
     answers = [(item.body, item.summary.split()) for item in items if _is_answer_with_unknown_outcome(item)]
     if entry is not None and entry.answer is not None and entry.answer.kind is OutcomeClass.UNKNOWN:

@@ -345,8 +345,10 @@ class _PurchaseAttempt:
         return bool(has_lost_purchase) or purchase_refusals.may_refuse_purchase(conn, number, CREDIT_CHECK_PROVIDER)
 
     def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
-        """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the
-        purchase is the renewal of this credit check."""
+        """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned. If this credit
+        check has the claim, raise the errors of `_refuse_live_credit_check`, which permits a renewal. Raise
+        already_purchased (reason DENIED_BUT_BOUGHT) if people decided that a purchase was not made, and AlarmBox said
+        later that it was made."""
         request = self._request
         if not is_denied_but_bought(blocking_credit_check):
             self._refuse_live_credit_check(conn, blocking_credit_check)
@@ -395,7 +397,8 @@ class _PurchaseAttempt:
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
         only one pending or live credit check for this client and corporation number. A renewal first supersedes the
-        earlier credit check, so that its claim ends."""
+        earlier credit check, so that its claim ends. Raises the errors of `_refuse_blocking_credit_check` if the
+        renewal isn't permitted any more."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
         superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None

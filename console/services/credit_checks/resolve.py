@@ -107,8 +107,9 @@ class PurchaseResolver:
         `expected_version`, or changes during the decision; evidence_mismatch if the provider's report does not fit
         the credit check; evidence_mismatch also for the target state "error" if this desk has AlarmBox's answer that
         the purchase was made, if AlarmBox lists a purchase that may be the denied purchase, or if AlarmBox's answer
-        to the purchase names such a purchase or shows it without its id; and, if the read at the provider fails, the
-        error of `make_unconfirmed_error`.
+        to the purchase names such a purchase or shows it without its id; bad_profile if this desk's store key can't
+        decrypt AlarmBox's answer in the spool; and, if the read at the provider fails, the error of
+        `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -247,7 +248,8 @@ class PurchaseResolver:
     def find_id_at_provider_in_spool(self, record: CreditCheck) -> int | None:
         """Return AlarmBox's id of the credit check if this desk's spool has the answer to the purchase with this id;
         otherwise None. The spool can have an answer that the database lacks: the database may have gone back to an
-        earlier state, or may not have stored the answer yet."""
+        earlier state, or may not have stored the answer yet. Raises bad_profile if this desk's store key can't
+        decrypt the answer."""
         entry = find_own_spool_entry(self._context, record.operation_id)
         return entry.id_at_provider if entry is not None and entry.proves_effect else None
 

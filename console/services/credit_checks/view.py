@@ -88,11 +88,10 @@ class CreditCheckDetailsReader:
         return details if details.open_alert_id else replace(details, open_alert_id=relations.change_alert)
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Writes an audit
+        """Return the content of the credit check's PDF with this SHA-256 (None: of its current PDF). Writes an audit
         entry. Raises not_found if the credit check has no such PDF or the PDF's file is missing or damaged;
         documents_unreachable if the storage of the documents can't be reached; not_allowed if the acting person has
-        no right to read.
-        """
+        no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
@@ -138,10 +137,9 @@ class CreditCheckDetailsReader:
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions on the screen of the credit check, each with the reason if the action is not allowed.
-        The rules are those of the decision table, of a renewal and of a stored PDF; the service that executes an
-        action checks these rules again.
-        """
+        """Return the actions on the screen of the credit check, each with the reason if the action is not allowed to
+        `person` (None: rights aren't checked). The rules are those of the decision table, of a renewal and of a
+        stored PDF; the service that executes an action checks these rules again."""
         table_actions = self._read_actions(
             conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve")
         )

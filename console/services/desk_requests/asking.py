@@ -104,8 +104,10 @@ class RemoteRequestIdService(RequestIdService):
         request in time (then nothing was sent); not_allowed if the person does not type the password (reason
         `password_needed`) or types a wrong password (`password_wrong`), or if the settings name an operator who isn't
         the connected account (`other_account`); bad_profile (`account_locked`) if the server has locked the account;
-        outcome_unknown (reason `asked`) if the desk stops waiting without an answer; usage for a malformed request
-        id or arguments that are too long; and the errors of the command.
+        outcome_unknown (reason `asked`) if the desk stops waiting without an answer; usage for a malformed request id
+        or arguments that are too long; no_evidence if the file among the arguments can't be read or is too large;
+        interrupted (reason `withdrawn`) if the person has withdrawn the request elsewhere; and the errors of the
+        command.
         """
         if command not in self._form_by_command:
             return act()

@@ -173,7 +173,7 @@ def read_newest_events(
 ) -> TimelinePage:
     """Return at most `limit` newest events of a record and its related records, for the screen of the record and the
     command `show`. The page says whether older events exist. Reads in the caller's transaction, and at most `limit` +
-    1 rows of each table and record."""
+    1 rows of each table and record. Raises not_found if the database has no such record."""
     related_records = read_related_records(context, conn, kind, id)
     record_keys = related_records.record_keys[:MAX_RECORDS_ON_SCREEN]
     streams = [

@@ -35,9 +35,9 @@ class PdfCopyWriter:
         self._context, self._read_pdf = context, read_pdf
 
     def save(self, record_id: int, path: Path, sha256: str | None = None) -> SavedPdf:
-        """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The method reads
-        the written file again; the file gets its name only if its content is equal to the stored document. Only the
-        present user of the machine can read the file. Return the file's path, size and SHA-256.
+        """Save the credit check's PDF with this SHA-256 (None: its current PDF) to the new file `path`. The method
+        reads the written file again; the file gets its name only if its content is equal to the stored document. Only
+        the present user of the machine can read the file. Return the file's path, size and SHA-256.
 
         The audit entry has the person and the SHA-256 of the written file, but no path, because the name of a folder
         may contain the name of a person. Raises not_found if the credit check has no such PDF or the stored PDF is

@@ -136,9 +136,9 @@ class PaymentImporter:
 
     def _require_report(self, outcome: Outcome[PaymentReport], reader: PaymentReader) -> PaymentReport:
         """Return the report in `outcome`, the answer of the provider; `reader` is the provider's adapter. Raises
-        provider_refused if the provider has no such payment, and the error of the outcome if the answer contains no
-        usable report.
-        """
+        provider_refused if the provider has no such payment; an error with a code of NO_ANSWER_ERROR_CODES if it gave
+        no answer (provider_unreachable only if the question was certainly not sent); otherwise outcome_unknown if the
+        answer contains no usable report."""
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
             if reader.capabilities.needs_amount_and_day:

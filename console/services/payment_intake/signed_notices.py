@@ -56,9 +56,10 @@ _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-
 
 @dataclass(frozen=True, slots=True)
 class SignedNotice:
-    """The fields of one signed notice about a payment. `occurred_at` is the time of the reported event in UTC;
-    `body` is the signed text; `signature` is the value of the notice's signature header.
-    """
+    """The fields of one signed notice about a payment. `source` is the name of the source that sent the notice. The
+    source gave the event the id `event_id` and the type `type`. `order_no` is the number of the order, `amount` the
+    amount in the notice. `occurred_at` is the time of the reported event in UTC; `body` is the signed text;
+    `signature` is the value of the notice's signature header."""
 
     source: str
     event_id: str

@@ -400,11 +400,13 @@ class _StartAttempt:
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the payment for the operation `operation_id`, reserve its amount on the account, and return the
-        claim with the idempotency key. The key allows only one start of the order at a time for our merchant
-        id.
+        claim with the idempotency key. The key allows only one start of the order at a time for our merchant id.
 
         The order's row is also written, so that a parallel transaction which cancels the order conflicts with this
         transaction.
+
+        Raises not_found if the order is missing, already_decided if it isn't pending, over_limit if its total exceeds
+        the amount that remains on the account, and the error of `_refuse_unfinished_start`.
         """
         now = read_current_time(tx.conn, self._context.now())
         provider, merchant_id = self._provider, self._adapter.merchant_id
@@ -534,7 +536,7 @@ def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
     """True if the provider's answer to a question about a payment can't be used but may say that the payment is paid.
     Examples are an answer with a state that is in no table, "not found" together with the payment, or an old answer
     from a cache. An error of the provider and a refused question say nothing about the payment, so the result is
-    False."""
+    False, also if nothing was asked (`outcome` is None)."""
     if (
         outcome is None
         or outcome.kind is not OutcomeClass.UNKNOWN

@@ -382,7 +382,7 @@ class ServiceContext:
 
     @property
     def operator(self) -> str | None:
-        """The name of the acting person or program; None if no name is set.
+        """The name of the acting person or program; None if no name is configured.
 
         While this thread executes a desk request, this is the person of the request. Otherwise, on a server, this is
         the connected database account (also for a due task). On other databases this is the name that `act_as` has
@@ -418,9 +418,8 @@ class ServiceContext:
             return people.acts_through_worker(conn, account)
 
     def read_person(self) -> Person:
-        """Return the acting person with the person's roles. Raises no_operator if no name is set, and not_allowed
-        if the name is unknown.
-        """
+        """Return the acting person with the person's roles. Raises no_operator if no name of a person is configured,
+        and not_allowed if the name is unknown."""
         name = self.operator
         if name is None:
             raise ConsoleError(ErrorCode.NO_OPERATOR)
@@ -489,9 +488,8 @@ class ServiceContext:
 
     def require_right(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action`. Raises read_only while a
-        read-only switch stops this action, no_operator if no name is set, and not_allowed if the name is unknown or
-        the person's roles lack the right.
-        """
+        read-only switch stops this action, no_operator if no name of a person is configured, and not_allowed if the
+        name is unknown or the person's roles lack the right."""
         name = self.operator
         _remember_required_right(action)
         if action not in RIGHTS_STOPPED_BY_SWITCH or name is None:
@@ -515,10 +513,9 @@ class ServiceContext:
 
     def require_right_despite_read_only(self, action: str) -> Person:
         """Return the acting person if one of the person's roles has the right `action` (a purchase also needs the
-        person's flag `may_buy`), also while a read-only switch stops this action. Raises no_operator if no name is
-        set, and not_allowed if the name is unknown or the person's roles lack the right; the caller writes the audit
-        entry about the refusal.
-        """
+        person's flag `may_buy`), also while a read-only switch stops this action. Raises no_operator if no name of a
+        person is configured, and not_allowed if the name is unknown or the person's roles lack the right; the caller
+        writes the audit entry about the refusal."""
         return _require_right_of_roles(action, self.read_person())
 
     def record_audit(

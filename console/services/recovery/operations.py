@@ -143,7 +143,8 @@ class OperationRecovery:
         no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; in_progress
         while the operation runs or another process has the lease of its record. Also raises provider_auth if the
         provider refuses the credentials, rate_limited if it refuses the call because of too many calls, and
-        provider_unreachable if it doesn't answer.
+        provider_unreachable if it doesn't answer. For a lost purchase, also raises evidence_mismatch or
+        already_purchased if its credit check can't be inserted again (`_restore_credit_check`).
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
@@ -381,7 +382,7 @@ class OperationRecovery:
         desk doesn't have the id from AlarmBox, also raises evidence_mismatch if the answer names no corporation, or
         if the purchase in it was made before the lost purchase was sent. Raises already_purchased if the corporation
         has another live credit check of the same client that had not expired when the lost purchase was sent. Raises
-        the errors of `make_unconfirmed_error` if the answer has no report.
+        the error of `make_unconfirmed_error` if the answer has no report.
         """
         context, intent = self._context, entry.intent
         outcome = self._get_check_reader().read_detail(id_at_provider)

@@ -190,9 +190,10 @@ class RefundDecisionService:
         """Insert the person's approval. If this approval is the last necessary one, set the refund's state to
         approved; otherwise only raise the refund's version. `reader` is the adapter of the payment's provider, whose
         rules count. Return the refund, and the end of its cooling-off period (None if that isn't in the future).
-        Raises the errors of `_require_approvable_refund` and of `raise_first_broken_rule`, read_only while a
-        read-only switch is on, and stale_view if the refund's version isn't `expected_version` (None: any version).
-        """
+        Raises the errors of `_require_approvable_refund` and of `raise_first_broken_rule`, database_went_back if the
+        database has gone back to an earlier state, read_only while a read-only switch is on, same_person if the
+        person has approved the refund meanwhile, and stale_view if the refund's version isn't `expected_version`
+        (None: any version)."""
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
         pair = refund_records.require_refund_with_payment(tx.conn, refund_id)

@@ -53,7 +53,8 @@ POLL_REASON = WorkReason.POLL
 PROBE_REASON = WorkReason.UNKNOWN
 """Reason of work on a refund: a due task must probe the refund, because its outcome is unknown."""
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
-"""Outcome reasons of an answer that is about another refund, payment or amount than the question."""
+"""Outcome reasons of an answer that doesn't fit the question: it is about another refund, payment, amount or
+currency, or it has several entries about the refund that contradict each other."""
 ORDER_DELETED_AT_PROVIDER_REASON = WorkReason.ORDER_DELETED_AT_PROVIDER
 """Reason of an unknown outcome: the provider has deleted the order of the refund, so that no probe can show the
 outcome. A person must review the refund."""

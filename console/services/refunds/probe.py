@@ -289,7 +289,7 @@ class RefundProber:
 
         Raises provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses
         the call because of too many calls, or doesn't answer; provider_answer_unusable for any other answer that
-        doesn't say whether the refund was processed.
+        doesn't say whether the refund was processed; and the error of `refuse_record_of_other_merchant`.
         """
         with self._context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)

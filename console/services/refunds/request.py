@@ -90,10 +90,9 @@ _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _ValidRequest:
-    """A refund request whose texts and amount are valid. `amount_minor` is the amount in minor units; `reader`
-    queries the payment's provider; `is_by_program` is True if the program itself requests the refund of a
-    set-aside.
-    """
+    """A refund request whose texts and amount are valid. `maker` is the name of the requesting person; `amount_minor`
+    is the amount in minor units; `reader` queries the payment's provider; `is_by_program` is True if the program
+    itself requests the refund of a set-aside."""
 
     request: RefundRequest
     maker: str

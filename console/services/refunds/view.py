@@ -249,11 +249,10 @@ class RefundDetailsReader:
         switch: ReadOnlySwitch | None,
     ) -> AllowedAction:
         """Return the action `name` on the refund. If the person can't do it now, the result contains the reason.
-        `person` is the acting person, None if no name is set (the rights are then not checked). `holder` is the
-        process that holds the lease, None if no process holds it. `switch` is the read-only switch that is on, None
-        if no switch is on. `server_now` is the database server's time, because the clock of this machine may be
-        wrong. The service that executes the action checks all of this again.
-        """
+        `person` is the acting person, None if no name of a person is configured (the rights are then not checked).
+        `holder` is the process that holds the lease, None if no process holds it. `switch` is the read-only switch
+        that is on, None if no switch is on. `server_now` is the database server's time, because the clock of this
+        machine may be wrong. The service that executes the action checks all of this again."""
         right = _RIGHT_BY_REFUND_ACTION[name]
         reason, facts = _find_refusal_reason(name, refund, person, server_now)
         if reason is None and holder is not None and name == "submit":

@@ -87,10 +87,9 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 
 @dataclass(frozen=True, slots=True)
 class EffectStep:
-    """A step that writes to the database. `write_effect` writes the step's effect in the runner's transaction and
-    returns the verdict, a StepVerdict that determines the saga's next step. `undo_effect` reverses the effect later;
-    it is None if nothing must be reversed.
-    """
+    """A step that writes to the database. `name` is the step's name in the saga's row. `write_effect` writes the
+    step's effect in the runner's transaction and returns the verdict, a StepVerdict that determines the saga's next
+    step. `undo_effect` reverses the effect later; it is None if nothing must be reversed."""
 
     name: str
     write_effect: StepAction
@@ -99,8 +98,8 @@ class EffectStep:
 
 @dataclass(frozen=True, slots=True)
 class ProviderQuestionStep:
-    """A step that queries a provider without an open transaction. `ask` queries the provider and returns the
-    function that writes the answer in a transaction."""
+    """A step that queries a provider without an open transaction. `name` is the step's name in the saga's row. `ask`
+    queries the provider and returns the function that writes the answer in a transaction."""
 
     name: str
     ask: Callable[[Saga], StepAction]
