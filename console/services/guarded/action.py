@@ -56,11 +56,15 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     Raises ValueError on creation if `has_effect`, `settle` or `report_type` contradict `journal.MONEY_ACTION_BY_KIND`
     or the answers that the spool can store.
 
-    Data: - `name`: the action's name in the journal, the spool and the audit trail. - `kind`: the kind of the records
-    that the action changes. - `right`: the right that the acting person needs. - `has_effect`: True if the action
-    costs or moves money. - `waits_for_lease`: True if an attempt waits while another holder has the lease; False if
-    it raises in_progress instead. - `report_type`: type of the answer that the spool stores; None for an action
-    without effect. - `audits_ending`: True if an error that `make_result` raises gets an audit entry.
+    Data:
+    - `name`: the action's name in the journal, the spool and the audit trail.
+    - `kind`: the kind of the records that the action changes.
+    - `right`: the right that the acting person needs.
+    - `has_effect`: True if the action costs or moves money.
+    - `waits_for_lease`: True if an attempt waits while another holder has the lease; False if it raises in_progress
+      instead.
+    - `report_type`: type of the answer that the spool stores; None for an action without effect.
+    - `audits_ending`: True if an error that `make_result` raises gets an audit entry.
 
     Steps of an attempt, called in this order:
     - `prepare` checks the attempt before anything is written. If it returns a result, the caller gets this result and

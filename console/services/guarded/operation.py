@@ -57,16 +57,19 @@ class ClaimedRecord:
 class GuardedOperation(Generic[T]):
     """Description of one guarded operation for the pipeline, which calls the callables in the caller's thread.
 
-    - `lease_name`: name of the lease, None if the operation needs no lease. - `waits_for_lease`: True if the
-    operation waits while another holder has the lease; False if the pipeline refuses the operation with in_progress
-    instead. - `has_effect`: True if the operation costs or moves money. - `check` raises the refusal of an operation
-    that can't succeed, before and during the wait for the lease. - `may_be_refused`: returns True if the operation
-    may have to be refused. If it returns False, two steps are left out in the first transaction (tx1): `check`, and
-    the search for an open alert that the database has gone back to an earlier state. - `claim` repeats the checks and
-    writes the claim, in the first transaction (tx1). - `call` calls the provider, while no transaction is open. -
-    `record_outcome` writes the outcome into the record, in the second transaction (tx2). - `deliver` settles the
-    operation with an outcome that tx2 did not record, because another process had ended the operation; it returns
-    False if the operation or its record is missing.
+    - `lease_name`: name of the lease, None if the operation needs no lease.
+    - `waits_for_lease`: True if the operation waits while another holder has the lease; False if the pipeline refuses
+      the operation with in_progress instead.
+    - `has_effect`: True if the operation costs or moves money.
+    - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
+    - `may_be_refused` returns True if the operation may have to be refused. If it returns False, two steps are left
+      out in the first transaction (tx1): `check`, and the search for an open alert that the database has gone back to
+      an earlier state.
+    - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
+    - `call` calls the provider, while no transaction is open.
+    - `record_outcome` writes the outcome into the record, in the second transaction (tx2).
+    - `deliver` settles the operation with an outcome that tx2 did not record, because another process had ended the
+      operation; it returns False if the operation or its record is missing.
     """
 
     action: AuditAction

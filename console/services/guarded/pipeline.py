@@ -234,7 +234,8 @@ class GuardedPipeline:
         )
 
     def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
-        """Return the answer key of the operation; None for an operation without effect."""
+        """Return the answer key of the operation; None for an operation without effect, or if `find_answer_key` finds
+        none."""
         return self._context.find_answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:

@@ -508,8 +508,9 @@ class RequestIdService:
 
     def _end_call(self, leased_request: LeasedRequestId, answer: CallAnswer) -> bool:
         """Store the answer of a call under its request id, or release the id after a refusal. Return True, or False
-        if another call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails,
-        nothing is raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
+        if another call has acquired the id meanwhile. For an OutcomeUnrecorded, write nothing and return True. If the
+        database fails, nothing is raised and True is returned: the lease of the id expires, and `find_answer` finds
+        the answer for later calls."""
         is_still_held = True
         if isinstance(answer.error, OutcomeUnrecorded):
             return is_still_held
