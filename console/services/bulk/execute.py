@@ -100,7 +100,8 @@ class BulkExecutor:
         """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
         with the run), as the person and with the progress and stop functions of `execution`. Return the number of
         executed rows. Raises in_progress while another process executes the run, database_went_back if the database
-        has gone back to an earlier state, not_found if no run has this id."""
+        has gone back to an earlier state, not_found if no run has this id, not_allowed if the person loses the right
+        meanwhile, and an error with a code of OWN_FAILURE_ERROR_CODES if this installation fails."""
         database_rollback.require_no_database_rollback(self._context)
         with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))

@@ -118,8 +118,9 @@ class CreditCheckPurchaseService:
         the settings lack the client; usage for a deal code, reason code or comment that is not allowed; not_allowed
         if the acting person has no right to buy; already_purchased (detail.record) if another purchase has the claim;
         not_expired if a renewal is too early; lease_timeout if another purchase for this client holds the lease for
-        LEASE_WAIT_SECONDS; and, for a purchase that was sent and did not succeed, outcome_unknown (detail.record) or
-        another code that `operation.find_error_code_of_effect_call` returns.
+        LEASE_WAIT_SECONDS; the other refusals of `GuardedPipeline.run`, such as database_went_back; and, for a
+        purchase that was sent and did not succeed, outcome_unknown (detail.record) or another code that
+        `operation.find_error_code_of_effect_call` returns.
         """
         valid_request = self._validate_purchase_request(request)
         report_step = progress or ignore_step

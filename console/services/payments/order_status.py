@@ -42,7 +42,8 @@ def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> No
 
 def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid if the paid payments of the order cover its total. Return the order, changed or
-    not. This function calls no provider.
+    not. If the order can't be set to paid, this function may open a case (see `_apply_payment_to_order`). This
+    function calls no provider.
 
     Raises not_found if the payment is missing or has no order.
     """
@@ -92,8 +93,10 @@ def list_paid_payments(conn: Connection, order: Order) -> list[Payment]:
 
 @orders.run_again_if_stale()
 def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -> int:
-    """Set the payment's order to paid in the transaction `tx` if the paid payments of the order cover its total, and
-    return the order's id. Raises not_found if the payment is missing or has no order."""
+    """Set the payment's order to paid in the transaction `tx` if the paid payments of the order cover its total;
+    otherwise a case may be opened (see `_apply_payment_to_order`). Also fill the order's empty columns and, if the
+    payment's work was to set its order to paid, write the payment's next work. Return the order's id. Raises
+    not_found if the payment is missing or has no order."""
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:

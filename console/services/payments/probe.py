@@ -288,8 +288,8 @@ class PaymentProber:
         of a due task (`is_automatic`), schedule the payment's next probe; after the last probe of the schedule, set
         the payment's work to needs_review instead.
 
-        The payment's work stays unchanged if another process has changed it since `payment` was read, or if the work
-        is to set the payment's order to paid.
+        The payment's work stays unchanged if it isn't scheduled, if another process has changed it since `payment`
+        was read, or if the work is to set the payment's order to paid.
         """
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
         if not is_automatic:

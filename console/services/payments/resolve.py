@@ -356,8 +356,9 @@ class PaymentResolver:
         apply_report(self._context, tx, payment, sourced_report)
 
     def _end_payment(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
-        """Set a payment that people have decided about to the state `target` (failed or reversed), and correct its
-        corporation's account. A payment that ends unpaid also begins the saga which cancels its order."""
+        """Set a payment that people have decided about to the state `target`, without booking money, and correct its
+        corporation's account. `target` is failed or reversed; or completed, if the payment is in another paid state.
+        A payment that ends unpaid also begins the saga which cancels its order."""
         path = find_decision_path(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)

@@ -110,8 +110,9 @@ class PaymentStarter:
         payment at this provider that can't be returned, such as one that is being started or has another amount, and
         in the further cases of `_StartAttempt.check`; over_limit if the total exceeds the account's remaining amount;
         outcome_unknown (detail.record) if the outcome of this start or of an earlier one is unknown; read_only while
-        a read-only switch stops the start; for any other outcome of the provider's call the error of
-        `find_error_code_of_effect_call`.
+        a read-only switch stops the start; the errors of `_StartAttempt.prepare` and `_StartAttempt.check` if an
+        earlier payment of the order may be paid; the refusals of `GuardedPipeline.run`, such as database_went_back;
+        for any other outcome of the provider's call the error of `find_error_code_of_effect_call`.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
         return self._start_action.perform(attempt, ignore_step, facts={"order": order_id, "provider": provider[:40]})
@@ -332,9 +333,10 @@ class _StartAttempt:
         outcome_unknown if a payment at any provider ended unpaid in our database and may have been paid after that,
         or if a provider has reported another amount of a payment as paid.
 
-        Raises in_progress in four cases: the order has an open payment at this provider; a payment of the order ended
-        unpaid in our database while its provider says otherwise; a notice reports a payment of the order that the
-        database doesn't have; or the database has lost a payment of the order at this provider.
+        Raises in_progress in five cases: the order has an open payment at this provider; a payment of the order ended
+        unpaid in our database while its provider says otherwise; a payment of the order ended, or its expiry time
+        passed, after `prepare`, so that the provider wasn't asked about it; a notice reports a payment of the order
+        that the database doesn't have; or the database has lost a payment of the order at this provider.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:

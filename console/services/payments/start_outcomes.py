@@ -47,8 +47,8 @@ def write_start_outcome(
 ) -> None:
     """Write the outcome of a start into the payment: the payer can pay, the provider has not created the payment, or
     the outcome is unknown. If a notice has changed the payment's state before the provider's answer came, keep the
-    state of the notice.
-    """
+    state of the notice. If the payment has ended unpaid in our database and the provider's answer has a code with
+    which the payer can pay, only open a case."""
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         if is_contradicting_answer(payment, outcome.found):
             observed = f"begun {outcome.found.merchant_payment_id}"  # without the code: it is the payer's alone

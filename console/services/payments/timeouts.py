@@ -142,8 +142,7 @@ class PaymentTimeoutSagas:
 
     def resume_stuck_saga(self, payment_id: int) -> None:
         """Resume the payment's stuck saga at the step where it stopped, because the acting person requests it. Do
-        nothing if no saga of the payment is stuck. Raises not_allowed if the acting person may not do this.
-        """
+        nothing if no saga of the payment is stuck. Raises not_allowed if the acting person has no right to probe."""
         with self._context.database.read() as conn:
             saga = sagas.find_open_saga(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
         if saga is None or saga.state is not SagaState.STUCK:
@@ -199,8 +198,8 @@ class PaymentTimeoutSagas:
         return sum(self._begin_saga(payment) for payment in overdue_payments)
 
     def _begin_saga(self, payment: Payment) -> int:
-        """Begin the saga of the payment if its expiry time has still passed. Return the number of begun sagas, 1 or
-        0; a failure is logged and counts as 0."""
+        """Read the payment again, and begin its saga if the payer has still not paid and the expiry time has passed.
+        Return the number of begun sagas, 1 or 0; a failure is logged and counts as 0."""
         has_begun = False
         with skip_failures(f"the end of payment {payment.id}"):
             self._context.failpoints.reach("before_saga")
@@ -238,10 +237,10 @@ class PaymentTimeoutSagas:
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)
 
     def _resume_saga(self, saga: Saga) -> int:
-        """Run the saga while this process holds the payment's lease, so that no probe or decision about the
-        payment runs at the same time. If the saga must ask a provider that is not configured on this desk, leave it
-        unchanged. Return 1, the number of handled sagas.
-        """
+        """Run the saga while this process holds the payment's lease, so that no probe or decision about the payment
+        runs at the same time. If the saga must ask a provider that is not configured on this desk, leave it
+        unchanged. A failure, for example because another process holds the lease, is only logged. Return 1, the
+        number of handled sagas."""
         with (
             skip_failures(f"the end of payment {saga.subject_id}"),
             self._payment_prober.hold_payment_lease(saga.subject_id) as payment,

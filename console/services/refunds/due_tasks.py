@@ -177,7 +177,8 @@ class RefundDueTasks:
 
     def _handle_refund_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
         """Call `act` with the due refund. If `act` raises an error and has not changed the refund, postpone the
-        refund's work, so that the next run handles other refunds first. Then raise the error again."""
+        refund's work, so that the next run handles other refunds first; an error that concerns all refunds
+        (`_concerns_all_refunds`) postpones nothing. Then raise the error again."""
         try:
             act(refund)
         except FailpointReached:

@@ -376,9 +376,10 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
 @payments.run_again_if_stale()
 def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """After a completed refund, set the order of the payment to refunded, if the order's state allows this and all
-    payments of the order are fully refunded. If the row of the order or of one of its payments can't be read, leave
-    the order unchanged: the outcome of the refund, in the same transaction, is stored nevertheless, and a case names
-    the row."""
+    payments of the order are fully refunded. If this payment waits for a review and is fully refunded, also close its
+    cases that ask people to refund it. If the row of the order or of one of its payments can't be read, leave the
+    order unchanged: the outcome of the refund, in the same transaction, is stored nevertheless, and a case names the
+    row."""
     payment = payments.find(tx.conn, payment_id)
     order_ids = [payment.order_id] if payment and payment.order_id is not None else []
     order = next(iter(orders.find_by_ids(tx.conn, order_ids, skips_unreadable=True)), None)
@@ -403,7 +404,8 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
     """Subtract the amount of an ended refund from the amount that its payment has reserved for refunds, and free the
-    refund's idempotency key. The caller must change the refund's row first. Raises ReservationMissing if the payment
+    refund's idempotency key. The amount is refundable again or, if the refund gives back an amount that was set
+    aside, set aside again. The caller must change the refund's row first. Raises ReservationMissing if the payment
     has reserved less than this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_payment_sums_changed(

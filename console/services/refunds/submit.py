@@ -93,9 +93,10 @@ class RefundSubmitter:
         LEASE_WAIT_SECONDS; the error of `refuse_unsendable_refund` if the refund breaks a rule; the error of
         `require_refundable_payment` if the provider's answer about the payment doesn't allow the refund; the error of
         `RefundProber.ask_about_earlier_refunds` if the provider doesn't say whether it has processed an earlier
-        refund. Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise
-        the error of `find_error_code_of_effect_call` (such as outcome_unknown, with detail.record) if the provider
-        has not accepted the refund.
+        refund; and the other refusals of `GuardedPipeline.run`, such as database_went_back. Afterwards, raises
+        already_decided if the provider's answer contradicts the refund's state, otherwise the error of
+        `find_error_code_of_effect_call` (such as outcome_unknown, with detail.record) if the provider has not
+        accepted the refund.
         """
         attempt = _SubmissionAttempt(
             self._context,

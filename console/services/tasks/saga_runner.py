@@ -154,8 +154,8 @@ class SagaRunner:
         self._plan = plan
 
     def run(self, saga: Saga) -> Saga:
-        """Run those steps of the saga that can be done now, one after another. Return the saga afterwards. If a
-        step fails, the saga is scheduled again."""
+        """Run those steps of the saga that can be done now, one after another. Return the saga afterwards. If a step
+        fails, the saga is scheduled again; after MAX_INTERNAL_ERRORS internal errors, it is stopped."""
         try:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
                 saga = self._undo_step(saga) if UNDOING_FACT_KEY in saga.facts else self._run_step(saga)

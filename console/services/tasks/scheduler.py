@@ -116,8 +116,10 @@ class _TaskRun:
 
 
 class Scheduler:
-    """Runs the due tasks in the sequence of `all_tasks`, because a task can create work for the tasks after it.
-    May be used by several threads at the same time."""
+    """Runs the due tasks in the sequence of `all_tasks`, because a task can create work for the tasks after it. Two
+    kinds of tasks are left out: those for which this desk's person lacks the right (RIGHT_OF_TASK), and those in
+    MONEY_TASK_NAMES while an open alert says that the database has gone back to an earlier state. May be used by
+    several threads at the same time."""
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat, all_tasks: Sequence[DueTask]) -> None:
         self._context = context
@@ -192,11 +194,11 @@ class Scheduler:
         return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
-        """Run every task once, whether it is due or not, and return the runs. If another process runs a task, wait
-        for it at most MAX_WAIT_FOR_TASK_RUN_SECONDS.
+        """Run every task once, whether it is due or not, except the tasks that are left out (see the class), and
+        return the runs. If another process runs a task, wait for it at most MAX_WAIT_FOR_TASK_RUN_SECONDS.
 
-        If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database
-        account that may not run tasks.
+        If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database account
+        that may not run tasks.
         """
         self.require_permission()
         pass_began_at = self._context.now()
