@@ -93,11 +93,12 @@ def compare_denied_purchases(
 ) -> None:
     """Before a purchase, ask AlarmBox for its list of the corporation's purchases. Do this only if AlarmBox offers
     such a list, and if two people have decided that an earlier purchase of the corporation for this client was not
-    made. If the list has a purchase that may be this earlier purchase, open the case `contradicted` about the earlier
-    credit check. The case stops the new purchase until a person acknowledges the case. After that, the same listed
-    purchase opens no second case, but another listed purchase does. If the database has lost the earlier purchase, no
-    record exists about which a case could be opened. The new purchase is then refused until a person has resolved the
-    lost purchase's operation with the id of the listed purchase.
+    made. Don't do it while a case `contradicted` about such a decision is open, because this case stops the new
+    purchase anyway. If the list has a purchase that may be this earlier purchase, open the case `contradicted` about
+    the earlier credit check. The case stops the new purchase until a person acknowledges the case. After that, the
+    same listed purchase opens no second case, but another listed purchase does. If the database has lost the earlier
+    purchase, no record exists about which a case could be opened. The new purchase is then refused until a person has
+    resolved the lost purchase's operation with the id of the listed purchase.
 
     Raises already_purchased if the list has a purchase that may be an earlier purchase that the database has lost and
     two people have denied. Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the

@@ -193,11 +193,13 @@ class CreditCheckProber:
 
         A report certainly belongs to the purchase if all of these are true: its purchase date is the day of sending
         (in Japan) or later; no credit check in our database has its id; no other report without a credit check in our
-        database has the day before the sending, or a later day, as its purchase date; and its id can't belong to
-        another purchase (`_may_id_belong_to_other_purchase`). A report with the day before the sending may be about
-        an earlier purchase or about this purchase, because the desk's clock may have been ahead; if the time of
-        sending is still in the future, this is so for each earlier day. A report without a purchase date counts as a
-        report with the day of sending.
+        database has the day before the sending, or a later day, as its purchase date; its id can't belong to another
+        purchase (`_may_id_belong_to_other_purchase`); and the list lacks no known purchase
+        (`_does_list_lack_known_purchase`). A report with the day before the sending may be about an earlier purchase
+        or about this purchase, because the desk's clock may have been ahead; if the time of sending is still in the
+        future, this is so for each earlier day. A report without a purchase date may be about any purchase: it never
+        certainly belongs to this one, and it counts as a report with the day of sending when the other reports are
+        counted.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         first_day = find_first_possible_day(record.created_at, read_current_time(tx.conn, self._context.now()))

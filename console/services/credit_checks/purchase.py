@@ -118,9 +118,9 @@ class CreditCheckPurchaseService:
         the settings lack the client; usage for a deal code, reason code or comment that is not allowed; not_allowed
         if the acting person has no right to buy; already_purchased (detail.record) if another purchase has the claim;
         not_expired if a renewal is too early; lease_timeout if another purchase for this client holds the lease for
-        LEASE_WAIT_SECONDS; the other refusals of `GuardedPipeline.run`, such as database_went_back; and, for a
-        purchase that was sent and did not succeed, outcome_unknown (detail.record) or another code that
-        `operation.find_error_code_of_effect_call` returns.
+        LEASE_WAIT_SECONDS; the errors of `_PurchaseAttempt.prepare`; the other refusals of `GuardedPipeline.run`,
+        such as database_went_back; and, for a purchase that was sent and did not succeed, outcome_unknown
+        (detail.record) or another code that `operation.find_error_code_of_effect_call` returns.
         """
         valid_request = self._validate_purchase_request(request)
         report_step = progress or ignore_step
@@ -221,8 +221,9 @@ class _PurchaseAttempt:
         """Before the operation begins, raise an error if the purchase must not be tried. This is the case if the
         database has unsafe settings, if AlarmBox is not configured, or if AlarmBox doesn't answer the question about
         an earlier purchase that people have denied; for a renewal, also if the earlier credit check has not expired.
-        Only the provider's answers, and a case about a denied purchase, are stored.
-        """
+        Only the provider's answers, and a case about a denied purchase, are stored. Raises bad_profile for unsafe
+        settings and for an AlarmBox that isn't configured, and the errors of `compare_denied_purchases` and
+        `_find_expired_purchases`."""
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         reader = self._adapter_source.get_adapter().make_reader()
         compare_denied_purchases(self._context, reader, self._request.client_id, self._request.corporation_number)
@@ -362,8 +363,8 @@ class _PurchaseAttempt:
     def _refuse_live_credit_check(self, conn: Connection, live_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of this credit check, which has the claim; return normally if the purchase is a
         permitted renewal of the credit check. Raises already_purchased if the purchase isn't a renewal of a
-        successful credit check, if another renewal was faster, or if a duplicate of the credit check is or may be a
-        valid purchase; not_expired if the credit check has not expired."""
+        successful credit check with an id at the provider, if another renewal was faster, or if a duplicate of the
+        credit check is or may be a valid purchase; not_expired if the credit check has not expired."""
         # Without the provider's id nobody can ask whether it has expired (`_ask_if_expired`).
         if (
             not self._request.renew

@@ -169,10 +169,10 @@ class RequestExecutor:
                 self._context.write(partial(_write_progress_step, taken_request=taken_request, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next desk request and execute it. Return True, or False if no request can be taken now, or if a
-        signal asks this process to end before the command has started. With `only_first_of_person`, take no request
-        of a person for whom a worker is executing another request.
-        """
+        """Take the next desk request and execute it. If the request is locked, only remember it for
+        `take_locked_request`. Return True, or False if no request can be taken now, or if a signal asks this process
+        to end before the command has started. With `only_first_of_person`, take no request of a person for whom a
+        worker is executing another request."""
         try:
             taken_request = self._take_next_request(only_first_of_person=only_first_of_person)
         except requests.RequestLocked as locked:
@@ -224,8 +224,9 @@ class RequestExecutor:
     def take_locked_request(self) -> bool:
         """Take one of the desk requests that were found locked: wait for the request's locks, so that
         `BlockingSessionEnder` finds the session that holds them. A thread that calls `execute_next` then executes the
-        taken request. Return True, or False if no request is locked, or if the request is still locked after the
-        wait. Only one thread may call this method."""
+        taken request. Return True, also if the request could no longer be taken after the wait, for example because
+        it was withdrawn. Return False if no request is locked, or if the request is still locked after the wait. Only
+        one thread may call this method."""
         next_locked = self._locked_requests.choose_next()
         if next_locked is None:
             return False
@@ -255,10 +256,12 @@ class RequestExecutor:
         )
 
     def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
-        """Execute a desk request and store its answer. If the time limit of the request has passed (`is_late`), its
-        command is not begun: the request gets the answer of an earlier worker, or is marked as lapsed if no worker
-        has begun its command. If a signal asks this process to end before the command has started, release the
-        request, so that another worker can take it immediately, and return False. Otherwise return True."""
+        """Execute a desk request and store its answer. If workers have already taken the request
+        MAX_EXECUTIONS_PER_REQUEST times, its command is not run again (`_answer_given_up_request`). If the time limit
+        of the request has passed (`is_late`), its command is not begun: the request gets the answer of an earlier
+        worker, or is marked as lapsed if no worker has begun its command. If a signal asks this process to end before
+        the command has started, release the request, so that another worker can take it immediately, and return
+        False. Otherwise return True."""
         try:
             if taken_request.fencing_token > MAX_EXECUTIONS_PER_REQUEST:
                 answer = self._answer_given_up_request(taken_request)

@@ -258,7 +258,7 @@ class SignedNoticeHandler:
         because reading a keyring may be slow.
 
         A sender can invent any number of source names. So at most _MAX_SOURCE_NAMES_WITHOUT_KEY names without a key
-        are stored in memory. For further names the keyring is still read, but a missing key is not stored.
+        are stored in memory; the next such name replaces all of them.
         """
         if notice_source in self._source_names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source):
             return None
