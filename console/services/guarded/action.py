@@ -144,8 +144,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         """Run one attempt of the guarded action until its outcome is recorded; return its result.
 
         `subject_id` (id of the record) and `facts` describe the attempt in the audit entry of a refusal. Raises
-        not_allowed if the acting person lacks the action's right, the errors of the action's steps, and the errors of
-        `GuardedPipeline.run`. A signal (Ctrl+C, SIGTERM) takes effect after the attempt has ended.
+        not_allowed if the acting person lacks the action's right, bad_profile if the action has an effect and this
+        desk has no usable store key, the errors of the action's steps, and the errors of `GuardedPipeline.run`. A
+        signal (Ctrl+C, SIGTERM) takes effect after the attempt has ended.
         """
         context, action = self._context, self.action
         with interrupts.defer_signals():

@@ -81,9 +81,9 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
     """Refuse to call a provider if the settings of this desk name a merchant other than that of the database. If the
     database has no merchant of this provider yet, store the merchant of this desk's settings.
 
-    Do nothing if this desk lacks the secret that names the merchant, because no call is possible then. Raises
-    bad_profile (detail.problem other_merchant) for another merchant. This function may read the keyring but sends
-    nothing.
+    Do nothing if this desk lacks the secret that names the merchant, because no call is possible then, or if the
+    merchant would have to be stored and the database account may not do this. Raises bad_profile (detail.problem
+    other_merchant) for another merchant. This function may read the keyring but sends nothing.
     """
     if provider in context.accepted_merchants:
         return
