@@ -162,8 +162,9 @@ class RelatedRecordCompleter:
         lapsed_ids: LapsedIdsByKind,
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Order]:
-        """Return the orders with the records that their explanations need: open alerts, payments with an open alert,
-        refunds that have not ended, payments with an unknown outcome, and the sagas of expired payments."""
+        """Return the orders with the records that their explanations need: the open alert and, for an order with an
+        open alert, its payments; refunds that have not ended, payments with an unknown outcome, and the sagas of
+        expired payments."""
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
@@ -209,8 +210,8 @@ class RelatedRecordCompleter:
         self, order: Order, order_payments: tuple[Payment, ...], open_alerts: Sequence[Alert]
     ) -> Alert | None:
         """Return the order's open alert whose rule the order still breaks; None if there is no such alert.
-        `open_alerts` are the open alerts about the order. `order_payments` are the order's payments that have an open
-        alert; if there are none, return None."""
+        `open_alerts` are the open alerts about the order. `order_payments` are the order's payments, read only for an
+        order with an open alert; if there are none, return None."""
         if not order_payments:
             return None
         finding = find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
@@ -478,10 +479,10 @@ def _make_order_relations(
     unfinished_payments: Sequence[Payment],
 ) -> OrderRelations:
     """Return the facts of related rows that the explanation of the order needs. `order_payments` are the order's
-    payments with an open alert; `alert` is the order's open alert whose rule the order still breaks (None: there is
-    none). `order_refunds` and `order_sagas` are the refunds and the timeout sagas of the order's payments.
-    `unfinished_payments` are the order's payments that have an unknown outcome or that a person must look at.
-    """
+    payments, empty for an order without an open alert; `alert` is the order's open alert whose rule the order still
+    breaks (None: there is none). `order_refunds` and `order_sagas` are the refunds and the timeout sagas of the
+    order's payments. `unfinished_payments` are the order's payments that have an unknown outcome or that a person
+    must look at."""
     return OrderRelations(
         payments=order_payments,
         alert_rule=alert.rule_id if alert else None,

@@ -46,7 +46,8 @@ class RefundLimitService:
         """Propose `limit_value` for the limit or condition `limit_name` in this currency (a code such as JPY).
         `limit_value` is in the unit that `get_limit_unit` returns for the name: minor units, seconds, days or a
         number of refunds. If another administrator has proposed the same value within the last day, set the limit to
-        this value. A proposal counts only as long as its proposer is an administrator. Return the limit.
+        this value. A proposal counts only as long as its proposer is an administrator. Nothing changes if the limit
+        has this value already. Return the limit.
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
         if the acting person has made the open proposal, and not_allowed if the acting person is not an administrator.

@@ -114,9 +114,9 @@ class RefundRequestService:
         """Return the facts that a person should read before requesting a refund of this payment. Nothing is reserved
         or written.
 
-        `amount` is decimal text; None means the whole refundable amount. Raises not_found if there is no such
-        payment, not_allowed if the acting person has no right to read, and invalid_amount if `amount` is no amount of
-        the payment's currency, or is 0.
+        `amount` is decimal text; None means the largest amount that can be requested (`Payment.requestable_minor`).
+        Raises not_found if there is no such payment, not_allowed if the acting person has no right to read, and
+        invalid_amount if `amount` is no amount of the payment's currency, or is 0.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
