@@ -83,9 +83,9 @@ def require_refundable_payment(
     payment's refunds (`list_failure`), because the database may have lost a refund of another amount, which has
     another key.
 
-    Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of the payment
-    that the database doesn't have and that no person has acknowledged. Raises exceeds_captured if less than the
-    refund's amount can still be refunded at the provider.
+    Raises not_allowed if the payment is not paid at the provider, or if the provider has a refund of the payment that
+    the database doesn't have and that no person has acknowledged. Raises exceeds_captured if less than the refund's
+    amount can still be refunded at the provider.
     """
     payment, refund = refund_with_payment.payment, refund_with_payment.refund
     question = PaymentQuestion(
@@ -293,17 +293,16 @@ def _find_refund_refusal(
     reported_refunds: Collection[ListedRefund] | None,
 ) -> tuple[ErrorCode, ExceedsCapturedReason | NotAllowedReason] | None:
     """Return the error code and the reason of the refusal if the provider's answer about the payment doesn't allow
-    the refund. This is so if the payment has ended unpaid, or if less than the refund's amount can still be refunded.
-    Return None if the answer allows the refund. `reported_refunds` are the refunds in the answer, None if the answer
-    has no readable refunds.
-    """
+    the refund. This is so if the payment is not in a paid state at the provider, or if less than the refund's amount
+    can still be refunded. Return None if the answer allows the refund. `reported_refunds` are the refunds in the
+    answer, None if the answer has no readable refunds."""
     report = outcome.found
-    if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_reported_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
     if reported_refunds is not None and _exceeds_captured_amount(context, refund_with_payment, reported_refunds):
         return ErrorCode.EXCEEDS_CAPTURED, ExceedsCapturedReason.MORE_THAN_PROVIDER_REFUNDS
     return None
 
 
-def _is_ended_unpaid(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:
+def _is_reported_unpaid(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:
     return outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING) and report.state not in PAID_STATES
