@@ -171,7 +171,7 @@ class BulkRunService(BulkRunReader):
         execution, and a due task continues the run. Raises not_found if no run has this id; usage if `max_rows` is
         less than 1 or more than the number of rows; not_allowed if the acting person has no right to execute the
         action, or is not the maker of a run that takes records or adds notes; in_progress while another process
-        executes the run.
+        executes the run; and the other errors of `BulkExecutor.run`, such as database_went_back.
         """
         return self._request_ids.act_once(
             "bulk run",
@@ -231,10 +231,11 @@ class BulkRunService(BulkRunReader):
         return self._context.write_and_read(stop_if_running, lambda conn: require_run(conn, run_id))[1]
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
-        run. This is also possible while a read-only switch stops the run's action, because discarding a run only
-        prevents changes. Raises not_found if no run has this id, in_progress if the run is in the state running, and
-        not_allowed if the acting person is not the run's maker or has no right to execute the run's action."""
+        """End a bulk run that is not in the state running; its rows without a result are never executed. A run that
+        is done stays unchanged. Return the run. This is also possible while a read-only switch stops the run's
+        action, because discarding a run only prevents changes. Raises not_found if no run has this id, in_progress if
+        the run is in the state running, and not_allowed if the acting person is not the run's maker or has no right
+        to execute the run's action."""
         return self._request_ids.act_once(
             "bulk discard",
             request_id,
