@@ -310,7 +310,9 @@ class _PurchaseAttempt:
         return True
 
     def make_lease_name(self) -> str | None:
-        return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
+        if not self._context.settings.uses_leases:
+            return None
+        return check_records.make_purchase_lease_name(self._request.client_id)
 
     def check(self, conn: Connection) -> None:
         """Refuse a purchase that can't succeed. Raises already_purchased in four cases: a live credit check (one that

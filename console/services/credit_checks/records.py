@@ -83,6 +83,12 @@ def find_credit_checks_with_id_at_provider(
     return credit_checks.list_by_id_at_provider(tx.conn, id_at_provider)
 
 
+def make_purchase_lease_name(client_id: int) -> str:
+    """Return the name of the lease under which a process buys a credit check for this client. A client's purchases
+    run one after another."""
+    return f"alarmbox_credit_check_{client_id}"
+
+
 def find_purchase_lease_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
     """Return the holder of the lease under which a process is buying this credit check now; None if no process is
     buying it."""
@@ -90,4 +96,4 @@ def find_purchase_lease_holder(conn: Connection, record: CreditCheck) -> LeaseHo
         return None
     if journal.find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id) is None:
         return None
-    return leases.find_holder(conn, f"alarmbox_credit_check_{record.client_id}")
+    return leases.find_holder(conn, make_purchase_lease_name(record.client_id))

@@ -51,6 +51,12 @@ def make_lease_name(payment_id: int) -> str:
     return f"payment_{payment_id}"
 
 
+def make_start_lease_name(order_id: int) -> str:
+    """Return the name of the lease under which a process starts a payment of the order, so that only one of them
+    starts one at a time."""
+    return f"payment_start_{order_id}"
+
+
 class PaymentProber:
     """Reads payments at their providers. This class can't start payments or move money."""
 

@@ -51,6 +51,7 @@ from console.services.payments.probe import (
     PaymentProber,
     find_report,
     is_unpaid_outcome,
+    make_start_lease_name,
     read_question_time,
 )
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
@@ -322,7 +323,7 @@ class _StartAttempt:
     # The pipeline's steps
 
     def make_lease_name(self) -> str | None:
-        return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
+        return make_start_lease_name(self._order_id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
         """Check that a payment of the order may be started now. Raises not_found if the order is missing;

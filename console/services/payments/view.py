@@ -24,7 +24,7 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.next_work import require_payment_after_lapse
-from console.services.payments.probe import make_lease_name
+from console.services.payments.probe import make_lease_name, make_start_lease_name
 from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
@@ -171,7 +171,7 @@ def _require_account(conn: Connection, account_id: int) -> Account:
 def _find_lease_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
     holder = leases.find_holder(conn, make_lease_name(record.id))
     if holder is None and record.state is PaymentState.INITIALIZING and record.order_id is not None:
-        holder = leases.find_holder(conn, f"payment_start_{record.order_id}")
+        holder = leases.find_holder(conn, make_start_lease_name(record.order_id))
     return holder
 
 

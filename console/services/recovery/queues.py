@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import starmap
 
+from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -17,15 +18,19 @@ from console.domain.queues.filter_text import format_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
 from console.domain.queues.mismatches import Mismatch, describe_mismatch
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order
-from console.domain.records import LeaseHolder, Operation
+from console.domain.records import CreditCheck, LeaseHolder, Operation, OperationState
 from console.domain.service_results import NextStep, QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
+from console.services.credit_checks import refetch
+from console.services.credit_checks.records import make_purchase_lease_name
+from console.services.payments import probe as payment_probe
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_readable_records, map_readable_records
 from console.services.recovery import queue_cursors
+from console.services.refunds.lease import make_refund_lease_name
 from console.store.alerts import alerts
 from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
@@ -261,15 +266,21 @@ def _find_record_of_operation(
 
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
-    """Return the name of the lease that the operation's process holds while it works on the record. If `record` is
+    """Return the name of the lease that a process holds while it works on the operation's record: as long as the
+    operation is `calling`, the lease of its action; after that, the lease of probes and decisions. If `record` is
     None (the operation's record is missing or can't be read), return the lease name of a credit check with the
     operation's record id.
     """
+    is_calling = operation.state is OperationState.CALLING
     if isinstance(record, Refund):
-        return f"refund_{record.payment_id}"
+        return make_refund_lease_name(record.payment_id)
     if isinstance(record, Payment):
-        return f"payment_start_{record.order_id}"
-    return f"credit_check_{operation.subject_id}"
+        if is_calling and record.order_id is not None:
+            return payment_probe.make_start_lease_name(record.order_id)
+        return payment_probe.make_lease_name(record.id)
+    if isinstance(record, CreditCheck) and is_calling and operation.action == AuditAction.CREDIT_CHECK_PURCHASE:
+        return make_purchase_lease_name(record.client_id)
+    return refetch.make_lease_name(operation.subject_id or 0)
 
 
 def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:

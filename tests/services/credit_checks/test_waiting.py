@@ -99,6 +99,28 @@ def test_a_plan_shows_only_the_running_purchase_of_its_number(
         assert other.credit_checks.make_plan(FIRST_NUMBER).purchase_holder is None
 
 
+def test_unfinished_work_shows_the_process_of_a_running_purchase(
+    running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
+) -> None:
+    """A purchase is running. The list of unfinished work shows the person and process that have its lease, and nobody
+    for an earlier purchase of the same client whose outcome is unknown.
+    """
+    with place.open_desk(sandbox, person="op-b") as other:
+        (running,) = other.recovery.list_unfinished_operations()
+        assert running.holder is not None
+        assert (running.holder.operator, running.holder.name) == (
+            place.get_account_name("op-a"),
+            "alarmbox_credit_check_1",
+        )
+        place.sql(f"UPDATE operations SET state = 'unknown' WHERE id = '{running.operation.id}'")
+        (unknown,) = other.recovery.list_unfinished_operations()
+        assert (unknown.operation.state, unknown.holder) == ("unknown", None)
+        place.sql(f"UPDATE operations SET state = 'calling' WHERE id = '{running.operation.id}'")
+        sandbox.control.release_calls()
+        assert running_purchase.result(MAX_WAIT_SECONDS).state == "success"
+        assert other.recovery.list_unfinished_operations() == ()
+
+
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
 def test_a_purchase_of_another_client_does_not_wait(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]
