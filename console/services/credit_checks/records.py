@@ -83,7 +83,7 @@ def find_credit_checks_with_id_at_provider(
     return credit_checks.list_by_id_at_provider(tx.conn, id_at_provider)
 
 
-def make_purchase_lease_name(client_id: int) -> str:
+def make_purchase_lease_name(client_id: str) -> str:
     """Return the name of the lease under which a process buys a credit check for this client. A client's purchases
     run one after another."""
     return f"alarmbox_credit_check_{client_id}"

@@ -574,7 +574,8 @@ class WindowContext(QObject):
 
     def show_failure_toast(self, failure: Failure, title: str = "", *, subject: str) -> None:
         """Show a toast about an action that has failed: `title`, and the message of the failure. If the action may
-        have been executed, or if `title` is "", the title is that of `format_failure_title`."""
+        have been executed, or if `title` is "", the title is that of `format_failure_title`. `subject` names the
+        record in the toast."""
         if not title or failure.may_have_acted:
             title = self.format_failure_title(failure)
         self.show_toast(title, self.format_failure(failure), *failure.icon_and_tone, subject=subject)
