@@ -857,8 +857,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/providers/atom/responses.py",
-                "    return REFUSED_BUT_MADE_REASON if _contains_effect(call, fields) else None\n",
-                "    return None\n",
+                "        if _contains_effect(call, fields):\n",
+                "        if False:\n",
             ),
         ),
         ("tests/providers/atom/test_responses.py::test_a_refund_is_found_at_any_place_of_a_refusal",),
@@ -1002,7 +1002,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/providers/alarmbox/responses.py",
-                "        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):\n",
+                "        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer):\n",
                 "        if False:\n",
             ),
         ),
@@ -1018,6 +1018,17 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/providers/atom/test_responses.py::test_an_unreadable_refusal_of_a_refund_is_unknown",),
+    ),
+    Mutant(
+        "a refusal of Atom beside a code of success counts as a refusal",
+        (
+            SourceChange(
+                "console/providers/atom/responses.py",
+                "        return None if all(_is_refusing_code(call, code) for code in _list_status_codes(fields)) else UNLISTED_REASON\n",
+                "        return None\n",
+            ),
+        ),
+        ("tests/providers/atom/test_responses.py::test_a_refusal_with_a_code_that_is_none_is_unknown",),
     ),
     Mutant(
         "a body in an unknown coding is searched as it came",
