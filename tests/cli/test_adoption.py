@@ -1,6 +1,8 @@
 """`db adopt` at the terminal, before and after `db upgrade`."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,13 @@ def run_command(shared: Terminal, *words: str) -> dict[str, object]:
     data = json.loads(ending.out)["data"]
     assert isinstance(data, dict)
     return data
+
+
+def dump_database(shared: Terminal) -> list[str]:
+    """Return the SQL statements that make the whole content of the database: its tables and its rows."""
+    file = shared.env["CONSOLE_DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as conn:
+        return list(conn.iterdump())
 
 
 @pytest.mark.parametrize("upgraded_first", [False, True])
@@ -88,9 +97,11 @@ def test_texts_contain_no_wording_key(shared_database_terminal: Terminal, langua
 def test_wrong_arguments_are_refused(
     shared_database_terminal: Terminal, words: tuple[str, ...], status: int, code: str
 ) -> None:
-    """`db adopt` refuses wrong arguments, each with its own exit status and code."""
+    """`db adopt` refuses wrong arguments with an exit status and code, and changes nothing in the database."""
+    before = dump_database(shared_database_terminal)
     ending = shared_database_terminal.json("db", "adopt", *words)
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)
+    assert dump_database(shared_database_terminal) == before
 
 
 def test_db_adopt_without_a_table_is_refused(unopened_terminal: Terminal) -> None:

@@ -954,9 +954,10 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The test interrupts a restore at each step that changes a file. After each interruption, the database file is
-    intact: it is the present or the restored one.
+    intact: it is the present or the restored one. A second restore succeeds, leaves no unfinished file, and names the
+    purchase that the backup lacks, whether or not the first one was completed.
     """
-    assert buy_check(terminal, NEW_NUMBER).status == 0
+    lost = buy_check(terminal, NEW_NUMBER).data["operation_id"]
 
     def break_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -968,6 +969,10 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
     with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert len(read_checks(terminal, KEPT_NUMBER)) == 1
+    restored = terminal.json("db", "restore", str(backup)).data
+    assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
+    assert (len(read_checks(terminal, KEPT_NUMBER)), read_checks(terminal, NEW_NUMBER)) == (1, [])
+    assert list(get_home(terminal).glob("*.restoring-*")) == []
 
 
 def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:

@@ -122,11 +122,19 @@ def test_each_end_of_a_purchase_has_its_exit_status(
 
 
 def test_an_unreachable_provider_gives_exit_status_6(terminal: Terminal, sandbox: Sandbox) -> None:
-    """If the provider can't be reached, a purchase exits with 6 and the code `provider_unreachable`."""
-    terminal.json("lookup", CORPORATION_NUMBER)
-    sandbox.stop()
-    ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
+    """If the provider can't be reached, a purchase exits with 6 and the code `provider_unreachable`. Its record has
+    the state error and is known, because nothing was sent. So the number can be bought later, with a new record and
+    one charge.
+    """
+    with sandbox.control.cause_outage():
+        ending = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1")
     assert ending.exit_status_and_code == (6, "provider_unreachable")
+    unsent = ending.error["detail"]["record"]
+    assert (unsent["state"], unsent["certainty"], unsent["work"]["state"]) == ("error", "known", "none")
+    assert sandbox.ledger.charge_count == 0
+    bought = terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data
+    assert (bought["state"], bought["id"] > unsent["id"]) == ("success", True)
+    assert sandbox.ledger.charge_count == 1
 
 
 @pytest.mark.parametrize("client", ["0", "01", "abc", "", "-1", "１", "1" * 19])

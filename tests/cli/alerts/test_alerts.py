@@ -4,6 +4,7 @@ its incident.
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_the_json_of_a_cut_list_says_how_many_alerts_are_missing(desk: PayingTer
 
 def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     """`worker --once` raises one alert about a late payment, also when it runs again. After an acknowledgement the
-    alert is still open and shows who has acknowledged it.
+    alert is still open and shows who has acknowledged it. It closes when a refund of the whole payment is completed.
     """
     assert list_alerts_by_order(desk) == []
     ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
@@ -74,7 +75,13 @@ def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     assert (alert["resolved_at"], alert["acknowledged_by"]) == (None, None)
     seen = desk.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
     assert (set(seen), seen["acknowledged_by"]) == (ALERT_FIELDS, "op-a")
-    assert list_alerts_by_order(desk)[0]["acknowledged_by"] == "op-a"
+    assert [(one["id"], one["acknowledged_by"]) for one in list_alerts_by_order(desk)] == [(alert["id"], "op-a")]
+    refund = desk.request_refund(1, "3300").data["id"]
+    assert desk.decide_refund("approve", refund).data["state"] == "submitted"
+    assert desk.json("probe", "refund", str(refund)).data["state"] == "completed"
+    desk.json("worker", "--once")
+    (closed,) = list_alerts_by_order(desk)
+    assert (closed["id"], closed["resolved_at"] is not None) == (alert["id"], True)
 
 
 def test_an_invalid_acknowledgement_is_refused(desk: PayingTerminal) -> None:
@@ -130,8 +137,8 @@ def test_another_persons_acknowledgement_is_ended_by_reopening(desk: PayingTermi
 
 def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
     """The alert about the order and the case about its payment form one incident. Commands can take, hand over,
-    release, resolve and reopen this incident. A second person can't take it, and it can't be snoozed until an
-    unreadable or past moment.
+    release, snooze, wake, resolve and reopen this incident. A second person can't take it, and it can't be snoozed
+    until an unreadable or past moment.
     """
     desk.json("worker", "--once")
     (listed,) = desk.json("incidents", "list").data["incidents"]
@@ -145,6 +152,12 @@ def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
     assert (handed["owner"], handed["steps"][-1]["note"]) == (CHECKER, "please call the shop")
     assert desk.json("incidents", "snooze", id, "--until", "soon").exit_status_and_code == (2, "usage")
     assert desk.json("incidents", "snooze", id, "--until", "2001-01-01T09:00").exit_status_and_code == (2, "usage")
+    assert desk.json("incidents", "show", id).data["state"] == "open"
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    snoozed = desk.json("incidents", "snooze", id, "--until", until.isoformat(), "--note", "the bank answers").data
+    assert (snoozed["state"], datetime.fromisoformat(snoozed["snoozed_until"])) == ("snoozed", until)
+    assert (snoozed["steps"][-1]["action"], snoozed["steps"][-1]["note"]) == ("snooze", "the bank answers")
+    assert desk.json("incidents", "wake", id).data["state"] == "open"
     assert desk.json("incidents", "resolve", id, "--reason", "compensated by voucher").data["because"] == (
         "compensated by voucher"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.clock import SystemClock
 from console.sandbox.server import Sandbox
 from tests.cli.paying_terminal import (
     ATOM_ORDER_NUMBER,
@@ -156,14 +157,27 @@ def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) 
     assert desk.money.read_refunds() == []
 
 
-def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal) -> None:
-    """With providers on this machine (loopback), a setting can give every refund a cooling-off period: an approval
-    doesn't send the refund.
+def test_a_setting_gives_every_refund_a_cooling_off_period(
+    desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With providers on this machine (loopback), a setting can give every refund a cooling-off period: neither an
+    approval nor the worker sends the refund before the end of the period. After it, the worker sends the refund.
     """
-    desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600"}
+    desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600", "CONSOLE_TIME_SCALE": "1"}
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     assert desk.decide_refund("approve", refund).data["state"] == "approved"
     assert desk.money.read_refunds() == []
+    ahead = timedelta()
+    monkeypatch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) + ahead)
+    for step, sent_amounts, state in (
+        (timedelta(minutes=30), [], "approved"),
+        (timedelta(minutes=31), [1000], "submitted"),
+    ):
+        ahead += step
+        desk.control.change_settings(advance_seconds=step.total_seconds())
+        desk.json("worker", "--once")
+        assert [one["amount_minor"] for one in desk.money.read_refunds()] == sent_amounts
+        assert desk.json("show", "refund", str(refund)).data["state"] == state
 
 
 @pytest.mark.expects_log("some endings are logged")
