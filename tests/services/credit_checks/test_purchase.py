@@ -51,6 +51,7 @@ def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbo
     error = read_purchase_error(console, "T" + CORPORATION_NUMBER)
     assert (error.code, error.exit_status) == ("already_purchased", 3)
     assert error.detail["record"] == first
+    assert len(sandbox.control.read_requests(call="purchase")) == 1
     assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
@@ -102,6 +103,7 @@ def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
     record = read_single_record(console)
     assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
     assert read_purchase_error(console).code == "already_purchased"
+    assert len(sandbox.control.read_requests(call="purchase")) == 1
     assert sandbox.control.count_charges(CORPORATION_NUMBER) <= 1
     assert console.credit_checks.read_credit_check(record.id).explanation.next_step.command
 
@@ -137,6 +139,9 @@ def test_a_purchase_with_an_unreadable_pdf_is_incomplete(console: Console, sandb
     record = buy_check(console)
     assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
     assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [record.id]
+    sandbox.control.clear_faults()
+    assert console.credit_checks.refetch(record.id).record.incomplete == ()
+    assert console.credit_checks.read_pdf(record.id).startswith(b"%PDF-")
 
 
 def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:

@@ -343,6 +343,10 @@ def test_a_person_must_act_after_the_last_automatic_refetch(
         console.recovery.run_all_tasks()
     work = console.credit_checks.read_credit_check(record.id).record.work
     assert (work.state, work.reason) == ("needs_review", "refetches_ended")
+    asked = len(sandbox.control.read_requests(call="pdf"))
+    clock.offset += timedelta(days=30)
+    console.recovery.run_all_tasks()
+    assert len(sandbox.control.read_requests(call="pdf")) == asked
 
 
 def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place) -> None:

@@ -177,13 +177,17 @@ def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str) -> None:
     """The receiver of notices and a due task ask the provider about one notice at the same time: the first answer is
-    booked, and the second one changes nothing.
+    booked, and the second one books nothing and changes no state.
     """
     payment_id = begin_and_pay(scene, provider)
     heard = scene.payments.check_notice(scene.make_provider_notice(provider, "ORD-1"))
     heard.store_notice()
     assert heard.ask_provider().done == "booked"
+    before = scene.read_payment(payment_id)
     heard.ask_provider()
+    after = scene.read_payment(payment_id)
+    assert (after.state, after.captured_minor, after.work) == (before.state, before.captured_minor, before.work)
+    assert scene.count_audit_entries("payment.booked") == 1
     assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("booked", payment_id)]
 
 
@@ -271,8 +275,8 @@ def test_a_download_url_in_a_notice_is_not_stored_readable(scene: PaymentDesk) -
 
 
 def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
-    """The program asks Atom once by the call TXNVERIFICATION about a valid callback. If Atom's answer agrees with
-    the callback, the payment becomes completed and its amount is booked. The same callback again changes nothing.
+    """A valid callback of Atom is booked, and the program asks Atom once. The payment becomes completed when the
+    answer of TXNVERIFICATION agrees with the callback.
     """
     payment_id = begin_and_pay(scene, "atom")
     assert scene.deliver_notice("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)

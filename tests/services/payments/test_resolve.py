@@ -3,13 +3,13 @@ payment's page shows this.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.records import Payment
+from console.domain.payments.records import Payment, PaymentImport
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.domain.views.any_record import ResolveResult
@@ -353,8 +353,8 @@ def test_the_three_sides_of_a_healthy_payment_agree(scene: PaymentDesk, clock: M
 
 
 def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
-    """The payment's page marks three differences: the order is cancelled although the payment is paid, the provider
-    was never asked, or the order is missing.
+    """The payment's page marks that the order is cancelled although the payment is paid. It shows that the provider
+    was never asked, and that a payment has no order.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     assert scene.payments.read_payment(payment.id).sides[1].asked is None
@@ -364,6 +364,10 @@ def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
     view = scene.payments.read_payment(payment.id)
     assert view.sides[2].differs == ("state",)
     assert view.explanation.verdict == "verdict.payment_paid_after_cancel"
+    scene.money.register_payment("paypay", "ORD-none", 3300)
+    imported = scene.payments.import_payment(PaymentImport("paypay", "ORD-none"))
+    missing = scene.payments.read_payment(imported.id).sides[2]
+    assert (missing.name, missing.there) == ("order", False)
     assert scene.payments.read_order(view.record.order_id or 0).explanation.verdict == "verdict.order_paid_late"
 
 
@@ -374,6 +378,14 @@ def test_an_order_lists_its_payments_and_timeline(scene: PaymentDesk) -> None:
     payment = make_paid_payment(scene)
     view = scene.payments.read_order(payment.order_id or 0)
     assert [one.id for one in view.payments] == [payment.id]
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(
+        "INSERT INTO payments (order_id, provider, merchant_payment_id, status, currency, asked_minor, begun_at,"
+        " changed_at, created_at) SELECT order_id, provider, 'ORD-1-2', 'expired', currency, asked_minor, begun_at,"
+        " changed_at, created_at FROM payments"
+    )
+    listed = [one.merchant_payment_id for one in scene.payments.read_order(payment.order_id or 0).payments]
+    assert listed == ["ORD-1-2", "ORD-1"]
     assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.filled", "order.paid"])
     with expect_refusal("not_found"):
         scene.payments.read_order(999)
@@ -635,3 +647,8 @@ def test_a_missing_provider_id_is_set_by_the_next_read(
     assert (confirmed.certainty, scene.list_open_alert_rules()) == (Certainty.KNOWN, [])
     told = scene.payments.read_payment(payment.id).explanation
     assert told.why == "why.payment_complete", "now the gateway has confirmed it"
+    scene.control.add_fault("other_payment", call="paypay_payment")
+    with suppress(ConsoleError):
+        scene.payments.probe(stranger.id)
+    assert scene.read_payment(stranger.id).provider_payment_id is None
+    assert scene.list_open_alert_rules() == ["contradicted"]

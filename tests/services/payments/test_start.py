@@ -1,6 +1,6 @@
 """A payment is started once for each order and provider, and its state changes by the provider's answers."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, WorkState
+from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 from console.providers.paypay.client import PayPay
 from console.sandbox.environment import credentials
 from console.services.payments.next_work import open_case
@@ -129,25 +130,35 @@ def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str)
 
 
 def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
-    """The start of another payment of a paid order is refused, at the same provider and at another one."""
+    """The start of another payment of a paid order is refused, at the same provider and at another one. Nothing is
+    sent.
+    """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    assert call_for_refusal(scene.payments.start, order, "paypay").code == "already_decided"
+    of_bank = scene.insert_order("ORD-2", 3300)
+    scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-2"))
+    for paid_order in (order, of_bank):
+        assert call_for_refusal(scene.payments.start, paid_order, "paypay").code == "already_decided"
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
-    """A start whose call couldn't be sent leaves no reservation in the account and no used idempotency key: the start
-    can be repeated.
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_an_unsent_or_refused_start_can_be_repeated(scene: PaymentDesk, *, is_sent: bool) -> None:
+    """A start that the provider has refused, or that couldn't be sent, leaves no reservation in the account and no
+    used idempotency key: the start can be repeated.
     """
     scene.insert_account(CORPORATION_NUMBERS[0], 3300)
     order = scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
-    scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
-    assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 5
+    if is_sent:
+        scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
+    with nullcontext() if is_sent else scene.control.cause_outage():
+        assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == (5 if is_sent else 6)
     gone = scene.find_payment("paypay", "ORD-1")
     assert gone is not None
     assert (gone.state, gone.certainty, gone.account_minor) == ("expired", "known", 0)
+    assert scene.place.sql("SELECT reserved_minor FROM accounts") == [(0,)]
     again = scene.payments.start(order, "paypay").payment
     assert (again.merchant_payment_id, again.state) == ("ORD-1-2", "token_generated")
 
@@ -218,6 +229,10 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
+    answers = [
+        item.summary for item in scene.payments.read_payment(payment.id).evidence if item.source == "paypay.payment"
+    ]
+    assert any(summary.startswith("HTTP 200 SUCCEEDED") for summary in answers), answers
     assert (scene.read_order("ORD-1").state, scene.list_open_alert_rules()) == (
         "cancelled",
         ["paid_after_cancel"],
@@ -239,8 +254,8 @@ def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> N
 
 
 def test_a_success_with_another_amount_makes_the_payment_unknown(scene: PaymentDesk) -> None:
-    """The provider reports a success with another amount than requested: the payment becomes unknown, and two people
-    settle it with the amount that was captured.
+    """The provider reports a success with another amount than requested: the payment becomes unknown and nothing is
+    booked. If the provider then reports the requested amount, that amount is booked.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -299,17 +314,19 @@ class AlwaysRaisingFailpoints(Failpoints):
 
 
 def test_an_unknown_payment_is_probed_until_a_person_is_needed(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The program probes an unknown payment after 1, 5, 30 minutes and so on; after the last attempt a person must
+    """The program probes an unknown payment once for each wait of the schedule, and not again; then a person must
     look. The payment never becomes failed only because time has passed.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 3300), "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
-    for _ in range(8):
+    for _ in range(len(PAYMENT_PROBE_WAITS) + 2):
         clock.offset += timedelta(days=2)
+        scene.control.change_settings(advance_seconds=timedelta(days=2).total_seconds())
         scene.run_due_tasks()
     payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
+    assert len(scene.control.read_requests(call="paypay_payment")) == len(PAYMENT_PROBE_WAITS)
     assert (payment.certainty, payment.state) == (Certainty.UNKNOWN, "initializing")
     assert (payment.work.state, payment.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
 
@@ -363,7 +380,7 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     scene: PaymentDesk, source: str, number: str
 ) -> None:
     """The database has lost a payment, and a notice reports that this payment was paid. The order gets no other code
-    at any gateway until the payment is restored or a person has acknowledged the notice's case.
+    at any gateway until a person has acknowledged the notice's case.
     """
     provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
     if source != "bank":
@@ -387,8 +404,9 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
 
 @pytest.mark.parametrize("provider", ["atom", "paypay"])
 def test_a_refused_number_is_probed_before_the_next_start(scene: PaymentDesk, provider: str) -> None:
-    """The database has lost a paid payment, and no notice about it came. Atom refuses a new start with the same
-    payment number without a reason: the program asks Atom about that number before it starts with another number.
+    """The database has lost a paid payment, and no notice about it came. The provider refuses a new start with the
+    same payment number (Atom without a reason): the program asks about that number before it starts with another one,
+    and books the payment.
     """
     minor, currency = (50_000, "INR") if provider == "atom" else (3300, "JPY")
     scene.money.register_payment(provider, "ORD-1", minor)
@@ -426,6 +444,9 @@ def test_a_late_code_stops_the_next_payment_and_needs_a_person(scene: PaymentDes
     assert entry.answer is not None
     assert scene.machinery.start_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [("contradicted", "begun ORD-1")]
+    late = scene.find_payment("paypay", "ORD-1")
+    assert late is not None
+    assert (late.handle, late.work.state) == (None, WorkState.NEEDS_REVIEW)
     assert scene.count_audit_entries("payment.contradicted") == 1
     scene.context.failpoints = Failpoints(None)
     refused = call_for_refusal(

@@ -47,7 +47,9 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     clock.offset += timedelta(days=1, minutes=1)
+    asked = len(scene.control.read_requests(call="atom_verification"))
     scene.run_due_tasks()
+    assert len(scene.control.read_requests(call="atom_verification")) > asked
     assert scene.read_payment(payment.id).state == "expired"
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
@@ -91,8 +93,8 @@ def test_an_unconfigured_provider_refuses_the_start(place: Place, sandbox: Sandb
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
 def test_an_answer_about_another_payment_settles_nothing(scene: PaymentDesk, fault: str) -> None:
-    """If the provider answers about another payment, no known state changes and a case is opened. After the next
-    correct answer all records agree.
+    """If the provider answers about another payment, no known state changes and a case is opened. The case stays open
+    for a person, also after the next correct answer.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -103,6 +105,9 @@ def test_an_answer_about_another_payment_settles_nothing(scene: PaymentDesk, fau
     after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor, after.certainty) == ("completed", 3300, "known")
     assert (after.work.reason, scene.list_open_alert_rules()) == ("contradicted", ["contradicted"])
+    right = scene.payments.probe(payment.id)
+    assert (right.state, right.captured_minor, right.certainty) == ("completed", 3300, "known")
+    assert (right.work.reason, scene.list_open_alert_rules()) == ("contradicted", ["contradicted"])
 
 
 def test_a_start_of_an_ended_process_is_unknown_and_read(

@@ -227,12 +227,17 @@ def test_an_invalid_period_is_refused(reconciled_day: ReconciledDay, first: int,
 
 
 @pytest.mark.engines("sqlite")
-def test_unknown_providers_are_refused(reconciled_day: ReconciledDay) -> None:
+def test_unknown_providers_are_refused(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reconciliation of an unknown provider, or of a source of notices whose key this desk lacks, is refused with
     `not_found`.
     """
     with pytest.raises(ConsoleError) as caught:
         reconciled_day.reconcile_day(provider="nobody")
+    assert caught.value.code == "not_found"
+    reconciled_day.scene.console.reconciliation.run("bank", reconciled_day.day, reconciled_day.day)
+    monkeypatch.delitem(reconciled_day.scene.context.settings.secrets._environment, "NOTICE_BANK_KEY")
+    with pytest.raises(ConsoleError) as caught:
+        reconciled_day.reconcile_day(provider="bank")
     assert caught.value.code == "not_found"
 
 

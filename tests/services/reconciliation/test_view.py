@@ -133,18 +133,25 @@ def read_payment_id(days: ReconciledDay, number: str) -> int:
 def test_pages_have_each_difference_once(reconciled_day: ReconciledDay) -> None:
     """Pages of any size contain each difference once, and each run once."""
     write_payments_of_each_verdict(reconciled_day)
-    runs = [reconciled_day.reconcile_day().run_id for _ in range(3)]
-    after, told = None, []
-    for _ in range(5):
-        page = get_run_reader(reconciled_day).list_differences(runs[0] or 0, limit=1, after_id=after)
-        told += [one.difference.id for one in page.items]
-        if (after := page.next_cursor) is None:
-            break
-    assert told == sorted(set(told))
-    assert len(told) == 4
-    newest = get_run_reader(reconciled_day).list_runs(limit=2)
-    rest = get_run_reader(reconciled_day).list_runs(limit=2, before_id=newest.next_cursor)
-    assert [one.id for one in (*newest.items, *rest.items)] == sorted((one or 0 for one in runs), reverse=True)
+    runs = [reconciled_day.reconcile_day().run_id or 0 for _ in range(3)]
+    reader = get_run_reader(reconciled_day)
+    for size in range(1, 6):
+        after, told = None, []
+        for _ in range(5):
+            page = reader.list_differences(runs[0], limit=size, after_id=after)
+            assert len(page.items) <= size
+            told += [one.difference.id for one in page.items]
+            if (after := page.next_cursor) is None:
+                break
+        assert (len(told), told) == (4, sorted(set(told)))
+        before, listed = None, []
+        for _ in range(4):
+            run_page = reader.list_runs(limit=size, before_id=before)
+            assert len(run_page.items) <= size
+            listed += [one.id for one in run_page.items]
+            if (before := run_page.next_cursor) is None:
+                break
+        assert listed == sorted(runs, reverse=True)
     assert get_run_reader(reconciled_day).list_runs("atom").items == ()
 
 

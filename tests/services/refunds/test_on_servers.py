@@ -315,6 +315,8 @@ def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control:
     refund = desks.request_refund(payment)
     assert call_and_get_code(lambda: desks.approve_refund(refund)) == "provider_refused"
     assert desks.read_refund(refund).state is RefundState.FAILED
+    answers = f"SELECT summary FROM evidence WHERE subject_kind = 'refund' AND subject_id = {refund.id}"
+    assert [str(row[0]).split(" ")[2] for row in desks.get_desk("owner").sql(answers)] == ["FAILED_DEFINITE"]
     assert desks.approve_refund(desks.request_refund(payment)).state is RefundState.SUBMITTED
 
 

@@ -74,14 +74,16 @@ def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: str) -> None:
+def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
     """One answer that the refund was made settles the refund, also directly after the sending; nothing is sent
     again.
     """
     payment, refund = make_unknown_refund(desk, provider, is_executed=True)
     found = desk.probe_refund(refund)
-    assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
+    assert found.certainty is Certainty.KNOWN
     assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    desk.run_due_tasks()
+    assert len(control.read_requests(call=f"{provider}_refund")) == 1
     assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
     operation = desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0]
     assert operation.state == "done"
@@ -208,16 +210,25 @@ def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxCo
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
 
 
-@pytest.mark.parametrize("fault", ["status:503", "html", "hang", "result:RATE_LIMIT", "result:UNAUTHORIZED", "reset"])
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("status:503", "outcome_unknown"),
+        ("html", "outcome_unknown"),
+        ("hang", "provider_unreachable"),
+        ("result:RATE_LIMIT", "rate_limited"),
+        ("result:UNAUTHORIZED", "provider_auth"),
+        ("reset", "provider_unreachable"),
+    ],
+)
 def test_a_probe_without_a_usable_answer_changes_nothing(
-    desk: RefundDesk, control: SandboxControl, fault: str
+    desk: RefundDesk, control: SandboxControl, fault: str, expected: str
 ) -> None:
     """A probe without a usable answer leaves the refund unknown and reports the reason; the schedule continues."""
     _, refund = make_unknown_refund(desk)
     desk.move_clock(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
-    code = call_and_get_code(lambda: desk.probe_refund(refund))
-    assert code in ("outcome_unknown", "provider_auth", "rate_limited", "provider_unreachable")
+    assert call_and_get_code(lambda: desk.probe_refund(refund)) == expected
     after = desk.read_refund(refund)
     assert (after.state, after.certainty, after.not_found, after.work) == (
         refund.state,
@@ -284,6 +295,11 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
     found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "order_no_longer_kept"
+    asked = len(control.read_requests(call="paypay_refund_details"))
+    for _ in range(3):
+        desk.move_clock(hours=25)
+        desk.run_due_tasks()
+    assert len(control.read_requests(call="paypay_refund_details")) == asked
 
 
 def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
@@ -324,6 +340,10 @@ def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: S
     control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
     found = desk.probe_refund(refund)
     assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
+    desk.move_clock(hours=2)
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
+    assert len(control.read_requests(call="paypay_refund")) == 1
 
 
 @pytest.mark.parametrize("word", ["failed", "rejected"])
@@ -348,6 +368,7 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
         Certainty.KNOWN,
         "contradicted",
     )
+    assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
     assert desk.check_payment_agrees(payment).reserved_minor == 100
     assert call_and_get_code(lambda: desk.request_refund(payment, "50")) == "in_progress"
     assert desk.probe_refund(refund).state is RefundState.COMPLETED
@@ -516,6 +537,7 @@ def test_our_key_at_another_payment_opens_a_case(desk: RefundDesk) -> None:
     )
     found = desk.read_refund(refund)
     assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
+    assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["answer_does_not_fit"]
 
 
 def test_repeated_reports_of_a_failed_refund_open_one_case(desk: RefundDesk, control: SandboxControl) -> None:

@@ -211,34 +211,39 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     assert call_and_get_code(lambda: desk.request_refund(payment, by="aud-f")) == "not_allowed"
     assert call_and_get_code(lambda: desk.request_refund(payment, by="nobody")) == "not_allowed"
     assert desk.request_refund(payment, by="lead-b").maker == "lead-b"
+    assert desk.request_refund(desk.make_paid_payment("ORD-2"), by="op-e").maker == "op-e"
 
 
 @pytest.mark.parametrize(
-    ("prevent_refund", "refusal_code"),
+    ("prevent_refund", "refusal_code", "error_code"),
     [
         (
             lambda desk, payment: desk.sql(f"UPDATE payments SET certainty = 'unknown' {_INCREMENT_VERSION_SQL}"),
             "payment_unknown",
+            "exceeds_captured",
         ),
         (
             lambda desk, payment: desk.sql(f"UPDATE payments SET status = 'reversed' {_INCREMENT_VERSION_SQL}"),
             "payment_reversed",
+            "exceeds_captured",
         ),
-        (lambda desk, payment: desk.approve_refund(desk.request_refund(payment, "3300")), "refund_nothing_left"),
-        (lambda desk, payment: desk.request_refund(payment), "refund_open"),
+        (
+            lambda desk, payment: desk.approve_refund(desk.request_refund(payment, "3300")),
+            "refund_nothing_left",
+            "exceeds_captured",
+        ),
+        (lambda desk, payment: desk.request_refund(payment), "refund_open", "in_progress"),
     ],
     ids=["unknown", "reversed", "all of it", "open"],
 )
 def test_a_plan_shows_the_reason_against_a_request(
-    desk: RefundDesk, prevent_refund: Callable[[RefundDesk, Payment], object], refusal_code: str
+    desk: RefundDesk, prevent_refund: Callable[[RefundDesk, Payment], object], refusal_code: str, error_code: str
 ) -> None:
-    """The plan of a refund states the reason why no refund can be requested now, and a request is refused for the
-    same reason.
-    """
+    """The plan of a refund states the reason why no refund can be requested now, and a request is refused, too."""
     payment = desk.make_paid_payment()
     prevent_refund(desk, payment)
     assert desk.refunds.make_plan(payment.id).refusal_code == refusal_code
-    assert call_and_get_code(lambda: desk.request_refund(payment, "700")) in ("exceeds_captured", "in_progress")
+    assert call_and_get_code(lambda: desk.request_refund(payment, "700")) == error_code
 
 
 def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:

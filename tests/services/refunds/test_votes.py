@@ -245,11 +245,18 @@ def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
 
 
 def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
-    """A limit that was lowered after the request counts for the approval and for the sending."""
+    """A limit that was lowered after the request counts for the approval, and for the sending of a refund that was
+    approved before.
+    """
+    large = desk.make_paid_payment("ORD-2", 900_000)
+    cooling = desk.approve_refund(desk.request_refund(large, "200000"))
     refund = desk.request_refund(desk.make_paid_payment(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
     assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "per_refund"
     assert desk.read_refund(refund).state is RefundState.REQUESTED
+    desk.move_clock(minutes=16)
+    desk.run_due_tasks()
+    assert (desk.read_refund(cooling).state, desk.list_provider_keys(large)) == (RefundState.APPROVED, [])
 
 
 @pytest.mark.parametrize(("state", "refusal_code"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
