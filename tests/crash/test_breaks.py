@@ -177,7 +177,7 @@ def test_a_database_locked_after_the_call_keeps_the_answer(
     lock_holder: Child, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """If the database is locked during the call to the provider, the purchase exits with 4. The answer stays
-    encrypted in the spool, and the first due tasks after the lock write it.
+    in the spool, and the first due tasks after the lock write it.
     """
     alarmbox.during_call = lambda: lock_database(lock_holder)
     lost = read_purchase_refusal(console)

@@ -2,7 +2,6 @@
 the run. When it continues, it changes nothing.
 """
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -71,5 +70,5 @@ def test_a_frozen_bulk_run_executes_no_row_again(place: Place, point: str) -> No
             frozen.continue_child(child)
         assert [(row.result, row.reason) for row in console.bulk.list_rows(run.id, limit=count)] == results
         assert (console.bulk.read_run(run.id).state, console.bulk.read_run(run.id).done) == ("done", count)
-        assert count_bought_entries(place) == Counter(dict.fromkeys(count_bought_entries(place), 1))
+        assert sorted(count_bought_entries(place).values()) == [1] * count
         console.audit.verify_chains()

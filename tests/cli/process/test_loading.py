@@ -164,7 +164,8 @@ def test_unreadable_wording_files_are_reported(
             == f"support-console {console.__version__}\n"
         )
         checks = json.loads(run_damaged_program(used_language, "doctor", "--json").stdout)["data"]["checks"]
-        assert all(console.__version__ in check["message"] for check in checks if check["name"] == "version")
+        messages = [check["message"] for check in checks if check["name"] == "version"]
+        assert [console.__version__ in message for message in messages] == [True]
     (other,) = set(LANGUAGES) - {language}
     refused = run_damaged_program(other, "lookup", "1")
     assert (refused.returncode, refused.stderr.count(b"\n")) == (2, 1)

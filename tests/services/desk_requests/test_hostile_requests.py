@@ -5,6 +5,7 @@ executes the normal requests of all people.
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args
 from urllib.parse import unquote, urlsplit
@@ -139,11 +140,14 @@ def test_arguments_have_the_types_of_their_command(command: str) -> None:
     the database can store.
     """
     for text in _make_hostile_arguments(command):
-        with suppress(ValueError):
+        try:
             arguments = read_arguments(text, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
-            assert len(arguments) == len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
-            assert not {bytes, dict, float, list} & set(map(type, arguments))
-            str(arguments).encode()
+        except ValueError:
+            continue
+        assert len(arguments) == len(DESK_REQUEST_FORM_BY_COMMAND[command].argument_types)
+        assert not {bytes, dict, float, list} & set(map(type, arguments))
+        values = [asdict(one) if is_dataclass(one) and not isinstance(one, type) else one for one in arguments]
+        json.dumps(values, ensure_ascii=False, allow_nan=False, default=str).encode()
 
 
 def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Console) -> None:

@@ -50,7 +50,8 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     uploads = [request for request in bucket_server.requests if request.startswith("POST /upload")]
     assert len(uploads) == 3
     assert all("ifGenerationMatch=0" in asked for asked in uploads)
-    assert all("ifGenerationMatch=" in request for request in bucket_server.requests if request.startswith("DELETE"))
+    deletions = [request for request in bucket_server.requests if request.startswith("DELETE")]
+    assert ["ifGenerationMatch=" in request for request in deletions] == [True]
 
 
 def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> None:
