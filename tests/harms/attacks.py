@@ -55,18 +55,25 @@ def make_insert_attacks(table: str, values: SqlValueByColumn) -> Iterator[Attack
 
 
 def make_update_attacks(
-    table: str, values: SqlValueByColumn, condition: str, steps: Sequence[SqlValueByColumn] = ()
+    table: str,
+    values: SqlValueByColumn,
+    condition: str,
+    steps: Sequence[SqlValueByColumn] = (),
+    *,
+    key_column: str = "id",
 ) -> Iterator[Attack]:
     """Yield attacks that make one change in the rows that fulfil the condition `condition`, in every form of SQL
     statement that can change rows.
 
     `steps` is the same change in several statements, because a trigger might refuse only the whole change.
+    `key_column` is the table's primary key.
     """
     told = ", ".join(f"{column} = {value}" for column, value in values.items())
     yield Attack("UPDATE", (f"UPDATE {table} SET {told} WHERE {condition}",))
     yield Attack("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {condition}",))
     yield Attack(
-        "UPDATE … ORDER BY … LIMIT", (f"UPDATE {table} SET {told} WHERE {condition} ORDER BY id DESC LIMIT 1",)
+        "UPDATE … ORDER BY … LIMIT",
+        (f"UPDATE {table} SET {told} WHERE {condition} ORDER BY {key_column} DESC LIMIT 1",),
     )
     alias = ", ".join(f"t.{column} = {value}" for column, value in values.items())
     yield Attack("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{condition}",))

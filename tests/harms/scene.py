@@ -263,9 +263,17 @@ def _fill_in(statement: str, names: dict[str, str]) -> str:
     return statement
 
 
+_ERROR_NUMBERS_OF_INVALID_STATEMENTS = frozenset({1054, 1064, 1136})
+"""Numbers of the server's errors about an unknown column, a syntax error and a wrong number of values. An attack that
+the server refuses for such a reason tests nothing.
+"""
+
+
 def _execute_attack(cursor: Any, statement: str) -> str:
     try:
         cursor.execute(statement)
     except pymysql.MySQLError as refusal:
+        if refusal.args[0] in _ERROR_NUMBERS_OF_INVALID_STATEMENTS:
+            raise AssertionError(statement) from refusal
         return str(refusal.args[-1]) or repr(refusal)
     return ""

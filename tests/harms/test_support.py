@@ -2,6 +2,8 @@
 really executed.
 """
 
+import pytest
+
 from tests.harms.attacks import (
     SET_CHECKS_OFF_STATEMENTS,
     Attack,
@@ -36,10 +38,19 @@ def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabas
     the other.
     """
     for person in PERSON_NAME_BY_ROLE.values():
-        there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
+        there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "DELETE FROM limits", "DO 1"))
         first, second, third = harm_scene.attack(person, there)
         assert (first, third) == ("", "")
-        assert "nonsense" in second
+        assert "denied" in second
+
+
+def test_an_invalid_attack_is_a_fault_of_its_test(harm_scene: AttackedDatabase) -> None:
+    """An attack with a syntax error, an unknown column or a wrong number of values fails its test, because the server
+    would refuse it whatever the constraints are.
+    """
+    for statement in ("SELECT nonsense", "UPDATE limits SAT value = 1", "INSERT INTO leases (name, slot) VALUES (1)"):
+        with pytest.raises(AssertionError):
+            harm_scene.attack("worker", Attack("invalid", (statement,)))
 
 
 def test_every_attack_is_a_valid_statement(harm_scene: AttackedDatabase) -> None:
