@@ -10,6 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 SqlValueByColumn = dict[str, str]
+ERROR_NUMBERS_OF_INVALID_STATEMENTS = frozenset({1054, 1064, 1136})
+"""Numbers of the server's errors about an unknown column, a syntax error and a wrong number of values. A statement
+that the server refuses for such a reason proves nothing about a rule of the database.
+"""
 
 
 @dataclass(frozen=True, slots=True)

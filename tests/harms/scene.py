@@ -21,7 +21,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
-from tests.harms.attacks import Attack
+from tests.harms.attacks import ERROR_NUMBERS_OF_INVALID_STATEMENTS, Attack
 from tests.support import invented
 from tests.support.desks import make_environment
 from tests.support.galera_cluster import wait_until_applied
@@ -263,17 +263,11 @@ def _fill_in(statement: str, names: dict[str, str]) -> str:
     return statement
 
 
-_ERROR_NUMBERS_OF_INVALID_STATEMENTS = frozenset({1054, 1064, 1136})
-"""Numbers of the server's errors about an unknown column, a syntax error and a wrong number of values. An attack that
-the server refuses for such a reason tests nothing.
-"""
-
-
 def _execute_attack(cursor: Any, statement: str) -> str:
     try:
         cursor.execute(statement)
     except pymysql.MySQLError as refusal:
-        if refusal.args[0] in _ERROR_NUMBERS_OF_INVALID_STATEMENTS:
+        if refusal.args[0] in ERROR_NUMBERS_OF_INVALID_STATEMENTS:
             raise AssertionError(statement) from refusal
         return str(refusal.args[-1]) or repr(refusal)
     return ""

@@ -12,6 +12,7 @@ import pymysql
 import pytest
 
 from console.domain.desk_requests.records import make_request_id
+from tests.harms.attacks import ERROR_NUMBERS_OF_INVALID_STATEMENTS
 from tests.store.forbidden import CHECKS_TABLE, NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import Engine, use_shared_nodes
@@ -57,8 +58,9 @@ class RequestingTeam:
             connection.close()
 
     def check_refused(self, person: str, *statements: str) -> None:
-        with pytest.raises(pymysql.MySQLError):
+        with pytest.raises(pymysql.MySQLError) as caught:
             self.execute_in_session(person, *statements)
+        assert caught.value.args[0] not in ERROR_NUMBERS_OF_INVALID_STATEMENTS, (caught.value, statements)
 
     def store_request(
         self, person: str, action: str, kind: str | None = None, id: object = None, **more: object
