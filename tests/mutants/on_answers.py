@@ -1024,8 +1024,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/providers/atom/responses.py",
-                "        return None if all(_is_refusing_code(call, code) for code in _list_status_codes(fields)) else UNLISTED_REASON\n",
-                "        return None\n",
+                "find_code_verdict(call, code).kind in REFUSAL_OUTCOME_CLASSES",
+                "True",
             ),
         ),
         ("tests/providers/atom/test_responses.py::test_a_refusal_with_a_code_that_is_none_is_unknown",),
