@@ -28,6 +28,8 @@ def databases(galera_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Itera
     address = f"127.0.0.1:{first.port}"
     with ExitStack() as stack:
         urls = [url, *(url.replace(address, f"127.0.0.1:{node.port}") for node in others)]
+        for node in others:  # a read that waits until the node has applied the new database and its account
+            node.sql("SET SESSION wsrep_sync_wait = 1", "SELECT COUNT(*) FROM mysql.db")
         yield [stack.enter_context(closing(Database(one, without_time_limit=True))) for one in urls]
     first.sql(f"DROP DATABASE `{name}`")
 

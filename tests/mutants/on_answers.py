@@ -1024,8 +1024,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/providers/atom/responses.py",
-                "find_code_verdict(call, code).kind in REFUSAL_OUTCOME_CLASSES",
-                "True",
+                "kind in REFUSAL_OUTCOME_CLASSES or (call",
+                "True or (call",
             ),
         ),
         ("tests/providers/atom/test_responses.py::test_a_refusal_with_a_code_that_is_none_is_unknown",),

@@ -132,9 +132,9 @@ def _judge_answer(
 
 def _find_objection_to_refusal(call: AtomCall, answer: HttpAnswer, plaintext: bytes | None) -> str | None:
     """Return the reason for which the program can't trust the refusal of a call with an effect: the answer contains
-    the effect (a token or a refund), has a status code that is no refusal, or can't be read. Return None if the
-    refusal is certain. `plaintext` is the decrypted body, None if it couldn't be decrypted; the contents of a body
-    that isn't encrypted are checked too."""
+    the effect (a token or a refund), has a status code that is no refusal, or can't be read. Return
+    None if the refusal is certain. `plaintext` is the decrypted body, None if it couldn't be decrypted; the
+    contents of a body that isn't encrypted are checked too."""
     body = answer.body
     if plaintext is None and (b"encData" in body or not is_readable_refusal(answer)):
         return "not_opened" if b"encData" in body else UNREADABLE_REASON
@@ -161,8 +161,10 @@ def _list_status_codes(message: Fields) -> list[str]:
 
 
 def _is_refusing_code(call: AtomCall, code: str) -> bool:
-    """True if the status code means, in an answer to `call`, that certainly nothing has happened."""
-    return find_code_verdict(call, code).kind in REFUSAL_OUTCOME_CLASSES
+    """True if the status code means, in an answer to `call`, that certainly nothing has happened. Without a token there
+    is no payment, so in the refusal of a token an unlisted code means that, too."""
+    kind = find_code_verdict(call, code).kind
+    return kind in REFUSAL_OUTCOME_CLASSES or (call is AtomCall.AUTH and kind is OutcomeClass.UNKNOWN)
 
 
 def _contains_effect(call: AtomCall, message: Fields) -> bool:

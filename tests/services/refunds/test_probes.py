@@ -2,6 +2,7 @@
 after each answer.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -492,8 +493,6 @@ def apply_report(desk: RefundDesk, payment: Payment, report: RefundReport) -> bo
 
 def make_report(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
     """Return a report of the refund in this state; the keyword arguments replace other fields."""
-    from dataclasses import replace
-
     from console.domain.money import Money
 
     key = refund.provider_refund_key or ""
@@ -509,14 +508,18 @@ def test_a_report_about_the_payment_settles_an_unknown_refund(
     desk: RefundDesk, state: RefundState, ends: RefundState
 ) -> None:
     """A report about the payment that contains our refund key settles the refund as a probe does. The same report
-    again changes nothing.
+    again changes nothing but the time at which the provider stated the refund.
     """
     payment, refund = make_unknown_refund(desk, is_executed=True)
     assert apply_report(desk, payment, make_report(refund, payment, state))
     found = desk.read_refund(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
     assert apply_report(desk, payment, make_report(refund, payment, state))
-    assert desk.read_refund(refund) == found
+    again = desk.read_refund(refund)
+    assert again.told_at is not None
+    assert found.told_at is not None
+    assert again.told_at >= found.told_at
+    assert replace(again, version=found.version, told_at=found.told_at) == found
     desk.check_payment_agrees(payment)
 
 

@@ -556,17 +556,21 @@ def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, 
 
 
 def test_arrow_keys_move_through_the_results_while_typing(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """While the focus is in the search input, the arrow keys move through the results, past headings and disabled
-    entries. The key Enter opens the current result.
+    """While the focus is in the search input, the arrow keys move through the results, past headings. The key Enter
+    opens the current result. At a disabled entry it opens nothing: the box stays open, so that its reason is shown.
     """
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
     box = open_search_box(window)
+    assert box.list.get_current_key() == "buy"
+    with qtbot.waitSignal(box.result_refused) as refused, qtbot.assertNotEmitted(box.result_picked):
+        QTest.keyClick(box.input, Qt.Key.Key_Return)
+    assert (refused.args[0].key, box.is_open) == ("buy", True)
+    QTest.keyClick(box.input, Qt.Key.Key_Down)
     assert box.list.get_current_key() == 17
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     assert box.list.get_current_key() == 18
-    QTest.keyClick(box.input, Qt.Key.Key_Up)
     QTest.keyClick(box.input, Qt.Key.Key_Up)
     assert box.list.get_current_key() == 17
     with qtbot.waitSignal(box.result_picked) as picked:
@@ -581,6 +585,7 @@ def test_search_answers_keep_their_place_when_more_arrive(show_widget: ShowWidge
     window.resize(900, 700)
     show_widget(window)
     box = open_search_box(window)
+    QTest.keyClick(box.input, Qt.Key.Key_Down)
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     box.show_groups([ResultGroup("Checks", tuple(ResultEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
     assert box.list.get_current_key() == 18
@@ -601,7 +606,7 @@ def test_the_best_search_answer_is_announced_once(show_widget: ShowWidget) -> No
         QTest.keyClick(box.input, Qt.Key.Key_Escape)
         box.open()
         box.show_groups([ResultGroup("Checks", (ResultEntry(18, "document", "Check 18"),))])
-    assert [one.sentence for one in heard] == ["Check 17", "Check 18", "Check 18"]
+    assert [one.sentence for one in heard] == ["Buy, already bought", "Check 17", "Check 18", "Check 18"]
 
 
 def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) -> None:
