@@ -176,6 +176,9 @@ class PageHead(Surface):
         """The sentences of the other pages with the same tabs. If one of these sentences, or this page's, needs the
         line below the title, the sentences of all these pages stand there, so that the tabs keep their height when
         the person changes between the pages."""
+        self.read_time_sample = ""
+        """A text as long as the one that `read_time_label` will show; "" if the page shows none. The sentence keeps
+        its place when the time appears beside it."""
         self._added_buttons: list[KeyButton] = []
         self._widgets_beside_title: list[QWidget] = []
         self._is_low_window = False
@@ -244,6 +247,11 @@ class PageHead(Surface):
         )
         return sum(width + self._grid.horizontalSpacing() for width in widths)
 
+    def _measure_read_time_width(self) -> int:
+        """Return the width in px of the time at which the data was last read, also before it is shown."""
+        sample_px = current_appearance().font_metrics("small").horizontalAdvance(self.read_time_sample)
+        return max(sample_px, self.read_time_label.sizeHint().width())
+
     def _fit_right_side(self) -> None:
         """Show the time at which the data was last read only if the window isn't low and the time fits beside the
         buttons. Replace the added buttons with the menu button if the window is low or the buttons don't fit."""
@@ -254,7 +262,8 @@ class PageHead(Surface):
         for button in self._added_buttons:
             button.setVisible(not has_menu)
         self.menu_button.setVisible(has_menu and bool(self._added_buttons or self.menu_entry_adders))
-        has_time = not self._is_low_window and self._measure_row_width([*shown, self.read_time_label]) <= room
+        time_width = self._measure_read_time_width() + self._grid.horizontalSpacing()
+        has_time = not self._is_low_window and self._measure_row_width(shown) + time_width <= room
         self.read_time_label.setVisible(has_time)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
@@ -332,6 +341,8 @@ class PageHead(Surface):
             measure(sentence) for sentence in (self.sentence_label.plain, *self.alternative_sentences)
         )
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
+        if not self.read_time_label.isHidden():
+            fixed_width += self._measure_read_time_width() - self.read_time_label.sizeHint().width()
         self._move_sentence(is_below=fixed_width + max_sentence_px + _HEADER_GAPS_WIDTH_PX > self.width())
 
 
@@ -430,6 +441,8 @@ class Page(QWidget):
             self._layout.addWidget(content, stretch)
             if isinstance(content, PageHead):
                 self.page_head = content
+                if self.shows_read_time:
+                    content.read_time_sample = self.context.translate("screen.last_read", at=self.context.now())
                 self.set_page_name(content.title.plain)
             if not stretch:
                 self._lower_parts.append(content)

@@ -27,6 +27,28 @@ def test_the_header_is_as_high_on_each_page_of_the_same_tabs(qapp: QApplication,
     qtbot.waitUntil(lambda: sentence.x() > title.x())
 
 
+def test_the_sentence_keeps_its_place_when_the_read_time_appears(qapp: QApplication, qtbot: QtBot) -> None:
+    """A sentence that fits beside the title only without the time at which the data was read is below the title from
+    the beginning."""
+    head, short = PageHead("Queues", "A sentence about it."), PageHead("Queues", "A sentence about it.")
+    head.read_time_sample = "Loaded at 15:04 today"
+    for one in (head, short):
+        qtbot.addWidget(one)
+        one.show()
+    width = next(width for width in range(300, 2_000, 10) if _is_sentence_beside(short, width))
+    head.resize(width, 80)
+    qtbot.waitUntil(lambda: head.sentence_label.y() >= head.title.geometry().bottom())
+    head.read_time_label.show_text(head.read_time_sample)
+    head.resize(width + 1, 80)
+    qtbot.waitUntil(lambda: head.sentence_label.y() >= head.title.geometry().bottom())
+
+
+def _is_sentence_beside(head: PageHead, width: int) -> bool:
+    head.resize(width, 80)
+    QApplication.processEvents()
+    return head.sentence_label.x() > head.title.x()
+
+
 def test_a_widget_is_below_the_title_while_it_does_not_fit_beside_it(qapp: QApplication, qtbot: QtBot) -> None:
     """A widget that is wider than the room beside the title is below the title, across the whole header. It returns
     when there is room again, also after it was put beside the title for a second time."""
