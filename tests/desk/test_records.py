@@ -20,6 +20,7 @@ from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
+from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues import new_arrivals
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
@@ -27,6 +28,7 @@ from console.views.records.evidence_wizard import EvidenceForm
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, LookupRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -475,6 +477,24 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     person.wait_until(lambda: bool(page.row_model.removed_keys))
     assert page.row_model.removed_keys == {("credit-check", records[1].id)}
     assert page.new_arrivals.button.isHidden()
+
+
+def test_the_purchase_of_a_check_that_was_not_bought_has_the_key_alone(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """If the page of a credit check that was not bought offers a purchase, the bar shows no second button with the
+    key B, and the key opens the purchase.
+    """
+    sandbox.control.add_fault("status:422", call="purchase", number=CORPORATION_NUMBER)
+    with pytest.raises(ConsoleError):
+        buy_check(console, CORPORATION_NUMBER)
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    person = open_window()
+    page = open_record(person, record.id)
+    buttons = [button for button in page.findChildren(KeyButton) if button.isVisible() and button.key == "B"]
+    assert [button.property("act") for button in buttons] == ["purchase"]
+    person.press("B")
+    person.wait_until(lambda: any(dialog.isVisible() for dialog in person.window.findChildren(PurchaseDialog)))
 
 
 def test_letter_keys_type_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:

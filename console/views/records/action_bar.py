@@ -51,6 +51,9 @@ _OPENING_ACTION_BY_ADVISED_ACTION = {"approve": "open_approval", "reject": "open
 """For an action of a next step that the page of a record doesn't offer itself: the action of this page that opens the
 page with the advised action.
 """
+_BAR_ACTION_BY_ADVISED_ACTION = {"purchase": "renew"}
+"""For a recommended action that has no button in the bar, but the shortcut of one of the bar's actions: this action,
+which is impossible meanwhile. The bar hides its button, and the shortcut runs the recommended action."""
 _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
@@ -105,6 +108,12 @@ class ActionButtons(QObject):
         self.bar.setLayout(make_column(self.button_row, margins=(24, 8, 24, 8)))
         self.setParent(self.bar)
         self._shown_actions: tuple[object, ...] = ()
+        self._replacing_buttons: Mapping[str, KeyButton] = {}
+
+    def find_replacing_button(self, name: str) -> KeyButton | None:
+        """Return the button of the explanation form that has the shortcut of the action `name` instead of the bar's
+        button; None if there is none."""
+        return self._replacing_buttons.get(name)
 
     def find_button(self, name: str) -> KeyButton | None:
         """Return the button of the action `name`; None if the bar has no button of this name."""
@@ -128,6 +137,15 @@ class ActionButtons(QObject):
         for button in self._buttons.values():
             button.disable_with_reason(reason)
         self._shown_actions = ()
+        self._replace_buttons({})
+
+    def _replace_buttons(self, replacing_buttons: Mapping[str, KeyButton]) -> None:
+        """Hide the buttons of the bar whose actions are the keys of `replacing_buttons`, and show the others. The
+        values are the buttons of the explanation form that have their shortcuts."""
+        self._replacing_buttons = replacing_buttons
+        self.button_row.offer_buttons(
+            [button for name, button in self._buttons.items() if name not in replacing_buttons]
+        )
 
     def show_actions(
         self, details: RecordDetails, explanation_form: ExplanationForm, helpful_actions: Sequence[str]
@@ -252,13 +270,17 @@ class ActionButtons(QObject):
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         is_same_record, self._shown_actions = bool(self._shown_actions), shown_actions
+        replacing_buttons: dict[str, KeyButton] = {}
         if action_names:
             buttons = [
                 self._make_button(name, "primary" if name == primary_action else "default") for name in action_names
             ]
             for button in buttons:
-                if button.property("act") == "purchase":
+                action_name = button.property("act")
+                if action_name == "purchase":
                     bind_button_to_right(self._context, button, "purchase")
+                if _BAR_ACTION_BY_ADVISED_ACTION.get(action_name) in self._buttons:
+                    replacing_buttons[_BAR_ACTION_BY_ADVISED_ACTION[action_name]] = button
                 if is_same_record:  # a quick second click was meant for the button that was here before
                     button.ignore_mouse_briefly()
             explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons), *_make_note_labels(note))
@@ -267,6 +289,7 @@ class ActionButtons(QObject):
             explanation_form.show_action_widgets(
                 FlowLabel(text, "body", "muted", wraps_lines=True), *_make_note_labels(note)
             )
+        self._replace_buttons(replacing_buttons)
 
     def _find_primary_action(self, details: RecordDetails, action_names: Sequence[str]) -> str | None:
         """Return the name of the offered action whose button is the primary one: the action that does the explained

@@ -598,6 +598,10 @@ class RecordPage(Page, Generic[DetailsT]):
         if isinstance(row, CreditCheck | Payment | Order | Refund):
             self._run_action_on_row(action_name, row)
             return
+        replacing_button = self.action_bar.find_replacing_button(action_name)
+        if replacing_button is not None:
+            self.press_button(replacing_button)
+            return
         button = self.find_button(action_name)
         if button is not None and button.isEnabled():
             self.run_action_on_record(action_name)
