@@ -113,8 +113,8 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
         yield _add_open_case(
             late_payment,
             WorkReason.PAID_AFTER_CANCEL,
-            f"{late_payment.amount_minor} {late_payment.currency}",
-            f"{late_payment.order_no} is cancelled",
+            f"order=cancelled; payment={late_payment.status} {late_payment.amount_minor} {late_payment.currency}",
+            "refund|compensation",
         )
         unmoved_payment = factory.make_paid_payment("not_moved", factory.pick_office_hour_instant(1, 9), provider)
         unmoved_payment.order_status, unmoved_payment.events = (

@@ -169,10 +169,9 @@ def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, pa
 def _open_case_of_late_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:
     """Open a case about a payment whose order was cancelled before the payment was booked, and set the order's work
     to needs_review."""
-    observed = f"{payment.captured_minor} {payment.currency}"
-    payment_work.open_case(
-        context, tx, payment.id, PAID_AFTER_CANCEL_RULE, observed, f"{order.merch_txn_id} is cancelled"
-    )
+    amount = f"{payment.captured_minor} {payment.currency}"
+    observed = f"{ORDER_KIND} {order.id}={order.state}; payment {payment.id}={payment.state} {amount}"
+    payment_work.open_case(context, tx, payment.id, PAID_AFTER_CANCEL_RULE, observed, "refund|compensation")
     if order.work.reason != PAID_AFTER_CANCEL_RULE:
         work = orders.make_work_values(Work(WorkState.NEEDS_REVIEW, reason=PAID_AFTER_CANCEL_RULE))
         orders.change_order(tx.conn, order, context.now(), **work)

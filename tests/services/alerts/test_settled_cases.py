@@ -71,6 +71,11 @@ def test_a_case_closes_after_the_full_refund_of_its_payment(scene: PaymentDesk) 
     """
     payment = pay_changed_order(scene, "status = 'cancelled'")
     assert scene.list_open_alert_rules() == ["paid_after_cancel"]
+    ((order, observed, expected),) = scene.place.sql(
+        "SELECT orders.id, observed, expected FROM alerts, orders WHERE rule_id = 'paid_after_cancel'"
+    )
+    assert observed == f"order {order}=cancelled; payment {payment}=completed 3300 JPY"
+    assert expected == "refund|compensation"
     refund_amount(scene, payment, "1000")
     assert scene.list_open_alert_rules() == ["paid_after_cancel"]
     refund_amount(scene, payment, "2300")
