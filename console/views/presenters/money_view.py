@@ -186,10 +186,11 @@ def _format_side_time(side: ComparedSide, context: WindowContext, *, is_gateway:
 
 
 def _format_source(side: ComparedSide, context: WindowContext) -> str:
-    """Return the text with the version of a side's record and the person who changed it; "" for a side without a
-    version."""
+    """Return the text with the version of a side's record and the person or program that changed it; "" for a side
+    without a version. An order may have been changed by the shop, a person or this program, so its text has the
+    version alone."""
     if side.version is not None:
-        changed_by = side.source
+        changed_by = side.source if side.name != "order" else None
         return (
             context.translate(
                 "record.side.version_by", version=side.version, who=_format_writer_name(changed_by, context)

@@ -55,6 +55,15 @@ def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
     assert {ours.amount, gateway.amount, order.amount} == {"¥12,000"}
 
 
+def test_the_order_names_no_writer_of_its_version() -> None:
+    """Our side names who wrote its version. The order's side has the version alone: the order may have been changed
+    by the shop, a person or this program."""
+    ours, gateway, order = make_compared_sides()
+    sides = (replace(ours, source="op-a"), gateway, replace(order, source="shop"))
+    shown = money_facts.make_shown_sides(sides, make_window_context(), provider="paypay", record=make_payment())
+    assert (shown[0].source, shown[2].source) == ("v7 · by op-a", "v2")
+
+
 def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
     """A side that differs has a frame, and its spoken text names the differing fields."""
     _, gateway, _ = money_facts.make_shown_sides(
