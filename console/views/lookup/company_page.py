@@ -325,8 +325,9 @@ class CompanyPanel(QWidget):
 
     def _update_purchase_button(self) -> None:
         """Disable the purchase button while the outcome of the live credit check that the panel shows is unknown,
-        because the check may have been bought already. The button is the primary one only if both conditions are met:
-        the panel shows no live check, and none of the shown checks is denied but bought.
+        because the check may have been bought already. The button is the primary one only if all these conditions
+        are met: the panel shows no live check, none of the shown checks is denied but bought, and the corporation
+        registry, if there is one, has the number.
         """
         live_check = self.live_check_panel.record
         relations = (record.relations for record in self.all_records if isinstance(record, CreditCheck))
@@ -334,14 +335,19 @@ class CompanyPanel(QWidget):
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
-        self.buy_button.kind = "primary" if live_check is None and not is_denied else "default"
+        facts = self.lookup_result.corporation if self.lookup_result is not None else None
+        is_unregistered = facts is not None and facts.corporation is None
+        self.buy_button.kind = (
+            "primary" if live_check is None and not is_denied and not is_unregistered else "default"
+        )
         self.buy_button.update()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in order of preference: the visible table
-        (None if it has no rows), the purchase button, and the corporation number."""
+        (None if it has no rows), the tabs, and the corporation number. The purchase button isn't among them: Enter
+        would start a purchase that nobody chose."""
         table = self._get_visible_table()
-        return table if table.all_rows else None, self.buy_button, self.number_label
+        return table if table.all_rows else None, self.tabs, self.number_label
 
     @Slot()
     def _show_row_counts(self) -> None:

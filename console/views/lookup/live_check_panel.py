@@ -90,7 +90,11 @@ class LiveCheckPanel(Surface):
         title_text = translate(f"{title_key}_of", client=client) if client else translate(title_key)
         title, id_label = (
             TextLabel(title_text, "panel_title", wraps_lines=True),
-            TextLabel(str(live_credit_check.id) if live_credit_check else "", "data", "muted"),
+            TextLabel(
+                case_words.format_record_title(live_credit_check, self._context) if live_credit_check else "",
+                "body",
+                "muted",
+            ),
         )
         head.setLayout(make_row(title, id_label, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
         return head

@@ -4,6 +4,7 @@ charged twice.
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Literal
 
@@ -15,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Certainty, CheckState, CreditCheck
+from console.domain.registry.facts import CorporationFacts
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
 from console.views.lookup.page import LookupPage
@@ -122,6 +124,23 @@ def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> Non
     assert page._context.translate("lookup.live_of", client=FAILED_CHECK.client_id) not in read_label_texts(
         page.live_check_panel
     )
+
+
+def test_the_panel_names_the_record_of_its_number(appearance: object) -> None:
+    page = make_company_panel(CHECK_WITHOUT_PDF)
+    assert f"Credit check {CHECK_WITHOUT_PDF.id}" in read_label_texts(page.live_check_panel)
+
+
+def test_no_purchase_is_proposed_for_a_number_that_the_registry_lacks(appearance: object) -> None:
+    """The purchase button is the primary one only if the corporation registry has the number, or if there is no
+    registry. It never gets the focus by itself."""
+    page = make_company_panel(FAILED_CHECK)
+    assert page.buy_button.kind == "primary"
+    number = FAILED_CHECK.corporation_number
+    facts = CorporationFacts(number, date(2026, 11, 20))
+    page.show_result(LookupResult(number, (FAILED_CHECK,), corporation=facts))
+    assert page.buy_button.kind == "default"
+    assert page.buy_button not in page.list_focus_targets()
 
 
 def list_hint_keys(page: LookupPage) -> set[str]:
