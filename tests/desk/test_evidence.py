@@ -183,7 +183,7 @@ def test_every_record_page_has_timeline_and_pack_keys(
         show_page(person, route, page)
         QGuiApplication.clipboard().clear()
         person.press("Ctrl+Shift+T")
-        person.wait_until(lambda: QGuiApplication.clipboard().text().startswith("History of "))
+        person.wait_until(lambda: QGuiApplication.clipboard().text().startswith("Timeline of "))
         assert QGuiApplication.clipboard().text().count("\n") > 3
         person.press("Ctrl+Shift+E")
         choose_file(person, tmp_path / f"{kind}.zip")
@@ -236,7 +236,7 @@ def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, co
     dialog = open_shortcuts_dialog(person.frame, page)
     words = [one.plain for one in dialog.findChildren(TextLabel)]
     assert "Export evidence pack" in words
-    assert "Copy history as text" in words
+    assert "Copy timeline as text" in words
     dialog.reject()
 
 
