@@ -1,6 +1,6 @@
 """The two pages inside the bulk dialog: the plan of the dry run, and the progress with the results of the rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +114,7 @@ class BulkPlanPage(QWidget):
     def _show_plan_of_selected_rows(self) -> None:
         context = self._context
         self.limited_plan = self._plan.limit_to_first_rows(int(self.row_limit_list.currentData() or 0))
-        self.table.rows.read_query(partial(_read_plan_rows, self.limited_plan))
+        self.table.rows.read_query(partial(_read_plan_rows, _list_processed_rows_first(self.limited_plan)))
         self.totals_label.show_text(bulk_words.format_plan_totals(self.limited_plan, context))
         recheck_sentence = context.translate("bulk.checked_again")
         duration_sentence = bulk_words.format_shortest_duration(self.limited_plan, context)
@@ -124,12 +124,18 @@ class BulkPlanPage(QWidget):
         self.row_limit_changed.emit()
 
 
-def _read_plan_rows(plan: BulkPlan, cursor: object, limit: int) -> FetchedPage:
-    """Return one page of the table: at most `limit` forecasts of the plan, and the cursor of the next page (None at
-    the end). `cursor` is the index of the first forecast of this page; None for the first page."""
+def _list_processed_rows_first(plan: BulkPlan) -> tuple[RowForecast, ...]:
+    """Return the forecasts of the plan: first those of the rows that will be processed, which the title and the
+    button count, then the others. Both parts are in the order of the run."""
+    return tuple(sorted(plan.forecasts, key=lambda forecast: forecast.kind is not ForecastKind.WOULD_RUN))
+
+
+def _read_plan_rows(forecasts: Sequence[RowForecast], cursor: object, limit: int) -> FetchedPage:
+    """Return one page of the table: at most `limit` of the forecasts, and the cursor of the next page (None at the
+    end). `cursor` is the index of the first forecast of this page; None for the first page."""
     begin = cursor if isinstance(cursor, int) else 0
     end = begin + limit
-    return FetchedPage(plan.forecasts[begin:end], end if end < len(plan.forecasts) else None)
+    return FetchedPage(forecasts[begin:end], end if end < len(forecasts) else None)
 
 
 class BulkProgressPage(QWidget):

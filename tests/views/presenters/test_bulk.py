@@ -113,6 +113,16 @@ def test_a_paused_run_states_its_reason(reason: str, beginning: str) -> None:
     assert (status.sentence.startswith(beginning), status.tone) == (True, "care"), status.sentence
 
 
+def test_the_rows_that_will_be_processed_are_first() -> None:
+    """The table of a dry run begins with the rows that its title counts. The numbers stay those of the run."""
+    kinds = (ForecastKind.REFUSED, ForecastKind.WOULD_RUN, ForecastKind.SKIP, ForecastKind.WOULD_RUN)
+    rows = [RowForecast(BulkRow(n, "payment", n, 7), kind) for n, kind in enumerate(kinds, 1)]
+    plan = make_bulk_plan(BulkRun(7, BulkAction.PROBE, "frozen", "op-a", NOW, 4, 4, 0), rows, {})
+    page = BulkPlanPage(make_window_context(), plan)
+    assert [row.row.position for row in page.table.rows.iterate_loaded_rows()] == [2, 4, 1, 3]
+    assert page.max_rows == 4
+
+
 @pytest.mark.parametrize(
     ("row_count", "title"),
     [(1, "None of the first 1 can be probed"), (2, "Probe 1 record?"), (3, "Probe 1 record?")],
