@@ -143,6 +143,7 @@ class UnfinishedWorkDialog(DialogFrame):
             titles[2],
             hideable_columns=("desk", "since", "who"),  # a take has no desk, and a record is free again at its end
         )
+        self.leases_and_takes_table.keys_hidden_if_empty = ("desk",)
         self.own_items_table = _make_work_table(
             context,
             make_left_open_columns(context, self._format_record_name),
@@ -150,6 +151,7 @@ class UnfinishedWorkDialog(DialogFrame):
             titles[3],
             hideable_columns=("until", "since"),  # only takes have an end
         )
+        self.own_items_table.keys_hidden_if_empty = ("until",)
         self.mentions_table = _make_work_table(
             context,
             make_mention_columns(context, self._format_record_name),

@@ -41,6 +41,8 @@ class FittedTable(RecordTable):
     columns_fitted = Signal()
     repeated_keys: Collection[str] = ()
     """Keys of those columns of `hideable_columns` whose contents a panel beside or below the table repeats."""
+    keys_hidden_if_empty: Collection[str] = ()
+    """Keys of the columns that are hidden while the table has rows and no loaded row has a text in the column."""
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class FittedTable(RecordTable):
         column then have enough room.
         """
         self.first_column = 0  # not that of the last fitting, by which the contents would be measured
-        room, hidden_keys = self.viewport().width(), set(self.hidden_keys)
+        room, hidden_keys = self.viewport().width(), {*self.hidden_keys, *self._find_hidden_empty_columns()}
         preferred_widths = {
             column.key: self._compute_preferred_width(column_index)
             for column_index, column in enumerate(self.rows.columns)
@@ -153,10 +155,11 @@ class FittedTable(RecordTable):
         fit into `available_px` px. `compact_widths` are the widths of all columns in px, by key. If hiding a wide
         column has left room, remove the keys of those hidden columns again that fit into this room.
         """
+        always_hidden_columns = frozenset(hidden_columns)
         _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden_columns, available_px)
         for key in reversed(self._hideable_keys):
             if (
-                key in hidden_columns - self.hidden_keys
+                key in hidden_columns - always_hidden_columns
                 and _sum_visible_widths(compact_widths, hidden_columns - {key}) <= available_px
             ):
                 hidden_columns.discard(key)
@@ -353,6 +356,18 @@ class FittedTable(RecordTable):
                 keys_to_hide.add(key)
                 missing_px -= widths[key]
         return keys_to_hide if missing_px <= 0 else empty_keys
+
+    def _find_hidden_empty_columns(self) -> set[str]:
+        """Return the keys of `keys_hidden_if_empty` whose columns have no text in any loaded row. Return an empty set
+        if no row is loaded."""
+        rows = list(self.rows.iterate_loaded_rows()) if self.keys_hidden_if_empty else []
+        return {
+            column.key
+            for column in self.rows.columns
+            if rows
+            and column.key in self.keys_hidden_if_empty
+            and all(column.text(row) in ("", NO_VALUE) for row in rows)
+        }
 
     def _is_empty(self, column: Column) -> bool:
         """Return True if no cell of the column has a text in the first 200 loaded rows."""

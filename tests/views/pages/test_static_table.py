@@ -225,3 +225,24 @@ def test_ages_are_repainted_each_minute(appearance: object, qtbot: QtBot) -> Non
     painted.clear()
     context.minute_passed.emit()
     qtbot.waitUntil(lambda: bool(painted))
+
+
+def test_a_column_without_any_text_is_hidden(appearance: object, qtbot: QtBot) -> None:
+    """A column of `keys_hidden_if_empty` is hidden while no row has a text in it, but not in a table without rows."""
+    columns = [
+        Column("id", "Number", 90, lambda line: str(line.id), "data"),
+        Column("version", "Version", 90, lambda line: str(line.version) if line.version > 1 else "", "data"),
+    ]
+    table = StaticTable(make_window_context(), columns, lambda line: line.id, "Lines")
+    qtbot.addWidget(table)
+    table.keys_hidden_if_empty = ("version",)
+    table.resize(400, 300)
+    table.show()
+    for lines, is_hidden in (
+        ([TableLine(1)], True),
+        ([TableLine(1), TableLine(2, version=2)], False),
+        ([TableLine(1)], True),
+        ([], False),
+    ):
+        table.show_rows(lines)
+        assert table.isColumnHidden(1) == is_hidden, lines
