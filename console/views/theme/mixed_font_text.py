@@ -14,6 +14,7 @@ from console.views.theme.design_tokens import FontPurpose, TextRoleName, tokens
 from console.views.theme.fonts import list_font_families
 from console.views.theme.key_names import format_keys
 from console.views.theme.theme import current_appearance
+from console.wording.sentences.formats import NO_VALUE
 from console.wording.sentences.line_breaks import (
     JAPANESE_LETTER_PATTERN,
     POSSIBLE_BREAK,
@@ -135,12 +136,15 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
 
 def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool = False) -> str:
     """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text that
-    contains none of these and no line breaks is returned unchanged.
+    contains none of these and no line breaks is returned unchanged. The sign for a missing value is in the text font.
 
     If `can_wrap` is True, the text may wrap. The lines then have the line height of the role, because the line height
     of the bundled fonts is too small. No line ends inside a number, an identifier or a Japanese phrase, or between a
     number and its unit. A number, identifier or phrase that is too long for one line is broken at any letter.
     """
+    role_font = tokens().type[role].font
+    if text == NO_VALUE and role_font == "figures":  # the dash of the figures font looks like a hyphen
+        return f'<p style="margin:0">{_format_span_html(text, "text")}</p>'
     pieces = split_font_runs(_mark_line_ends(text) if can_wrap else text)
     line_px = current_appearance().line_height(role) if can_wrap and text else 0
     if not line_px and not any(uses_figures_font for _, uses_figures_font in pieces) and "\n" not in text:
@@ -149,7 +153,6 @@ def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool =
         # Qt puts the letters at the bottom of a line. This invisible letter behind each figure gives its line, which
         # may have no words, the depth of the text font.
         pieces = tuple(part for piece in pieces for part in ((piece, (WORD_JOINER, False)) if piece[1] else (piece,)))
-    role_font = tokens().type[role].font
     spans = (
         escape(piece) if (font == role_font) else _format_span_html(piece, font)
         for piece, font in _add_font_purpose_to_runs(pieces)

@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtGui import QImage, QPainter, QTextLayout
 from PySide6.QtWidgets import QMenu
 
+from console.views.theme.fonts import list_font_families
 from console.views.theme.mixed_font_text import (
     ELLIPSIS_RUN,
     draw_font_runs,
@@ -22,7 +23,7 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ElidedLabel, TextLabel
-from console.wording.sentences.formats import format_amount
+from console.wording.sentences.formats import NO_VALUE, format_amount
 from console.wording.sentences.line_breaks import WORD_JOINER
 
 
@@ -157,6 +158,15 @@ def test_text_of_others_is_never_markup() -> None:
     assert "&lt;b&gt;" in format_rich_text("<b>A-10442</b>")
     assert format_rich_text("plain words") == "plain words"
     assert "<b>" not in format_tooltip("<b>name</b>")
+
+
+def test_the_sign_for_a_missing_value_has_the_text_font() -> None:
+    """A label of figures shows the sign for a missing value like all other labels and tables: in the figures font it
+    would look like a hyphen."""
+    assert format_rich_text(NO_VALUE) == NO_VALUE
+    markup = format_rich_text(NO_VALUE, "data")
+    assert list_font_families("text")[0] in markup
+    assert list_font_families("figures")[0] not in markup
 
 
 def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:

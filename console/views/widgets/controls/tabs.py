@@ -12,6 +12,7 @@ from console.views.theme.mixed_font_text import compute_centred_baseline
 from console.views.theme.painting import draw_frame, get_icon_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
+from console.wording.sentences.formats import NO_VALUE
 
 _TAB_GAP_PX = 22  # px between two tabs, half of it on each side
 _NARROW_TAB_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
@@ -126,7 +127,8 @@ class TabBar(QTabBar):
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
         width = current_appearance().font_metrics("body", is_bold=True).horizontalAdvance(word)
         if count:
-            width += _COUNT_GAP_PX + current_appearance().font_metrics("small_data").horizontalAdvance(count)
+            metrics = current_appearance().font_metrics("small_data", uses_figures_font=count != NO_VALUE)
+            width += _COUNT_GAP_PX + metrics.horizontalAdvance(count)
         return width
 
     def _choose_tab_gap(self) -> None:
@@ -176,7 +178,7 @@ class TabBar(QTabBar):
                 + current_appearance().font_metrics("body", is_bold=is_current).horizontalAdvance(word)
                 + _COUNT_GAP_PX
             )
-            painter.setFont(current_appearance().font("small_data"))
+            painter.setFont(current_appearance().font("small_data", uses_figures_font=count != NO_VALUE))
             painter.setPen(colour("muted"))
             painter.drawText(int(x), int(baseline), count)
         if is_current:
