@@ -7,6 +7,7 @@ from console.sandbox.server import Sandbox
 from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import HomeRoute, QueuesRoute
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_queue_filter import CORPORATION_NUMBERS, read_listed_ids
@@ -120,3 +121,26 @@ def test_columns_that_another_version_has_stored_are_left_out(
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     assert list_column_keys(page) == ["state", "age"]
+
+
+def test_the_dialog_names_the_chosen_columns_without_room(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """The dialog of the columns names the chosen columns that the table hides because it is too narrow."""
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
+    person = open_window()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+
+    def list_hidden_titles() -> list[str]:
+        columns = page.row_model.columns
+        return [column.title for index, column in enumerate(columns) if page.table.isColumnHidden(index)]
+
+    page.columns.show_default_columns()
+    person.window.resize(1_000, 700)
+    person.wait_until(lambda: len(list_hidden_titles()) > 0)
+    sentence = page.context.translate("dialog.columns.no_room", names=list_hidden_titles())
+    page.columns.open_dialog()  # at once, because the columns are fitted again when the window has its size
+    dialog = person.wait_for_dialog(ColumnsDialog)
+    assert sentence in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]

@@ -10,12 +10,13 @@ from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHeaderView, QMenu, QVBoxLayout, QWidget
 
+from console.views.pages.fitted_table import FittedTable
 from console.views.queues import rows as queue_rows
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.tables.record_table import RecordTable
-from console.views.widgets.base import TextLabel, make_column, make_row
+from console.views.widgets.base import TextLabel, make_column, make_row, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import CheckBox
 from console.views.widgets.window.dialog import DialogFrame
@@ -46,10 +47,18 @@ class ColumnChoice(QObject):
 
     changed = Signal(str)
 
-    def __init__(self, context: WindowContext, page: QWidget, get_queue_name: Callable[[], str]) -> None:
-        """`page` is the page of the queues; `get_queue_name` returns the name of the queue that the page shows."""
+    def __init__(
+        self,
+        context: WindowContext,
+        page: QWidget,
+        get_queue_name: Callable[[], str],
+        get_table: Callable[[], FittedTable],
+    ) -> None:
+        """`page` is the page of the queues; `get_queue_name` returns the name of the queue that the page shows, and
+        `get_table` its table."""
         super().__init__(page)
         self._context, self._page, self._queue = context, page, get_queue_name
+        self._get_table = get_table
         self._view_column_keys: tuple[str, ...] | None = None
         context.preferences.loaded.connect(self._emit_columns_changed)
 
@@ -103,6 +112,15 @@ class ColumnChoice(QObject):
         return [
             column.key
             for column in arrange_columns(self._make_queue_columns(queue), self.get_chosen_column_keys(queue))
+        ]
+
+    def _list_titles_without_room(self) -> list[str]:
+        """Return the titles of the chosen columns that the table has hidden because it is too narrow."""
+        table = self._get_table()
+        return [
+            column.title
+            for index, column in enumerate(table.rows.columns)
+            if table.isColumnHidden(index) and column.key not in table.hidden_keys
         ]
 
     # -- header
@@ -165,7 +183,11 @@ class ColumnChoice(QObject):
         """Open the dialog in which the person chooses the columns of the shown queue and their order."""
         queue = self._queue()
         dialog = ColumnsDialog(
-            self._context, self._make_queue_columns(queue), self._list_shown_column_keys(queue), self._page
+            self._context,
+            self._make_queue_columns(queue),
+            self._list_shown_column_keys(queue),
+            self._page,
+            titles_without_room=self._list_titles_without_room(),
         )
         dialog.columns_chosen.connect(partial(self.choose_columns, queue))
         dialog.open()
@@ -184,8 +206,16 @@ class ColumnsDialog(DialogFrame):
     submits_on_enter = True
 
     def __init__(
-        self, context: WindowContext, columns: Sequence[Column], shown_keys: Sequence[str], parent: QWidget
+        self,
+        context: WindowContext,
+        columns: Sequence[Column],
+        shown_keys: Sequence[str],
+        parent: QWidget,
+        *,
+        titles_without_room: Sequence[str] = (),
     ) -> None:
+        """`shown_keys` are the keys of the chosen columns; `titles_without_room` are the titles of those that the
+        table doesn't show at present, because it is too narrow."""
         translate = context.translate
         super().__init__(
             translate("dialog.columns.title"),
@@ -220,10 +250,19 @@ class ColumnsDialog(DialogFrame):
         reset_button = KeyButton(translate("view.usual_columns"))
         reset_button.clicked.connect(self._show_default_columns)
         note_label = TextLabel(translate("dialog.columns.note"), "small", "muted", wraps_lines=True)
+        room_text = (
+            translate("dialog.columns.no_room", names=list(titles_without_room)) if titles_without_room else ""
+        )
+        room_label = TextLabel(room_text, "small", "muted", wraps_lines=True)
+        set_visible_in_parent(room_label, bool(room_text))
         form = QWidget()
         form.setLayout(
             make_column(
-                note_label, self._lines, make_row(up_button, down_button, None, reset_button, gap_px=8), gap_px=12
+                note_label,
+                room_label,
+                self._lines,
+                make_row(up_button, down_button, None, reset_button, gap_px=8),
+                gap_px=12,
             )
         )
         self.show_content(form)

@@ -144,7 +144,7 @@ class QueuesPage(Page):
         self.shown_saved_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
         self.shown_saved_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
         self.bind_shortcut(_GROUPING_SHORTCUT, self.toggle_grouping)
-        self.columns = ColumnChoice(self.context, self, lambda: self.queue)
+        self.columns = ColumnChoice(self.context, self, lambda: self.queue, lambda: self.table)
         self.columns.changed.connect(self._rebuild_tables)
         self.bind_shortcut(_COLUMNS_SHORTCUT, self.columns.open_dialog)
         self.shown_saved_view.further_entries.append(("view.columns", _COLUMNS_SHORTCUT, self.columns.open_dialog))
