@@ -273,8 +273,9 @@ class RefundForm(QWidget):
     def _make_risk_signal_line(self, risk_signal: RiskSignal) -> QWidget:
         sentence_label = TextLabel(refund_words.format_risk_signal(risk_signal, self._context), wraps_lines=True)
         line = make_icon_row("look_alike", "care", 14, sentence_label, gap_px=8)
+        is_about_refunded_payment = (risk_signal.kind, risk_signal.id) == ("payment", self.plan.payment.id)
         link = refund_words.make_risk_signal_link(risk_signal, self._context)
-        if link is not None:
+        if link is not None and not is_about_refunded_payment:
             link.clicked.connect(self._open_risk_signal)
             line.addWidget(link)
         line_widget = QWidget()

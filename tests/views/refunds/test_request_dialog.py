@@ -139,6 +139,17 @@ def test_every_risk_signal_needs_an_answer(appearance: object) -> None:
     assert made.make_request().answers == (("payer_often", "four returns"),)
 
 
+def test_no_warning_links_to_the_payment_of_the_form(appearance: object) -> None:
+    """A warning about the refunded payment itself has no link to it: the dialog stands on its page."""
+    form = make_form(FREQUENT_PAYER_SIGNAL)
+    payment_id = form.plan.payment.id
+    own_signal = RiskSignal("may_be_reversed", {"until": "2026-12-02T22:48:00+00:00"}, "payment", payment_id)
+    for signals, link_count in (((own_signal,), 0), ((FREQUENT_PAYER_SIGNAL,), 1)):
+        shown_form = make_form(*signals)
+        kinds = [link.property("kind") for link in shown_form.findChildren(LinkButton)]
+        assert [kind for kind in kinds if kind] == ["refund"] * link_count
+
+
 def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
     """A request with the same amount as an earlier one requires a tick in the check box that confirms the repetition.
     An answer in words isn't enough.
