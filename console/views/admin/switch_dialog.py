@@ -17,6 +17,11 @@ def translate_scope_name(context: WindowContext, scope: str) -> str:
     return context.translate("admin.scope", scope=scope)
 
 
+def _get_scope_key(scope: str) -> str:
+    """Return the last part of the wording keys about `scope`: "everything" or "provider"."""
+    return "everything" if scope == EVERYTHING_SCOPE else "provider"
+
+
 class ReadOnlySwitchDialog(FormDialog):
     """The dialog in which a person turns read-only on (if `is_on`) or off for `scope`: everything, or the name of one
     provider. The person types a reason, which every person can read on the administration page. The reason is kept as
@@ -27,7 +32,7 @@ class ReadOnlySwitchDialog(FormDialog):
     def __init__(self, context: WindowContext, scope: str, parent: QWidget, *, is_on: bool) -> None:
         translate, self._key_part = context.translate, "on" if is_on else "off"
         title_key, main_button_text = (
-            f"dialog.read_only.{self._key_part}.title",
+            f"dialog.read_only.{self._key_part}.title.{_get_scope_key(scope)}",
             translate(f"dialog.read_only.{self._key_part}.act"),
         )
         super().__init__(context, translate(title_key, scope=scope), "", parent, main_button_text=main_button_text)
@@ -50,9 +55,8 @@ class ReadOnlySwitchDialog(FormDialog):
         return self.reason_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        scope_key = "everything" if self._scope == EVERYTHING_SCOPE else "provider"
         effect_sentence = self.context.translate(
-            f"dialog.read_only.{self._key_part}.effect.{scope_key}", scope=self._scope
+            f"dialog.read_only.{self._key_part}.effect.{_get_scope_key(self._scope)}", scope=self._scope
         )
         return self.reason_field, TextLabel(effect_sentence, wraps_lines=True)
 
