@@ -1,6 +1,7 @@
 """Texts of an audit entry, for the page of the audit trail and for the terminal: the action, the record and the
 result. Codes and internal ids are only in the entry's JSON."""
 
+from console.domain.audit.actions import does_failure_leave_outcome_unknown
 from console.domain.audit.verification import VerifiedTrail
 from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX
 from console.domain.records import AuditEntry, TimelineEntry
@@ -79,6 +80,8 @@ def format_record_reference_with_number(kind: str, id: int | str, language: str,
     return f"{text} {wording.format_corporation_number(record_number) if kind == 'credit-check' else record_number}"
 
 
-def format_audit_result(entry: AuditEntry, language: str) -> str:
-    """Return the word for the result of an audit entry's action."""
-    return wording.translate(f"audit_screen.result.{entry.result}", language)
+def format_audit_result(entry: AuditEntry | TimelineEntry, language: str) -> str:
+    """Return the word for the result of an audit entry's action. A failure that leaves the outcome at the provider
+    unknown, such as a probe without an answer, has the word "Unknown"."""
+    is_unknown = does_failure_leave_outcome_unknown(entry.what, entry.result)
+    return wording.translate(f"audit_screen.result.{'unknown' if is_unknown else entry.result}", language)

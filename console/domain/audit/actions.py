@@ -272,3 +272,14 @@ class AuditAction(StrEnum):
         undeclared_action = str.__new__(cls, value)
         undeclared_action._name_ = undeclared_action._value_ = value
         return undeclared_action
+
+
+_UNKNOWN_OUTCOME_ENDINGS = (".probed", ".lapsed", ".given_up")
+"""Ends of the actions whose failure says nothing about the outcome at the provider: a probe without an answer about
+the state, an operation whose process ended during the call, and a request that no worker could finish."""
+
+
+def does_failure_leave_outcome_unknown(action: str, result: str) -> bool:
+    """Return True if an audit entry with this action and result (done, refused or failed) says that the outcome is
+    unknown. Such an entry must not look like a certain failure on a screen."""
+    return result == "failed" and action.endswith(_UNKNOWN_OUTCOME_ENDINGS)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.audit.actions import does_failure_leave_outcome_unknown
 from console.domain.audit.verification import VerifiedTrail
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
@@ -40,6 +41,7 @@ _ICON_AND_TONE_BY_AUDIT_RESULT = {
     "refused": ("square_bang", "care"),
     "failed": ("cross", "bad"),
 }
+_UNKNOWN_OUTCOME_ICON_AND_TONE = ("question", "unknown")
 
 
 class AuditPage(Page):
@@ -161,6 +163,8 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
         icon_name, tone = _ICON_AND_TONE_BY_AUDIT_RESULT.get(entry.result, ("dash", "muted"))
+        if does_failure_leave_outcome_unknown(entry.what, entry.result):
+            icon_name, tone = _UNKNOWN_OUTCOME_ICON_AND_TONE
         return StateCell(audit_words.format_audit_result(entry, context.language), icon_name, tone)  # type: ignore[arg-type]  # a tone
 
     def format_subject(entry: AuditEntry) -> str:

@@ -4,6 +4,7 @@ other records use some of them too."""
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
+from console.domain.audit.actions import does_failure_leave_outcome_unknown
 from console.domain.calendar_days import JST
 from console.domain.clock import compute_age
 from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, TimelinePage
@@ -233,7 +234,9 @@ def get_entry_icon_and_tone(entry: TimelineEntry) -> tuple[str, Tone]:
     """Return the icon and the colour tone with which a timeline shows the audit entry."""
     if entry.result == "refused":
         return "square_bang", "care"
-    if entry.result == "failed" and not entry.what.endswith("lapsed"):
+    if does_failure_leave_outcome_unknown(entry.what, entry.result):
+        return "question", "unknown"
+    if entry.result == "failed":
         return "cross", "bad"
     code = entry.what.rsplit(".", 1)[-1]
     last_word = code.rsplit("_", 1)[-1]

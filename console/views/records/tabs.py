@@ -26,7 +26,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
-from console.wording import evidence_words
+from console.wording import audit_words, evidence_words
 from console.wording.sentences import catalogue as wording
 
 
@@ -218,7 +218,7 @@ def make_audit_table(context: WindowContext) -> StaticTable:
             "result",
             translate("column.result"),
             112,
-            lambda item: translate(f"audit_screen.result.{get_entry(item).result}"),
+            lambda item: audit_words.format_audit_result(get_entry(item), context.language),
         ),
     ]
     return StaticTable(
