@@ -80,7 +80,7 @@ class AuditPage(Page):
         self.add_content(self.head)
         self.add_content(toolbar)
         self.add_content(self.table, 1)
-        self.cut_text_line = CutTextLine(self.table, ("what",))
+        self.cut_text_line = CutTextLine(self.table, ("who", "what"))
         self.add_content(self.cut_text_line)
         self.add_key_hints(self.table)
         self.add_button_shortcut(self.verify_button)

@@ -71,7 +71,7 @@ class RecordTabs(QWidget):
             *kind_tabs,
             RecordTab("notes", self._note_list, (self._note_list,)),
             RecordTab("evidence", self._evidence_view, self._evidence_view.focus_stops),
-            RecordTab("audit", add_cut_text_line(self._audit_table, ("what",)), (self._audit_table,)),
+            RecordTab("audit", add_cut_text_line(self._audit_table, ("who", "what")), (self._audit_table,)),
         )
         for tab in self._tabs:
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)
