@@ -75,15 +75,8 @@ class IncidentCard(Surface):
     def _make_content(self, incident: Incident, reason: str) -> QWidget:
         """Return the contents of the card. `reason` is the explanation of the incident's main alert."""
         content = Surface(is_raised=True)
-        left_column = make_column(
-            *self._make_state_widgets(incident, reason),
-            *self._make_alert_widgets(incident),
-            *self._make_record_widgets(incident),
-            gap_px=6,
-        )
-        right_column = make_column(
-            *self._make_playbook_widgets(incident), *self._make_history_widgets(incident), gap_px=6
-        )
+        left_widgets, right_widgets = self._make_left_and_right_widgets(incident, reason)
+        left_column, right_column = make_column(*left_widgets, gap_px=6), make_column(*right_widgets, gap_px=6)
         for column in (left_column, right_column):
             column.addStretch(1)
         columns = make_row(gap_px=32, margins=_CARD_MARGINS_PX)
@@ -91,6 +84,27 @@ class IncidentCard(Surface):
         columns.addLayout(right_column, 2)
         content.setLayout(columns)
         return content
+
+    def _make_left_and_right_widgets(
+        self, incident: Incident, reason: str
+    ) -> tuple[Sequence[QWidget], Sequence[QWidget]]:
+        """Return the widgets of the left column (the state, the alerts and the records) and of the right column (the
+        playbook and the history)."""
+        left_widgets = (
+            *self._make_state_widgets(incident, reason),
+            *self._make_alert_widgets(incident),
+            *self._make_record_widgets(incident),
+        )
+        return left_widgets, (*self._make_playbook_widgets(incident), *self._make_history_widgets(incident))
+
+    def make_details(self, incident: Incident) -> QWidget:
+        """Return a new widget with everything that the card shows about `incident`, in one column. The widget doesn't
+        scroll. It is for a dialog, because a low window hides the card."""
+        reason = alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), self._context)
+        left_widgets, right_widgets = self._make_left_and_right_widgets(incident, reason)
+        details = QWidget()
+        details.setLayout(make_column(*left_widgets, *right_widgets, gap_px=6))
+        return details
 
     def _make_heading(self, wording_key: str) -> TextLabel:
         return TextLabel(self._context.translate(wording_key), "panel_title", heading_level=2)

@@ -40,6 +40,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
@@ -70,6 +71,7 @@ class AlertsPage(Page):
     """The alerts page, a list of incidents. Each of these keys does something with the selected incident:
 
     - Enter opens the record on which a person removes the cause.
+    - I opens a dialog with the incident's details in a low window, which has no room for the panel.
     - A acknowledges the alerts, Shift+A acknowledges them with a note.
     - Ctrl+Z undoes the person's own acknowledgement.
     - Shift+E reopens an incident that another person has acknowledged.
@@ -139,6 +141,9 @@ class AlertsPage(Page):
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds_key=False)
         self.action_button.clicked.connect(self._open_record_of_current_cause)
+        self.details_button = KeyButton(self.context.translate("incident.action.details"), "I", binds_key=False)
+        self.details_button.clicked.connect(self.open_details)
+        self.bind_shortcut("I", self.open_details)
         self.acknowledge_button = self._make_button(
             "A", self.acknowledge_current_incident, "incident.action.acknowledge"
         )
@@ -157,7 +162,8 @@ class AlertsPage(Page):
             "Shift+A", self.open_acknowledge_dialog, "incident.action.acknowledge_note"
         )
         self._buttons = (
-            self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
+            self.action_button, self.details_button,
+            self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
             self.acknowledge_button, self.acknowledge_with_note_button, self.undo_button, self.reopen_button,
             self.resolve_button, self.closed_button,
         )  # fmt: skip
@@ -450,7 +456,31 @@ class AlertsPage(Page):
         self.card.setVisible(self._has_current_incident and not self.is_low_window)
         self.summary_label.setMinimumHeight(_SUMMARY_HEIGHT_LINES * current_appearance().line_height("body"))
         self.summary_label.setVisible(self._has_current_incident and self.is_low_window)
-        self.button_row.offer_buttons(self._offered_buttons)
+        has_details_button = self._has_current_incident and self.is_low_window
+        self.button_row.offer_buttons(
+            (*((self.details_button,) if has_details_button else ()), *self._offered_buttons)
+        )
+
+    @Slot()
+    def open_details(self) -> None:
+        """Open a dialog with everything that the panel of the selected incident shows. A low window has no room for
+        this panel; a high window shows it, so this method then does nothing. Without a selected incident, say so."""
+        incident, translate = self.current_incident, self.context.translate
+        if incident is None:
+            self.press_button(self.details_button, translate("act.none_selected"))
+        elif self.is_low_window:
+            dialog = DialogFrame(
+                translate("incident.action.details"),
+                incident_texts.format_incident_name(incident, self.context),
+                cancel_text=translate("action.close"),
+                close_name=translate("action.close"),
+                parent=self.window(),
+            )
+            details = self.card.make_details(incident)
+            for button in details.findChildren(KeyButton):
+                button.clicked.connect(dialog.reject)  # the button opens a record on the page behind the dialog
+            dialog.show_content(details)
+            dialog.open()
 
     # -- acknowledgement
 
@@ -712,7 +742,8 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         Column("cause", translate("incident.column.what"), 280,
                lambda incident: incident_texts.format_title_and_count(incident, context), is_stretched=True),
         Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
-               lambda incident: incident_texts.format_incident_subject(incident, context), "data"),
+               lambda incident: incident_texts.format_incident_subject(incident, context), "data",
+               is_stretched=True),  # so that a long name in a single row doesn't cut off the causes of all rows
         Column("extent", translate("incident.column.extent"), 110,
                lambda incident: incident_words.format_affected_record_count(incident, translate)),
         Column("sums", translate("column.amount"), 110, format_short_sums, "amount",

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.domain.alerts.incidents import (
@@ -38,6 +39,7 @@ from console.views.runtime.routes import AlertsRoute, LookupRoute, OrderRoute, P
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.dialog import DialogFrame
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 
@@ -562,3 +564,38 @@ def test_a_slow_step_makes_no_other_incident_current(qtbot: QtBot) -> None:
     execute_tasks(runner)
     assert page.current_incident == gone
     assert page.table.is_current_row_removed
+
+
+def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: Appearance, qtbot: QtBot) -> None:
+    """A low window hides the panel of the incident. The button Details and its key open a dialog with every text of
+    the panel; a button of a record closes the dialog.
+    """
+    appearance.set_text_scale(2.0)
+    records = (AffectedRecord("payment", 4, "PAY-4", Money(1200, "JPY")),)
+    page = make_page(make_incident(PENDING_ORDER_ALERT, records=records))
+    qtbot.addWidget(page)
+    page.resize(1280, 720)
+    page.show()
+    assert page.is_low_window
+    assert page.card.isHidden()
+    assert not page.details_button.isHidden()
+    page.details_button.click()
+    (dialog,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame))
+    texts = {label.plain for label in dialog.findChildren(TextLabel)}
+    assert {text for text in read_card_texts(page) if text} <= texts
+    (record_button,) = (button for button in dialog.findChildren(KeyButton) if "PAY-4" in button.text())
+    record_button.click()
+    assert dialog.isHidden()
+
+
+def test_a_long_name_in_one_row_does_not_cut_off_the_causes(appearance: Appearance, qtbot: QtBot) -> None:
+    """The column of records doesn't take the width of the causes for one long name."""
+    appearance.set_text_scale(2.0)
+    named = replace(PENDING_ORDER_ALERT, alert=replace(PENDING_ORDER_ALERT.alert, id=70, order_no="ORD-" + "7" * 36))
+    page = make_page(make_incident(named), make_incident(PENDING_ORDER_ALERT))
+    qtbot.addWidget(page)
+    page.resize(1280, 720)
+    page.show()
+    incident = page.table.all_rows[1]
+    assert not page.table.is_cell_cut("cause", incident)
+    assert page.table.is_cell_cut("about", page.table.all_rows[0])
