@@ -1,5 +1,6 @@
 """The timeline of a record: one entry per event, newest first."""
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from math import ceil
@@ -23,12 +24,15 @@ from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.timelines.repeated_lines import GroupedLine, GroupKey, RepeatedEventTexts, group_repeated_lines
 from console.views.timelines.timeline_line import TimelineLine
+from console.wording.sentences.line_breaks import POSSIBLE_BREAK
 
 ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_WIDTH_PX = 76  # least widths of the times and of the names, in px at text size 1
 _PERSON_COLUMN_WIDTH_PX = 84
 _MAX_PERSON_WIDTH_RATIO = 0.25  # largest width of the names, as a part of the width of the list
 _PERSON_GAP_PX = 8
+_MARK_INSIDE_NAME_PATTERN = re.compile(r"(?<=[-._@])(?=[^-._@])")
+"""The positions in a name after which a line may end."""
 _ICON_SIDE_PX = 14
 _MIN_TEXT_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
 _DETAIL_GAP_PX = 8
@@ -251,7 +255,13 @@ class _TimelineDelegate(QStyledItemDelegate):
         return words_left + (self._view.measure_person_width() if item.actor_text else 4)
 
     def _split_name_into_lines(self, item: TimelineLine) -> tuple[str, ...]:
-        return wrap_text(item.actor_text, max(1, self._view.measure_person_width() - _PERSON_GAP_PX))
+        """Split the name of the person into lines that fit into its column. A line of a long name ends after a mark
+        such as "." or "-" if possible, not inside a word."""
+        width = max(1, self._view.measure_person_width() - _PERSON_GAP_PX)
+        lines = wrap_text(item.actor_text, width)
+        if len(lines) == 1:
+            return lines
+        return wrap_text(_MARK_INSIDE_NAME_PATTERN.sub(POSSIBLE_BREAK, item.actor_text), width)
 
     def _split_text_into_lines(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
         """Split the text of an event into lines that fit into the list. Return the lines, each as a list of pieces of
