@@ -26,7 +26,7 @@ from console.views.theme.mixed_font_text import measure_font_runs, split_amount_
 from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
-from console.views.timelines.timeline_list import TimelineList
+from console.views.timelines.timeline_list import TimelineList, _TimelineDelegate
 from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
@@ -1189,3 +1189,47 @@ def test_the_focus_of_a_group_is_at_its_selected_button(appearance: Appearance, 
     assert (buttons[1].isChecked(), buttons[1].hasFocus()) == (True, True)
     QTest.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
     assert (buttons[0].isChecked(), buttons[0].hasFocus()) == (True, True)
+
+
+def test_the_label_of_several_rows_of_buttons_is_beside_the_first_row(
+    show_widget: ShowWidget, appearance: Appearance
+) -> None:
+    """The label "you can" is vertically centred on the first row of buttons, also if there are several rows."""
+    form = ExplanationForm(("Verdict", "Why", "Next", "You can"))
+    buttons = [KeyButton(f"A rather long button {number}", "P") for number in range(8)]
+    form.show_action_widgets(*buttons)
+    show_widget(form)
+    for scale in (1.0, 2.0):
+        appearance.set_text_scale(scale)
+        form.resize(700, form.heightForWidth(700))
+        QApplication.processEvents()
+        label, first = form.labels[-1], buttons[0]
+        assert buttons[-1].y() > first.y(), "several rows"
+        margins = label.contentsMargins()
+        text_middle = label.mapTo(form, QPoint(0, margins.top())).y() + appearance.line_height("body") // 2
+        assert abs(text_middle - first.mapTo(form, QPoint(0, first.height() // 2)).y()) <= 2
+
+
+def test_the_last_side_of_a_strip_has_no_line_at_its_end(show_widget: ShowWidget) -> None:
+    """The last panel ends at the edge of its strip. Stacked panels are separated by lines below them."""
+    side = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000")
+    strip = RecordSideStrip([side, side], "Sides")
+    show_widget(strip)
+    for width, edge in ((1200, "right"), (100, "bottom"), (1200, "right")):
+        strip.fit_width(width)
+        assert [panel.property("edge") for panel in strip.panels] == [edge, "none"]
+
+
+def test_a_long_name_in_a_timeline_breaks_after_a_mark(show_widget: ShowWidget) -> None:
+    """A name that is wider than its column continues on the next line after "." or "-", not inside a word."""
+    timeline = TimelineList("Timeline")
+    name = "maximiliane.featherstonehaugh-yamazaki"
+    timeline.show_lines([TimelineLine("07:55", "", "ring_dot", "text", name, "Note added.")])
+    timeline.resize(700, 300)
+    show_widget(timeline)
+    delegate = timeline.itemDelegate()
+    assert isinstance(delegate, _TimelineDelegate)
+    lines = delegate._split_name_into_lines(timeline.get_line_at(0))
+    assert "".join(lines) == name
+    assert len(lines) > 1
+    assert all(line[-1] in ".-" for line in lines[:-1])

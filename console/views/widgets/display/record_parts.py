@@ -12,6 +12,7 @@ from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import (
+    BorderEdge,
     ElidedLabel,
     IconLabel,
     Surface,
@@ -21,6 +22,7 @@ from console.views.widgets.base import (
     discard_widget,
     make_column,
     make_row,
+    set_style_property,
 )
 from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
@@ -93,9 +95,6 @@ class RecordSidePanel(Surface):
         self._state_row.addWidget(self._amount_label)
         self._tools = FlowLayout(self._source_label, gap_px=6)
         source_row = make_flow_holder(self._tools)
-        # The border at the right is 1 px wide, so the last amount ends at the margin of the page.
-        margin = tokens().px("spacing", "page_margin")
-        margins = (margin, 8, margin - 1, 6)
         self._layout = make_column(
             self._name_label,
             self._state_row,
@@ -104,14 +103,22 @@ class RecordSidePanel(Surface):
             source_row,
             None,
             gap_px=0,
-            margins=margins,
         )
         self.setLayout(self._layout)
+        self.show_edge("right")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
 
     def add_tool(self, tool: QWidget) -> None:
         self._tools.addWidget(tool)
+
+    def show_edge(self, edge: BorderEdge) -> None:
+        """Draw the border line of 1 px at this edge of the panel. The texts keep their places."""
+        margin = tokens().px("spacing", "page_margin")
+        right_px, bottom_px = margin - (edge == "right"), 6 - (edge == "bottom")
+        self._layout.setContentsMargins(margin, 8, right_px, bottom_px)
+        if self.property("edge") != edge:
+            set_style_property(self, "edge", edge)
 
     def needs_amount_below(self, available_width_px: int) -> bool:
         """Return True if the word of the state and the amount need more than `available_width_px` px side by side."""
@@ -166,9 +173,15 @@ class RecordSideStrip(Surface):
     """The panels of all sides of a record (see RecordSideState), equally wide and always in the same order."""
 
     def __init__(
-        self, sides: Sequence[RecordSideState], accessible_name: str, *, parent: QWidget | None = None
+        self,
+        sides: Sequence[RecordSideState],
+        accessible_name: str,
+        *,
+        edge: BorderEdge = "bottom",
+        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent, is_raised=True, edge="bottom")
+        """`edge` is "all" for a strip that doesn't reach the edges of the page."""
+        super().__init__(parent, is_raised=True, edge=edge)
         self.setAccessibleName(accessible_name)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -185,11 +198,19 @@ class RecordSideStrip(Surface):
         if self._layout.minimumSize().width() > available_width_px:
             self._layout.setDirection(QBoxLayout.Direction.TopToBottom)
             self._place_amounts(available_width_px)
+        self._draw_lines_between_panels()
 
     def _place_amounts(self, available_width_px: int) -> None:
         is_below = any(panel.needs_amount_below(available_width_px) for panel in self.panels)
         for panel in self.panels:
             panel.place_amount(is_below=is_below)
+
+    def _draw_lines_between_panels(self) -> None:
+        """Draw a line at the end of each panel except the last one: at the right, or below if the panels are stacked.
+        The last panel ends at the edge of the strip or of the page."""
+        is_stacked = self._layout.direction() == QBoxLayout.Direction.TopToBottom
+        for panel in self.panels:
+            panel.show_edge("none" if panel is self.panels[-1] else "bottom" if is_stacked else "right")
 
     def show_sides(self, sides: Sequence[RecordSideState]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
@@ -198,6 +219,7 @@ class RecordSideStrip(Surface):
             panel = RecordSidePanel(side)
             self.panels.append(panel)
             self._layout.addWidget(panel, 1)
+        self._draw_lines_between_panels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,19 +366,40 @@ class ExplanationForm(QWidget):
         for widget in widgets:
             self._action_layout.addWidget(widget)
             widget.show()
+        self._align_action_label()
+
+    def _align_action_label(self) -> None:
+        first_item = self._action_layout.itemAt(0)
+        has_buttons = first_item is None or not isinstance(first_item.widget(), TextLabel)
+        _align_with_first_row(self.labels[-1], has_buttons=has_buttons)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:  # of the text size
+            self._align_action_label()
 
 
 def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel:
     """Return the label of a line in a form. If the value of the line is a text, the label is aligned with the first
-    line of the text. If the value is a row of buttons (`is_beside_buttons`), the label is vertically centred on the
-    buttons."""
+    line of the text. If the value consists of rows of buttons (`is_beside_buttons`), the label is vertically
+    centred on the first row; `_align_with_first_row` changes this alignment."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_FORM_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-    if not is_beside_buttons:
-        label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+    if is_beside_buttons:
+        _align_with_first_row(label, has_buttons=True)
+    else:
         label.setContentsMargins(0, compute_half_leading_px("body"), 0, 0)
     return label
+
+
+def _align_with_first_row(label: TextLabel, *, has_buttons: bool) -> None:
+    """Set the margin above the label of a form, so that it is vertically centred on the first row of buttons at its
+    right, also if there are several rows. If the first row has no button, the label is aligned with its text."""
+    appearance = current_appearance()
+    button_gap_px = (appearance.control_height("button") - appearance.line_height("body")) // 2
+    label.setContentsMargins(0, max(0, button_gap_px) if has_buttons else 0, 0, 0)
 
 
 _FACT_GAP_PX = 12  # at text size 1
