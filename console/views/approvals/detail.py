@@ -450,12 +450,23 @@ class RefundRequestPanel(QScrollArea):
         self.arrange_panels(is_side_by_side=self._is_side_by_side)
         columns_box.setStretch(0, 1)
         columns_box.setStretch(1, 1)
-        panel.setLayout(columns_box)
+        source_labels = self._make_registry_source_labels(details)
+        panel.setLayout(make_column(columns_box, *source_labels, gap_px=6))
         return panel
 
+    def _make_registry_source_labels(self, details: RefundDetails) -> Sequence[QWidget]:
+        """Return the label with the source of the facts about the corporation. It stands below the two panels in
+        their whole width: in the narrow panel of the request it would take several lines. Return no label without a
+        corporation registry or without a corporation number."""
+        facts = details.corporation
+        if facts is None:
+            return ()
+        source = registry_words.format_registry_source(facts.registry_date, self._context.translate)
+        return (TextLabel(source, "small", "muted", wraps_lines=True),)
+
     def _list_corporation_facts(self, details: RefundDetails) -> list[tuple[str, str]]:
-        """Return the lines with the corporation's official name, its closure and its successors, and the source of
-        these facts. Return an empty list without a corporation registry or without a corporation number."""
+        """Return the lines with the corporation's official name, its closure and its successors. Return an
+        empty list without a corporation registry or without a corporation number."""
         context, facts = self._context, details.corporation
         if facts is None:
             return []
@@ -465,8 +476,7 @@ class RefundRequestPanel(QScrollArea):
             else wording.format_corporation_number(facts.number)
         )
         notices = registry_words.list_registry_notices(facts, (), context.translate)
-        source = registry_words.format_registry_source(facts.registry_date, context.translate)
-        text = "\n".join((name, *notices, source))
+        text = "\n".join((name, *notices))
         return [(context.translate("column.corporation"), text)]
 
     def _make_comparison_panel(self, details: RefundDetails) -> QWidget:
@@ -525,6 +535,7 @@ class RefundRequestPanel(QScrollArea):
                 details.payment_sides, self._context, provider=details.payment.provider, record=details.payment
             ),
             self._context.translate("approvals.facts"),
+            edge="all",
         )
         panel = QWidget()
         panel.setLayout(

@@ -29,7 +29,7 @@ from console.domain.payments.service_results import (
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.domain.recovery.records import WaitingProposal
-from console.domain.registry.facts import CorporationFacts
+from console.domain.registry.facts import REGISTRY_PUBLISHER, CorporationFacts
 from console.domain.service_results import AllowedAction
 from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
@@ -42,6 +42,7 @@ from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording import registry as registry_words
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_compared_sides, make_payment, make_refund, make_refund_details
@@ -70,6 +71,19 @@ def test_risk_signals_are_above_automatic_checks(appearance: object) -> None:
     against = texts.index("4 refunds were requested for this customer in 30 days.")
     assert texts[against + 1] == "op-a answers: “four returns of one order”"
     assert against < texts.index("Automatic checks")
+
+
+def test_the_source_of_the_registry_stands_below_both_panels(appearance: object) -> None:
+    """The source of the corporation's facts isn't in the narrow panel of the request, where it would take several
+    lines.
+    """
+    detail = RefundRequestPanel(make_window_context())
+    facts = CorporationFacts("1180301018771", date(2026, 11, 20))
+    detail.show_details(replace(make_refund_details(), corporation=facts))
+    labels = [label for label in detail.findChildren(TextLabel) if REGISTRY_PUBLISHER in label.plain]
+    assert [label.plain for label in labels] == [
+        registry_words.format_registry_source(facts.registry_date, make_window_context().translate)
+    ]
 
 
 def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
@@ -101,7 +115,7 @@ def test_the_parts_of_the_money_add_up_in_every_state(
     assert sum(shown.amount_minor for shown in parts) == captured.amount_minor == 12_000
     is_waiting = state in (RefundState.REQUESTED, RefundState.APPROVED)
     texts = read_shown_texts(detail)
-    assert ("This request" in texts, "No risk signals found" in texts) == (is_waiting, is_waiting)
+    assert ("This request" in texts, "No reasons to decline found" in texts) == (is_waiting, is_waiting)
 
 
 def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> None:
