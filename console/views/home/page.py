@@ -125,15 +125,22 @@ class HomePage(Page):
         self._show_work_counts()
         self._show_response_times()
         self._show_saved_views()
+        self._set_tab_order()
+
+    def _set_tab_order(self) -> None:
+        first_tasks, counts = self.first_tasks_panel.focus_stops, self._list_count_focus_stops()
+        is_first = self._count_panel_row.indexOf(self.first_tasks_panel) >= 0
         set_tab_order(
             *self.head.focus_stops,
-            *self.own_work_panel.focus_stops,
-            *self.age_panel.focus_stops,
-            *self.team_panel.focus_stops,
-            *self.first_tasks_panel.focus_stops,
+            *((*first_tasks, *counts) if is_first else (*counts, *first_tasks)),
+            *self.views_panel.focus_stops,
             self.queue_link,
             self.table,
         )
+
+    def _list_count_focus_stops(self) -> list[QWidget]:
+        panels = self.own_work_panel, self.age_panel, self.team_panel
+        return [widget for panel in panels for widget in panel.focus_stops]
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
@@ -250,11 +257,19 @@ class HomePage(Page):
             area.scroll_to_focused_widget()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the widgets that may get the focus when the page opens, in order of preference: the counts, the
-        table, and the button that replaces an empty table. The counts are in the list only if the table begins below
-        the visible part of the page (large text or a low window), so that the page opens at its top."""
-        counts = () if self._is_table_visible_without_scrolling() else self.own_work_panel.focus_stops
-        return *counts, self.table, self._empty_state_button
+        """Return the widgets that may get the focus when the page opens, in order of preference: the first tasks if
+        they are above the counts, the counts, the table, and the button that replaces an empty table. The first tasks
+        and the counts are in the list only if the table begins below the visible part of the page (large text or a
+        low window), so that the page opens at its top."""
+        if self._is_table_visible_without_scrolling():
+            return self.table, self._empty_state_button
+        first_tasks = self.first_tasks_panel.focus_stops if self._are_first_tasks_on_top else ()
+        return *first_tasks, *self.own_work_panel.focus_stops, self.table, self._empty_state_button
+
+    @property
+    def _are_first_tasks_on_top(self) -> bool:
+        """True if the first tasks are shown above all other panels, because the panels form one column."""
+        return not self.first_tasks_panel.isHidden() and self._count_panel_row.indexOf(self.first_tasks_panel) >= 0
 
     def take_focus(self) -> None:
         super().take_focus()
@@ -357,7 +372,7 @@ class HomePage(Page):
         self.views_panel.show_lines(
             [_make_saved_view_line(self.context, view) for view in views[:_MAX_SAVED_VIEW_LINES]], footer_text
         )
-        set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.queue_link)
+        self._set_tab_order()
         QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the views
 
     def _show_unfinished_operation_bar(self) -> None:
@@ -440,15 +455,30 @@ class HomePage(Page):
         parent = self.parentWidget()
         room_px = min(self.width(), parent.width()) if parent else self.width()
         row, margins = self._count_panel_row, self._count_panel_row.contentsMargins()
-        columns = [item for index in range(row.count()) if (item := row.itemAt(index))]
+        items = [item for index in range(row.count()) if (item := row.itemAt(index))]
+        columns = [item for item in items if item.widget() is not self.first_tasks_panel]  # it is in one of them
         needed_px = margins.left() + sum(column.minimumSize().width() for column in columns) + margins.right()
         needed_px += (len(columns) - 1) * row.spacing()
         return room_px >= max(needed_px, round(_MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale))
+
+    def _place_first_tasks(self, *, is_first: bool) -> None:
+        """Place the panel of the first tasks above all other panels (`is_first`), because one column of panels would
+        hide it below the visible part of the page; otherwise below the panel of the providers."""
+        panel, row, column = self.first_tasks_panel, self._count_panel_row, self._provider_column.layout()
+        if is_first == (row.indexOf(panel) >= 0) or not isinstance(column, QBoxLayout):
+            return
+        (column if is_first else row).removeWidget(panel)
+        if is_first:
+            row.insertWidget(0, panel)
+        else:
+            column.insertWidget(column.indexOf(self.provider_panel) + 1, panel)
+        self._set_tab_order()
 
     def _fit_panels_to_width(self) -> None:
         side_by_side = self._has_room_for_panels_side_by_side()
         left_to_right, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._count_panel_row.setDirection(left_to_right if side_by_side else top_to_bottom)
+        self._place_first_tasks(is_first=not side_by_side)
         is_wide = side_by_side and has_room_beside_lists(self.window())
         # In a narrow window the recent records stand below the table: beside it, they would cut off its reasons.
         self._table_and_recent_row.setDirection(left_to_right if is_wide else top_to_bottom)
