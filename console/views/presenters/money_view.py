@@ -261,30 +261,24 @@ def make_money_parts(
 
 
 def _make_paid_part(money: MoneyParts, context: WindowContext, *, is_unknown: bool) -> MoneyPart:
-    """Return the whole paid amount of a payment. If the whole amount can be refunded, the square before its name has
-    the pattern and the colour of the filled bar; otherwise it has no square. `is_unknown` is True if it is unknown
-    whether the payer has paid.
+    """Return the whole paid amount of a payment. It has no square before its name, because it is the whole bar.
+    `is_unknown` is True if it is unknown whether the payer has paid.
     """
-    is_filled = _is_whole_refundable(money)
     return MoneyPart(
         context.translate("money.part.paid"),
         wording.NO_VALUE if is_unknown else wording.format_amount(money.captured, money.currency),
         money.captured,
-        "solid" if is_filled else "empty",
-        "good" if is_filled else "text",
+        "empty",
+        "text",
         key="" if is_unknown or not money.captured else PAID_PART_KEY,
         copied_text=format_decimal(Money(money.captured, money.currency)),
     )
 
 
-def _is_whole_refundable(money: MoneyParts) -> bool:
-    return money.refundable == money.captured and money.captured > 0
-
-
 def _make_refundable_part(money: MoneyParts, text: str, context: WindowContext) -> MoneyPart:
-    """Return the refundable part of a payment's amount. Its bar is filled if the whole paid amount can be refunded.
-    `text` is the refundable amount as text."""
-    fill_pattern = "solid" if _is_whole_refundable(money) else "empty"
+    """Return the refundable part of a payment's amount, which is filled in the bar. `text` is the refundable amount
+    as text."""
+    fill_pattern = "solid" if money.refundable > 0 else "empty"
     return MoneyPart(context.translate("money.part.refundable"), text, money.refundable, fill_pattern, "good")
 
 
@@ -313,14 +307,16 @@ def compute_refundable_before_request(details: RefundDetails) -> int:
     return refundable_minor + (refund.amount_minor if is_reserved else 0)
 
 
-def format_refundable_change(details: RefundDetails) -> str:
-    """Return the text with the refundable amount before the request of this refund and the present refundable amount;
-    only the present amount if the request has not changed it. The panel and the dialog of the refund's approval show
-    this text."""
-    before_minor, money = compute_refundable_before_request(details), details.money
-    after = wording.format_amount(money.refundable, money.currency)
-    before = wording.format_amount(before_minor, money.currency)
-    return after if before_minor == money.refundable else f"{before} → {after}"
+def format_refundable_after_approval(details: RefundDetails, context: WindowContext) -> str:
+    """Return the text with the refundable amount of the payment after an approval of this refund. It is the present
+    amount: if the request has reserved the amount of the refund, the text says that the approval changes nothing."""
+    money = details.money
+    refundable_text = wording.format_amount(money.refundable, money.currency)
+    reserved_minor = compute_refundable_before_request(details) - money.refundable
+    if not reserved_minor:
+        return refundable_text
+    reserved_text = wording.format_amount(reserved_minor, money.currency)
+    return context.translate("dialog.approve.reserved", refundable=refundable_text, amount=reserved_text)
 
 
 def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:

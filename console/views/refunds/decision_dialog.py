@@ -15,7 +15,7 @@ from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
-from console.views.presenters.money_view import format_refundable_change
+from console.views.presenters.money_view import format_refundable_after_approval
 from console.views.refunds.request_review import OrderNumberConfirmation
 from console.views.runtime.context import ActingCall, Toast, WindowContext, bind_password_to_call
 from console.views.runtime.routes import RefundRoute
@@ -240,7 +240,8 @@ class ApproveDialog(_DecisionDialog):
                 "dialog.approve.count", before=approval_count, after=approval_count + 1, needed=needed_count
             )
             fact_list.add_fact(translate("dialog.approve.count_label"), TextLabel(count_text))
-        fact_list.add_fact(translate("money.part.refundable"), TextLabel(format_refundable_change(details)))
+        refundable_text = format_refundable_after_approval(details, self._context)
+        fact_list.add_fact(translate("money.part.refundable"), TextLabel(refundable_text, wraps_lines=True))
         if record.sends_after is not None and record.sends_after > self._context.now():
             cooling_off_text = translate("dialog.refund.cooling_off", at=record.sends_after)
             fact_list.add_fact(translate("dialog.refund.cooling_off_label"), TextLabel(cooling_off_text))

@@ -237,6 +237,7 @@ def test_each_colour_of_the_bar_of_amounts_is_explained(appearance: object) -> N
         parts, rest = money_facts.make_money_parts(money, make_window_context())
         panel = MoneyPanel("Where the money is")
         panel.show_money_parts(parts, rest)
+        assert rest.fill_pattern == ("solid" if refundable_minor else "empty")
         filled = {(part.fill_pattern, part.tone) for part in panel.bar._parts if part.fill_pattern != "empty"}
         swatches = panel.findChildren(MoneyPartSwatch)
         assert {(swatch._part.fill_pattern, swatch._part.tone) for swatch in swatches} == filled
@@ -382,9 +383,9 @@ def test_amounts_of_an_unknown_payment_are_not_shown_as_zero() -> None:
     assert "¥12,000" in row
 
 
-def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
-    """For an open refund request, the refundable amount is shown before and after the request, as in "¥880,000 →
-    ¥220,000". After the refund only the present amount is shown.
+def test_an_approval_does_not_change_the_refundable_amount() -> None:
+    """An open refund request has already reserved its amount. The approval's dialog says so, and shows no change of
+    the refundable amount.
     """
     money = replace(
         MONEY_PARTS, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000
@@ -394,9 +395,12 @@ def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
     details = RefundDetails(
         asked, explanation, make_payment(), ORDER, make_compared_sides(), money, (), (), {}, (), (), (), ()
     )
-    assert money_facts.format_refundable_change(details) == "¥880,000 → ¥220,000"
+    context = make_window_context()
+    assert money_facts.format_refundable_after_approval(details, context) == context.translate(
+        "dialog.approve.reserved", refundable="¥220,000", amount="¥660,000"
+    )
     done = replace(details, record=replace(asked, state=RefundState.COMPLETED))
-    assert money_facts.format_refundable_change(done) == "¥220,000"
+    assert money_facts.format_refundable_after_approval(done, context) == "¥220,000"
 
 
 def test_rupees_have_indian_grouping_and_two_decimals() -> None:

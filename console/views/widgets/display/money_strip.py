@@ -235,9 +235,9 @@ class MoneyPanel(Surface):
             refundable_texts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar = MoneyBar()
         self._part_row = make_row(self._part_panels, gap_px=16)
-        self._part_row.addLayout(
-            make_column(self.refundable_name_label, self.refundable_amount_label, None, gap_px=0)
-        )
+        self._refundable_name_row = make_row(None, self.refundable_name_label, gap_px=6)
+        self._refundable_swatch: MoneyPartSwatch | None = None
+        self._part_row.addLayout(make_column(self._refundable_name_row, self.refundable_amount_label, None, gap_px=0))
         self._part_row.setStretch(0, 1)
         layout = make_column(gap_px=8, margins=margins)
         layout.addLayout(self._part_row)
@@ -269,11 +269,22 @@ class MoneyPanel(Surface):
             self.part_buttons[focused_key].setFocus(Qt.FocusReason.OtherFocusReason)
         discard_widget(old_parts)
         self.refundable_name_label.show_text(remaining_part.name)
+        self._replace_refundable_swatch(remaining_part)
         self.refundable_amount_label.show_text(remaining_part.amount_text)
         self.bar.show_money_parts([*parts[1:], remaining_part])
         spoken_parts = [f"{part.name} {part.amount_text}" for part in (*parts, remaining_part)]
         self.setAccessibleName(f"{self._name}: {', '.join(spoken_parts)}")
         self.bar.setAccessibleName(self._name)
+
+    def _replace_refundable_swatch(self, part: MoneyPart) -> None:
+        """Show the square with the pattern of the refundable amount before its name; no square if the bar has no such
+        part."""
+        if self._refundable_swatch is not None:
+            discard_widget(self._refundable_swatch)
+            self._refundable_swatch = None
+        if part.fill_pattern != "empty":
+            self._refundable_swatch = MoneyPartSwatch(part)
+            self._refundable_name_row.insertWidget(1, self._refundable_swatch)
 
     def _make_part_button(self, part: MoneyPart, *, is_first_part: bool) -> MoneyPartButton:
         button = MoneyPartButton(part, self._part_description, is_bold=is_first_part)
