@@ -53,7 +53,8 @@ def execute_run_in_background(
 
 def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
     progress_text = bulk_words.format_run_progress(run, run.done, context)
-    sentence = context.translate("bulk.ended", name=run.name, progress=progress_text, state=run.state)
+    state_word = bulk_words.get_run_state_word(run, context)
+    sentence = context.translate("bulk.ended", name=run.name, progress=progress_text, state=state_word)
     result_counts = bulk_words.format_result_counts(progress.result_counts, run.action, context)
     if not bulk_words.has_run_ended(run):
         return Toast(sentence, result_counts, icon_name="square_bang", tone="care", subject="")

@@ -152,7 +152,7 @@ class BulkProgressPage(QWidget):
         self._context, self._run = context, run
         translate = context.translate
         self.status_bar = NotificationBar(
-            "", translate("bulk.told.begins"), tone="progress", icon_name="circle_arrow"
+            "", translate("bulk.told.begins", name=run.name), tone="progress", icon_name="circle_arrow"
         )
         self._shown_status: bulk_words.RunStatusContent | None = None
         self.progress_label = TextLabel("", "panel_title", heading_level=0)

@@ -705,9 +705,8 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
     def format_state(run_item: BulkRunWithHolder) -> str:
         return bulk_words.make_run_status(run_item, context).sentence
 
-    longest_state = max(
-        (translate(f"bulk.state.{state}") for state in ("frozen", "running", "paused", "stopped", "done")), key=len
-    )
+    states = ("frozen", "running", "paused", "stopped", "done", "most")
+    longest_state = max((translate(f"bulk.state.{state}", most=100) for state in states), key=len)
     longest_action = max((translate(f"bulk.action.{action.value}") for action in BulkAction), key=len)
     return [
         Column("name", translate("dialog.unfinished.run"), 84, lambda item: item.run.name, "data"),
@@ -723,7 +722,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
         Column(
             "done",
             translate("dialog.unfinished.done"),
-            measure_column_width(translate("bulk.progress", done=10_000, of=10_000), 24),
+            measure_column_width(translate("bulk.progress_first", done=20, most=100, of=10_000), 24),
             format_progress,
         ),
         Column(

@@ -121,13 +121,27 @@ def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
 def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a bulk run."""
     icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
-    return StateCell(capitalize_first_letter(context.translate(f"bulk.state.{run.state}")), icon_name, tone)
+    return StateCell(capitalize_first_letter(get_run_state_word(run, context)), icon_name, tone)
+
+
+def get_run_state_word(run: BulkRun, context: WindowContext) -> str:
+    """Return the word for the state of a bulk run. A run that has executed its first rows, as planned, has a word of
+    its own, because nobody has stopped it."""
+    return context.translate(f"bulk.state.{_get_run_state_name(run)}", most=run.most)
+
+
+def _get_run_state_name(run: BulkRun) -> str:
+    """Return the name of a run's state in wording keys: the stored state, or _ROW_LIMIT_REACHED_REASON_CODE if the
+    run has executed as many of its first rows as the person has set as the limit."""
+    return _ROW_LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
 
 
 def format_run_progress(run: BulkRun, done_count: int, context: WindowContext) -> str:
-    """Return the text with two numbers: the records of a bulk run that have a result, and all records of the run. The
-    second number is the same on all screens, also if the run processes only its first records.
+    """Return the text with the number of records of a bulk run that have a result, and the number of all its records.
+    While a run executes only its first records, the text has their number, too.
     """
+    if run.state == "running" and done_count < run.most < run.size:
+        return context.translate("bulk.progress_first", done=done_count, most=run.most, of=run.size)
     return context.translate("bulk.progress", done=done_count, of=run.size)
 
 
@@ -199,7 +213,6 @@ def _format_run_status(run_item: BulkRunWithHolder, context: WindowContext) -> s
         return context.translate("bulk.told.read_only")
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")
-    state_name = _ROW_LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
     return context.translate(
-        f"bulk.told.{state_name}", provider=actor, reason=code, most=run.most, left=run.size - run.done
+        f"bulk.told.{_get_run_state_name(run)}", provider=actor, reason=code, most=run.most, left=run.size - run.done
     )

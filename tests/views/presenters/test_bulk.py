@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -121,6 +122,19 @@ def test_the_rows_that_will_be_processed_are_first() -> None:
     page = BulkPlanPage(make_window_context(), plan)
     assert [row.row.position for row in page.table.rows.iterate_loaded_rows()] == [2, 4, 1, 3]
     assert page.max_rows == 4
+
+
+def test_a_run_of_the_first_rows_is_not_called_stopped() -> None:
+    """A run that has executed its first rows, as planned, is called finished up to them; "stopped" is a run that a
+    person has stopped. While it runs, its progress has the number of the rows that it executes."""
+    context = make_window_context()
+    ended = BulkRun(7, BulkAction.PROBE, "stopped", "op-a", NOW, 30, 20, 20, reason="most")
+    assert bulk_words.get_run_state_word(ended, context) == "first 20 finished"
+    assert bulk_words.get_run_state_word(replace(ended, done=14, reason=None), context) == "stopped"
+    running = replace(ended, state="running", done=14, reason=None)
+    assert bulk_words.format_run_progress(running, 14, context) == "14 of the first 20 (total 30)"
+    assert bulk_words.format_run_progress(ended, 20, context) == "20 of 30"
+    assert bulk_words.format_run_progress(replace(running, most=30), 14, context) == "14 of 30"
 
 
 @pytest.mark.parametrize(
