@@ -66,7 +66,8 @@ def format_finding(
     amounts in the language of `translate`. `currency` is used for amounts that were stored without a currency. If
     `currency` is None and the finding names no currency, these amounts are left out. If `shows_codes` is True, the
     HTTP status of an answer and a provider's own word for a state are added to the words, as in the list of raw
-    answers. Otherwise the text has the words alone, except for a provider's word that has no text.
+    answers. Otherwise the text has the words alone, except for a provider's word that has no text. A state of a
+    provider's history always has the provider's own word beside ours, if the two differ.
     """
     if shows_codes and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
         answer = _format_provider_answer(match, translate)
@@ -207,6 +208,8 @@ def _translate_codes_and_amounts(
         word = format_code_in_words(word, translate)
     elif _PROVIDER_STATE_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS:
         word = _format_provider_state_word(word, translate, shows_code=shows_codes)
+    elif not word.isascii():
+        word = _format_history_state_word(word, translate)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", further_text)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {further_text}".strip()
@@ -224,6 +227,13 @@ def _format_provider_state_word(code: str, translate: TranslateFunction, *, show
         return state_words
     has_brackets = state_words.endswith((")", "）"))
     return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=state_words, code=code)
+
+
+def _format_history_state_word(word: str, translate: TranslateFunction) -> str:
+    """Return our word for the state that a provider's history gives a payment or refund, followed by the provider's
+    own word, which may be of another language; the provider's word alone if it is ours, too, or if we have none."""
+    own_word = translate("finding.history_state", code=word)
+    return word if own_word == word else translate("finding.provider_word", words=own_word, code=word)
 
 
 def _make_amount_replacer(
