@@ -276,7 +276,7 @@ def test_a_decision_has_the_effect_named_on_its_button(
     dialog.main_button.click()
     if is_second:  # a proposal, also one that replaces another person's, decides nothing and needs no password
         window_desks.confirm_with_password(person, name)
-    person.wait_until(lambda: dialog.windowTitle() == ("Resolved" if is_second else "Outcome proposed"))
+    person.wait_until(lambda: dialog.windowTitle().startswith("Resolved" if is_second else "Outcome proposed for "))
     assert (window_desks.console.refunds.read_refund(refund.id).record.state == "failed") == is_second
 
 

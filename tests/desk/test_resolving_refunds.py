@@ -59,7 +59,7 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
     form.reason_list.setCurrentIndex(form.reason_list.findData("provider_reply"))
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.wait_until(lambda: dialog.windowTitle() == "Outcome proposed")
+    person.wait_until(lambda: dialog.windowTitle().startswith("Outcome proposed for Refund "))
     view = window_desks.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
     (kept,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]

@@ -136,28 +136,34 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         expected_version = None if isinstance(record, Operation) else record.version
         outcome, evidence, id_at_provider = form.outcome, form.get_evidence(), form.id_at_provider
         stated_reason = form.stated_reason
+        outcome_word = form.outcome_buttons[outcome].text()
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
         context.run_acting_call(
             lambda services, request_id: services.recovery.resolve(
                 kind, id, outcome, evidence, id_at_provider, expected_version, stated_reason, request_id=request_id
             ),
-            self._show_result,
+            lambda result: self._show_result(result, outcome_word),
             self._show_failure,
             caller=self,
             label=self._call_label,
-            make_toast=lambda result: _make_decision_toast(context, result),
+            make_toast=lambda result: _make_decision_toast(context, result, outcome_word),
             attempt=("resolve", kind, id, outcome, evidence, id_at_provider, expected_version, stated_reason),
             key=record_ref,
             provider=self._provider,
         )
 
-    def _show_result(self, result: ResolveResult) -> None:
+    def _show_result(self, result: ResolveResult, outcome_word: str) -> None:
+        """Show the end of the decision. `outcome_word` is the text of the outcome that the person has selected."""
         self._draft.delete()
-        toast = _make_decision_toast(self._context, result)
+        context = self._context
+        toast = _make_decision_toast(context, result, outcome_word)
         bar = NotificationBar("", toast.detail, tone=toast.tone, icon_name=toast.icon_name)
+        record_title = case_words.format_subject_title(result.record, context)
         self._show_final_content(
-            toast.message,
+            context.translate("dialog.resolve.awaiting_record", title=record_title, outcome=outcome_word)
+            if result.awaiting
+            else toast.message,
             self._make_content_with_badges(result.record, bar, awaits_second_person=result.awaiting is not None),
         )
 
@@ -181,12 +187,16 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return make_failure_bar(failure, self._context.format_failure(failure))
 
 
-def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
+def _make_decision_toast(context: WindowContext, result: ResolveResult, outcome_word: str) -> Toast:
+    """Return the toast about a decision. `outcome_word` is the text of the outcome that the person has selected; the
+    toast has it while a second person, whom the toast names, must still confirm it."""
     route = None if isinstance(result.record, Operation) else case_words.make_record_route(result.record)
     if result.awaiting:
         title_and_detail = (
-            context.translate("dialog.resolve.awaiting_title"),
-            context.translate("dialog.resolve.awaiting"),
+            context.translate("dialog.resolve.awaiting_title", outcome=outcome_word),
+            context.translate(
+                "dialog.resolve.awaiting", people=context.list_other_people_with_right("resolve_second")
+            ),
         )
         return Toast(
             *title_and_detail,

@@ -32,6 +32,7 @@ NUMBER_EVIDENCE = "number"
 FILE_EVIDENCE = "file"
 TEXT_EVIDENCE = "text"
 _STEP_INDENT_PX = 24
+_INPUT_GAP_PX = 4  # between a radio button, with its focus ring, and the input below it
 _PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.role"})
 """Codes of the reasons that exclude a result for this person, but not for another person."""
 
@@ -161,11 +162,13 @@ class EvidenceForm(QWidget):
     def _make_evidence_step(self) -> QLayout:
         file_row = make_row(self.file_field, self.choose_button, gap_px=8)
         file_row.setAlignment(self.choose_button, Qt.AlignmentFlag.AlignTop)
-        number_area = _make_indented_column(self.number_field, *self._make_widgets_below_number())
+        number_area = _make_indented_column(
+            self.number_field, *self._make_widgets_below_number(), gap_above_px=_INPUT_GAP_PX
+        )
         self._input_by_evidence_kind = {
             NUMBER_EVIDENCE: number_area,
-            FILE_EVIDENCE: _make_indented_column(file_row),
-            TEXT_EVIDENCE: _make_indented_column(self.text_field),
+            FILE_EVIDENCE: _make_indented_column(file_row, gap_above_px=_INPUT_GAP_PX),
+            TEXT_EVIDENCE: _make_indented_column(self.text_field, gap_above_px=_INPUT_GAP_PX),
         }
         widgets: list[QWidget] = []
         for name, radio in self.kind_buttons.items():
@@ -563,7 +566,7 @@ class WizardStepNumber(QWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, str(self._number))
 
 
-def _make_indented_column(*items: QWidget | QLayout) -> QWidget:
+def _make_indented_column(*items: QWidget | QLayout, gap_above_px: int = 0) -> QWidget:
     column_widget = QWidget()
-    column_widget.setLayout(make_column(*items, gap_px=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
+    column_widget.setLayout(make_column(*items, gap_px=4, margins=(_STEP_INDENT_PX, gap_above_px, 0, 0)))
     return column_widget
