@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint
 from PySide6.QtWidgets import QApplication
 
 from console.app import Console
+from console.domain.person_state.drafts import make_draft_name
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
@@ -277,3 +278,18 @@ def test_a_bar_that_arrives_after_home_has_opened_does_not_scroll_it(
     context.store_work_counts(counts)
     process_events()
     assert home.table.hasFocus()
+
+
+def test_the_bars_about_drafts_stay_together(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+    """The bar about an unfinished operation is below the bars about drafts, also if drafts arrive after it."""
+    buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
+    person = open_window()
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: "unfinished" in home.list_bar_names())
+    for count in range(1, 5):
+        draft = {"kind": "refund", "subject": str(count), "title": "Payment", "stage": "form", "inputs": {}}
+        home.context.person_values.store(make_draft_name("refund", str(count)), draft)
+        home.draft_bars.show_drafts()
+        shown_names = home.list_bar_names()
+        assert shown_names[-1] == "unfinished"
+        assert ("more_drafts" in shown_names) is (count > 3)

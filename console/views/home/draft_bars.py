@@ -1,6 +1,6 @@
 """The bars of the home page about drafts (unfinished forms). The buttons of a bar continue or discard its draft."""
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.person_state.drafts import Draft
 from console.views.pages.base import Page
@@ -14,7 +14,13 @@ _MORE_DRAFTS_BAR_NAME = "more_drafts"
 
 class DraftBarList(QObject):
     """Shows one bar on the page for each of the acting person's newest drafts (unfinished forms), at most three. If
-    there are more, a last bar has their number and a button that lists the work left open, with all drafts."""
+    there are more, a last bar has their number and a button that lists the work left open, with all drafts.
+
+    Signals:
+    - bars_added: bars were added below the other bars of the page.
+    """
+
+    bars_added = Signal()
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
@@ -45,7 +51,10 @@ class DraftBarList(QObject):
             sentence = sentence_by_draft_name[draft.name]
             self._page.show_bar(draft.name, self._make_draft_bar(draft, sentence), is_above_contents=True)
             self._shown_sentence_by_draft_name[draft.name] = sentence
+        had_last_bar = self._hidden_draft_count > 0
         self._show_hidden_draft_count(len(all_drafts) - len(drafts))
+        if new_drafts or (self._hidden_draft_count and not had_last_bar):
+            self.bars_added.emit()
 
     def _show_hidden_draft_count(self, count: int) -> None:
         """Show a last bar, below the other bars, with the number of the drafts that have no bar of their own. If

@@ -97,6 +97,7 @@ class HomePage(Page):
         super().__init__(context)
         self._shown_work: UnfinishedWork | None = None
         self._shown_bar_sentence = ""
+        self._unfinished_button: KeyButton | None = None
         self._first_ref: RecordRef | None = None  # of the first row, while it is current because it is the first
         self._has_list_focus_from_opening = False  # until the person moves the focus
         translate = context.translate
@@ -122,6 +123,7 @@ class HomePage(Page):
         context.minute_passed.connect(self._show_work_counts)
         self.table.installEventFilter(self)
         self.draft_bars = DraftBarList(self)
+        self.draft_bars.bars_added.connect(self._move_unfinished_operation_bar_down)
         self._show_work_counts()
         self._show_response_times()
         self._show_saved_views()
@@ -375,9 +377,9 @@ class HomePage(Page):
         self._set_tab_order()
         QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the views
 
-    def _show_unfinished_operation_bar(self) -> None:
+    def _show_unfinished_operation_bar(self, *, is_announced: bool = True) -> None:
         """Show a bar about the acting person's oldest unfinished operation whose record is known. If the person has
-        no such operation, hide the bar."""
+        no such operation, hide the bar. If `is_announced` is False, a screen reader doesn't speak the bar."""
         stopped_operations = [
             oldest_work
             for oldest_work in list_own_work(self.context.work_counts.unfinished_operations, self.context.operator)
@@ -385,6 +387,7 @@ class HomePage(Page):
         ]
         if not stopped_operations:
             self.hide_bar("unfinished")
+            self._unfinished_button = None
             return
         oldest_work = min(stopped_operations, key=lambda item: item.operation.started_at)
         sentence = _format_unfinished_operation(self.context, oldest_work)
@@ -396,7 +399,22 @@ class HomePage(Page):
         bar = NotificationBar(
             self.context.translate("home.unfinished"), sentence, tone="progress", icon_name="clock", button=button
         )
+        self._unfinished_button = button
+        if not is_announced:
+            bar.mark_announced()
         self.show_bar("unfinished", bar, is_above_contents=True)
+
+    @Slot()
+    def _move_unfinished_operation_bar_down(self) -> None:
+        """Show the bar about an unfinished operation below the bars about drafts, which stay together. A screen
+        reader doesn't speak it again."""
+        if "unfinished" not in self.list_bar_names():
+            return
+        had_focus = self._unfinished_button is not None and self._unfinished_button.hasFocus()
+        self.hide_bar("unfinished")
+        self._show_unfinished_operation_bar(is_announced=False)
+        if had_focus and self._unfinished_button is not None:
+            self._unfinished_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # -- navigation
 
