@@ -60,18 +60,25 @@ def _make_bar_strip(series: ProviderSeries, report: ProviderSuccess, context: Wi
     return BarStrip(
         wording.get_provider_name(series.provider, context.language),
         report_words.format_provider_success_summary(series, context.language),
-        tuple(_make_bar(day) for day in series.days),
+        tuple(_make_bar(day, context) for day in series.days),
         100.0,
         tuple(outage_ranges),
     )
 
 
-def _make_bar(day: ProviderDay) -> Bar:
-    """Return the bar of a day: the paid, unpaid and unknown payments, each in percent of their sum."""
+def _make_bar(day: ProviderDay, context: WindowContext) -> Bar:
+    """Return the bar of a day: the paid, unpaid and unknown payments, each in percent of their sum. If some are
+    unknown, the text above the bar has the number of ended payments, because the success rate counts only these.
+    """
     payment_count = day.paid + day.unpaid + day.unknown
     counts_and_styles = ((day.paid, _PAID_STYLE), (day.unpaid, _UNPAID_STYLE), (day.unknown, _UNKNOWN_STYLE))
     parts = tuple(BarPart(100 * count / payment_count, style) for count, style in counts_and_styles if count)
-    return Bar(f"{day.day:%m-%d}", report_words.format_percent(day.percent), parts)
+    percent_text, ended_count = report_words.format_percent(day.percent), day.paid + day.unpaid
+    if not day.unknown or not ended_count:
+        return Bar(f"{day.day:%m-%d}", percent_text, parts)
+    figure = context.translate("reports.success.percent_of", percent=percent_text, n=ended_count)
+    figure_lines = percent_text, context.translate("reports.success.of", n=ended_count)
+    return Bar(f"{day.day:%m-%d}", figure, parts, figure_lines)
 
 
 def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedRange:

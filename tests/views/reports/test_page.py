@@ -150,6 +150,9 @@ def test_a_report_switches_between_picture_and_table(
     spoken = section.chart.accessibleDescription()
     for figure in ("2026-11-19", "90 %", "33 %", "PayPay", "Atom", "11-19 09:04", "11-20 09:04"):
         assert figure in spoken, (figure, spoken)
+    *_, day_before, last_day = section.chart.content.strips[0].bars
+    assert day_before.figure == "90 %"
+    assert last_day.figure == wording.translate("reports.success.percent_of", language, percent="33 %", n=3)
     page._toggle_chart_and_table()
     assert section.stack.currentWidget() is section.table
     assert len(section.table.all_rows) == 28
