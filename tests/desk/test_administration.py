@@ -140,3 +140,19 @@ def test_the_page_updates_late_tasks_without_a_reload(
 def is_task_check_good(page: AdminPage) -> bool:
     (check,) = (check for check in page.health_table.all_rows if check.name == "tasks")
     return bool(check.ok and not check.next)
+
+
+def test_the_refused_tab_of_the_limits_names_the_administrators(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
+    """A person without the right to see the limits reads who has it."""
+    window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    person = window_desks.switch_person(open_window(), "aud-e")
+    person.frame.show_route(AdminRoute())
+    page = person.wait_for_page(AdminPage)
+    person.wait_until(lambda: bool(page.people_table.all_rows))
+    page.tabs.setCurrentIndex(1)
+    person.wait_until_read()
+    shown = page.content_stack.currentWidget()
+    assert isinstance(shown, EmptyState)
+    assert "adm-f" in shown.title

@@ -76,6 +76,7 @@ def test_an_administrator_sees_the_reason_and_the_commands(
         assert page.reason_label.plain.startswith("Needs the role approver, auditor or operator")
         assert "lead-b" in page.reason_label.plain
         assert "db accounts apply" in page.advice_label.plain
+        assert page.admin_button.isVisible()
         assert find_nameless_controls(person.window) == []
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"

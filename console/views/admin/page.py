@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.access.permissions import has_right
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.limits import Limit
@@ -265,11 +266,24 @@ class AdminPage(Page):
     def update_outdated_actions(self) -> None:
         self._update_buttons()
 
+    def _name_people_who_see_limits(self, people: Sequence[Person]) -> None:
+        """Name the administrators among `people` in the sentence that replaces the table of limits."""
+        names = [person.name for person in people if has_right(person, "limits")]
+        sentence = self.context.translate("admin.no_limits", people=names)
+        shown_state = self._refusal_by_tab_name["limits"]
+        if sentence == shown_state.title:
+            return
+        self._refusal_by_tab_name["limits"] = EmptyState(sentence, icon_name="lock")
+        self.content_stack.removeWidget(shown_state)
+        shown_state.deleteLater()
+        self.content_stack.addWidget(self._refusal_by_tab_name["limits"])
+
     def _show_contents(self, contents: _AdminPageContents, *, is_automatic: bool) -> None:
         self.mark_data_read()
         self._refused_tab_names = frozenset(
             name for name in self._refusal_by_tab_name if getattr(contents, name) is None
         )
+        self._name_people_who_see_limits(contents.people)
         self.switch_table.show_rows(contents.switch_rows, is_automatic=is_automatic)
         self.limit_table.show_rows(contents.limits or (), is_automatic=is_automatic)
         self.people_table.show_rows(contents.people, is_automatic=is_automatic)

@@ -1,6 +1,8 @@
 """The page that replaces a page which the person has no right to see. It shows the reason, the people who have the
 right, and the next step."""
 
+from functools import partial
+
 from PySide6.QtCore import Slot
 
 from console.domain.access.permissions import ADMIN
@@ -20,6 +22,7 @@ from console.views.runtime.routes import (
     TrainingRoute,
 )
 from console.views.widgets.base import IconLabel, Surface, TextLabel, make_column, make_row
+from console.views.widgets.controls.buttons import KeyButton
 
 
 def find_needed_right(route: Route) -> str:
@@ -48,7 +51,8 @@ def get_sidebar_key(route: Route) -> str:
 
 class NoRightPage(Page):
     """The page that the window shows if the person lacks the right to see the requested page. It names the people
-    who have the right. It reads no data from the services."""
+    who have the right. An administrator gets a button that opens the administration page. The page reads no data from
+    the services."""
 
     help_key = "help.no_right"
     key_hints = ((("F1",), "key.help"), (("Ctrl+L",), "key.lock"))
@@ -61,6 +65,8 @@ class NoRightPage(Page):
         self.head = PageHead(translate("screen.home"))
         self.reason_label = TextLabel("", is_bold=True, wraps_lines=True, is_selectable=True)
         self.advice_label = TextLabel("", wraps_lines=True, is_selectable=True)
+        self.admin_button = KeyButton(translate("screen.admin"), "Alt+9", "primary", binds_key=False)
+        self.admin_button.clicked.connect(partial(context.navigate, AdminRoute()))
         self.add_content(self.head)
         self.add_content(self._make_content(), 1)
         self.add_key_hints()
@@ -75,7 +81,15 @@ class NoRightPage(Page):
             None,
         )
         content.setLayout(
-            make_column(title, self.reason_label, self.advice_label, None, gap_px=12, margins=(24, 24, 24, 24))
+            make_column(
+                title,
+                self.reason_label,
+                self.advice_label,
+                make_row(self.admin_button, None),
+                None,
+                gap_px=12,
+                margins=(24, 24, 24, 24),
+            )
         )
         return content
 
@@ -89,6 +103,8 @@ class NoRightPage(Page):
     def show_reason(self) -> None:
         self.reason_label.show_text(self.context.find_missing_right_reason(find_needed_right(self.route)))
         self.advice_label.show_text(self._format_advice())
+        acting_person = self.context.current_person
+        self.admin_button.setVisible(acting_person is not None and ADMIN in acting_person.roles)
 
     def _format_advice(self) -> str:
         """Return the text about the person's next step. For an administrator it says that accounts and the
