@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -21,6 +21,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
 from console.services.guarded.database_rollback import require_alert_of_restored_server
+from console.views.app.close_dialog import RunningCallsDialog
 from console.views.app.command_palette import CommandPalette
 from console.views.app.main import WindowOpener
 from console.views.credit_checks.page import CreditCheckPage
@@ -35,6 +36,7 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     QUEUE_TAB_NAMES,
     AdminRoute,
@@ -560,3 +562,19 @@ def test_no_large_module_is_imported_before_the_first_frame(tmp_path: Path) -> N
 
 def _list_visible_bars(person: Person) -> list[str]:
     return [bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
+
+
+def test_the_dialog_at_the_end_lists_three_running_calls(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dialog that asks before the window is closed names at most three running calls, and counts the others, so
+    that it has room in a small window."""
+    person = open_window()
+    calls = tuple(SimpleNamespace(label=f"Credit check {number}", state="running") for number in range(1, 6))
+    with monkeypatch.context() as patch:
+        patch.setattr(WindowContext, "running_acting_calls", property(lambda _: calls))
+        dialog = RunningCallsDialog(person.frame)
+    texts = [label.plain for label in dialog.findChildren(TextLabel)]
+    assert [text for text in texts if text.startswith("Credit check ")] == [f"Credit check {n}" for n in (1, 2, 3)]
+    assert "2 more." in texts
+    dialog.deleteLater()

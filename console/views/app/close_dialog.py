@@ -10,10 +10,12 @@ from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 
 _RUNNING_CALLS_CHECK_INTERVAL_MS = 200
+_MAX_NAMED_CALLS = 3
 
 
 class RunningCallsDialog(DialogFrame):
-    """The dialog that lists the acting calls (writes, or requests to a provider) that are still running. If the
+    """The dialog that lists the acting calls (writes, or requests to a provider) that are still running, each with
+    its record; of more than three calls, it lists three and the number of the others. If the
     person presses the dialog's main button, the dialog waits until all of these calls have ended, and then
     closes the window.
     """
@@ -30,10 +32,11 @@ class RunningCallsDialog(DialogFrame):
         )
         self._frame = frame
         unfinished_bar = NotificationBar("", translate("dialog.leaving.why"), tone="care", icon_name="warning")
-        call_rows = [
-            make_row(IconLabel("half_disc", "progress"), TextLabel(acting_call.label), None)
-            for acting_call in frame.context.running_acting_calls
-        ]
+        running_calls = frame.context.running_acting_calls
+        call_texts = [running_call.label for running_call in running_calls[:_MAX_NAMED_CALLS]]
+        if len(running_calls) > _MAX_NAMED_CALLS:
+            call_texts.append(translate("dialog.leaving.more", n=len(running_calls) - _MAX_NAMED_CALLS))
+        call_rows = [make_row(IconLabel("half_disc", "progress"), TextLabel(text), None) for text in call_texts]
         content = QWidget()
         content.setLayout(make_column(unfinished_bar, *call_rows, gap_px=8))
         self.show_content(content)

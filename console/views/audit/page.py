@@ -172,7 +172,7 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
-        Column("who", translate("column.who"), 96, lambda entry: record_words.get_actor_name(entry.who, context)),
+        Column("who", translate("column.who"), 136, lambda entry: record_words.get_actor_name(entry.who, context)),
         Column("what", translate("column.what"), 320, format_action, is_stretched=True),
         Column(
             "record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject, "data"

@@ -154,6 +154,7 @@ class PurchaseDialog(DialogFrame):
     def set_busy(self, busy_text: str) -> None:
         self._client = self.form.client_id  # the form is deleted when the call begins
         super().set_busy(busy_text)
+        self.hint.show_text(self._context.translate("dialog.purchase.no_cancel"))
 
     @Slot()
     def _open_record(self) -> None:

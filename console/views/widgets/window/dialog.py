@@ -157,7 +157,7 @@ class DialogFrame(QDialog):
         header = QHBoxLayout()
         header.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
         # With the gap, the focus ring around the title stands clear of the letters below it.
-        header.addLayout(make_column(self._title, self._subtitle, gap_px=2), 1)
+        header.addLayout(make_column(self._title, self._subtitle, gap_px=4), 1)
         header.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(is_raised=True, edge="top")
         footer.setObjectName("dialog_footer")  # the style sheet rounds its lower corners, as the dialog's border
