@@ -175,7 +175,8 @@ def _choose_step_of_unknown_check(
         return NextStep(
             "next.probe_scheduled", step_facts, f"support-console probe credit-check {record.id}", "probe"
         )
-    return NextStep("next.resolve", facts, _format_resolve_command(record, "success --provider-id ID"), "resolve")
+    code = "next.resolve_probes_ended" if record.work.reason == WorkReason.PROBES_ENDED else "next.resolve"
+    return NextStep(code, facts, _format_resolve_command(record, "success --provider-id ID"), "resolve")
 
 
 def _make_second_person_step(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:

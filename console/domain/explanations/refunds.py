@@ -162,7 +162,9 @@ def _explain_unknown_refund(record: Refund, relations: RefundRelations, facts: F
         step = NextStep("next.refund_probe", facts, _format_probe_command(record), "probe")
     else:
         command = _format_resolve_command(record, "completed --provider-id ID")
-        step = NextStep("next.refund_resolve", facts, command, "resolve")
+        have_probes_ended = record.work.reason == WorkReason.PROBES_ENDED
+        code = "next.refund_resolve_probes_ended" if have_probes_ended else "next.refund_resolve"
+        step = NextStep(code, facts, command, "resolve")
     return Explanation("verdict.refund_unknown", reason, step, facts, (APPROVER, OPERATOR))
 
 

@@ -280,7 +280,7 @@ def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
     for work, finds, code in (
         (make_due_work("unknown"), True, "next.probe_scheduled"),
         (make_due_work("unknown"), False, "next.resolve"),
-        (make_review_work("probes_ended"), True, "next.resolve"),
+        (make_review_work("probes_ended"), True, "next.resolve_probes_ended"),
         (Work(), True, "next.resolve"),
     ):
         told = explain_credit_check(

@@ -123,7 +123,8 @@ SITUATIONS = {
         replace(UNKNOWN_REFUND, work=SCHEDULED_WORK, not_found=1), "unknown", "not_found", "probe_scheduled",
         PROBE_COMMAND, DECIDER_ROLES,
     ),
-    "unknown, for a person": (replace(UNKNOWN_REFUND, work=REVIEW_WORK), "unknown", "no_answer", "resolve",
+    "unknown, for a person": (
+        replace(UNKNOWN_REFUND, work=REVIEW_WORK), "unknown", "no_answer", "resolve_probes_ended",
         RESOLVE_AS_COMPLETED_COMMAND, DECIDER_ROLES),
     "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None, NO_ROLES),
     "rejected": (replace(REQUESTED_REFUND, state=RefundState.REJECTED), "rejected", "rejected", "nothing", None,
