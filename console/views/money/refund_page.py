@@ -24,7 +24,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     has a link."""
 
     kind = "refund"
-    related_tab_names = ("refunds",)
+    related_tab_names = ("other_refunds",)
     action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval", "unmask")
     key_hints = make_record_key_hints("probe", "resolve", "withdraw")
 
@@ -54,7 +54,7 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.head.show_identity(self.get_corporation_number(details), "", detail, badges)
         self.show_money_panels(details, payment.provider, self.answers)
         self.answers.setVisible(bool(details.evidence))
-        self.tabs.show_details(details, refunds=details.earlier)
+        self.tabs.show_details(details, other_refunds=details.earlier)
         self.fill_facts_panel(details)
         self.disable_unmasking_without_payer(payment.payer)
 

@@ -18,9 +18,11 @@ from console.views.runtime.context import WindowContext
 from console.views.timelines.timeline_list import TimelineList
 
 _MIN_VISIBLE_TABLE_ROWS = 3
+_REFUND_COLUMN_NAMES = ("day", "name", "amount", "state", "certainty", "work", "people", "next")
 _COLUMN_NAMES_BY_TAB = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "next"),
-    "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next"),
+    "refunds": _REFUND_COLUMN_NAMES,
+    "other_refunds": _REFUND_COLUMN_NAMES,  # on the page of a refund
 }
 
 
@@ -70,7 +72,7 @@ class MoneyTabs(RecordTabs):
         context, timeline_page, zone = self._context, details.newest_events, _find_time_zone(details)
         event_lines = (
             words.make_event_timeline_line(event, timeline_page, context, zone)
-            for event in reversed(timeline_page.events)
+            for event in words.list_shown_events(timeline_page)
         )
         lines = [
             *make_planned_lines(details.record, context),

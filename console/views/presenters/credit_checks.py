@@ -2,7 +2,7 @@
 other records use some of them too."""
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from console.domain.audit.actions import does_failure_leave_outcome_unknown
 from console.domain.calendar_days import JST
@@ -24,6 +24,7 @@ from console.wording.sentences import catalogue as wording
 from console.wording.timelines import is_record_opened_entry as is_record_opened_entry
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
+_LONGEST_TIME_BETWEEN_ROWS_OF_DECISION = timedelta(seconds=2)
 _ICON_AND_TONE_BY_EVENT_KIND: Mapping[TimelineEventKind, tuple[str, Tone]] = {
     TimelineEventKind.BEGUN: ("arrow_right", "text"),
     TimelineEventKind.ANSWER: ("circle_arrow", "text"),
@@ -199,6 +200,28 @@ def make_event_timeline_line(
     sentence = story_words.format_event_sentence_with_record(event, timeline, context.language)
     full_time = wording.format_instant_in_zones(event.at, zone, context.translate("list.fact_separator"))
     return TimelineLine(time, full_time, icon_name, tone, get_actor_name(event.who, context), sentence)
+
+
+def list_shown_events(timeline: TimelinePage) -> list[TimelineEvent]:
+    """Return the events that a timeline on screen shows, the newest first: all but the stored approvals for which the
+    audit trail has the same decision, because two lines about one decision look like two decisions."""
+    audited_decisions = [
+        event
+        for event in timeline.events
+        if event.source == "audit_log" and event.event_kind is TimelineEventKind.DECISION and event.result == "done"
+    ]
+    return [
+        event
+        for event in reversed(timeline.events)
+        if event.source != "approvals" or not any(_is_same_decision(event, entry) for entry in audited_decisions)
+    ]
+
+
+def _is_same_decision(approval: TimelineEvent, entry: TimelineEvent) -> bool:
+    """Return True if the audit entry is about the stored approval: the same person, record and moment."""
+    return (approval.who, approval.kind, approval.id) == (entry.who, entry.kind, entry.id) and abs(
+        approval.at - entry.at
+    ) <= _LONGEST_TIME_BETWEEN_ROWS_OF_DECISION
 
 
 def make_earlier_events_lines(timeline: TimelinePage, context: WindowContext) -> list[TimelineLine]:

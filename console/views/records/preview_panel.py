@@ -302,7 +302,8 @@ class RecordPreview(Surface):
             TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading_level=3)
         )
         lines = [
-            words.make_event_timeline_line(event, timeline, self._context) for event in reversed(timeline.events)
+            words.make_event_timeline_line(event, timeline, self._context)
+            for event in words.list_shown_events(timeline)
         ]
         repeated_event_texts = words.make_unopenable_repeated_event_texts(self._context)
         for grouped_line in group_repeated_lines(lines, repeated_event_texts, ())[:_MAX_SHOWN_EVENT_LINES]:

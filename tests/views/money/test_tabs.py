@@ -66,6 +66,21 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
     assert tabs.tabs.accessibleTabName(0) == "Timeline 3"
 
 
+def test_a_decision_with_an_audit_entry_is_one_line(appearance: object) -> None:
+    """The timeline shows a decision once: the row of the stored approval is left out if the audit trail has the same
+    decision of this person, and stays if it hasn't."""
+    approval, audited = (
+        TimelineEvent(NOW - timedelta(milliseconds=3), TimelineEventKind.DECISION, person, "approval", "refund", "9",
+            "approvals", row)
+        for person, row in (("lead-c", "1"), ("lead-b", "2"))
+    )  # fmt: skip
+    page = TimelinePage("refund", "9", (approval, audited, TIMELINE_EVENTS[-1]))
+    assert record_words.list_shown_events(page) == [TIMELINE_EVENTS[-1], approval]
+    tabs = MoneyTabs(make_window_context(), ())
+    tabs.show_details(make_refund_details(newest_events=page))
+    assert tabs.tabs.accessibleTabName(0) == "Timeline 2"
+
+
 def test_the_title_of_the_answers_follows_their_masks(appearance: object) -> None:
     """While the answers are shown without masks, the title of their tab doesn't call them masked; the count stays."""
     tabs = MoneyTabs(make_window_context(), ())
