@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import SetAside, SetAsideState
+from console.domain.payments.records import PaymentState, SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
@@ -114,7 +114,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
         expires_at = (
-            None if record.state in PAID_STATES else self.format_fact_time(record.expires_at, record.provider)
+            None
+            if record.state in PAID_STATES or record.state is PaymentState.REVERSED  # it was paid in time
+            else self.format_fact_time(record.expires_at, record.provider)
         )
         facts: list[tuple[str, str | QWidget | None]] = [
             (translate("column.number"), wording.format_corporation_number(record.corporation_number or "")),

@@ -41,13 +41,14 @@ class _ProviderDayRow:
 
 def _make_chart_content(report: ProviderSuccess, context: WindowContext) -> ChartContent:
     translate = context.translate
+    strips = tuple(_make_bar_strip(series, report, context) for series in report.providers)
+    outage_entry = LegendEntry(translate("reports.success.outage"), MARKED_RANGE_STYLE)
     legend = (
         LegendEntry(translate("reports.success.paid"), _PAID_STYLE),
         LegendEntry(translate("reports.success.unpaid"), _UNPAID_STYLE),
         LegendEntry(translate("reports.success.unknown"), _UNKNOWN_STYLE),
-        LegendEntry(translate("reports.success.outage"), MARKED_RANGE_STYLE),
+        *([outage_entry] if any(strip.marked_ranges for strip in strips) else []),
     )
-    strips = tuple(_make_bar_strip(series, report, context) for series in report.providers)
     return ChartContent(
         strips, legend, "\n".join(report_words.format_provider_success_lines(report, context.language))
     )

@@ -162,6 +162,16 @@ def test_a_report_switches_between_picture_and_table(
     assert "Atom" in section.note_label.plain, "it says that older payments are missing"
 
 
+@pytest.mark.parametrize("has_outage", [True, False])
+def test_the_legend_names_outages_only_if_the_picture_has_one(
+    qtbot: QtBot, appearance: Appearance, *, has_outage: bool
+) -> None:
+    """The legend of the success report explains the mark of an outage only if the picture has such a mark."""
+    report = SUCCESS_REPORT if has_outage else replace(SUCCESS_REPORT, outages=())
+    legend = get_chart_section(make_page(ReportServices(report), qtbot)).chart.content.legend
+    assert ("No answer" in [entry.word for entry in legend]) == has_outage
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_picture_has_its_figures_in_words(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
