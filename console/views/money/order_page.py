@@ -128,9 +128,8 @@ class OrderPage(MoneyPage[OrderDetails]):
         return ("open_payment",) if details.payments else ()
 
     def run_kind_specific_action(self, action_name: str, details: OrderDetails) -> None:
-        if action_name == "open_payment" and details.explained_payment is not None:
-            is_alert_of_payment = details.alert is not None and details.alert.kind == "payment"
-            payment_id = details.alert.id if details.alert and is_alert_of_payment else details.explained_payment.id
+        payment_id = money_facts.find_payment_to_open(details) if action_name == "open_payment" else None
+        if payment_id is not None:
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 

@@ -9,12 +9,14 @@ from PySide6.QtCore import QObject, Slot
 
 from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Order
+from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
 from console.views.bulk.request import RecordLister
 from console.views.pages.base import Page
 from console.views.presenters import records as case_words
+from console.views.presenters.money_view import find_payment_to_open
 from console.views.presenters.records import ShownRecord
 from console.views.queues.selection_bar import QueueSelection
 from console.views.records.actions import RecordActionHandlers
@@ -22,7 +24,7 @@ from console.views.records.collaboration_actions import CollaborationActions
 from console.views.records.evidence_actions import EvidenceExportActions
 from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import RecordRef
+from console.views.runtime.routes import PaymentRoute, RecordRef
 from console.wording.audit_words import format_record_reference
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class QueuePageActions(QObject):
             "P": self.probe_selected_or_current,
             "F": self.refetch_selected_or_current,
             "E": self.resolve_current_record,
+            "O": self.open_payment_of_current_order,
             "Shift+T": self.give_back_takes,
             "H": self.hand_over_current_record,
             "Ctrl+C": self.copy_current_number,
@@ -206,6 +209,27 @@ class QueuePageActions(QObject):
             self._page.show_key_refusal(self._context.translate("act.order_follows"))
         elif record is not None:
             self.record_actions.open_resolve_dialog(record)
+
+    @Slot()
+    def open_payment_of_current_order(self) -> None:
+        """Open the page of the payment that the next step of the current order is about."""
+        record = self._find_current_record()
+        if isinstance(record, Order):
+            order_id = record.id
+            self._page.read_for_dialog(
+                lambda services: services.payments.read_order(order_id),
+                self._open_payment_of_order,
+                self.record_actions.show_failed_read,
+            )
+        elif record is not None:
+            self._page.show_key_refusal(self._context.translate("act.no_order"))
+
+    def _open_payment_of_order(self, details: OrderDetails) -> None:
+        payment_id = find_payment_to_open(details)
+        if payment_id is None:
+            self._page.show_key_refusal(self._context.translate("money.side.no_payment"))
+        else:
+            self._context.navigate(PaymentRoute(payment_id, (), "queues"))
 
     @Slot()
     def copy_current_number(self) -> None:

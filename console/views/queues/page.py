@@ -64,8 +64,8 @@ def _get_row_key(row: GroupTableRow) -> Hashable:
 
 
 _ROW_KEY_HINTS = (
-    "key.move", "key.open", "key.choose", "key.probe", "key.refetch", "key.resolve", "key.take", "key.give_back",
-    "key.hand_over", "key.note", "key.extend",
+    "key.move", "key.open", "key.choose", "key.probe", "key.refetch", "key.resolve", "action.open_payment",
+    "key.take", "key.give_back", "key.hand_over", "key.note", "key.extend",
 )  # fmt: skip
 """Wording keys of the shortcuts that need a row of the list."""
 
@@ -84,6 +84,7 @@ class QueuesPage(Page):
         (("P",), "key.probe"),
         (("F",), "key.refetch"),
         (("E",), "key.resolve"),
+        (("O",), "action.open_payment"),
         (("T",), "key.take"),
         (("Shift+T",), "key.give_back"),
         (("H",), "key.hand_over"),
@@ -207,6 +208,7 @@ class QueuesPage(Page):
         self.preview.copied.connect(self.queue_actions.record_actions.show_copied_toast)
         self.queue_actions.bind_shortcuts()
         for signal, act in (
+            (self.preview.open_payment_requested, self.queue_actions.open_payment_of_current_order),
             (self.preview.probe_requested, self.queue_actions.probe_selected_or_current),
             (self.preview.refetch_requested, self.queue_actions.refetch_selected_or_current),
             (self.preview.resolve_requested, self.queue_actions.resolve_current_record),

@@ -53,12 +53,13 @@ class RecordPreview(Surface):
 
     Signals:
     - open_requested: the person wants to open the page of the shown record.
-    - probe_requested, refetch_requested, resolve_requested: the person has pressed the button of the action `probe`,
-      `refetch` or `resolve`.
+    - open_payment_requested, probe_requested, refetch_requested, resolve_requested: the person has pressed the button
+      of the action `open_payment`, `probe`, `refetch` or `resolve`.
     - copied(str): the person has copied this corporation number.
     """
 
     open_requested = Signal()
+    open_payment_requested = Signal()
     probe_requested = Signal()
     refetch_requested = Signal()
     resolve_requested = Signal()
@@ -332,6 +333,10 @@ class RecordPreview(Surface):
             buttons.append(self._make_button(translate("action.refetch"), "F", self.refetch_requested, "refetch"))
         if is_decidable:
             buttons.append(self._make_button(translate("action.resolve"), "E", self.resolve_requested, "resolve"))
+        if isinstance(record, Order) and record.payment_ids:
+            open_button = KeyButton(translate("action.open_payment"), "O", binds_key=False)
+            open_button.clicked.connect(self.open_payment_requested)
+            buttons.append(open_button)
         if not isinstance(record, Order) or record.payment_ids:
             buttons.append(self._make_button(translate("action.probe"), "P", self.probe_requested, "probe"))
         self._action_buttons = tuple(buttons)
@@ -346,7 +351,7 @@ class RecordPreview(Surface):
         """
         if self._item is None:
             return
-        key_by_action = {"refetch": "F", "resolve": "E", "probe": "P"}
+        key_by_action = {"refetch": "F", "resolve": "E", "probe": "P", "open_payment": "O"}
         has_work = self._item.explanation.work is not WorkBadge.NONE
         is_for_person = has_work and self._can_person_do_next_step(self._item)
         recommended_key = key_by_action.get(self._item.explanation.next_step.action or "") if is_for_person else None

@@ -1,17 +1,24 @@
 """Tests of the page of queues: a read that follows the person's action makes no other row the current one."""
 
 from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE
+from console.domain.payments.service_results import OrderDetails
 from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.records import Work, WorkState
+from console.domain.service_results import Explanation, NextStep
+from console.domain.views.any_record import QueueItem
 from console.views.queues.page import QueuesPage
-from console.views.runtime.routes import QueuesRoute
+from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_window_context
+from tests.views.invented_payments import ORDER, make_payment
 
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW)
 CHECKS_TO_REVIEW = [make_check(id, work=REVIEW_WORK, company_name=f"Sakura {id}") for id in (1, 2, 3)]
@@ -85,3 +92,31 @@ def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) ->
     page.show_route(QueuesRoute(view_id=7))
     execute_tasks(runner)
     assert (page.queue, page.filter.text) == ("unknown", "sakura")
+
+
+def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preview of an order offers the payment that its next step names, and O opens it, as on the order's page.
+    On another record the key says that it isn't an order."""
+    check, order = CHECKS_TO_REVIEW[0], replace(ORDER, payment_ids=(4, 5))
+    explanation = Explanation("verdict.order_paid", "why.order_stuck", NextStep("next.order_open_payment"))
+    details = OrderDetails(order, explanation, (), (), (), explained_payment=make_payment(id=4))
+    services = ReviewServices([check])
+    services._items.insert(0, QueueItem(order, explanation, NOW))
+    services.payments = SimpleNamespace(read_order=lambda _id: details)  # type: ignore[attr-defined]
+    services.read_last_events = lambda *_: EMPTY_TIMELINE_PAGE  # type: ignore[attr-defined]
+    page = show_page(qtbot, services)
+    routes: list[object] = []
+    page.context.navigation_requested.connect(routes.append)
+    page.resize(1800, 900)
+    page.table.go_to_row(0)
+    qtbot.waitUntil(lambda: bool(page.preview._action_buttons))
+    button = next(one for one in page.preview._action_buttons if one.key == "O")
+    button.click()
+    assert [(type(route), route.id) for route in routes] == [(PaymentRoute, 4)]  # type: ignore[attr-defined]
+    page.table.go_to_row(1)
+    refusals: list[str] = []
+    monkeypatch.setattr(page, "show_key_refusal", refusals.append)
+    page.queue_actions.open_payment_of_current_order()
+    assert (len(routes), refusals) == (1, [page.context.translate("act.no_order")])
