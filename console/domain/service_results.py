@@ -29,15 +29,16 @@ alert."""
 class NextStep:
     """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is
     no command. `action` is the name of the action that does the step (see `AllowedAction`); None if the step is no
-    action, such as to wait. `asks_shop_first` is True if the person must ask the shop before the action, because the
-    action is right only after one of the shop's possible answers.
+    action, such as to wait. `asks_others_first` is True if the person must first ask
+    somebody else, such as the shop or an administrator, because the action is only right after one of the possible
+    answers.
     """
 
     code: str
     facts: Mapping[str, object] = field(default_factory=dict)
     command: str | None = None
     action: str | None = None
-    asks_shop_first: bool = False
+    asks_others_first: bool = False
 
 
 class CertaintyBadge(StrEnum):

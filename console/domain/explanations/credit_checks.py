@@ -37,6 +37,11 @@ from console.domain.service_results import (
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, PURCHASE_PROBE_WAITS
 
 DECIDING_ROLES = ("approver", "operator")
+_CAUSES_FOR_ADMINISTRATORS = frozenset(
+    {"http_401", "http_403", "authorise_again", "authorisation_declined", "client_refused", "invalid_grant"}
+)
+"""Causes of a purchase that was not made which only an administrator can remove: AlarmBox refuses the credentials of
+this console, or its contract doesn't permit the purchase."""
 
 
 def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
@@ -119,9 +124,15 @@ def _explain_unbought_check(
         facts = {**facts, "successor": blocking_id}
         step = NextStep(next_step_code, facts, f"support-console show credit-check {blocking_id}", "successor")
         return Explanation(verdict, reason, step, facts)
-    is_decided = record.error_code == RESOLVED_BY_PEOPLE_CAUSE  # there is no cause that somebody could remove
-    next_step_code = "next.may_buy_again_decided" if is_decided else "next.may_buy_again"
-    step = NextStep(next_step_code, facts, _format_purchase_command(record), "purchase")
+    needs_administrator = record.error_code in _CAUSES_FOR_ADMINISTRATORS
+    if needs_administrator:
+        next_step_code = "next.may_buy_after_administrator"
+    elif record.error_code == RESOLVED_BY_PEOPLE_CAUSE:  # there is no cause that somebody could remove
+        next_step_code = "next.may_buy_again_decided"
+    else:
+        next_step_code = "next.may_buy_again"
+    command = _format_purchase_command(record)
+    step = NextStep(next_step_code, facts, command, "purchase", asks_others_first=needs_administrator)
     return Explanation(verdict, reason, step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
 
 

@@ -551,9 +551,9 @@ def _make_refund_request_step(
     facts: Facts,
     now: datetime,
     *,
-    asks_shop_first: bool = False,
+    asks_others_first: bool = False,
 ) -> NextStep:
-    """Return the next step "request a refund" with the wording code `code`. `asks_shop_first` is True if the person
+    """Return the next step "request a refund" with the wording code `code`. `asks_others_first` is True if the person
     must ask the shop before the request. If a refund of the payment is pending, return the next step of that refund;
     if no refund can be requested now, return a step whose sentence names the reason.
     """
@@ -568,7 +568,7 @@ def _make_refund_request_step(
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
     if is_only_set_aside_left:
         command = _format_show_command(record)
-    return NextStep(code, facts, command, "refund", asks_shop_first)
+    return NextStep(code, facts, command, "refund", asks_others_first)
 
 
 def _explain_review_of_order(
@@ -598,7 +598,9 @@ def _explain_order_not_set_to_paid(
             "missing": _make_money(order.total_minor - kept_minor, record.currency),
         }
         code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
-        step = _make_refund_request_step(record, relations, "next.payment_ask_shop", facts, now, asks_shop_first=True)
+        step = _make_refund_request_step(
+            record, relations, "next.payment_ask_shop", facts, now, asks_others_first=True
+        )
         roles = _list_roles_for_refund(relations, now)
         return Explanation(f"verdict.{code_suffix}", f"why.{code_suffix}", step, facts, roles)
     is_scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
@@ -706,7 +708,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and has_unrefunded_amount(record) and compute_order_difference_minor(record, order) > 0:
         code = "next.payment_refund_excess"
-        step = _make_refund_request_step(record, relations, code, facts, now, asks_shop_first=True)
+        step = _make_refund_request_step(record, relations, code, facts, now, asks_others_first=True)
         roles = _list_roles_for_refund(relations, now)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
     reversal_deadline = find_reversal_deadline(record)

@@ -300,7 +300,7 @@ class ActionButtons(QObject):
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE:
             return None
-        if explanation.next_step.asks_shop_first:
+        if explanation.next_step.asks_others_first:
             return None
         name = _OPENING_ACTION_BY_ADVISED_ACTION.get(advised, advised)
         is_decision_disabled = name != advised and bool(

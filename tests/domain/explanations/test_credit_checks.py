@@ -68,6 +68,10 @@ SITUATIONS = {
         "have_it_corrected", SHOW_COMMAND, DECIDER_ROLES,
     ),
     "not bought": (FAILED_CHECK, "error", "not_bought", "may_buy_again", BUY_COMMAND, BUYER_ROLES),
+    "not bought, because the contract doesn't permit it": (
+        replace(FAILED_CHECK, error_code="http_403"), "error", "not_bought", "may_buy_after_administrator",
+        BUY_COMMAND, BUYER_ROLES,
+    ),
     "not bought, as two people have decided": (
         replace(FAILED_CHECK, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided",
         BUY_COMMAND,
@@ -272,6 +276,14 @@ def test_badges_of_a_credit_check_match_its_outcome(
     disagree only if the outcome is known, and a running purchase isn't confirmed."""
     told = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
+
+
+@pytest.mark.parametrize(("cause", "is_asked"), [("http_403", True), ("http_401", True), ("http_503", False)])
+def test_a_purchase_that_an_administrator_must_enable_is_not_recommended(cause: str, *, is_asked: bool) -> None:
+    """If AlarmBox refused the credentials or the permission, the person first asks an administrator, so the button
+    "Buy" isn't the primary one."""
+    step = explain_credit_check(replace(FAILED_CHECK, error_code=cause), NOW).next_step
+    assert (step.action, step.asks_others_first) == ("purchase", is_asked)
 
 
 def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:

@@ -707,9 +707,9 @@ def test_a_set_aside_with_an_open_refund_has_the_refunds_verdict() -> None:
     assert explanation.work == "waiting_for_approval"
 
 
-@pytest.mark.parametrize(("total_minor", "asks_shop_first"), [(3299, True), (3301, True), (3300, False)])
+@pytest.mark.parametrize(("total_minor", "asks_others_first"), [(3299, True), (3301, True), (3300, False)])
 def test_a_person_asks_the_shop_before_a_refund_of_a_payment_with_another_amount(
-    total_minor: int, asks_shop_first: bool
+    total_minor: int, asks_others_first: bool
 ) -> None:
     """If the paid amount isn't the order's total, the person asks the shop before a refund. If the order's total is
     paid, no next step asks the shop."""
@@ -718,5 +718,5 @@ def test_a_person_asks_the_shop_before_a_refund_of_a_payment_with_another_amount
     order = replace(PENDING_ORDER if is_short else ORDER, total_minor=total_minor)
     payment = replace(PAID_PAYMENT, work=work)
     explanation = explain_payment(replace(payment, relations=PaymentRelations(order, (payment,))), NOW)
-    assert explanation.next_step.asks_shop_first == asks_shop_first
-    assert (explanation.next_step.action == "refund") == asks_shop_first
+    assert explanation.next_step.asks_others_first == asks_others_first
+    assert (explanation.next_step.action == "refund") == asks_others_first

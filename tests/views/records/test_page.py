@@ -165,15 +165,15 @@ def test_a_payer_is_unmasked_only_if_there_is_one(
     assert payer is not None or not button.isEnabled()
 
 
-@pytest.mark.parametrize(("asks_shop_first", "kind"), [(False, "primary"), (True, "default")])
+@pytest.mark.parametrize(("asks_others_first", "kind"), [(False, "primary"), (True, "default")])
 def test_a_refund_is_not_primary_if_the_shop_is_asked_first(
-    page: PaymentPage, asks_shop_first: bool, kind: str
+    page: PaymentPage, asks_others_first: bool, kind: str
 ) -> None:
     """If a refund is the next step, its button is the primary one; not if the person first asks the shop, which may
     bill the missing amount or correct the order."""
     page.show_route(PaymentRoute(5))
     assert page.details is not None
-    step = NextStep("next.payment_refund_second", action="refund", asks_shop_first=asks_shop_first)
+    step = NextStep("next.payment_refund_second", action="refund", asks_others_first=asks_others_first)
     explanation = replace(page.details.explanation, next_step=step, work=WorkBadge.NEEDS_REVIEW)
     form = make_explanation_form(page.context)
     bar = ActionButtons(page.context, ("refund",))
