@@ -12,6 +12,8 @@ from enum import StrEnum
 from heapq import merge
 from typing import Any
 
+from console.domain.audit.actions import AuditAction
+
 
 class TimelineEventKind(StrEnum):
     """Kind of an event in a timeline, such as BEGUN, ANSWER, DECISION or ENDED. Events of the same time are sorted
@@ -160,6 +162,32 @@ def get_event_kind(action: str) -> TimelineEventKind:
     if name in _LAST_WORDS_OF_DECISION_ACTIONS:
         return TimelineEventKind.DECISION
     return next((step for part, step in _KIND_BY_ACTION_FRAGMENT if part in action), TimelineEventKind.CHANGE)
+
+
+_CALL_EVENT_KINDS = frozenset({TimelineEventKind.BEGUN, TimelineEventKind.ANSWER, TimelineEventKind.ENDED})
+_CALL_AUDIT_ACTIONS = frozenset(
+    {
+        AuditAction.OPERATION_PROBED,
+        AuditAction.PAYMENT_LATE_ANSWER,
+        AuditAction.PAYMENT_PROBED,
+        AuditAction.PAYMENT_START_LAPSED,
+        AuditAction.PAYMENT_UNKNOWN,
+        AuditAction.REFUND_LATE_ANSWER,
+        AuditAction.REFUND_NOT_SENT,
+        AuditAction.REFUND_PROBED,
+        AuditAction.REFUND_SUBMIT_LAPSED,
+        AuditAction.REFUND_UNKNOWN,
+    }
+)
+"""The audit actions that report a call to the provider, or how it ended, but whose call may have no stored answer and
+no end in the journal.
+"""
+
+
+def reports_provider_call(event: TimelineEvent) -> bool:
+    """Return True if the event of a payment, an order or a refund reports a call to the provider: its begin, its
+    answer or its end."""
+    return event.event_kind in _CALL_EVENT_KINDS or event.what in _CALL_AUDIT_ACTIONS
 
 
 def mask_event(event: TimelineEvent, hidden_texts: Collection[str]) -> TimelineEvent:

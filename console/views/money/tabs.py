@@ -1,14 +1,14 @@
-"""The tabs on the page of a payment, an order or a refund: timeline, attempts, related records, notes, stored
-answers of the provider, and audit entries."""
+"""The tabs on the page of a payment, an order or a refund: timeline, calls to the provider, related records, notes,
+stored answers of the provider, and audit entries."""
 
 from collections.abc import Sequence
 from datetime import timezone
 
 from console.domain.calendar_days import JST
+from console.domain.evidence.timeline import reports_provider_call
 from console.domain.payments.consistency import find_money_part_of_refund
 from console.domain.payments.provider_registry import get_time_zone
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
-from console.domain.records import TimelineEntry
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.records import ShownRecord, make_record_ref
@@ -31,7 +31,7 @@ class MoneyTabs(RecordTabs):
     related records, which are between the tabs "attempts" and "notes"."""
 
     def __init__(self, context: WindowContext, related_tab_names: Sequence[str]) -> None:
-        self._attempt_list = TimelineList(
+        self._call_list = TimelineList(
             context.translate("record.tab.attempts"), repeated_event_texts=words.make_repeated_event_texts(context)
         )
         self._list_by_tab_name = {name: self._make_related_table(context, name) for name in related_tab_names}
@@ -39,7 +39,7 @@ class MoneyTabs(RecordTabs):
             RecordTab(name, table_or_nothing, (table_or_nothing.table,))
             for name, table_or_nothing in self._list_by_tab_name.items()
         )
-        tabs_between = (RecordTab("attempts", self._attempt_list, (self._attempt_list,)), *related_tabs)
+        tabs_between = (RecordTab("attempts", self._call_list, (self._call_list,)), *related_tabs)
         super().__init__(context, tabs_between, min_row_count=_MIN_VISIBLE_TABLE_ROWS)
         for table_or_nothing in self._list_by_tab_name.values():
             table_or_nothing.table.opened.connect(self.related_record_requested)
@@ -70,25 +70,17 @@ class MoneyTabs(RecordTabs):
         """Replace the contents of all tabs with the contents of `details`; the visible tab stays the same.
         `records_by_tab` are the related records by the name of their tab."""
         context, timeline_page, zone = self._context, details.newest_events, _find_time_zone(details)
-        event_lines = (
-            words.make_event_timeline_line(event, timeline_page, context, zone)
-            for event in words.list_shown_events(timeline_page)
-        )
-        lines = [
-            *make_planned_lines(details.record, context),
-            *event_lines,
-            *words.make_earlier_events_lines(timeline_page, context),
-        ]
-        attempts = [
-            words.make_entry_timeline_line(entry, context, zone)
-            for entry in reversed(details.timeline)
-            if is_provider_call_entry(entry)
-        ]
-        self._attempt_list.show_lines(attempts)
+        events = words.list_shown_events(timeline_page)
+        event_lines = [words.make_event_timeline_line(event, timeline_page, context, zone) for event in events]
+        call_lines = [line for event, line in zip(events, event_lines, strict=True) if reports_provider_call(event)]
+        earlier_events_lines = words.make_earlier_events_lines(timeline_page, context)
+        lines = [*make_planned_lines(details.record, context), *event_lines, *earlier_events_lines]
+        call_lines.extend(earlier_events_lines)
+        self._call_list.show_lines(call_lines)
         for name, table in self._list_by_tab_name.items():
             table.show_rows(list(records_by_tab[name]))
         self.show_record(
-            details, lines, [len(attempts), *(len(records_by_tab[name]) for name in self._list_by_tab_name)]
+            details, lines, [len(call_lines), *(len(records_by_tab[name]) for name in self._list_by_tab_name)]
         )
 
 
@@ -99,9 +91,3 @@ def _find_time_zone(details: PaymentDetails | OrderDetails | RefundDetails) -> t
         return JST
     payment = details.record if isinstance(details, PaymentDetails) else details.payment
     return get_time_zone(payment.provider)
-
-
-def is_provider_call_entry(entry: TimelineEntry) -> bool:
-    """Return True if the audit entry records a call to the provider or the outcome of such a call."""
-    code = entry.what.rsplit(".", 1)[-1]
-    return any(part in code for part in ("probe", "submit", "start", "sent", "poll", "unknown", "lapsed"))

@@ -1,5 +1,5 @@
-"""Tests of the timeline tab of a payment, an order and a refund, which shows the events of the record and of its
-related records, the newest first.
+"""Tests of the tabs of a payment, an order and a refund. The timeline shows the events of the record and of its
+related records, the newest first; the calls are those of these events that report a call to the provider.
 """
 
 from datetime import timedelta
@@ -79,6 +79,38 @@ def test_a_decision_with_an_audit_entry_is_one_line(appearance: object) -> None:
     tabs = MoneyTabs(make_window_context(), ())
     tabs.show_details(make_refund_details(newest_events=page))
     assert tabs.tabs.accessibleTabName(0) == "Timeline 2"
+
+
+def make_event(event_kind: TimelineEventKind, what: str, source: str, **facts: object) -> TimelineEvent:
+    return TimelineEvent(NOW, event_kind, "op-a", what, "refund", "9", source, "1", facts=facts)
+
+
+def test_the_calls_are_the_calls_of_the_timeline(appearance: object) -> None:
+    """The tab with the calls shows the begin, the answer and the end of each call in the timeline, and the audit
+    entries about a call without an answer. It doesn't show decisions, alerts or changes of the record.
+    """
+    action = "refund.submit"
+    events = (
+        make_event(TimelineEventKind.DECISION, "refund.approved", "audit_log", given=1, needed=1),
+        make_event(TimelineEventKind.BEGUN, action, "operations", action=action),
+        make_event(TimelineEventKind.ANSWER, "paypay.refund", "evidence", outcome="SUCCESS", reason="", summary=""),
+        make_event(TimelineEventKind.CHANGE, "refund.completed", "audit_log"),
+        make_event(TimelineEventKind.ENDED, action, "operations:ended", action=action, state="done"),
+        make_event(TimelineEventKind.CHANGE, "refund.submit.lapsed", "audit_log"),
+        make_event(TimelineEventKind.CHANGE, "refund.probed", "audit_log"),
+    )
+    tabs = MoneyTabs(make_window_context(), ())
+    number = [tabs.tabs.get_tab_data(index) for index in range(tabs.tabs.count())].index("attempts")
+    tabs.show_details(make_refund_details(newest_events=TimelinePage("refund", "9", events)))
+    timeline, calls = (
+        [shown.get_line_at(row) for row in range(shown.model().rowCount())]
+        for shown in (tabs._timeline_list, tabs._call_list)
+    )
+    assert calls == [timeline[row] for row in (0, 1, 2, 4, 5)]
+    assert tabs.tabs.accessibleTabName(number) == "Calls 5"
+
+    tabs.show_details(make_refund_details(newest_events=TimelinePage("refund", "9", events[:1])))
+    assert tabs.tabs.accessibleTabName(number) == "Calls 0"
 
 
 def test_the_title_of_the_answers_follows_their_masks(appearance: object) -> None:
