@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from console.domain.access.permissions import does_right_change_records
 from console.views.runtime.context import ServiceCall, WindowContext
 from console.views.runtime.routes import RecordRef, Route
 from console.views.runtime.tasks import Failure
@@ -55,8 +56,8 @@ _RIGHT_BY_KEY_HINT: Mapping[str, str] = {
     "key.purchase": "purchase", "key.refund": "refund_request", "key.reconcile": "import",
     "reconcile.go_on": "import",
 }  # fmt: skip
-"""Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint to a person
-without the right."""
+"""Name of the right to the action of a shortcut, by the wording key of its hint. A page shows no hint while the
+person can't use the right."""
 _LIST_KEY_HINTS = ("key.move", "key.open")
 _WINDOW_WIDTH_OF_TOKEN_PANEL_WIDTHS_PX = (
     1440  # width of the window for which the design tokens define the side panels
@@ -474,17 +475,26 @@ class Page(QWidget):
     @Slot()
     def _update_key_hints(self) -> None:
         """Show the shortcuts that have an effect now: not those of actions that the page doesn't offer, whose button
-        is disabled, or for which the acting person has no right, and not those of an empty list."""
+        is disabled, or whose right the acting person can't use at present, and not those of an empty list."""
         context = self.context
         self.hint_bar.show_key_hints(
             [
                 (keys, context.translate(wording_key))
                 for keys, wording_key in self.hinted_shortcuts
                 if wording_key not in self._hidden_hint_keys
-                and not context.find_missing_right_reason(_RIGHT_BY_KEY_HINT.get(wording_key, ""))
+                and not self._is_right_of_hint_disabled(wording_key)
                 and not self._is_button_of_keys_disabled(keys)
                 and not (wording_key in _LIST_KEY_HINTS and self._are_lists_empty())
             ]
+        )
+
+    def _is_right_of_hint_disabled(self, wording_key: str) -> bool:
+        """Return True if the action of the hint with this wording key needs a right that the acting person can't use
+        at present, or changes records although the page's data is outdated. Such a key would only show a reason."""
+        right_name = _RIGHT_BY_KEY_HINT.get(wording_key)
+        return right_name is not None and bool(
+            self.context.find_disabled_reason(right_name)
+            or (does_right_change_records(right_name) and self.find_outdated_reason())
         )
 
     def _is_button_of_keys_disabled(self, keys: Sequence[str]) -> bool:
@@ -508,6 +518,7 @@ class Page(QWidget):
         update_timer.timeout.connect(self._update_key_hints)
         self.context.people_changed.connect(self._update_key_hints)
         self.context.person_changed.connect(self._update_key_hints)
+        self.context.connection_state_changed.connect(self._update_key_hints)
         hinted_keys = {key for keys, _wording_key in self.key_hints for key in keys}
         self._buttons_of_key_hints = [button for button in self.findChildren(KeyButton) if button.key in hinted_keys]
         for button in self._buttons_of_key_hints:
@@ -803,6 +814,7 @@ class Page(QWidget):
         button that reads the data again. The data read earlier stays on the page, and the bar says when it was read.
         Until the data is read again, the actions that change something are disabled (`find_outdated_reason`)."""
         self._reading_failure = failure, self.context.now()
+        self._update_key_hints()
         self.update_outdated_actions()
         was_cancelled = failure.code == "cancelled"
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
@@ -875,6 +887,7 @@ class Page(QWidget):
                 self.context.translate("screen.last_read", at=shown_time or self._loaded_at)
             )
         if had_failed:
+            self._update_key_hints()
             self.update_outdated_actions()
 
     def reset_read_state(self) -> None:

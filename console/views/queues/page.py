@@ -65,7 +65,8 @@ def _get_row_key(row: GroupTableRow) -> Hashable:
 
 _ROW_KEY_HINTS = (
     "key.move", "key.open", "key.choose", "key.probe", "key.refetch", "key.resolve", "action.open_payment",
-    "key.take", "key.give_back", "key.hand_over", "key.note", "key.extend",
+    "key.take", "key.give_back", "key.hand_over", "key.note", "key.preview", "key.extend", "key.choose_all",
+    "key.choose_none", "key.evidence_bundle",
 )  # fmt: skip
 """Wording keys of the shortcuts that need a row of the list."""
 

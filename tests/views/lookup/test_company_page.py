@@ -14,8 +14,9 @@ from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.records import Certainty, CheckState, CreditCheck
+from console.domain.records import Certainty, CheckState, CreditCheck, ReadOnlySwitch
 from console.domain.registry.facts import CorporationFacts
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
@@ -25,7 +26,7 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.routes import LookupRoute
 from console.views.widgets.base import IconLabel, TextLabel
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import make_check, make_window_context
+from tests.views.invented_checks import NOW, make_check, make_window_context
 
 UNKNOWN_CHECK = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
 RUNNING_CHECK = make_check(state=CheckState.PENDING, pdf_file_path=None, result=None)
@@ -162,6 +163,24 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
     page._show_result(number, LookupResult(number, ()))
     assert on_company <= list_hint_keys(page)
     assert not list_hint_keys(page) & on_records
+
+
+@pytest.mark.parametrize("is_disconnected", [True, False])
+def test_keys_that_are_off_are_not_offered(appearance: object, *, is_disconnected: bool) -> None:
+    """While the database is unreachable, the hint bar names no key of an action that needs it. While a read-only
+    switch is on, it names no key of an action that the switch stops, and a probe is still offered. The
+    keys are named again when the state ends.
+    """
+    context = make_window_context()
+    page = LookupPage(context)
+    page._looked_up_text = number = CHECK_WITHOUT_PDF.corporation_number
+    page._show_result(number, LookupResult(number, (CHECK_WITHOUT_PDF,)))
+    switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="incident", person="lead-b", at=NOW)
+    context.update_connection_state(**({"lost_since": NOW} if is_disconnected else {"read_only_switches": (switch,)}))
+    assert list_hint_keys(page) & {"F", "P", "B"} == (set() if is_disconnected else {"F", "P"})
+    assert {"Enter", "Ctrl+C"} <= list_hint_keys(page)
+    context.update_connection_state(lost_since=None, read_only_switches=())
+    assert list_hint_keys(page) >= {"F", "P", "B"}
 
 
 def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object) -> None:

@@ -120,3 +120,16 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
     monkeypatch.setattr(page, "show_key_refusal", refusals.append)
     page.queue_actions.open_payment_of_current_order()
     assert (len(routes), refusals) == (1, [page.context.translate("act.no_order")])
+
+
+def test_an_empty_list_offers_no_keys_for_rows(qtbot: QtBot) -> None:
+    """The line of shortcuts of an empty list names no key that needs a row: neither the actions on a record nor the
+    keys that select rows or show the preview. In a list with rows it names them.
+    """
+    keys_for_rows = {"Enter", "Space", "P", "T", "I", "Ctrl+A", "Ctrl+D"}
+    for records, offered in ((CHECKS_TO_REVIEW, keys_for_rows), ([], set())):
+        page = show_page(qtbot, ReviewServices(records))
+        execute_tasks(page.context.runner)  # type: ignore[arg-type]  # the runner of the tests
+        hinted = {key for keys, _text in page.hint_bar.key_hints for key in keys}
+        assert hinted & keys_for_rows == offered
+        assert "Ctrl+F" in hinted
