@@ -10,7 +10,13 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.queues.filter_text import list_operator_like_words
-from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, format_sort_order, parse_sort_order
+from console.domain.queues.order import (
+    DEFAULT_SORT_ORDER,
+    QueueSortOrder,
+    SortColumn,
+    format_sort_order,
+    parse_sort_order,
+)
 from console.domain.queues.saved_views import SavedView, ViewContent, parse_view, split_filter_text
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
@@ -498,14 +504,16 @@ class QueuesPage(Page):
             self.row_model.read_query(self.context.make_page_reader(read_rows))
 
     def _show_sort_mark(self) -> None:
-        """Show an arrow in the title of the column by which the list is ordered."""
+        """Show an arrow in the title of the column by which the list is ordered. The arrow of the column with the
+        ages is the reverse of the order, which is that of the instants: from the newest, the ages grow downwards."""
         order = self.filter.sort_order
         keys = [key for key, column in queue_rows.SORT_COLUMN_BY_COLUMN_KEY.items() if column is order.column]
         shown_key = next(
             (shown_column.key for shown_column in self.row_model.columns if shown_column.key in keys), None
         )
         is_marked = shown_key is not None and order != DEFAULT_SORT_ORDER
-        self.table.show_sort_mark((str(shown_key), order.is_descending) if is_marked else None)
+        is_shown_descending = order.is_descending != (order.column is SortColumn.AGE)
+        self.table.show_sort_mark((str(shown_key), is_shown_descending) if is_marked else None)
 
     @Slot(str)
     def _sort_by_column(self, key: str) -> None:
