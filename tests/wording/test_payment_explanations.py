@@ -316,7 +316,7 @@ def test_a_reversal_states_the_amount_and_that_its_order_is_still_paid() -> None
     for refunded_minor, taken in ((0, "¥12,000"), (2_000, "¥10,000")):
         record = replace(gone, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER))
         verdict, why, following = make_sentences(explain_payment(record, NOW), "en")
-        assert verdict == f"Mismatch: {taken} of the payment was reversed, but the order is still Paid."
+        assert verdict == f"Mismatch: {taken} was reversed, but the order is still Paid."
         assert "The customer paid ¥12,000" in why
         assert f"Atom reversed {taken}" in why
         assert f"The {taken} can't be refunded" in following

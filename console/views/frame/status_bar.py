@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from PySide6.QtCore import QObject, Slot
 
-from console.domain.access.read_only import EVERYTHING_SCOPE
+from console.domain.access.read_only import EVERYTHING_SCOPE, RIGHTS_STOPPED_BY_SWITCH
 from console.domain.alerts.provider_slowness import SLOW_RESPONSE_SECONDS
 from console.views.presenters.credit_checks import format_clock_time
 from console.views.presenters.records import get_provider_name
@@ -29,6 +29,7 @@ class StatusBarCells(QObject):
             context.connection_state_changed,
             context.work_counts_changed,
             context.person_changed,
+            context.people_changed,
             context.services_opened,
         ):
             signal.connect(self.show_cells)
@@ -55,8 +56,15 @@ class StatusBarCells(QObject):
                 StatusCellContent(context.translate("status.due_tasks", at=context.last_due_tasks_at), tone="muted"),
             )
         read_only_cell = self._make_read_only_cell()
-        writes_on_cell = StatusCellContent(context.translate("status.writes_on"), "check")
-        return [*cells, writes_on_cell if read_only_cell is None else read_only_cell]
+        return [*cells, self._make_writing_cell() if read_only_cell is None else read_only_cell]
+
+    def _make_writing_cell(self) -> StatusCellContent:
+        """Return the cell which says that actions are possible, or that the roles of the acting person have no right
+        which a read-only switch could stop, so that the person can only read."""
+        context = self._context
+        if all(map(context.find_missing_right_reason, RIGHTS_STOPPED_BY_SWITCH)):
+            return StatusCellContent(context.translate("status.role_reads_only"), "lock", "muted")
+        return StatusCellContent(context.translate("status.writes_on"), "check")
 
     def _make_read_only_cell(self) -> StatusCellContent | None:
         """Return the cell with the reason why the window is read-only; None if it isn't. In a narrow bar the cell

@@ -1,0 +1,27 @@
+"""Tests of the cells of the status bar."""
+
+import pytest
+
+from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR
+from console.domain.records import Person
+from console.views.frame.status_bar import StatusBarCells
+from console.views.widgets.window.window_bars import StatusBar
+from tests.views.invented_checks import make_window_context
+
+
+@pytest.mark.parametrize(
+    ("role", "expected_text"),
+    [(AUDITOR, "Role reads only"), (OPERATOR, "Writes on"), (APPROVER, "Writes on"), (ADMIN, "Writes on")],
+)
+def test_the_last_cell_says_if_the_role_only_reads(appearance: object, role: str, expected_text: str) -> None:
+    """For a person whose roles give no right that changes something, the last cell doesn't say that writes are on,
+    but that the role only reads. The cell changes as soon as the people are read.
+    """
+    context = make_window_context()
+    bar = StatusBar()
+    cells = StatusBarCells(context, bar)
+    assert cells.parent() is bar
+    assert bar._cell_contents[1][-1].name == "Writes on"
+    context.replace_people((Person("op-a", frozenset({role}), may_buy=False),))
+    context.change_operator("op-a")
+    assert bar._cell_contents[1][-1].name == expected_text
