@@ -13,6 +13,17 @@ _CLOCK_TESTS = "tests/services/payments/test_wrong_clocks.py"
 
 EDGE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
+        "a refund can be requested of a payment that the provider calls failed",
+        (
+            SourceChange(
+                _REFUND_RULES_FILE,
+                "        *_check_state_at_provider(facts.payment),\n",
+                "",
+            ),
+        ),
+        (_REFUND_RULES_TESTS,),
+    ),
+    Mutant(
         "a copy of the desk's file proves that nothing was sent",
         (
             SourceChange(

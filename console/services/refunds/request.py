@@ -71,6 +71,7 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
     InProgressReason.OTHER_REFUND_OPEN: "refund_open",
     InProgressReason.OTHER_REFUND_CONTRADICTED: "refund_contradicted",
+    NotAllowedReason.STATE_NOT_REFUNDABLE: "refund_unpaid_at_provider",
     ExceedsCapturedReason.MORE_THAN_REFUNDABLE: "refund_nothing_left",
     RefundWindowReason.NO_SECOND_REFUND: "refund_repeated",
     RefundWindowReason.REFUND_COUNT_REACHED: "refund_count",

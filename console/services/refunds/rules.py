@@ -18,7 +18,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import NotAllowedDetail
 from console.domain.payments import limits as limit_rules
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES
 from console.domain.payments.limits import SecondCheckerFacts
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
@@ -26,6 +26,7 @@ from console.domain.payments.states import OPEN_REFUND_STATES, RefundState
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
+from console.services.payments.providers import find_payment_state_of_provider_word
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.services.refunds.records import RefundWithPayment
@@ -189,7 +190,8 @@ def check_refund_rules(
     refund. `reader` is the adapter of the payment's provider. It states the provider's own rules: the possibility of
     partial refunds, the largest number of refunds, and the time limit.
 
-    `is_before_request` is True for a refund that is not requested yet. Four more rules are then checked. The amount
+    `is_before_request` is True for a refund that is not requested yet. Five more rules are then checked. The provider
+    must not have stated last that the payment ended without money. The amount
     must be within the refundable amount (or within `set_aside_minor`, the amount of its set-aside in minor units).
     The amount must be within the maker's limit per day. No other refund of the payment may be open. The provider must
     allow one more refund. For a requested refund these rules are not checked, because its amount is already reserved
@@ -260,6 +262,7 @@ def _check_request_rules(
     can still be requested, each in minor units.
     """
     return [
+        *_check_state_at_provider(facts.payment),
         RuleCheck(
             ExceedsCapturedReason.MORE_THAN_REFUNDABLE,
             0 < amount_minor <= requestable_minor,
@@ -281,6 +284,21 @@ def _check_request_rules(
             {"limit": facts.limits.per_person_day, "today": facts.requested_today_minor},
         ),
     ]
+
+
+def _check_state_at_provider(payment: Payment) -> list[RuleCheck]:
+    """Return the check of the rule that the provider's last stored statement doesn't say that the payment has ended
+    without money, although our payment is confirmed as paid. Return no check if the provider has stated no known
+    state.
+
+    Before the approval and before the sending, the provider's new answer counts instead (`payment_precheck`). Without
+    this rule, a person could request a refund that is refused there.
+    """
+    state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
+    if state is None:
+        return []
+    facts = {"provider_state": payment.provider_state}
+    return [RuleCheck(NotAllowedReason.STATE_NOT_REFUNDABLE, state not in ENDED_WITHOUT_MONEY_STATES, facts)]
 
 
 def raise_first_broken_rule(checks: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:

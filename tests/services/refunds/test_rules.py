@@ -41,6 +41,28 @@ def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(
     assert check_rules(desk, minor=minor, set_aside_minor=500)["left"] is is_allowed
 
 
+@pytest.mark.parametrize(
+    ("provider_state", "is_allowed"), [("COMPLETED", True), ("FAILED", False), ("CANCELED", False)]
+)
+def test_no_refund_is_requested_of_a_payment_that_the_provider_calls_unpaid(
+    desk: RefundDesk, provider_state: str, is_allowed: bool
+) -> None:
+    """If the provider's last answer contradicts a paid payment, because it says that the payment has failed or was
+    cancelled, a refund can't be requested, and the reason says to probe the payment. Approval and sending would
+    refuse the refund anyway.
+    """
+    payment = desk.make_paid_payment()
+    desk.sql("UPDATE payments SET provider_state = :state, version = version + 1", state=provider_state)
+    reason = desk.refunds.make_plan(payment.id).refusal_code
+    assert reason == (None if is_allowed else "refund_unpaid_at_provider")
+    if is_allowed:
+        assert desk.request_refund(payment, "1000").state is RefundState.REQUESTED
+        return
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, "1000"))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "provider_state")
+    assert desk.sql("SELECT COUNT(*) FROM refunds") == [(0,)]
+
+
 @pytest.mark.parametrize(("after", "is_allowed"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
 def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
     desk: RefundDesk, after: timedelta, is_allowed: bool
