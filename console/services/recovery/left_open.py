@@ -65,7 +65,8 @@ class LeftOpenService:
 
 def _list_own_records(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
     for operation in journal.list_unfinished_operations(conn, operator=person):
-        yield LeftOpen(LeftOpenReason.OPERATION, *_find_operation_subject(operation), operation.started_at)
+        subject = _find_operation_subject(operation)
+        yield LeftOpen(LeftOpenReason.OPERATION, *subject, operation.started_at, action=operation.action)
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     server_now = read_current_time(conn, context.now())

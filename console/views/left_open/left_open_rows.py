@@ -33,7 +33,8 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
 
     def make_reason_cell(own_item: LeftOpen) -> StateCell:
         return StateCell(
-            translate(f"left_open.{own_item.reason.value}"), *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[own_item.reason]
+            translate(f"left_open.{own_item.reason.value}", action=own_item.action),
+            *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[own_item.reason],
         )
 
     def format_since(own_item: LeftOpen) -> str:

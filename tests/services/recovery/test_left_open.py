@@ -72,6 +72,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     by_reason = {item.reason: item for item in items}
     assert by_reason[LeftOpenReason.TAKEN].until == taken.until
     assert by_reason[LeftOpenReason.BULK_RUN].name == run.name
+    assert by_reason[LeftOpenReason.OPERATION].action == "credit-check.purchase"
 
     console.recovery.give_up_take("payment", payment.id)
     console.bulk.discard(run.id)
