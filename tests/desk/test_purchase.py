@@ -63,6 +63,8 @@ def start_hanging_purchase_and_close_dialog(person: Person, dialog: PurchaseDial
     """Start a purchase at a provider that hangs, and close its dialog."""
     dialog.main_button.click()
     person.wait_until(lambda: bool(sandbox.control.read_state()["held"]))
+    assert not dialog.cancel_button.isEnabled()
+    assert dialog.hint.plain == "Can't be cancelled while the answer is awaited."
     dialog.allow_closing("Close", "")
     dialog.reject()
     person.wait_without_dialog()

@@ -79,7 +79,6 @@ class PurchaseDialog(DialogFrame):
         context, request, report = self._context, self.form.make_request(), self._steps.report
         self._draft.stop_storing()
         self.set_busy(context.translate("dialog.purchase.busy"))
-        self.hint.show_text("")
         self.show_title(context.translate("dialog.purchase.asking_title"), self._format_subtitle())
         self.show_content(CallStepList(context, self._steps))
         context.run_acting_call(
