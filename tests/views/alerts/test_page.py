@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -583,6 +585,10 @@ def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: A
     (dialog,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame))
     texts = {label.plain for label in dialog.findChildren(TextLabel)}
     assert {text for text in read_card_texts(page) if text} <= texts
+    scroll_bar = dialog._scroll_area.verticalScrollBar()
+    qtbot.waitUntil(lambda: scroll_bar.maximum() > 0)
+    QTest.keyClick(dialog.cancel_button, Qt.Key.Key_PageDown)
+    assert scroll_bar.value() > 0, "the keyboard reaches the end of a long content"
     (record_button,) = (button for button in dialog.findChildren(KeyButton) if "PAY-4" in button.text())
     record_button.click()
     assert dialog.isHidden()

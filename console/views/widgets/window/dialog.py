@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
+    QAbstractSlider,
     QApplication,
     QCheckBox,
     QComboBox,
@@ -558,6 +559,12 @@ class DialogFrame(QDialog):
             self._handle_enter_key()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
             show_adjacent_tab(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
+        elif event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):  # no other widget has used the key
+            is_down = event.key() == Qt.Key.Key_PageDown
+            actions = QAbstractSlider.SliderAction
+            self._scroll_area.verticalScrollBar().triggerAction(
+                actions.SliderPageStepAdd if is_down else actions.SliderPageStepSub
+            )
         else:
             super().keyPressEvent(event)
 
