@@ -321,9 +321,23 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "buying is the blue button beside a live credit check",
         "console/views/lookup/company_page.py",
-        '"primary" if live_check is None and not is_denied else "default"',
+        '"primary" if live_check is None and not is_denied and not is_unregistered else "default"',
         '"primary"',
         _COMPANY_PAGE_TESTS,
+    ),
+    _make_mutant(
+        "buying is the blue button for a number that the registry lacks",
+        "console/views/lookup/company_page.py",
+        "        is_unregistered = facts is not None and facts.corporation is None\n",
+        "        is_unregistered = False\n",
+        _COMPANY_PAGE_TESTS,
+    ),
+    _make_mutant(
+        "the key of an offered purchase presses the disabled renewal",
+        "console/views/records/page.py",
+        "        if replacing_button is not None:\n",
+        "        if False:\n",
+        ("tests/desk/test_records.py::test_the_purchase_of_a_check_that_was_not_bought_has_the_key_alone",),
     ),
     _make_mutant(
         "a record on another one's page is told without its relations",
