@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
+from math import ceil
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal, Slot
@@ -251,7 +252,7 @@ class PageHead(Surface):
     def _measure_read_time_width(self) -> int:
         """Return the width in px of the time at which the data was last read, also before it is shown."""
         sample_px = current_appearance().font_metrics("small").horizontalAdvance(self.read_time_sample)
-        return max(sample_px, self.read_time_label.sizeHint().width())
+        return max(ceil(sample_px), self.read_time_label.sizeHint().width())
 
     def _fit_right_side(self) -> None:
         """Show the time at which the data was last read only if the window isn't low and the time fits beside the
