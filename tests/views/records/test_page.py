@@ -20,7 +20,7 @@ from console.domain.explanations.payments import (
 )
 from console.domain.payments.records import PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, TimelineEntry, Work, WorkReason, WorkState
 from console.domain.service_results import AllowedAction, NextStep, WorkBadge
 from console.domain.tasks.records import Take
@@ -315,3 +315,14 @@ def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPag
     assert read_badges() == [False, False]
     page.context.update_connection_state(lost_since=None)
     assert read_badges() == [True, True]
+
+
+@pytest.mark.parametrize(("state", "is_shown"), [(PaymentState.USER_PAYMENT, True), (PaymentState.REVERSED, False)])
+def test_a_reversed_payment_has_no_time_limit(page: PaymentPage, state: PaymentState, *, is_shown: bool) -> None:
+    """The facts of a payment have the time until which the customer can pay. A payment that was paid and reversed has
+    no such fact, as a paid one."""
+    page.show_route(PaymentRoute(5))
+    details = page.details
+    assert details is not None
+    page.fill_facts_panel(replace(details, record=replace(details.record, state=state, expires_at=NOW)))
+    assert ("Pay by" in [label.text() for label in page.findChildren(TextLabel)]) == is_shown
