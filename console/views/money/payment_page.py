@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import PaymentState, SetAside, SetAsideState
+from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
+from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import credit_checks as record_words
