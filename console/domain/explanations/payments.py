@@ -507,7 +507,7 @@ def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, fac
     if record.work.state is WorkState.NONE and relations.can_ask_provider:
         return NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     have_probes_ended = record.work.reason == WorkReason.PROBES_ENDED
-    code = "next.payment_resolve_probes_ended" if have_probes_ended else "next.payment_resolve"
+    code = "next.payment_resolve_checks_ended" if have_probes_ended else "next.payment_resolve"
     return NextStep(code, facts, _format_resolve_command(record, "completed"), "resolve")
 
 
