@@ -134,8 +134,8 @@ def test_the_json_of_a_payment_has_sides_and_money() -> None:
 
 
 def test_the_json_of_a_refund_has_risk_signals_and_checks() -> None:
-    """The JSON of a refund's details has its risk signals, its checks and changed values, and the payment with a
-    masked payer.
+    """The JSON of a refund's details has its risk signals, the rules that were checked, the values of the payment
+    that have changed since the request, and the payment with a masked payer.
     """
     hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
     view = views.RefundDetails(

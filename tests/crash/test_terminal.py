@@ -186,7 +186,9 @@ def _read_operation_states(home: Path) -> list[str]:
 
 
 def _has_company_name(home: Path) -> bool:
-    """True if a credit check has the name of its company, which the detail contains."""
+    """True if a credit check in the database of the desk with the folder `home` has the name of its company. The name
+    comes with the detail, which is fetched after the purchase.
+    """
     return bool(_read_rows(home, "SELECT 1 FROM hansha_alarmbox_credit_checks WHERE company_name IS NOT NULL"))
 
 

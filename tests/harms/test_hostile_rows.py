@@ -159,7 +159,7 @@ def test_no_account_postpones_all_calls_to_providers(harm_scene: AttackedDatabas
             change = {"lease_clock": clock, "not_before": str(number)}
             forms = [
                 form
-                for form in make_update_attacks("call_rates", change, "name <> ''")
+                for form in make_update_attacks("call_rates", change, "name <> ''", key_column="name")
                 if "ORDER BY" not in form.title
             ]
             harm_scene.attack_as_each_role(

@@ -62,7 +62,7 @@ def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatab
         if name not in ("name", "slot", "fence")
     }
     where = "name = 'desk_requests'"
-    for form in make_update_attacks("leases", taken | {"fence": "fence + 1"}, where):
+    for form in make_update_attacks("leases", taken | {"fence": "fence + 1"}, where, key_column="name"):
         harm_scene.attack_as_each_role((form, form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE)
     own = _make_presence_lease(0, "'mine'")
     renamed = Attack(

@@ -1024,8 +1024,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/providers/atom/responses.py",
-                "kind in REFUSAL_OUTCOME_CLASSES or (call",
-                "True or (call",
+                "return is_refusing or (call is AtomCall.AUTH",
+                "return True or (call is AtomCall.AUTH",
             ),
         ),
         ("tests/providers/atom/test_responses.py::test_a_refusal_with_a_code_that_is_none_is_unknown",),

@@ -84,8 +84,8 @@ def start_private_mariadb(
     *, tls: TlsProperties | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Server]:
     """Yield a private MariaDB server, which starts in about a second. With `tls=True` the server has a certificate
-    for this machine. `extra_config` are further lines of its configuration. `place` is the parent of the server's
-    folder, as in `start_own_run`.
+    for this machine, with TlsProperties a certificate with these properties. `extra_config` are further lines of its
+    configuration. The server's folder is created in the folder `place` (None: in the folder of all test servers).
     """
     tls_properties = TlsProperties() if tls is True else tls or None
     with _own_private_run(place) as run:

@@ -20,7 +20,7 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.atom.aes import decrypt_and_check_padding
 from console.providers.atom.envelopes import (
     Fields,
@@ -163,8 +163,8 @@ def _list_status_codes(message: Fields) -> list[str]:
 def _is_refusing_code(call: AtomCall, code: str) -> bool:
     """True if the status code means, in an answer to `call`, that certainly nothing has happened. Without a token
     there is no payment, so in the refusal of a token an unlisted code means that, too."""
-    kind = find_code_verdict(call, code).kind
-    return kind in REFUSAL_OUTCOME_CLASSES or (call is AtomCall.AUTH and kind is OutcomeClass.UNKNOWN)
+    is_refusing = find_code_verdict(call, code).kind in REFUSAL_OUTCOME_CLASSES
+    return is_refusing or (call is AtomCall.AUTH and code != SUCCESS_CODE)
 
 
 def _contains_effect(call: AtomCall, message: Fields) -> bool:

@@ -194,10 +194,10 @@ class HintHandler:
         return event_state
 
     def _may_answer_be_outdated(self, event: PaymentEvent) -> bool:
-        """True if the provider's answer may be older than the hint: the hint reports its payment as paid, the answer
-        says that the payment is unpaid, and the hint arrived less than LATE_ANSWER_PERIOD ago. The provider must then
-        be asked again; otherwise another payment of the order could be started, or the order be cancelled, although
-        the payer has paid.
+        """True if the provider's answer may be older than the hint: the hint reports its payment as paid, the
+        payment, which the answer has changed, is stored as unpaid, and the hint arrived less than
+        LATE_ANSWER_PERIOD ago. The provider must then be asked again; otherwise another payment of the order could
+        be started, or the order be cancelled, although the payer has paid.
         """
         context = self._context
         if event.payment_id is None or not self._is_reported_as_paid(event):

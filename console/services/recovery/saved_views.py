@@ -266,8 +266,9 @@ class SavedViewService:
         return changed_view
 
     def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
-        """Raise usage if another view has this view's name, or if the view's maker (for a team's view, the team)
-        already has the largest number of views."""
+        """Raise ConsoleError `usage` if another view of the same maker (for a team's view, of the team) has this
+        view's name, or if the view's maker (for a team's view, the team) already has the largest number of
+        views."""
         present_view = saved_views.find_by_name(conn, view)
         if present_view is not None and present_view.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})

@@ -203,8 +203,9 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -
 
 
 def compute_part_areas(strip: BarStrip, bar: Bar, bar_place: QRectF) -> list[tuple[BarPart, QRectF]]:
-    """Return the parts of a bar that have a value, each with its rectangle in px. `bar_place` is the place of the bar
-    above its label. Parts beside each other have the same width in each bar, and are centred in the place."""
+    """Return the parts of a bar that have a value, each with its rectangle in px. `bar_place` is the place of the
+    bar above its label. The parts stand on each other, or, if `strip` says so, side by side: then they are equally
+    wide in all bars of the strip, a part without a value leaves no gap, and all are centred in the place."""
     width, bottom = _compute_bar_width(bar_place.width()), bar_place.bottom()
     shown_parts = [part for part in bar.parts if part.value > 0]
     part_width = width / max(1, len(bar.parts)) if strip.has_parts_side_by_side else width

@@ -68,7 +68,7 @@ SITUATIONS = {
     ),
     "unknown, nobody asks any more": (
         replace(UNKNOWN_PAYMENT, work=make_review_work("probes_ended")), None, "unknown", "no_answer",
-        "resolve_probes_ended", make_resolve_command("completed"), DECIDER_ROLES,
+        "resolve_checks_ended", make_resolve_command("completed"), DECIDER_ROLES,
     ),
     **{
         f"unknown, {cause}": (replace(UNKNOWN_PAYMENT, error_code=cause), None, "unknown", why, "probe",

@@ -131,7 +131,9 @@ def scene(
 
 
 def test_each_step_of_an_incident_is_stored_once(scene: TakeoverScene, clock: MovedClock) -> None:
-    """Each action on an incident stores one step for one request, and the person gets the incident."""
+    """If the worker is killed after its COMMIT and a second worker takes the request over, each action on an incident
+    has stored one step, and the answer at the desk is the incident.
+    """
     incidents, owner = scene.desk.incidents, scene.place.get_account_name("lead-b")
     until = clock.now() + timedelta(hours=1)
     calls: dict[IncidentAction, Callable[[], object]] = {

@@ -302,7 +302,7 @@ def test_an_order_that_could_not_be_set_to_paid_is_set_later(scene: PaymentDesk,
 
 
 class AlwaysRaisingFailpoints(Failpoints):
-    """Failpoints that raise an error each time the code reaches the failpoint with this name."""
+    """Failpoints that raise an error each time the code reaches the failpoint `name`, and not only the first time."""
 
     def __init__(self, name: str) -> None:
         super().__init__(None)
