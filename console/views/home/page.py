@@ -253,9 +253,8 @@ class HomePage(Page):
         if self._has_list_focus_from_opening and self._find_current_ref() == self._first_ref:
             self._stay_at_top()
             return
-        viewport = self.parentWidget()
-        area = viewport.parentWidget() if viewport is not None else None
-        if isinstance(area, PageScrollArea) and self.table.hasFocus():
+        area = self._find_scroll_area()
+        if area is not None and self.table.hasFocus():
             area.scroll_to_focused_widget()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
@@ -291,17 +290,21 @@ class HomePage(Page):
         would hide its title and the bar. Do nothing if the person has moved the focus or the current row."""
         if not (self._has_list_focus_from_opening and self.table.hasFocus()):
             return
-        viewport = self.parentWidget()
-        area = viewport.parentWidget() if viewport is not None else None
-        if isinstance(area, PageScrollArea) and not self._is_table_visible_without_scrolling():
+        area = self._find_scroll_area()
+        if area is not None and not self._is_table_visible_without_scrolling():
             self.take_focus()
             area.scroll_to_top()
 
-    def _is_table_visible_without_scrolling(self) -> bool:
-        """Return True if the first row of the table is visible while the page isn't scrolled."""
+    def _find_scroll_area(self) -> PageScrollArea | None:
+        """Return the area that scrolls this page; None before the page is in the window."""
         viewport = self.parentWidget()
         area = viewport.parentWidget() if viewport is not None else None
-        if not isinstance(area, PageScrollArea):
+        return area if isinstance(area, PageScrollArea) else None
+
+    def _is_table_visible_without_scrolling(self) -> bool:
+        """Return True if the first row of the table is visible while the page isn't scrolled."""
+        area = self._find_scroll_area()
+        if area is None:
             return True
         area.fit_page()
         if (layout := self.layout()) is not None:

@@ -226,27 +226,9 @@ class ColumnsDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._usual_keys = context, [column.key for column in arrange_columns(columns, ())]
-        titles = {column.key: column.title for column in columns}
-        order = [*shown_keys, *(key for key in titles if key not in shown_keys)]
-        self.check_box_by_key = {key: CheckBox(titles[key]) for key in order}
         self._lines = QVBoxLayout()
         self._lines.setSpacing(6)
-        for key, box in self.check_box_by_key.items():
-            box.setChecked(key in shown_keys)
-            box.checkStateChanged.connect(self._update_main_button)
-            self._lines.addWidget(box)
-        up_button, down_button = (
-            KeyButton(translate(f"dialog.columns.{name}"), _KEY_CAP_BY_SHORTCUT[key], binds_key=False)
-            for name, key in (("up", MOVE_COLUMN_UP_SHORTCUT), ("down", MOVE_COLUMN_DOWN_SHORTCUT))
-        )
-        for button, key, step in (
-            (up_button, MOVE_COLUMN_UP_SHORTCUT, -1),
-            (down_button, MOVE_COLUMN_DOWN_SHORTCUT, 1),
-        ):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
-            button.acts_on_double_click = True
-            button.clicked.connect(partial(self.move_column, step))
-            QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
+        self.check_box_by_key = self._make_check_boxes(columns, shown_keys)
         reset_button = KeyButton(translate("view.usual_columns"))
         reset_button.clicked.connect(self._show_default_columns)
         note_label = TextLabel(translate("dialog.columns.note"), "small", "muted", wraps_lines=True)
@@ -255,19 +237,37 @@ class ColumnsDialog(DialogFrame):
         )
         room_label = TextLabel(room_text, "small", "muted", wraps_lines=True)
         set_visible_in_parent(room_label, bool(room_text))
+        button_row = make_row(*self._make_move_buttons(), None, reset_button, gap_px=8)
         form = QWidget()
-        form.setLayout(
-            make_column(
-                note_label,
-                room_label,
-                self._lines,
-                make_row(up_button, down_button, None, reset_button, gap_px=8),
-                gap_px=12,
-            )
-        )
+        form.setLayout(make_column(note_label, room_label, self._lines, button_row, gap_px=12))
         self.show_content(form)
         self.main_button.clicked.connect(self._emit_chosen_columns)
         self._update_main_button()
+
+    def _make_check_boxes(self, columns: Sequence[Column], shown_keys: Sequence[str]) -> dict[str, CheckBox]:
+        """Return the check box of each column by the column's key, the chosen columns first, and add them to the
+        lines of the dialog."""
+        titles = {column.key: column.title for column in columns}
+        order = [*shown_keys, *(key for key in titles if key not in shown_keys)]
+        check_box_by_key = {key: CheckBox(titles[key]) for key in order}
+        for key, box in check_box_by_key.items():
+            box.setChecked(key in shown_keys)
+            box.checkStateChanged.connect(self._update_main_button)
+            self._lines.addWidget(box)
+        return check_box_by_key
+
+    def _make_move_buttons(self) -> list[KeyButton]:
+        """Return the two buttons that move the column with the focus up and down, and bind their shortcuts."""
+        buttons = []
+        for name, key, step in (("up", MOVE_COLUMN_UP_SHORTCUT, -1), ("down", MOVE_COLUMN_DOWN_SHORTCUT, 1)):
+            text = self._context.translate(f"dialog.columns.{name}")
+            button = KeyButton(text, _KEY_CAP_BY_SHORTCUT[key], binds_key=False)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
+            button.acts_on_double_click = True
+            button.clicked.connect(partial(self.move_column, step))
+            QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
+            buttons.append(button)
+        return buttons
 
     def find_first_focus(self) -> QWidget:
         return next(iter(self.check_box_by_key.values()))

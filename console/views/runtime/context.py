@@ -250,11 +250,11 @@ class WindowContext(QObject):
         or one with the message of the failure.
 
         `label` names the call and its record in messages: a message about a failure may be shown over another page.
-        Calls with the same `key` run one after another; a call whose `key` is
-        None waits for no other call. `provider` is the name of the provider that the call waits for; "" for none.
-        `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the same
-        until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
-        person's password, the context asks the person for the password and runs the call again with the password.
+        Calls with the same `key` run one after another; a call whose `key` is None waits for no other call.
+        `provider` is the name of the provider that the call waits for; "" for none. `attempt` is the command with its
+        arguments. The call gets the request id of the attempt, which stays the same until the attempt is answered
+        (see AttemptRequestIds). If the service refuses the call because it needs the person's password, the context
+        asks the person for the password and runs the call again with the password.
 
         While the call waits for a desk request, it writes the id and the state of that request to `request_wait`. A
         caller that shows the request itself passes its own RequestWait, but only if its call never needs the
