@@ -32,7 +32,9 @@ EventFacts = tuple[str, str, str, str, str | None]
 
 
 def read_events(desk: Console) -> list[EventFacts]:
-    """Return the events of the acting person of this desk, in the form in which the window reads them."""
+    """Return (kind, event name, subject kind, subject id, number) of each event of the acting person of this desk.
+    The service gets the same refunds and mentions as from the window. The keys of the events must be different.
+    """
     events = desk.notifications.list_events(desk.refunds.read_inbox().refunds_to_decide, desk.mentions.list_open())
     assert len({event.key for event in events}) == len(events)
     return [(one.kind.value, one.event_name, one.subject_kind, one.subject_id, one.number) for one in events]
@@ -48,8 +50,9 @@ def pay_order(scene: PaymentDesk, number: str) -> int:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_requests_notes_and_bulk_runs_notify_the_right_people(scene: PaymentDesk) -> None:
-    """A refund request causes an event for its approver, the decision one for its requester, a note one for the
-    mentioned person, and a bulk run one for the person who created it.
+    """A refund request causes an event for its approver, its decision one for its requester, a note one for the
+    mentioned person, a hand-over one for the next person, and the end of a bulk run one for the person who created
+    it. A withdrawn request, a discarded run and a person's own decision cause no event.
     """
     console, place = scene.console, scene.place
     if not place.is_server:
@@ -76,7 +79,7 @@ def test_requests_notes_and_bulk_runs_notify_the_right_people(scene: PaymentDesk
             ("hand_over", "note", "payment", str(second), None),
             ("mention", "note", "payment", str(first), None),
         ]
-        if not place.is_server:  # there the desk of an approver asks the gateway, which this one doesn't know
+        if not place.is_server:  # on a server, the approval asks the gateway, which this desk does not know
             desk.refunds.approve(approved.id)
         desk.refunds.reject(rejected.id, "not sent back")
         left = [] if not place.is_server else ["approval"]
@@ -98,7 +101,8 @@ INSERT_ALERT_SQL = (
 @pytest.mark.engines("sqlite")
 def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDesk) -> None:
     """The owner of an incident gets an event after another person has handed the incident over to the owner, and
-    after the incident has become worse. A colleague gets no event.
+    after the incident has become worse, until the owner acts on it. The owner's own take is no event, and a colleague
+    gets no event.
     """
     console, now = scene.console, scene.context.now
     for name in ("op-a", "lead-b", "op-c"):

@@ -57,8 +57,9 @@ def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("stored", [None, CORPORATION_NUMBERS[1]])
 def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk, stored: str | None) -> None:
-    """A payment is stored in our database, and it is imported with another corporation number: the import is refused,
-    asks no provider and changes nothing. An import with the stored number, in any spelling, is accepted.
+    """A payment is stored in our database with a corporation number or without one, and it is imported with another
+    number: the import is refused, asks no provider and changes nothing. An import with the stored number, in any
+    spelling, is accepted.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     first = import_payment(scene, corporation_number=stored)
@@ -119,7 +120,9 @@ def test_a_payment_without_a_code_is_imported(scene: PaymentDesk) -> None:
     ],
 )
 def test_an_uncaptured_payment_is_imported_without_money(scene: PaymentDesk, state: str, ours: str) -> None:
-    """A payment that the provider has not captured is imported in its reported state, and nothing is booked."""
+    """A payment that the provider has not captured is imported in its reported state, and nothing is booked. If it is
+    only created, the import is refused (exit status 4), because the provider reports no amount of an unpaid code.
+    """
     scene.money.register_payment("paypay", "ORD-1", 3300, state=state)
     if state in ("created",):
         assert read_import_error(scene).exit_status == 4  # an unpaid code names no sum
@@ -130,7 +133,7 @@ def test_an_uncaptured_payment_is_imported_without_money(scene: PaymentDesk, sta
 
 def test_an_import_from_atom_needs_sum_and_day(scene: PaymentDesk) -> None:
     """An import from Atom needs the amount and the day of the payment. Without them it is refused; with them the
-    payment is booked and can be probed.
+    payment is booked and can be probed. For a payment that Atom doesn't have on that day, the exit status is 5.
     """
     scene.money.register_payment("atom", "ORD-1", 50_000)
     assert read_import_error(scene, "atom").code == "usage"
@@ -167,8 +170,8 @@ def test_an_import_from_atom_refuses_an_amount_of_zero(scene: PaymentDesk) -> No
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", ["", "a b", "x" * 65, "注文", "ORD/1", "ORD?x=1"])
 def test_an_invalid_number_asks_no_provider(scene: PaymentDesk, number: str) -> None:
-    """A payment number with invalid characters is refused (exit status 2), and is never sent as part of a provider's
-    address.
+    """A payment number that is empty, too long or has invalid characters is refused (exit status 2), and is never
+    sent as part of a provider's address.
     """
     assert read_import_error(scene, number=number).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
@@ -182,7 +185,8 @@ def test_an_import_from_an_unknown_provider_is_refused(scene: PaymentDesk) -> No
 
 def test_a_missing_payment_and_an_unusable_answer_have_their_exit_status(scene: PaymentDesk) -> None:
     """The import of a payment that the provider doesn't have ends with exit status 5, and an unusable answer of the
-    provider with 4. Neither import stores a row.
+    provider with 4. If the provider refuses our credentials, the error code is `provider_auth`. None of these imports
+    stores a row; a later import, with a usable answer, does.
     """
     assert read_import_error(scene).exit_status == 5
     scene.money.register_payment("paypay", "ORD-1", 3300)

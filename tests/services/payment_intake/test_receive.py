@@ -76,9 +76,10 @@ def test_an_answer_older_than_the_webhook_is_read_again(scene: PaymentDesk) -> N
 
 
 @pytest.mark.engines("sqlite")
-def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A hint reports a state that PayPay's answers never confirm: after a limited number of reads the program accepts
-    PayPay's answers. If the same hint arrives later, the program reads the payment again.
+def test_a_false_webhook_is_asked_about_for_a_limited_time(scene: PaymentDesk, clock: MovedClock) -> None:
+    """A hint reports a state that PayPay's answers never confirm: when LATE_ANSWER_PERIOD has passed since the hint,
+    the program accepts PayPay's answer and asks no more. If the same hint arrives later, the program reads the
+    payment again.
     """
     payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_PAYPAY_ANSWER, times="always")
@@ -176,8 +177,8 @@ def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str) -> None:
-    """The receiver of notices and a due task ask the provider about one notice at the same time: the first answer is
-    booked, and the second one books nothing and changes no state.
+    """The provider is asked twice about one stored notice, as happens when the receiver of notices and a due task
+    handle it at the same time: the first answer is booked, and the second one books nothing and changes no state.
     """
     payment_id = begin_and_pay(scene, provider)
     heard = scene.payments.check_notice(scene.make_provider_notice(provider, "ORD-1"))
@@ -288,7 +289,8 @@ def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
 
 def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: PaymentDesk, clock: MovedClock) -> None:
     """A valid callback arrives while Atom's call TXNVERIFICATION is unreachable: the payment stays
-    `signature_verified` and is polled again.
+    `signature_verified` and is polled again. Until Atom confirms it, its order stays pending, and a person can't set
+    the order to paid.
     """
     payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")
@@ -310,8 +312,8 @@ def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: Paymen
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock, manner: str) -> None:
-    """Each kind of false callback is refused in the same way, counted and stored as evidence; then the program asks
-    Atom by the call TXNVERIFICATION.
+    """Each kind of false callback is refused in the same way, counted and audited. Then the program asks Atom once by
+    the call TXNVERIFICATION, unless the callback can't be decrypted and so names no payment.
     """
     clock.stop()  # or else the payment's own poll would ask too
     payment_id = begin_and_pay(scene, "atom")
@@ -331,8 +333,8 @@ def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock,
 
 @pytest.mark.engines("sqlite")
 def test_every_altered_encrypted_callback_is_refused_alike(scene: PaymentDesk) -> None:
-    """The encrypted text of a callback was cut, altered or left out: each such callback is refused with the same
-    result and counted, only its refusal is stored, and the payment doesn't change.
+    """The encrypted text of a callback was cut, altered, doubled or left out: each such callback is refused with the
+    same result and counted, and the payment doesn't change.
     """
     payment_id = begin_and_pay(scene, "atom")
     good = scene.make_provider_notice("atom", "ORD-1").body
@@ -361,8 +363,8 @@ def test_a_callback_with_another_amount_makes_the_payment_unknown(scene: Payment
 
 @pytest.mark.engines("sqlite")
 def test_all_rows_of_a_notice_have_one_correlation_id(scene: PaymentDesk) -> None:
-    """All rows that are written for one notice have the same correlation id; the rows of the next notice have another
-    one.
+    """All rows of the audit trail about the payment of one notice have the same correlation id; the rows of the next
+    notice have another one.
     """
     ids = []
     for number in ("ORD-1", "ORD-2"):

@@ -24,7 +24,8 @@ REFUSED_NOTICE_RESULT = NoticeResult(is_refused=True)
 
 def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
     """A signed notice about an order without a payment creates the payment and books it, and the order becomes paid.
-    A second notice of the same event changes nothing.
+    The same notice again changes nothing. A notice of a second event books no more money; a person must look at the
+    payment, because it is paid twice.
     """
     scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
     result = scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
@@ -56,7 +57,7 @@ def test_one_event_id_with_two_contents_opens_a_case(
     scene: PaymentDesk, fields: dict[str, str], observed: str
 ) -> None:
     """If two genuine notices have one event id and different contents, the first is booked. The second opens a case
-    and books nothing.
+    and books nothing. Another time alone is no different content. The steps of the case's playbook propose no probe.
     """
     for number in ("ORD-1", "ORD-2"):
         scene.insert_order(number, 3300)
@@ -80,8 +81,9 @@ def test_one_event_id_with_two_contents_opens_a_case(
 
 @pytest.mark.parametrize("is_acknowledged", [False, True])
 def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, is_acknowledged: bool) -> None:
-    """Notices with one event id have different contents. After a person has acknowledged the case, a notice with a
-    further content opens a new case. Each content is audited once.
+    """Notices with one event id have different contents. The open case shows each of them. After a person has
+    acknowledged the case, a notice with a further content opens a new case, which shows only this content. Each
+    content is audited once.
     """
     scene.insert_order("ORD-1", 3300)
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
@@ -188,7 +190,7 @@ def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("altered", ["event_id = 'ev-9'", "amount_minor = 1", "kind = 'payment.failed'"])
 def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentDesk, altered: str) -> None:
     """If a person has changed a column of a stored notice so that it differs from the signed body, the program does
-    not book the notice.
+    not book the notice, and an alert is opened.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     scene.place.drop_table_triggers("payment_events")
@@ -246,7 +248,9 @@ def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
 
 
 def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
-    """Each invalid notice gets the same refusal. The program audits it with its reason, and nothing else changes."""
+    """Each invalid notice gets the same refusal and an audit entry, and creates no payment. A valid notice after them
+    is booked.
+    """
     scene.insert_order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
     wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED_NOTICE_RESULT]
@@ -260,7 +264,7 @@ def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize(("minor", "currency"), [(-5, "JPY"), (10**15 + 1, "JPY"), (2**62, "INR"), (3300, "USD")])
 def test_an_order_of_an_impossible_amount_has_no_payment(scene: PaymentDesk, minor: int, currency: str) -> None:
     """The shop's order has an amount that no payment can have: the notice about it is acknowledged and stored, a case
-    is opened, and no payment is created.
+    is opened, and no payment is created. After the shop has corrected the order, a due task books the notice.
     """
     scene.insert_order("ORD-1", minor, currency)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
@@ -286,8 +290,8 @@ def test_notices_of_unknown_sources_do_not_block_a_valid_source(scene: PaymentDe
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
 @pytest.mark.expects_log("what was tolerated is told")
 def test_an_interrupted_notice_is_booked_when_sent_again(scene: PaymentDesk, point: str) -> None:
-    """The processing of a notice breaks off at any step. When the source sends the notice again, or when the due
-    tasks run, the notice is booked once and the order is paid.
+    """The processing of a notice breaks off at one of its steps. After the source has sent the notice again and the
+    due tasks have run, the notice is booked once, and the order is paid or the next step of the payment is scheduled.
     """
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("ev-1", "ORD-1")

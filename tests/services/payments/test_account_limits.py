@@ -161,8 +161,9 @@ class _PaymentHistory:
             )
 
     def _accept_refund(self, tx: Transaction, payment_index: int, minor: int, *, is_set_aside: bool) -> None:
-        """Insert a refund in the state in which its provider has accepted it. The refund is of `minor` yen of the
-        payment, or of all of the payment's set-aside money if `is_set_aside` is True.
+        """Insert a refund in the state `submitting`, from which it can be completed or failed. The refund is of
+        `minor` yen of the payment, or of all of the payment's set-aside money if `is_set_aside` is True. Insert
+        nothing if the payment has no such money.
         """
         payment_id, now, aside = self.payment_ids[payment_index], self._scene.context.now(), None
         if is_set_aside:
@@ -244,8 +245,9 @@ def test_an_account_equals_paid_less_returned_amounts(
 def test_a_refund_that_ends_after_the_reversal_changes_nothing(
     scene: PaymentDesk, refund_end: str, before: int
 ) -> None:
-    """A payment is reversed while the provider has accepted its refund. Whether the refund ends before or after the
-    reversal, completed or failed, the account finally contains nothing of the payment.
+    """A payment has a refund that ends (completed or failed) before the payment is reversed, and another refund that
+    the provider has accepted and that ends after the reversal. After the reversal the account contains nothing of the
+    payment, and the end of the second refund changes nothing.
     """
     history = _PaymentHistory(scene, CORPORATION_NUMBER)
     for act in ("pay", "accept", refund_end):

@@ -104,9 +104,9 @@ def report_payment_as_paid(scene: PaymentDesk, payment: Payment, minute: int = 1
 def test_reports_in_every_sequence_have_one_result(
     scene: PaymentDesk, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
-    """The reports are applied in every sequence, each of them twice: the result is the same state, at most one
-    booking, one reversal if the money was taken back, and at most one case. The order is paid, except if the reports
-    say that the money was taken back at once.
+    """The reports are applied in every sequence, each of them twice: the result is the same state, one booking, one
+    reversal and one case if the money was taken back, and otherwise neither of them. If no money was taken back, the
+    order is paid.
     """
     for turn, story in enumerate(itertools.permutations(enumerate(states))):
         number = f"ORD-{turn}"
@@ -199,8 +199,9 @@ def test_several_captured_payments_of_an_order_need_a_person(scene: PaymentDesk)
 @pytest.mark.parametrize("is_acknowledged", [False, True], ids=["open", "acknowledged"])
 @pytest.mark.parametrize("is_same_attempt", [True, False], ids=["listed", "another number"])
 def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged: bool, is_same_attempt: bool) -> None:
-    """An order has two captured payments, and a person has acknowledged the case about the second one. A third
-    captured payment opens another case. Each capture has one case.
+    """An order has two captured payments, and the case about the second one is open or acknowledged. A third captured
+    payment, reported twice, opens one new case. It names the third one alone if a person has acknowledged the first
+    case. Otherwise it names both, and the first case is closed.
     """
 
     def find_cases() -> list[Alert]:
@@ -232,7 +233,7 @@ def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged:
 
 def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) -> None:
     """A person has acknowledged the case that the provider reports 3,301 yen. A later report of 3,302 yen opens one
-    new case; a further report of 3,301 yen opens none.
+    new case. After this case is acknowledged too, further reports of these two amounts open none.
     """
     payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
 
@@ -338,8 +339,8 @@ def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None
 
 
 @pytest.mark.parametrize("end", [PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED])
-def test_a_late_payment_has_its_end_state_in_the_audit_entry(scene: PaymentDesk, end: PaymentState) -> None:
-    """A payment that had ended unpaid is paid late: the audit entry contains the state in which it had ended, and the
+def test_a_late_payment_is_marked_in_the_audit_entry(scene: PaymentDesk, end: PaymentState) -> None:
+    """A payment that had ended unpaid is paid late: the audit entry of the booking says that it is late, and the
     stored cause of that end is deleted.
     """
     payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(end, 0))
@@ -481,7 +482,7 @@ def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) ->
 
 def test_a_report_that_settles_a_payment_closes_its_proposal(scene: PaymentDesk) -> None:
     """A person has proposed the outcome of an unknown payment, and then a report settles the payment: the proposal is
-    closed, and the journal row of the payment's start has the answer.
+    closed, and the journal row of the payment's start changes from `unknown` to `done`.
     """
     order = scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("status_after_charge:500", call="paypay_create")

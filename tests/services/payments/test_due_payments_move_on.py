@@ -47,8 +47,8 @@ def begin_unknown_payment(scene: PaymentDesk, number: str) -> Payment:
 
 
 def pass_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Move our clock and the provider's clock forward by a day, so that the next attempt of each schedule becomes
-    due.
+    """Move our clock and the provider's clock forward by MORE_THAN_A_DAY, so that the next attempt of each schedule
+    becomes due.
     """
     clock.offset += MORE_THAN_A_DAY
     scene.control.change_settings(advance_seconds=MORE_THAN_A_DAY.total_seconds())
@@ -57,8 +57,8 @@ def pass_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
 def test_a_desk_without_credentials_uses_up_no_attempt(
     scene: PaymentDesk, desk_without_credentials: PaymentDesk, clock: MovedClock
 ) -> None:
-    """A desk without the provider's credentials runs its due tasks for weeks, which uses up no attempt: the desk with
-    credentials still polls the payment automatically.
+    """A desk without the provider's credentials runs its due tasks on more days than the schedule has probes. This
+    uses up no attempt: the desk with credentials still probes the payment automatically.
     """
     payment = begin_unknown_payment(scene, "ORD-1")
     for _ in range(len(PAYMENT_PROBE_WAITS) + 2):

@@ -28,6 +28,7 @@ def receive_bank_notice(scene: PaymentDesk, event_id: str, amount: str, seconds:
 
 
 def read_bank_payment(scene: PaymentDesk) -> Payment:
+    """Return the bank's payment with the payment number ORD-1, which must be stored."""
     payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     return payment

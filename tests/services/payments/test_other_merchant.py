@@ -1,6 +1,6 @@
 """A desk has the credentials of another merchant, as after a new contract. The gateway's answer "no such payment"
 then holds only for the new merchant's payments, and proves nothing about a payment that was started under the former
-merchant.
+merchant. This desk therefore doesn't ask about such a payment or its refunds.
 """
 
 from collections.abc import Iterator
@@ -46,9 +46,9 @@ def pass_time(scene: PaymentDesk, clock: MovedClock, span: timedelta) -> None:
 def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, clock: MovedClock
 ) -> None:
-    """The payer pays a code in its last second, and the desk of the new merchant gets the answer that the payment
-    doesn't exist. The order gets no other code, isn't cancelled, and waits for a person. The desk with the former
-    credentials books the payment.
+    """The payer pays a code in its last second. The desk of the new merchant can't ask the gateway about the payment:
+    a probe is refused, and after all automatic attempts the payment waits for a person. The order gets no other code
+    and isn't cancelled. The desk with the former credentials books the payment.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -89,8 +89,8 @@ def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
 def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
     scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, clock: MovedClock
 ) -> None:
-    """If the provider answers the new merchant that a payment does not exist, an unknown payment of the former
-    merchant stays unknown.
+    """The desk of the new merchant refuses to probe an unknown payment of the former merchant, to which the gateway
+    would answer that it does not exist: the payment stays unknown.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay"))
@@ -106,8 +106,8 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
 def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, place: Place, clock: MovedClock
 ) -> None:
-    """The gateway answers twice for the new merchant that an unknown refund doesn't exist: the refund stays unknown,
-    because otherwise it would be sent again.
+    """The desk of the new merchant refuses to probe or decide an unknown refund of the former merchant, before it
+    asks the gateway: the refund stays unknown and isn't sent again. A desk with the former credentials can probe it.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")

@@ -64,7 +64,7 @@ def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
 
 def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: PaymentDesk) -> None:
     """A read at the provider confirms that the payment is completed: the decision of one person is enough, and the
-    order is paid.
+    order is paid. A second decision is refused.
     """
     payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -113,7 +113,7 @@ def test_a_stored_decision_is_returned_without_a_further_read(
 
 def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> None:
     """One person decides that a payment is completed, but the provider answers that it failed: the decision is
-    refused, and nothing changes.
+    refused, and nothing changes. The person can decide that it failed.
     """
     payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "failed")
@@ -500,8 +500,8 @@ def test_both_people_must_give_the_same_provider_id(
 def test_another_proposed_outcome_replaces_the_proposal(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """A second person proposes another outcome of the payment: the new proposal replaces the first one, and the
-    second person can't confirm the own proposal.
+    """A second person proposes another outcome of the payment: the new proposal replaces the first one, as the
+    payment's timeline says, and the second person can't confirm the own proposal. A third person can.
     """
     payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
@@ -600,8 +600,9 @@ def test_a_number_in_the_evidence_text_is_no_provider_id(
 def test_the_provider_id_of_another_payment_decides_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """A decision gives the provider's id of another payment. The decision is refused, whether two people make it
-    or one person with the provider's answer: the payment stays unknown, and its case stays open.
+    """The provider's id of a decided payment already belongs to another payment. The decision is refused, whether a
+    person has entered this id or the provider's answer contains it: the payment stays unknown. In the second case an
+    alert is opened.
     """
     first, second = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
     scene.money.change_payment_state("paypay", "ORD-2", "paid")
@@ -625,8 +626,8 @@ def test_the_provider_id_of_another_payment_decides_nothing(
 def test_a_missing_provider_id_is_set_by_the_next_read(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Two people have decided without the provider's id: the provider's next answer stores the id and opens no case.
-    If the answer has the id of another payment, this id isn't stored.
+    """Two people have decided without the provider's id, and the payment can't be refunded without it: the provider's
+    next answer stores the id and opens no case. If the answer has the id of another payment, this id isn't stored.
     """
     payment, stranger = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")

@@ -94,7 +94,7 @@ def test_an_order_with_a_lost_payment_gets_no_second_one(
 
 def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk) -> None:
     """The desk that started a payment has written into the database that its row is lost. Another desk, whose spool
-    has no entry of this start, starts no second payment.
+    has no entry of this start, starts no second payment of the same order. It can start a payment of another order.
     """
     context, order = scene.context, scene.insert_order("ORD1", 3300, "INR")
     operation = delete_payment(scene, scene.payments.start(order, "atom").payment, deletes_journal_row=True)

@@ -284,9 +284,7 @@ def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDes
 
 @pytest.mark.expects_log("what was tolerated is told")
 def test_an_order_that_could_not_be_set_to_paid_is_set_later(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A payment is booked, but its order couldn't be set to paid at that moment: a due task or a person sets it to
-    paid later.
-    """
+    """A payment is booked, but its order couldn't be set to paid at that moment: a due task sets it to paid later."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.context.failpoints = AlwaysRaisingFailpoints("before_order_move")

@@ -162,9 +162,10 @@ def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDes
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_a_clock_that_is_ahead_gives_no_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_clock_that_is_ahead_gives_no_second_code_on_a_server(scene: PaymentDesk, clock: MovedClock) -> None:
     """If the desk's clock is ahead on a server, the payment code expires by the server's clock, so no second code is
-    created while the payer can pay the first. On SQLite only the desk's clock exists, so a second code is created.
+    created while the payer can pay the first. On SQLite only the desk's clock exists: the first code is deleted at
+    the provider, and a second one is created.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     order = scene.insert_order("ORD-1", 3300)
@@ -181,7 +182,7 @@ def test_a_clock_that_is_ahead_gives_no_second_code(scene: PaymentDesk, clock: M
 @pytest.mark.parametrize("fault", ["status:503", "result:DYNAMIC_QR_ALREADY_PAID", "result:UNAUTHORIZED"])
 def test_no_second_code_while_the_first_one_can_be_paid(scene: PaymentDesk, clock: MovedClock, fault: str) -> None:
     """If the first payment code has expired by our clock, which may be ahead, the program deletes it at the provider
-    before it creates another code.
+    before it creates another code. While the deletion fails, the start is refused.
     """
     order = make_overdue_order(scene, clock)
     scene.control.add_fault(fault, call="paypay_delete_code", times=1)
@@ -396,8 +397,8 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, cod
 
 @pytest.mark.parametrize("fault", ["status:503", "other_order"])
 def test_a_failed_payment_without_a_usable_answer_permits_a_new_start(scene: PaymentDesk, fault: str) -> None:
-    """If the provider has reported a payment as failed and now gives no usable answer, a new payment can be started.
-    An answer about another payment opens a case.
+    """If the provider has reported a payment as failed and now can't be reached, a new payment can be started. If it
+    answers about another payment, a case is opened, and no payment is started.
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment

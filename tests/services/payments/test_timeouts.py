@@ -322,7 +322,9 @@ def test_a_blocked_or_unknown_payment_does_not_expire(
 
 @pytest.mark.engines("sqlite")
 def test_overdue_payments_are_found_by_an_index(scene: PaymentDesk) -> None:
-    """The timeout task finds overdue payments by a database index, without reading a whole table."""
+    """The timeout task finds overdue payments and due sagas by a database index each, without reading the whole table
+    of payments.
+    """
     for number in range(2):
         start_with_stock(scene, f"ORD-{number}")
     for query, values, index in (
@@ -350,8 +352,8 @@ def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
 def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
     scene: PaymentDesk, clock: MovedClock, fault: str, max_calls: int
 ) -> None:
-    """If the provider cannot be reached for a day, the program queries it at growing intervals, or once for all
-    payments if it accepts no calls. Afterwards all payments are processed.
+    """If the provider cannot be reached for a day, the program queries it at growing intervals. If the provider
+    accepts no calls, each run queries it once, not for each payment. Afterwards all payments are processed.
     """
     made = [start_with_stock(scene, f"ORD-{number}") for number in range(4)]
     pass_time(scene, clock, PAST_TIME_TO_PAY)

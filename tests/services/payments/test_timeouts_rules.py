@@ -31,17 +31,17 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
 
 
 @pytest.mark.parametrize("is_final", [True, False])
-@pytest.mark.parametrize("provider_state", [None, "0421"])
+@pytest.mark.parametrize("provider_payment_id", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_unpaid_state_counts_only_without_an_attempt(
-    state: PaymentState, provider_state: str | None, is_final: bool
+    state: PaymentState, provider_payment_id: str | None, is_final: bool
 ) -> None:
-    """The provider's state "unpaid" of a payment code counts only if the payer has begun no attempt, because a begun
-    attempt can still collect the money.
+    """The provider's state "unpaid" of a payment code counts only if the payer has begun no attempt (the report then
+    has no provider's id of the payment), because a begun attempt can still collect the money.
     """
-    report = PaymentReport("ORD-1", provider_state, "x", state, is_final, Money(3300, "JPY"))
+    report = PaymentReport("ORD-1", provider_payment_id, "x", state, is_final, Money(3300, "JPY"))
     outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
-    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not is_final and provider_state is None)
+    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not is_final and provider_payment_id is None)
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)
@@ -54,8 +54,8 @@ def test_an_answer_without_a_report_proves_no_unpaid_state(kind: OutcomeClass) -
 def test_a_saga_runs_only_after_the_payments_deadline(
     scene: PaymentDesk, clock: MovedClock, is_under_way: bool
 ) -> None:
-    """`run_saga_now` does nothing before the payment's deadline, or if the payment is unknown. After the deadline it
-    starts the saga or continues an open one until the order is cancelled.
+    """`run_saga_now` does nothing before the payment's deadline, for an id that no payment has, and after the saga
+    has ended. After the deadline it starts the saga or continues an open one until the order is cancelled.
     """
     payment, take = start_with_stock(scene), scene.machinery.timeouts.run_saga_now
     assert take(payment.id) is None

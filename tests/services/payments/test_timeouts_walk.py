@@ -46,7 +46,7 @@ class RandomWalk:
             )
 
     def execute_random_step(self) -> str:
-        """Execute one random step and return its name."""
+        """Execute one random step and return its name. A refusal by the console or the sandbox is ignored."""
         acts = {
             "start_payment": 3,
             "pay_payment": 2,
@@ -132,9 +132,9 @@ def run_and_break_off(walk: RandomWalk, monkeypatch: pytest.MonkeyPatch) -> None
         walk.run_timeout_task()
 
 
-def require_conditions(walk: RandomWalk, previous_steps: str) -> None:
-    """Check the conditions that must be true after each step; `previous_steps` has the names of the previous steps
-    for the failure message.
+def require_conditions(walk: RandomWalk, last_step: str) -> None:
+    """Check the conditions that must be true after each step. `last_step` is the text of a failure's message: the
+    seed, the turn and the name of the step.
     """
     scene = walk.scene
     for number in walk.numbers:
@@ -144,14 +144,14 @@ def require_conditions(walk: RandomWalk, previous_steps: str) -> None:
         held = str(rows[0][0])
         alive = [one for one in view.payments if can_still_be_paid(one)]
         if order.state is OrderState.CANCELLED:
-            assert alive == [], previous_steps
-        assert (held == "released") <= (order.state is OrderState.CANCELLED), previous_steps
+            assert alive == [], last_step
+        assert (held == "released") <= (order.state is OrderState.CANCELLED), last_step
         under_way = any(one.record.ended_at is None for one in view.sagas)
         if order.state is OrderState.CANCELLED and not under_way:
-            assert held == "released", previous_steps
+            assert held == "released", last_step
     actions = ", ".join(repr(one) for one in _AUDIT_ACTIONS_ALLOWED_ONCE)
     told_of = scene.place.sql(f"SELECT what, subject_id FROM audit_log WHERE what IN ({actions})")
-    assert max(Counter(told_of).values(), default=0) <= 1, previous_steps
+    assert max(Counter(told_of).values(), default=0) <= 1, last_step
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -160,8 +160,8 @@ def test_conditions_hold_after_every_random_step(
     scene: PaymentDesk, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each random step of a test run, a cancelled order has no open payment, stock is released only for
-    cancelled orders, and each effect has happened once. At the end each order is paid, is cancelled or has never had
-    a payment.
+    cancelled orders, and each effect has happened at most once. At the end each order is paid, is cancelled or has
+    never had a payment, and no saga is open.
     """
     walk = RandomWalk(scene, clock, seed)
     for turn in range(STEP_COUNT):

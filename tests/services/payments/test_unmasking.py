@@ -39,8 +39,8 @@ def read_evidence_texts(console: Console, payment: Payment) -> list[str]:
 
 
 def test_an_unmasked_payer_is_shown_for_a_minute(place: Place, sandbox: Sandbox) -> None:
-    """A person who gives a reason sees the payer's name for a minute. The record, its answers and the audit trail
-    stay masked.
+    """A person who gives a reason sees the payer's name for a minute; another person doesn't. The record, its answers
+    and the audit trail stay masked.
     """
     clock = MovedClock()
     with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as desk:

@@ -58,7 +58,7 @@ def test_an_expired_code_is_deleted_before_the_next_code(
     scene: PaymentDesk, clock: MovedClock, fault: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If our clock was ahead when the payment expired, the payer can still pay its code. The program deletes that
-    code at the provider before it creates another one.
+    code at the provider before it creates another one. While the deletion fails, the start is refused.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     payment = start_with_stock(scene)

@@ -44,7 +44,9 @@ def test_a_wait_for_the_audit_lock_ends(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_transaction_of_another_kind_acquires_no_lock() -> None:
-    """A transaction for which the lock is not intended does not acquire it, and so cannot leave it locked."""
+    """A transaction that begins outside of `allow_locking` does not acquire the lock, and so cannot leave it
+    locked.
+    """
     turn = AuditChainLock()
     turn.acquire(Transaction(sentinel.conn))
     assert is_audit_lock_free(turn)

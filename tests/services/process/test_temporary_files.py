@@ -14,7 +14,9 @@ from tests.support.refusals import call_for_refusal
 
 
 def test_a_temporary_file_has_what_was_written() -> None:
-    """A temporary file is read from its beginning after it was written, and its folder exists during the block."""
+    """A temporary file is read from its beginning after it was written. A temporary folder exists during its block
+    and is deleted afterwards with its files.
+    """
     with open_temporary_file() as file:
         file.writelines([b"a" * 100_000, b"b"])
         assert file.seek(0) == 0

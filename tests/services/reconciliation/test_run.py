@@ -44,7 +44,9 @@ def read_case_rules(report: ReconcileReport) -> list[tuple[str, bool]]:
 
 
 def write_payments_of_each_verdict(days: ReconciledDay) -> None:
-    """Write one payment for each verdict of a reconciliation, and two payments that match."""
+    """Write one payment for each verdict about a difference (imported, missing_there, different_state,
+    different_amount) and two payments that match, and announce the daily file.
+    """
     days.add_payment_on_both_sides("ORD-same")
     days.add_provider_payment("ORD-theirs", 500)
     days.insert_our_payment("ORD-ours", 700)
@@ -488,8 +490,8 @@ def test_a_waiting_payment_failed_at_the_provider_becomes_failed(reconciled_day:
 
 @pytest.mark.engines("sqlite")
 def test_invalid_lines_are_reported_in_a_case(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run reports invalid lines of the daily file one by one in a case. While such lines exist, no payment gets
-    the verdict that it is missing at the provider.
+    """The run counts an invalid line of the daily file as refused and opens a case about it. While such lines exist,
+    no payment gets the verdict that it is missing at the provider. A new file without such lines closes the case.
     """
     reconciled_day.add_provider_payment("ORD-1")
     reconciled_day.insert_our_payment("ORD-ours", 700)
@@ -553,9 +555,7 @@ def test_the_due_task_compares_each_announced_day_once(reconciled_day: Reconcile
 
 @pytest.mark.engines("sqlite")
 def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: MovedClock) -> None:
-    """If a person ran the reconciliation of a day before its end, the due task runs it once after the end, unless a
-    later run covers the day.
-    """
+    """If a person ran the reconciliation of a day before its end, the due task runs it once more after the end."""
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
     noon, day = midnight + timedelta(hours=12), midnight.date()
     clock.offset = noon - scene.context.now()
@@ -768,11 +768,11 @@ def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) 
 
 
 @pytest.mark.engines("sqlite")
-def test_a_file_without_valid_rows_ends_the_run(
+def test_a_file_with_too_many_invalid_rows_ends_the_run(
     reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file without valid lines ends the run as failed, and this run does not continue. A new file starts a new
-    run.
+    """A file with more than MAX_REFUSED_ROWS invalid lines ends the run as failed, and this run does not continue. A
+    new file starts a new run.
     """
     reconciled_day.add_provider_payment("ORD-1")
     reconciled_day.announce_file()

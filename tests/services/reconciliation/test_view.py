@@ -31,7 +31,9 @@ def reconciled_day(scene: PaymentDesk) -> ReconciledDay:
 
 
 def write_payments_of_each_verdict(days: ReconciledDay) -> None:
-    """Write one payment for each verdict of a reconciliation, and two payments that match."""
+    """Write one payment for each verdict about a difference (imported, missing_there, different_state,
+    different_amount) and two payments that match, and announce the daily file.
+    """
     days.add_payment_on_both_sides("ORD-same")
     days.add_provider_payment("ORD-theirs", 500)
     days.insert_our_payment("ORD-ours", 700)
@@ -174,7 +176,9 @@ def test_a_broken_off_run_is_resumable(reconciled_day: ReconciledDay, monkeypatc
 
 
 def _make_failpoint_function(rows: int) -> object:
-    """Return a failpoint function that raises an error after this number of lines."""
+    """Return a failpoint function that raises FailpointReached when the line after the first `rows` lines was
+    compared.
+    """
     left = [rows]
 
     def reach(name: str) -> None:

@@ -140,8 +140,9 @@ def _iterate_situations() -> Iterator[Any]:
 def test_choices_follow_the_state_of_a_payment(
     desk: ChoiceStage, statement: ProviderStatement, needs_review: bool, is_unknown: bool
 ) -> None:
-    """For an operator, the table's actions agree with the services for payments in ten states, known or unknown,
-    waiting for a person or not, and with each statement of the provider.
+    """For an operator, the table's actions agree with the services for payments that wait for a person or not, with
+    each statement of the provider. A known payment has each of the ten states, an unknown one each state in which it
+    waits for the payer or has ended unpaid.
     """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
         make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
@@ -190,8 +191,8 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str)
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
 @pytest.mark.parametrize("first", ["completed", "payment_failed"])
 def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, person: str, first: str) -> None:
-    """A proposal about a payment cannot be confirmed by the proposer or by another operator, or with another
-    outcome.
+    """After op-a has proposed an outcome of a payment, the table's actions agree with the services for the proposer,
+    another operator and an approver. Only the approver can confirm the proposal.
     """
 
     def propose_outcome() -> Any:
@@ -268,8 +269,8 @@ def _mark_report_no_longer_shown(tx: Any, record: Any) -> None:
 @pytest.mark.parametrize("person", OPERATOR_NAMES)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
 def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, person: str, state: str) -> None:
-    """For credit checks in each state, the table's actions agree with the services, for an operator without the right
-    to buy, an approver and an auditor.
+    """For credit checks in each state, the table's actions agree with the services, for two operators (op-e without
+    the right to buy), an approver and an auditor.
     """
     require_service_agrees_with_table(
         desk,
@@ -299,8 +300,8 @@ def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, pers
 
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
 def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, person: str) -> None:
-    """A proposed outcome of a credit check can be confirmed only by an approver, not by the proposer or an
-    operator.
+    """After op-a has proposed an outcome of a credit check, the table's actions agree with the services for the
+    proposer, another operator and an approver. Only the approver can confirm the proposal.
     """
 
     def propose_outcome() -> Any:
@@ -413,16 +414,16 @@ _REFUND_STATES = (
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 @pytest.mark.parametrize("state", _REFUND_STATES)
 def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, person: str, state: str) -> None:
-    """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other refund of it can
-    be requested.
+    """For refunds in each state, the table's actions agree with the services, for an operator, an approver and an
+    auditor. Only unknown and stuck refunds can be decided.
     """
     require_service_agrees_with_table(desk, person, "refund", _make_refund_builders(desk)[state])
 
 
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
 def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, person: str) -> None:
-    """A proposal about a refund cannot be confirmed by the proposer or another operator, but another outcome can be
-    proposed.
+    """After op-a has proposed an outcome of a refund, the table's actions agree with the services for the proposer,
+    another operator and an approver. Only the approver can confirm the proposal.
     """
 
     def propose_outcome() -> Any:

@@ -100,9 +100,9 @@ def test_a_search_finds_records_by_payer_and_key(console: Console, connection: C
 
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
-def test_queues_order_records_by_need_and_kind(console: Console, connection: Connection, limit: int) -> None:
-    """In a queue, records of every kind that need a person come first. The other records follow by kind: refunds,
-    payments, orders, credit checks.
+def test_queues_order_records_by_need_and_age(console: Console, connection: Connection, limit: int) -> None:
+    """In a queue, records of every kind that need a person come first. The other records follow by age, whatever
+    their kind, and records of the same age by kind. The counts of the queues count the records of all kinds.
     """
     insert_order(connection, "ORD-1")
     waiting = insert_begun_payment(connection, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))

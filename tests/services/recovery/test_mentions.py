@@ -69,8 +69,8 @@ def test_a_mention_is_listed_until_it_is_done(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
-    """Only people who may write notes can be mentioned, and the audit trail has their names. A note of a bulk run
-    mentions nobody, and hostile names are plain text.
+    """Only people who may write notes and are not disabled can be mentioned, and the audit trail has their names. A
+    note of a bulk run mentions nobody, and hostile names are plain text.
     """
     console = scene.console
     add_people(scene, "o'brien; DROP TABLE mentions", "%", "op_a")

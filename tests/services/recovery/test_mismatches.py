@@ -23,8 +23,7 @@ def format_item_mismatch(item: QueueItem, language: str = "en") -> str:
 
 def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     """The queue contains a payment of a cancelled order and a payment below the order's total, but no normal payment.
-    Each item shows the two differing values and the same explanation as the record's page, and leaves the queue when
-    the sides agree.
+    Each item shows the two differing values and the same explanation as the record's page.
     """
     for number, total in (("ORD-1", 3300), ("ORD-2", 4400), ("ORD-3", 3300)):
         scene.insert_order(number, total)

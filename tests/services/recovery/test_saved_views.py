@@ -38,8 +38,9 @@ def list_view_names(console: Console) -> list[tuple[str, bool]]:
 
 
 def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -> None:
-    """Saving, renaming, deleting and restoring a view happen once for each request id, have an audit entry, and are
-    in the change feed.
+    """Saving and deleting a view happen once for each request id. Each change of a view has an audit entry, and the
+    changed views are in the change feed. Names that differ only in width or case count as equal; a person's own view
+    is found before the team's view of the same name.
     """
     views, console = scene.console.saved_views, scene.console
     mark = console.desk_status.read_desk_update(None).feed_mark
@@ -80,7 +81,9 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
 
 @pytest.mark.engines("sqlite")
 def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
-    """Invalid names, filters and queues of a view are refused."""
+    """Invalid names, filters and queues of a view are refused, and so is the renaming of a missing view. A person
+    can't save or restore more than MAX_OWN_VIEWS own views.
+    """
     views = scene.console.saved_views
     assert call_and_read_problem(lambda: views.save_view("a\u202eb", False, REVIEW_VIEW)) == "view_name"
     assert call_and_read_problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"

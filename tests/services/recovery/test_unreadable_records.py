@@ -95,10 +95,12 @@ def test_an_order_with_an_unreadable_payment_hides_no_other_order(console: Conso
 
 
 def make_due_payments(connection: Connection) -> list[int]:
+    """Insert three payments that are due to be probed, and return their ids."""
     return [insert_begun_payment(connection, f"P-{number}", work=PROBE_WORK).id for number in range(3)]
 
 
 def make_overdue_payments(connection: Connection) -> list[int]:
+    """Insert three waiting payments whose deadline has passed, the oldest deadline first, and return their ids."""
     return [
         insert_begun_payment(
             connection, f"P-{number}", state=PaymentState.USER_PAYMENT, expires_at=NOW - timedelta(minutes=9 - number)
@@ -170,6 +172,9 @@ def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: st
 def test_unreadable_credit_checks_stop_no_probe_of_others(
     place: Place, console: Console, connection: Connection
 ) -> None:
+    """The list of due credit checks leaves out the rows that can't be read, also if more of them come first than the
+    list may have rows.
+    """
     ids = sorted(record.id for record in insert_unknown_checks(console, CORPORATION_NUMBERS[:3]))
     place.drop_table_triggers(TABLE_NAME)
     connection.exec_driver_sql(
@@ -271,6 +276,9 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
 def test_an_unreadable_record_hides_no_unfinished_operation(
     place: Place, console: Console, connection: Connection
 ) -> None:
+    """If the program can't read the record of an unfinished operation, the operation is listed without its record,
+    and the other operation with its record.
+    """
     for table in (TABLE_NAME, operations.name):
         place.drop_table_triggers(table)
     ids = sorted(record.id for record in insert_unknown_checks(console, CORPORATION_NUMBERS[:2]))

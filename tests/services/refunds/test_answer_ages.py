@@ -63,6 +63,7 @@ def test_a_probe_of_a_completed_refund_renews_its_age(desk: RefundDesk) -> None:
 
 
 def _apply_at(desk: RefundDesk, payment: Payment, report: RefundReport, at: datetime, tx: Transaction) -> bool:
+    """Apply the report to the refund of the payment, as part of an answer that was given at the time `at`."""
     return apply_refund_report(desk.context, tx, payment.id, report, at)
 
 
@@ -95,7 +96,9 @@ def test_an_answer_about_the_payment_is_the_age_of_its_refunds(desk: RefundDesk,
 
 
 def test_an_older_answer_about_the_payment_renews_no_refund(desk: RefundDesk) -> None:
-    """An answer about the payment that was asked for before the refund's newest answer changes nothing."""
+    """An answer about the payment that was asked for before the refund's newest answer changes nothing; a later one
+    is stored as the provider's statement.
+    """
     payment = desk.make_paid_payment()
     refund = desk.approve_refund(desk.request_refund(payment, "100"))
     desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")

@@ -111,8 +111,10 @@ def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: Refun
 )
 @pytest.mark.parametrize("answer", ["made", "not made", "no answer"])
 def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answer: str) -> None:
-    """PayPay answers twice that it does not have the refund. The first call then arrives just before the repeated
-    call, which PayPay refuses. The refund does not count as failed, and its amount stays reserved.
+    """PayPay answers twice that it does not have the refund, and then refuses the repeated call. The program
+    therefore asks PayPay about the refund once more. It is completed if the first call arrived just before the
+    repeated one, and failed if PayPay still does not have it. If PayPay gives no answer, it stays unknown and its
+    amount stays reserved.
     """
     payment = desk.make_paid_payment("ORD1", 50_000)
     refund = desk.request_refund(payment, "100")

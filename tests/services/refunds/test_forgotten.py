@@ -22,7 +22,9 @@ def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
 
 
 def delete_refund(desk: RefundDesk, payment: Payment) -> None:
-    """Delete the refund, its votes, its operation and its reservation, as if a cluster had lost its last commits."""
+    """Delete all refunds, votes and operations and the payment's reservation, as if a cluster had lost its last
+    commits.
+    """
     for guard in ("refunds_delete", "approvals_delete", "payments_update"):
         desk.sql(f"DROP TRIGGER guard_{guard}")
     for table in ("refunds", "approvals", "operations"):
@@ -59,7 +61,7 @@ def test_the_id_of_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
 
 def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk) -> None:
     """If the provider has the key of a refund that the database lost, a case about the payment is opened, and this
-    desk sends no other refund of the payment.
+    desk sends no other refund of the payment. One person can decide that the lost refund is completed.
     """
     payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""

@@ -88,11 +88,12 @@ def test_a_refund_of_another_amount_after_a_restore_waits_for_a_person(
         assert len(desk.list_provider_keys(payment)) == 2
 
 
-def test_a_desk_that_knows_a_lost_refund_stops_approvals(
+def test_a_desk_that_knows_a_lost_refund_stops_other_refunds(
     home: Path, control: SandboxControl, backup_path: Path
 ) -> None:
-    """The desk that sent the lost refund stops approvals. After the acknowledgement the payment is blocked until the
-    lost operation is settled.
+    """The desk that sent the lost refund has an alert that the database went back. After its acknowledgement no other
+    refund of the payment can be requested, at this desk and at another one, which learns of the lost refund from the
+    database.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()

@@ -121,7 +121,8 @@ class ActionAccepted(Exception):
 
 def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
     """Call `act` up to its COMMIT. Return True if it would have changed the refund or its votes, or requested another
-    refund. Other writes, such as the audit entry about a refusal, are committed.
+    refund; False if it is refused or would only have expired the refund. Other writes, such as the audit entry about
+    a refusal, are committed.
     """
     write = desk.context.write
 
@@ -156,8 +157,8 @@ def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], objec
 
 @pytest.mark.parametrize("state", MAKE_REFUND_BY_STATE)
 def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) -> None:
-    """The service accepts each offered action and refuses each other action. The approver of an approved refund can
-    also call `approve` again, because that only sends the refund.
+    """The service accepts each offered action and refuses each other action. `approve` is not tried on an approved
+    refund: the service accepts it from its approver without offering it, because it only sends the refund.
     """
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)

@@ -139,8 +139,8 @@ def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
 
 
 def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, control: SandboxControl) -> None:
-    """An operator requests a refund, an approver approves it, and the worker polls it until it is completed, each
-    with their own database account.
+    """An operator requests a refund, an approver approves it, and a probe by the worker completes it, each with their
+    own database account. Then the rest of the payment is refunded.
     """
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment)
@@ -538,8 +538,8 @@ def test_a_change_just_before_the_vote_is_named(
 
 
 def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
-    """If two approvers vote at once where one vote is needed, the later approver is refused, and that approver's vote
-    is not stored.
+    """If one vote is needed and an approver votes after another one's vote has sent the refund, the later approver is
+    refused, and that approver's vote is not stored.
     """
     refund = desks.request_refund(desks.make_paid_payment())
     assert desks.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED

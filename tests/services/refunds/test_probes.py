@@ -474,7 +474,9 @@ def test_a_probe_of_an_unsent_refund_sends_nothing(desk: RefundDesk, control: Sa
 
 
 def test_a_refund_being_sent_cannot_be_probed(desk: RefundDesk) -> None:
-    """While a refund is being sent, the lease of its payment prevents a probe."""
+    """While the operation that sends a refund is running and holds its lease, a probe is refused with the operation's
+    person.
+    """
     _, refund = make_unknown_refund(desk)
     desk.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"

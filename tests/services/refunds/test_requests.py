@@ -56,8 +56,8 @@ def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, contr
     ],
 )
 def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
-    """An amount that is zero, negative, too precise, above 10^15 or written with non-ASCII digits is refused as
-    `invalid_amount`, and nothing is written.
+    """An amount that is zero, negative, too precise, above 10^15, or no plain decimal number in ASCII digits is
+    refused as `invalid_amount`, and nothing is written.
     """
     payment = desk.make_paid_payment()
     assert call_and_get_code(lambda: desk.request_refund(payment, amount)) == "invalid_amount"
@@ -131,8 +131,8 @@ def test_the_same_amount_after_a_day_is_no_repeat(desk: RefundDesk) -> None:
 
 
 def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
-    """While a refund of a payment is requested, approved, being sent or unknown, another request is refused. After it
-    was accepted, another refund can be requested.
+    """While a refund of a payment is requested or unknown, another request is refused. After the provider has
+    confirmed it, another refund can be requested.
     """
     payment = desk.make_paid_payment()
     first = desk.request_refund(payment, "1000")

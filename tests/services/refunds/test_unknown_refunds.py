@@ -271,7 +271,7 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
 
 
 def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
-    """If the same refunds are found again, also by a probe of the payment, the case does not change."""
+    """If the next approval finds the same refunds again, the case does not change."""
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
@@ -282,8 +282,8 @@ def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
 
 
 def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> None:
-    """A case is full of refunds that the database had lost and now has again. The one refund that the database still
-    lacks then gets into the case.
+    """A case is full of refunds that the database had lost and now has again. When refunds are found that the
+    database still lacks, they replace the former ones in the case, as many as it can contain.
     """
     payment, amounts = desk.make_paid_payment(minor=50_000), range(501, 509)
     request = desk.request_refund(payment, "501")

@@ -11,8 +11,8 @@ REFUND_COUNT_WITH_TIME_OUT, REFUND_COUNT_WITH_LATE_EFFECT = 3, 6
 
 @pytest.mark.expects_log("sendings that nobody answers")
 def test_a_refund_without_an_answer_is_never_sent_again(seed: int) -> None:
-    """An unknown refund is never sent again, whatever actions people try and however much time passes; only evidence
-    settles it.
+    """An unknown refund is never sent again and stays unknown, whatever actions people try and however much time
+    passes.
     """
     tally = unknowns.run_refunds_with_timeouts(REFUND_COUNT_WITH_TIME_OUT, seed)
     print(f"demand 13: refunds: {tally['again']} re-sends after {tally['time_outs']} time-outs")

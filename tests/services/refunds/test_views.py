@@ -77,8 +77,8 @@ def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -
 
 
 def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> None:
-    """A person needs the approver's role and cannot approve their own request. After the decision nobody can approve
-    or withdraw.
+    """A person needs the approver's role and cannot approve their own request; only the requester can withdraw it.
+    After the withdrawal an approver can no longer approve it.
     """
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment(), by="lead-d")
@@ -113,9 +113,9 @@ def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
         assert desk.refunds.read_inbox().refunds_to_decide == ()
 
 
-def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
-    """A request whose time to decide is over cannot be approved, although no due task has expired it yet. It is in no
-    list of waiting refunds and not among the requester's left-open records.
+def test_an_overdue_request_is_in_no_list(desk: RefundDesk) -> None:
+    """A request whose time to decide is over, although no due task has expired it yet, is in no list of waiting
+    refunds and not among the requester's left-open records.
     """
     refund = desk.request_refund(desk.make_paid_payment("ORD-1"))
     desk.move_clock(hours=71)

@@ -406,6 +406,9 @@ class _FailpointsBreakingDatabase:
 
 @contextmanager
 def _lose_database_after(desk: RefundDesk, step: str) -> Iterator[None]:
+    """Context manager: within the block, each read of the database fails as soon as the code has reached the
+    failpoint `step`.
+    """
     with ExitStack() as stack:
         calm, desk.context.failpoints = desk.context.failpoints, _FailpointsBreakingDatabase(desk, step, stack)  # type: ignore[assignment]
         yield

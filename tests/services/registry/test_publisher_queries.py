@@ -53,7 +53,9 @@ def count_queries(sandbox: Sandbox) -> int:
 def test_only_numbers_missing_in_the_registry_are_queried(
     desk: Console, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
-    """A corporation number that the registry lacks is queried once; a number that the registry has is not queried."""
+    """A corporation number that the registry lacks is queried once, and again only after
+    REGISTRY_ANSWER_LIFETIME_SECONDS; a number that the registry has is not queried.
+    """
     known = desk.registry.find_corporation(KNOWN_NUMBER)
     assert known is not None
     assert count_queries(sandbox) == 0

@@ -23,7 +23,8 @@ def test_a_workers_registry_reaches_the_desks(
     place: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
     """The first worker imports a whole file and a difference, and the second worker imports the next day's
-    difference. A person's desk fetches the new files and runs no import itself.
+    difference. A person's desk fetches the new files and runs no import itself. A damaged list of the published files
+    is refused until a worker has written it again.
     """
     with ExitStack() as stack:
         folders = [tmp_path / "first", tmp_path / "second"]

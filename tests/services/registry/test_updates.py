@@ -358,7 +358,7 @@ def test_a_clock_that_was_ahead_stops_no_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While the wall clock is 30 days ahead, the Web-API has not published the next day. After the clock is correct
-    again, the desk asks the Web-API again within the hour, not only after 30 days.
+    again, the desk asks the Web-API again one hour later, not only after 30 days.
     """
     monotonic_at = hand_clock.monotonic()
     monkeypatch.setattr(hand_clock, "monotonic", lambda: monotonic_at)
@@ -501,8 +501,8 @@ def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
 
 @pytest.mark.parametrize("is_missing", [True, False])
 def test_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, is_missing: bool) -> None:
-    """If the watched folder is missing, as with a disconnected network drive, nothing is imported and the task does
-    not fail.
+    """If the watched folder is missing, as with a disconnected network drive, or is empty, nothing is imported and
+    the task does not fail. The command `doctor` reports only a missing folder as a problem.
     """
     folder_desk.put_whole_file()
     shutil.rmtree(folder_desk.watched)

@@ -65,8 +65,8 @@ def get_sums_by_currency(close: DailyClose) -> dict[str, DailyCloseMoney]:
 
 def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
     """A random day has payments of PayPay and Atom, full and partial refunds, and refunds without an answer, some of
-    which the provider made. The captured sum equals the provider's. The refunded and unknown sums together equal the
-    refunds that the provider has made or may have made. Nothing is counted twice, and currencies are not mixed.
+    which the provider made. The captured sum equals the provider's. The refunds that the provider has accepted are at
+    most the refunded, submitted and unknown sums together. Nothing is counted twice, and currencies are not mixed.
     """
     drawn = random.Random(20261119)
     sent = {"paypay": 0, "atom": 0}
@@ -232,7 +232,8 @@ def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The close counts each currency separately, with the amounts that were unknown at the first instant of the day
-    and at the first instant after it. A later reader gets the amounts that are still unknown.
+    and at the first instant after it. The list of the unknown records says since when each is known, if it is. A
+    future day and an unknown provider are refused.
     """
     rows = ReportRows(place)
     insert_records_of_day(rows)

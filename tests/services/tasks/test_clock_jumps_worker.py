@@ -80,8 +80,9 @@ def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock:
 def test_a_payment_whose_notice_was_refused_is_booked_by_a_poll(
     scene: PaymentDesk, clock: MovedClock, jump: timedelta
 ) -> None:
-    """While the clock is wrong, a genuine notice is refused because its signed time seems to be in the future or too
-    old. A poll books its payment later.
+    """While the clock is a day behind, a genuine notice is refused because its time seems to be in the future. While
+    the clock is a day ahead, the notice is accepted but books nothing. A poll books its payment later, and the same
+    notice is then accepted and books nothing more.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
@@ -170,8 +171,8 @@ def test_a_clock_jump_raises_an_alert_once(
 @parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """A clock is ahead, so that a reconciliation run compares today before today has ended, because its clock says
-    that today was yesterday. When the day has ended, it is compared again, as a whole.
+    """The due reconciliations run while the clock is wrong. If it is ahead, today is compared before it has ended,
+    because the clock says that today was yesterday. When the day has ended, it is compared, as a whole and once.
     """
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + ONE_DAY, time(), JST)
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()

@@ -80,7 +80,7 @@ class CountedTasks:
             beat()
 
     def list_acquired_lease_names(self) -> set[str]:
-        """Return the names of the held leases of tasks."""
+        """Return the names of all held leases."""
         with self.context.database.read() as conn:
             return {holder.name for holder in leases.list_holders(conn)}
 
@@ -370,7 +370,7 @@ def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, han
     assert tasks.list_task_alerts() == ()
 
 
-def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> None:
+def test_each_run_of_a_task_has_a_correlation_id(tasks: CountedTasks) -> None:
     """Each run of a task has its own correlation id, which all its log lines contain; after the run none is set."""
     seen: list[dict[str, str]] = []
 
