@@ -15,9 +15,10 @@ CLIENT_ID = "1"
 def execute_action(
     pipe: Pipe, environment: Mapping[str, str], action: str, subject: str, client: str = CLIENT_ID
 ) -> None:
-    """Target of a child process: open the desk, execute the action `action`, and send first "open" and then how the
-    action ended. `subject` is the corporation number or the record id. For "resolve" it is "RECORD ID:PROVIDER'S ID
-    OF THE CHARGE"."""
+    """Target of a child process: open the desk, execute the action `action`, and send first "open" and then "done" or
+    the error code. `subject` is the corporation number or the record id. For "resolve" it is "RECORD ID:PROVIDER'S ID
+    OF THE CHARGE".
+    """
     with open_console(Settings.load(dict(environment))) as console:
         pipe.send("open")
         pipe.send(execute_and_get_ending_code(console, action, subject, client))
@@ -25,13 +26,16 @@ def execute_action(
 
 def pause_when_answered(pipe: Pipe, environment: Mapping[str, str], number: str) -> None:
     """Target of a child process: buy the number, and pause between the provider's answer and the write of the
-    outcome, until the parent process sends a message. Then send how the purchase ended."""
+    outcome, until the parent process sends a message. Send "answered" at the pause, and at the end "bought" or the
+    error code.
+    """
     _pause_at("answered", pipe, environment, number)
 
 
 def pause_before_sending(pipe: Pipe, environment: Mapping[str, str], number: str) -> None:
     """Target of a child process: buy the number, and pause between the claim and the request to the provider, until
-    the parent process sends a message. Then send how the purchase ended."""
+    the parent process sends a message. Send "asking" at the pause, and at the end "bought" or the error code.
+    """
     _pause_at("asking", pipe, environment, number)
 
 

@@ -21,7 +21,7 @@ _SQLITE_ERROR_TEXTS: dict[StatementFault, str] = {
 
 
 class FailureCountdown:
-    """Counts SQL statements and makes the n-th one fail; with `lasting` all later ones fail, too."""
+    """Counts SQL statements and COMMITs and makes the n-th one fail; with `lasting` all later ones fail, too."""
 
     def __init__(self, nth: int, fault: StatementFault, *, lasting: bool) -> None:
         self.left = nth
@@ -54,8 +54,8 @@ def break_statements(
     With `is_lasting` all later ones fail, too. The kinds of fault:
 
     - full, lost: the statement fails without an effect
-    - commit_lost: COMMIT takes effect and then fails
-    - desk_full: a write to the spool fails
+    - commit_lost: COMMIT takes effect and then fails; only COMMITs are counted
+    - desk_full: a write to the spool fails; only these writes are counted
     - deadlock, on servers: the transaction is rolled back
     - lock_wait, on servers: only the statement is rolled back
     """
@@ -171,15 +171,16 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
 
 
 def _raise_if_statement_must_fail(
-    countdown: FailureCountdown, run_on_server: Callable[[str], None], statement_word: str, connection: Any
+    countdown: FailureCountdown, run_on_server: Callable[[str], None], statement_text: str, connection: Any
 ) -> None:
-    """Count the statement `statement_word`, and raise the server's error if this statement must fail. `run_on_server`
-    runs a statement on the server before the error is raised.
+    """Count the statement, and raise the server's error if it must fail; for the fault `commit_lost` only a COMMIT is
+    counted. `statement_text` is the statement in upper case. `run_on_server` runs a statement on the server before
+    the error is raised.
     """
     import pymysql
 
     fault = countdown.fault
-    if (fault == "commit_lost" and statement_word != "COMMIT") or not countdown.count_and_check():
+    if (fault == "commit_lost" and statement_text != "COMMIT") or not countdown.count_and_check():
         return
     if fault == "commit_lost":
         run_on_server("COMMIT")

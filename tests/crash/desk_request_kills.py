@@ -100,8 +100,8 @@ class _TeamModeDesks:
 
     @contextmanager
     def start_worker(self, desk: int, step: str = "", ending: WorkerEnding = "killed") -> Iterator[Child]:
-        """Start a worker at this desk, and yield it when it is ready. After SIGTERM, the worker gets the longest
-        allowed time to finish its requests, so that a slow machine interrupts none of them.
+        """Start a worker at this desk, and yield it when it is ready. If it is to end after one SIGTERM ("told to
+        end"), its waits have their full length, so that a slow machine interrupts none of its requests.
         """
         facts = make_provider_settings(self.sandbox.url) | ({"TIME_SCALE": "1"} if ending == "told to end" else {})
         told = self.place.make_environment(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **facts)

@@ -50,8 +50,10 @@ _PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
 
 
 class FailpointsThatSendSignal(Failpoints):
-    """Failpoints that send the signal `number` to their own process at the step `step`; with `again` also at all
-    later steps."""
+    """Failpoints that send the signal `number` to their own process when the code reaches the name in the attribute
+    `step` (None: never). With `at_later_steps` they send it also at all later failpoints. `has_fired` is True after
+    the first one.
+    """
 
     def __init__(self, number: int, at_later_steps: bool) -> None:
         super().__init__(None)

@@ -23,9 +23,10 @@ def test_a_kill_at_any_step_charges_nothing_twice(place: Place, seed: int, actio
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("what the database could not take is told")
 def test_a_kill_around_the_call_on_galera_charges_once(place: Place, seed: int) -> None:
-    """On Galera, a purchase is killed between its COMMIT and the call, after the call, and after the write of its
-    outcome; a delivery is killed before its call. Nothing is charged twice, and each charge has a record in the right
-    queue."""
+    """On Galera, a purchase is killed between its COMMIT and the call, after the call, and before and after the write
+    of its outcome; a delivery is killed before it writes the answer in the spool. Nothing is charged twice, and each
+    charge has a record in the right queue.
+    """
     tally = kills.kill_at_each_step(("purchase", "delivery"), place, seed, STEPS_AROUND_CALL)
     print(f"demand 3: galera: {tally['kills']} kills around the call, 0 second charges, 0 lost records")
     assert tally["kills"] == len(STEPS_AROUND_CALL)

@@ -22,7 +22,9 @@ STATES_AFTER_LATE_ANSWER = {
 
 
 def read_provider_id(case: LateAnswerCase) -> str:
-    """Return the provider's id of the credit check, refund or payment that the action has made."""
+    """Return the text by which the answer names what the action has made at the provider: the id of the credit check,
+    the idempotency key of the refund, or the payment number.
+    """
     control = case.stage.sandbox.control
     if case.action == "purchase":
         return str(control.read_ledger(str(case.subject))["entries"][0]["id"])
@@ -47,8 +49,9 @@ def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str)
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action: str) -> None:
     """Two people have decided that the action didn't happen; then its answer arrives. The record keeps their
-    decision, the answer becomes evidence, an alert and the timeline name the provider's id, and the process ends with
-    exit status 3."""
+    decision, the answer becomes evidence, an alert and the timeline name what the action has made, and the process
+    ends with exit status 3. The number can't be bought again before a person has acknowledged the alert.
+    """
     with signals.open_stage(place) as on:
         one, (code, status, record, case) = late.check_late_answer(on, action, is_decided=True)
         assert (code, status, record) == ("already_decided", 3, one.record_id)

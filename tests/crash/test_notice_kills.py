@@ -27,8 +27,10 @@ def test_a_kill_at_any_step_books_a_notice_once(place: Place, seed: int) -> None
 def test_a_kill_after_the_notice_reply_leaves_a_due_question(
     place: Place, sandbox: Sandbox, provider: str, step: str
 ) -> None:
-    """A worker stores a notice and answers its sender, but is killed before it asks the provider about the payment.
-    The sender doesn't repeat the notice, so a due task of another worker asks the provider."""
+    """A worker stores a notice and answers its sender. It is killed before or after it asks the provider about the
+    payment, before it has stored the notice's end. The sender doesn't repeat the notice, so a due task of another
+    worker asks the provider, and the payment is booked once.
+    """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     with open_payment_desk(place, sandbox) as scene:
         payment = scene.payments.start(scene.insert_order("ORD-1", minor, currency), provider).payment

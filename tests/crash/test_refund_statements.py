@@ -11,8 +11,9 @@ from tests.support.places import Place
 
 @pytest.mark.expects_log("every kind of fault")
 def test_a_failed_statement_executes_no_refund_twice(place: Place, seed: int) -> None:
-    """A random statement of an action on a refund fails. The provider executes an approved refund at most once, and
-    the reported ending agrees with the provider. After the next due tasks no operation has the state `calling`.
+    """For each action on a refund or a notice, two kinds of fault happen, each at a random statement. The provider
+    executes an approved refund at most once, and the reported ending agrees with the provider. After the next due
+    tasks no operation has the state `calling`.
     """
     faults = refund_statements.TESTED_FAULTS + (refund_statements.SERVER_FAULTS if place.is_server else ())
     with open_money_stage(place) as on:

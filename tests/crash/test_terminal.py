@@ -135,7 +135,7 @@ def test_a_deleted_claim_is_restored_from_the_spool(terminal: Terminal, sandbox:
     ("step", "status", "code", "state", "charges"),
     [("after_tx1", 6, "interrupted", "error", 0), ("after_detail", 0, None, "success", 1)],
 )
-def test_a_signal_at_each_step_ends_the_command_with_one_answer(
+def test_a_signal_ends_the_command_with_one_answer(
     terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
     state: str, charges: int,
 ) -> None:  # fmt: skip

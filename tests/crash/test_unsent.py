@@ -225,7 +225,8 @@ def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, ac
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_full_disk_between_claim_and_intent_leaves_a_correct_record(stage: UnsentStage, action: str) -> None:
     """The disk becomes full after the claim, so the process can't write the intent, and on SQLite not even the end of
-    the operation. The action ends with `storage_full`, and the record later becomes known as not sent.
+    the operation. The action ends with `storage_full`. The record is known as not sent: on a server at once, on
+    SQLite when the desk of the failed process is opened again.
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)

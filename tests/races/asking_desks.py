@@ -234,8 +234,9 @@ def _restart_until_over(
     tally: Counter[str],
     stop_event: Event,
 ) -> None:
-    """Start the worker with this number repeatedly, and kill it after its drawn time, until the event `stop_event` is
-    set.
+    """Start the worker with this number repeatedly, until the event `stop_event` is set. Kill each of its processes
+    as soon as the process has lived long enough and `gate` allows the kill. The first life of a worker is shorter, so
+    that the workers are killed in turn.
     """
     life = kill_seconds * (number + 1)
     while not stop_event.is_set():

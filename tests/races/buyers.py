@@ -155,8 +155,8 @@ def _make_desk_environment(race: PurchaseRace, place: Place, sandbox: Sandbox, d
 def _prepare_database(
     race: PurchaseRace, environment: dict[str, str], sandbox: Sandbox, place: Place
 ) -> dict[str, int]:
-    """For a race of renewals, change the purchase times of all credit checks so that they have expired. Return the
-    number of charges per number before the race.
+    """For a race of renewals, buy a credit check of each number and set the purchase times back, so that all have
+    expired. Return the number of charges per number before the race.
     """
     with open_console(Settings.load(environment)) as console:
         if race.renews:

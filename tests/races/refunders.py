@@ -39,7 +39,7 @@ REFUND_AMOUNTS_BY_PROVIDER = {"paypay": ("500", "1000", "1600"), "atom": ("5.00"
 ATOM_PAYMENT_INTERVAL = 3
 """Interval of Atom's payments: every third payment is one. Atom books each request as another refund."""
 VISIT_COUNT = 5
-"""Number of times that each person acts on each payment."""
+"""Number of times that each process acts on each payment."""
 SENDING_FAULTS = (
     *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
     *("reset_after_charge", "close_after_charge", "refuse", "truncate"),
@@ -246,7 +246,7 @@ def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClo
     program asks about ten times (REFUND_PROBE_WAITS), once in a round, before the refund waits for a person. These
     rounds begin when the refund is sent, which may be some rounds after the race.
     """
-    for step in (*(4 * (10,)), *(30 * (90,))):  # minutes: twenty times as many hours of the schedules
+    for step in (*(4 * (10,)), *(30 * (90,))):  # minutes of the clock; the schedules are 20 times shorter
         wait_until(
             lambda: not _list_lease_holders(console), "the leases of the race and of the last round to run out"
         )

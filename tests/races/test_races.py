@@ -51,8 +51,9 @@ def test_simultaneous_renewals_are_charged_once(place: Place, leases: bool, faul
 @pytest.mark.engines("galera")
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 def test_simultaneous_purchases_on_three_nodes_are_charged_once(place: Place, leases: bool, seed: int) -> None:
-    """The desks are connected to different nodes of a Galera database cluster. One purchase of each number succeeds,
-    and all other processes get its record or a refusal."""
+    """The desks are connected to different nodes of a Galera database cluster. One purchase of each number succeeds
+    (with faults of the provider at most one), and all other processes get its record or a refusal.
+    """
     run_race(place, 9, faults=None if leases else seed, leases=leases)
 
 

@@ -12,8 +12,9 @@ pytestmark = pytest.mark.xdist_group("races")
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_no_task_runs_in_two_processes_at_once(place: Place) -> None:
-    """Processes at two desks run due tasks without a pause. Each task is run by several processes, but never by two
-    at the same moment."""
+    """Processes at two desks run due tasks without a pause. Several processes share the runs, but no task is ever run
+    by two of them at the same moment.
+    """
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)
     book = task_runners.run_task_race(place, processes, runs)
     told = [line.partition(":") for line in book.read_lines("runs")]
