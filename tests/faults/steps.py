@@ -83,7 +83,7 @@ def kill_server_at_command(
     scene: FaultScene, server: Server, action: str, nth: int, number: str
 ) -> tuple[str | None, float]:
     """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code and the
-    duration of the action (seconds).
+    total duration (seconds).
     """
     die, mend = make_kill_and_wait(server)
     begun = time.monotonic()

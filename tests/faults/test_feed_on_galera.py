@@ -32,7 +32,8 @@ ANNOUNCED_RECORD_COUNT = 60
 
 class FeedReader:
     """Reads the change feed of one node. When it gets a change of a record, it reads the record, as a page of the
-    window does.
+    window does. `met` counts how often each id of the feed was read. `looks` has, by record, the number of its notes
+    at each of these reads, in their order.
     """
 
     def __init__(self, database: Database) -> None:

@@ -18,8 +18,9 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.expects_log("every kind of fault")
 def test_a_broken_command_loses_no_refund(place: ServerPlace, seed: int) -> None:
-    """A random command of an action on a refund is disturbed. The provider executes an approved refund at most once,
-    and the reported ending agrees with that. After the next due tasks no operation has the state `calling`.
+    """For each action on a refund or a notice, two kinds of fault happen, each at a random command. The provider
+    executes an approved refund at most once, and the reported ending agrees with that. After the next due tasks no
+    operation has the state `calling`.
     """
     with open_money_stage(place) as on:
         for action in ACTIONS:

@@ -1,5 +1,5 @@
-"""Purchases whose connection to the database is disturbed at any command. The number is charged at most once, and
-every record ends in a correct state.
+"""Actions on credit checks whose connection to the database is disturbed at any command. The number is charged at
+most once, and every record ends in a correct state.
 """
 
 import random
@@ -17,8 +17,9 @@ from tests.support.servers import Server
 @pytest.mark.expects_log("every kind of fault")
 @pytest.mark.parametrize("action", steps.ACTIONS)
 def test_a_lost_command_loses_no_purchase(place: ServerPlace, action: str, seed: int) -> None:
-    """A random command of a purchase is disturbed. The number is charged at most once, the reported ending is
-    correct, and no charged record is an error. After the next due tasks no operation has the state `calling`.
+    """An action on a credit check or its provider's token is disturbed in each possible way once, each time at a
+    random command. The number is charged at most once, the reported ending is correct, and no charged record is an
+    error. After the next due tasks no operation has the state `calling`.
     """
     with open_scene(place) as stage:
         tally = steps.disturb_random_commands(stage, action, seed)

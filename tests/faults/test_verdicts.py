@@ -77,8 +77,8 @@ def test_an_impossible_commit_is_refused_as_unreachable(place: ServerPlace, monk
 
 
 def test_only_a_session_that_holds_the_token_is_ended(place: ServerPlace) -> None:
-    """The program ends a session on the server only if that session holds the row with the token. If only the answer
-    was lost, it ends no session.
+    """The answer to COMMIT was lost, but the transaction was committed, so no session holds the row with the token
+    any more: the program ends no session on the server.
     """
     with open_database_behind_proxy(place) as (proxy, database):
         database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))

@@ -81,16 +81,16 @@ class CrashingDesks(ABC):
 
     def close(self) -> None:
         """End the processes of all desks, and release the database."""
-        for seat in self.processes:
-            self._end_process(seat)
+        for process in self.processes:
+            self._end_process(process)
         self._open.close()
 
     def _start_process(self, number: int) -> DeskProcess:
         points = CrashPoints()
-        seat = DeskProcess(number, self._open_console(number), points)
-        seat.console._context.failpoints = points
-        points.die = lambda: self.kill(seat)
-        return seat
+        process = DeskProcess(number, self._open_console(number), points)
+        process.console._context.failpoints = points
+        points.die = lambda: self.kill(process)
+        return process
 
     def kill(self, process: DeskProcess) -> NoReturn:
         """Simulate `kill -9` of the process `process` by raising Crash. From now on every write of this process to
@@ -144,10 +144,10 @@ class CrashingDesks(ABC):
 
         Raises a ConsoleError whose code isn't in `allowed_codes`, and any other exception, again.
         """
-        seat = self.processes[desk_number]
-        seat.failpoints.at = crash_at
+        process = self.processes[desk_number]
+        process.failpoints.at = crash_at
         try:
-            return act(seat.console)
+            return act(process.console)
         except ConsoleError as refusal:
             if refusal.code not in self.allowed_codes:
                 raise
@@ -157,15 +157,15 @@ class CrashingDesks(ABC):
             self.tally["crashes"] += 1
             return None
         finally:
-            seat.failpoints.at = None
-            if seat.has_crashed:
-                self._end_process(seat)
-                self.processes[desk_number] = self._start_process(seat.number)
+            process.failpoints.at = None
+            if process.has_crashed:
+                self._end_process(process)
+                self.processes[desk_number] = self._start_process(process.number)
 
 
 def run_machine(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
-    """Run the Hypothesis state machine `examples` times, each time with up to STEPS random steps. The same seed draws
-    the same steps, so that a failure can be repeated.
+    """Run the Hypothesis state machine `examples` times, each time with up to MAX_STEPS_PER_RUN random steps. The
+    same seed draws the same steps, so that a failure can be repeated.
     """
     run_state_machine_as_test(
         hypothesis.seed(seed)(machine),

@@ -20,8 +20,8 @@ PEOPLE_AT_DESK = ("op-a", "lead-b")
 
 @dataclass(frozen=True)
 class PlannedAction:
-    """One action in a history: the name of a method of the class History without its leading underscore, and the
-    method's arguments.
+    """One action in a history: the name of a method of RecordHistory or a subclass without its leading underscore,
+    and the method's arguments.
     """
 
     name: str

@@ -74,10 +74,10 @@ class PurchaseMachine(RuleBasedStateMachine):
         for which in (0, 1):
             world.call_at_desk(which, lambda console: console.recovery.run_all_tasks())
         world.check_ledger()
-        for seat in world.processes:
-            truth.check_queues(seat.console)
-            assert truth.count_calling_operations(seat.console.database) == 0
-            seat.console.audit.verify_chains()
+        for process in world.processes:
+            truth.check_queues(process.console)
+            assert truth.count_calling_operations(process.console.database) == 0
+            process.console.audit.verify_chains()
 
     # Buying
 
@@ -107,9 +107,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         """The desk's process crashes during the call to the provider, either before or after the provider's
         charge.
         """
-        seat = self.world.processes[desk]
+        process = self.world.processes[desk]
         where = "during_call" if after_charge else "before_call"
-        setattr(self.world.alarmbox, where, lambda: self.world.kill(seat))
+        setattr(self.world.alarmbox, where, lambda: self.world.kill(process))
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     @rule(

@@ -524,10 +524,10 @@ def execute_plan(
 def run_histories(
     stage: ChoiceStage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0
 ) -> Counter[str]:
-    """Execute `examples` random histories in batches, from the batch `first_batch` on, and return the number of
-    actions by name and ending, such as `take done`, and the number of `histories`. The same seed and batch draw the
-    same plans. The lists are compared after each batch, because a list shows the records of many histories. `folder`
-    gets the exported files.
+    """Execute `examples` random histories (rounded up to whole batches) in batches, from the batch `first_batch` on,
+    and return the number of actions by name and ending, such as `take done`, and the number of `histories`. The same
+    seed and batch draw the same plans. The lists are compared after each batch, because a list shows the records of
+    many histories. `folder` gets the exported files.
     """
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):

@@ -77,8 +77,8 @@ class RefundMachine(RuleBasedStateMachine):
         console = world.processes[0].console
         assert truth.count_calling_operations(console.database) == 0
         money_truth.check_queues(console, world.read_refund_rows())
-        for seat in world.processes:
-            seat.console.audit.verify_chains()
+        for process in world.processes:
+            process.console.audit.verify_chains()
 
     # Asking
 
@@ -163,8 +163,8 @@ class RefundMachine(RuleBasedStateMachine):
     def crash_during_call(self, desk: int, refund_index: int, behaviour: Behaviour, after_acceptance: bool) -> None:
         """The desk's process crashes during the call to the provider: after the provider has accepted the refund
         (`after_acceptance`), or before."""
-        seat, ledger = self.world.processes[desk], self.world.ledger
-        setattr(ledger, "during_call" if after_acceptance else "before_call", lambda: self.world.kill(seat))
+        process, ledger = self.world.processes[desk], self.world.ledger
+        setattr(ledger, "during_call" if after_acceptance else "before_call", lambda: self.world.kill(process))
         self._approve(desk, refund_index, CHECKERS[0], behaviour, None)
 
     @rule(desk=desk_numbers, refund_index=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS))
