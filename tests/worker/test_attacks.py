@@ -106,7 +106,7 @@ def test_a_chunked_notice_is_accepted(scene: PaymentDesk, receiver: RunningRecei
     assert scene.read_order("ORD-1").state == "paid"
 
 
-_ATOM_NOTICE_FIELDS = {
+_PAYPAY_NOTICE_FIELDS = {
     "notification_type": "Transaction",
     "order_id": "1",
     "merchant_order_id": "ORD-1",
@@ -119,7 +119,7 @@ _HALF_SURROGATE_PAIR_JSON, _NUL_JSON = "\\ud800\\u0000", "\\u0000"
 
 def _make_hint(**changes: str) -> bytes:
     """Return a webhook of PayPay as JSON. `changes` are JSON texts that replace or add values."""
-    told = {name: json.dumps(value) for name, value in _ATOM_NOTICE_FIELDS.items()} | changes
+    told = {name: json.dumps(value) for name, value in _PAYPAY_NOTICE_FIELDS.items()} | changes
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
 
 
@@ -199,8 +199,8 @@ def test_no_field_of_a_signed_notice_takes_any_text(
 
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
 def test_the_zone_of_a_forwarded_address_is_cut_off(origin: str) -> None:
-    """The zone at the end of a forwarded address can be any text. The receiver cuts it off, and writes it into no
-    audit entry.
+    """The zone at the end of a forwarded address can be any text. The receiver cuts it off, so that it can get into
+    no audit entry.
     """
     found = SenderAddressFinder(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
     assert found in ("fe80::1", "1.2.3.4")

@@ -119,7 +119,9 @@ def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: R
 
 
 def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A client that listens to the channel of payments gets only changes of payments."""
+    """A client that listens to one channel gets only its changes: one client those of payments, another one those of
+    orders.
+    """
     with (
         connect_listener(receiver, "/live?channels=order") as orders,
         connect_listener(receiver, "/live?channels=payment") as line,
@@ -245,8 +247,8 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
 def test_a_token_is_replaced_without_a_restart(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The receiver uses the present token of the keyring. If the keyring can't be read, it continues to use the last
-    token.
+    """The receiver uses the present token of the keyring, and disconnects the listeners that have connected with the
+    former one. If the keyring can't be read, it continues to use the last token.
     """
     kept: dict[str, str | None] = {"LIVE_TOKEN": CHANNEL_TOKEN}
     with open_payment_desk(place, sandbox) as scene:

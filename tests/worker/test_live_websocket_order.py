@@ -56,8 +56,8 @@ class ReceivedStates:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
-    """Clients connect one after another while payments are started and paid. Each client receives every later state,
-    none older than a state that it already has, and at the end the final state of each payment.
+    """Clients connect one after another while payments are started and paid. No client receives a state that it
+    already has, or an older one, and at the end each has the final state of each payment that it knows.
     """
     numbers = [f"ORD-{n}" for n in range(8)]
     orders = {number: scene.insert_order(number, 3300) for number in numbers}

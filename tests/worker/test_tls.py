@@ -166,8 +166,9 @@ def test_old_tls_versions_are_refused(authority: CertificateAuthority) -> None:
 def test_invalid_certificate_files_are_refused_as_settings(
     scene: PaymentDesk, authority: CertificateAuthority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
-    """Starting a receiver raises `bad_profile` with a certificate without its key, a missing file, a file without PEM
-    data, the key of another certificate, or a pipe."""
+    """Starting a receiver raises `bad_profile` with a certificate without its key, a key without its certificate, a
+    missing file, a file without PEM data, the key of another certificate, or a pipe.
+    """
     import threading
 
     text = tmp_path / "text.pem"
