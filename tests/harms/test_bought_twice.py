@@ -168,8 +168,8 @@ def _make_operation_replacement(record: CreditCheck) -> tuple[str, ...]:
     "routes", [make_renewal_attacks, make_column_attacks], ids=lambda routes: str(routes.__name__)
 )
 def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
-    """Every role tries every attack that frees the claim of a live credit check. After that, AlarmBox charges for no
-    further purchase of the corporation, with or without a renewal.
+    """Every role executes the attacks that should free the claim of a live credit check. After that, AlarmBox charges
+    for no further purchase of the corporation, with or without a renewal.
     """
     record = harm_scene.buy_new()
     harm_scene.attack_as_each_role(routes(record))
@@ -191,8 +191,8 @@ def test_an_unknown_purchase_keeps_its_claim(harm_scene: AttackedDatabase, buyer
 
 
 def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> None:
-    """While the call of a purchase is running, no account can free its claim, not even the buyer's. Afterwards the
-    provider's answer is written into the record.
+    """While the call of a purchase is running, no account can free its claim, not even the buyer's, and nobody can
+    buy the number again. Afterwards AlarmBox has charged once, and the record is bought or still pending.
     """
     from concurrent.futures import ThreadPoolExecutor
 

@@ -53,6 +53,10 @@ def _is_executed(cursor: object, statement: str) -> bool:
 )
 @pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
 def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: int) -> None:
+    """After a person in team mode has changed one setting of the session, a request with a forged person and time
+    still gets the name of the account and the server's time. The forbidden statements on requests are still refused,
+    and a person with the largest number of waiting requests can't store one more.
+    """
     people, names = (
         replace(attacked_team.scene.people, server=attacked_team.scene.nodes[-1]),
         attacked_team.scene.people.names,

@@ -193,8 +193,8 @@ def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool
 def test_no_account_inserts_an_order_or_payment_in_an_end_state(
     harm_scene: AttackedDatabase, open_payment: Payment
 ) -> None:
-    """No account can insert an order or a payment that is already paid, cancelled or ended, or assign the payment of
-    another order to an order.
+    """No account can insert an order or a payment that is already paid, cancelled or ended, change an order to such a
+    state, or assign the payment of another order to an order. The order can still be paid afterwards.
     """
     scene = harm_scene
     order_id, number = insert_order(scene)

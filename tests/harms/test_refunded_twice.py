@@ -39,9 +39,9 @@ def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str
     ],
 )
 def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabase, work: str) -> None:
-    """A person changes an accepted refund to failed by SQL, and the refund is requested again while the provider
-    doesn't answer questions about the payment. The program asks the provider about the first refund and doesn't send
-    the second one."""
+    """A person changes an accepted refund to failed by SQL. Refunds are then requested and approved again, while the
+    provider answers questions about the payment with HTTP 500. The program sends no second refund.
+    """
     scene = harm_scene
     payment = scene.make_paid_payment()
     refund = scene.request_refund(payment)

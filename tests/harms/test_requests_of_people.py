@@ -45,8 +45,10 @@ class RequestingTeam:
     team: Team
 
     def execute_in_session(self, person: str, *statements: str) -> list[tuple[Any, ...]]:
-        """Execute the statements in one session, each in a transaction of its own, and return the rows of the last
-        statement. Raises pymysql.MySQLError at the first refused statement."""
+        """Execute the statements in one session with AUTOCOMMIT, and return the rows of the last statement. Raises
+        pymysql.MySQLError at the first refused statement. `{me}` in a statement means the account of `person`, and
+        for example `{op_a}` that of op-a.
+        """
         names = {short.replace("-", "_"): name for short, name in self.team.names.items()}
         connection = self.team.open_connection(person)
         try:
@@ -289,7 +291,9 @@ def make_session_insert(session: str, operator: str | None) -> str:
 
 def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_team: RequestingTeam) -> None:
     """An audit entry that the worker writes in op-a's name must belong to a session of the worker's account. The
-    database refuses a session without an account, an unknown session, and a session of op-a."""
+    database refuses an entry in a session without an account or in an unknown session. It also refuses a session that
+    the worker inserts for op-a, and a change of the worker's session.
+    """
     request = requesting_team.store_request("op-a", "note", "refund", REFUND_ID)
     taken = requesting_team.take_request(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
@@ -310,7 +314,9 @@ def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_
 
 def test_the_database_sets_person_and_time_of_a_desk_request(requesting_team: RequestingTeam) -> None:
     """The database itself sets the person, the time and the state of a desk request. It replaces other values in the
-    INSERT, or refuses the INSERT."""
+    INSERT, or refuses the INSERT. It also refuses an invalid request id, too many arguments, and a request of the
+    worker.
+    """
     request = make_request_id()
     given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
              "expires_at": "2099-01-01"}  # fmt: skip

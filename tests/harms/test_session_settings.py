@@ -1,4 +1,4 @@
-"""A session changes every setting that its server allows. The trigger rules still refuse the forbidden statements."""
+"""A session changes settings that its server allows. The trigger rules still refuse the forbidden statements."""
 
 import random
 from collections.abc import Iterator
@@ -105,8 +105,8 @@ def _can_execute(connection: pymysql.Connection, statements: tuple[str, ...]) ->
 def test_no_setting_lets_a_forbidden_statement_pass(
     team_with_records: Team, connections: PersonConnections, person: str, drawn_count: int
 ) -> None:
-    """After each session setting, the server still refuses each forbidden statement. The statement may also fail with
-    another error because of the setting.
+    """After one session setting, the server still refuses each forbidden statement. The statement may also fail with
+    another error because of the setting. `drawn_count` settings are tried, each in a session of its own.
     """
     before, cases, passed, settled = (
         forbidden.read_all_rows(team_with_records),

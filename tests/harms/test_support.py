@@ -34,8 +34,8 @@ def test_a_second_charge_is_counted_by_the_ledger(harm_scene: AttackedDatabase) 
 
 
 def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabase) -> None:
-    """An attack runs on a connection with the account of the attacking role. Its statements are executed one after
-    the other.
+    """An attack runs on a connection with the account of the attacking role. After a refused statement, the next one
+    of the attack is still executed.
     """
     for person in PERSON_NAME_BY_ROLE.values():
         there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "DELETE FROM limits", "DO 1"))

@@ -287,10 +287,9 @@ def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records
     )
 
 
-def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_open_records: RequestingTeam) -> None:
-    """The worker can withdraw another person's acknowledgement only after it has stored the step that reopens the
-    incident, for the person who has requested this. It can't do so while it executes another request, or together
-    with other words.
+def test_another_persons_acknowledgement_ends_only_by_a_reopening(team_with_open_records: RequestingTeam) -> None:
+    """The worker can withdraw lead-b's acknowledgement for op-a only after it has stored the step with which op-a
+    reopens the incident. It can't do so while it executes another request, or together with a new note.
     """
     seen = 79
     team_with_open_records.execute_in_session(

@@ -23,8 +23,9 @@ MAX_COUNTER_GROWTH = 500_000
 
 
 def _make_insertable_rows(scene: AttackedDatabase) -> dict[str, dict[str, str]]:
-    """Return, for each table with AUTO_INCREMENT, a row that the grants of some role allow, as SQL values by
-    column."""
+    """Return a row for each table with AUTO_INCREMENT, as SQL values by column. For some tables the grants of a role
+    allow the row; for the others the row is empty.
+    """
     now, nothing = UTC_NOW_SQL, "''"
     own = {
         "audit_log": {
@@ -72,8 +73,8 @@ def _make_insert(table: str, row: dict[str, str]) -> str:
 
 
 def test_no_role_can_exhaust_a_counter(harm_scene: AttackedDatabase) -> None:
-    """Every role tries every attack on the counter of every table. The counters grow by at most MAX_COUNTER_GROWTH,
-    and the ordinary work of each role succeeds afterwards.
+    """The roles execute attacks on the counter of every table. The counters grow by at most MAX_COUNTER_GROWTH, no
+    row has a negative id, and the ordinary work of each role succeeds afterwards.
     """
     harm_scene.check_ordinary_work()
     before = harm_scene.read_next_ids()
@@ -104,8 +105,9 @@ def test_every_table_with_a_counter_refuses_chosen_ids(harm_scene: AttackedDatab
 
 
 def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: AttackedDatabase) -> None:
-    """A new step of an incident must have the next position. Otherwise an account could use up the positions, and
-    nobody could add a step to the incident."""
+    """A new step of an incident must have the next position, and each position is used once. Otherwise an account
+    could use up the positions, and nobody could add a step to the incident.
+    """
     alert = {
         "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
         "expected": "'b'", "detected_at": UTC_NOW_SQL,
@@ -185,14 +187,16 @@ def _execute_statement(cursor, statement: str) -> None:  # type: ignore[no-untyp
 
 @pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS_TABLE])
 def test_a_purchase_without_free_ids_is_refused_before_sending(harm_scene: AttackedDatabase, table: str) -> None:
-    """If a table that a purchase needs has nearly no free ids, the purchase is refused before anything is sent."""
+    """If a table that a purchase needs has no free ids, or fewer than MIN_REMAINING_IDS, the purchase is refused
+    before anything is sent.
+    """
     if len(harm_scene.nodes) > 1:
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
     before, number = harm_scene.read_next_ids()[table], harm_scene.take_unused_number()
     harm_scene.buy("op-a", harm_scene.take_unused_number())
     for next_id in (LARGEST_ID + 1, LARGEST_ID - 5, LARGEST_ID - counters.MIN_REMAINING_IDS + 100):
         harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
-        harm_scene.restart_desk("op-a")  # far from the end, a desk looks once a second
+        harm_scene.restart_desk("op-a")  # an open desk may use its last check of the counters for a second
         harm_scene.restart_desk("lead-b")
         refused = call_for_refusal(lambda: harm_scene.buy("op-a", number))
         assert (refused.code, refused.exit_status) == ("storage_full", 6)

@@ -149,9 +149,9 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
 
 
 def _make_rows_with_payer_names(at: str) -> Iterator[str]:
-    """Yield INSERT statements of texts that contain a payer's name, about payment 1, its refund and order 1. Also
-    yield INSERTs of texts without a name about payment 4, which has no payer and is the newest payment of order 1.
-    `at` is the SQL or text of the time in each row.
+    """Yield INSERT statements of texts that contain a payer's name, about payments 1 and 3, refund 1 and order 1.
+    Also yield INSERTs of texts without a name about credit check 1, and about payment 4, which has no payer and is
+    the newest payment of order 1. `at` is the SQL or text of the time in each row.
     """
     text = f"{PAYER} {PAYER}"
     for number, (kind, id, said) in enumerate(
@@ -195,7 +195,9 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, person: s
 
 @pytest.mark.parametrize("person", PEOPLE)
 def test_people_reach_no_table(reading_team: ReadingTeam, person: str) -> None:
-    """A person in team mode can't read, write, lock or describe a table, or find it in the server's own lists."""
+    """A person in team mode can't read, write, lock or describe a table, or find it in the server's own lists. The
+    person also can't change, lock or redefine a view, or read its definition.
+    """
     database = reading_team.team.database
     tables = [
         table
@@ -364,7 +366,9 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, person: str) ->
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, person: str) -> None:
-    """The views mask payers as the screens do. A person can still see which payments have the same payer."""
+    """The views mask payers as the screens do, and no condition on a payer's name finds a row. A person can still see
+    which payments have the same payer.
+    """
     rows = reading_team.execute_as_person(person, "SELECT payer_ref FROM payments ORDER BY id")
     assert [row[0] for row in rows] == ["****5678", "****5678", "****da-7", None]
     same = reading_team.execute_as_person(
@@ -414,8 +418,8 @@ def test_payers_are_masked_in_texts(reading_team: ReadingTeam, person: str) -> N
      ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
 )  # fmt: skip
 def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, person: str, entries: list[str]) -> None:
-    """A person can read only the audit entries of the own actions and those about records. The auditor can read all
-    entries.
+    """A person can read only the audit entries of the person's own actions and those about records. The auditor can
+    read all entries.
     """
     owner = reading_team.team.names["lead-b"]
     seen = reading_team.execute_as_person(person, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
@@ -431,8 +435,8 @@ def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:
 
 @pytest.mark.parametrize("person", PEOPLE)
 def test_people_read_only_their_own_requests(reading_team: ReadingTeam, person: str) -> None:
-    """A person can read only the own desk requests, in the view `own_requests`. No person can change a request or
-    read an attached file.
+    """A person can read only the person's own desk requests, in the view `own_requests`. No person can change a
+    request or read an attached file.
     """
     mine = make_request_id()
     reading_team.execute_as_person(person, _make_insert("requests", id=mine, action="probe", args="mine"))
