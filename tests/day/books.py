@@ -13,7 +13,9 @@ _STATES_THAT_RESERVE = frozenset({"requested", "approved", "submitting", "submit
 
 def check_books(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each difference between our database and the providers' ledgers: of a payment's amounts or
-    state, of the sums per provider, and of each refund."""
+    state, of the sums per provider, and of each refund. Also yield one for each order that was charged twice, and for
+    each payment whose amounts differ from the sums of its refunds.
+    """
     theirs = {(str(one["provider"]), str(one["number"])): one for one in facts.ledger}
     ours = {(str(row["provider"]), str(row["merchant_payment_id"])): row for row in facts["payments"]}
     for key in sorted(theirs.keys() - ours.keys()):
@@ -38,8 +40,8 @@ def _compare_payment(key: tuple[str, str], ours: TableRow, provider_side: TableR
     accepted = int(provider_side["accepted_minor"]) if provider_side else 0
     if not refunded <= accepted <= int(ours["refunded_minor"]) + int(ours["reserved_minor"]) <= captured:
         yield f"books: {key} refunds of {accepted} there: {dict(ours)}"
-    is_stored = captured > 0 and not (provider_side and provider_side["reversed_minor"])
-    if is_stored != (ours["status"] in _PAID_STATES):
+    is_paid_there = captured > 0 and not (provider_side and provider_side["reversed_minor"])
+    if is_paid_there != (ours["status"] in _PAID_STATES):
         yield f"books: {key} is {ours['status']} here, and {provider_side and provider_side['state']} there"
     if provider_side is not None and provider_side["currency"] != ours["currency"]:
         yield f"books: {key} in {ours['currency']} here, in {provider_side['currency']} there"
@@ -71,7 +73,9 @@ def _find_double_charges(facts: DayFacts, provider_side: dict[tuple[str, str], T
 
 def _compare_refunds(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each wrong refund: one that the provider has made twice, or for another payment or amount;
-    one that has no row in our database; one whose states differ."""
+    one that has no row in our database; one whose states differ. Also yield the results of
+    `_compare_reserved_amounts`.
+    """
     payments = facts.get_rows_by_id("payments")
     ours = {str(row["provider_refund_key"]): row for row in facts["refunds"] if row["provider_refund_key"]}
     theirs = [refund for payment in facts.ledger for refund in payment["refunds"]]

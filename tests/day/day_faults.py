@@ -26,12 +26,14 @@ _FAULTY_ANSWERS: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
     (0.25, ("atom_refund",), ("hang_after_charge", "status_after_charge:500", "close_after_charge", "truncate")),
 )  # fmt: skip
 """Groups of calls: the rate (0 to 1) at which their answers are faulty, the calls, and the faults. A fault is an HTTP
-status 5xx, a time-out or a cut connection, and the call has its effect, none, or a late one."""
+status 5xx, an unreadable answer, a time-out or a cut connection. The call has its effect, none, or a late one."""
 
 
 class DayFaults:
     """Causes each kind of fault as often as the parameters of the day state, distributed over the begun orders.
-    `fault_counts` counts the caused faults by kind, `errors` has the errors of this class itself."""
+    `fault_counts` counts the caused faults by kind; its key `database_away_ms` has the longest time (ms) without the
+    database. `errors` has the errors of this class itself.
+    """
 
     def __init__(self, surroundings: DaySurroundings, begun: Callable[[], int]) -> None:
         self._surroundings, self._begun, self._over = surroundings, begun, Event()

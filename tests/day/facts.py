@@ -51,7 +51,7 @@ class DayFacts:
     audit_error: str | None
     audit_row_count: int
     grace: timedelta
-    """Grace period of the alert rules, in the time of the simulated day."""
+    """Longest grace period of the alert rules, in real time."""
 
     def __getitem__(self, table: str) -> Sequence[TableRow]:
         return self.rows[table]
@@ -62,9 +62,7 @@ class DayFacts:
 
 
 def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = True) -> DayFacts:
-    """Read the final state with the database account of the schema's owner. Without `audit` the audit trail isn't
-    verified.
-    """
+    """Read the present state with the schema account. Without `audit` the audit trail isn't verified."""
     (now,) = call_with_retries(lambda: surroundings.owner_sql.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(surroundings.alert_receiver.events, surroundings.alert_receiver.signed, strict=False))
     error, verified = _verify_audit(surroundings) if audit else (None, 0)

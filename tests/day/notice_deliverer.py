@@ -45,9 +45,9 @@ class _Delivery:
 
 
 class NoticeDeliverer(ThreadingHTTPServer):
-    """An HTTP server that answers each notice of a provider immediately and delivers it to a worker later. If a
-    worker doesn't accept a delivery, it is repeated to the next worker. `event_counts` counts the notices by event:
-    lost, late, accepted and so on.
+    """An HTTP server that answers each notice of a provider immediately and delivers it to a worker later. A delivery
+    that a worker neither accepts nor refuses (HTTP status 200 or 400) is repeated to the next worker, for up to a
+    minute. `event_counts` counts the notices by event: lost, late and so on, and the answers by HTTP status.
     """
 
     daemon_threads = True
@@ -56,18 +56,18 @@ class NoticeDeliverer(ThreadingHTTPServer):
     def __init__(self, seed: int, ports: Sequence[int]) -> None:
         super().__init__(("127.0.0.1", 0), _NoticeHandler)
         self._seed, self._ports = seed, ports
-        self._letters: list[_Delivery] = []
+        self._deliveries: list[_Delivery] = []
         self._turns, self._changed, self._closed = count(), Condition(), False
         self._handed_in: Counter[str] = Counter()
         self._lock, self._busy = Lock(), 0
         self.event_counts: Counter[str] = Counter()
-        self._carriers = [
+        self._own_threads = [
             Thread(target=self._deliver_until_closed, name=f"carrier-{n}") for n in range(DELIVERY_THREADS)
         ]
-        self._carriers.append(Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="postman"))
+        self._own_threads.append(Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="postman"))
 
     def __enter__(self) -> "NoticeDeliverer":
-        for thread in self._carriers:
+        for thread in self._own_threads:
             thread.start()
         return self
 
@@ -76,7 +76,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
             self._closed = True
             self._changed.notify_all()
         self.shutdown()
-        for thread in self._carriers:
+        for thread in self._own_threads:
             thread.join()
         self.server_close()
 
@@ -87,7 +87,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
     def is_idle(self) -> bool:
         """True if no delivery is waiting or running."""
         with self._changed:
-            return not self._letters and not self._busy
+            return not self._deliveries and not self._busy
 
     def accept_notice(self, path: str, body: bytes, kind: str, *, never_lost: bool = False) -> None:
         """Accept a notice with this body and the content type `kind` for the path `path` of a worker, and decide at
@@ -105,10 +105,10 @@ class NoticeDeliverer(ThreadingHTTPServer):
         now = time.monotonic()
         with self._changed:
             for _ in range(copies):
-                letter = _Delivery(
+                delivery = _Delivery(
                     now + late, next(self._turns), path, body, kind, now + late + _REPETITION_PERIOD_SECONDS
                 )
-                heappush(self._letters, letter)
+                heappush(self._deliveries, delivery)
             self._changed.notify_all()
 
     def _make_random(self, body: bytes) -> random.Random:
@@ -126,9 +126,9 @@ class NoticeDeliverer(ThreadingHTTPServer):
 
     def _deliver_until_closed(self) -> None:
         """Deliver waiting notices until the server is closed."""
-        while (letter := self._wait_for_delivery()) is not None:
+        while (delivery := self._wait_for_delivery()) is not None:
             try:
-                self._deliver(letter)
+                self._deliver(delivery)
             finally:
                 with self._changed:
                     self._busy -= 1
@@ -137,15 +137,17 @@ class NoticeDeliverer(ThreadingHTTPServer):
         """Wait until a delivery is due, and return it; None if the server is closed."""
         with self._changed:
             while not self._closed:
-                wait = self._letters[0].due_at - time.monotonic() if self._letters else 1.0
-                if self._letters and wait <= 0:
+                wait = self._deliveries[0].due_at - time.monotonic() if self._deliveries else 1.0
+                if self._deliveries and wait <= 0:
                     self._busy += 1
-                    return heappop(self._letters)
+                    return heappop(self._deliveries)
                 self._changed.wait(wait)
         return None
 
     def _deliver(self, delivery: _Delivery) -> None:
-        """Deliver a notice once to a worker, and plan a repetition if the worker didn't accept the notice."""
+        """Deliver a notice once to a worker. Plan a repetition if the worker has neither accepted nor refused the
+        notice.
+        """
         status = _send_notice(self._ports[delivery.delivery_number % len(self._ports)], delivery)
         self._count(f"answered {status}")
         if status in (ACCEPTED_STATUS, REFUSED_STATUS):
@@ -156,7 +158,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
             return
         with self._changed:
             heappush(
-                self._letters,
+                self._deliveries,
                 replace(delivery, due_at=now + _REPETITION_INTERVAL_SECONDS, delivery_number=next(self._turns)),
             )
 

@@ -58,7 +58,7 @@ def find_faults(facts: DayFacts) -> list[str]:
     ]
 
 
-# 1, 5: nothing is stuck
+# Stuck records
 
 
 class _StuckRecords:
@@ -105,7 +105,7 @@ class _StuckRecords:
 
     def _waits_for_other_step(self, table: str, row: TableRow) -> bool:
         """True if something other than its own scheduled step continues the record: an order by its payment, a
-        requested refund by its time limit.
+        requested refund by its time limit, a payment that nobody has paid yet by the end of its payment code.
         """
         if table == "orders":
             return any(
@@ -160,7 +160,7 @@ class _StuckRecords:
         return frozenset(int(row["subject_id"]) for row in self._facts["sagas"] if row["ended_at"] is None)
 
 
-# 3: alerts, and what was told of them
+# Alerts, and the messages about them
 
 
 def compute_score(facts: DayFacts) -> AlertScore:
@@ -203,8 +203,9 @@ def _index_orders_by_number(facts: DayFacts) -> dict[str, TableRow]:
 
 
 def check_alerts(facts: DayFacts) -> Iterator[str]:
-    """Yield a sentence for each wrong alert or missing alert: a planted fault without an alert, an alert without a
-    planted fault, an open alert whose fault was removed, and a resolved alert whose fault still exists.
+    """Yield a sentence for each wrong or missing alert: a planted fault without an alert, an alert without a planted
+    fault, a fault with two alerts, an open alert whose fault was removed, and a resolved alert whose fault still
+    exists.
     """
     rows = _list_raised_alerts(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
@@ -224,7 +225,8 @@ def check_alerts(facts: DayFacts) -> Iterator[str]:
 
 def check_messages(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each fault of the messages about alerts: an event that the receiver didn't get or that the
-    outbox doesn't have, a wrong signature, and events of an order in the wrong sequence.
+    outbox doesn't have, a wrong signature, events that don't fit the alerts, and events of an order in the wrong
+    sequence.
     """
     if facts.bad_signature_count:
         yield f"messages with a bad signature: {facts.bad_signature_count}"
@@ -252,7 +254,7 @@ def _find_wrong_sequences(messages: Sequence[TableRow]) -> Iterator[str]:
         seen.add(key)
 
 
-# 4: the trail
+# The audit trail
 
 
 def check_audit_trail(facts: DayFacts) -> Iterator[str]:

@@ -46,8 +46,8 @@ def run_day(day: DayParameters, folder: Path, print_line: PrintLine = lambda _: 
     """
     try:
         return _run_programs_and_stories(day, folder, print_line)
-    except BaseException as red:
-        red.add_note(worker_logs.list_log_errors(folder))
+    except BaseException as error:
+        error.add_note(worker_logs.list_log_errors(folder))
         raise
 
 
@@ -56,21 +56,22 @@ def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: Prin
     state.
     """
     began = time.monotonic()
-    with open_surroundings(day, folder) as place:
-        lives = OrderStories(place)
-        street = StoryRunner(lives.make_all(plan.make_order_plans(day)), ProgressReader(place).read_progress, day)
+    with open_surroundings(day, folder) as surroundings:
+        stories = OrderStories(surroundings)
+        runner = StoryRunner(
+            stories.make_all(plan.make_order_plans(day)), ProgressReader(surroundings).read_progress, day
+        )
         print_line(f"open after {time.monotonic() - began:.1f} s")
-        with DayFaults(place, lambda: street.begun) as error, _print_progress(street, error, print_line):
-            street.run()
-        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(error.fault_counts)}")
-        quiet = _wait_until_quiet(place, lives, print_line)
+        with DayFaults(surroundings, lambda: runner.begun) as faults, _print_progress(runner, faults, print_line):
+            runner.run()
+        print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(faults.fault_counts)}")
+        quiet = _wait_until_quiet(surroundings, stories, print_line)
         print_line(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
-        assert [worker.end() for worker in place.workers] == [0] * len(place.workers)
-        lives.probe_sent_refunds(
-            is_closed=True
-        )  # a worker may have sent a refund since the last question, and nobody sends one from now on
-        ended = facts.read_facts(place, lives.diary)
-        event_counts = _count_events(place, ended, error, lives.diary)
+        assert [worker.end() for worker in surroundings.workers] == [0] * len(surroundings.workers)
+        # A worker may have sent a refund since the last probe, and nobody sends one from now on.
+        stories.probe_sent_refunds(is_closed=True)
+        ended = facts.read_facts(surroundings, stories.diary)
+        event_counts = _count_events(surroundings, ended, faults, stories.diary)
     event_counts["seconds"] = round(time.monotonic() - began)
     return EndedDay(ended, event_counts)
 

@@ -62,7 +62,7 @@ class StoryRunner:
     def __init__(
         self, stories: Iterator[tuple[str, RunningStory]], read_progress: ProgressFunction, day: DayParameters
     ) -> None:
-        self._lives, self._look, self._room, self._max_wait_seconds = (
+        self._stories, self._read_progress, self._max_running, self._max_wait_seconds = (
             stories,
             read_progress,
             day.max_running_orders,
@@ -78,7 +78,9 @@ class StoryRunner:
         self.errors: list[str] = []
 
     def run(self) -> None:
-        """Run until all stories have ended. Raises AssertionError with the collected errors."""
+        """Run until all stories have ended. No story begins after `day.last_order_begins_before_seconds`. Raises
+        AssertionError with the first 20 of the collected errors.
+        """
         threads = [Thread(target=self._execute_due_steps, name=f"street-{n}") for n in range(THREAD_COUNT)]
         threads.append(Thread(target=self._continue_waiting_stories, name="street-watch"))
         for thread in threads:
@@ -90,16 +92,16 @@ class StoryRunner:
     def _execute_due_steps(self) -> None:
         """Target of several threads: execute the next step of each due story until all stories have ended."""
         while (turn := self._wait_for_due_story()) is not None:
-            name, alive = turn
+            name, steps = turn
             try:
-                step = next(alive)
+                step = next(steps)
             except StopIteration:
                 self._end_story()
             except Exception as error:
                 self.errors.append(f"{name}: {error!r}")
                 self._end_story()
             else:
-                self._wait_for_step(name, alive, step)
+                self._wait_for_step(name, steps, step)
 
     def _wait_for_due_story(self) -> tuple[str, RunningStory] | None:
         """Wait until a story is due, and return it; None if all stories have ended."""
@@ -112,19 +114,19 @@ class StoryRunner:
                     return None
                 wait = self._due[0][0] - time.monotonic() if self._due else 1.0
                 if self._due and wait <= 0:
-                    _, _, name, alive = heappop(self._due)
-                    return name, alive
+                    _, _, name, steps = heappop(self._due)
+                    return name, steps
                 self._changed.wait(wait)
 
     def _begin_stories(self) -> None:
         """Begin further stories while fewer than `day.max_running_orders` are running."""
-        while self._under_way < self._room and not self._over and time.monotonic() < self._closes:
-            life = next(self._lives, None)
-            if life is None:
+        while self._under_way < self._max_running and not self._over and time.monotonic() < self._closes:
+            story = next(self._stories, None)
+            if story is None:
                 return
             self._under_way += 1
             self.begun += 1
-            self._schedule_step(time.monotonic(), *life)
+            self._schedule_step(time.monotonic(), *story)
 
     def _schedule_step(self, at: float, name: str, steps: RunningStory) -> None:
         heappush(self._due, (at, next(self._turns), name, steps))
@@ -149,7 +151,7 @@ class StoryRunner:
             with self._changed:
                 self._changed.wait(PROGRESS_INTERVAL_SECONDS)
                 waiting = dict(self._parked)
-            seen = self._look(waiting) if waiting else {}
+            seen = self._read_progress(waiting) if waiting else {}
             for payment, parked in waiting.items():
                 if payment in seen and parked.condition.is_met(seen[payment]):
                     self._continue_story(payment, parked)

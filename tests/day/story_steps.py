@@ -40,11 +40,11 @@ class OrderStories:
 
     def make_all(self, plans: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningStory]]:
         """Yield the name and the generator of each order."""
-        for life in plans:
-            yield f"{life.number} ({life.story.name})", self._run_story_of_order(life)
+        for plan in plans:
+            yield f"{plan.number} ({plan.story.name})", self._run_story_of_order(plan)
 
     def probe_sent_refunds(self, *, is_closed: bool = False) -> None:
-        """Let the operator probe the sent refunds after the last sale. `is_closed` means that the workers have
+        """Let the operator probe the refunds that a provider has accepted. `is_closed` means that the workers have
         ended.
         """
         self._operators.probe_accepted_refunds(is_closed=is_closed)

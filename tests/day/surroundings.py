@@ -74,7 +74,8 @@ class PlainSql:
 class DaySurroundings:
     """All parts of a simulated day. `shop_desk` is the desk at which the shop begins payments, `notice_deliverer` the
     deliverer of notices, `alert_receiver` the receiver of alerts. `shop_sql` runs SQL with the account of the shop's
-    program, `owner_sql` with that of the schema's owner."""
+    program, `owner_sql` with the schema account.
+    """
 
     day: DayParameters
     folder: Path
@@ -90,7 +91,7 @@ class DaySurroundings:
     auditor: Console
     shop_sql: PlainSql
     owner_sql: PlainSql
-    """Connection with the account of the schema's owner, which may read all tables."""
+    """The schema account may read all tables."""
 
 
 def call_with_retries(
@@ -173,7 +174,7 @@ def _get_alert_answer_status(_: dict[str, Any], nth: int) -> int:
 
 def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[PlainSql, PlainSql]:
     """Return two SQL accesses: that of the shop's account, which has rights on two tables only, and that of the
-    schema's owner.
+    schema account.
     """
     name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
     server.sql(

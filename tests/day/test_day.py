@@ -29,14 +29,15 @@ def ended_day() -> Iterator[EndedDay]:
 
 def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
     """After the day no record is stuck, the amounts agree with the providers' ledgers, and exactly the planted faults
-    have raised alerts."""
+    have raised alerts. Each kind of disturbance has occurred, for example a lost notice or a killed worker.
+    """
     scored = oracle.compute_score(ended_day.facts)
     print(format_counts(ended_day))
     assert oracle.find_faults(ended_day.facts) == []
     assert (scored.precision, scored.recall) == (1.0, 1.0)
     assert set(ended_day.facts.planted_rule_by_order.values()) == set("ABC")
-    for error in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
-        assert ended_day.event_counts[error] > 0, error
+    for event in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
+        assert ended_day.event_counts[event] > 0, event
 
 
 def _change_row(facts: DayFacts, table: str, condition: Callable[[TableRow], bool], **values: Any) -> DayFacts:

@@ -109,7 +109,7 @@ def run_crossing_transactions(databases: Sequence[Database], transaction_count: 
 
 def reset_counters(sql: Any) -> None:
     """Set both counter rows to 0, and mark them as rows that belong to the server's clock, because no session may
-    change rows that are dated by another clock. `sql` runs statements as the schema's owner."""
+    change rows that are dated by another clock. `sql` runs statements with the schema account."""
     sql(
         "DELETE FROM call_rates",
         *(f"INSERT INTO call_rates VALUES ('{name}', 'server', 0)" for name in COUNTER_NAMES),
