@@ -58,8 +58,8 @@ _SHARE_BY_STORY: Mapping[OrderStory, int] = {
 }  # fmt: skip
 """Number of orders of each story in a thousand orders. The other orders are paid without a failure or delay."""
 _EARLY_PART_OF_ORDERS = 0.6
-"""Part (0 to 1) of the orders to which the stories with a planted fault or a refund are limited, from the first order.
-The rest of the day is for the grace period, the person who handles the alert, and the probes of unknown refunds.
+"""First part (0 to 1) of the orders, which has all stories with a planted fault or a refund. The rest of the day is
+for the grace period, the person who handles the alert, and the probes of unknown refunds.
 """
 _PAYPAY_STORIES = frozenset(
     {OrderStory.SET_PAID_WITHOUT_PAYMENT, OrderStory.PAID_AFTER_EXPIRY, OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED}
