@@ -68,8 +68,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def list_all_shards() -> Iterator[DemandShard]:
-    """Yield the shards of all demands. A demand is a statement about reliability that `make soak` checks, a shard is
-    a part of its check that runs alone. First come the shards that each demand needs, then spare shards, which run
+    """Yield the shards of all demands. First come the shards that each demand needs, then spare shards, which run
     only if time is left.
     """
     from tests.soak.demands import DEMANDS
@@ -84,8 +83,8 @@ def list_all_shards() -> Iterator[DemandShard]:
 
 
 class ShardResults:
-    """The stored results of shards, one line of JSON each. A result counts only if the shard ran with the present
-    source code. With `fresh`, earlier results are deleted.
+    """The stored results of shards, one line of JSON each. Of earlier results, only those of shards that passed with
+    the present source code count. With `fresh`, earlier results are deleted.
     """
 
     def __init__(self, file: Path, *, fresh: bool) -> None:
@@ -101,7 +100,7 @@ class ShardResults:
                 self._done[kept["demand"], kept["number"]] = (True, Counter(kept["counts"]))
 
     def has_result(self, shard: DemandShard) -> bool:
-        """Return True if the shard has a stored result, passed or failed."""
+        """Return True if the shard passed earlier, or has run in this process, whether it passed or failed."""
         return (shard.demand, shard.number) in self._done
 
     def add_result(self, shard: DemandShard, ok: bool | None, output: str) -> None:
@@ -185,7 +184,7 @@ def run_one_shard(name: str, number: int) -> int:
 
 
 def compute_source_hash() -> str:
-    """Return a hash of all source files of the program and the tests. Results of other source files don't count."""
+    """Return a hash of all Python files of the program and the tests."""
     mark = hashlib.sha256()
     for file in sorted([*ROOT.glob("console/**/*.py"), *ROOT.glob("tests/**/*.py")]):
         mark.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())

@@ -48,7 +48,7 @@ def run_request_race(
         tally = run_desk_request_race(
             DeskRequestRace(invent_numbers(count, 400 + shard), desks, SECONDS_BETWEEN_KILLS, seed, meanwhile), place
         )
-        if engine == "mysql":  # a server that was given keeps nothing of ours
+        if engine == "mysql":  # the given server isn't removed at the end
             place.database.drop_database()
     pooled_databases.forget_all_databases()
     print(f"demand asking: {engine}: {dict(tally)}", flush=True)

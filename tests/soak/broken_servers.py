@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 ACCOUNT_NAMES = ("op-a", "op-b", "lead-b")
 _ACTIONS_AND_FAULTS = tuple((action, fault) for action in steps.ACTIONS for fault in steps.TESTED_FAULTS)
-_KILLED_NODE_COUNT, _KILLED_SERVER_COUNT = 64, 5
+_PURCHASE_COUNT, _NODE_KILL_COUNT = 64, 5
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
     an error code, or "undisturbed" if the purchase has fewer commands), and `deaths` for the kills."""
     tally: Counter[str] = Counter()
     with _start_mariadb(folder) as (server, place), open_scene(place) as stage:
-        for nth, name in enumerate(invent_numbers(_KILLED_NODE_COUNT, shard), start=1):
+        for nth, name in enumerate(invent_numbers(_PURCHASE_COUNT, shard), start=1):
             ending, _ = steps.kill_server_at_command(stage, server, "purchase", nth, name)
             tally.update({"deaths": int(ending is not None), ending or "undisturbed": 1})
         stage.verify_trail()
@@ -84,7 +84,7 @@ def kill_nodes(shard: int, folder: Path) -> Counter[str]:
     tally: Counter[str] = Counter()
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
-        for turn in range(_KILLED_SERVER_COUNT):
+        for turn in range(_NODE_KILL_COUNT):
             tally += _kill_one_node(cluster, place, f"s{shard}t{turn}", turn % len(cluster.nodes))
             cluster.restart_nodes()
     return tally

@@ -212,8 +212,9 @@ def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
 
 
 def run_test_file_of_full_size(shard: int, _folder: Path) -> Counter[str]:
-    """Run one of the pytest files whose tests always use all of their cases, not only drawn ones. `shard` selects the
-    file. Return one count: `lines`, the number of printed lines about demands."""
+    """Run one pytest file with all of its cases, also those that have the mark `soak`. `shard` selects the file.
+    Return one count: `lines`, the number of printed lines about demands.
+    """
     return _run_command(
         sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FILES_WITH_FULL_COUNT[shard]
     )

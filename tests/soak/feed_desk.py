@@ -125,21 +125,21 @@ def main() -> None:
         context = WindowContext(settings, runner, SystemClock())
         context.change_operator(asked["account"])
         pulse = BackgroundRefresh(context, context)
-        sitting = DeskSession(context, pulse, asked)
+        session = DeskSession(context, pulse, asked)
         context.store_services(console)
         ready = QTimer()
         ready.setInterval(20)
-        ready.timeout.connect(lambda: _begin_after_first_read(ready, sitting))
+        ready.timeout.connect(lambda: _begin_after_first_read(ready, session))
         ready.start()
         app.exec()
         pulse.stop_timers()
         runner.close(10)
-    print(json.dumps({"told": sitting.received_events, "done": sitting.done}))
+    print(json.dumps({"told": session.received_events, "done": session.done}))
 
 
-def _begin_after_first_read(ready: QTimer, sitting: DeskSession) -> None:
+def _begin_after_first_read(ready: QTimer, session: DeskSession) -> None:
     """Begin the session as soon as the desk has read the change feed, and stop the timer `ready`."""
-    if sitting.begin_recording():
+    if session.begin_recording():
         ready.stop()
 
 

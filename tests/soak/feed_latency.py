@@ -40,8 +40,8 @@ DURATION_SECONDS = 90.0
 MAX_DELAY_SECONDS = 2.0
 """Longest time (seconds) within which a desk must see 99 of 100 changes."""
 LISTENING_SECONDS = 20.0
-"""Time (seconds) for which desks read the change feed after the last action. A change that no desk has seen by then
-is lost.
+"""Time (seconds) for which desks read the change feed after the last action. A change that a desk hasn't seen by then
+is lost for it.
 """
 ACTION_INTERVAL_MS = 1_000
 """Average time (ms) between two actions of one person."""
@@ -144,11 +144,10 @@ def compare_with_commits(
     heard: Sequence[ReceivedEvents],
     end: float,
 ) -> LatencyReport:
-    """Check that each desk in `heard` has received each new row of the change feed, and measure how long after its
-    COMMIT the row arrived. `rows` has the record of each row by the row's id. `logs` has, for each person who
-    wrote, the moment of the COMMIT (monotonic seconds) by the row's id. The delay at the desk of the person who
-    made the change is not measured. A change that was committed after `end` (monotonic seconds) needn't have
-    arrived.
+    """Find the new rows of the change feed that a desk in `heard` has not received, and measure how long after its
+    COMMIT each other row arrived. `rows` has the record of each row by the row's id. `logs` has, for each person who
+    wrote, the moment of the COMMIT (monotonic seconds) by the row's id. The delay at the desk of the person who made
+    the change is not measured. A change that was committed after `end` (monotonic seconds) needn't have arrived.
     """
     took, lost = [], []
     committed = {one: (moment, writer) for writer, log in logs.items() for one, moment in log.items()}

@@ -1,5 +1,6 @@
-"""Soak test of the service of idempotency keys: a thousand requests per second for a minute, on each database engine,
-with and without Redis."""
+"""Soak test of the service of idempotency keys: a thousand requests per second for a minute, on SQLite, MariaDB and
+Galera, with and without Redis, and with a Redis that is disturbed.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -25,9 +26,11 @@ ENGINES_AND_TITLES: tuple[tuple[Engine, str], ...] = (
 def run_request_load(
     shard: int, folder: Path, rate: int = REQUESTS_PER_SECOND, seconds: float = LOAD_SECONDS
 ) -> Counter[str]:
-    """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
-    both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed.
-    Return three counts: `requests`, `duplicates` (requests that created nothing) and `twice`, always 0."""
+    """Send the requests to the service on one database engine: without Redis, with Redis, or with a disturbed Redis.
+    The number of the shard decides both. The shard fails if a key is used twice or a caller gets a wrong answer; the
+    durations are only printed. Return three counts: `requests`, `duplicates` (requests that created nothing) and
+    `twice`, always 0.
+    """
     engine, redis = ENGINES_AND_TITLES[shard]
     wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESS_COUNT, f"key-load-{shard}")
     with (

@@ -12,9 +12,10 @@ FLOOD_SECONDS, REQUESTS_PER_SECOND, SLOW_CONNECTION_COUNT, NOTICES_PER_SECOND = 
 
 
 def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Send malformed requests and real notices to a worker. Check that the worker's memory and its number of open
-    files don't grow, and that the worker books each real notice once. Return three counts: `rubbish` (malformed
-    requests), `slow` connections and `booked` notices."""
+    """Send malformed requests and real notices to a worker. Check that the worker's memory grows by less than 10 %,
+    and that the worker books each real notice once. Return three counts: `rubbish` (malformed requests), `slow`
+    connections and `booked` notices.
+    """
     with open_place(engine, folder) as place:
         found = notice_flood.run_flood(
             place, FLOOD_SECONDS, REQUESTS_PER_SECOND, SLOW_CONNECTION_COUNT, NOTICES_PER_SECOND, shard

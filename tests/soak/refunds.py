@@ -13,7 +13,7 @@ from tests.support.money_stage import open_money_stage
 from tests.support.places import Engine, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 
-_NODE_DEATH_COUNT = 90
+_COMMAND_COUNT = 90
 
 
 def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -56,7 +56,7 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
         servers.start_private_mariadb() as server,
         open_money_stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene,
     ):
-        for nth in range(1, _NODE_DEATH_COUNT, 2):
+        for nth in range(1, _COMMAND_COUNT, 2):
             ended, _ = refund_steps.kill_server_at_command(scene, server, "approve", nth)
             refused = refund_steps.make_read_only_at_command(scene, server, "approve", nth)
             tally.update(deaths=int(ended is not None), refusals=int(refused is not None))

@@ -138,8 +138,8 @@ def _format_percentiles(seconds: Sequence[float]) -> str:
 
 
 def _pick_ten_samples(samples: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
-    """Return about ten of the samples of the process's memory, evenly distributed over the time. Each sample is
-    (seconds since the beginning, MB).
+    """Return ten to nineteen of the samples of the process's memory (all if there are fewer), evenly distributed over
+    the time. Each sample is (seconds since the beginning, MB).
     """
     return samples[:: max(1, len(samples) // 10)]
 
@@ -158,7 +158,8 @@ def measure_session_and_check(_shard: int, folder: Path, minutes: float = DEFAUL
     """Run the session, and print the report. Return four counts: `minutes`, `acts` (actions), `turns` (measured
     delays of the event loop) and `late_ms` (their 99th percentile).
 
-    Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if the session executed no action.
+    Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if the session or the other person
+    executed no action.
     """
     found = measure_session(folder, minutes)
     print(f"demand session: {format_report(found)}", flush=True)

@@ -46,7 +46,7 @@ Step = Callable[[], object] | int
 
 class EventLoopWatch(QObject):
     """Measures each pass of the event loop. `late` has the delay of each pass (seconds). `work` has the processor
-    time of the main thread in a pass (seconds), with the name of the action that was running.
+    time of the main thread in each pass with more than 2 ms (seconds), with the name of the action that was running.
     """
 
     def __init__(self) -> None:
@@ -346,7 +346,9 @@ class ScriptedWindowSession(QObject):
             QTest.keyClick(active.windowHandle(), Qt.Key.Key_Escape)
 
     def collect_figures(self) -> dict[str, Any]:
-        """Return the figures of the session by name. Durations are lists of seconds, sorted."""
+        """Return the figures of the session by name. `late` and `work` are sorted lists of seconds. `painted` and
+        `settled` have (real seconds, processor seconds) for each key press.
+        """
         work = sorted(self.watch.work, reverse=True)
         return {
             "late": sorted(self.watch.late),

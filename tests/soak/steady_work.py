@@ -213,8 +213,9 @@ _COUNT_EFFECTS_SQL = {
 
 @contextmanager
 def keep_live_client(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[None]:
-    """Keep a client connected to the worker's live feed (`/live`) until the end of the block. Every minute the client
-    closes its connection and opens a new one. `work.done["told"]` counts the changes that the client receives.
+    """Keep a client connected to the worker's live feed (`/live`) until the end of the block. After sixty messages or
+    seconds without one, the client closes its connection and opens a new one. `work.done["told"]` counts the changes
+    that the client receives.
     """
     over = Event()
     thread = Thread(target=_receive_live_feed, args=(worker, token, work, over), name="live", daemon=True)

@@ -3,9 +3,10 @@ a client of /live that reconnects, and reads of its metrics.
 
     python -m tests.soak.worker_memory [--minutes 60]
 
-The resident memory counts as constant if two figures are at most 2 MiB: the slope per hour of the regression line
-through the second half of the samples, and the median of the last third of the samples less that of the middle third.
-Python's heap needs half an hour of such work to reach its size; a leak would continue to grow.
+The memory counts as constant if two figures are at most 2 MiB: the slope per hour of the regression line through the
+second half of the samples, and the median of the last third of the samples less that of the middle third. Both are
+computed for the resident memory and for its part that belongs to no file. Python's heap needs half an hour of such
+work to reach its size; a leak would continue to grow.
 """
 
 import argparse
