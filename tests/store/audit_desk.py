@@ -84,8 +84,8 @@ class DatabaseWithThreeChains:
 
 
 def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> random.Random:
-    """Add rows to all chains until the trail has `rows` rows, in transactions of one to three rows. `seed` decides
-    the random order. Return the random generator."""
+    """Add rows to random chains until the trail has `rows` rows or up to two more, in transactions of one to three
+    rows. `seed` decides the random choices. Return the random generator."""
     chance, written = random.Random(seed), len(desk.list_rows())
     while written < rows:
         chain, count = chance.choice(list(desk.trails)), chance.randint(1, 3)

@@ -1,9 +1,11 @@
 """Statements that a server refuses to the account of every person, and rows of a team's database on which each of
 these statements would do harm.
 
-In a statement, `{me}` is the account that executes it and `{other}` another person's account. `message_part` is a
-part of the message with which a trigger refuses the statement if the account has the needed rights. For other
-accounts the database may refuse the statement earlier because of the missing right.
+In a statement, `{me}` is the account that executes it, `{ME}` the same name in capitals, `{homoglyph}` the same name
+with letters that look the same, and `{other}` another person's account. `fill_account_names` in plain_connections.py
+fills in these and the other names. `message_part` is a part of the message with which a trigger refuses the statement
+if the account has the needed rights. For other accounts the database may refuse the statement earlier because of the
+missing right.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 NOW_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 ANY_HASH = "a" * 64
 ANSWER_KEY = "b" * 64
-"""A fact that only the process which began an operation knows."""
+"""The answer key of each operation that `insert_records` inserts."""
 (
     BOUGHT_CHECK_ID,
     UNKNOWN_CHECK_ID,
@@ -93,9 +95,8 @@ def make_approval_insert(person: str = "{me}", closed_at: str = "NULL", evidence
 
 
 def make_check_update(record: int, **values: str) -> str:
-    """Return an UPDATE of a credit check in the form in which the services write it, with the version raised by
-    one. `values` are SQL expressions by column.
-    """
+    """Return an UPDATE of a credit check in the form in which the services write it, with the version raised by one.
+    `values` are SQL expressions by column; they may replace `version`."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {CHECKS_TABLE} SET {told} WHERE id = {record}"
 
@@ -513,9 +514,8 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
 
 
 def insert_records(team: Team) -> None:
-    """Insert records of every kind with the schema account. In all of them op-b is the other person, for example the
-    requester.
-    """
+    """Insert credit checks in each state with their operations, evidence and proposals, and a row into each of some
+    other tables, with the schema account. In all of them op-b is the other person, for example the requester."""
     other, database = team.names["op-b"], team.open_connection("owner")
     bought = f"'success', 'known', {NOW_SQL} + INTERVAL 1 YEAR"
     expired = f"'success', 'known', {NOW_SQL} - INTERVAL 1 DAY"

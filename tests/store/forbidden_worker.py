@@ -11,7 +11,7 @@ from tests.support.teams import Team
 OPEN_ROW_ID = 1
 """Id of an open row of each table."""
 ENDED_ROW_ID = 2
-"""Id of a row of each table that has ended."""
+"""Id of a row that has ended, in each table whose rows end."""
 WATCHED_CORPORATION_NUMBER = "1180301018771"
 WATCHED_FACTS_JSON = "[]"
 TAKEN_ORDER_ID = 1
@@ -85,21 +85,21 @@ def make_bulk_run_insert(**more: str) -> str:
     return make_insert("bulk_runs", **(written | more))
 
 
-def make_take_insert(payment_id: int = UNTAKEN_ORDER_ID, person: str = "{me}", hours: int = 1) -> str:
+def make_take_insert(order_id: int = UNTAKEN_ORDER_ID, person: str = "{me}", hours: int = 1) -> str:
     return make_insert(
         "takes",
         kind="'order'",
-        subject_id=str(payment_id),
+        subject_id=str(order_id),
         person=f"'{person}'",
         taken_at=NOW_SQL,
         until=f"{NOW_SQL} + INTERVAL {hours} HOUR",
     )
 
 
-def make_take_update(payment_id: int, person: str = "{me}", hours: int = 1) -> str:
+def make_take_update(order_id: int, person: str = "{me}", hours: int = 1) -> str:
     return (
         f"UPDATE takes SET person = '{person}', taken_at = {NOW_SQL}, until = {NOW_SQL} + INTERVAL {hours} HOUR"
-        f" WHERE kind = 'order' AND subject_id = {payment_id}"
+        f" WHERE kind = 'order' AND subject_id = {order_id}"
     )
 
 
@@ -134,6 +134,7 @@ def make_request_id_insert(person: str = "{me}", lease: int = 45_000, fence: int
 
 
 def make_other_request_update(**values: str) -> str:
+    """Return an UPDATE of all request ids of the other person that sets these values, SQL expressions by column."""
     return make_column_update("request_ids", 0, **values).replace("WHERE id = 0", "WHERE person = '{other}'")
 
 
@@ -408,9 +409,8 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
 
 
 def insert_worker_rows(team: Team) -> None:
-    """Insert two rows of op-b into each table with the schema account: one that is in progress, and one that has
-    ended.
-    """
+    """Insert rows of op-b into each table of the worker and of the people's takes and notes, with the schema account.
+    Most tables get a row that is in progress and a row that has ended."""
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (*_make_worker_inserts(), *_make_alert_inserts(), *_make_person_inserts()):
             cursor.execute(statement.replace("{me}", team.names["op-b"]))

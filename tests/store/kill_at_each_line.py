@@ -1,5 +1,6 @@
 """Kills a forked process at its first line, then another one at its second line, and so on until a process reaches
-its end. After each kill it checks that all results which the process has reported as stored exist.
+its end. After each kill it checks that all results which the process has reported as stored exist. Only executed
+lines of WATCHED_FILES are counted.
 
 The module runs as a process of its own, because a process that forks must have no threads. Arguments: `SCENARIO
 FOLDER`. It prints the number of killed processes.
@@ -94,9 +95,8 @@ def main(scenario: str, folder: Path) -> int:
 
 
 def _run_until_line(work: Callable[[Path, ReportStored], None], home: Path, line: int) -> tuple[bool, list[str]]:
-    """Fork a process that is killed at the line with this number. Return True if the process reached its end, and the
-    lines with which it has reported stored results.
-    """
+    """Fork a process that is killed before it executes the line with this number (from 1). Return True if the process
+    reached its end, and the lines with which it has reported stored results."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

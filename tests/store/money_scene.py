@@ -1,6 +1,6 @@
 """Payments, refunds and orders on which forbidden statements would do harm, and functions that return such statements
-as SQL. op-b is the requester of all refunds except one, which lead-b has requested.
-"""
+as SQL. op-b is the requester of all refunds except two: lead-b has requested OWN_REFUND_ID, and the disabled person
+`gone` has requested GONE_REFUND_ID."""
 
 from tests.store.forbidden import ANY_HASH, NOW_SQL, make_evidence_insert, make_operation_insert
 from tests.support.teams import Team
@@ -165,9 +165,8 @@ def make_sending_insert(refund_id: int) -> str:
 
 
 def insert_money_rows(team: Team) -> None:
-    """Insert payments, refunds in every state, votes, an account and a set-aside of this account, with the schema
-    account.
-    """
+    """Insert payments, refunds in every state, votes, proposals, orders, a notice, an account and a set-aside of this
+    account, with the schema account."""
     other, lead = team.names["op-b"], team.names["lead-b"]
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (

@@ -24,8 +24,8 @@ from tests.support.places import Place
     ],
 )
 def test_the_column_of_roles_accepts_lists_of_known_roles(place: Place, written: str, roles: set[str]) -> None:
-    """The column `roles` is a list with commas. Only known role names in it give rights; any other text in it gives
-    none."""
+    """The column `roles` is a list with commas or a JSON list. Only known role names in it give rights; any other
+    text in it gives none. For an unknown person `find` returns None."""
     place.sql(f"INSERT INTO operators (name, roles) VALUES ('somebody', '{written}')")
     database = Database(place.url())
     with database.read() as conn:

@@ -128,8 +128,9 @@ def test_the_version_table_of_another_application_keeps_its_version(database: Da
 def test_an_upgrade_refuses_an_unsuitable_table(
     database: Database, tables: tuple[str, ...], problem: str | None
 ) -> None:
-    """An upgrade refuses a database whose table of credit checks lacks the original columns, or in which another
-    application has created tables with the program's names. The upgrade creates nothing there."""
+    """An upgrade refuses a database that has tables of another application but no table of credit checks, a database
+    whose table of credit checks lacks the original columns, and a database in which another application has created
+    tables with the program's names. The upgrade creates nothing there."""
     execute_statements(database, *tables)
     with pytest.raises(ConsoleError) as refused:
         migrate.upgrade(database)
@@ -357,8 +358,8 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
 
 
 def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp_path: Path) -> None:
-    """The adoption makes NOT NULL columns nullable where the program needs that, and makes columns long enough for
-    each company name and each document path."""
+    """The adoption makes NOT NULL columns nullable where the program needs that, and makes the column of company
+    names long enough. A changed column keeps its comment."""
     execute_statements(
         server_database,
         f"CREATE TABLE {TABLE_NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
@@ -549,8 +550,8 @@ def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_pat
 def test_the_other_applications_account_inserts_rows_during_the_adoption(
     sql_server: SqlServer, server_database: Database, tmp_path: Path
 ) -> None:
-    """The other application inserts rows with its own database account between all steps of the adoption, and no step
-    refuses them."""
+    """The other application inserts rows with its own database account after each step of the adoption, and none is
+    refused. After the adoption a second live row for a corporation number is refused."""
     legacy.create_table_with_rows(server_database)
     account = sql_server.create_database()
     name = urlsplit(account).username
@@ -612,7 +613,7 @@ def test_the_other_application_selects_only_its_columns(server_database: Databas
 
 def test_the_other_application_gets_error_1062(server_database: Database, tmp_path: Path) -> None:
     """A second live row for a corporation number is refused with the server's error 1062, which names the unique
-    index. The same holds for a number in full-width digits."""
+    index, even if the second number has full-width digits."""
     legacy.create_table_with_rows(server_database, [make_bought_row(FIRST_CORPORATION_NUMBER, 1)])
     run_adoption(server_database, tmp_path)
     with pytest.raises(IntegrityError) as refused:

@@ -76,7 +76,7 @@ def test_pages_of_alerts_have_their_order(person_connection: Connection) -> None
     assert alerts.find_by_subject(person_connection, "order", 1) == (one, other)
 
 
-def test_each_change_of_an_alert_is_in_the_change_feed(person_connection: Connection) -> None:
+def test_each_change_of_an_alert_is_in_the_change_feed(person_connection: Connection, acting_person: str) -> None:
     """The change feed has an entry for each alert that opens, is acknowledged or is resolved. A call that changed
     nothing adds no entry."""
     mark, _ = change_feed.list_changes_since(person_connection, None)
@@ -86,6 +86,9 @@ def test_each_change_of_an_alert_is_in_the_change_feed(person_connection: Connec
     alerts.raise_alert(person_connection, RULE_A, "order", 1, None, "x", "y", NOW)
     mark, told = change_feed.list_changes_since(person_connection, mark)
     assert told == ()
+    alerts.acknowledge(person_connection, found.id, acting_person, "asked the provider", NOW)
+    mark, told = change_feed.list_changes_since(person_connection, mark)
+    assert told == (("alert", found.id),)
     alerts.resolve(person_connection, found.id, NOW)
     assert change_feed.list_changes_since(person_connection, mark)[1] == (("alert", found.id),)
 

@@ -29,7 +29,8 @@ def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
 
 
 def test_an_event_is_stored_once(person_connection: Connection) -> None:
-    """An event is stored with its first content and is due at once. A second event with the same id is not stored."""
+    """An event is stored with its first content and is due at once; its `repr` doesn't contain the body. A second
+    event with the same id is not stored."""
     first = add_event(person_connection, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
     assert not outbox.add_event(person_connection, TOPIC, "e1", "ORD-9", "{}", FIVE_MINUTES_LATER)

@@ -15,11 +15,12 @@ from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash, for
 from tests.store.audit_desk import DatabaseWithThreeChains, fill_chains
 from tests.support.places import MakePlace
 
-# Each tampering takes the desk and a source of chance, does its deed and says which row must be named.
+# A function that changes the rows of the trail by a random generator. It returns the id of the row that the
+# verification must name.
 Tampering = Callable[[DatabaseWithThreeChains, random.Random], int]
 
 
-# A server keeps no such values.
+# Values of the wrong type or encoding. Only SQLite stores them; a server refuses them.
 _MALFORMED_VALUES = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'fffe' AS TEXT)"))
 
 
@@ -60,8 +61,8 @@ def _edit_and_hash_again(trail_database: DatabaseWithThreeChains, chance: random
 
 
 def _delete_row(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete a row in the middle of one of this desk's chains. Return the id of the deleted row, which the
-    verification must name."""
+    """Delete a row of one of this desk's chains, but not the chain's last row. Return the id of the deleted row,
+    which the verification must name."""
     rows = trail_database.list_rows()
     last = {session: row_id for row_id, session, _ in rows}
     victim = chance.choice([row for row in rows if row[1] != "chain-c" and row[0] != last[row[1]]])[0]
@@ -70,8 +71,8 @@ def _delete_row(trail_database: DatabaseWithThreeChains, chance: random.Random) 
 
 
 def _delete_row_of_other_desk(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete a row of the other desk's chain, of which this desk has no anchors. Return the id of the row after the
-    gap, which the verification must name."""
+    """Delete a row of the other desk's chain, of which this desk has no anchors, but not the chain's last row. Return
+    the id of the row after the gap, which the verification must name."""
     ids = [row[0] for row in trail_database.list_rows() if row[1] == "chain-c"]
     index = chance.randrange(len(ids) - 1)
     trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {ids[index]}")
@@ -130,8 +131,9 @@ def _change_persons(trail_database: DatabaseWithThreeChains, chance: random.Rand
 
 
 def _delete_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete the newest rows of all chains, and set the database's counter of ids back. Return the id of the first
-    missing row of this desk, which the verification must name."""
+    """Delete up to 20 of the newest rows, and set the database's counter of ids back. If all of them are rows of the
+    other desk, delete this desk's newest row too. Return the id of the first missing row of this desk, which the
+    verification must name."""
     ids = [row[0] for row in trail_database.list_rows()]
     cut = ids[-chance.randint(1, 20)]
     gone = [row_id for row_id, session, _ in trail_database.list_rows() if row_id >= cut and session != "chain-c"]
@@ -139,7 +141,7 @@ def _delete_newest_rows(trail_database: DatabaseWithThreeChains, chance: random.
     if trail_database.place.is_server:
         back = f"ALTER TABLE audit_log AUTO_INCREMENT = {cut}"
     trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id >= {cut}", back)
-    if not gone:  # only the other desk's: nobody here can know; take one of ours as well
+    if not gone:  # this desk has no anchors of the other desk's rows
         gone = [max(row_id for row_id, session, _ in trail_database.list_rows() if session != "chain-c")]
         trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {gone[0]}")
     return gone[0]
@@ -196,7 +198,8 @@ TAMPERINGS: list[Tampering] = [
     ids=["2", "all"],
 )
 def test_tampering_is_found_and_named(fresh_place: MakePlace, tampering: Tampering, seeds: Sequence[int]) -> None:
-    """For each kind of change, the verification names the first wrong row."""
+    """For each kind of change, the verification names the first wrong row. Each seed makes another random trail and
+    another random change of the kind."""
     for seed in seeds:
         with fresh_place() as place:
             desk = DatabaseWithThreeChains(place)

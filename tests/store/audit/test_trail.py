@@ -70,7 +70,7 @@ def test_an_audit_row_returns_the_written_values(trail_database: DatabaseWithThr
 def test_a_too_long_text_is_cut_before_its_hash(trail_database: DatabaseWithThreeChains) -> None:
     """The program cuts a text that is too long, for example a pasted megabyte, before it computes the row's hash. So
     the verification of the chain still succeeds."""
-    trail_database.place.drop_table_triggers("audit_log")  # nobody has so long a name
+    trail_database.place.drop_table_triggers("audit_log")  # they refuse a name that isn't the account's
     with trail_database.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append_entry(tx, entry, session="s", desk=DESK_NAME, at=ENTRY_INSTANT)
@@ -153,8 +153,8 @@ def test_rows_written_during_a_verification_are_not_reported(trail_database: Dat
     "count", [8_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
 def test_verifying_needs_no_memory_per_row(trail_database: DatabaseWithThreeChains, count: int) -> None:
-    """The memory of a verification doesn't grow with the number of rows or chains. The test prints the verified rows
-    per second; `make soak` verifies a million rows.
+    """A verification needs less than 8 MB of memory, however many rows and chains the trail has. The test prints the
+    verified rows per second; `make soak` verifies a million rows.
     """
     write_rows(trail_database, count)
     began = time.perf_counter()
@@ -173,8 +173,8 @@ def test_verifying_needs_no_memory_per_row(trail_database: DatabaseWithThreeChai
 def test_the_end_of_the_chain_is_remembered(
     trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A desk reads the last row of its audit chain only once. The desk reads it again and continues the chain from
-    there in two cases: the row is gone from the database, or the server's time was computed with a wrong clock."""
+    """A desk that has written the last row of its audit chain doesn't read it before it writes the next one. If that
+    row is gone from the database, the desk reads the chain's present last row and continues the chain from there."""
     trail_database.append_entries("chain-a", 2)
     reads: list[str] = []
     read_end = trail._read_chain_end

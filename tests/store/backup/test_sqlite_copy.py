@@ -1,4 +1,4 @@
-"""A copy of an SQLite file for a backup: an error names the file that can't be used."""
+"""Tests of the copy of an SQLite file for a backup: an error names the file that can't be used."""
 
 import os
 import sqlite3

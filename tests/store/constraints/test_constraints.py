@@ -137,8 +137,8 @@ def test_the_docs_list_each_forbidden_statement() -> None:
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_statements_with_the_own_name_are_accepted(team: Team, connections: PersonConnections, person: str) -> None:
-    """The database accepts an insert of an audit entry, of an operation and of evidence, and a renewal of a lease, if
-    each has the account's own name and the right time.
+    """The database accepts an insert of an audit entry, of an operation and of evidence, and the acquisition of a
+    free lease, if each has the account's own name and the right time. It also accepts a new result of a credit check.
     """
     own = [forbidden.make_audit_insert(), forbidden.make_operation_insert(), forbidden.make_evidence_insert()]
     free = (
@@ -159,8 +159,8 @@ def test_statements_with_the_own_name_are_accepted(team: Team, connections: Pers
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
 def test_only_a_worker_inserts_roots_of_the_trail(team: Team, connections: PersonConnections, what: str) -> None:
-    """The database accepts an audit root only from a worker's account. It also refuses a root whose action has an
-    additional blank, which servers ignore when they compare texts."""
+    """The database accepts an audit root only from a worker's account. The same holds if the action has an additional
+    blank at its end, which servers ignore when they compare texts."""
     for person in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in execute_statements(
             connections, person, fill_own_name(forbidden.make_audit_insert(action=what), team, person)
@@ -181,7 +181,8 @@ def make_not_bought_statements(record: int) -> tuple[str, str]:
 
 def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: PersonConnections) -> None:
     """op-b has proposed that a purchase was not made. The database accepts this outcome only from another person who
-    is an approver and has stored evidence."""
+    is an approver and has stored evidence about this credit check. It refuses the outcome while op-b is disabled or
+    has a role without the right to decide."""
     proposed = forbidden.CHECK_WITH_PROPOSAL_ID
 
     def store_second_decision(person: str, *before: str) -> str:
@@ -278,6 +279,8 @@ def other_application_cursor(team: Team) -> Iterator[Any]:
 
 
 def execute_as_shop(shop: Any, statement: str) -> str:
+    """Execute the statement with the other application's cursor. Return the message of the refusal; an empty text if
+    the database has accepted the statement."""
     try:
         shop.execute(statement)
     except pymysql.MySQLError as refusal:
@@ -467,8 +470,8 @@ def _read_trigger_times(server: SqlServer, database: Database) -> dict[str, obje
 
 
 def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upgrade replaces three kinds of altered triggers: with a changed text, without a rule, and with another
-    owner. After each statement of the upgrade a trigger still enforces the rule."""
+    """An upgrade replaces a trigger with a changed text and a trigger with another owner. After each statement of the
+    upgrade a trigger against changes of the audit trail exists. A second upgrade executes no statement."""
     with (
         sql_server.create_temporary_database() as owner,
         closing(Database(owner, without_time_limit=True)) as database,
@@ -520,8 +523,8 @@ def test_names_of_triggers_fit_the_length_limit() -> None:
 
 
 def test_the_owner_too_never_changes_the_trail(team: Team) -> None:
-    """The triggers refuse changes of the audit trail to the schema account too, so that an administrator can't change
-    it by accident."""
+    """The triggers refuse the schema account too: it can't delete audit entries, evidence or votes, or change audit
+    entries, so that an administrator doesn't do it by accident."""
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for table in ("audit_log", "evidence", "approvals"):
             with pytest.raises(pymysql.MySQLError, match="never deleted"):
@@ -629,9 +632,8 @@ def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> N
             there = replace(made, server=node)
             lines = PersonConnections(there)
             lines.wait_for_replication("op-a")
-            cases = [
-                case for case in ALL_FORBIDDEN_STATEMENTS if "timestamp" not in case.sql[0]
-            ]  # its own server refuses that
+            # These nodes refuse SET timestamp itself, with another error.
+            cases = [case for case in ALL_FORBIDDEN_STATEMENTS if "timestamp" not in case.sql[0]]
             assert [
                 case.title for case in cases if execute_forbidden_statements(there, lines, "op-a", case) is None
             ] == []

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 def test_triggers_refuse_statements_despite_too_many_grants(team: Team) -> None:
     """An account has all database rights by mistake. The triggers still refuse every statement that would otherwise
-    fail because of a missing right."""
+    fail because of a missing right. TRUNCATE is left out: no trigger runs for it."""
     tried = [case for case in FORBIDDEN_STATEMENTS if case.message_part == "denied" and "TRUNCATE" not in case.sql[0]]
     with connect_as_guest(team, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
@@ -69,9 +69,9 @@ def test_ignored_errors_change_nothing(team: Team, connections: PersonConnection
 
 
 @pytest.fixture
-def connection_with_unsent_refund(team: Team) -> Iterator[Any]:
-    """Yield a connection of the schema account whose transaction has reserved and sent a refund of the payment
-    FREE_PAYMENT_ID, and is not committed yet."""
+def connection_with_uncommitted_refund(team: Team) -> Iterator[Any]:
+    """Yield a connection of the schema account whose transaction has reserved the amount of a refund of the payment
+    FREE_PAYMENT_ID and inserted the refund as sent, and is not committed yet."""
     with team.open_connection("owner", autocommit=False) as owner, owner.cursor() as cursor:
         cursor.execute(make_reserve_update())
         cursor.execute(make_refund_insert(id="99", status="'submitted'", maker="'x'"))
@@ -86,7 +86,7 @@ def connection_with_unsent_refund(team: Team) -> Iterator[Any]:
     ("guarded", "refusal"), [(0, "hold stays reserved"), (1, "Record has changed since last read")]
 )
 def test_an_old_snapshot_frees_nothing(
-    team: Team, connection_with_unsent_refund: Any, guarded: int, refusal: str
+    team: Team, connection_with_uncommitted_refund: Any, guarded: int, refusal: str
 ) -> None:
     """A database session whose snapshot is older than the sending of a refund can't release the amount that the
     refund reserves, because the trigger reads the present sums. A server that checks snapshots itself, as MariaDB
@@ -98,7 +98,7 @@ def test_an_old_snapshot_frees_nothing(
             cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        connection_with_unsent_refund.commit()
+        connection_with_uncommitted_refund.commit()
         cursor.execute("SELECT COUNT(*) FROM refunds WHERE id = 99")
         assert cursor.fetchone() == (0,)
         assert refusal in execute_for_refusal(cursor, make_payment_update(FREE_PAYMENT_ID, reserved_minor="0"))
@@ -106,7 +106,9 @@ def test_an_old_snapshot_frees_nothing(
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
-def test_a_statement_that_waited_frees_nothing(team: Team, connection_with_unsent_refund: Any, level: str) -> None:
+def test_a_statement_that_waited_frees_nothing(
+    team: Team, connection_with_uncommitted_refund: Any, level: str
+) -> None:
     """A statement that has waited for the lock of a sent refund can't release the refund's reserved amount, with any
     isolation level of its database session."""
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
@@ -120,7 +122,7 @@ def test_a_statement_that_waited_frees_nothing(team: Team, connection_with_unsen
         # Not innodb_trx: its rows stay those of an earlier reading while it is read more often than every 0.1 s.
         waiting = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
         wait_until(lambda: team.server.sql(waiting)[0][1] != "0", "waiting for the payment")
-        connection_with_unsent_refund.commit()
+        connection_with_uncommitted_refund.commit()
         assert "hold stays reserved" in told.result()
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED_REFUND_ID, reserved_minor="0"))

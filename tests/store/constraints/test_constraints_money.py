@@ -131,7 +131,8 @@ SET_ASIDE_REFUND_COLUMNS: dict[str, Any] = {"set_aside_id": "1", "checkers_neede
 
 def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person: SqlClient) -> None:
     """The worker may request the refund of a whole set-aside, with two approvers. The database refuses the worker's
-    own vote for this request and the worker's own approval of it."""
+    own vote for this request, the worker's own approval of it, and a second request of the worker after the first one
+    was withdrawn."""
     asked = (
         SET_ASIDE_UPDATE,
         make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, **SET_ASIDE_REFUND_COLUMNS),
@@ -184,8 +185,8 @@ def test_the_worker_may_request_no_other_refund(
 
 
 def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
-    """The database accepts an approval only after the approver's vote is stored. If two votes are needed, the first
-    one raises the version of the refund and leaves its state unchanged."""
+    """The database accepts an approval after the approver's vote is stored. If two votes are needed, the first one
+    raises the version of the refund and leaves its state unchanged. The vote of an operator is refused."""
     assert (
         execute_as_person(
             "lead-b",
@@ -310,8 +311,9 @@ def _drop_triggers(cursor: Any, table: str, event: str) -> None:
 
 
 def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlClient) -> None:
-    """An approver may decline a refund, its requester may withdraw it, and each account may write that its deadline
-    has passed. The reserved amount is then released."""
+    """An approver may decline a refund, its requester may withdraw it, and the worker may write that its deadline has
+    passed. The reserved amount is then released. A decline by an operator, and a withdrawal by another person than
+    the requester, are refused."""
     declined = make_refund_update(REQUESTED_REFUND_ID, status="'rejected'", declined_because="'not ours'")
     assert execute_as_person("lead-b", declined, make_payment_update(REQUESTED_REFUND_ID, **RELEASE_COLUMNS)) == ""
     assert "an approver declines" in execute_as_person("op-a", declined)
@@ -333,8 +335,9 @@ def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlCl
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClient, person: str) -> None:
-    """The database requires this order: first the refund, then the row of the journal. The provider's answer is
-    stored before the refund gets its final state, and the payment's sums change last."""
+    """The database accepts the statements of a sent refund in this order: first the refund, then the row of the
+    journal. The provider's answer is stored before the refund gets its next state, and the payment's sums change
+    last. The row of the journal is refused before the refund is being sent."""
     begun = money.make_sending_insert(APPROVED_REFUND_ID).replace(
         "UUID(), 'refund.submit'", "'op-new', 'refund.submit'"
     )
@@ -418,8 +421,9 @@ def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient)
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlClient, person: str) -> None:
-    """A payment is inserted without money. After the provider's notice is stored, the database accepts the changes of
-    its state step by step, and then of the captured amount, the excess and the order."""
+    """A payment is inserted without money. After the provider's answer is stored, the database accepts the changes of
+    its state step by step, and then of the captured amount, of the amount set aside and of the order. It refuses a
+    paid order whose payment is unpaid or lower than the price. Only the worker may store a notice."""
     begun = money.make_payment_insert(order_id=str(UNPAID_ORDER_ID), asked_minor="1000")
     assert execute_as_person(person, begun) == ""
     told = execute_as_person(
@@ -462,9 +466,8 @@ def test_two_people_decide_about_a_payment(execute_as_person: SqlClient) -> None
 
 
 def test_the_worker_changes_accounts_within_their_limit(execute_as_person: SqlClient) -> None:
-    """The worker may reserve, book and release sums of a company's account within the account's limit. The database
-    refuses sums above the limit.
-    """
+    """The worker may lower the balance of a company's account and reserve a sum within the account's limit. The
+    database refuses sums above the limit."""
     back = money.make_update("accounts", 1, balance_minor="balance_minor - 100")
     held = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
     assert execute_as_person("worker", back, held) == ""
@@ -472,9 +475,9 @@ def test_the_worker_changes_accounts_within_their_limit(execute_as_person: SqlCl
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
-def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlClient, person: str) -> None:
-    """The order's columns about its payment accept only the values of a payment of this order. The payment's token
-    may be stored before the payment is paid."""
+def test_order_columns_accept_values_of_a_payment(execute_as_person: SqlClient, person: str) -> None:
+    """The database accepts the values of a payment of this order in the order's columns about its payment. The
+    payment's token may be stored before the payment is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
     assert execute_as_person(person, money.make_update("orders", money.ORDER_PAID_AT_ATOM_ID, **told)) == ""
     assert (

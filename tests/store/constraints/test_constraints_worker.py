@@ -127,9 +127,9 @@ def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: Sq
 
 
 @pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
-def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, person: str) -> None:
-    """The counts of a reconciliation may only rise. The reconciliation's differences and their cases may be stored,
-    and then the reconciliation may be ended."""
+def test_a_reconciliation_is_counted_and_ended(execute_as_person: SqlClient, person: str) -> None:
+    """The counts of a running reconciliation may rise. The reconciliation's differences and their cases may be
+    stored, and then the reconciliation may be ended."""
     counted = make_update("reconciliations", OPEN_ROW_ID, matched="matched + 7", phase="'ours'", position="'x'")
     opened = make_column_update("reconciliation_rows", OPEN_ROW_ID, case_opened="1")
     ended = make_update("reconciliations", OPEN_ROW_ID, state="'failed'", ended_at=NOW_SQL)
@@ -159,8 +159,7 @@ def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, person
 @pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)
 def test_a_take_is_begun_extended_and_ended(execute_as_person: SqlClient, person: str) -> None:
     """A person may take a record that has no take, or on which another person's take has ended. The take may then be
-    extended and ended.
-    """
+    extended and ended. While another person's take is running, the database refuses a take."""
     mine = worker.make_take_update(UNTAKEN_ORDER_ID)
     given_up = f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {UNTAKEN_ORDER_ID}"
     assert execute_as_person(person, worker.make_take_insert(), mine, given_up, mine) == ""

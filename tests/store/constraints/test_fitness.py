@@ -92,7 +92,7 @@ def test_a_missing_trigger_or_an_extra_right_stops_purchases(sql_server: SqlServ
 
 def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) -> None:
     """The check reports missing rights of the schema account that the workers' stored procedure needs to end blocking
-    database sessions."""
+    database sessions. They don't stop purchases."""
     with open_team(sql_server, {"op-a": ("operator",)}) as team:
         owner = Database(team.owner)
         assert "lock_holders" not in find_failed_checks(owner)
@@ -109,7 +109,7 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
 @pytest.mark.parametrize("is_dropped", [False, True])
 def test_an_older_procedure_for_ending_sessions_is_reported(sql_server: SqlServer, *, is_dropped: bool) -> None:
     """If an upgrade stopped before it had replaced the workers' stored procedure, or the procedure is missing, the
-    schema account's check reports it. `db upgrade` replaces it."""
+    schema account's check reports it. This doesn't stop purchases. `db upgrade` replaces the procedure."""
     with open_team(sql_server, {"op-a": ("operator",)}) as team:
         owner = Database(team.owner)
         assert "lock_procedure" not in find_failed_checks(owner)

@@ -157,6 +157,8 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("a cancelled order is paid", make_update("orders", 1, status="'paid'"), "no such step"),
     ("delete an order", "DELETE FROM orders", "never deleted"),
 )
+"""A title, a statement that the database refuses after ALLOWED_STATEMENTS, and a part of the message of the refusal.
+"""
 
 
 @pytest.fixture(scope="module")

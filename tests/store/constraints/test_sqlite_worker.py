@@ -167,7 +167,7 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
     ("alert: acknowledge for another after one", make_column_update(
         "alerts", ENDED_ROW_ID, acknowledged_by="NULL", note="'x'"), "first stays so"),
-    ("alert: take back what resolved it", make_column_update(
+    ("alert: take back the acknowledgement", make_column_update(
         "alerts", ENDED_ROW_ID, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
     ("mention: begin as done", make_insert(
         "mentions", id="9", note_id="1", person="'x'", at=NOW_SQL, done_at=NOW_SQL), "begins open"),
@@ -215,6 +215,8 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
         "stock_reservations", "takes", "tasks", "watched_corporations",
     )),
 )  # fmt: skip
+"""A title, a statement that the database refuses after ALLOWED_STATEMENTS, and a part of the message of the refusal.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,8 @@ def make_operation_row(subject: int, action: str, state: str) -> dict[str, objec
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """Yield a database with credit checks of three corporation numbers. One number has a spelling that SQL can't
-    normalise, and a purchase and a re-fetch have lapsed."""
+    """Yield a database with credit checks of two corporation numbers. One row, written by another application, has a
+    spelling of its number that SQL can't normalise. A purchase and a re-fetch have lapsed."""
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url())) as opened:
         for guarded in (table.name, operations.name):
             place.drop_table_triggers(guarded)

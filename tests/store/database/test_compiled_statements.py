@@ -74,7 +74,8 @@ def test_constants_of_the_statement_and_null_are_written(place: Place, database:
 
 
 def test_a_statement_is_compiled_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second execution of a statement doesn't compile it again."""
+    """The second execution of a statement doesn't compile it again. With other parameter names it is compiled
+    separately."""
     with database.write_without_retries() as tx:
         execute_compiled(tx.conn, _INSERT_CHANGE, make_change_row(1))
         with monkeypatch.context() as patch:

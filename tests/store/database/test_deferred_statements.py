@@ -70,8 +70,7 @@ def test_deferred_statements_are_sent_with_the_next_statement(place: Place, data
 
 def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database: Database) -> None:
     """An error of a deferred statement is raised at the next statement or at COMMIT, and the whole transaction is
-    rolled back.
-    """
+    rolled back, even if the caller has caught the error."""
     with database.write_without_retries() as tx:
         tx.conn.execute(_INSERT_LEASE, make_lease_row(place, "taken"))
 
@@ -100,8 +99,7 @@ def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database
 
 def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Database) -> None:
     """A wrong row count of a deferred statement is raised like an error of the statement, and the transaction is
-    rolled back. If there are several errors, the first one is raised.
-    """
+    rolled back."""
 
     def require_one_row(count: int) -> None:
         if count != 1:

@@ -147,7 +147,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes, c
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
-    """A database with tables of another program is refused and not changed."""
+    """A database with tables of another program is refused, at the start of the program and by an upgrade."""
     file = tmp_path / "console.db"
     with closing(sqlite3.connect(file)) as other, other:
         other.execute("CREATE TABLE invoices (id INTEGER)")
@@ -195,7 +195,8 @@ def test_a_locked_database_is_reported(database: Database, monkeypatch: pytest.M
     assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
 
 
-def limit_page_count(database: Database, pages: int) -> None:
+def fill_limited_database(database: Database, pages: int) -> None:
+    """Limit the database to this number of pages, and write rows until SQLite reports a full disk."""
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
@@ -208,14 +209,15 @@ def test_a_full_disk_rolls_back_the_whole_transaction(database: Database) -> Non
     with database.read() as conn:
         pages = int(conn.exec_driver_sql("PRAGMA page_count").scalar_one())
     with pytest.raises(ConsoleError) as refused:
-        limit_page_count(database, pages)
+        fill_limited_database(database, pages)
     assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)
     assert migrate.read_meta_and_schema(database)["database_id"] != "before"
     database.close()
 
 
 def test_migrations_build_the_declared_schema(database: Database) -> None:
-    """The migrations build the schema that the program declares, and the constant HEAD is the newest migration."""
+    """The migrations build the schema that the program declares, and the constant SCHEMA_VERSION is the newest
+    migration."""
     from alembic.autogenerate import compare_metadata
     from alembic.config import Config
     from alembic.migration import MigrationContext

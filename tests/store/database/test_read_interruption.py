@@ -33,8 +33,8 @@ def join_interrupting_thread() -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
-    """A cancellation ends the read in three cases: while its statement runs, before its statement, and before the
-    call has begun to read."""
+    """A cancellation ends a read while its statement runs, or just before it. A read that was cancelled before its
+    beginning is not begun. Both raise ReadInterrupted, and the connection remains usable."""
     with place.desk(InMemoryAlarmBox()) as desk:
         database = desk._context.database
         has_begun, endings = Event(), []
@@ -115,8 +115,8 @@ def test_attempts_to_end_a_statement_keep_a_minimum_interval(
 
 
 def test_a_finished_read_does_not_wait_for_its_interruption() -> None:
-    """A read finishes while the program is still opening the connection for ending its statement. The read returns at
-    once, and the program no longer ends the statement."""
+    """A cancelled read finishes while the program is still opening the connection for ending its statement. The read
+    ends at once with ReadInterrupted, and the program no longer ends the statement."""
     interruption, is_opening, may_open = ReadInterruption(), Event(), Event()
     attempts, endings = [], []
 

@@ -25,8 +25,8 @@ OLD_TLS_OPTION = "tls_version = TLSv1.1"
 
 
 def read_tls_cipher(server: servers.Server, authority: Path) -> str:
-    """Connect as the program does, trusting only this certificate authority, and return the name of the TLS
-    cipher."""
+    """Connect as the program does, trusting only this certificate authority, and return the name of the TLS cipher;
+    "" if the connection isn't encrypted."""
     database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(authority))}")
     try:
         with database.read() as conn:
@@ -72,9 +72,8 @@ def test_an_expired_or_wrong_host_certificate_is_refused(certificate: TlsPropert
 
 
 def run_dump_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the client program that makes dumps, with these TLS options, against the server `reached`, which is not
-    the server that was verified before. Return the ended process with its output.
-    """
+    """Run the client program that makes dumps with these options, but connect it to the port of the server `reached`,
+    which may be another server than the one that was verified before. Return the ended process with its output."""
     url = make_url(reached.admin_url)
     command = [f"--port={url.port}" if option.startswith("--port=") else option for option in options]
     return subprocess.run(
@@ -86,8 +85,8 @@ def run_dump_client(reached: servers.Server, options: list[str]) -> subprocess.C
 def test_the_dump_program_verifies_the_server(
     server_with_tls: servers.Server, mariadb_server: servers.Server
 ) -> None:
-    """The client program that makes dumps connects by itself. It reads and writes nothing at a server without TLS, or
-    with a certificate of another authority."""
+    """The client program that makes dumps connects by itself. It connects to the verified server with encryption, and
+    fails at a server without TLS or with a certificate of another authority."""
     assert server_with_tls.authority is not None
     database = Database(f"{server_with_tls.admin_url}mysql?ssl_ca={quote(str(server_with_tls.authority))}")
     try:

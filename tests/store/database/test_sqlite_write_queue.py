@@ -72,7 +72,8 @@ def test_the_writer_on_windows_holds_its_own_byte(windows_locks: SimpleNamespace
 def test_a_second_process_on_windows_waits_for_the_writer(
     windows_locks: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second writer waits with the first byte of the lock file locked, until the time for the wait is over."""
+    """A second writer waits with the first byte of the lock file locked, until the time for the wait is over, and
+    then writes without the lock."""
     database = tmp_path / "console.db"
     free_bytes_during_wait: list[bool] = []
     wait = time.sleep

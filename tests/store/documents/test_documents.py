@@ -287,6 +287,7 @@ def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
 
 
 def test_paths_of_a_bucket_are_checked_first(document_place: DocumentPlace) -> None:
-    """For a bucket, the program checks the form of a path before it sends a request to the bucket."""
+    """A path that the program would never create is refused because of its form, in a folder and in a bucket,
+    although nothing is stored there."""
     documents = Documents(document_place.url)
     assert {_read_refusal_reason(documents, path) for path in INVALID_PATHS} == {"not_ours"}

@@ -238,7 +238,9 @@ def _replace_file_by_pipe(root: Path, secret: Path) -> None:
 def test_a_link_folder_or_pipe_in_place_of_a_document_is_not_used(
     documents: Documents, root: Path, tmp_path: Path, make_obstacle: Callable[[Path, Path], None]
 ) -> None:
-    """A symbolic link, a folder or a pipe in place of a document is not read, and nothing is written through it."""
+    """A symbolic link, a folder or a pipe in place of a document is not read, and nothing is written through it. The
+    next call that stores the document replaces it. If the subfolder is replaced by a link, storing is refused with
+    `storage_full`."""
     documents.store(PDF_BYTES)
     secret = tmp_path / "elsewhere" / "secret"
     secret.parent.mkdir()

@@ -62,9 +62,9 @@ def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> N
     assert len([request for request in bucket_server.requests if request.startswith("POST")]) == 2
 
 
-def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
+def test_a_damaged_upload_is_refused(bucket_server: BucketServer) -> None:
     """The bucket refuses an upload that doesn't match its checksum, so no object with wrong content gets the name of
-    a document. The program repeats the upload."""
+    a document. The call is refused with the reason `refused`; a later call stores the document."""
     bucket_server.damaged_content = PDF_BYTES
     assert _read_refusal_reason(lambda: Documents(BUCKET_URL).store(PDF_BYTES)) == "refused"
     assert bucket_server.list_object_paths() == []
@@ -129,7 +129,7 @@ def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: in
 
 def test_a_missing_bucket_is_reported(bucket_server: BucketServer) -> None:
     """If the bucket doesn't exist, storing and the check of write access are refused with the reason `no_bucket`.
-    Reading reports the document as missing."""
+    Reading raises FileNotFoundError, as for a missing document."""
     bucket = DocumentBucket("gs://another/desk")
     assert [
         _read_refusal_reason(lambda: bucket.store(STORED_PATH, PDF_BYTES)),

@@ -157,8 +157,8 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
 
 
 def test_records_of_a_corporation_are_limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search for a corporation finds all of its records, including those that belong only to its orders. For a
-    corporation with many records, it finds only the newest ones and marks the result as partial."""
+    """The search for a corporation number returns the ids of its records by kind. It marks the result as partial if
+    there are as many records as it reads at most. Without a corporation number it returns no ids."""
     with database.read() as conn:
         part = next(part for part in QUEUE_TABLES if part.kind == "credit-check")
         number = conn.execute(part.rows_query.limit(1)).one().number_key

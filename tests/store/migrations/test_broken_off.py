@@ -44,8 +44,7 @@ class UpgradeInterrupted(Exception):
 
 class ChangeCounter:
     """A counter of the statements that change the database. It raises UpgradeInterrupted before the statement with
-    the number `breaks_before` (None: never).
-    """
+    the number `breaks_before` (from 0; None: never)."""
 
     def __init__(self, breaks_before: int | None) -> None:
         self._breaks_before = breaks_before
@@ -60,10 +59,9 @@ class ChangeCounter:
 
 
 def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
-    """Upgrade the database, or interrupt the upgrade before the statement with the number `breaks_before`. Return the
-    number of statements that have changed the database. Check that a complete upgrade sets `has_recreated_parts`
-    exactly if the database already had the newest version and a statement still changed it.
-    """
+    """Upgrade the database, or interrupt the upgrade before the statement with the number `breaks_before` (from 0).
+    Return the number of statements that have changed the database. Check that a complete upgrade sets
+    `has_recreated_parts` exactly if the database already had the newest version and a statement still changed it."""
     changes = ChangeCounter(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count_change)
     try:
@@ -157,9 +155,9 @@ def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: 
 @pytest.mark.engines("mariadb")
 @_for_each_part
 def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """The first upgrade of a new database is interrupted at any statement. A desk that opens this database then
-    reports `schema_mismatch`, and the next upgrade creates the rest of the schema.
-    """
+    """The first upgrade of a new database is interrupted at any statement. A desk that opens this database then gets
+    no other error than `schema_mismatch`, and the next upgrade creates the rest of the schema. A further upgrade
+    changes nothing."""
     with open_empty_database(engine, tmp_path / "whole") as whole:
         statements, schema = upgrade_until(whole), read_schema_without_version(whole)
     for number in sorted({_STATEMENT_NUMBER_BEFORE_FIRST_TABLES, *choose_statements(statements, part)}):

@@ -260,8 +260,8 @@ def test_the_version_before_is_installed_again_and_replaced(
 def test_an_upgrade_without_its_lock_stops(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, missing: str
 ) -> None:
-    """If another desk acquires the upgrade's lock during a step of an upgrade, the upgrade changes nothing more. The
-    next upgrade finishes the remaining steps."""
+    """If another desk acquires the upgrade's lock during a step of an upgrade, the upgrade changes nothing more and
+    is refused. The next upgrade finishes the remaining steps."""
     held: list[upgrade_lock.UpgradeLock] = []
     real = upgrade_lock.UpgradeLock.acquire
 

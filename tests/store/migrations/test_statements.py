@@ -19,8 +19,8 @@ _INDEX_STATEMENT_PATTERN = re.compile(
 
 
 def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlServer) -> None:
-    """The upgrade creates all indexes of a table with one statement, and reads the owner of the triggers once,
-    however many triggers the database has."""
+    """The upgrade creates all indexes of a table with one statement, except of the table of credit checks. It reads
+    the owner of the triggers once, however many triggers the database has."""
     sent: list[str] = []
     with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         for engine in (made.engine, made._read_engine):

@@ -111,7 +111,7 @@ def _raise_time_limits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 
 
-def store_and_find_result(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
+def store_result(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
     cache.store_result(IDEMPOTENCY_KEY, FINGERPRINT, result, epoch)
 
 
@@ -137,7 +137,7 @@ def read_entry(client: Redis, name: bytes) -> bytes:
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
     """A lookup with the same key and fingerprint returns the stored result, and so does `announce_use`."""
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
-    store_and_find_result(cache)
+    store_result(cache)
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
     assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
@@ -146,7 +146,7 @@ def test_results_of_any_text_are_returned(cache: RedisIdempotencyCache) -> None:
     """The cache returns empty, Japanese and long results. It doesn't store a result that is too long; such a result
     is only in the database."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
-        store_and_find_result(cache, result)
+        store_result(cache, result)
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == result
     cache.store_result("other", FINGERPRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
     assert cache.find_result("other", FINGERPRINT) == caches.CacheLookup(epoch="first")
@@ -156,7 +156,7 @@ def test_a_lookup_with_other_values_finds_no_result(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """A lookup with another fingerprint, key, epoch, database or store key finds no result."""
-    store_and_find_result(cache)
+    store_result(cache)
     assert cache.find_result(IDEMPOTENCY_KEY, "9900 JPY").result is None
     assert cache.find_result(IDEMPOTENCY_KEY + "0", FINGERPRINT).result is None
     with (
@@ -178,7 +178,7 @@ def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotenc
     assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(
         is_entry_missing=False, epoch="first"
     )
-    store_and_find_result(cache)
+    store_result(cache)
     assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
@@ -188,7 +188,7 @@ def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer,
     with open_cache(own_server.url) as cache:
         cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT)
         assert_expires_after(other_program_client, caches.RUNNING_MARK_LIFETIME_MS)
-        store_and_find_result(cache)
+        store_result(cache)
         assert_expires_after(other_program_client, caches.RESULT_LIFETIME_MS)
         stored = read_only_entry_name(other_program_client) + read_entry(
             other_program_client, read_only_entry_name(other_program_client)
@@ -218,10 +218,10 @@ def test_a_forgotten_result_is_forgotten_at_once(
     """After a result is forgotten, no process gets it from the cache, even with the former epoch, and a late write of
     another process doesn't restore it."""
     with open_cache(redis_server.url, database_id) as unaware:
-        store_and_find_result(cache)
+        store_result(cache)
         cache.forget_result(IDEMPOTENCY_KEY)
         assert unaware.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
-        store_and_find_result(unaware)
+        store_result(unaware)
         assert unaware.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
 
 
@@ -233,19 +233,19 @@ def test_a_late_entry_belongs_to_its_epoch(
     cache.forget_result(IDEMPOTENCY_KEY)
     with Redis.from_url(redis_server.url) as client:
         client.delete(cache._entry_cipher.make_entry_name(IDEMPOTENCY_KEY))  # type: ignore[union-attr]  # connected, so there
-    store_and_find_result(cache, epoch="first")
+    store_result(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(
         is_entry_missing=False, epoch="second"
     )
-    store_and_find_result(cache, epoch="second")
+    store_result(cache, epoch="second")
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, uptime: ManualUptime) -> None:
     """If a process has read the epoch more than a second ago, it doesn't use the cache until it has read the epoch
     again from the database."""
-    store_and_find_result(cache)
+    store_result(cache)
     uptime.pass_seconds(1.1)
     assert (
         cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT)
@@ -261,7 +261,7 @@ def test_an_answer_read_after_a_pause_is_ignored(
 ) -> None:
     """If the process was stopped between its request to Redis and the answer, it ignores the answer, because the
     epoch may have ended meanwhile."""
-    store_and_find_result(cache)
+    store_result(cache)
     ask = cache._redis_client.send_command
 
     def ask_and_pass_an_hour(*command: Any) -> Any:
@@ -304,23 +304,23 @@ def test_spoiled_redis_entries_give_no_result(own_server: RedisServer, other_pro
     """Damaged entries (wrong bytes, other types, cut and changed values) give no result and no error. Afterwards the
     cache stores the next result."""
     with open_cache(own_server.url) as cache:
-        store_and_find_result(cache)
+        store_result(cache)
         name = read_only_entry_name(other_program_client)
         for why, spoil in make_damaging_functions(other_program_client, name).items():
             spoil()
             assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None, why
             assert cache.announce_use(IDEMPOTENCY_KEY, FINGERPRINT).result is None, why
-            store_and_find_result(cache)
+            store_result(cache)
             assert cache.state == "on", why
         other_program_client.delete(name)
-        store_and_find_result(cache)
+        store_result(cache)
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
 
 
 def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer, other_program_client: Redis) -> None:
     """An entry that was copied to the name of another key gives no result for that key."""
     with open_cache(own_server.url) as cache:
-        store_and_find_result(cache)
+        store_result(cache)
         name = read_only_entry_name(other_program_client)
         cache.announce_use(IDEMPOTENCY_KEY + "0", FINGERPRINT)
         (other,) = set(list_entry_names(other_program_client)) - {name}
@@ -335,7 +335,7 @@ def test_a_huge_value_is_not_read(
 ) -> None:
     """The cache stops reading a value of 50 MB after 64 KB, within the time limit of an answer."""
     with open_cache(own_server.url, caplog=caplog) as cache:
-        store_and_find_result(cache)
+        store_result(cache)
         other_program_client.set(read_only_entry_name(other_program_client), b"d" + bytes(50_000_000))
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("TimeoutError")]
@@ -403,7 +403,7 @@ def test_a_killed_server_is_logged_once_and_found_again(
     the server runs again, the cache connects by itself."""
     caplog.set_level(logging.INFO)
     with open_cache(own_server.url, caplog=caplog) as cache:
-        store_and_find_result(cache)
+        store_result(cache)
         own_server.kill()
         with monkeypatch.context() as patch:
             connected: list[RedisClient] = []
@@ -429,7 +429,7 @@ def test_a_hung_server_is_waited_for_once(
     """The Redis server hangs while a connection is open: one lookup waits for 40 ms. No later lookup waits, including
     the lookup that tests whether the server answers again."""
     with open_cache(own_server.url, caplog=caplog) as cache:
-        store_and_find_result(cache)
+        store_result(cache)
         own_server.pause()
         began = time.monotonic()
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
@@ -454,10 +454,10 @@ def test_an_emptied_redis_gives_no_result_and_no_log_line(
 ) -> None:
     """After Redis is emptied, the cache has no result and logs nothing. A result that is stored again is returned."""
     with open_cache(own_server.url) as cache:
-        store_and_find_result(cache)
+        store_result(cache)
         other_program_client.flushall()
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == caches.CacheLookup(epoch="first")
-        store_and_find_result(cache)
+        store_result(cache)
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result == RESULT
         assert cache.state == "on"
 
@@ -501,7 +501,7 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
     """
     cache = RedisIdempotencyCache(redis_server.url, "database", lambda: "short")
     assert not cache.connect()
-    store_and_find_result(cache)
+    store_result(cache)
     cache.close()
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("bad_profile")]
 
