@@ -112,7 +112,7 @@ def make_nested_forms(depth: int, forms_per_level: int) -> bytes:
 
 
 def make_tiling_pattern() -> bytes:
-    """Return a PDF whose page is filled with a pattern of dots, each a thousandth of a point wide."""
+    """Return a PDF whose page is filled with a pattern that is repeated every thousandth of a point."""
     pattern = (
         b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep .001/YStep .001/Resources<<>>"
     )

@@ -46,9 +46,8 @@ def connect_as_guest(team: Team, table: str, **how: Any) -> Iterator[Any]:
 
 
 class PersonConnections:
-    """One open database connection for each person. A connection whose session settings a test has changed is closed
-    after that test.
-    """
+    """One open database connection for each person, which `get_connection` returns. `open_new_connection` opens
+    another one and closes it at the end of its block, for statements that change the settings of their session."""
 
     def __init__(self, team: Team) -> None:
         self._people = team
@@ -96,9 +95,9 @@ def fill_account_names(team: Team, person: str, case: ForbiddenStatements) -> tu
 def execute_forbidden_statements(
     team: Team, connections: PersonConnections, person: str, case: ForbiddenStatements
 ) -> str | None:
-    """Execute the statements of `case` as the person `person`, and return the message with which the database refused
-    the last one. Return None if the last statement succeeded.
-    """
+    """Execute the statements of `case` as the person `person`, and roll them back. Return the message with which the
+    database refused one of them. Return None if all succeeded, or if one failed with an error that isn't in
+    REFUSAL_ERROR_NUMBERS."""
     *before, last = fill_account_names(team, person, case)
     own = connections.open_new_connection(person) if before else nullcontext(connections.get_connection(person))
     with own as connection, connection.cursor() as cursor:

@@ -14,8 +14,8 @@ _REDIS_NULL_REPLY = b"$-1\r\n"
 def start_strange_server(
     answer: bytes, *, drip_seconds: float = 0.0, tls: ssl.SSLContext | None = None
 ) -> Iterator[str]:
-    """Start a server that accepts each client as Redis does, and sends `answer` as its reply to everything else.
-    Yield the server's URL. The server ends with the block.
+    """Start a server that answers the first request of each client as Redis does, and sends `answer` as its reply to
+    each later one. Yield the server's URL. The server ends with the block.
 
     `drip_seconds` is the pause (seconds) before each byte of the answer; 0 means no pause.
     """

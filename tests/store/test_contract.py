@@ -229,9 +229,7 @@ def test_a_document_has_one_row(databases: tuple[Database, ...]) -> None:
 
 
 def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
-    """Another desk reads a proposal and the person who made it until the proposal is closed. A later proposal is a
-    separate row.
-    """
+    """Another desk reads a proposal and the person who made it until the proposal is closed."""
     here, there = databases
     person = place.get_account_name("op-a")
 

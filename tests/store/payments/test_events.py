@@ -69,7 +69,7 @@ def test_a_refused_event_is_no_repeat(connection: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_many_threads_stores_an_event(database_without_person_triggers: Database) -> None:
-    """If many threads store the same event at the same moment, exactly one call returns True."""
+    """If many threads store the same events at the same moment, exactly one call for each event returns True."""
 
     def store_event(number: int) -> bool:
         event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")

@@ -203,8 +203,9 @@ def _check_filters(
             assert oldest == min((one.state_since for one in right if one.state_since), default=None), text
 
 
-def _get_sort_text(record: QueuedRecord, column: SortColumn) -> object:
-    """Return the text that a person sees in the column, for columns with simple texts."""
+def _make_sort_key(record: QueuedRecord, column: SortColumn) -> object:
+    """Return a value by which the records are in order when they are sorted by this column; 0 for columns whose order
+    this module doesn't check."""
     match column:
         case SortColumn.AGE:
             return record.state_since or NOW - timedelta(days=10_000)
@@ -264,8 +265,8 @@ def _check_sort_orders(
             if column is not SortColumn.WORK:  # its ascending order is the queue's own one
                 records = [_add_relations(conn, one) for one in _read_all_pages(conn, name, lapsed, up, 500)]
                 assert sorted(_make_record_refs(records)) == sorted(whole), column
-                assert [_get_sort_text(one, column) for one in records] == sorted(
-                    (_get_sort_text(one, column) for one in records),
+                assert [_make_sort_key(one, column) for one in records] == sorted(
+                    (_make_sort_key(one, column) for one in records),
                     key=lambda key: key,  # type: ignore[arg-type,return-value]  # of one type
                 ), column
                 if (small := page_size(turn, 11)) < 500:
@@ -273,7 +274,7 @@ def _check_sort_orders(
                         records
                     ), column
             falling = _read_all_pages(conn, name, lapsed, down, 500)
-            keys = [_get_sort_text(_add_relations(conn, one), column) for one in falling]
+            keys = [_make_sort_key(_add_relations(conn, one), column) for one in falling]
             if column is SortColumn.AMOUNT:  # the currencies keep their sequence, and no amount comes last
                 assert keys == sorted(keys, key=lambda key: (key[0], -key[1])), column  # type: ignore[index]
             else:

@@ -113,8 +113,8 @@ def test_a_person_takes_records_only_in_the_own_name(
     assert find_taker(databases_of_two_people[0]) is None
 
 
-def test_an_empty_list_of_records_needs_no_query(databases_of_two_people: tuple[Database, Database]) -> None:
-    """For an empty list of records the result is empty, and the program sends no query."""
+def test_an_empty_list_of_records_has_no_takes(databases_of_two_people: tuple[Database, Database]) -> None:
+    """For an empty list of records the result is empty."""
     with databases_of_two_people[0].read() as conn:
         assert takes.read_takes(conn, RECORD_KIND, []) == {}
 

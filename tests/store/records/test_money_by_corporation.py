@@ -100,9 +100,8 @@ def test_lapsed_calls_are_shown_as_unknown(connection: Connection) -> None:
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
 def test_one_read_reports_the_existence_of_other_records(connection: Connection, kind: str) -> None:
-    """One query tells whether a corporation has records other than credit checks. If it has none, no further query is
-    sent.
-    """
+    """The joined query of a search tells whether a corporation number has orders or payments. If so, the search by
+    the corporation finds them."""
     assert (
         joined_reads.search_corporation_number(
             connection, CORPORATION_NUMBER, None, includes_unlisted_names=False
@@ -160,10 +159,10 @@ def test_a_search_by_corporation_is_one_statement(connection: Connection) -> Non
 def test_records_are_found_by_the_beginning_of_an_identifier(
     connection: Connection, typed: str, kinds: list[str]
 ) -> None:
-    """Records are found by the beginning of an order number, of a payment id of the merchant or the provider, of a
-    payer, or of a refund key. The text may be in full width, in small letters, or with another kind of dash. Wildcard
-    characters count as ordinary characters.
-    """
+    """Records are found by the beginning of an order number, of the order's payment id at Atom, of a payment id of
+    the merchant or the provider, of a payer, of a refund key, or of the provider's refund id. The text may be in full
+    width, in small letters, with other dashes or blanks, or without them. Wildcard characters count as ordinary
+    characters."""
     insert_order(connection, "ORD-1")
     other = insert_order(connection, "ORD-2")
     connection.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})

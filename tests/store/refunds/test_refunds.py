@@ -253,7 +253,7 @@ def test_the_newest_refunds_are_limited_for_each_payer(connection: Connection) -
 
 def test_an_overdue_request_is_found_before_requests_with_later_deadlines(connection: Connection) -> None:
     """Three requests have later deadlines than a newer request, because the clock was ahead at their creation. Only
-    the newer request is overdue, and it is the one that is found."""
+    the newer request is overdue, and it is the one that is found. The list of waiting refunds doesn't contain it."""
     late = NOW + timedelta(hours=72)
     for number in range(3):
         insert_requested_refund(connection, insert_paid_payment(connection, f"ORD-{number}"), decide_by=late)

@@ -131,9 +131,8 @@ def is_registry_frame(frame: FrameType) -> bool:
 
 
 def make_new_line_killer(index: int) -> Tracer:
-    """Return a tracer that kills its process at the line with this index. It counts only lines that have not run
-    before.
-    """
+    """Return a tracer that kills its process at the line with this index (from 0). It counts only lines of
+    WATCHED_FILES that have not run before."""
     seen: set[tuple[str, int]] = set()
 
     def kill_at_new_line(frame: FrameType, event: str, _: Any) -> Any:
@@ -149,7 +148,8 @@ def make_new_line_killer(index: int) -> Tracer:
 
 
 def make_line_killer(index: int) -> Tracer:
-    """Return a tracer that kills its process at the line with this index. It counts all lines that run."""
+    """Return a tracer that kills its process at the line with this index (from 0). It counts all lines of
+    WATCHED_FILES that run."""
     passed = [0]
 
     def kill_at_line(frame: FrameType, event: str, _: Any) -> Any:

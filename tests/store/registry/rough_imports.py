@@ -78,9 +78,8 @@ class RegistryUnderImport:
 
 
 def kill_imports(registry: RegistryUnderImport, count: int) -> int:
-    """Kill imports with SIGKILL after random times, until at least `count` were killed. Every second import that
-    continues a killed one is killed too. Return the number of killed imports.
-    """
+    """Kill imports with SIGKILL after random times, until at least `count` were killed. About every second import
+    that continues a killed one is killed too. Return the number of killed imports."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED_SIGNALS)
     took = {}
     for scenario in SCENARIO_NAMES:

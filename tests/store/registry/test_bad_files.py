@@ -90,7 +90,7 @@ BAD_ROWS: dict[str, tuple[list[str], P, str]] = {
 UTF8_CSV = make_csv_text(VALID_ROWS).encode()
 SHIFT_JIS_CSV = make_csv_text(VALID_ROWS).encode("cp932")
 MANY_ROWS = [make_row(index) for index in range(ROW_COUNT)]
-FILE_WITH_CP932_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
+CP932_ROW_WITH_UTF8_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
 
 BAD_CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "nothing": (b"", P.NO_CORPORATION, None),
@@ -115,7 +115,7 @@ BAD_CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
         P.MIXED_ENCODING,
         ROW_COUNT + 1,
     ),
-    "one field of UTF-8": (SHIFT_JIS_CSV + FILE_WITH_CP932_FIELD, P.MIXED_ENCODING, 5),
+    "one field of UTF-8": (SHIFT_JIS_CSV + CP932_ROW_WITH_UTF8_FIELD, P.MIXED_ENCODING, 5),
     "neither": (SHIFT_JIS_CSV.replace("東".encode("cp932"), b"\xff\xfe"), P.MIXED_ENCODING, 1),
     "UTF-16": (make_csv_text(VALID_ROWS).encode("utf-16"), P.CONTROL_CHARACTER, 1),
     "half a character": (
@@ -294,7 +294,8 @@ def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_pa
 
 @pytest.mark.parametrize("name", BAD_CONTENTS)
 def test_a_bad_csv_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
-    """A CSV with a malformed line of any kind is refused with the number of the line."""
+    """A CSV with a malformed line of any kind is refused with the number of the line. A CSV without a corporation is
+    refused without a line number."""
     content, problem, line = BAD_CONTENTS[name]
     error = check_import_refused(registry_in_use, write_zip(tmp_path, FILE_NAME, content))
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)

@@ -32,12 +32,12 @@ def _make_current_file_writer(content: bytes) -> Callable[[Path], object]:
     return lambda registry: (registry / "current").write_bytes(content)
 
 
-def _make_table_dropper(name: str) -> Callable[[Path], object]:
-    def drop_table(registry: Path) -> None:
+def _make_table_emptier(name: str) -> Callable[[Path], object]:
+    def empty_table(registry: Path) -> None:
         with closing(sqlite3.connect(_find_file_in_use(registry), isolation_level=None)) as connection:
             connection.execute(f"DELETE FROM {name}")
 
-    return drop_table
+    return empty_table
 
 
 def _spoil_pages(registry: Path) -> None:
@@ -64,8 +64,8 @@ DAMAGE_BY_NAME: dict[str, Callable[[Path], object]] = {
     "spoilt pages": _spoil_pages,
     "spoilt schema": _spoil_schema,
     "no file": lambda registry: _find_file_in_use(registry).unlink(),
-    "no facts": _make_table_dropper("facts"),
-    "no source files": _make_table_dropper("files"),
+    "no facts": _make_table_emptier("facts"),
+    "no source files": _make_table_emptier("files"),
     "empty name": _make_current_file_writer(b""),
     "zeros for a name": _make_current_file_writer(b"\0" * 17),
     "no ASCII": _make_current_file_writer(b"\xff\xfe"),
@@ -145,8 +145,8 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 def test_an_unreadable_registry_folder_is_reported(tmp_path: Path) -> None:
-    """A registry folder that can't be read raises an error of this program, so that the window shows records without
-    the registry's facts. Any other error would end each search."""
+    """A registry folder that can't be read raises ConsoleError with `storage_full`, so that the window shows records
+    without the registry's facts. Any other error would end each search."""
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, REGISTRY_ROWS)])
     is_root = os.geteuid() == 0

@@ -44,7 +44,8 @@ def open_reader(registry: Path) -> RegistryReader:
 def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> None:
     """After the import of a difference, an open reader finds corporations that were added, renamed, moved, merged,
     reopened, deleted, corrected and hidden. The import ignores rows of older states; of several rows in force the
-    last one counts."""
+    last one counts. The list of changes of the day has the changed facts of each corporation, with its row before and
+    after."""
     registry = tmp_path / "registry"
     before = [make_row(index, **(CLOSURE_FIELDS if index == 4 else {})) for index in range(9)]
     import_files(registry, write_file(tmp_path, WHOLE_FILE_NAME, before).parent, WHOLE_FILE_NAME)
@@ -146,8 +147,8 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
 def test_a_difference_that_skips_or_repeats_a_day_is_refused(
     files: Path, tmp_path: Path, taken: tuple[str, ...], names: tuple[str, ...], problem: P, file: str, missing: str
 ) -> None:
-    """A difference is refused if it skips a day, repeats a day, goes back, or would lose prefectures. The registry in
-    use is unchanged."""
+    """A difference is refused if it skips a day or repeats a day. A whole file is refused if it is older than the
+    registry, is given twice, or would lose prefectures. The registry in use is unchanged."""
     registry = tmp_path / "registry"
     before = import_files(registry, files, *taken) if taken else None
     with pytest.raises(ConsoleError) as caught:
@@ -205,13 +206,17 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
         make_corporation_number(50)
     ]
     write_file(tmp_path, "00_zenkoku_all_20260130", [make_row(0)])
-    write_file(tmp_path, "diff_20260202", [make_row(1)])
-    write_file(tmp_path, "diff_20260205", [make_row(2)])
+    for day in ("20260202", "20260203", "20260204", "20260205"):
+        write_file(tmp_path, f"diff_{day}", [make_row(1)])
     import_files(registry, tmp_path, "00_zenkoku_all_20260130")
     import_files(registry, tmp_path, "diff_20260202")
     assert [change.corporation_number for change in reader.list_changes(date(2025, 1, 1))] == [
         make_corporation_number(50),
         make_corporation_number(1),
+    ]
+    import_files(registry, tmp_path, "diff_20260203", "diff_20260204", "diff_20260205")
+    assert [change.corporation_number for change in reader.list_changes(date(2025, 1, 1))] == [
+        make_corporation_number(1)
     ]
     reader.close()
 

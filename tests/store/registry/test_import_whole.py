@@ -127,7 +127,8 @@ def test_a_deletion_in_force_removes_older_rows_of_the_corporation(
 @pytest.mark.parametrize("is_difference_before", [False, True])
 def test_a_whole_file_stores_the_deletions_of_known_corporations(tmp_path: Path, is_difference_before: bool) -> None:
     """A whole file that says that a corporation of the former registry is deleted stores this as a change of its day.
-    A deletion of a corporation that the former registry doesn't have is no change."""
+    If a difference of the same day has changed the corporation, there is one change, from the row before both. A
+    deletion of a corporation that the former registry doesn't have is no change."""
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0), make_row(1)])])
     if is_difference_before:

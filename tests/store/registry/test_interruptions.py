@@ -90,8 +90,8 @@ def test_killed_or_simultaneous_imports_leave_a_complete_registry(
 
 
 def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stopped import reports that it was stopped. The next import of the same files continues it; an import of
-    another file begins from the start."""
+    """A stopped import reports that it was stopped, and no registry is in use yet. The next import of the same file
+    continues it and reads no row twice."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
     path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(ROW_COUNT)])

@@ -270,7 +270,8 @@ def _run_script(script: str, *arguments: object) -> list[str]:
 
 @pytest.mark.parametrize("after", [1, 2, 7, 30])
 def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int) -> None:
-    """Two writing processes are killed at a random moment. Everything that they have confirmed is stored."""
+    """Two writing processes are killed soon after each of them has confirmed its first `after` writes. Everything
+    that they have confirmed is stored."""
     workers = [processes.start_script("spool_worker.py", "endless", tmp_path) for _ in range(2)]
     with processes.begin_together(workers):
         heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
@@ -356,8 +357,8 @@ def test_a_prepared_operation_holds_no_claim(spool: Spool) -> None:
 
 @pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
 def test_a_prepared_operation_in_a_copy_may_have_been_sent(tmp_path: Path, way: str) -> None:
-    """A prepared operation in a copy of the spool may have been sent after the copy was made, so it holds its claim
-    there. The original spool still states whether it was sent."""
+    """A prepared operation in a copy of the spool, or in a spool that was restored from a copy, may have been sent
+    after the copy was made. So it counts as calling there, and holds its claim."""
     home, copy = tmp_path / "home", tmp_path / "copy"
     spool = Spool(home, None)
     for operation_id in ("sent", "unsent"):
@@ -488,9 +489,9 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
     assert entry.intent.record_id == 18
 
 
-def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: Path, spool: Spool) -> None:
-    """The program upgrades a spool file of the previous version in place. The file's new version number prevents
-    programs that don't know the new states from using it."""
+def test_a_spool_of_version_3_accepts_prepared_operations(tmp_path: Path, spool: Spool) -> None:
+    """The program upgrades a spool file of version 3 in place. The file's new version number prevents programs that
+    don't know the new states from using it."""
     begin_operation(spool, make_intent("old"))
     spool.close()
     with closing(sqlite3.connect(tmp_path / "desk.db")) as file, file:

@@ -33,10 +33,9 @@ def test_a_full_disk_is_reported_and_stores_nothing(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_a_read_during_the_close_leaves_no_connection_open(tmp_path: Path) -> None:
-    """If a thread still reads while the desk closes the spool, the thread's connection is closed at the end of the
-    read.
-    """
+def test_a_read_after_the_close_leaves_no_connection_open(tmp_path: Path) -> None:
+    """If a thread reads after the desk has closed the spool, the thread's connection is closed at the end of the
+    read."""
     spool = Spool(tmp_path, None)
     assert spool.read_value("absent") is None
     spool.close()

@@ -112,9 +112,8 @@ def test_unknown_rows_are_not_counted_as_done(
 
 
 def test_a_stopped_bulk_run_continues(person_connection: Connection, acting_person: str) -> None:
-    """The next process continues a stopped run at its first row without a result, and done rows stay done. A process
-    that has lost the run to another one can't write results.
-    """
+    """A running run can be stopped with a reason, and can run again without it. A process that has read an older
+    version of the run can't write its state. A run that is done never runs again."""
     run = bulk.write_run_state(
         person_connection, insert_bulk_run(person_connection, acting_person), NOW, bulk.RUNNING_RUN_STATE
     )
@@ -155,7 +154,7 @@ def test_a_person_stores_bulk_runs_only_in_the_own_name(person_connection: Conne
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ...]) -> None:
-    """If many processes write the result of a row, or a state of the run, exactly one of them succeeds."""
+    """If many processes write the result of a row, exactly one of them succeeds."""
     person = databases[0].account_name or FIRST_PERSON
     number = databases[0].write(
         lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), person, NOW)
