@@ -1192,17 +1192,16 @@ def _copy_without_table(folder: Path, table: str) -> Path:
 
 
 @pytest.mark.parametrize("is_older", [False, True])
-def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
+def test_a_restored_server_has_an_alert_before_a_program_may_use_it(
     server_database_owner: tuple[Terminal, Callable[[], None]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     is_older: bool,
 ) -> None:
-    """After a restore on a server, an alert stops every program until a person acknowledges it, because a worker
-    without records of the lost period can't notice the loss. The alert exists once, before any program may use the
-    database. This is also so if the restore of an older schema is killed before the upgrade.
-    """
+    """A restore on a server opens one alert, because a worker without records of the lost period can't notice the
+    loss. The alert exists before any program may use the database, so that no program acts before a person has
+    acknowledged it. This is also so for a backup of an older schema, which is upgraded after the restore."""
     owner, empty_it = server_database_owner
     assert owner.json("db", "upgrade").status == 0
     folder = str(tmp_path / "backup")
@@ -1438,8 +1437,7 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
     assert again.status == 0 or again.error["detail"]["problem"] == "target_not_empty"
     assert owner.json("db", "upgrade").status == 0
     assert documents.read(stored.path) == b"%PDF-1.7 kept"
-    """ert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] ==
-    """
+    assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
 
 
 def test_a_folder_with_an_impossible_name_is_refused(terminal: Terminal) -> None:

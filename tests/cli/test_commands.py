@@ -644,8 +644,9 @@ def test_error_codes_are_the_same_in_each_language(terminal: Terminal, language:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_the_text_output_has_no_wording_keys(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
-    """Without `--json` every command prints lines in the person's language, and no line contains a wording key."""
+def test_every_command_prints_text(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
+    """Without `--json` every command prints text in each language, and nothing on stderr. A refusal is printed on
+    stderr alone."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     commands = [
         ("purchase", CORPORATION_NUMBER, "--client", "1"),

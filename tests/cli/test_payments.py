@@ -136,9 +136,8 @@ def test_an_invalid_import_is_refused(desk: PayingTerminal, words: tuple[str, ..
 
 @pytest.mark.expects_log("some endings are logged")
 def test_an_import_without_an_answer_is_refused(desk: PayingTerminal, sandbox: Sandbox) -> None:
-    """An import exits with 4 after an unusable answer, with 5 if the credentials are refused, and with 6 if the
-    provider can't be reached.
-    """
+    """An import exits with 4 after an unusable answer, with 5 if the credentials or the number of calls are refused,
+    and with 6 if the provider can't be reached."""
     desk.money.register_payment("paypay", ORDER_NUMBER, 3300)
     asked = ("payment", "import", "paypay", ORDER_NUMBER)
     for fault, refused in (

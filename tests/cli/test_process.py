@@ -52,7 +52,7 @@ def run_process(
 @contextmanager
 def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
     """Start a process of the program with these arguments, yield it, and kill it at the end of the block. `more` has
-    additional settings, without their prefix `CONSOLE_`."""
+    additional environment variables."""
     with subprocess.Popen(
         [*CONSOLE_COMMAND, *words],
         stdout=subprocess.PIPE,

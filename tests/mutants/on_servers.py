@@ -372,6 +372,6 @@ SERVER_MUTANTS: tuple[Mutant, ...] = (
                 "        (lambda *_: None)(\n            tx, manifest",
             ),
         ),
-        ("tests/cli/test_backup.py::test_a_restored_server_stops_all_desks_until_a_person_acknowledges",),
+        ("tests/cli/test_backup.py::test_a_restored_server_has_an_alert_before_a_program_may_use_it",),
     ),
 )

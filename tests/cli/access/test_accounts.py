@@ -66,7 +66,7 @@ def test_a_dry_run_prints_executable_sql(server_terminal: Terminal, people_file:
 def test_a_missing_password_is_reported_with_its_variable_and_person(
     server_terminal: Terminal, people_file: Path
 ) -> None:
-    """If a password is missing, the refusal names the variable and the person, before anything is written."""
+    """If a password is missing, the refusal names the variable and the person."""
     refused = server_terminal.json("db", "accounts", "apply", str(people_file))
     assert refused.exit_status_and_code == (2, "bad_profile")
     assert (refused.error["detail"]["variable"], refused.error["detail"]["name"]) == ("CONSOLE_SECRET_PW", "op-a")
@@ -122,11 +122,11 @@ def test_a_wrong_accounts_file_is_refused_with_a_sentence(
 
 def test_a_missing_accounts_file_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     """`db accounts apply` refuses the path of a missing file, and doesn't create that file. It also refuses a named
-    pipe, because reading a pipe could wait for ever.
-    """
+    pipe, because reading a pipe could wait for ever. `db accounts` without `apply` is refused."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     refused = terminal.json("db", "accounts", "apply", str(pipe))
     assert (refused.exit_status_and_code, refused.error["detail"]["problem"]) == ((2, "usage"), "accounts_unreadable")
     assert terminal.json("db", "accounts", "apply", str(tmp_path / "none.json")).exit_status_and_code == (2, "usage")
+    assert not (tmp_path / "none.json").exists()
     assert terminal.json("db", "accounts").exit_status_and_code == (2, "usage")

@@ -132,11 +132,10 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
 
 @pytest.mark.expects_log("a failed exchange is logged")
 def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: UnauthorisedDesk) -> None:
-    """Each failed exchange has its own exit status, sends the code at most once, and stores no tokens. The tested
-    failures are a used, expired or invented code, a refused client, too many calls, an unusable answer, no
+    """Each failed exchange ends with the exit status of its cause, sends the code at most once, and stores no tokens.
+    The tested failures are a used, expired or invented code, a refused client, too many calls, an unusable answer, no
     connection, and a database that can't store. In the last case the same command stores the tokens later, without a
-    new code.
-    """
+    new code. A call without a person is refused before the code is entered."""
     control, cuts = unauthorised_desk.sandbox.control, ExitStack()
 
     def use_code(code: str) -> str:

@@ -83,7 +83,8 @@ def test_headings_of_an_english_help_page_stay_in_english() -> None:
 
 
 def test_texts_are_wrapped_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lines of a wrapped text, joined again, equal the original text."""
+    """The lines of a wrapped text, joined again, equal the original text. This is tested with the text of
+    `--request-id`."""
     monkeypatch.setenv("COLUMNS", "80")
     translator = Translator()
     for language in LANGUAGES:

@@ -35,9 +35,9 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) ->
 def test_a_descriptor_is_read_once(
     content: bytes, password: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first line that the file descriptor delivers is the password. The program then closes the descriptor, child
-    processes don't inherit it, and a second read returns no password.
-    """
+    """The first line that the file descriptor delivers is the password, at most 4,096 bytes of it. An empty line and
+    a line that isn't UTF-8 give no password. The program then closes the descriptor, child processes don't inherit
+    it, and a second read returns no password."""
     ours, theirs = os.pipe()
     os.write(theirs, content)
     os.close(theirs)
