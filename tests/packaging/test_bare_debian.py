@@ -118,9 +118,8 @@ def check_window(system: DebianCopy, *words: str) -> bool:
 
 
 def check_lookup(system: DebianCopy, *program: str) -> bool:
-    """Return True if a lookup prints an answer, for which it creates its database, and if every file of the program
-    is as it was built.
-    """
+    """Return True if a lookup succeeds, for which the program creates its database, and if every file of the program
+    is as it was built."""
     found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
     checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
     return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
@@ -128,8 +127,8 @@ def check_lookup(system: DebianCopy, *program: str) -> bool:
 
 def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: DebianCopy, tmp_path: Path) -> None:
     """The .deb installs its dependencies: every library is found, and the command and the window start. An upgrade
-    deletes the files that the newer version lacks. After the removal every file of the system is as before.
-    """
+    deletes the files that the newer version lacks. The removal leaves no file with the program's name and no new
+    command in /usr/bin."""
     former = tmp_path / "former"
     subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION_FOLDER), str(former)], check=True)
     (former / "_internal" / "former").write_text("only in this version")

@@ -48,7 +48,7 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
             ("domain.payments.records > domain.clock", "domain.errors > domain.payments.records"),
             [{"console.domain", "console.domain.payments"}],
         ),
-        # By way of a third room.
+        # By way of a third package.
         (
             ("domain.payments.rules > domain.clock", "domain.clock > app"),
             [{"console.app", "console.domain", "console.domain.payments", "console.views"}],

@@ -75,9 +75,9 @@ def open_provider_adapter(
     context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
 ) -> PayPay | Atom:
     context.settings = load_profile_settings(context.settings.home, profile, env)
-    alarmbox = payment_wiring.open_adapter(context, name)
-    assert isinstance(alarmbox, PayPay | Atom)
-    return alarmbox
+    adapter = payment_wiring.open_adapter(context, name)
+    assert isinstance(adapter, PayPay | Atom)
+    return adapter
 
 
 def read_refusal_detail(
@@ -275,9 +275,9 @@ def test_the_documented_variables_open_both_providers(context: ServiceContext, s
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
     for name in provider_registry.list_provider_names():
         sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
-        alarmbox = open_provider_adapter(context, name, env=env)
-        asked = PaymentQuestion("ORD-1", amount=Money(3300, alarmbox.capabilities.currency), begun_at=context.now())
-        assert alarmbox.read_payment(asked).kind is OutcomeClass.SUCCEEDED
+        adapter = open_provider_adapter(context, name, env=env)
+        asked = PaymentQuestion("ORD-1", amount=Money(3300, adapter.capabilities.currency), begun_at=context.now())
+        assert adapter.read_payment(asked).kind is OutcomeClass.SUCCEEDED
 
 
 def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:

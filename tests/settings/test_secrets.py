@@ -1,4 +1,4 @@
-"""Secrets are read by name, never shown, and stored only in the system's keyring."""
+"""Tests that secrets are read by name, never shown, and stored only in the system's keyring."""
 
 import copy
 import dataclasses
@@ -31,7 +31,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def environment_with_all_secrets(env: dict[str, str]) -> dict[str, str]:
-    """Return an environment with the marked text CANARY in every variable that may contain a secret."""
+    """Return an environment with MARKED_SECRET in every variable that may contain a secret."""
     return env | {
         "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{MARKED_SECRET}@db.example/console",
         "CONSOLE_REDIS_URL": f"redis://:{MARKED_SECRET}@127.0.0.1/0",

@@ -215,9 +215,7 @@ def test_the_providers_own_hosts_in_the_profile_are_accepted(
     ],
 )
 def test_a_password_in_the_profile_is_refused(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
-    """A URL with a password in the profile is refused, and the refusal doesn't contain the password. An environment
-    variable may contain the same URL.
-    """
+    """A URL with a password in the profile is refused, and the refusal doesn't contain the password."""
     (tmp_path / "profile.toml").write_text(f'{key} = "{url}"\n')
     env = {name: text for name, text in env.items() if name != "CONSOLE_DATABASE_URL"}
     detail = read_refusal_detail(env)
