@@ -63,7 +63,9 @@ class BucketServer:
         self.lose_answers = 0
         """Number of the next requests that are executed but get no answer: the connection is closed instead."""
         self.damaged_content = b""
-        """Uploaded content that the server stores with one changed bit; empty: nothing is changed."""
+        """If an upload contains this content, the server changes one bit of it after the receipt; empty: nothing is
+        changed.
+        """
         self.requests: list[str] = []
         """The received requests, each as text: method, and path with query."""
         self.address = ""

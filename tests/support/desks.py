@@ -120,7 +120,7 @@ def _make_home_template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     return folder, home / "console.db"
 
 
-def get_home_template_folder() -> Path:
+def get_template_database_file() -> Path:
     """Return the path of an empty SQLite database that tests copy."""
     return _make_home_template()[1]
 
@@ -131,7 +131,7 @@ def copy_empty_database(home: Path) -> None:
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "console.db").exists():
-        shutil.copy(get_home_template_folder(), home / "console.db")
+        shutil.copy(get_template_database_file(), home / "console.db")
 
 
 @contextmanager

@@ -151,7 +151,7 @@ class Cluster:
         the loss, because a node that returns earlier makes all of them lose their quorum permanently.
         """
         _kill_nodes([node for node in self.nodes if node.is_paused])
-        with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
+        with suppress(AssertionError):  # nodes that haven't agreed by then are killed and restarted
             wait_until(self._have_nodes_agreed, "an agreement on who is left", SYNC_WAIT_SECONDS)
         _kill_nodes([node for node in self.nodes if node.is_alive and not node.is_ready()])
         wait_until(self._have_nodes_agreed, "an agreement on who was killed", SYNC_WAIT_SECONDS)

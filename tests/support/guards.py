@@ -192,7 +192,9 @@ def _make_watched_factory(factory: type) -> type[WatchedConnection]:
 
 
 def watch_connections(patch: pytest.MonkeyPatch) -> None:
-    """Make each new SQLite connection of this process a WatchedConnection, until `patch` is undone."""
+    """Until `patch` is undone, make each new SQLite connection of this process a WatchedConnection, which is listed
+    if it isn't closed, and record the databases and registries that tests open. Connections that other threads than
+    the main thread have opened aren't listed."""
     from console.store.database.engine import Database
     from console.store.registry.reader import RegistryReader
 
@@ -200,7 +202,7 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
     def connect_watched(*args: Any, factory: type = sqlite3.Connection, **kwargs: Any) -> Any:
         connection = connect(*args, factory=_make_watched_factory(factory), **kwargs)
-        # A window's thread may still open one while its desk closes, which then waits for the collector of garbage.
+        # A thread of a window may open a connection while its desk closes; the garbage collection closes it then.
         if threading.current_thread() is threading.main_thread():
             connection.opened_in_code_line, connection.opened_by_test, connection.is_closed = (
                 _find_caller(),

@@ -40,9 +40,9 @@ class ServerKeeper:
 
     def execute_request(self, request: dict[str, Any]) -> dict[str, Any]:
         """Execute the request: `start` starts a server, `signal` sends it a signal, and any other request only reads.
-        Return the process id of the server (`pid`; None if it was never started) and its exit status (`code`; None
-        while it runs).
-        """
+        SIGKILL also kills the child processes of the server, and the method returns when the server has ended. Return
+        the process id of the server (`pid`; None if it was never started) and its exit status (`code`; None while it
+        runs)."""
         name = request["name"]
         match request["do"]:
             case "start":
@@ -137,8 +137,7 @@ def answer_requests(keeper: ServerKeeper, listener: socket.socket, owner: int) -
 
 def _answer_one_request(keeper: ServerKeeper, line: TextIO) -> bool:
     """Answer one request. Return False if it was the request to end the keeper. If the request raises an exception,
-    the answer has its text under `error`, and the keeper continues.
-    """
+    the answer has the exception's text under `trouble`, and the keeper continues."""
     try:
         request = json.loads(line.readline())
         if request["do"] == "end":

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 LONGEST_FILES_TABLE = Path(__file__).with_name("longest_files.txt")
-_SHORTEST_TIMEOUT_SECONDS = 1.5
+_MIN_FILE_SECONDS = 1.5
+"""Files whose tests take less together are left out of the table."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def read_longest_files_table() -> dict[str, int]:
-    """Return the seconds of each test file, by its path relative to the root of the project."""
+    """Return the seconds of each slow test file, by its path relative to the root of the project."""
     lines = (line.split() for line in LONGEST_FILES_TABLE.read_text(encoding="utf-8").splitlines())
     return {path: int(seconds) for seconds, path in lines}
 
@@ -50,6 +51,6 @@ class _Stopwatch:
 
     def pytest_sessionfinish(self) -> None:
         rows = sorted(
-            (-round(seconds), path) for path, seconds in self._seconds.items() if seconds >= _SHORTEST_TIMEOUT_SECONDS
+            (-round(seconds), path) for path, seconds in self._seconds.items() if seconds >= _MIN_FILE_SECONDS
         )
         LONGEST_FILES_TABLE.write_text("".join(f"{-seconds:4} {path}\n" for seconds, path in rows), encoding="utf-8")

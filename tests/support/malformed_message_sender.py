@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from tests.support.malformed_messages import KIND_NAMES, MalformedMessage, make_message
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-"""Seconds after which a connection that is neither answered nor closed is given up."""
-
 
 @dataclass(frozen=True, slots=True)
 class AttackParameters:
@@ -36,9 +34,9 @@ class AttackParameters:
 
 
 class MessageConnection(asyncio.Protocol):
-    """Sends one message on a connection of its own, and collects the answer until the receiver closes the
-    connection.
-    """
+    """Sends one message on a connection of its own, and collects the answer until the receiver closes the connection.
+    If the receiver doesn't close it within MAX_WAIT_SECONDS, this class closes it, and the answer is a text that says
+    so."""
 
     def __init__(self, rubbish: MalformedMessage, ended: "asyncio.Future[bytes]") -> None:
         self._rubbish, self._over = rubbish, ended
@@ -49,7 +47,7 @@ class MessageConnection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(MAX_WAIT_SECONDS, self._give_up, transport)
         transport.write(self._rubbish.sent_bytes)
         if self._rubbish.closes_connection:
-            with suppress(OSError):  # turned away at the door
+            with suppress(OSError):  # the receiver has closed the connection already
                 transport.write_eof()
 
     def _give_up(self, transport: asyncio.Transport) -> None:
@@ -71,10 +69,10 @@ def remove_date_header(answer: bytes) -> str:
 
 
 async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]:
-    """Send the messages. Return, by kind of message, how many times each answer was received. Each message is sent at
-    its planned time, without waiting for the answers to others. If this process is too slow, it sends fewer messages.
-    The key `all` of the result has the reached rate.
-    """
+    """Send the messages. Return, by kind of message, how many times each answer was received; an empty answer means
+    that the receiver refused or closed the connection without one. Each message is sent at its planned time, without
+    waiting for the answers to others. If this process is too slow, it sends fewer messages. The key `all` of the
+    result has the reached rate."""
     loop, chance = asyncio.get_running_loop(), random.Random(parameters.seed)
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     tasks: set[asyncio.Task[None]] = set()
@@ -113,7 +111,9 @@ async def _open_connection(make_protocol: Callable[[], asyncio.Protocol], port: 
 
 
 class SlowConnection(asyncio.Protocol):
-    """A slow connection: it sends a byte of a request from time to time, but never the last byte."""
+    """A slow connection with the beginning of a request, which never ends. The number `n` chooses one of five
+    beginnings, one of which is empty. After two of them a byte is sent every half second, after the others nothing
+    more."""
 
     def __init__(self, n: int, ended: Callable[[], None]) -> None:
         self._n, self._over = n, ended
@@ -139,7 +139,7 @@ class SlowConnection(asyncio.Protocol):
 
 async def keep_slow_connections(parameters: AttackParameters) -> dict[str, Counter[str]]:
     """Hold the slow connections open for the duration of the attack. Return the number of opened connections as
-    {"slow": {"begun": number}}."""
+    {"slow": {"begun": number}}, or {} if none was opened."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         async with asyncio.timeout(parameters.seconds):

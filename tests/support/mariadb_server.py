@@ -60,10 +60,9 @@ def write_configuration(run: ServerRun, name: str, port: int, lines: Sequence[st
 
 
 def make_data_folder(run: ServerRun, name: str) -> tuple[Path, str]:
-    """Create a data folder whose only account is the administrator. Return the folder and the administrator's
-    password. The folder is a copy of a template, which each test run creates once, because initialising a folder
-    takes half a second of processor time.
-    """
+    """Create a data folder with the account `admin`, which has all rights. Return the folder and the password of the
+    account. The folder is a copy of a template, which each test run creates once, because initialising a folder takes
+    half a second of processor time."""
     common = find_current_run() or run
     common.prepare_folder_and_keeper()
     with common.hold_lock(_TEMPLATE_NAME):

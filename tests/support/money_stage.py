@@ -146,10 +146,9 @@ class MoneyStage:
             )
 
     def settle_and_check(self, target: ActionTarget, ending: str, situation: str) -> None:
-        """Let the leases expire, and run the due tasks in a new process of the desk until the record has ended. Check
-        that the record has ended correctly. `ending` is the ending that `execute_action` has returned, and
-        `situation` describes the fault in failure messages.
-        """
+        """Let the leases expire, and run the due tasks at a newly opened desk. Then run them at the desk of
+        `checker`, at most four times, until the record has ended. Check that the record has ended correctly. `ending`
+        is the ending that `execute_action` has returned, and `situation` describes the fault in failure messages."""
         self.move_clocks()
         with self.open_desk("due") as fresh:
             fresh.recovery.run_all_tasks()

@@ -98,9 +98,9 @@ def check_money(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
 
 
 def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
-    """Check that no part of a captured amount (remaining, reserved, refunded, set aside) is negative. Also check that
-    the parts equal the sums of the payment's refunds and set-asides.
-    """
+    """Check that no part of a captured amount (remaining, reserved, refunded, set aside) is negative, and that the
+    parts equal the sums of the payment's refunds and set-asides. Also check that a payment has at most one refund
+    that is requested, approved or being submitted."""
     held, gone = Counter[int](), Counter[int]()
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN_REFUND_STATES)
     for row in rows:
@@ -133,9 +133,8 @@ def read_refund_ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
 
 def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox) -> None:
     """Compare our refunds with the providers' ledger. The providers have at most one refund for each of our refunds,
-    and no other refund. Each of our completed refunds is in the ledger, and no payment has more refunded than
-    captured.
-    """
+    and no other refund. Each of our submitted and completed refunds is in the ledger, with the same amount. No
+    payment has more refunded than captured, and no refund was sent without an idempotency key."""
     theirs, by_key = read_refund_ledger(sandbox), {row.key: row for row in rows if row.key is not None}
     doubles = {key: entries for key, entries in theirs.items() if len(entries) > 1}
     assert not doubles, f"refunded twice: {doubles}"

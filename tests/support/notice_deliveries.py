@@ -1,6 +1,5 @@
-"""Delivers thousands of notices of three kinds. Each notice is delivered several times, in a random order, by several
-threads at the same time.
-"""
+"""Delivers many notices of three kinds. Each notice is delivered one to five times, in a random order, by several
+threads at the same time."""
 
 import random
 import time
@@ -24,9 +23,8 @@ AMOUNT_YEN, AMOUNT_PAISE = 3300, 50_000
 @dataclass
 class DeliveryResult:
     """The result of the deliveries: their number by result (`count_by_result`), the duration of each delivery and of
-    all together in seconds (`delivery_seconds`, `seconds`), and the number of deliveries that were repeated because
-    the database couldn't be reached (`repeated_count`).
-    """
+    all together in seconds (`delivery_seconds`, `seconds`), and the number of attempts that were repeated because the
+    database couldn't be reached (`repeated_count`)."""
 
     count_by_result: Counter[str] = field(default_factory=Counter)
     delivery_seconds: list[float] = field(default_factory=list)
@@ -44,10 +42,9 @@ class DeliveryResult:
 def prepare_notices(
     scene: PaymentDesk, bank_notice_count: int, paypay_notice_count: int, atom_notice_count: int
 ) -> list[ReceivedNotice]:
-    """Insert orders, and payments that were begun and then paid at the simulated provider. Return one notice about
-    each payment. `bank_notice_count`, `paypay_notice_count` and `atom_notice_count` are the numbers of notices of
-    each kind.
-    """
+    """Insert an order for each notice, and return the notices. For PayPay and Atom, also insert a payment that was
+    begun and then paid at the simulated provider; the bank's payments are inserted when their notices arrive.
+    `bank_notice_count`, `paypay_notice_count` and `atom_notice_count` are the numbers of notices of each kind."""
     names = (
         [f"B-{n}" for n in range(bank_notice_count)]
         + [f"P-{n}" for n in range(paypay_notice_count)]
@@ -110,7 +107,9 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
 
 
 def run_until_settled(scene: PaymentDesk) -> None:
-    """Run the due tasks until no notice is queued and every order has the state that its payments require."""
+    """Run the due tasks, at most 20 times, until no payment has a scheduled task and no notice is queued. If the
+    desk's clock can be moved, move it forward by two minutes before each run. Whether all payments are settled then
+    isn't checked."""
     clock = scene.context.clock
     for _ in range(20):
         waiting = scene.place.sql(
@@ -125,18 +124,16 @@ def run_until_settled(scene: PaymentDesk) -> None:
 
 
 def check_all_notices_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
-    """Check that each notice is stored and booked exactly once, that its order is paid, that no case is open, and
-    that no notice was refused.
-    """
+    """Check that each notice is stored and booked exactly once, that its order is paid, that no alert about a payment
+    is open, and that no notice was refused."""
     check_payments_booked(scene, posts)
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
     assert scene.payments.count_refused_notices() == 0
 
 
 def check_payments_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
-    """Check that each notice is booked exactly once, that all orders are paid, and that no case is open. Other
-    notices may have been refused.
-    """
+    """Check that each notice is booked exactly once, that all orders are paid, and that no alert about a payment is
+    open. Other notices may have been refused."""
     rows = scene.place.sql("SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id")
     wrong = [row for row in rows if tuple(row[1:]) not in _EXPECTED_STATES[str(row[0])]]
     assert wrong[:3] == []

@@ -1,5 +1,5 @@
-"""Simulates the other application that has created the table of credit checks. It reads and inserts rows with the
-original columns only.
+"""Simulates the other application that has created the table of credit checks. It reads rows, and inserts rows with
+values for the original columns only.
 
     python -m tests.support.other_application URL SEED
 

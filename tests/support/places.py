@@ -26,7 +26,7 @@ from console.providers.credit_checks.provider import CreditCheckProvider
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import servers
-from tests.support.desks import get_home_template_folder, make_environment
+from tests.support.desks import get_template_database_file, make_environment
 from tests.support.pooled_databases import PooledDatabase, lend_database
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 from tests.support.server_fixtures import MYSQL_URL_VARIABLE, require_engine, require_galera_turn, use_galera
@@ -114,8 +114,7 @@ class Place(ABC):
     @abstractmethod
     def move_lease_clock(self, by: timedelta) -> None:
         """Move the clock of the leases forward by `by`. On a server this reduces the stored times at which leases
-        expire.
-        """
+        expire and, if `by` is a day or longer, the times at which credit checks expire."""
 
     @abstractmethod
     def drop_table_triggers(self, table: str) -> None:
@@ -218,7 +217,7 @@ class SqlitePlace(Place):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.file = folder / "console.db"
-        shutil.copy(get_home_template_folder(), self.file)
+        shutil.copy(get_template_database_file(), self.file)
         self._kept: _OpenConnection | None = None
 
     def get_account_name(self, person: str) -> str:

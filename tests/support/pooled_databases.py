@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
 _ROLES_BY_MEMBER = {name: ROLES_BY_PERSON[name] for name in (*PEOPLE, "worker")}
 _SHOP_ACCOUNT = "shop"
-# MySQL tells how a table is from what it once knew of it, for a day, unless asked so; MariaDB doesn't read this.
+# Without this, MySQL reads statistics of a table that may be a day old. MariaDB ignores the part in /*! */.
 _READ_LIVE_STATISTICS_SQL = "SET @as_it_is = 1 /*!80000 , SESSION information_schema_stats_expiry = 0 */"
 _SELECT_NUMBERED_TABLES_SQL = (
     "SELECT table_name FROM information_schema.columns"
@@ -143,7 +143,7 @@ class PooledDatabase:
         self._unguarded = False
 
     def drop_database(self) -> None:
-        """Drop the database and its accounts. This is needed only on a server that continues after the run."""
+        """Drop the database and its accounts. At the end of a run this is needed only on a server that continues."""
         self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP_ACCOUNT)}`@`%`")
         self._team.drop()
 

@@ -55,7 +55,8 @@ class RandomRequestIds:
 
 
 def _repeat_call(act: Callable[[str | None], ResultT], request_id: str, first: object) -> None:
-    """Repeat the call with the same request id. If the database or the worker can't be reached, nothing is checked.
+    """Repeat the call with the same request id. Nothing is checked if the repetition can't reach the database or the
+    worker, or if its result is unknown.
 
     Raises WrongRepetition if the call isn't recognised as a repetition, or has another result than `first`.
     """

@@ -41,9 +41,8 @@ class ReconciledDay:
 
     def add_provider_payment(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
         """Add a payment of this day with the payment number `number`, the amount `minor` (minor units) and the state
-        `state` to the provider's ledger, and return the provider's id of the payment. `more` are further arguments of
-        `register_payment`.
-        """
+        `state` to PayPay's ledger at the sandbox, and return PayPay's id of the payment. `more` are further arguments
+        of `register_payment`."""
         made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
@@ -77,13 +76,12 @@ class ReconciledDay:
         return scene.read_payment(payment.id)
 
     def add_payment_on_both_sides(self, number: str, minor: int = 3300, **more: Any) -> Payment:
-        """Add an equal paid payment with the payment number `number` to the console's database and to the provider's
-        ledger. `more` are further arguments of `add_provider_payment`. Return the payment in the database.
-        """
+        """Add an equal paid payment with the payment number `number` to the console's database and to PayPay's
+        ledger. `more` are further arguments of `add_provider_payment`. Return the payment in the database."""
         return self.insert_our_payment(number, minor, self.add_provider_payment(number, minor, **more))
 
     def announce_file(self) -> None:
-        """Deliver the provider's notice that the daily file of this day is available."""
+        """Deliver PayPay's notice that the daily file of this day is available."""
         url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
         told = {
             "notification_type": "file.created",

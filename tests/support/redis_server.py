@@ -22,7 +22,7 @@ class RedisServer(ServerProcess):
     def is_ready(self) -> bool:
         import redis
 
-        limits = {"socket_timeout": 20, "socket_connect_timeout": 20}  # of one of many looks
+        limits = {"socket_timeout": 20, "socket_connect_timeout": 20}  # of one attempt of many
         try:
             with redis.Redis.from_url(self.url, **limits) as client:
                 return bool(client.ping())

@@ -61,9 +61,7 @@ _CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 
 
 class TransactionCheckedAdapter:
-    """A provider's adapter that fails the test if one of its calls to the provider is made inside a database
-    transaction.
-    """
+    """A provider's adapter whose calls to the provider raise AssertionError inside a database transaction."""
 
     def __init__(self, whole: Any, watch: OpenTransactionCounter) -> None:
         self._whole, self._watch = whole, watch

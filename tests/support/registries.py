@@ -32,7 +32,8 @@ REGISTRY_ROWS = (
 
 
 def write_small_whole_file(folder: Path, invented: int = 20) -> Path:
-    """Write a whole file with the corporations of ROWS and with `invented` invented ones. Return the file's path."""
+    """Write a whole file with the corporations of REGISTRY_ROWS and with `invented` invented ones. Return the file's
+    path."""
     return write_whole_file(folder, WHOLE_FILE_DAY, invented, 7, first_rows=REGISTRY_ROWS)
 
 

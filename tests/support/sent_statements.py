@@ -17,10 +17,9 @@ TABLES_READ_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_sch
 
 @contextmanager
 def record_statements(desk: Console) -> Iterator[list[str]]:
-    """Yield a list to which each statement is added that the desk sends to its database within the block. Renewals of
-    leases are left out, because their number depends on the duration of the block. COMMIT is recorded on servers
-    only.
-    """
+    """Yield a list to which each statement is added that the desk sends to its database within the block. BEGIN is
+    left out. Renewals of leases, and statements that name a table in TABLES_READ_ONCE_A_SECOND, are left out because
+    their number depends on the duration of the block. COMMIT is recorded on servers only."""
     sent: list[str] = []
     engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
 

@@ -13,10 +13,9 @@ class SimulatedCrash(BaseException):
 
 @contextmanager
 def simulate_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
-    """Yield a function that simulates the crash: it raises SimulatedCrash, and afterwards the process can't write to
-    the database and the spool. After the block the service context works again, like the service context of another
-    process at the same desk.
-    """
+    """Yield a function that simulates the crash: it raises SimulatedCrash, and from then on each call of
+    `Database.write` and `Spool.store_answer` raises it, too. After the block the service context works again, like
+    the service context of another process at the same desk."""
 
     def raise_crash(*_: object, **__: object) -> NoReturn:
         raise SimulatedCrash

@@ -43,6 +43,8 @@ class ProxyFault:
     - late: the proxy resets the client's connection at once, and the server gets the command when `release_command`
       is called
     - passed: there is no fault
+
+    `reply_event` is set when the server answers the command and the proxy drops this answer.
     """
 
     kind: BreakKind
@@ -189,8 +191,8 @@ _BREAK_FUNCTION_BY_KIND: dict[BreakKind, Callable[[_ProxiedConnection, bytes], N
 
 class SqlProxy:
     """The proxy, which listens on a free port of 127.0.0.1 until the end of the block. With `mute` it accepts
-    connections but sends nothing.
-    """
+    connections but sends nothing. `commands` has the SQL of the commands since the last call of `cause_fault`, and
+    `taken` is the number of accepted connections."""
 
     def __init__(self, host: str, port: int, *, mute: bool = False) -> None:
         self._upstream, self._mute = (host, port), mute
@@ -252,9 +254,8 @@ class SqlProxy:
                 line.end()
 
     def refuse_connections(self, kept_connection: _ProxiedConnection) -> None:
-        """Until the end of the block, refuse new connections, and shut down all present connections except
-        `kept_connection`.
-        """
+        """Until the end of the block of `cause_fault`, refuse new connections, and shut down all present connections
+        except `kept_connection`."""
         self._closed = True
         for line in self._lines:
             if line is not kept_connection:

@@ -49,7 +49,7 @@ class SqlServer:
         import pymysql
 
         account = {"user": user, "password": password} if user else {"user": self.admin, "password": self.password}
-        if user:  # as desks do: who asks in another zone than an offset is refused
+        if user:  # as desks do: the database refuses a session whose time zone is a name, not an offset
             more = {"init_command": "SET SESSION time_zone = '+00:00'", **more}
         where = {"host": self.host, "port": self.port, "database": database}
         how = {"connect_timeout": MAX_WAIT_SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
