@@ -305,8 +305,8 @@ def find_denied_but_bought(
     not made (state error). Later, AlarmBox says that the purchase was made, or another application writes AlarmBox's
     id into the row.
 
-    A credit check is left out if a person has resolved or acknowledged its case (an alert of the rule
-    `contradicted`). A pair without such a credit check has no key.
+    A credit check is left out if its case (an alert of the rule `contradicted`) is closed, or if a person has
+    acknowledged it. A pair without such a credit check has no key.
     """
     denied_checks: dict[tuple[str, str], tuple[CreditCheck, ...]] = {}
     rows = (
@@ -342,8 +342,8 @@ def find_by_operation(conn: Connection, corporation_number: str, operation_id: s
 
 
 def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
-    """Return the credit check with this id and all others with the same corporation number; () if there is no credit
-    check with this id. Credit checks whose number SQL can't normalise are left out."""
+    """Return the credit check with this id and all others with the same corporation number, in any order; () if there
+    is no credit check with this id. Other credit checks whose number SQL can't normalise are left out."""
     rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"record_id": record_id})
     return tuple(make_record(row, frozenset()) for row in rows)
 
@@ -361,8 +361,8 @@ def list_numbers_with_checks(conn: Connection, corporation_numbers: Sequence[str
 
 
 def find_newest_corporation_number(conn: Connection) -> str | None:
-    """Return the corporation number of the newest credit check whose number can be normalised; None if there is
-    none."""
+    """Return the corporation number of the newest credit check as SQL has normalised it (`number_key`); None if there
+    is no credit check. It may not have 13 digits."""
     query = (
         select(credit_checks.c.number_key)
         .where(credit_checks.c.number_key.is_not(None))

@@ -56,7 +56,8 @@ there are new rows. A reader that needs further values adds columns to this quer
 
 def list_changes_since(conn: Connection, after_mark: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after_mark`, each once, as
-    (kind, id).
+    (kind, id). One call reads at most MAX_ROWS_PER_READ new rows; the next call, with the returned mark, reads the
+    rows after them.
 
     If `after_mark` is None, or (on a server) if the feed has lost rows because the database was restored from a
     backup, return the mark of the present state and no changes.

@@ -186,7 +186,8 @@ class Database:
 
         On a server, a transaction that loses a race or its connection is rolled back and run again as a whole, from
         fresh reads. So `run_in_transaction` must have no effect outside its transaction. Raises the exceptions of
-        `run_in_transaction`, and ConsoleError for a database error that lasts longer than `retry_policy` allows.
+        `run_in_transaction`, and ConsoleError for a database error that has an error code: at once if another try
+        can't help, and always on SQLite, otherwise after the retries that `retry_policy` allows.
         """
         retries = retry_policy.RetryCounters()
         lost_transactions: list[Transaction] = []
@@ -228,9 +229,9 @@ class Database:
         """Call `run_in_transaction` in one write transaction and return its result. `lost_transactions` are earlier
         attempts whose COMMIT wasn't answered.
 
-        The database is asked twice whether one of them was committed. If it shows that before `run_in_transaction` is
-        called, return the result of that attempt instead. On another node of a cluster, an earlier COMMIT may become
-        visible late: raises RunAgain if it has become visible after the call. If none is visible then, the attempts
+        Before `run_in_transaction` is called, ask the database if one of them was committed, and if so, return the
+        result of that attempt instead. On another node of a cluster, an earlier COMMIT may become visible late. So
+        ask again after the call: raises RunAgain if one has become visible. If none is visible then, the attempts
         have read the same state and write the same keys, so only one of them can commit.
         """
         self._report_transaction_change(+1)
@@ -298,7 +299,8 @@ class Database:
         `Transaction.proof` to look for a row that only this transaction can have written.
 
         Raises CommitUnproven if that row is absent or `tx` has no proof; ConsoleError `database_unreachable` if the
-        database can't be read; the server's error if the server has undone `tx`.
+        database can't be read; the error of the commit if the server has undone `tx`, or if COMMIT wasn't sent
+        because a deferred statement had failed.
         """
         session, commit_at = server_engine.get_session(tx.conn), time.monotonic()
         has_sent_commit = server_engine.make_commit_sent_check(tx.conn)

@@ -145,8 +145,9 @@ def _find_driver_error_number(driver_error: BaseException | None) -> int | None:
 
 
 def find_database_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
-    """Return the error code for a database error; None for an error that only a bug of this program can cause. A lost
-    race and a lost connection always have a code, even if the database gives no error number for them.
+    """Return the error code for a database error; None for a duplicate key, and for an error that only a bug of this
+    program can cause. A lost race and a lost connection always have a code, even if the database gives no error
+    number for them.
     """
     number, message = find_error_number(error), str(error.orig)
     if _is_race_without_error_number(number, message):
@@ -174,8 +175,8 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
 
 def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
     """Return the detail of the ConsoleError with the error code `code` for this database error. Its `problem`
-    (`reason` for `not_allowed`) is the name of the problem if the error has one, otherwise the database's
-    message.
+    (`reason` for `not_allowed`) is the name of the problem if the error has one, otherwise the database's message.
+    For `not_allowed`, `problem` is always the database's message.
     """
     number = find_error_number(error)
     problem: str | None = next((name for numbers, name in _ERROR_NUMBERS_AND_PROBLEMS if number in numbers), None)
@@ -212,8 +213,9 @@ def is_refused_by_rule(error: DatabaseError | DBAPIError) -> bool:
 def get_error_consequence(error: BaseException) -> ErrorConsequence:
     """Return the consequence of an error that was raised before COMMIT was sent.
 
-    - `undone`: the transaction lost a race and was rolled back; run it again.
-    - `gone`: the connection or the server of the transaction is lost; run it again on another node or later.
+    - `undone`: the transaction lost a race, or waited too long for a lock; roll it back and run it again.
+    - `gone`: the connection or the server of the transaction is lost, or the server has interrupted a statement
+      (error 1317); run the transaction again on another node or later.
     - `other`: a statement was wrong or refused; don't run it again.
     """
     if isinstance(error, RunAgain):

@@ -31,7 +31,7 @@ table that were made before it stay.
 
 _POLL_INTERVAL_SECONDS = 0.03
 _RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)  # seconds between tries
-_CANCELLED_ERRORS = {1205, 1213, 1317, 1969, 3024}  # lock wait, deadlock, and the error numbers of KILL QUERY
+_CANCELLED_ERRORS = {1205, 1213, 1317, 1969, 3024}  # lock wait, deadlock, KILL QUERY, time limit of a statement
 _COPY_ERRORS = {1845, 1846}
 """Numbers of the errors by which a server refuses to change a table in place."""
 _STATEMENT_STATE_QUERY = text("SELECT state FROM information_schema.processlist WHERE id = :id")

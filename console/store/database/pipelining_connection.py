@@ -238,7 +238,8 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
     def find_known_description(self, field_count: int) -> _ResultDescription | None:
         """Return the description of the result that is read next, which has `field_count` columns. Return None if
         this connection doesn't know the description, or if the description hasn't completely arrived. This method
-        reads nothing from the server."""
+        consumes no bytes. If no byte has arrived, it waits for the answer. Raises OperationalError if the connection
+        is lost."""
         try:
             arrived = self._rfile.peek()
         except OSError as lost:

@@ -65,7 +65,8 @@ class RetryCounters:
 
 
 def get_unreachable_retry_seconds(error: BaseException) -> float:
-    """Return the time (seconds) during which a write is retried while the server is unreachable with this error."""
+    """Return the time (seconds) during which a write is retried while the server is unreachable with this error; 0.0
+    if the node or the session is read-only."""
     if isinstance(error, DBAPIError) and (
         error_codes.is_node_read_only(error) or error_codes.is_session_read_only(error)
     ):

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 3
 """Time limit (seconds) for opening a connection to one node."""
 STATEMENT_TIMEOUT_SECONDS = 10
-"""Time limit (seconds) of one statement of a desk, and of its wait for a table's metadata lock."""
+"""Time limit (seconds) of one statement of a desk (on MySQL only of a SELECT), and of its wait for a table's metadata
+lock."""
 ANSWER_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5
 """Time limit (seconds) of the wait for the answer to one statement."""
 LOCK_WAIT_SECONDS = 4
@@ -144,12 +145,12 @@ def parse_server_url(url: URL, *, without_time_limit: bool = False) -> Server:
     """Return the server database (nodes and connection arguments) that a URL names.
 
     Options in its query: `ssl_ca`, `ssl_cert`, `ssl_key` (paths), `ssl_key_password`, and one `fallback=host:port`
-    for each further node of a cluster. `ssl_verify_cert` and `ssl_verify_identity` are accepted without effect,
-    because `_make_tls_options` decides about verification.
+    for each further node of a cluster. `charset`, `ssl_verify_cert` and `ssl_verify_identity` are accepted without
+    effect: the character set is always utf8mb4, and `_make_tls_options` decides about verification.
 
     `without_time_limit` removes the time limit of statements: for the commands `db …`, never for a desk. Raises
-    ConsoleError `bad_profile` for any other option, because a mistyped option must not turn a protection off
-    unnoticed.
+    ConsoleError `bad_profile` for a `fallback` of another form, and for any other option, because a mistyped option
+    must not turn a protection off unnoticed.
     """
     query = {key: value for key, value in url.query.items() if key not in ("fallback", "charset")}
     unknown_options = sorted(

@@ -29,7 +29,8 @@ class RequestedAuditTrail:
 
     def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Insert one desk request for each of the audit entries, in their order. The worker that writes an entry
-        stores the sender of its request as the person; the field `person` of `new_entries` is ignored."""
+        stores the sender of its request as the person; the field `person` of `new_entries` is ignored. If an entry is
+        too long for a request, its detail is replaced by the beginning of the detail's JSON text."""
         for entry in new_entries:
             facts = {
                 "what": entry.action,
@@ -86,7 +87,7 @@ _ACTIONS_OF_DESKS = frozenset(
     }
 )
 """Audit actions that a desk may request with any result. All other actions are written by workers, so a person can't
-invent such an entry; a desk may request them only with the result refused.
+invent such an entry; a desk may request them only with the result refused, and AUDIT_ROOT never.
 """
 
 

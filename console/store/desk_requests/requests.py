@@ -82,8 +82,9 @@ _MAY_HAVE_BEGUN_CONDITION = or_(
     .correlate(requests)
     .exists(),
 )
-"""SQL condition: a worker may have begun the command of a desk request. False if no worker has used the request's id,
-or if each use of the id has ended without writing or sending anything.
+"""SQL condition: a worker may have begun the command of a desk request. Always true for an action without a request
+id. For another action false if no worker has used the request's id, or if each use of the id has ended without
+writing or sending anything.
 """
 _MAY_BE_EXECUTED_CONDITION = or_(requests.c.expires_at > _NOW_SQL, _MAY_HAVE_BEGUN_CONDITION)
 """SQL condition: the time of a desk request isn't over, or a worker may have begun its command."""
@@ -665,8 +666,8 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds
 
 
 def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
-    """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can
-    take it."""
+    """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can take
+    it. Do nothing if another worker has taken it meanwhile."""
     conn.execute(_END_HELD_REQUEST_LEASE_STATEMENT, _make_taken_request_parameters(taken_request))
 
 
@@ -680,7 +681,8 @@ def mark_taken_request_lapsed(tx: Transaction, taken_request: TakenDeskRequest) 
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:
     """Store in the desk request the step of its execution that this worker has reached (`step`). The window of the
-    sender shows this step. Raises RequestLocked if another transaction locks the request.
+    sender shows this step. Do nothing if another worker has taken the request meanwhile. Raises RequestLocked if
+    another transaction locks the request.
     """
     with _change_without_waiting(conn, taken_request.id, taken_request.person):
         conn.execute(

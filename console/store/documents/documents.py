@@ -55,8 +55,9 @@ class StoredDocument:
 
 
 class Documents:
-    """Stores and reads the documents (PDFs) of a database in a folder or a bucket. Any number of threads, processes
-    and machines may use the same folder or bucket, and may store the same content at the same time."""
+    """Stores and reads the documents of a database (PDF and CSV files) and the parts of its corporation registry in a
+    folder or a bucket. Any number of threads, processes and machines may use the same folder or bucket, and may store
+    the same content at the same time."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool] = lambda: False) -> None:
         """`url`: `file:` with an absolute folder, which is created when it is first used, or `gs://bucket/prefix`.

@@ -1,8 +1,8 @@
 """Stores documents in a Google Cloud Storage bucket, through the package gcsfs. Only this module imports gcsfs,
 when it is first used.
 
-An object is created completely or not at all, and only if no object of that name exists. Google compares its MD5
-before the object becomes visible.
+An object is created completely or not at all. The object of a document is created only if no object of that name
+exists; only `replace` replaces an object. Google compares its MD5 before the object becomes visible.
 """
 
 import json

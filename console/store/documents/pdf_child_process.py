@@ -474,9 +474,9 @@ def _find_word_ranges(character_codes: list[int]) -> Iterator[tuple[int, int]]:
 
 def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
     """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old_words`,
-    begin and end in `new_words`]. The kind is replace, delete or insert, as in difflib. The width of characters is
-    ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one further difference if there are more, so
-    that the caller sees that the list is cut.
+    begin and end in `new_words`], by indexes from 0, the end excluded. The kind is replace, delete or insert, as in
+    difflib. The width of characters is ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one further
+    difference if there are more, so that the caller sees that the list is cut.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The comparison of the other words may reach the limit of processor time of the child process. Then the

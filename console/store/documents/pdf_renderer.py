@@ -85,7 +85,7 @@ class PdfDocument:
 
     def render_page(self, page_index: int, width_px: int) -> PageImage:
         """Return an image of the page that is `width_px` pixels wide, or smaller if it would have more than 6 million
-        pixels. `page_index` counts from 0.
+        pixels, or be wider than 4,096 or higher than 16,384 pixels. `page_index` counts from 0.
         """
         answer_head, pixels = self._ask_child(do="image", index=page_index, width=width_px)
         image = PageImage(
@@ -96,7 +96,7 @@ class PdfDocument:
         return image
 
     def read_page_text(self, page_index: int) -> str:
-        """Return the text of the page with this index (from 0)."""
+        """Return the text of the page with this index (from 0), at most 100,000 characters of it."""
         _, payload = self._ask_child(do="text", index=page_index)
         return payload.decode("utf-8", "replace")
 
@@ -111,9 +111,9 @@ class PdfDocument:
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
     def compare_words(self, old_words: Sequence[str], new_words: Sequence[str]) -> tuple[WordChange, ...]:
-        """Return the differences of two lists of words, at most 1,000. If there are more, one further difference is
-        returned, so that the caller sees that the list is cut. The child process compares the lists, so that its
-        limits of time and memory also protect against hostile words.
+        """Return the differences of the first 4,000 words of two lists, at most 1,000. If there are more, one further
+        difference is returned, so that the caller sees that the list is cut. The child process compares the lists, so
+        that its limits of time and memory also protect against hostile words.
         """
         _, payload = self._ask_child(do="compare", old=list(old_words), new=list(new_words))
         try:

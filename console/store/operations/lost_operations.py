@@ -49,7 +49,7 @@ _DECIDED_LOST_OPERATION_CONDITION = exists().where(
     ~exists().where(_any_proposal.c.evidence_id == evidence.c.id),
 )
 _FAILED_LOST_OPERATION_CONDITION = exists().where(
-    lost_operations.c.payment_id.is_not(None),  # a refund: no provider answers a question about a lost purchase so
+    lost_operations.c.payment_id.is_not(None),  # refunds only: no provider states that of a lost purchase
     evidence.c.operation_id == lost_operations.c.id,
     evidence.c.summary.like(f"%{OutcomeClass.FAILED_DEFINITE.value}%"),
     evidence.c.source.like("%.refund_status"),
@@ -233,7 +233,8 @@ def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tu
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:
-    """Return the lost operation with this id, in the form of a spool entry; None if there is none."""
+    """Return the lost operation with this id, in the form of a spool entry; None if there is none. The entry holds
+    its claim as when it was stored, even if two people have decided the outcome since."""
     row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None

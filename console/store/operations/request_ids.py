@@ -150,7 +150,8 @@ class RequestIdUse:
 
     @property
     def has_unfinished_work(self) -> bool:
-        """True if the action has written something and its process ended before it stored an answer."""
+        """True if the action has written something and has not stored an answer. Its process may still be running:
+        then the lease is live (`has_live_lease`)."""
         return self.state == RUNNING_USE_STATE and self.subject_kind is not None
 
     @property

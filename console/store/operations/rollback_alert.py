@@ -1,4 +1,5 @@
-"""The alert that the database was set back to an earlier state. While it is open, no operation may cost money."""
+"""The alert that the database was set back to an earlier state. While it is open, no operation may cost or move
+money."""
 
 from sqlalchemy import select
 

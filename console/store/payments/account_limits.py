@@ -1,6 +1,7 @@
-"""Rows of accounts: limit and balance of a corporation in one currency. When a payment begins, it reserves a part
-of the limit. When it is paid, its amount is added to the balance; refunds and a reversal subtract it again. All
-amounts are in minor units."""
+"""Rows of accounts: limit and balance of a corporation in one currency. When a payment begins, it reserves a part of
+the limit. When it is paid, its amount is added to the balance; refunds and a reversal subtract it again. All amounts
+are in minor units. For an amount below 1, `reserve_amount`, `release_amount` and `subtract_from_balance` change
+nothing and return False."""
 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 

@@ -107,7 +107,8 @@ def release_amount(
 
 def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Move `amount_minor`, the amount of a completed refund, from the payment's reserved amount to its refunded
-    amount. Return False, without a write, if the reserved amount is smaller than `amount_minor`."""
+    amount. If the refunded total that the provider stated last is lower than the new refunded amount, raise it to
+    this amount. Return False, without a write, if the reserved amount is smaller than `amount_minor`."""
     return _move_amount(conn, _MOVE_TO_REFUNDED_STATEMENT, payment_id, amount_minor, now)
 
 

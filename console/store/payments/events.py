@@ -1,5 +1,5 @@
-"""Rows of events: notices that providers and banks send about payments. Each event is stored once; a repeated
-notice adds no row."""
+"""Rows of events: notices that providers and banks send about payments. Each event is stored once; a repeated notice
+adds no row. Functions that return several events leave out rows that can't be read."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -71,9 +71,9 @@ def _make_limit(limit_name: str, currency: str, limit_value: int | None, proposa
 def find_proposers(
     conn: Connection, limit_subject: str, limit_value: int, now: datetime, *, includes_unlisted_names: bool
 ) -> tuple[str, ...]:
-    """Return the people who have proposed `limit_value` for a limit, the first one first. `limit_subject` is the id
-    that `make_limit_subject` returns for the limit and its present value: `per_refund JPY 50000`. Proposals that are
-    closed or expired at `now`, or whose person is no longer an administrator, are left out.
+    """Return the people who have proposed `limit_value` for a limit, in the order of their proposals. `limit_subject`
+    is the id that `make_limit_subject` returns for the limit and its present value: `per_refund JPY 50000`. Proposals
+    that are closed or expired at `now`, or whose person is no longer an administrator, are left out.
     `includes_unlisted_names`: while the table `operators` is empty, every name is an administrator.
     """
     rows = _read_open_proposals(conn, now, includes_unlisted_names)

@@ -16,7 +16,7 @@ from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
-"""Largest number of rows that each query reads."""
+"""Largest number of rows that each query reads; in a search by numbers, this many for each number."""
 _VALUES_PARAMETER: BindParameter[str] = bindparam("numbers", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER_QUERY = (

@@ -167,7 +167,7 @@ def _make_comes_after_condition(
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a row of the kind `kind_index` comes after the position `after_position`. Rows
     with equal sort keys are sorted by their kind, then by their id (`id_column`). `keys` are the SQL expressions of
-    the sort keys; `is_descending`: the sort keys and the id are sorted in descending order."""
+    the sort keys; `is_descending`: the sort keys, the kind and the id are sorted in descending order."""
     last_id = after_position.id
     if kind_index != after_position.kind_index:
         last_id = _LARGEST_ID if kind_index < after_position.kind_index else 0

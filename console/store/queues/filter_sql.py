@@ -47,9 +47,10 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """The choice of a queue's records by the filter `record_filter`, and their sort order `sort_order`. Ages are
-    computed at the instant `now`; None if the filter has no condition on the age. `owners` has the person who works
-    on each taken record; None if neither the filter nor the sort order uses it.
+    """The choice of a queue's records by the filter `record_filter`, and their sort order `sort_order`. Ages, old
+    answers and possible reversals are computed at the instant `now`; None only for a filter without conditions on
+    them. `owners` has the person who works on each taken record; None if neither the filter nor the sort order uses
+    it.
     """
 
     record_filter: RecordFilter = NO_FILTER
@@ -228,21 +229,22 @@ def make_sort_keys(
 
 
 def _make_text_key(value: Expression) -> Sequence[Expression]:
-    """Return one sort key: the hexadecimal digits of the text. A record without a text comes last."""
+    """Return one sort key: the hexadecimal digits of the text. In ascending order a record without a text comes
+    last."""
     text = make_hex_text_sql(value)
     return [case((text == "", _CHARACTER_AFTER_HEX_DIGITS), else_=text)]
 
 
 def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return one sort key: the client id. A record without a client comes last."""
+    """Return one sort key: the client id. In ascending order a record without a client comes last."""
     client = table.shown_columns.columns.client_id
     return [literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger) if client is None else client]
 
 
 def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
     """Return one sort key: the position of the record's provider in a list that begins with the provider of credit
-    checks, followed by the payment providers in the order of `list_provider_names`. A record without a provider comes
-    last.
+    checks, followed by the payment providers in the order of `list_provider_names`. In ascending order a record
+    without a provider comes last.
     """
     return [
         make_list_index_sql(
@@ -274,8 +276,8 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return one sort key: the index of the record's owner in the list of all owners, which is sorted by name. A
-    record without an owner comes last.
+    """Return one sort key: the index of the record's owner in the list of all owners, which is sorted by name. In
+    ascending order a record without an owner comes last.
     """
     names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
     owner_by_id = table.owners.get(table.kind, {})

@@ -69,7 +69,8 @@ _TAKE_STATEMENTS_ON_SQLITE = _TakeStatements(
 
 def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: datetime, until: datetime) -> bool:
     """Write that `person` takes the record with this kind and id until `until`, or extend the running take of this
-    person. Return False, without a write, if another person's take is running.
+    person. On a server the take lasts for the time from `now` to `until`, counted from the server's present time.
+    Return False, without a write, if another person's take is running.
 
     Raises RunAgain if another process inserted a take of the record at the same time.
     """

@@ -1,5 +1,6 @@
-"""Reads the totals, notes, documents and history of a company's records. The queries use the indexes of the
-corporation number and of the records."""
+"""Reads the totals, notes, documents and history of a company's records. Notes, documents and history are read for
+the newest MAX_ROWS_ON_COMPANY_PAGE records of each kind only. The queries use the indexes of the corporation number
+and of the records."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -39,8 +40,8 @@ _KNOWN_CERTAINTY = Certainty.KNOWN.value
 
 def sum_money_of_corporation(conn: Connection, corporation_number: str, since: datetime) -> tuple[CompanyTotals, ...]:
     """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since `since`,
-    refunds completed since `since`, all refunds in the state submitted, and all refunds with an unknown outcome.
-    Reversed payments, and payments with an unknown outcome, are left out.
+    refunds completed since `since`, all other refunds in the state submitted, and all refunds with an unknown
+    outcome, which are in no other total. Reversed payments, and payments with an unknown outcome, are left out.
     """
     since_utc = convert_to_naive_utc(since)
     is_paid = (

@@ -1,5 +1,5 @@
-"""Rows of evidence (providers' answers, and texts and files that people handed in) and of stored PDFs. Each row is
-about one record."""
+"""Rows of evidence (providers' answers, and texts and files that people handed in) and of stored PDFs. A row of a PDF
+is about one record; a row of evidence is about one record or, without a record id, about none."""
 
 import hashlib
 import re

@@ -285,7 +285,7 @@ def list_refunds_waiting_for_decision(
 
 def list_refunds_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return at most `limit` refund requests that still wait for a checker's decision and whose time limit for it
-    (`decide_by`) is before `now`, oldest first."""
+    (`decide_by`) is before `now`, oldest first. Rows that can't be read are left out."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit}
     return select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters, skips_unreadable=True)
 
@@ -295,7 +295,7 @@ def list_refunds_overdue_for_sending(
 ) -> tuple[Refund, ...]:
     """Return at most `limit` approved refunds that wait for a person because they couldn't be sent, and whose time
     limit `decide_by` is before `now`. They are sorted by id, and their ids are above `after_id`. The caller must
-    check each of these refunds, because some of them may still be sent."""
+    check each of these refunds, because some of them may still be sent. Rows that can't be read are left out."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit, "after_id": after_id}
     return select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters, skips_unreadable=True)
 
@@ -311,7 +311,7 @@ def list_due_refunds(
     conn: Connection, reasons: Collection[str], now: datetime, limit: int, providers: Collection[str]
 ) -> tuple[Refund, ...]:
     """Return at most `limit` refunds of payments at these providers whose scheduled work has one of these reasons and
-    whose due time has come, sorted by due time."""
+    whose due time has come, sorted by due time. Rows that can't be read are left out."""
     parameters = {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
     values = {**parameters, "providers": sorted(providers)}
     return select_records(conn, _DUE_REFUNDS_QUERY, values, skips_unreadable=True)

@@ -1,5 +1,5 @@
-"""SQL of the derived columns in the table of credit checks: the normalised corporation number, the claim, and the
-state and work of rows that other applications wrote.
+"""SQL of the derived columns in the table of credit checks: the normalised corporation number, the claim, the mark of
+incomplete records, and the state and work of rows that other applications wrote.
 
 The SQL converts full-width digits in a number, and removes spaces and hyphens. A claim needs 13 digits; the check
 digit isn't verified. A due task corrects numbers that are spelled in another way. The SQL uses only deterministic

@@ -10,7 +10,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 
 EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001  # without a zone, as columns store it
-"""Value (UTC) that is returned in place of a stored date that doesn't exist, such as 0000-00-00."""
+"""Value (UTC) that the types `Instant` (on a server) and `ShopInstant` return in place of a stored date that doesn't
+exist, such as 0000-00-00. `SharedColumnInstant` returns None."""
 
 
 class _LenientInstant(sqlite.DATETIME):

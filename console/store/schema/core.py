@@ -31,8 +31,8 @@ APPROVED_REFUND_ID_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id EN
 CLAIMED_REQUEST_ID_SQL = (
     f"CASE WHEN action = '{WITHDRAW_ACTION}' THEN subject_id WHEN state IN ('taken', 'ended') THEN id END"
 )
-"""SQL of the column `claimed_id` of desk requests. In a withdrawal the column has the id of the withdrawn
-request; in any other request its own id once a worker has taken it, and NULL before.
+"""SQL of the column `claimed_id` of desk requests. In a withdrawal the column has the id of the withdrawn request; in
+any other request its own id while it is taken or ended, otherwise NULL.
 
 Because of a unique index on this column, a request is either taken or withdrawn, also on different nodes of a
 cluster.

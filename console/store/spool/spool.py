@@ -357,7 +357,8 @@ class Spool:
 
     def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries of the database with this id in state `prepared` or `void`, oldest first. None of these
-        operations was sent."""
+        operations was sent, unless the spool is a copy: then an operation that was `prepared` when the copy was made
+        may have been sent, and `mark_void` returns False for it."""
         conditions = f"database_id = ? AND state <> 'ended' AND {_UNSENT_ENTRY_CONDITION}"
         query = f"{_SPOOL_ENTRIES_QUERY} WHERE {conditions} ORDER BY at, operation_id"
         return tuple(self._make_entry(row) for row in self._file.read(query, (database_id,)))
