@@ -391,8 +391,8 @@ def _parse_roles(roles: str) -> frozenset[str]:
 
 def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
     """Return the tables whose triggers the connected account can see; no table for an account that may only read,
-    such as one for backups. Return None for the schema account, which can see all triggers, and for another account
-    that belongs to no operator.
+    such as one for backups, and on MySQL for the account of any operator. Return None for the schema account, which
+    can see all triggers, and for another account that belongs to no operator.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:

@@ -213,7 +213,8 @@ class EndedSession:
 
 def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure END_LOCK_HOLDER_PROCEDURE. Each call of the procedure ends at most
-    one session of a person: a session that blocks others or runs for too long. It returns two values:
+    one session of a person: a session that blocks others, runs for too long or holds much memory. It ends all
+    sessions of an account that it locks, or that may have filled the server's temporary space. It returns two values:
 
     - the account of that session, and the reason of its end;
     - "" and `prepared`, if no session blocks others, but a prepared transaction does;
@@ -527,9 +528,10 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call the stored procedure END_LOCK_HOLDER_PROCEDURE once. It ends at most one session of a person that blocks
-    others or has lasted too long, or all sessions of an account that it locks (see `set_repeated_blockers`). Return
-    the result of the call; None if no session and no prepared transaction blocks others, or if another worker looks
-    for them on this node.
+    others, has lasted too long or holds much memory, or all sessions of an account that it locks (see
+    `set_repeated_blockers`) or that may have filled the server's temporary space. Return the result of the call; None
+    if there is no such session and no prepared transaction that blocks others, or if another worker looks for them on
+    this node.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))

@@ -19,8 +19,10 @@ _WAITING_PAYMENT_STATES = (
 
 
 def count_open_records(conn: Connection, provider: str) -> int:
-    """Return how many records of a provider are open: records with an unknown outcome, running calls, payments that
-    the payer can still pay, and refunds that have not ended."""
+    """Return how many records of a provider are open. For the provider of credit checks: the credit checks with an
+    unknown outcome, and the running calls about credit checks. For a payment provider: the payments that have an
+    unknown outcome, wait for their payer, or whose notice isn't handled completely yet, and the refunds that have an
+    unknown outcome or have not ended."""
     if provider == CREDIT_CHECK_PROVIDER:
         unknown = select(func.count()).where(credit_checks.c.certainty == Certainty.UNKNOWN)
         running = select(func.count()).where(

@@ -105,8 +105,9 @@ class _PeopleView:
       `m`, and `{0}` is the console's database
     - `joined_for_masks_sql`: SQL that joins further tables, for use in `mask_by_column`; `{0}` is the console's
       database
-    - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows. The view has the
-      other rows, too, but with NULL in every column except `searched_columns`.
+    - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows. The view leaves
+      the other rows out. A condition of the reader that the server evaluates before that finds NULL in every column
+      of such a row except `searched_columns`.
     - `searched_columns`: the columns in which a reader searches for rows
     - `index_condition_sql`: SQL that is true for all visible rows, by which the server finds them in an index; None:
       no index is needed

@@ -133,8 +133,8 @@ def write_normalised_number(
     conn: Connection, record_id: int, stored_number: object, normalised_number: str, now: datetime
 ) -> bool:
     """Replace the corporation number `stored_number` of the row `record_id` by the normalised `normalised_number`.
-    Return False, without a write, if the row's work state was set or its number has changed since the caller read
-    it."""
+    Return False, without a write, if the row's work state was set or its number has changed since the caller read it.
+    Raises IntegrityError if a unique index refuses a second row with this number."""
     query = update(credit_checks).where(
         credit_checks.c.id == record_id, credit_checks.c.corporation_number == stored_number, _UNADOPTED_ROW_CONDITION
     )
@@ -241,7 +241,8 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
 def set_remaining_work_states(conn: Connection, after_id: int, up_to_id: int, now: datetime) -> int:
     """Set the work state of each row with `after_id` < id <= `up_to_id` whose work state is still NULL and whose
     number has thirteen digits. A bought or failed row gets the state `none`; every other row gets needs_review.
-    Return the number of changed rows.
+    Return the number of changed rows. Raises IntegrityError if the unique index of the claim exists and one of the
+    rows would get the claim of another row.
     """
     in_range = and_(
         credit_checks.c.id > after_id,

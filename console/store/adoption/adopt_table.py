@@ -260,9 +260,9 @@ def apply_table_change(
     before_claim_index: Callable[[Transaction], None],
 ) -> None:
     """Make one change of the table's structure, unless it is done already. `zone` is the time zone of the table's
-    dates, None if it isn't known. `may_copy_table`: the server may copy the table for the change.
-    `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
-    transaction.
+    dates, None if it isn't known. `may_copy_table`: the server may copy the table for the change; a change that isn't
+    online is always made by a copy. `before_claim_index` is called only on SQLite, before the change that creates the
+    claim's index, in the same transaction.
 
     Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
     ConsoleError `schema_mismatch` (detail.problem `needs_conversion`) if the server can make the change only by

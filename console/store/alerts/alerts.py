@@ -1,5 +1,5 @@
 """Table `alerts`: contradictions that the program has found, at most one open row per rule and record. Cases (module
-`cases`) are rows of this table, too.
+`cases`) are rows of this table, too. Functions that return several alerts leave out rows that can't be read.
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
 """Cases: contradictions that a person must look into, stored as rows of `alerts`.
 
-Alerts about an order that contradicts its payments are in the same table but aren't cases: only the program
-resolves them, when the order and its payments agree again.
+Alerts about an order that contradicts its payments are in the same table but aren't cases: only the program resolves
+them, when the order and its payments agree again. Opening a case is announced in the change feed, closing one isn't.
 """
 
 from collections.abc import Collection, Mapping

@@ -64,7 +64,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
 
 def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[IncidentStep, ...]]:
     """Return the steps of these incidents, by incident id (the id of its alert), in the order in which they were
-    added. An incident without a step has no key."""
+    added. An incident without a step has no key. Steps that can't be read are left out."""
     rows = conn.execute(_STEPS_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
     steps = unreadable_rows.read_readable_rows(

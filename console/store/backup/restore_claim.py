@@ -29,10 +29,10 @@ from console.store.backup.server_dump import (
 from console.store.database.engine import Database
 
 BEAT_SECONDS = 2.0
-"""Time between two changes of the number `beat` by the holder."""
+"""Time (seconds) between two changes of the number `beat` by the holder."""
 SECONDS_WITHOUT_BEAT = 30.0
-"""Time without a change of `beat` after which the restore has certainly ended. While a table is created, a cluster
-accepts no writes, so the holder may be late."""
+"""Time (seconds) without a change of `beat` after which the restore has certainly ended. While a table is created, a
+cluster accepts no writes, so the holder may be late."""
 _CREATE_TABLE_STATEMENT = text(
     f"CREATE TABLE IF NOT EXISTS {RESTORE_CLAIM_TABLE} (id TINYINT NOT NULL PRIMARY KEY, token CHAR(36) NOT NULL,"
     " node VARCHAR(255) NOT NULL, beat BIGINT NOT NULL) ENGINE = InnoDB"
@@ -71,7 +71,8 @@ def hold_restore_claim(database: Database, lock_holder: Connection) -> Iterator[
     """Context manager: hold the claim on the database during the block. `lock_holder` is the connection that has
     locked the mark of the restore. If the restore on another node has ended without its last step, wait
     SECONDS_WITHOUT_BEAT. Raises ConsoleError `database_locked` (another_restore) if another restore runs, or was
-    completed meanwhile. After an error in the block, the claim is released."""
+    completed meanwhile. After an error in the block, the claim is released; otherwise it stays until
+    `drop_restore_mark` removes it."""
     token = str(uuid4())
     _take_claim(database, token, str(lock_holder.scalar(text("SELECT CONCAT(@@hostname, ':', @@port)"))))
     stopped = Event()

@@ -122,7 +122,8 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     RESTORE_MARK_TABLE, unless an interrupted restore has left it.
 
     Raises ConsoleError `bad_backup` (target_not_empty) if the database has tables but no RESTORE_MARK_TABLE. Raises
-    the same error if the database has RESTORE_MARK_TABLE and is complete, because it has its schema version.
+    the same error if the database has RESTORE_MARK_TABLE and is complete, because it has its schema version; before,
+    drops the mark.
     """
     tables = read_table_names(conn)
     if RESTORE_MARK_TABLE in tables and has_schema_version(conn, tables):
@@ -141,8 +142,8 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
 
 
 def mark_restore_target_despite_conflicts(database: Database, dump_hash: str) -> None:
-    """Mark the database in a transaction of its own, as `mark_restore_target` does. The transaction is repeated if a
-    restore on another node of a cluster marks the database at the same moment."""
+    """Mark the database in a transaction of its own, as `mark_restore_target` does. The transaction is repeated, at
+    most twice, if a restore on another node of a cluster marks the database at the same moment."""
     for attempts_left in (2, 1, 0):
         try:
             with database.engine.begin() as conn:

@@ -166,8 +166,9 @@ def find_newest_audit_head(file: Path) -> ChainHead | None:
 
 def list_operations_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
     """Return the operations in the database file that still hold their claims, as the spool of their desk would store
-    them. These are purchases that hold their claims, and starts of payments that have not ended without money. Rows
-    that can't be read are left out. `database_id` is the id of that database.
+    them. These are purchases that hold their claims, and starts of payments that have not ended without money. If the
+    file, one of its tables or a row can't be read, the operations that weren't read before are left out.
+    `database_id` is the id of that database.
     """
     rows: dict[str, Sequence[Any]] = {}
     with suppress(*_READ_ERRORS), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
@@ -312,7 +313,8 @@ def require_unused_database(database: Path) -> None:
 def _leave_wal_mode(database: Path) -> None:
     """End the WAL mode of an SQLite file, which moves the content of the write-ahead log into the file. Raises
     ConsoleError `database_locked` (in_use) if another process has the file open, because only the last connection can
-    end the WAL mode. This function must not be called for a damaged file, because SQLite deletes its log.
+    end the WAL mode. Other errors of SQLite are ignored. This function must not be called for a damaged file, because
+    SQLite deletes its log.
     """
     try:
         with closing(sqlite3.connect(database, timeout=2.0, isolation_level=None)) as conn:
