@@ -5,8 +5,10 @@ There is no index for each condition, see decision 0052. A search reads, in this
 
 - the records that the words of the search name: those of corporation numbers, and those with an identifier;
 - the range of an index that fits one condition (a status, an unknown outcome, payments that can be reversed, a work
-  state, an age, a day of payments), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
-- otherwise the newest MAX_SEARCHED_NEWEST_ROWS rows of each table. If the table has more, the answer is partial.
+  state, an age), if it has at most MAX_ROWS_OF_INDEX_SEARCH rows;
+- otherwise the newest MAX_SEARCHED_NEWEST_ROWS rows of each table. If the table has more, the answer is partial; the
+  older payments that began or were paid on the searched days are then read, too, if these index ranges have at most
+  MAX_ROWS_OF_INDEX_SEARCH rows.
 
 All other conditions are checked for each of these rows; their columns are arguments of SQL functions, so that no
 database uses another index.
@@ -132,7 +134,9 @@ class _IndexedConditions:
 
 def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecords]:
     """Return the records that fulfil all conditions of the search, by kind of record: at most `search.limit` of each
-    kind. A kind without a match has an empty result.
+    kind. A kind without a match has an empty result. Records that a person must review come first, then those with
+    scheduled work, then the others, each newest first. If the search reads the newest rows of a table, all its
+    records are sorted by id alone, newest first.
     """
     return {queries.kind: _find_records_of_kind(conn, queries, search) for queries in QUEUE_TABLES}
 
@@ -217,7 +221,8 @@ def _find_indexed_conditions(
 ) -> _IndexedConditions:
     """Return the conditions by which the search reads the table of `queries`. The first of these three that is
     possible is used: the ids of the records that the words of the search name; the range of one index that fits a
-    condition of the search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table."""
+    condition of the search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table, together with
+    the payments of the searched days."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - MAX_SEARCHED_NEWEST_ROWS)

@@ -92,7 +92,8 @@ def sum_reversed_payments(conn: Connection, provider: str, period: Period) -> Su
 
 def list_moved_reversals(conn: Connection, provider: str, period: Period) -> tuple[MovedReversal, ...]:
     """Return the provider's reversals in which only one of two instants is in the period, the payment or its
-    reversal, counted by currency and Japanese days, the earliest day of payment first."""
+    reversal, counted by currency and Japanese days, the earliest day of payment first. Days whose reversed amounts
+    together are 0 are left out."""
     paid_at, reversed_at = payments.c.paid_at, payments.c.state_since
     sums: dict[tuple[date, date, str], list[int]] = defaultdict(lambda: [0, 0])
     for instant, other_instant in ((paid_at, reversed_at), (reversed_at, paid_at)):
@@ -303,10 +304,10 @@ def count_differences_by_verdict(
 def list_differences_in_period(
     conn: Connection, provider_days: Collection[ProviderDay], period: Period, limit: int
 ) -> tuple[ReconciliationDifference, ...]:
-    """Return at most `limit` differences that the runs of these days of a provider found, sorted by id. The provider
-    has no history, so the runs ask about each payment that began on these days. A difference is returned in three
-    cases: its payment was paid in the period; its payment isn't paid and began in the period; its payment isn't
-    known.
+    """Return at most `limit` differences that the runs of these days of a provider found, sorted by id. The function
+    is for a provider without a history, whose runs ask about each payment that began on these days. A difference is
+    returned in three cases: its payment was paid in the period; its payment isn't paid and began in the period; its
+    payment isn't known.
     """
     query = runs.get_all_differences_query().select_from(_DIFFERENCES_AND_PAYMENTS)
     query = query.where(*_make_difference_conditions(provider_days, period))

@@ -17,8 +17,9 @@ MAX_RECORDS = 10_000
 
 
 def count_records_by_age(conn: Connection, queue_name: str, lapsed_ids: LapsedIds, now: datetime) -> QueueAges:
-    """Return the counts of the records of the queue `queue_name` by their age at `now`. `lapsed_ids`: for each kind,
-    the ids of the records whose process crashed or froze during a call."""
+    """Return the counts of the records of the queue `queue_name` by their age at `now`. At most MAX_RECORDS records
+    of each index range are counted. `lapsed_ids`: for each kind, the ids of the records whose process crashed or
+    froze during a call."""
     values: dict[str, object] = {"limit": MAX_RECORDS}
     queries = []
     for kind_queries in QUEUE_TABLES:
