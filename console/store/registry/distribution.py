@@ -103,7 +103,7 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
 
     - `in_progress` if another process imports into this folder
     - `storage_full` or `documents_unreachable` if a file can't be stored
-    - `bad_profile` if a newer program wrote the manifest in a form that this program can't read
+    - `bad_profile` if the manifest has a newer FORMAT_VERSION, or if the registry in use is damaged
     """
     with hold_import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)

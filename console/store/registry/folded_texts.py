@@ -1,13 +1,14 @@
 """The comparison forms of a corporation's texts (`console.domain.registry.spelling`), as registry.db stores them.
 
-A comparison form is stored only if it differs from the text itself, because the columns with comparison forms may
-take at most 160 bytes a row. A search compares the stored forms in SQL (module `search_filter`). The search index is
-made of the same forms, so that an import computes each form once. The column `folded_names` consists of lines. The
-first is the form of the name, the second the form of the furigana: an empty line if the text is its own form, a space
-if the form is empty. Then follow the second readings of the name and the furigana, if they have one: with ケ read as
-ガ in 霞ケ関, for example. After a tab follow the forms of the English name. The column `folded_street` is the form of
-the address without the form of its prefecture and city, which the table `places` has. If the form of the whole
-address doesn't begin with the form of the place, `folded_street` is a line break and the whole form.
+The comparison form of a name or furigana is stored only if it differs from the text itself, because the columns with
+comparison forms may take at most 160 bytes a row. The forms of English names and addresses are always stored. A
+search compares the stored forms in SQL (module `search_filter`). The search index is made of the same forms, so that
+an import computes each form once. The column `folded_names` consists of lines. The first is the form of the name, the
+second the form of the furigana: an empty line if the text is its own form, a space if the form is empty. Then follow
+the second readings of the name and the furigana, if they have one: with ケ read as ガ in 霞ケ関, for example. After a
+tab follow the forms of the English name. The column `folded_street` is the form of the address without the form of
+its prefecture and city, which the table `places` has. If the form of the whole address doesn't begin with the form of
+the place, `folded_street` is a line break and the whole form.
 """
 
 from collections.abc import Iterator, Sequence

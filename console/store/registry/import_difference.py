@@ -39,8 +39,8 @@ _DELETE_CORPORATION_STATEMENT = "DELETE FROM corporations WHERE id = ?"
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, import_run: ImportRun) -> None:
     """Apply the difference `source` to a registry, in a transaction that the caller has begun. `import_run` reports
     the progress and decides whether the import must stop. Raises ConsoleError `bad_registry_file` if a row of the
-    file is invalid, or if the rows are of other days than the name of the file says; `interrupted` if the import must
-    stop."""
+    file is invalid, or if the file has rows but none that was updated after the registry's former date and until the
+    day in the file's name; `interrupted` if the import must stop."""
     add_missing_columns(connection)
     former_registry_date = str(read_registry_fact(connection, "registry_date"))
     update_days: set[str] = set()

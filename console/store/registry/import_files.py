@@ -34,17 +34,17 @@ def import_registry_files(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
-    """Import files of the publisher into the registry of `folder`, either all of them or none, and return the status
-    of the new registry. `on_progress` is called with the progress of the import. Until the end of the import, readers
-    use the former registry. After a stopped or killed import of whole files, a call with the same files continues it.
-    If this function raises an error, the former registry stays in use.
+    """Import files of the publisher (at least one) into the registry of `folder`, either all of them or none, and
+    return the status of the new registry. `on_progress` is called with the progress of the import. Until the end of
+    the import, readers use the former registry. After a stopped or killed import of whole files, a call with the same
+    files continues it. If this function raises an error, the former registry stays in use.
 
     Raises ConsoleError:
 
     - `bad_registry_file` for an invalid file, and for a file of a day after `latest_day`: in use, such a file would
       prevent the import of all files of earlier days
     - `registry_order` for a file that doesn't follow the registry in use
-    - `bad_profile` if differences are given and the registry in use is damaged (whole files replace a damaged
+    - `bad_profile` if only differences are given and the registry in use is damaged (whole files replace a damaged
       registry)
     - `in_progress` if another process imports
     - `interrupted` if `should_stop` returned True

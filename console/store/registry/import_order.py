@@ -1,6 +1,6 @@
-"""Checks that imported files follow the registry in use. It refuses files that are older than the registry, a
-difference that is already applied, and a difference after a missing day. It also refuses whole files that lack a
-prefecture of the registry.
+"""Checks that imported files follow the registry in use. It refuses files whose last day is before the date of the
+registry, a difference that is already applied, and a difference after a missing day. It also refuses whole files that
+lack a prefecture of the registry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,11 +30,13 @@ def check_import_order(current_coverage: RegistryCoverage | None, sources: Seque
     files first, then the differences by day. `current_coverage` is the coverage of the registry in use; None if there
     is no registry.
 
-    A difference must be of the first day of publication after the day of the file before it in `sources`. If no file
-    is before it, it must be of the first day of publication after the date of the registry in use.
+    The whole files must be of one day and of different prefectures; the file of the nation must be the only one. A
+    difference must be of the first day of publication after the day of the file before it in `sources`. If no file is
+    before it, it must be of the first day of publication after the date of the registry in use.
 
-    Raises ConsoleError `registry_order` if a file breaks one of these rules, if a file is older than the registry in
-    use, if a difference was applied already, or if the whole files lack a prefecture of the registry.
+    Raises ConsoleError `registry_order` if a file breaks one of these rules, if the last file is of an earlier day
+    than the registry in use, if a difference was applied already, or if the whole files lack a prefecture of the
+    registry (unless they only add prefectures, see `adds_prefectures`).
     """
     whole_files = [source for source in sources if not source.is_difference]
     complete_until = None if current_coverage is None else current_coverage.registry_date

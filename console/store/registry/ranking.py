@@ -1,9 +1,9 @@
 """Ranks the corporations that the search index finds.
 
-A better rank means that a corporation's texts match the typed text better. The index can find up to a thousand rows,
-but few of them match, so the check of a row that doesn't match must be fast. Therefore the legal form is removed from
-the names of a row only if these names contain a word of the query. If the registry doesn't have the comparison form
-of an address, the form is computed only if the address contains the characters of the word.
+A better rank means that a corporation's texts match the typed text better. A search reads up to a thousand rows of
+the index, but few of them match, so the check of a row that doesn't match must be fast. Therefore the legal form is
+removed from the Japanese names of a row only if the names contain a word of the query. If the registry doesn't have
+the comparison form of an address, the form is computed only if the address contains the characters of the word.
 """
 
 import re
@@ -44,8 +44,9 @@ class Rank(IntEnum):
 
 class CorporationTexts(NamedTuple):
     """The texts of a corporation that a search compares with the query, as the registry has them.
-    `corporation_number` has 13 digits. `folded_names` has the comparison forms of the name and the furigana,
-    `folded_address` the comparison form of the address (module `folded_texts`). A form that is None is computed.
+    `corporation_number` has 13 digits. `folded_names` is the column of this name. `folded_address` is the comparison
+    form of prefecture and city, followed by the column `folded_street` (module `folded_texts`). If one of the two is
+    None, the comparison forms are computed.
     """
 
     corporation_number: str

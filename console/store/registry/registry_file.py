@@ -152,7 +152,7 @@ def start_building(folder: Path) -> Path:
 def put_registry_in_use(folder: Path, day: date) -> None:
     """Make the finished build the registry in use; `day` becomes a part of its folder's name. The build is synced to
     the disk before the file `current` is replaced. So after a power cut either the old or the new registry is in use.
-    The caller holds the import lock.
+    Then the folders of all other registries are deleted. The caller holds the import lock.
     """
     built_folder = make_building_path(folder)
     sync_file(built_folder)
@@ -217,7 +217,7 @@ def _replace_current_file(folder: Path, folder_name: str) -> None:
 
 def read_registry_in_use(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
     """Return the result of `read_connection` for a connection to the registry in use; None if the folder has no
-    registry.
+    registry. Raises DamagedRegistry or another sqlite3.Error if the registry can't be opened.
     """
     file = find_registry_file(folder)
     if file is None:

@@ -245,7 +245,8 @@ def convert_to_stored_rows(
 
 
 def read_corporation(row: StoredCorporationRow, places: Mapping[int, PlaceKey]) -> Corporation:
-    """Return the corporation of a stored row; `places` has the rows of the table `places` by their ids."""
+    """Return the corporation of a stored row; `places` has the rows of the table `places` by their ids. Raises
+    KeyError if `places` lacks the place of the row."""
     return _make_corporation(row, places[row[_PLACE_INDEX]])
 
 

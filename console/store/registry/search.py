@@ -30,8 +30,9 @@ T = TypeVar("T")
 CorporationsReader = Callable[[Collection[int]], Mapping[int, Corporation]]
 """Function that returns the corporations of row ids; a row that an import has deleted is missing."""
 MAX_CANDIDATES = 1_000
-"""Largest number of rows of the index that one search verifies. A text has more rows only if many corporations have
-each of its pairs of characters, but few have all of the pairs as one text. In this case matches may be missing.
+"""Largest number of rows of the index that one search verifies. A search needs more rows only if many corporations
+have each of the pairs of characters of the text, but few have all of the pairs as one text. In this case matches may
+be missing.
 """
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500

@@ -32,7 +32,8 @@ an expression for them needs more terms.
 class FullTextExpressions:
     """Makes full-text expressions, which search the rarest index terms of a text. `row_counts` is the result of
     `read_frequent_terms`: for each frequent index term, the number of corporations with this term. `row_counts` is
-    empty if the registry was built by an earlier program, which didn't count the corporations of its terms.
+    empty if no term is frequent, or if the registry was built by an earlier program, which didn't count the
+    corporations of its terms.
     """
 
     def __init__(self, row_counts: Mapping[str, int]) -> None:
@@ -51,8 +52,8 @@ class FullTextExpressions:
 
     def make_names_expression(self, query: RegistryQuery) -> str | None:
         """Return the full-text expression that finds the corporations of the ranks WHOLE_NAME, NAME and BEGINNING
-        together. Return None if the query or one of its words has a name of one character: the index has no term for
-        a beginning of one character.
+        together. Return None if the query or one of its words has fewer than two characters without its legal form:
+        the index has no term for a beginning of one character.
         """
         words = (query.whole_name, *query.words)
         if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING_CHARACTERS:

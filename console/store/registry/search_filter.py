@@ -1,8 +1,9 @@
 """Builds the SQL filter of a search: a condition that every matching corporation fulfils, but few other corporations.
 
-The search index can find up to a thousand rows, but few of them match. The filter compares the comparison forms in
-the database (module `folded_texts`). So the program reads and ranks the texts of only the remaining rows (module
-`ranking`). A comparison form isn't stored if it equals the text itself, so the filter also searches the texts.
+A search reads up to a thousand rows of the search index, but few of them match. The filter compares the comparison
+forms in the database (module `folded_texts`). So the program reads and ranks the texts of only the remaining rows
+(module `ranking`). The comparison form of a name or furigana isn't stored if it equals the text itself, so the filter
+also searches these texts.
 """
 
 from collections.abc import Sequence

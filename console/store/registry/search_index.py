@@ -89,7 +89,8 @@ def count_frequent_terms(connection: sqlite3.Connection) -> None:
 
 def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
     """Return, for each frequent term of the search index, the number of open corporations that had it when the
-    registry was built. The dict is empty if an earlier program, which didn't count them, has built the registry."""
+    registry was built. The dict is empty if no term is frequent, or if an earlier program, which didn't count them,
+    has built the registry."""
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frequent_terms'").fetchone():
         return {}
     return dict(connection.execute("SELECT term, row_count FROM frequent_terms").fetchall())
@@ -119,7 +120,7 @@ def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 
 def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     """Remove the corporations with these row ids from the search index. The rows in the table must still have the
-    texts with which they were added to the index."""
+    texts, the closing date and the mark of a hidden corporation with which they were added to the index."""
     _add_or_remove_terms(connection, _read_indexed_texts(connection, ids), _DELETE_TERMS_SQL)
 
 
@@ -157,8 +158,8 @@ def _add_or_remove_terms(connection: sqlite3.Connection, rows: Iterable[TextsRow
 
 class _IndexedTexts(NamedTuple):
     """The texts of corporations from which their terms are made, as columns with one text per corporation. `readings`
-    are several columns with the comparison forms of name and furigana; a corporation with fewer forms has None in the
-    last columns. The other columns are the English name, the prefecture's code, prefecture and city, street and
+    are several columns with the comparison forms of name and furigana; a corporation with fewer forms has None in
+    some of them. The other columns are the English name, the prefecture's code, prefecture and city, street and
     address abroad, and the post code (7 digits or empty).
     """
 
@@ -201,8 +202,8 @@ def _list_reading_columns(texts: Sequence[str], forms: ComparisonForms) -> list[
 
 
 def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
-    """Return all terms of each of these stored corporations, separated by spaces. One call for many corporations is
-    faster than many calls."""
+    """Return all terms of each of these stored corporations, separated by spaces. `rows` must not be empty. One call
+    for many corporations is faster than many calls."""
     _, names, furigana, english_names, prefecture_codes, places, streets, post_codes, folded_names, _ = zip(
         *rows, strict=True
     )

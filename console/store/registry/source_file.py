@@ -27,7 +27,7 @@ from console.settings.private_files import open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory_bytes
 
 MAX_CSV_BYTES = 8 * 1024**3
-"""Largest accepted size of a CSV. The CSV of the nation has less than 2 GiB."""
+"""Largest accepted size (bytes) of a CSV, and of the ZIP itself. The CSV of the nation has less than 2 GiB."""
 MAX_DIRECTORY_BYTES = 1024**2
 """Largest accepted directory of a ZIP. The publisher's ZIP files contain two files."""
 MAX_COMPRESSION_RATIO = 200
@@ -39,7 +39,8 @@ _ACCEPTED_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 memory, and raise other exceptions when they fail.
 """
 _LONGEST_LINE_BYTES = 64 * 1024
-"""Longest accepted line (bytes)."""
+"""Longest part of a line (bytes) that may remain at the end of a read; a longer line is refused. A line that ends in
+the same read isn't measured: the module `file_rows` checks its length."""
 _BLOCK_BYTES = 256 * 1024
 """Bytes of one read; the objects made of larger blocks don't fit into a processor's cache."""
 _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
@@ -57,8 +58,8 @@ _SHIFT_JIS = "cp932"
 class SourceFile:
     """A file of the publisher that was checked once from its beginning to its end. `is_difference` is False for a
     whole file. `day` is the day in its name, `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its
-    CSV. `prefecture` is the code of the prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number
-    of lines of the CSV.
+    CSV. `prefecture` is the code of the prefecture of a whole file, WHOLE_NATION_CODE for the nation and for a
+    difference. `line_count` is the number of lines of the CSV.
     """
 
     path: Path

@@ -63,8 +63,8 @@ class WatchedCorporation:
     facts at the last comparison with the corporation registry. `facts_before` are the facts before the changes that
     the newest alert reports (None without an alert). Facts that can't be read are None. `registry_date` is the date
     of the registry from which `facts` were stored; a later comparison that finds no difference leaves this date
-    unchanged. `version` is the number of the row's present state, from 1. `changed_at` is the time of the last write
-    (UTC); None for a row that isn't stored yet.
+    unchanged. It is `date.max` if the stored date can't be read. `version` is the number of the row's present state,
+    from 1. `changed_at` is the time of the last write (UTC); None for a row that isn't stored yet.
     """
 
     number: str
@@ -138,8 +138,9 @@ def store_facts(
 
 
 def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tuple[Alert, CompanyChange], ...]:
-    """Return each of these open alerts about changed companies with the corporation's facts before and now. An
-    alert is left out if the corporation has no row, or no readable facts."""
+    """Return each of these open alerts about changed companies with the corporation's facts before and now. An alert
+    is left out if the corporation has no row, or no readable facts. If only the facts before are missing or
+    unreadable, the result has the present facts in their place."""
     rows = find_by_numbers(conn, {format_number_of_subject(alert.subject_id) for alert in open_alerts})
     alerts_and_rows = ((alert, rows.get(format_number_of_subject(alert.subject_id))) for alert in open_alerts)
     return tuple(

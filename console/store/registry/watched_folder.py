@@ -41,7 +41,8 @@ class RefusedFile:
 
 class WatchedFolder:
     """The publisher's files in the watched folder `folder`. `state_folder` is the registry's own folder, in which
-    their state is stored."""
+    their state is stored. A missing watched folder has no files. If this folder can't be read, every method except
+    `get_path_of` raises ConsoleError `bad_registry_file`; if the state can't be written, `storage_full` is raised."""
 
     def __init__(self, folder: Path, state_folder: Path) -> None:
         self._folder, self._state_folder = folder, state_folder
@@ -55,9 +56,6 @@ class WatchedFolder:
         """Return the files that are no longer being copied: those with a complete ZIP, and those that haven't
         changed since the last check. A truncated ZIP is therefore returned at the second check, and its import
         reports the error.
-
-        A missing folder has no files. Raises ConsoleError `bad_registry_file` (unreadable) if the folder can't be
-        read, and `storage_full` if the state can't be written.
         """
         stamps = self._read_file_stamps()
         former_stamps = self._read_state("seen")
