@@ -119,7 +119,7 @@ def test_a_restored_older_backup_charges_no_purchase_again(
     assert f"support-console show operation {lost}" in terminal("alerts", "lost").out.decode("utf-8")
     assert buy_check(terminal, LOST_NUMBER).exit_status_and_code == (3, "already_purchased")
     assert buy_check(terminal, NEW_NUMBER).status == 0
-    assert terminal.json("probe", "operation", lost, CONSOLE_ALARMBOX_FIND_PURCHASES="1").status == 0
+    assert terminal.json("probe", "operation", lost, ALARMBOX_FIND_PURCHASES="1").status == 0
     assert read_lost_operation_states(terminal) == {lost: "restored"}
     assert sandbox.ledger.charge_count == 3
     assert "database.restored" in json.dumps(terminal.json("audit", "list").data)

@@ -12,6 +12,7 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
 from tests.support.desks import make_environment
+from tests.support.invented import invent_numbers
 
 
 @pytest.fixture
@@ -116,13 +117,14 @@ def test_verifying_a_pack_opens_no_database(desk: PayingTerminal, tmp_path: Path
     assert set(desk.json("audit", "verify").data) == {"rows", "first_bad", "first", "last"}
 
 
-def test_a_pack_of_a_missing_record_is_not_written(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_a_pack_of_an_operation_is_written_and_none_of_a_missing_record(desk: PayingTerminal, tmp_path: Path) -> None:
     """`show` writes an evidence pack also of an operation. For a missing record it writes no file."""
-    payment = desk.json("show", "payment", str(desk.make_booked_payment())).data
-    if payment["operation_id"]:
-        made = desk.json("show", "operation", payment["operation_id"], "--pack", str(tmp_path / "op.zip"))
-        assert json.loads(zipfile.ZipFile(tmp_path / "op.zip").read("record.json"))["record"]["kind"] == "operation"
-        assert made.status == 0
+    (number,) = invent_numbers(1, seed=72)
+    bought = desk.json("purchase", number, "--client", "1").data
+    made = desk.json("show", "operation", bought["operation_id"], "--pack", str(tmp_path / "op.zip"))
+    assert made.status == 0
+    with zipfile.ZipFile(tmp_path / "op.zip") as pack:
+        assert json.loads(pack.read("record.json"))["record"]["kind"] == "operation"
     assert desk.json("show", "order", "99", "--pack", str(tmp_path / "x.zip")).exit_status_and_code == (
         2,
         "not_found",

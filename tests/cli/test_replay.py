@@ -48,7 +48,7 @@ def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
         desk.json("purchase", number, "--client", "1")
     for record, name in ((1, "bought"), (2, "refused"), (3, "unknown")):
         if name == "unknown":
-            desk.json("probe", "credit-check", str(record), CONSOLE_ALARMBOX_FIND_PURCHASES="1")
+            desk.json("probe", "credit-check", str(record), ALARMBOX_FIND_PURCHASES="1")
         assert desk.json("show", "credit-check", str(record), "--pack", str(folder / f"{name}.zip")).status == 0
     for provider, number, minor in (("paypay", "ORD-7", 3300), ("atom", "ORD7", 330000)):
         payment = desk.make_booked_payment(number, minor, provider)

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import pytest
 from sqlalchemy import text
 
 from console.app import Console, open_console
@@ -124,11 +125,9 @@ def _decide_not_bought(place: Place, console: Console, buyer: StoppedBuyer) -> N
     """
     record = _read_single_check(console, buyer.number)
     assert (record.state, record.certainty) == (CheckState.PENDING, Certainty.UNKNOWN)
-    try:
+    with pytest.raises(ConsoleError) as refused:
         console.credit_checks.purchase(PurchaseRequest(buyer.number, CLIENT_ID))
-    except ConsoleError as refusal:
-        code = refusal.code
-    assert code == "already_purchased"
+    assert refused.value.code == "already_purchased"
     if buyer.is_decided:
         console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
         with place.open_console_of_person(console, "lead-b") as other:

@@ -180,13 +180,11 @@ class Operators:
             try:
                 answers.append(RandomRequestIds(description, always=True)(act))
             except ConsoleError as refusal:
-                is_running = refusal.code == "in_progress" and description.startswith(
-                    "begin "
-                )  # an earlier try of this id
+                may_still_run = refusal.code == "in_progress"  # an earlier call with this request id
                 if (
                     refusal.exit_status != UNREACHABLE_EXIT_STATUS
                     and not is_result_unknown(refusal)
-                    and not is_running
+                    and not may_still_run
                 ):
                     raise
                 self._diary.unanswered.append(f"{description}: {refusal.code}")

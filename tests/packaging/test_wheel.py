@@ -32,7 +32,7 @@ from pathlib import Path
 from console.store.documents.pdf_renderer import PdfDocument
 with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
     image = document.render_page(0, 800)
-    print(image.width, min(image.pixels), document.search("見本").matches != ())
+    print(image.width_px, min(image.pixels), document.search("見本").matches != ())
 """
 
 

@@ -322,7 +322,7 @@ DEMANDS: tuple[Demand, ...] = (
         "3",
         50,
         kill_at_each_step,
-        "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s",
+        f"{{kills}} kills at every named step: 0 second charges, 0 lost, recovery ≤ {RECOVERY_SECONDS:.0f} s",
     ),
     *make_demands(
         SINGLE_SERVER_ENGINES,

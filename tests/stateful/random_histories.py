@@ -558,7 +558,7 @@ def execute_batch(
         ended = execute_plan(stage, plan, tally)
         told.update(ended)
         if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
-            is_dated_right = all(act.name != "clock" for act in plan.all_actions)
+            is_dated_right = all(act.name != "jump_clock" for act in plan.all_actions)
             for ref in ended:
                 record_displays.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
 

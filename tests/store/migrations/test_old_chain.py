@@ -103,8 +103,6 @@ def test_the_old_chain_builds_the_present_schema(engine: Engine, tmp_path: Path,
     with open_empty_database(engine, tmp_path / "new") as new, open_empty_database(engine, tmp_path / "old") as old:
         migrate.upgrade(new)
         create_old_schema(old, revision)
-        if revision == SCHEMA_VERSION:
-            assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
         assert migrate.upgrade(old).versions == (revision, SCHEMA_VERSION)
         assert migrate.ensure_schema(old)["schema"] == SCHEMA_VERSION
         expected, upgraded = read_schema(new), read_schema(old)

@@ -34,16 +34,15 @@ def main(scenario: str, folder: Path, kill_every: int) -> int:
     restore_registry(base, registry)
     lines = count_lines(registry, folder, names)
     later = random.Random(1).sample(range(lines), RANDOM_KILL_COUNT // kill_every)
-    deaths, is_first = 0, True
-    for tracer in (
-        *(make_new_line_killer(index) for index in range(0, 10_000, kill_every)),
-        *map(make_line_killer, later),
+    deaths = 0
+    for tracers in (
+        (make_new_line_killer(index) for index in range(0, 10_000, kill_every)),
+        map(make_line_killer, later),
     ):
-        if is_first or tracer.__name__ == "later":
+        for tracer in tracers:
             restore_registry(base, registry)
             if not import_until_killed(registry, folder, names, tracer):
-                is_first = False
-                continue
+                break  # the import has ended before the tracer's line: no later line of this kind is reached
             deaths += 1
             check_registry(registry, folder, names)
     return deaths
