@@ -1,8 +1,10 @@
 """Trigger rules of a server for the table of credit checks, which other applications write, too.
 
 A row is in service if its `work_state` isn't NULL. A person's account may make only the changes that the console's
-services make. Other applications may insert rows with the original columns, and may change and delete rows that
-aren't in service. Only the schema account may adopt rows.
+services make. Other applications may insert rows with the original columns, and may change these columns and the
+state of their own rows; in a row in service, they can't change the client, a readable corporation number, or an
+existing `credit_check_id`. They may delete rows that aren't in service. The schema account, which adopts rows, is
+bound by none of these rules.
 """
 
 from console.domain.access.permissions import APPROVER, OPERATOR

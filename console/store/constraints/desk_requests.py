@@ -36,7 +36,7 @@ from console.store.operations.request_ids import ANSWERED_USE_STATE, RUNNING_USE
 
 MAX_WAITING_REQUESTS = 100
 """Largest number of requests of one person that wait for a worker at the same time. Requests for audit entries aren't
-counted.
+counted. A withdrawal is accepted in spite of this limit.
 """
 MAX_WAITING_AUDIT_REQUESTS = 10_000
 """Largest number of requests of one person for audit entries that wait for a worker at the same time."""
@@ -50,7 +50,8 @@ MAX_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 _AUDIT_REQUEST_LIFETIME_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
 MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
-"""Longest answer (characters) that a worker may write into a desk request."""
+"""Longest answer that a worker may write into a desk request, in characters of 4 bytes: the trigger compares the
+bytes of the answer with four times this number."""
 _ALLOWED_STATE_STEPS = {
     DeskRequestState.WAITING: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
     DeskRequestState.TAKEN: (DeskRequestState.ENDED, DeskRequestState.LAPSED),
@@ -64,12 +65,12 @@ REQUESTER_SQL_ALSO_IF_DISABLED = (
     f" AND FIND_IN_SET('{WORKER}', REPLACE(w.roles, ' ', ''))))"
 )
 """SQL expression: the name of the person for whom this session executes a desk request, also if the person has been
-disabled since. NULL if the session's account isn't a worker's or executes no request. Only the audit trail uses it:
-an entry reports an earlier act or request of the person, and its result.
+disabled since. NULL if the session's account isn't a worker's or executes no request, or if the lease of the request
+has expired. Only the audit trail uses it: an entry reports an earlier act or request of the person, and its result.
 """
 REQUESTER_SQL = f"{REQUESTER_SQL_ALSO_IF_DISABLED[:-1]} AND p.disabled_at IS NULL)"
 """SQL expression: the name of the person for whom this session executes a desk request. NULL if the session's account
-isn't a worker's or executes no request, or if the person is disabled.
+isn't a worker's or executes no request, if the lease of the request has expired, or if the person is disabled.
 """
 _ACTIONS_WITHOUT_REQUEST_ID_SQL = ", ".join(f"'{action}'" for action in sorted(ACTIONS_WITHOUT_REQUEST_ID))
 _MAY_HAVE_BEGUN_SQL = (

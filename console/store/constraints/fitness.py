@@ -147,8 +147,8 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
     """Check that the connected node belongs to the primary component of a Galera cluster, because two desks at
     separate servers could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes, and a
-    cluster that accepts transactions of more than LARGEST_WRITESET_BYTES. Yield a finding for each of these checks;
-    none for a single server without Galera, which isn't checked.
+    cluster that accepts transactions of more than LARGEST_WRITESET_BYTES. Yield a finding for each of these checks,
+    for the last one only if Galera is on; none for a single server without Galera, which isn't checked.
     """
     configured_node_count = len(database.server.nodes) if database.server else 1
     is_cluster_on = _read_server_variable(conn, "wsrep_on") == "ON"
@@ -209,10 +209,10 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Make three checks; each failure yields a finding, which is only reported. On a connection of the schema
-    account, check that the stored procedure that ends blocking sessions is the one of this program version, and that
-    it has its rights; only this account can see both. On a connection of a worker to MySQL, check that the worker can
-    roll prepared transactions back.
+    """Make at most three checks and yield a finding for each, also if it passes. A failure is only reported. On a
+    connection of the schema account, check that the stored procedure that ends blocking sessions is the one of this
+    program version, and that it has its rights; only this account can see both. On a connection of a worker to MySQL,
+    check that the worker can roll prepared transactions back.
     """
     if grants.may_grant_rights(conn):
         yield FitnessFinding(

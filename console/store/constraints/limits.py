@@ -29,7 +29,7 @@ IS_LIMIT_PROPOSAL_REQUEST_SQL = (
 )
 """SQL condition: the desk request `r` asks for the proposal in the new row of `approvals`."""
 MAY_PROPOSE_LIMIT_SQL = f"({IS_LIMIT_PROPOSAL_SQL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS NULL)"
-"""SQL condition: the new row proposes a limit, and the acting person is an administrator."""
+"""SQL condition: the new row proposes a limit, names no evidence, and the acting person is an administrator."""
 
 
 def _make_limit_change_rule(old_value: str) -> TriggerRule:

@@ -1,5 +1,5 @@
-"""Trigger rules of a server for payments, notices about payments, accounts and set-asides. Each change of an
-amount needs evidence.
+"""Trigger rules of a server for payments, notices about payments, accounts and set-asides. The captured amount rises
+only with evidence of a provider's answer, or if two people have decided so.
 
 In one transaction these rules expect the statements in this order: evidence, state of the payment, captured
 amount, amount set aside above the account's limit, set-aside row, order. For refunds see `constraints.refunds`.
@@ -111,8 +111,8 @@ _HAS_PAYMENT_EXPIRED_SQL = (
     )
     + ")"
 )
-"""SQL condition: the payment becomes expired, and the provider, queried after `payment_expires_at`, answered that it
-has no payment or that the payment is still pending.
+"""SQL condition: the payment becomes expired, its certainty was known, and the provider, queried after
+`payment_expires_at`, answered that it has no payment or that the payment is still pending.
 """
 _WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
 _OUTCOMES_THAT_END_UNCERTAINTY = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)

@@ -231,8 +231,8 @@ _HAS_WORDS_OF_MAKER_SQL = (
     f"COALESCE(JSON_EXTRACT(r.args, '{_REQUEST_ARGUMENT_PATH}.answers.tuple[*].tuple[1]'), '[]'), '$', NULL),"
     " COALESCE(JSON_EXTRACT(NEW.radar, '$[*].answer'), '[]')), FALSE)"
 )
-"""SQL condition: reason, ticket and comments on risk signals (null: none) of the new refund are contained in the desk
-request `r`.
+"""SQL condition: reason, reason code, ticket and comments on risk signals (null: none) of the new refund are
+contained in the desk request `r`.
 """
 REFUND_INSERT_RULES = (
     TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL_SQL})", "this role asks for no refund"),

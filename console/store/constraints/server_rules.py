@@ -1,8 +1,9 @@
 """Trigger rules of a server, by table and event (INSERT, UPDATE, DELETE). Each rule is an SQL condition that must be
 true.
 
-This module has the rules of the audit trail, evidence, the journal, leases, request ids, sessions, operators and
-tokens. Separate modules have the rules of credit checks, orders, payments, refunds and the worker's tables.
+This module has the rules of the audit trail, evidence, the journal, leases, request ids, sessions, operators, tokens,
+call rates, documents and the table `console_meta`. Separate modules have the rules of credit checks, orders,
+payments, limits, refunds, desk requests and the worker's tables.
 """
 
 from collections.abc import Mapping
@@ -88,8 +89,9 @@ _IS_MERCHANT_STORED_BY_ACCOUNT_SQL = (
     " AND CAST(SUBSTRING_INDEX(NEW.value, ' ', -1) AS BINARY) = account)"
 )
 """SQL condition: the new row of `console_meta` stores the merchant of a provider (its name is `merchant.` and the
-provider's name), and its value ends with the name of the connected account. An account can insert no row of another
-name, because every process reads the whole table when it starts, so the table must stay small.
+provider's name), and its value ends with the name of the connected account. Of the other names, an account can insert
+only `store_key_fingerprint`, because every process reads the whole table when it starts, so the table must stay
+small.
 """
 _AUDIT_ROW_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),

@@ -1,5 +1,5 @@
 """SQL fragments for the rules of a server's triggers: comparisons, the acting person, and the answers of providers.
-Each function returns SQL text.
+Each function whose name ends with `_sql` returns SQL text.
 
 Variables in a trigger: `account` is the name of the connected account, from USER(), because CURRENT_USER() would be
 the trigger's owner. `me` is the acting person: the account itself or, while a worker executes a desk request, the
@@ -37,7 +37,7 @@ REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClas
 @dataclass(frozen=True, slots=True)
 class TriggerRule:
     """A rule of a trigger. `condition` is SQL that must be true (NULL counts as false). If it isn't true, the trigger
-    refuses the statement with `message` (at most 110 characters). `binds_schema_account`: the rule applies to the
+    refuses the statement with `message` (at most 119 characters). `binds_schema_account`: the rule applies to the
     schema account, too.
     """
 
@@ -156,7 +156,7 @@ def enters_state_sql(state: StrEnum) -> str:
 
 def implies_sql(condition_sql: str, consequence_sql: str) -> str:
     """Return an SQL condition: `condition_sql` is false, or `consequence_sql` is true. The two arguments are SQL
-    conditions."""
+    conditions; `condition_sql` must be in brackets if it has operators."""
     return f"NOT {condition_sql} OR ({consequence_sql})"
 
 

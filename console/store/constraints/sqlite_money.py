@@ -1,8 +1,8 @@
 """Trigger rules of an SQLite database about money. SQLite has no accounts: the program itself states the acting
 person's name, and the rules recognise a maker only by this name. So these rules protect only against mistakes.
 
-The program makes the triggers from the tables of transitions. Each upgrade of the schema creates missing triggers,
-and `fitness` checks that they exist.
+The program makes the triggers from the tables of transitions. If one of them is missing or altered, an upgrade of the
+schema creates all of them again. `fitness` checks that they exist and are unaltered.
 """
 
 from collections.abc import Collection, Iterator, Mapping

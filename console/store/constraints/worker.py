@@ -448,7 +448,7 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("incident_steps", "UPDATE"): make_refusal_rules("steps of incidents are never changed"),
     ("incident_steps", "DELETE"): make_refusal_rules("steps of incidents are never deleted"),
 }
-"""Rules of the worker's tables, takes and notes, by table and event."""
+"""Rules of all tables of this module except stock reservations, by table and event."""
 
 _STOCK_STATE_RULE = TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
 STOCK_INSERT_RULES_FOR_PEOPLE = (TriggerRule(NEVER_TRUE_SQL, "stock is reserved by the shop"),)
