@@ -156,7 +156,9 @@ def _has_no_tables(database: Database) -> bool:
 def read_meta_and_schema(database: Database) -> dict[str, str]:
     """Return the contents of the table `console_meta`, with the version of the schema under `schema`. Raises
     ConsoleError `not_our_database` if the database has only tables of other programs; `schema_mismatch` if it has no
-    tables, if its first upgrade is running or was interrupted, or if its table of credit checks waits for adoption.
+    tables, if its first upgrade is running or was interrupted, or if it has another application's table of credit
+    checks and no schema of the console yet. After the upgrade, the value ADOPTION_KEY tells whether this table waits
+    for adoption.
     """
     with database.read() as conn:
         tables = _read_table_names(conn)
@@ -207,8 +209,9 @@ def upgrade(database: Database) -> UpgradeResult:
     This function may be run at any time, by two desks at the same time, and again after an interruption. Another
     application's table of credit checks isn't changed before its adoption. Raises ConsoleError `not_our_database` if
     the tables are those of another program (`_require_upgradable`); `schema_mismatch` for a database of a newer
-    program, or one older than BASELINE_VERSION; on a server `database_locked` if this process lost the upgrade lock,
-    because it was suspended (checked between the steps).
+    program, or one older than BASELINE_VERSION; `database_unreachable` if the folder of the SQLite file can't be
+    created or written; on a server `database_locked` if another process holds the upgrade lock for too long, or if
+    this process lost it, because it was suspended (checked between the steps).
     """
     _create_database_folder(database)
     if database.is_server:

@@ -147,8 +147,10 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
 
     On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named lock
     would protect only one node of a cluster. So the lock is a row, which is acquired by compare-and-swap and renewed
-    by heartbeat. It protects every node. Inside the block the lock is checked before each statement that changes the
-    database: it raises ConsoleError `database_locked` if another process has acquired the lock.
+    by heartbeat. It protects every node. Inside the block the lock is checked before a statement that changes the
+    database, if the last renewal is older than MAX_SECONDS_WITHOUT_CHECK. The check raises ConsoleError
+    `database_locked` if another process has acquired the lock. The same error is raised before the block if another
+    process holds the lock for more than LONGEST_WAIT_SECONDS.
     """
     if not database.is_server:
         yield None

@@ -1,4 +1,5 @@
-"""Reads that compare the clock of a desk with the clock of the database server."""
+"""Reads that compare the clock of a desk with the clock of the database server; an SQLite database has no such
+clock."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -26,7 +26,8 @@ from console.store.schema.worker import reconciliation_rows
 ANNOUNCED_EVENT_STATE = "announced"
 """Result (`done`) of a notice that announces a file. Its column `order_no` holds the file's day (ISO date)."""
 PagePosition = tuple[datetime, int]
-"""Position at which a page begins: the instant and the id of the last row of the previous page."""
+"""Position at which a page begins: the instant and the id of the last row of the previous page; for the first page,
+the first instant of the searched period and the id 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from console.store.schema.worker import reconciliation_rows
 from console.store.schema.worker import reconciliations as runs
 
 MAX_COUNTED_CASES = 1_000
-"""Largest number of open cases that are counted for one run."""
+"""Largest number of payments with an open case that are counted for one run."""
 
 
 def read_runs_page(

@@ -143,8 +143,9 @@ def advance_saga(
 ) -> Saga:
     """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga.
 
-    The step is due now. `reason` is the code of the reason for which the saga waits for this step; None if it doesn't
-    wait. Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
+    The step is due now, and the number of attempts is 0 again. `reason` is the code of the reason for which the saga
+    waits for this step; None if it doesn't wait. Raises StaleRow if the row has changed since `saga` was read;
+    ForbiddenTransition for a saga that has ended.
     """
     merged_facts = {**saga.facts, **(facts or {})}
     return _write_change(conn, saga, now, step=step, facts=merged_facts, next_at=now, reason=reason, attempts=0)
@@ -189,8 +190,8 @@ def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: 
 
 
 def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
-    """Change the state of a stuck saga to running, and return the changed saga. Its present step is due now;
-    `facts` are added to the stored facts.
+    """Change the state of a stuck saga to running, and return the changed saga. Its present step is due now, and the
+    number of attempts is 0 again; `facts` are added to the stored facts. The stored reason stays.
 
     Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
