@@ -516,7 +516,7 @@ class Console:
         if "_record_readers" in self.__dict__:
             self._record_readers.opening_log.flush()
         if "_service_builder" in self.__dict__:
-            self._service_builder.close()
+            self._service_builder.stop_heartbeat()
         if "request_ids" in self.__dict__:
             self.request_ids.close()
         if "_answer_cache" in self.__dict__:

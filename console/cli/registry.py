@@ -91,13 +91,15 @@ def _format_registry_status_lines(status: "RegistryStatus | None", translator: T
 
 @dataclass(frozen=True, slots=True)
 class _RegistryChanges:
-    """The value that the command `registry changes` returns: the changes of corporations since a day. If
-    `includes_all_corporations` is True, these are the changes of all corporations, otherwise only of corporations of
-    which this database has records. `status` is None if this desk has no registry.
+    """The value that the command `registry changes` returns: the changes of corporations since the day `since`.
+    `status` is None if this desk has no registry.
     """
 
     since: date
     includes_all_corporations: bool
+    """True if `changes` has the changes of all corporations, False if only those of corporations of which this
+    database has records.
+    """
     changes: "tuple[CorporationChange, ...]"
     status: "RegistryStatus | None"
 

@@ -337,7 +337,7 @@ class ServiceBuilder:
         actions = (payment_builder.payment_prober, payment_builder.imports, refund_service.probe)
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
-    def close(self) -> None:
+    def stop_heartbeat(self) -> None:
         """Stop the heartbeat, the thread that renews the leases of running calls."""
         self._heartbeat.close()
 

@@ -22,7 +22,8 @@ GOAL_NUMBER = 22
 _ROUND_COUNT = 5
 _NOTICES_PER_ROUND = 200
 _WRITTEN_TABLES = ("payment_events", "payments", "evidence", "audit_log", "changes", "alerts")
-"""The tables that a notice may write. It writes `alerts` only if the notice or its payment contradicts our records.
+"""The tables whose new rows the peer copies. A notice writes a row of `alerts` only if the notice or its payment
+contradicts our records. It also changes a row of `orders`, which the peer doesn't copy.
 """
 
 ResultT = TypeVar("ResultT")

@@ -274,6 +274,7 @@ ALL_QUERIES: dict[str, Query] = {
 
 
 RecordedStatements = list[tuple[str, Any]]
+"""SQL statements in the sequence in which they were sent, each with its parameters."""
 
 
 def record_statements(database: Database, query_function: Query) -> RecordedStatements:

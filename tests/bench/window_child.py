@@ -145,21 +145,25 @@ def _read_resident_bytes() -> int:
 # 15
 
 
-def measure_table(rows: int, large: int, large_url: str) -> dict[str, Any]:
-    """Measure, alternately, the time to show no rows, `rows` rows, and `large` rows of another database. Return the
-    medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the index of the row that is at the
-    top after that.
+def measure_table(row_count: int, large_row_count: int, large_url: str) -> dict[str, Any]:
+    """Measure, alternately, the time to show no rows, `row_count` rows, and `large_row_count` rows of another
+    database. Return the medians (seconds), the growth of the memory by 600 scrolled pages (bytes), and the index of
+    the row that is at the top after that.
     """
     stage = WindowApplication()
     beside = stage.open_other_console(large_url)
     took: dict[str, list[float]] = {"empty": [], "small": [], "large": []}
     for number in range(-2, _SHOWN_TABLE_COUNT):
-        for name, count, console in (("empty", 0, None), ("small", rows, None), ("large", large, beside)):
+        for name, count, console in (
+            ("empty", 0, None),
+            ("small", row_count, None),
+            ("large", large_row_count, beside),
+        ):
             shown = stage.show_table(count, console)
             if number >= 0:
                 took[name].append(shown.seconds)
             shown.close()
-    grown, reached = _scroll_pages(stage.show_table(large, beside))
+    grown, reached = _scroll_pages(stage.show_table(large_row_count, beside))
     stage.close()
     return {name: compute_median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
 

@@ -727,8 +727,9 @@ def test_a_restore_over_an_open_database_is_refused(terminal: Terminal, backup: 
 
 
 def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
-    """Another program has opened a database without our tables at the place of ours: the restore is refused, and the
-    file with its write-ahead log stays.
+    """Another program has opened a database without our tables at the place of ours: the restore is refused as
+    `database_locked`, and the write-ahead log stays. After the program has closed it, a restore puts the file aside
+    with its rows and restores ours.
     """
     get_database_file(terminal).unlink()
     with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:

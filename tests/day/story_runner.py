@@ -1,5 +1,5 @@
-"""Runs thousands of order stories at the same time. Each story is a generator that yields either the seconds or the
-condition for which it waits.
+"""Runs thousands of order stories in several threads, at most `day.max_running_orders` of them at once. Each story is
+a generator. It yields how long it waits: a number of real seconds, or a ProgressCondition.
 """
 
 import time

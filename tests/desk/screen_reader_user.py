@@ -87,6 +87,7 @@ class ScreenReaderUser:
     """
     _acted_at: float = 0.0
     _written_count: int = 0
+    """Number of announcements in `heard_announcements` that are already in the transcript or were left out of it."""
     _action_start_index: int = 0
 
     def get_text(self, key: str, **facts: object) -> str:

@@ -100,8 +100,9 @@ def test_an_unknown_person_sees_a_next_step(window_desks: WindowTestDesks, open_
 def test_an_auditor_reads_records_without_changing_them(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """For an auditor, every button that changes a record is disabled, with the people who may press it; the key of
-    the button says the same in a bar.
+    """For an auditor, every button that would change a record is disabled. Its text for screen readers names the
+    people who may press it; after a press of its key, a bar says the same. An auditor can't buy; an operator who
+    signs in afterwards can.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()

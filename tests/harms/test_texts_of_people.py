@@ -133,16 +133,16 @@ def _make_decline_update(words: str) -> Statement:
 RESERVE_STATEMENT, REFUND_INSERT = make_refund_statements("op_a")
 
 
-def _make_refund_reason_insert(words: str) -> Statement:
+def _make_refund_with_reason_insert(words: str) -> Statement:
     return REFUND_INSERT.replace("'broken'", "%(words)s").replace("{op_a}", "{op-a}"), {"words": words}
 
 
-def _make_refund_ticket_insert(words: str) -> Statement:
+def _make_refund_with_ticket_insert(words: str) -> Statement:
     row = REFUND_INSERT.replace("reason,", "reason, ticket,").replace("'broken'", "'broken', %(words)s")
     return row.replace("{op_a}", "{op-a}"), {"words": words}
 
 
-def _make_refund_comment_insert(words: str) -> Statement:
+def _make_refund_with_comment_insert(words: str) -> Statement:
     radar = json.dumps([{"rule": "r", "answer": words}, {"rule": "s", "answer": None}], ensure_ascii=False)
     column = "'[]', '[]'"
     assert column in REFUND_INSERT
@@ -184,11 +184,11 @@ WORDED_REQUESTS = {
     _make_decline_update),
     "reason": WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
         _make_refund_arguments(reason=str),
-    _make_refund_reason_insert, (RESERVE_STATEMENT,),
+    _make_refund_with_reason_insert, (RESERVE_STATEMENT,),
                             amount=REFUND_YEN),
     "ticket": WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
         _make_refund_arguments(ticket=str),
-    _make_refund_ticket_insert, (RESERVE_STATEMENT,),
+    _make_refund_with_ticket_insert, (RESERVE_STATEMENT,),
                             amount=REFUND_YEN),
     "evidence": WordedRequest("op-a", "resolve", ("credit-check", CHECK_ID),
                      lambda w: ["credit-check", str(CHECK_ID), "error", w, None, None, REASON],
@@ -388,7 +388,7 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
 def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: RequestingTeam) -> None:
     worded = WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
     _make_refund_arguments(answers=lambda w: (("r", w),)),
-                           _make_refund_comment_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip
+                           _make_refund_with_comment_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(STORED_TEXT))
     )
@@ -403,7 +403,7 @@ def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: Req
 def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: RequestingTeam) -> None:
     worded = WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
     _make_refund_arguments(reason_code=RefundReason.OTHER),
-                           _make_refund_reason_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip
+                           _make_refund_with_reason_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(""))
     )

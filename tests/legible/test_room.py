@@ -69,7 +69,7 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in RECORD_QUEUE_NAMES:
             stage.show_route(QueuesRoute(queue))
-            check_visible_rows(stage.find(QueuesPage).table, queue)
+            check_rows_and_causes_fit(stage.find(QueuesPage).table, queue)
             check_causes(stage, stage.find(QueuesPage))
         assert not stage.frame.sidebar.isVisible()
         menu = stage.frame.sidebar.build_menu()
@@ -80,7 +80,7 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
         assert stage.frame.current_route == AlertsRoute()
         stage.wait_until_idle()
         alerts = stage.find(AlertsPage)
-        check_visible_rows(alerts.table, "alerts")
+        check_rows_and_causes_fit(alerts.table, "alerts")
         check_summaries(stage, alerts)
         assert alerts.card.isHidden()
         assert not alerts.table.rows.list_heading_rows()
@@ -92,8 +92,10 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
         assert alerts.card.isVisible()
 
 
-def check_visible_rows(table: FittedTable, name: str) -> None:
-    """Check that the table shows eight rows, or all its rows, with their causes, and doesn't scroll sideways."""
+def check_rows_and_causes_fit(table: FittedTable, name: str) -> None:
+    """Check that the table shows eight rows, or all its rows, without cutting them, that its column of causes is
+    completely visible, and that the table doesn't scroll sideways.
+    """
     assert count_whole_rows(table) >= min(MIN_VISIBLE_ROW_COUNT, table.rows.row_count), name
     assert table.horizontalScrollBar().maximum() == 0, name
     cause = [column.key for column in table.rows.columns].index("cause")

@@ -160,8 +160,8 @@ def find_display_problems_of_tour(home: Path, window_look: WindowLook, names: Se
 
 
 def list_scenes_of_part(part: int) -> list[str]:
-    """Return the names of the scenes of one part, in their sequence, because some scenes continue the work of earlier
-    ones.
+    """Return the names of the scenes of one part, 0 to PART_COUNT - 1, in their sequence, because some scenes
+    continue the work of earlier ones.
     """
     return list(SCENES)[part * SCENES_PER_PART : (part + 1) * SCENES_PER_PART]
 

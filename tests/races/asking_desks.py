@@ -69,9 +69,10 @@ class DeskRequestRace:
 
 
 def run_desk_request_race(race: DeskRequestRace, place: Place) -> Counter[str]:
-    """Run the race. Return the number of calls with each ending ("bought" or an error code), `kills` (killed
-    workers), and `numbers`, `calls`, `charged` (purchases) and `lapsed` (desk requests). Check that no number is
-    charged twice, each charge has a record, each desk has an answer, and each desk request has ended or lapsed.
+    """Run the race. Return counts by name: for each ending ("bought" or an error code) the number of calls that ended
+    with it, `kills` (killed workers), `numbers` (corporation numbers), `calls`, `charged` (purchases) and `lapsed`
+    (desk requests). Check that no number is charged twice, each charge has a record, each desk has an answer, and
+    each desk request has ended or lapsed.
     """
     start_team_mode(place, *PERSON_NAMES)
     tally: Counter[str] = Counter()

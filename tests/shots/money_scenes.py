@@ -219,8 +219,8 @@ def show_approvals(stage: WindowStage) -> None:
 
 
 def show_proposals(stage: WindowStage) -> None:
-    """Take pictures of two proposed outcomes: a colleague's proposal, which the approver can confirm, and the
-    approver's own proposal.
+    """Take two pictures as the approver lead-b, who has an own proposal, too: the page of the approvals with a
+    colleague's proposal selected, and the record of this proposal. Afterwards op-a acts again.
     """
     recovery = stage.desk.console.recovery
     unknown = (item.record for item in recovery.read_queue("unknown").items)

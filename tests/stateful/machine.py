@@ -294,9 +294,9 @@ class PurchaseMachine(RuleBasedStateMachine):
             self._decide_not_bought(desk, record, person, None)
 
     def _decide_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
-        """Let one person decide that this record was not bought. If AlarmBox has no readable list of purchases, the
-        decision is skipped for a record that was charged or may still be charged. With a readable list the person may
-        be wrong, because the list shows the purchase at once or later.
+        """Let one person decide that this record was not bought. The decision is skipped if the record was charged or
+        may still be charged, and AlarmBox has no readable list of purchases. With a readable list the person may
+        decide wrongly, because the list shows the program that the purchase was made, at once or later.
         """
         world = self.world
         is_charged = any(one.record_id == record and not world.has_expired(one) for one in world.alarmbox.charges)

@@ -138,8 +138,8 @@ _EXECUTOR_BY_ACTION: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
 
 @dataclass
 class RecordHistory:
-    """The records of one history, and the methods that execute its actions. The name of each such method is the name
-    of an action in history_plans.py after an underscore; the method returns the ending of the action as a text.
+    """The records of one history, and the methods that execute its actions. Such a method has the name of an action
+    in history_plans.py with an underscore before it, and returns the ending of the action as a text.
     `checked_records` has the values of the last check of each record.
     """
 
@@ -147,7 +147,7 @@ class RecordHistory:
     checked_records: dict[RecordRef, CheckedRecord] = field(default_factory=dict)
 
     def execute_action(self, act: PlannedAction) -> str:
-        """Execute one action, and return its ending. Also check the record that a terminal would print as the result
+        """Execute one action, and return its ending. Also check each record that a terminal would print as an answer
         of the action.
         """
         self.stage.answers.clear()

@@ -200,7 +200,10 @@ class RefundWorld(CrashingDesks):
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
     def _check_refund_against_ledger(self, entry_state: str, row: RefundRow) -> None:
-        """Compare one refund of the console with its state `entry_state` in the provider's ledger."""
+        """Compare one refund of the console with its state `entry_state` in the provider's ledger. If the ledger has
+        it as "void" (not made), it must not be completed here. Otherwise it must be open or completed here, and
+        completed only if the ledger has it as "done".
+        """
         if entry_state == "void":
             assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"
         else:

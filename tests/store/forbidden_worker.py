@@ -409,8 +409,9 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
 
 
 def insert_worker_rows(team: Team) -> None:
-    """Insert rows of op-b into each table of the worker and of the people's takes and notes, with the schema account.
-    Most tables get a row that is in progress and a row that has ended."""
+    """Insert the rows on which the forbidden statements of a worker and of people act, with the schema account: into
+    most tables one row that is in progress and one that has ended. Rows that belong to a person belong to op-b.
+    """
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (*_make_worker_inserts(), *_make_alert_inserts(), *_make_person_inserts()):
             cursor.execute(statement.replace("{me}", team.names["op-b"]))

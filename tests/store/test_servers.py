@@ -124,8 +124,8 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 @pytest.mark.usefixtures("_requires_redis")
 @pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
 def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
-    """The server ends with its test run: when the owner process ends normally, and when the owner or the keeper
-    process of its servers is killed."""
+    """The server ends, and the folder of its test run is deleted, after each of three ends: the owner process ends
+    normally; the owner is killed; the keeper process of its servers (`tests.support.keeper`) is killed."""
     with run_owner() as (process, pid, folder):
         assert not has_ended(pid)
         end(process, folder)

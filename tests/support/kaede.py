@@ -109,9 +109,9 @@ class KaedeConnection:
         read: Callable[[Fields], tuple[ResultT, CodeOutcome]],
         request_body: object = None,
     ) -> Outcome[ResultT]:
-        """Send one request without retries, and return the outcome. `table` has the outcome class by HTTP status; for
-        a success the outcome is the verdict that `read` returns. `request_body` is the JSON body; None for a request
-        that only reads.
+        """Send one request without retries, and return the outcome. `table` has the outcome class by HTTP status. For
+        a successful status, `read` returns the report and a CodeOutcome, whose class and reason the outcome gets.
+        `request_body` is the JSON body; None for a request that only reads.
         """
         body = None if request_body is None else json.dumps(request_body).encode()
         question = SingleRequest(

@@ -154,7 +154,10 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
 
 
 def _check_refund_against_ledger(row: RefundRow, live: list[dict[str, Any]]) -> None:
-    """Compare the state of one refund in our database with its entry in the provider's ledger (`live`)."""
+    """Compare the state of one refund in our database with `live`, its entries in the provider's ledger that haven't
+    failed. A refund that is submitted or completed here must have exactly one entry. If there is an entry, its amount
+    must be ours, and the refund must be approved, submitting, submitted, completed or waiting for a person here.
+    """
     if row.state in (RefundState.COMPLETED, RefundState.SUBMITTED):
         assert len(live) == 1, f"{row.state} here, and not there: {row}"
         assert row.state is not RefundState.COMPLETED or row.id_at_provider, f"completed without a number: {row}"

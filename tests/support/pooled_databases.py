@@ -101,7 +101,9 @@ class PooledDatabase:
         return rows
 
     def restore_content(self) -> None:
-        """Restore the rows that the database had when it was made. New ids begin at 1 again."""
+        """Restore the initial content, as `store_initial_content` or `execute_as_initial_content` has last stored it,
+        and the triggers that a test has dropped. New ids begin at 1 again.
+        """
         if self._unguarded:
             self._create_triggers()
         with self._connect_as("").cursor() as cursor:

@@ -69,11 +69,11 @@ def _repeat_call(act: Callable[[str | None], ResultT], request_id: str, first: o
         second.exit_status == _UNREACHABLE_EXIT_STATUS or second.code == "in_progress" or is_result_unknown(second)
     ):
         return
-    if not watch.is_repetition or not _is_same_result(first, second):
+    if not watch.is_repetition or not _agrees_with_first_result(first, second):
         raise WrongRepetition(f"{request_id}: first {first!r}, then {second!r} (a repeat: {watch.is_repetition})")
 
 
-def _is_same_result(first: object, second: object) -> bool:
+def _agrees_with_first_result(first: object, second: object) -> bool:
     """Return True if the result `second` of a repetition agrees with the first result. A first result with an unknown
     outcome agrees with every second one. Otherwise the error code or the id of the record must be equal; the record
     itself may have changed.

@@ -393,8 +393,9 @@ def test_a_next_step_without_an_approver_names_an_administrator(situation: str) 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_difference_of_a_reconciliation_is_explained_with_both_amounts(language: str) -> None:
-    """If the provider's history has another amount than our record, the reason names both amounts: the compared sides
-    above it are equal, because the provider's answer to our call has no difference."""
+    """If a reconciliation found another amount in the provider's history than in our record, the reason names both
+    amounts. The compared sides on the page don't show this difference, because the provider's side comes from its
+    answer to our own call."""
     payment = replace(PAYMENT, work=Work(WorkState.NEEDS_REVIEW, None, "reconcile_amount"))
     relations = PaymentRelations(ORDER, contradicting_answer=f"completed {payment.captured_minor + 1_100} JPY")
     _, why, _ = make_sentences(explain_payment(replace(payment, relations=relations), NOW), language)

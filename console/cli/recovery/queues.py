@@ -105,7 +105,7 @@ def parse_queue_filter(text: str) -> RecordFilter:
     is too long.
     """
     parsed_filter = parse_filter(text)
-    require_usable_filter([*parsed_filter.words.split(), *parsed_filter.problems], parsed_filter.replaced)
+    require_usable_filter([*parsed_filter.words.split(), *parsed_filter.unusable_words], parsed_filter.replaced_words)
     return parsed_filter.record_filter
 
 

@@ -54,7 +54,7 @@ def _parse_saved_view_content(args: Namespace) -> ViewContent:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
         )
-    require_usable_filter(parse_view(content, "me").problems, parse_filter(operators).replaced)
+    require_usable_filter(parse_view(content, "me").problems, parse_filter(operators).replaced_words)
     return content
 
 

@@ -291,13 +291,15 @@ def _make_chain_rows(events: Iterable[AuditTrailEvent], chain: str, desk_id: str
     """
     previous_hash = FIRST_PREVIOUS_HASH
     for seq, (event, kind, record_id) in enumerate(events, 1):
-        row = _make_audit_row(event, (kind, record_id), chain, seq, desk_id)
-        row_hash = compute_row_hash(previous_hash, [row[name] for name in HASHED_COLUMNS])
-        yield row | {"id": seq, "at": convert_to_naive_utc(event.at), "prev_hash": previous_hash, "hash": row_hash}
+        values = _make_hashed_values(event, (kind, record_id), chain, seq, desk_id)
+        row_hash = compute_row_hash(previous_hash, [values[name] for name in HASHED_COLUMNS])
+        yield values | {"id": seq, "at": convert_to_naive_utc(event.at), "prev_hash": previous_hash, "hash": row_hash}
         previous_hash = row_hash
 
 
-def _make_audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: int, desk_id: str) -> ColumnValues:
+def _make_hashed_values(
+    event: SampleEvent, subject: tuple[str, int], chain: str, seq: int, desk_id: str
+) -> ColumnValues:
     """Return the hashed columns of one audit entry. `subject` is kind and id of its record, `chain` the id of the
     session, `seq` the number of the row in the session's chain, from 1; `desk_id` is the id of the session's desk."""
     return {

@@ -39,7 +39,7 @@ _AMOUNT_LIKE_PATTERN = re.compile(
     re.IGNORECASE,
 )
 """A word that is written like an amount, with a sign of its currency or with grouped digits."""
-_AMOUNT_COMPARISON_PATTERN = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
+_COMPARISON_PATTERN = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
 """A word that begins with a comparison sign and a digit or a sign of a currency."""
 _SEPARATED_CURRENCY_SIGN_PATTERN = re.compile(r"([¥₹￥])\s+(?=[0-9０-９])|(?<=[0-9０-９])\s+(?=円)")
 """A sign of a currency with spaces between it and its digits."""
@@ -202,7 +202,7 @@ def _add_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> No
             builder.words.append(typed_word)
     elif _AMOUNT_LIKE_PATTERN.fullmatch(word):
         _add_amount_condition(builder, word, typed_word)
-    elif _AMOUNT_COMPARISON_PATTERN.fullmatch(word):
+    elif _COMPARISON_PATTERN.fullmatch(word):
         if _parse_days(word, builder.today) is not None:
             _add_operator_condition(builder, DAY_OPERATOR, word, typed_word)
         else:

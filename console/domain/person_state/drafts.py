@@ -10,9 +10,11 @@ from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The unfinished inputs of a dialog. `kind` names the dialog. `subject` is the id of the record, or the
-    corporation number, that the dialog is about; `title` names it in words. `at` is the time of the last change.
-    `stage` is the page of the dialog, "form" or "review". `inputs` are the values of the dialog's inputs by name.
+    """The unfinished inputs of a dialog. `kind` names the dialog and the kind of its subject, such as
+    `resolve-payment`; for a purchase it is only `purchase`. `subject` is the id of the record that the dialog is
+    about, a corporation number, or a fixed word such as `days`; `title` names the subject in words. `at` is the time
+    of the last change. `stage` is the page of the dialog, "form" or "review". `inputs` are the values of the dialog's
+    inputs by name.
     """
 
     kind: str
@@ -37,8 +39,8 @@ class Draft:
 
 
 def make_draft_name(kind: str, subject: str) -> str:
-    """Return the name under which a person's draft of the dialog `kind` for the record or number `subject` is
-    stored."""
+    """Return the name under which a person's draft is stored. `kind` and `subject` have the meaning of the fields of
+    Draft."""
     return f"{DRAFT_PREFIX}{kind}.{subject}"
 
 

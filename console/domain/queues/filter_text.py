@@ -74,41 +74,41 @@ class InvalidFilterValue(ValueError):
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
     """A typed filter. `record_filter` has the conditions of the typed operators, `words` is the text without the
-    operators. `problems` are the typed operators with a known name and an invalid value; they add no condition. If
-    the text is too long, the first word that wasn't read is a problem, too. `replaced` are the typed operators whose
-    condition a later one has replaced by another value.
+    operators. `unusable_words` are the typed operators with a known name and an invalid value; they add no condition.
+    If the text is too long, the first word that wasn't read is also one of them, perhaps cut. `replaced_words` are
+    the typed operators whose condition a later one has replaced by another value.
     """
 
     record_filter: RecordFilter
     words: str = ""
-    problems: tuple[str, ...] = ()
-    replaced: tuple[str, ...] = ()
+    unusable_words: tuple[str, ...] = ()
+    replaced_words: tuple[str, ...] = ()
 
 
 def parse_filter(text: str) -> ParsedFilter:
     """Return the filter that a typed text means, and those words of the text that are no operator. If an operator is
     typed twice, its last value counts. Only the words within the first LONGEST_FILTER_CHARACTERS are read.
     """
-    record_filter, words, problems = RecordFilter(), list[str](), list[str]()
+    record_filter, words, unusable_words = RecordFilter(), list[str](), list[str]()
     word_by_field: dict[str, str] = {}
-    replaced = dict[str, None]()
+    replaced_words = dict[str, None]()
     readable_text, unread_word = _split_at_longest_length(text)
     for word in unicodedata.normalize("NFKC", readable_text).split():
         try:
             with_condition = add_filter_operator(record_filter, word)
         except InvalidFilterValue:
-            problems.append(word)
+            unusable_words.append(word)
             continue
         if with_condition is None:
             words.append(word)
             continue
         for name in _list_changed_fields(record_filter, with_condition):
             if name in word_by_field:
-                replaced[word_by_field[name]] = None
+                replaced_words[word_by_field[name]] = None
             word_by_field[name] = word
         record_filter = with_condition
-    problems += [unread_word] if unread_word else []
-    return ParsedFilter(record_filter, " ".join(words), tuple(problems), tuple(replaced))
+    unusable_words += [unread_word] if unread_word else []
+    return ParsedFilter(record_filter, " ".join(words), tuple(unusable_words), tuple(replaced_words))
 
 
 def _split_at_longest_length(text: str) -> tuple[str, str]:

@@ -174,7 +174,7 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     order = parse_sort_order(content.sort) if content.sort else DEFAULT_SORT_ORDER
     problems = [
         *parsed_filter.words.split(),
-        *parsed_filter.problems,
+        *parsed_filter.unusable_words,
         *(own_records_conditions if person is None else ()),
     ]
     problems += [content.sort] if order is None else []

@@ -57,8 +57,8 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
 
 
 def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int:
-    """Return the amount (minor units) that a decision books: the provider's stated amount if it differs from the
-    requested one, otherwise the requested amount."""
+    """Return the amount (minor units) that a decision books: the amount that the provider has reported if `statement`
+    is OTHER_AMOUNT and the report is stored, otherwise the requested amount."""
     provider_minor = payment.provider_minor if statement is ProviderStatement.OTHER_AMOUNT else None
     return payment.asked_minor if provider_minor is None else provider_minor
 

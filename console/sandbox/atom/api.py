@@ -95,7 +95,8 @@ class SimulatedAtom:
         self, request: HttpRequest, _: re.Match[str]
     ) -> ProviderCall | HttpReply:
         """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. The two requests have the same path; a field
-        of the decrypted request names the call.
+        of the decrypted request names the call. Raises Atom's refusal OTS0504 if the field names another call, and
+        OTS0503 if it is missing or empty.
         """
         merchant, request_data = self._state.atom_merchants.decrypt_request(request)
         match read_object_field(read_message_contents(request_data), "headDetails").get("api"):

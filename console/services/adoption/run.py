@@ -32,8 +32,8 @@ ROWS_PER_TRANSACTION = 50
 MAX_PASSES = 5
 MIN_ROWS_FOR_ANOTHER_PASS = 2_000
 LATE_ROW_ID_MARGIN = 10_000
-"""Number of ids by which each further pass over the rows begins before the end of the previous pass, because a row
-with a lower id may be committed later.
+"""Each further pass over the rows begins this number of ids before the end of the previous pass, because a row with a
+lower id may have been committed after the previous pass had read that part.
 """
 
 MAX_INDEX_CREATION_ATTEMPTS = 20

@@ -296,8 +296,9 @@ class RemoteRequestIdService(RequestIdService):
         return ConsoleError(ErrorCode.POSSIBLE_REPEAT, detail)
 
     def _withdraw_request(self, desk_request_id: str) -> bool:
-        """Withdraw the desk request with this id. Return True, or False if a worker has taken it, or if the database
-        doesn't answer."""
+        """Withdraw the desk request with this id. Return True, or False if a worker has taken it, or after a
+        ConsoleError, for example because the database doesn't answer. After an error the request may be withdrawn all
+        the same."""
         try:
             return withdraw(self._context, desk_request_id)
         except ConsoleError:

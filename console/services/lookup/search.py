@@ -160,7 +160,7 @@ class GlobalSearch:
         self, conn: Connection, query: SearchQuery, matched_ids: _MatchedRecordIds | None, limit: int
     ) -> dict[str, FoundRecords]:
         search = RecordSearch(
-            self._make_queue_filter(conn, query),
+            self._make_record_choice(conn, query),
             query.days,
             journal.list_lapsed_record_ids_by_kind(conn),
             limit,
@@ -179,9 +179,9 @@ class GlobalSearch:
             for (kind, group), records in zip(matches.items(), completed_groups, strict=True)
         }
 
-    def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
-        """Return the conditions of the query as a filter for the store's queries. If one of these conditions is about
-        the owner of a record, the filter also contains the owner of each taken record."""
+    def _make_record_choice(self, conn: Connection, query: SearchQuery) -> QueueChoice:
+        """Return the choice of records that fulfil the conditions of the query, for the store's queries. If one of
+        these conditions is about the owner of a record, the choice also contains the owner of each taken record."""
         queue_choice = QueueChoice(query.record_filter, now=self._context.now())
         if not queue_choice.needs_owners:
             return queue_choice

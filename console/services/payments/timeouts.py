@@ -79,12 +79,13 @@ The delay doesn't count as a failed attempt of the saga.
 """
 _UNREACHABLE_ERROR_CODE = ErrorCode.PROVIDER_UNREACHABLE
 _PROVIDER_WIDE_ERROR_CODES = (_UNREACHABLE_ERROR_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
-"""Error codes of problems that concern all payments of a provider. After such an error the provider gets no further
-questions in this run.
+"""Error codes of problems that concern all payments of a provider. After one error with such a code, this run asks
+the provider nothing more; after provider_unreachable only if it was the error of MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
+questions in a row.
 """
 MAX_CONSECUTIVE_UNANSWERED_QUESTIONS = 3
-"""After this many unanswered questions in a row, the provider counts as unreachable. One missing answer may be an
-accident.
+"""If this many questions in a row end with provider_unreachable, the present run asks this provider nothing more. One
+missing answer may be an accident.
 """
 
 
@@ -296,11 +297,12 @@ class PaymentTimeoutSagas:
         return StepWaiting(code)
 
     def _count_unanswered_question(self, provider: str, code: str | None) -> None:
-        """Count the consecutive questions that the provider has not answered. `code` is the error code of the last
+        """Count the consecutive questions that ended with provider_unreachable. `code` is the error code of the last
         question, None if the provider answered it.
 
-        After an error that concerns all payments of a provider, the run asks this provider nothing more. The same
-        applies after MAX_CONSECUTIVE_UNANSWERED_QUESTIONS unanswered questions in a row.
+        After an error with one of the codes provider_auth and rate_limited, this run asks the provider nothing more.
+        The same applies after MAX_CONSECUTIVE_UNANSWERED_QUESTIONS questions in a row with the error
+        provider_unreachable.
         """
         self._unanswered_counts[provider] = (
             self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_ERROR_CODE else 0

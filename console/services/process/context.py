@@ -419,7 +419,9 @@ class ServiceContext:
 
     def read_person(self) -> Person:
         """Return the acting person with the person's roles. Raises no_operator if no name of a person is configured,
-        and not_allowed if the name is unknown."""
+        and not_allowed if the name is unknown. On a server, also raises not_allowed if the name isn't that of the
+        connected database account. In another database, every name is known and has all roles while the table
+        `operators` is empty."""
         name = self.operator
         if name is None:
             raise ConsoleError(ErrorCode.NO_OPERATOR)

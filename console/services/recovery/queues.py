@@ -191,8 +191,9 @@ class QueueReader:
         )
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
-        """Return the guarded operations that have begun and not ended, each with its record, its next step and the
-        process that holds its lease."""
+        """Return the guarded operations in the state `calling` or `unknown`, at most 500, oldest first. Each has its
+        record (None if it can't be read), the next step of the record, and the process that holds its lease (None if
+        no lease is in force)."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)

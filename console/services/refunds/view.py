@@ -103,8 +103,9 @@ class RefundDetailsReader:
 
     def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision in two lists, each oldest first. The first list has the refunds
-        about which the acting person may decide, the second list all other refunds. Raises not_allowed if the acting
-        person has no right to read."""
+        about which the acting person may decide, the second list all others. Together they have at most
+        MAX_APPROVAL_INBOX_ROWS refunds, the oldest ones. Refunds whose time limit `decide_by` has passed, and rows
+        that can't be read, are left out. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             server_now = read_current_time(conn, self._context.now())

@@ -179,8 +179,8 @@ def import_files(
 
 
 def _compare_watched_companies(watch_companies: Callable[[], object]) -> None:
-    """Compare the watched corporations with the registry in use. If this fails, log the failure; a due task
-    compares them again later."""
+    """Compare the watched corporations with the registry in use, acting as the worker. If this raises a ConsoleError,
+    log its code; a due task compares them again later."""
     try:
         with act_as(WORKER):
             watch_companies()

@@ -15,7 +15,7 @@ from console.store.payments import payments
 from console.store.refunds import refunds
 
 TRAINING_PROVIDER = "paypay"
-_MAX_READ_NOTICES = 200
+_MAX_READ_NOTICE_ALERTS = 200
 
 
 class ActualRecordReader:
@@ -53,7 +53,7 @@ class ActualRecordReader:
     def is_notice_acknowledged(self, order_number: str) -> bool:
         """True if a person has acknowledged the alert about the unmatched notice for the order number
         `order_number`."""
-        newest = alerts.list_newest_of_kind(self._conn, NOTICE_KIND, _MAX_READ_NOTICES)
+        newest = alerts.list_newest_of_kind(self._conn, NOTICE_KIND, _MAX_READ_NOTICE_ALERTS)
         acknowledged_ids = {alert.subject_id for alert in newest if alert.acknowledged_by is not None}
         events = payment_events.find_by_ids(self._conn, acknowledged_ids)
         return any(event.order_no == order_number for event in events)

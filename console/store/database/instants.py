@@ -15,7 +15,7 @@ def convert_to_naive_utc(at: datetime) -> datetime:
 
 
 def convert_to_aware_utc(at: datetime) -> datetime:
-    """Return the instant `at` of a column with its zone (UTC)."""
+    """Return the instant `at` of a column, which is in UTC without a zone, with this zone."""
     return at.replace(tzinfo=UTC)
 
 

@@ -42,7 +42,9 @@ WIDEST_IMAGE_PIXELS = 4096
 TALLEST_IMAGE_PIXELS = 16_384
 """Largest height (pixels) of an image."""
 MAX_HITS_OR_CHANGES = 1000
-"""Largest number of matches of one search, and of differences of one comparison."""
+"""Largest number of matches of one search, and of differences of one comparison. A comparison with more differences
+returns one difference more than this.
+"""
 MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
 LONGEST_WORD_CHARACTERS = 64  # characters; a longer one counts as several

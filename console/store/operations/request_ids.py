@@ -328,7 +328,8 @@ def store_answered_use(
 
 def end_lease(conn: Connection, leased_request_id: LeasedRequestId) -> None:
     """End the lease of a request id without an answer, because this process no longer executes the action of the
-    request id. The outcome is in the record and the operation whose ids `store_result_ids` stored."""
+    request id. If the action has written something, later calls find its answer by the ids that `store_result_ids`
+    stored; otherwise the id is free. Changes nothing if another process has acquired the id."""
     conn.execute(_END_REQUEST_ID_LEASE_STATEMENT, _make_leased_id_parameters(leased_request_id))
 
 

@@ -48,9 +48,10 @@ class _WorkColumns:
     reason_column: str
 
     def make_query(self) -> Select[Any]:
-        """Return the query of the rows with scheduled work whose due time and `changed_at` are later than the
-        parameter `latest_plausible_time`, without those with the reason _REASON_WITH_FIXED_DUE_TIME; the parameter
-        `limit` limits their number. It uses the index of state and due time."""
+        """Return the query of the ids and versions of the rows with scheduled work whose due time and `changed_at`
+        are later than the parameter `latest_plausible_time`, without those with the reason
+        _REASON_WITH_FIXED_DUE_TIME; the parameter `limit` limits their number. It uses the index of state and due
+        time."""
         columns = self.table.c
         latest_plausible_time: BindParameter[datetime] = bindparam("latest_plausible_time")
         is_too_late_conditions = (

@@ -1,4 +1,6 @@
-"""Reads one record (credit check, order, payment or refund) by its kind and id."""
+"""Reads one record (credit check, order, payment or refund) by its kind and id, and the numbers by which people know
+the subjects of audit entries.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet

@@ -47,7 +47,9 @@ class FoldedColumns(NamedTuple):
 
 
 def fold_columns(columns: FileColumns) -> FoldedColumns:
-    """Return the comparison forms of the names in a block of rows, and the places of the rows."""
+    """Return the comparison forms of the names and the furigana in a block of rows, and the prefecture and city of
+    each row as one text.
+    """
     return FoldedColumns(
         fold_all_texts(columns.name),
         fold_all_texts(columns.furigana),

@@ -227,8 +227,8 @@ def read_registry_in_use(folder: Path, read_connection: Callable[[sqlite3.Connec
 
 
 def read_file_version(path: str) -> FileVersion | None:
-    """Return a value that changes if the file is replaced (inode, time of the last change in nanoseconds, size in
-    bytes); None if there is no file."""
+    """Return the version of the file at `path` (inode, time of the last change in nanoseconds, size in bytes); None
+    if there is no file. It is another one after the file was replaced or changed."""
     try:
         status = os.stat(path)  # noqa: PTH116  # asked before each question; a Path takes twice as long
     except FileNotFoundError:

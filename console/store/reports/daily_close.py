@@ -173,12 +173,12 @@ def list_records_with_unknown_outcome(
     for kind in (_PAYMENT_KIND, _REFUND_KIND):
         unknown_periods, has_all = _read_unknown_periods_from_journal(conn, kind, at)
         is_complete &= has_all
-        unknown_periods = {**_read_present_unknown_periods(conn, kind, at), **unknown_periods}
+        unknown_periods = {**_read_still_unknown_periods(conn, kind, at), **unknown_periods}
         records += _read_records_of_provider(conn, kind, provider, unknown_periods)
     return tuple(sorted(records, key=lambda record: (record.since, record.kind, record.id))), is_complete
 
 
-def _read_present_unknown_periods(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
+def _read_still_unknown_periods(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
     """Return, by record id, the periods of the records of this kind whose outcome is unknown now and was already
     unknown at `at`."""
     table = payments if kind == _PAYMENT_KIND else refunds

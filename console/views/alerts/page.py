@@ -57,9 +57,9 @@ _SUMMARY_HEIGHT_LINES = 2  # least height of the sentence about an incident, so 
 _MISSING_INCIDENT_BAR_NAME = "missing incident"
 _LEFT_LIST_BAR_NAME = "left list"
 _READ_REASON_AFTER_INCIDENT_ACTION = "stepped"
-"""Reason with which the page reads its data again after an action that removes no incident from the list, such as a
-take. The person may have selected another incident before this read ends. If the incident that is then selected has
-left the list, its row stays.
+"""Reason with which the page reads its data again after an action without a dialog: take, give back, end of a snooze.
+None of them removes an incident from the list. The person may have selected another incident before this read ends.
+If the incident that is then selected has left the list, its row stays.
 """
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of the alerts that an acknowledgement closes. This acknowledgement can't be undone, so the person confirms it

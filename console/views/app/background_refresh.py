@@ -61,9 +61,10 @@ the read-only switches (None if this reading has not read the switches).
 
 
 class BackgroundRefresh(QObject):
-    """The timers of the calls that an open window repeats: for the change feed, the counts, the saved views, the
-    due tasks, and the team's corporation registry. The timers start when the services are open. A timer skips
-    its call while its previous call is still running.
+    """The timers of the calls that an open window repeats: for the change feed, the counts, the saved views, the due
+    tasks, and the team's corporation registry. The timers start when the services are open. A timer skips its call
+    while its previous call is still running. Each method that reads returns at once; what it has read is stored in
+    the context later.
     """
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
@@ -145,7 +146,7 @@ class BackgroundRefresh(QObject):
         """Read from the change feed which records have changed since the previous call, and emit the context's signal
         `records_changed` with their kinds and ids. The first call emits nothing. Every fourth call also reads whether
         a worker is present and, if they may have changed, the read-only switches. While no worker is present, every
-        call does this.
+        call does this. Nothing is read while the services aren't open or a previous read of the feed is running.
         """
         if not self._mark_call_running_if_allowed("feed"):
             return
@@ -224,7 +225,8 @@ class BackgroundRefresh(QObject):
         """Read the counts that the window shows: records in the queues, unfinished operations and bulk runs, refunds
         and proposals that the acting person may decide, incidents with an unacknowledged alert, and mentions. Also
         read the events that concern the person, and the times of the providers' newest answers. Store all of them in
-        the context as WorkCounts.
+        the context as WorkCounts, later, when they have been read. Nothing is read while the services aren't open. If
+        the read fails, the earlier counts stay; if the person has no right to read them, they are removed.
 
         If an earlier call of this method is still running, read everything again after it has ended, because the
         earlier call may have read some of the numbers too early.
@@ -297,8 +299,10 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_saved_views(self) -> None:
-        """Read the saved views with the counts of their records, and store them in the context. The window
-        doesn't call this after every change of a record, because each call reads all queues that have a view."""
+        """Read the saved views with the counts of their records, and store them in the context when they have been
+        read. Nothing is read while the services aren't open or a previous read is running. If the read fails, the
+        earlier views stay; if the person has no right to read them, they are removed. The window doesn't call this
+        after every change of a record, because each call reads all queues that have a view."""
         if not self._mark_call_running_if_allowed("views"):
             return
         person = self._context.operator
@@ -332,8 +336,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_people(self) -> None:
-        """Read the operators with their roles, and store them in the context: an administrator may have changed a
-        role while the window is open. If they can't be read, the earlier ones stay."""
+        """Read the operators with their roles, because an administrator may have changed a role while the window is
+        open. They are stored in the context when they have been read. Nothing is read while the services aren't open
+        or a previous read is running. If the read fails, the earlier operators stay."""
         if not self._mark_call_running_if_allowed("people"):
             return
 

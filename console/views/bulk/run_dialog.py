@@ -270,7 +270,9 @@ class BulkRunDialog(DialogFrame):
             self._context.show_failure_toast(failure, subject=self.run.name if self.run is not None else "")
 
     def show_widgets_in_column(self, *widgets: QWidget) -> None:
-        """Replace the content of the dialog with these widgets, one below the other."""
+        """Show these widgets, one below the other, between the title and the footer of the dialog. The widgets that
+        were there before are deleted.
+        """
         content = QWidget()
         content.setLayout(make_column(*widgets, gap_px=12))
         self.show_content(content)

@@ -246,6 +246,9 @@ class CompanyPanel(QWidget):
         set_tab_order(*stops, *self.live_check_panel.focus_stops)
 
     def leaveEvent(self, event: QEvent) -> None:
+        """When the mouse pointer leaves the panel, show the records of the list that were held back while it was
+        there.
+        """
         super().leaveEvent(event)
         self.open_items.show_held_back_records()
 

@@ -25,8 +25,9 @@ REVIEW_STAGE = "review"
 
 class DialogDraft(QObject):
     """The draft of one dialog. `list_inputs` returns the dialog's input widgets by name, without the widgets for
-    secrets such as passwords. `kind` is the name of the dialog. `subject` is the id of the record, or the corporation
-    number; `title` is the text that names this record or corporation on the screens.
+    secrets such as passwords. `kind` names the dialog and the kind of its subject, such as `resolve-payment` (a
+    purchase has only `purchase`). `subject` is the id of a record, a corporation number, or a fixed word such as
+    `days`; `title` is the text that names this subject on the screens.
 
     If a draft is stored, the constructor fills the input widgets with this draft, and `bar` is a bar that names the
     draft, with a button that clears the inputs; the dialog shows this bar above its form. A draft only fills the

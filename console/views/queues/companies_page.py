@@ -29,7 +29,7 @@ from console.views.pages.permission_buttons import (
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
-from console.views.queues.tabs import QueueTabs, list_queue_sentences
+from console.views.queues.tabs import QueueTabs, list_queue_descriptions
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute
@@ -88,7 +88,7 @@ class ChangedCompaniesPage(Page):
             False  # the person's choice, and the list that was last read
         )
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
-        self.head.alternative_sentences = list_queue_sentences(context)
+        self.head.alternative_sentences = list_queue_descriptions(context)
         self.exporter = ListExporter(
             context, self, lambda: ExportRequest(ListName.QUEUE, COMPANIES_QUEUE_NAME), self.head
         )

@@ -27,7 +27,7 @@ from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import measure_column_width
-from console.views.queues.tabs import QueueTabs, list_queue_sentences
+from console.views.queues.tabs import QueueTabs, list_queue_descriptions
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, make_route_to_record
 from console.views.tables.columns import Column, StateCell
@@ -70,7 +70,7 @@ class UnmatchedNoticesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
-        self.head.alternative_sentences = list_queue_sentences(context)
+        self.head.alternative_sentences = list_queue_descriptions(context)
         self.exporter = ListExporter(
             context, self, lambda: ExportRequest(ListName.QUEUE, NOTICES_QUEUE_NAME), self.head
         )

@@ -42,7 +42,7 @@ from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT, ShownSavedView
-from console.views.queues.tabs import QueueTabs, list_queue_sentences
+from console.views.queues.tabs import QueueTabs, list_queue_descriptions
 from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
@@ -147,7 +147,7 @@ class QueuesPage(Page):
     def _build_header(self) -> None:
         translate = self.context.translate
         self.head = self.make_page_head(translate("screen.queues"))
-        self.head.alternative_sentences = list_queue_sentences(self.context)
+        self.head.alternative_sentences = list_queue_descriptions(self.context)
         self.exporter = ListExporter(self.context, self, self._make_export_request, self.head)
         self.shown_saved_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
         self.shown_saved_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
@@ -575,7 +575,7 @@ class QueuesPage(Page):
         searched as text. If there are no such words, it is the number of matching records. Return "" for a queue
         without a filter, and for a list in groups."""
         parsed_filter = self.filter.parsed_filter
-        problems = (*parsed_filter.problems, *(parsed_filter.words.split() if self.by_cause else ()))
+        problems = (*parsed_filter.unusable_words, *(parsed_filter.words.split() if self.by_cause else ()))
         if problems:
             return self.context.translate("queue.filter_problem", names=problems)
         if self.query.lists_whole_queue or self.by_cause:

@@ -10,10 +10,10 @@ from console.views.widgets.controls.tabs import TabBar
 from console.wording.sentences import catalogue as wording
 
 
-def list_queue_sentences(context: WindowContext) -> list[str]:
+def list_queue_descriptions(context: WindowContext) -> list[str]:
     """Return one sentence per queue, in the order of the tabs. Each sentence explains which records the queue
-    contains. The header of the page shows the sentence of the selected queue, and reserves room for the longest
-    sentence."""
+    contains. The header of each page of a queue shows the sentence of the selected queue, and reserves room for the
+    longest sentence."""
     return [context.translate(f"queue.{name}.hint") for name in QUEUE_TAB_NAMES]
 
 

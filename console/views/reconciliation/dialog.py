@@ -39,8 +39,8 @@ _SHOWN_REPORT_COUNT_FIELDS = (
 class ReconcileDialog(DialogFrame):
     """The dialog in which a person begins a reconciliation run. While the run continues, the main button can't begin
     a second run. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the start, the person may close the dialog, and the run
-    continues. If the person has typed days, the dialog stores the days and the provider as a draft until the run
-    begins.
+    continues. If the person has typed days, the dialog stores its inputs as a draft until the run begins. The draft
+    is deleted when the run has succeeded; after a failed run it stays.
 
     Signals:
     - run_ended(): a run has ended or was refused.

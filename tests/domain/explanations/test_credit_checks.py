@@ -22,7 +22,7 @@ PENDING_CHECK = replace(PURCHASED_CHECK, state=CheckState.PENDING, credit_check_
 UNKNOWN_CHECK = replace(PENDING_CHECK, certainty=Certainty.UNKNOWN)
 FAILED_CHECK = replace(PENDING_CHECK, state=CheckState.ERROR)
 INCOMPLETE_CHECK = replace(PURCHASED_CHECK, incomplete=("pdf",))
-NO_ROLES = ()
+NO_ROLE_MAY_ACT = ()
 BUYER_ROLES = ("approver", "operator")
 DECIDER_ROLES = ("approver", "operator")
 READER_ROLES = ("approver", "operator", "worker")
@@ -45,19 +45,20 @@ def make_due_work(reason: str | None = None, attempt: int = 0) -> Work:
 SITUATIONS = {
     "superseded": (
         replace(PURCHASED_CHECK, superseded_by=18), "superseded", "superseded", "open_successor",
-        "support-console show credit-check 18", NO_ROLES,
+        "support-console show credit-check 18", NO_ROLE_MAY_ACT,
     ),
     "superseded before anything else": (
         replace(UNKNOWN_CHECK, superseded_by=18, duplicate_of=9), "superseded", "superseded", "open_successor",
-        "support-console show credit-check 18", NO_ROLES,
+        "support-console show credit-check 18", NO_ROLE_MAY_ACT,
     ),
     "duplicate": (
         replace(UNKNOWN_CHECK, duplicate_of=9), "duplicate", "duplicate", "compare_duplicate",
         "support-console show credit-check 9", DECIDER_ROLES,
     ),
-    "running": (PENDING_CHECK, "pending", "running", "wait_for_answer", SHOW_COMMAND, NO_ROLES),
+    "running": (PENDING_CHECK, "pending", "running", "wait_for_answer", SHOW_COMMAND, NO_ROLE_MAY_ACT),
     "running, to be looked at": (
-        replace(PENDING_CHECK, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW_COMMAND, NO_ROLES,
+        replace(PENDING_CHECK, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW_COMMAND,
+        NO_ROLE_MAY_ACT,
     ),
     "written by another": (
         replace(PENDING_CHECK, work=make_review_work("written_by_other")), "pending_by_other", "written_by_other",
@@ -103,17 +104,17 @@ SITUATIONS = {
         "probe_scheduled", PROBE_COMMAND,
         DECIDER_ROLES,
     ),
-    "complete": (PURCHASED_CHECK, "complete", "complete", "nothing", None, NO_ROLES),
+    "complete": (PURCHASED_CHECK, "complete", "complete", "nothing", None, NO_ROLE_MAY_ACT),
     "complete, a reading is due": (
-        replace(PURCHASED_CHECK, work=make_due_work()), "complete", "complete", "nothing", None, NO_ROLES,
+        replace(PURCHASED_CHECK, work=make_due_work()), "complete", "complete", "nothing", None, NO_ROLE_MAY_ACT,
     ),
     "complete, looked at for something else": (
         replace(PURCHASED_CHECK, work=make_review_work("refetches_ended")), "complete", "complete", "nothing", None,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "complete, contradicted once": (
         replace(PURCHASED_CHECK, work=make_due_work("contradicted")), "complete", "complete", "nothing", None,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "contradicted": (
         replace(PURCHASED_CHECK, work=make_review_work("contradicted")), "contradicted", "contradicted",
@@ -127,24 +128,25 @@ SITUATIONS = {
     ),
     "its last instant": (
         replace(PURCHASED_CHECK, expired_at=NOW + timedelta(microseconds=1)), "complete", "complete", "nothing",
-        None, NO_ROLES,
+        None, NO_ROLE_MAY_ACT,
     ),
     "just over": (
         replace(PURCHASED_CHECK, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "long over": (
         replace(PURCHASED_CHECK, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew",
-        RENEW_COMMAND, NO_ROLES,
+        RENEW_COMMAND, NO_ROLE_MAY_ACT,
     ),
-    "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NO_ROLES),
+    "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None,
+        NO_ROLE_MAY_ACT),
     "complete, company changed": (
         replace(PURCHASED_CHECK, relations=CheckRelations(change_alert=5)), "complete", "complete_company_changed",
-        "company_changed", None, NO_ROLES,
+        "company_changed", None, NO_ROLE_MAY_ACT,
     ),
     "just over, company changed": (
         replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert=5)), "complete",
-        "complete_expired", "may_renew", RENEW_COMMAND, NO_ROLES,
+        "complete_expired", "may_renew", RENEW_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "incomplete": (
         replace(INCOMPLETE_CHECK, work=make_due_work("incomplete", 1)), "incomplete", "incomplete",
@@ -190,15 +192,15 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     ("work", "relations", "next_step", "roles"),
     [
         (Work(), {}, "may_buy_again", BUYER_ROLES),
-        (Work(), {"claim_holder": 18}, "bought_since", NO_ROLES),
-        (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLES),
-        (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NO_ROLES),
-        (Work(), {"lost_renewal": 16}, "other_renewal_lost", NO_ROLES),
-        (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NO_ROLES),
+        (Work(), {"claim_holder": 18}, "bought_since", NO_ROLE_MAY_ACT),
+        (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLE_MAY_ACT),
+        (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NO_ROLE_MAY_ACT),
+        (Work(), {"lost_renewal": 16}, "other_renewal_lost", NO_ROLE_MAY_ACT),
+        (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NO_ROLE_MAY_ACT),
         (make_review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", DECIDER_ROLES),
-        (make_review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLES),
+        (make_review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLE_MAY_ACT),
         (make_review_work("contradicted"), {}, "may_buy_again", BUYER_ROLES),
-        (make_review_work("contradicted"), {"claim_holder": 18}, "bought_since", NO_ROLES),
+        (make_review_work("contradicted"), {"claim_holder": 18}, "bought_since", NO_ROLE_MAY_ACT),
     ],
 )
 def test_a_purchase_is_advised_only_if_the_number_is_free(

@@ -38,7 +38,7 @@ ORDER = Order(
 )
 PENDING_ORDER = replace(ORDER, state=OrderState.PENDING)
 RELATIONS_WITH_PROPOSAL = PaymentRelations(awaits_second_person=True)
-NO_ROLES = ()
+NO_ROLE_MAY_ACT = ()
 DECIDER_ROLES = ("approver", "operator")
 SCHEDULED_WORK = Work(WorkState.SCHEDULED, NOW, "unknown", 2)
 SCHEDULED_WORK_WITHOUT_REASON = Work(WorkState.SCHEDULED, None, "not_moved")
@@ -127,11 +127,11 @@ SITUATIONS = {
         replace(PAID_PAYMENT, work=replace(SCHEDULED_WORK, reason="move_order")), ORDER, "noticed", "noticed",
         "confirmed_later",
         PROBE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "noticed": (replace(PAID_PAYMENT, work=SCHEDULED_WORK), ORDER, "noticed", "noticed", "confirmed_later",
-        PROBE_COMMAND, NO_ROLES),
-    "complete": (PAID_PAYMENT, ORDER, "complete", "complete", None, None, NO_ROLES),
+        PROBE_COMMAND, NO_ROLE_MAY_ACT),
+    "complete": (PAID_PAYMENT, ORDER, "complete", "complete", None, None, NO_ROLE_MAY_ACT),
     **{
         f"noticed, and nobody asks: {state}": (
             replace(PAID_PAYMENT, state=state), ORDER, "noticed", "noticed", "probe", PROBE_COMMAND, DECIDER_ROLES,
@@ -139,20 +139,22 @@ SITUATIONS = {
         for state in (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED)
     },
     "complete, of no order": (replace(PAID_PAYMENT, order_id=None), None, "complete", "complete_alone", None, None,
-        NO_ROLES),
-    "a yen went back": (replace(PAID_PAYMENT, refunded_minor=1), ORDER, "partly", "partly", None, None, NO_ROLES),
+        NO_ROLE_MAY_ACT),
+    "a yen went back": (replace(PAID_PAYMENT, refunded_minor=1), ORDER, "partly", "partly", None, None,
+        NO_ROLE_MAY_ACT),
     "all but a yen went back": (replace(PAID_PAYMENT, refunded_minor=3299), ORDER, "partly", "partly", None, None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "all of it went back": (replace(PAID_PAYMENT, refunded_minor=3300), ORDER, "refunded", "refunded", None, None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "more than that": (replace(PAID_PAYMENT, refunded_minor=3301), ORDER, "refunded", "refunded", None, None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "the bank may take it back": (
-        replace(PAID_PAYMENT, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NO_ROLES,
+        replace(PAID_PAYMENT, provider="atom"), ORDER, "reversible", "reversible", "reversible", None,
+        NO_ROLE_MAY_ACT,
     ),
     **{
         str(state): (replace(PAID_PAYMENT, state=state), PENDING_ORDER, verdict, verdict, following, command,
-            NO_ROLES)
+            NO_ROLE_MAY_ACT)
         for state, verdict, following, command in (
             (PaymentState.INITIALIZING, "starting", "wait", PROBE_COMMAND), (PaymentState.TOKEN_GENERATED, "waiting",
                 "wait",
@@ -166,50 +168,51 @@ SITUATIONS = {
     "decided by people: not paid": (
         replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING_ORDER,
         "failed",
-        "decided_by_people", "may_begin_again", None, NO_ROLES,
+        "decided_by_people", "may_begin_again", None, NO_ROLE_MAY_ACT,
     ),
     "decided by people: paid": (
         replace(PAID_PAYMENT, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "waits for the customer, until later": (
         replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW + MICROSECOND), PENDING_ORDER,
         "waiting",
         "waiting",
         "wait", PROBE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "nobody knows whether it was paid in time": (
         replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW), PENDING_ORDER, "overdue", "overdue",
         "probe",
-        PROBE_COMMAND, NO_ROLES,
+        PROBE_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "nobody knows whether it was paid in time, asked again": (
         replace(PAID_PAYMENT, state=PaymentState.TOKEN_GENERATED, expires_at=NOW - DAY, work=SCHEDULED_WORK),
         PENDING_ORDER,
         "overdue",
         "overdue",
-        "confirmed_later", PROBE_COMMAND, NO_ROLES,
+        "confirmed_later", PROBE_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "not begun": (
         replace(PAID_PAYMENT, state=PaymentState.EXPIRED, error_code="not_connected"), PENDING_ORDER, "failed",
         "not_begun",
         "may_begin_again",
-        None, NO_ROLES,
+        None, NO_ROLE_MAY_ACT,
     ),
     "expired, and its order cancelled": (
         replace(PAID_PAYMENT, state=PaymentState.EXPIRED), replace(ORDER, state=OrderState.CANCELLED), "expired",
         "expired", None, None,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "failed, and its order paid": (
-        replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NO_ROLES,
+        replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED), ORDER, "failed", "failed", None, None,
+        NO_ROLE_MAY_ACT,
     ),
     "waits, and is asked about": (
         replace(PAID_PAYMENT, state=PaymentState.USER_PAYMENT, work=SCHEDULED_WORK), None, "waiting", "waiting",
         "probe_waiting",
         PROBE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
 }  # fmt: skip
 
@@ -455,7 +458,7 @@ def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{reason}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{next_step}", command)
-    assert explained.roles_that_may_act == (DECIDER_ROLES if command else NO_ROLES)
+    assert explained.roles_that_may_act == (DECIDER_ROLES if command else NO_ROLE_MAY_ACT)
 
 
 UNKNOWN_REFUND = Refund(

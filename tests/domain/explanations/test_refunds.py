@@ -24,7 +24,7 @@ SENT_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTED, last_sent_at
 UNKNOWN_REFUND = replace(APPROVED_REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN)
 SCHEDULED_WORK = Work(WorkState.SCHEDULED, NOW, "unknown", 3)
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
-NO_ROLES = ()
+NO_ROLE_MAY_ACT = ()
 APPROVER_ROLES = ("approver",)
 DECIDER_ROLES = ("approver", "operator")
 SHOW_COMMAND, PROBE_COMMAND, APPROVE_COMMAND = (
@@ -48,37 +48,38 @@ SITUATIONS = {
         replace(REQUESTED_REFUND, decide_by=NOW), "requested", "requested", "decide", APPROVE_COMMAND, APPROVER_ROLES,
     ),
     "too old": (
-        replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), "requested", "too_old", "expires", None, NO_ROLES,
+        replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), "requested", "too_old", "expires", None,
+        NO_ROLE_MAY_ACT,
     ),
     "long too old": (replace(REQUESTED_REFUND, decide_by=NOW - ONE_DAY), "requested", "too_old", "expires", None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "half approved": (
         replace(REQUESTED_REFUND, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE_COMMAND,
         APPROVER_ROLES,
     ),
-    "approved": (APPROVED_REFUND, "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLES),
+    "approved": (APPROVED_REFUND, "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLE_MAY_ACT),
     "cooling off": (
         replace(APPROVED_REFUND, sends_after=NOW + MICROSECOND), "approved", "cooling_off", "cooling_off",
         SHOW_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "cooled off": (replace(APPROVED_REFUND, sends_after=NOW), "approved", "approved", "sent_by_itself",
         APPROVE_COMMAND,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "cooled off long ago": (
         replace(APPROVED_REFUND, sends_after=NOW - ONE_DAY), "approved", "approved", "sent_by_itself",
         APPROVE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "could not be sent": (
         replace(APPROVED_REFUND, error_code="storage_full"), "approved", "not_sent", "sent_by_itself",
         APPROVE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "perhaps made by an earlier attempt": (
         replace(APPROVED_REFUND, sent_count=1, error_code="similar_refund_running"), "approved_perhaps_made",
         "perhaps_made",
-        "sent_by_itself", APPROVE_COMMAND, NO_ROLES,
+        "sent_by_itself", APPROVE_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "perhaps made, and not sent automatically any more": (
         replace(APPROVED_REFUND, error_code="similar_refund_running", work=replace(REVIEW_WORK, reason="not_sent")),
@@ -87,33 +88,36 @@ SITUATIONS = {
     "sent, and not found": (
         replace(APPROVED_REFUND, sent_count=1, not_found=1, error_code="x"), "approved", "did_not_happen",
         "sent_by_itself",
-        APPROVE_COMMAND, NO_ROLES,
+        APPROVE_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "sent, and not missed": (
-        replace(APPROVED_REFUND, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLES,
+        replace(APPROVED_REFUND, sent_count=1), "approved", "approved", "sent_by_itself", APPROVE_COMMAND,
+        NO_ROLE_MAY_ACT,
     ),
     "not found, and never sent": (
-        replace(APPROVED_REFUND, not_found=1), "approved", "approved", "sent_by_itself", APPROVE_COMMAND, NO_ROLES,
+        replace(APPROVED_REFUND, not_found=1), "approved", "approved", "sent_by_itself", APPROVE_COMMAND,
+        NO_ROLE_MAY_ACT,
     ),
     "being sent": (replace(APPROVED_REFUND, state=RefundState.SUBMITTING), "submitting", "submitting", "wait",
         SHOW_COMMAND,
-        NO_ROLES),
-    "accepted": (SENT_REFUND, "submitted", "submitted", "poll", PROBE_COMMAND, NO_ROLES),
+        NO_ROLE_MAY_ACT),
+    "accepted": (SENT_REFUND, "submitted", "submitted", "poll", PROBE_COMMAND, NO_ROLE_MAY_ACT),
     "accepted a day ago": (
-        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY), "submitted", "submitted", "poll", PROBE_COMMAND, NO_ROLES,
+        replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY), "submitted", "submitted", "poll", PROBE_COMMAND,
+        NO_ROLE_MAY_ACT,
     ),
     "accepted more than a day ago": (
         replace(SENT_REFUND, last_sent_at=NOW - ONE_DAY - MICROSECOND), "submitted", "submitted_long", "poll",
         PROBE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "accepted, as somebody wrote": (
         replace(SENT_REFUND, last_sent_at=None, state_since=NOW - 2 * ONE_DAY), "submitted", "submitted_long", "poll",
-        PROBE_COMMAND, NO_ROLES,
+        PROBE_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "accepted, nobody knows when": (
         replace(SENT_REFUND, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
     "unknown": (UNKNOWN_REFUND, "unknown", "no_answer", "probe", PROBE_COMMAND, DECIDER_ROLES),
     "unknown, asked again": (replace(UNKNOWN_REFUND, work=SCHEDULED_WORK), "unknown", "no_answer", "probe_scheduled",
@@ -126,35 +130,38 @@ SITUATIONS = {
     "unknown, for a person": (
         replace(UNKNOWN_REFUND, work=REVIEW_WORK), "unknown", "no_answer", "resolve_probes_ended",
         RESOLVE_AS_COMPLETED_COMMAND, DECIDER_ROLES),
-    "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None, NO_ROLES),
+    "made": (replace(SENT_REFUND, state=RefundState.COMPLETED), "completed", "completed", "nothing", None,
+        NO_ROLE_MAY_ACT),
     "rejected": (replace(REQUESTED_REFUND, state=RefundState.REJECTED), "rejected", "rejected", "nothing", None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "withdrawn": (replace(REQUESTED_REFUND, state=RefundState.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "expired": (replace(REQUESTED_REFUND, state=RefundState.EXPIRED), "expired", "expired", "ask_anew", None,
-        NO_ROLES),
+        NO_ROLE_MAY_ACT),
     "approved, and expired unsent": (
-        replace(APPROVED_REFUND, state=RefundState.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NO_ROLES,
+        replace(APPROVED_REFUND, state=RefundState.EXPIRED), "expired", "expired_unsent", "ask_anew", None,
+        NO_ROLE_MAY_ACT,
     ),
     "half approved, and expired": (
         replace(APPROVED_REFUND, state=RefundState.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew",
-        None, NO_ROLES,
+        None, NO_ROLE_MAY_ACT,
     ),
     "decided by people: made": (
         replace(SENT_REFUND, state=RefundState.COMPLETED, error_code="resolved_by_people"), "completed",
         "decided_by_people",
-        "nothing", None, NO_ROLES,
+        "nothing", None, NO_ROLE_MAY_ACT,
     ),
     "decided by people: not made": (
         replace(SENT_REFUND, state=RefundState.FAILED, error_code="resolved_by_people"), "not_made",
         "decided_by_people",
-        "ask_anew", None, NO_ROLES,
+        "ask_anew", None, NO_ROLE_MAY_ACT,
     ),
-    "refused": (replace(SENT_REFUND, state=RefundState.FAILED), "failed", "failed", "ask_anew", None, NO_ROLES),
+    "refused": (replace(SENT_REFUND, state=RefundState.FAILED), "failed", "failed", "ask_anew", None,
+        NO_ROLE_MAY_ACT),
     **{
         f"refused for good: {reason}": (
             replace(SENT_REFUND, state=RefundState.FAILED, error_code=reason), "failed", "failed", "final", None,
-            NO_ROLES,
+            NO_ROLE_MAY_ACT,
         )
         for reason in sorted(FINAL_REFUSAL_REASONS)
     },
@@ -182,7 +189,7 @@ SITUATIONS = {
     "contradicted once": (
         replace(SENT_REFUND, work=replace(SCHEDULED_WORK, reason="contradicted")), "submitted", "submitted", "poll",
         PROBE_COMMAND,
-        NO_ROLES,
+        NO_ROLE_MAY_ACT,
     ),
 }  # fmt: skip
 

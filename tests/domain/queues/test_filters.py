@@ -143,7 +143,7 @@ def test_a_record_fulfils_every_condition(text: str, found_names: str) -> None:
     """Each filter text finds the expected records. In the examples, op-a has taken the credit check, nobody has taken
     the other records, and the age of the order is unknown."""
     parsed = parse_filter(text)
-    assert (parsed.words, parsed.problems) == ("", ())
+    assert (parsed.words, parsed.unusable_words) == ("", ())
     owner = {"check": "op-a"}
     assert [
         name
@@ -205,11 +205,11 @@ def test_old_and_reversible_are_no_states() -> None:
     """The operator `status:` accepts only the stored certainties, not "old" or "reversible", so that saved views keep
     their meaning.
     """
-    assert parse_filter("certainty:old,may_be_reversed").problems == ()
+    assert parse_filter("certainty:old,may_be_reversed").unusable_words == ()
     assert (
         format_filter(parse_filter("certainty:old,may_be_reversed").record_filter) == "certainty:may_be_reversed,old"
     )
-    assert parse_filter("status:old").problems == ("status:old",)
+    assert parse_filter("status:old").unusable_words == ("status:old",)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_an_unreadable_condition_is_reported_and_hides_no_record(text: str) -> N
     """
     parsed = parse_filter(f"さくら {text} kind:order")
     assert parsed.record_filter == RecordFilter(kinds=frozenset({"order"}))
-    assert (parsed.problems, parsed.words) in (((text,), "さくら"), ((), f"さくら {text}"))
-    assert bool(parsed.problems) is not text.endswith(":")
+    assert (parsed.unusable_words, parsed.words) in (((text,), "さくら"), ((), f"さくら {text}"))
+    assert bool(parsed.unusable_words) is not text.endswith(":")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_filter_that_is_too_long_is_cut_between_words_and_reported(before: str
     parsed = parse_filter(f"{before} amount:>50000 kind:order")
     unread = "a" * 64 if before.startswith("a") else "amount:>50000"
     assert (parsed.record_filter.amount, parsed.record_filter.kinds) == (None, frozenset())
-    assert parsed.problems[-1:] == (unread,)
+    assert parsed.unusable_words[-1:] == (unread,)
     assert len(parsed.words.split()) >= words
 
 
@@ -253,7 +253,7 @@ def test_a_filter_that_is_too_long_is_cut_between_words_and_reported(before: str
     ],
 )
 def test_an_operator_that_a_later_one_replaces_is_named(text: str, replaced: tuple[str, ...]) -> None:
-    assert parse_filter(text).replaced == replaced
+    assert parse_filter(text).replaced_words == replaced
 
 
 def test_words_and_foreign_operators_stay_words() -> None:
@@ -316,7 +316,7 @@ def test_a_filter_is_read_back_from_its_text(record_filter: RecordFilter) -> Non
     """
     parsed = parse_filter(format_filter(record_filter))
     assert parsed.record_filter == record_filter
-    assert (parsed.words, parsed.problems) == ("", ())
+    assert (parsed.words, parsed.unusable_words) == ("", ())
 
 
 def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:

@@ -58,8 +58,8 @@ def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str,
 
 
 def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
-    """The events of one order of goods arrive in one partition, in the order in which they were published, each with
-    its event id.
+    """The events with one key (an order number) arrive in one partition, in the sequence in which they were
+    published, each with its event id and body.
     """
     kafka = KafkaAlertPublisher(brokers)
     sent = [make_message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]

@@ -165,8 +165,10 @@ def test_a_redirect_address_gets_the_authorisation_code(caller_without_token: Ca
 
 
 @pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
-def test_an_unknown_client_gets_no_authorisation_code(caller_without_token: Caller, query: str) -> None:
-    """The sandbox gives no code for an unknown client id or response type."""
+def test_no_code_for_an_unknown_client_or_without_a_response_type(caller_without_token: Caller, query: str) -> None:
+    """The sandbox gives no authorisation code for an unknown client id, and none for a request without
+    `response_type`.
+    """
     assert caller_without_token.send_request("GET", f"/oauth/authorize?{query}").status in (400, 401)
 
 

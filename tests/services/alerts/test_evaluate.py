@@ -53,7 +53,9 @@ class AlertRulesDesk:
         return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_items() if one.alert.order_no]
 
     def list_events(self) -> list[dict[str, Any]]:
-        """Return the bodies of all events in the outbox, oldest first."""
+        """Return the bodies of all events in the outbox, oldest first. Check that each has the topic of the alerts,
+        and that its body contains the event id and, as order number, the key of its row.
+        """
         rows = self.scene.place.sql("SELECT body, event_id, record_key, topic FROM outbox ORDER BY id")
         for body, event_id, key, topic in rows:
             told = json.loads(body)

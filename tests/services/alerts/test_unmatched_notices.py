@@ -61,8 +61,9 @@ def test_each_unmatched_notice_has_its_reason(scene: PaymentDesk) -> None:
 
 
 def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
-    """An unmatched notice shows the orders with its amount and day and the records with its number, the most similar
-    first. The program changes none of these records and doesn't assign the notice to one.
+    """An unmatched notice shows the order with its amount and day. When an order with the notice's number appears,
+    this order comes first, and the next step is to wait for the due task. The program changes none of these records
+    and books no payment.
     """
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     scene.insert_order("ORD-8", 3300)

@@ -288,9 +288,9 @@ def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
 
 
 def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A valid callback arrives while Atom's call TXNVERIFICATION is unreachable: the payment stays
-    `signature_verified` and is polled again. Until Atom confirms it, its order stays pending, and a person can't set
-    the order to paid.
+    """A valid callback arrives while Atom's call TXNVERIFICATION fails: the payment stays `signature_verified`, the
+    order stays pending, and a person can't set the order to paid. When the call works again, the due task completes
+    the payment and sets the order to paid.
     """
     payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")

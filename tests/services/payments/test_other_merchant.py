@@ -106,8 +106,9 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
 def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, place: Place, clock: MovedClock
 ) -> None:
-    """The desk of the new merchant refuses to probe or decide an unknown refund of the former merchant, before it
-    asks the gateway: the refund stays unknown and isn't sent again. A desk with the former credentials can probe it.
+    """A refund of the former merchant has an unknown outcome. The desk of the new merchant refuses to probe it and to
+    decide it, before it asks the gateway. The refund stays unknown and isn't sent again. The desk with the former
+    credentials learns the outcome.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")

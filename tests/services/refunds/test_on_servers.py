@@ -395,7 +395,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
 
 def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) -> None:
     """If a refund of set-aside money is withdrawn, the money is set aside again. If it is completed, the money counts
-    as refunded, and its case ends.
+    as refunded, and no person must look at the payment any more.
     """
     payment = desks.make_paid_payment()
     now = desks.get_desk("owner").context.now()

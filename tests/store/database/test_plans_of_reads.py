@@ -27,7 +27,7 @@ _PRIMARY_KEY_READ_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
 """The end of a statement that reads rows by their primary key until the page is full."""
 
 RecordedStatements = dict[str, tuple[object, str]]
-"""The parameters of each statement, and the name of the read that sent it."""
+"""By SQL statement: the parameters of its first execution, and the name of the read that sent it first."""
 
 
 @pytest.fixture(scope="module")

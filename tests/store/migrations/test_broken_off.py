@@ -44,7 +44,8 @@ class UpgradeInterrupted(Exception):
 
 class ChangeCounter:
     """A counter of the statements that change the database. It raises UpgradeInterrupted before the statement with
-    the number `breaks_before` (from 0; None: never)."""
+    the number `breaks_before`, counted from 0 (None: never).
+    """
 
     def __init__(self, breaks_before: int | None) -> None:
         self._breaks_before = breaks_before
@@ -59,9 +60,11 @@ class ChangeCounter:
 
 
 def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
-    """Upgrade the database, or interrupt the upgrade before the statement with the number `breaks_before` (from 0).
-    Return the number of statements that have changed the database. Check that a complete upgrade sets
-    `has_recreated_parts` exactly if the database already had the newest version and a statement still changed it."""
+    """Upgrade the database, or interrupt the upgrade before the statement with the number `breaks_before`. Only
+    statements that change the database count; the first has the number 0. Return how many of them were executed.
+    Check that the result of a complete upgrade has `has_recreated_parts` exactly if the database already had the
+    newest version and a statement still changed it.
+    """
     changes = ChangeCounter(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count_change)
     try:

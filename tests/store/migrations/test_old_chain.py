@@ -1,6 +1,7 @@
-"""Tests that an upgrade gives a database of the migrations before the baseline the schema of a new database.
+"""Tests that the program upgrades databases which the old migrations 0001 to 0011 have created.
 
-`old_chain` contains the migrations as they were when 0001 to 0006 were joined into the baseline.
+A database of revision 0006 or later gets the schema of a new database and keeps its rows. An older database is
+refused. `old_chain` contains the migrations as they were when 0001 to 0006 were joined into the baseline.
 """
 
 import uuid

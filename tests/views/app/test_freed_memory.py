@@ -38,7 +38,8 @@ os._exit(0)
 
 def measure_unreturned_bytes(home: Path, beginning: str) -> int:
     """Start a new process that executes `beginning` and then allocates and frees 80 MB. Return the number of bytes by
-    which its memory is larger afterwards than before.
+    which its memory is larger after that than immediately before the allocation. `beginning` is Python source: "", or
+    lines of which the first is empty.
     """
     command = [sys.executable, "-c", f"import os{beginning}{_MEASUREMENT_PROGRAM}"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}

@@ -31,7 +31,7 @@ def test_chosen_and_typed_conditions_form_one_filter(filter_bar: QueueFilterBar)
     filter_bar.edit.setText("さくら certainty:unknown amount:lots")
     parsed = filter_bar.parsed_filter
     assert format_filter(parsed.record_filter) == "provider:paypay certainty:unknown age:>1d owner:op-a"
-    assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
+    assert (parsed.words, parsed.unusable_words) == ("さくら", ("amount:lots",))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -60,7 +60,7 @@ def test_every_entry_of_the_filter_is_a_valid_condition(filter_bar: QueueFilterB
             assert chip.currentText()
             assert "queue." not in chip.currentText()
             filter_bar.sort_order  # noqa: B018  # a sort order that can't be read is the queue's own one
-            assert not filter_bar.parsed_filter.problems
+            assert not filter_bar.parsed_filter.unusable_words
             assert not filter_bar.parsed_filter.words
             assert bool(filter_bar.parsed_filter.record_filter) is (place > 0 and name != "sort")
         chip.setCurrentIndex(0)

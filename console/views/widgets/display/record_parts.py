@@ -366,9 +366,9 @@ class ExplanationForm(QWidget):
         for widget in widgets:
             self._action_layout.addWidget(widget)
             widget.show()
-        self._align_action_label()
+        self._align_action_label_with_first_row()
 
-    def _align_action_label(self) -> None:
+    def _align_action_label_with_first_row(self) -> None:
         first_item = self._action_layout.itemAt(0)
         has_buttons = first_item is None or not isinstance(first_item.widget(), TextLabel)
         _align_with_first_row(self.labels[-1], has_buttons=has_buttons)
@@ -376,7 +376,7 @@ class ExplanationForm(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:  # of the text size
-            self._align_action_label()
+            self._align_action_label_with_first_row()
 
 
 def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel:
