@@ -1,4 +1,6 @@
-"""Convert Japanese calendar days to instants and back: providers use days, the store uses UTC."""
+"""Convert calendar days and local times to instants and back: providers use days of their time zone (JST, IST), the
+store uses UTC.
+"""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -37,7 +39,8 @@ def get_end_of_day(day: date) -> datetime:
 
 def get_utc_span(first_day: date, last_day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return the first instant of `first_day` and the first instant after `last_day`, in UTC. The days are those of
-    the time zone `zone`. A first instant before the year 1 in UTC becomes the first instant of the year 1.
+    the time zone `zone`. A first instant before the year 1 in UTC becomes the first instant of the year 1. Raises
+    OverflowError if the end is after the year 9999.
     """
     start, end = (datetime.combine(day, time(), zone) for day in (first_day, last_day + timedelta(days=1)))
     return convert_to_local(start, UTC), end.astimezone(UTC)

@@ -10,8 +10,9 @@ from console.domain.reason import Reason
 
 class NumberReason(Reason):
     """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks.
-    NO_DIGITS: the text is empty. OTHER_CHARACTER: the text has a character that isn't a digit. WRONG_LENGTH: the
-    number of digits isn't 13. WRONG_CHECK_DIGIT: the first digit isn't the check digit of the other digits.
+    NO_DIGITS: the text is empty, or has only spaces and hyphens. OTHER_CHARACTER: the text has a character that isn't
+    a digit. WRONG_LENGTH: the number of digits isn't 13. WRONG_CHECK_DIGIT: the first digit isn't the check digit of
+    the other digits.
     """
 
     OTHER_CHARACTER = "CHARACTER"

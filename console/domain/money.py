@@ -100,7 +100,7 @@ def parse_typed_money(text: str, currency: str) -> Money:
 
 def make_money_from_number(value: int | Decimal, currency: str) -> Money:
     """Return an amount in major units (yen, rupees) as Money. Raises InvalidAmountText if the amount isn't a whole
-    number of minor units.
+    number of minor units, is negative or too large, or if Money refuses the currency.
     """
     exact_value = Decimal(value)
     if not exact_value.is_finite() or exact_value.adjusted() > 15 or exact_value.is_signed():

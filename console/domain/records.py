@@ -402,8 +402,9 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One row of the audit trail: `who` did `what` with the record `subject`, with a result, a reason and further
-    facts in `detail`. `number` is the order number of an order, or our payment number of a payment; "" for other
-    subjects."""
+    facts in `detail`. `number` is the number by which people know the subject: an order number, our payment number
+    (of a payment, or of a refund's payment), or a corporation number (of a credit check); "" for other subjects, or
+    if it was not read."""
 
     id: int
     at: datetime

@@ -29,9 +29,8 @@ alert."""
 class NextStep:
     """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is
     no command. `action` is the name of the action that does the step (see `AllowedAction`); None if the step is no
-    action, such as to wait. `asks_others_first` is True if the person must first ask
-    somebody else, such as the shop or an administrator, because the action is only right after one of the possible
-    answers.
+    action, such as to wait. `asks_others_first` is True if the person must first ask somebody else, such as the shop
+    or an administrator, because the action is only right after one of the possible answers.
     """
 
     code: str
@@ -58,9 +57,9 @@ class CertaintyBadge(StrEnum):
 class WorkBadge(StrEnum):
     """Person or program that does a record's next step, as the badge of work shows it. NONE (no step), SCHEDULED (the
     program) and NEEDS_REVIEW (a person) are stored work states. WAITING_FOR_APPROVAL: an approver or a second person.
-    WAITING_FOR_SENDING: the program will send the refund at a later time; nothing is checked until then.
-    POSSIBLE: no work is stored, but a person may do the next step. AUTOMATIC: no work is stored, but the program does
-    the next step, for example that of the record's payment or refund.
+    WAITING_FOR_SENDING: the program will send the refund at a later time; nothing is checked until then. POSSIBLE:
+    the stored work state isn't NEEDS_REVIEW, but a person may do the next step. AUTOMATIC: no work is stored, but the
+    program does the next step, for example that of the record's payment or refund.
     """
 
     NONE = "none"

@@ -1,10 +1,10 @@
-"""The read-only switch: while it is on, the services refuse every action that costs or moves money, and every change
-by people.
+"""The read-only switch: while it is on, the services refuse every action that costs or moves money, and the changes
+of people to records and limits (RIGHTS_STOPPED_BY_SWITCH).
 
-The switch of EVERYTHING_SCOPE stops the changes of all people. The switch of one provider stops only the actions that
-cost or move money at this provider. Reading stays possible in both cases, also at the providers: probes, re-fetches,
-lookups, and the due tasks that only read. A call that is running when the switch is set still ends normally, and the
-program records its answer.
+The switch of EVERYTHING_SCOPE stops these changes of all people. The switch of one provider stops only the actions
+that cost or move money at this provider. Reading stays possible in both cases, also at the providers: probes,
+re-fetches, lookups, and the due tasks that only read. A call that is running when the switch is set still ends
+normally, and the program records its answer.
 """
 
 from collections.abc import Iterable, Mapping

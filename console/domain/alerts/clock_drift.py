@@ -29,8 +29,9 @@ def compute_desk_subject_id(desk: str) -> int:
 
 
 def format_observed_drift(name: str, drift_seconds: float) -> str:
-    """Return the text `observed` of an alert about a wrong clock, such as `clock of host-1: 4.2 s ahead`. `name`
-    is the name of the machine; `drift_seconds` is positive if its clock is ahead of the database server's clock."""
+    """Return the text `observed` of an alert about a wrong clock, such as `clock of host-1: 4.2 s ahead`. `name` is
+    the name of the machine, of which at most 60 characters are used; `drift_seconds` is positive if its clock is
+    ahead of the database server's clock."""
     direction = "ahead" if drift_seconds > 0 else "behind"
     return f"clock of {name.replace(';', ' ')[:60]}: {abs(drift_seconds):.1f} s {direction}"
 
@@ -42,13 +43,14 @@ def format_expected_drift() -> str:
 
 
 def compute_clock_drift(delays: Sequence[float]) -> float | None:
-    """Return the seconds by which a desk's clock is ahead of the server's clock (negative: behind); None if the
-    delays prove no difference.
+    """Return the seconds by which a desk's clock is ahead of the server's clock (negative: behind), as the shortest
+    delay shows them; None if the delays prove nothing.
 
-    `delays` has one value per request of the desk: the server's time at which the request was stored, less the desk's
-    time at which it was made, in seconds. A negative delay proves that the desk's clock is ahead. A large delay may
-    only be a slow connection, so the clock counts as behind only if at least MIN_LATE_REQUEST_COUNT requests were
-    late; then the shortest delay is the difference.
+    `delays` (at least one) has one value per request of the desk: the server's time at which the request was stored,
+    less the desk's time at which it was made, in seconds. A negative delay proves that the desk's clock is ahead. A
+    large delay may only be a slow connection: if the shortest delay is more than LARGEST_DRIFT_SECONDS, the clock
+    counts as behind only with at least MIN_LATE_REQUEST_COUNT requests. A shortest delay of 0 to
+    LARGEST_DRIFT_SECONDS proves that the clock isn't far behind, also with a single request.
     """
     shortest_delay = min(delays)
     if shortest_delay < 0:

@@ -183,7 +183,7 @@ class Incident:
 
     @property
     def is_acknowledged(self) -> bool:
-        """True if a person has acknowledged every open alert of the incident."""
+        """True if a person has acknowledged every open alert of the incident; also True if no alert is open."""
         return all(alert.acknowledged_by for alert in self.alerts if alert.resolved_at is None)
 
     @property

@@ -34,7 +34,7 @@ def format_observed_slowness(provider: str, median_seconds: float, call_count: i
 
 
 def format_expected_response() -> str:
-    """Return the text `expected` of an alert about a slow provider: the longest median that raises no alert, such as
-    `within 3 s`.
+    """Return the text `expected` of an alert about a slow provider: the median from which the provider counts as
+    slow, such as `within 3 s`.
     """
     return f"within {SLOW_RESPONSE_SECONDS:.0f} s"

@@ -5,11 +5,11 @@ violation.
   paid; if only a callback says that the payment was paid, probe the payment first.
 - B: the order is paid, but none of its payments is known to have succeeded. Action: probe the payment that may have
   paid for it: one with an unknown outcome, or else one that can still be paid, or else the newest.
-- C: a payment was paid after it had expired or failed, or after its order was cancelled, and the money was not given
-  back completely. Action: refund the payment, or decide on another compensation.
+- C: a payment was paid after it had expired or failed, or is a paid payment of a cancelled order, and the money was
+  not given back completely. Action: refund the payment, or decide on another compensation.
 
-At most one broken rule is reported for an order. An order without a payment in this database breaks no rule: it was
-paid in another way, or before the console was used. Reconciliation finds missing payments.
+At most one broken rule is reported for an order: C before A before B. An order without a payment in this database
+breaks no rule: it was paid in another way, or before the console was used. Reconciliation finds missing payments.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -150,9 +150,9 @@ def _get_order_state_start(order: Order) -> datetime:
 
 
 def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment]) -> Sequence[Payment]:
-    """Return those of the paid payments that were paid too late: after the payment had expired or failed, or after
-    the order was cancelled. If the order was shipped and has only one paid payment, this payment pays for the goods
-    and isn't too late.
+    """Return those of the paid payments that were paid too late: after the payment had expired or failed. If the
+    order is cancelled, these are all paid payments. If the order is refunded, there are none. If the order was
+    shipped and has only one paid payment, this payment pays for the goods and isn't too late.
     """
     if order.state is OrderState.CANCELLED:
         return paid_payments

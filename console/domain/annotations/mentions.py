@@ -1,8 +1,8 @@
 """Mentions: a note names a colleague by `@` and the name, and the program informs this colleague. No I/O.
 
 Names are compared without regard to upper and lower case, to full-width characters (`＠ｏｐ－ａ`) and to invisible
-characters such as marks of the writing direction. An `@` that follows an ASCII letter or digit is part of an e-mail
-address, so it mentions no person.
+characters such as marks of the writing direction. An `@` that directly follows an ASCII letter, a digit or one of the
+characters `_%+@` is part of an e-mail address, so it mentions no person.
 """
 
 import re
@@ -56,7 +56,7 @@ class Mention:
 @dataclass(frozen=True, slots=True)
 class NamesInNote:
     """The names after `@` in the text of a note: names of known people (`people`), and names that no known person has
-    (`unknown_names`). Each name is listed once, in the order of the text.
+    (`unknown_names`, as typed, cut after 64 characters). Each name is listed once, in the order of the text.
     """
 
     people: tuple[str, ...] = ()
@@ -64,8 +64,8 @@ class NamesInNote:
 
 
 def find_mentioned_names(text: str, names: Collection[str], author: str) -> NamesInNote:
-    """Return the names after `@` in the text of a note. `names` are the names of the people who can be mentioned;
-    `author`, the writer of the note, is not returned.
+    """Return the names after `@` in the text of a note, without that of its writer `author`. `names` are the names of
+    the people who can be mentioned; such a name is returned in this spelling.
     """
     text, names_longest_first = _normalise_characters(text), sorted(names, key=len, reverse=True)
     mentioned_people: dict[str, None] = {}
@@ -84,8 +84,8 @@ def find_mentioned_names(text: str, names: Collection[str], author: str) -> Name
 
 
 def find_unfinished_name(text: str) -> str | None:
-    """Return the beginning of a name that is being typed at the end of `text`, without the `@`; None if the text
-    doesn't end with an unfinished name.
+    """Return the beginning of a name that is being typed at the end of `text`, without the `@`; "" if the text ends
+    with the `@`, None if it doesn't end with an unfinished name.
     """
     starts = list(_find_name_starts(text))
     return text[starts[-1] :] if starts and _UNFINISHED_NAME_PATTERN.match(text, starts[-1]) else None

@@ -14,7 +14,9 @@ from enum import StrEnum
 from console.domain.errors import ConsoleError
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
-"""Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
+"""Seconds for which a desk request waits for a worker. If no worker has taken the request in this time, none executes
+it any more. A request with the action AUDIT_REQUEST_ACTION waits longer.
+"""
 TAKEOVER_MARGIN_SECONDS = 60
 """Length (seconds) of the period after the end of a request's wait in which a worker still executes the command of a
 request that it takes over from an earlier worker. After this period, a worker that takes the request over answers it

@@ -145,8 +145,9 @@ class ConsoleError(Exception):
     """A refusal or failure with a stable code and with facts (`detail`). The module `details` has the type of the
     facts for each code.
 
-    The code determines `exit_status`. The code `viewing_period_over` is an exception: the caller passes 5 if the
-    provider has just refused the call, and 3 if the console refused the action without calling the provider.
+    The code determines `exit_status`. Only the code `viewing_period_over` has no usual exit status, so the caller
+    must pass one: 5 if the provider has just refused the call, and 3 if the console refused the action without
+    calling the provider.
     """
 
     @overload

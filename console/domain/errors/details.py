@@ -415,9 +415,8 @@ class ExceedsCapturedDetail(_SharedFacts, total=False):
 
 
 class OverLimitDetail(_SharedFacts, total=False):
-    """Facts of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that is
-    still free) and `asked` (the requested amount) are set, in minor units. For a limit of refunds, only `reason` is
-    set: the rule that the refund would break.
+    """Facts of the error `over_limit` for the limit of a corporation's account: `limit`, `left` (the amount that is
+    still free) and `asked` (the requested amount). For a limit of refunds, the facts are those of RefundRuleFacts.
     """
 
     reason: OverLimitReason
@@ -449,8 +448,9 @@ class PossibleRepeatDetail(_SharedFacts, total=False):
 
 
 class StaleViewDetail(_SharedFacts, total=False):
-    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has the fields
-    whose values have changed."""
+    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has what has
+    changed, by name, such as {"version": {"saw": 3, "now": 4}}: `saw` is the value that the caller has read, `now`
+    the present value. The present state has the name `state` and is only a text."""
 
     changed: object
 

@@ -2,7 +2,7 @@
 
 The events of one source keep the order of their rows, even if a clock was wrong. The sources are merged by time.
 Events of the same time are sorted so that a cause comes before its effect (begun, answered, decided, ended), then by
-id.
+table and row.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -112,11 +112,12 @@ EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())
 def merge_event_streams(
     streams: Iterable[tuple[Iterable[TimelineEvent], datetime]],
 ) -> Iterator[tuple[datetime, TimelineEvent]]:
-    """Merge streams of events into one sequence, sorted by moment. Yield each event with its moment: the event's own
-    time, or the moment of an earlier event of its stream if that is later because a clock was set back.
+    """Merge streams of events into one sequence, sorted by moment. Yield each event with the moment by which it is
+    sorted: its own (`TimelineEvent.moment`), or that of an earlier event of its stream if that is later because a
+    clock was set back.
 
-    Each stream comes with the moment of its last event on the previous page; EARLIEST_INSTANT for the first page.
-    Only one event of each stream is in memory at a time.
+    Each stream has its events in the order of their rows, and comes with the moment of its last event on the previous
+    page; EARLIEST_INSTANT for the first page. Only one event of each stream is in memory at a time.
     """
     for key, event in merge(
         *(_add_sort_keys(events, last_moment) for events, last_moment in streams), key=lambda pair: pair[0]

@@ -1,8 +1,8 @@
 """Explain an alert about an order: the observed states, the expected states, and the action that removes the
 violation.
 
-The explanation depends only on the given records. The wording codes are `verdict.order_alert_*`, `why.order_alert_*`
-and `next.order_alert_*`.
+The explanation depends only on the given records and the present instant. The wording codes are
+`verdict.order_alert_*`, `why.order_alert_*` and `next.order_alert_*`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -23,7 +23,7 @@ def explain_notice(
     """Return the explanation of an unmatched notice. `same_number_records` are the payments and orders of this
     database with the number that the notice states, `cases` the open cases about the notice. `can_import` is True if
     a person can import the payment, because the program can query its provider about it. `needs_amount_and_day` is
-    True if the provider finds a payment only by its amount and day.
+    True if the provider finds a payment only by its number, amount and day together.
     """
     facts: dict[str, object] = {
         "source": notice.source,

@@ -301,9 +301,10 @@ def _find_payment_work_badge(
 
 
 def explain_order(record: Order, now: datetime) -> Explanation:
-    """Return verdict, reason, next step and badges of an order at the instant `now`. An open alert about the order
-    determines the explanation; without an alert, the order's work; without work, its state. The explanation also uses
-    the related records in `record.relations`; if these are None, it uses the order's own fields alone.
+    """Return verdict, reason, next step and badges of an order at the instant `now`. The first of these that exists
+    determines the explanation: an open alert about the order, the order's own work, a stuck saga, a payment or refund
+    that needs work, the order's state. The explanation also uses the related records in `record.relations`; if these
+    are None, it uses the order's own fields alone.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
@@ -333,7 +334,9 @@ def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datet
 
 
 def _explain_order_state(record: Order, relations: OrderRelations, now: datetime) -> Explanation:
-    """Return the explanation of an order without an alert: by its work or, without work, by its business state."""
+    """Return the explanation of an order without an alert, by the first of these that exists: its work, a stuck saga,
+    a payment or refund that needs work, its business state.
+    """
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
@@ -634,8 +637,8 @@ def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
-    """Return the roles that may do the next step of the payment's refund. Return () if the next step is that the
-    refund expires, because no person does this.
+    """Return the roles that may do the next step of the payment's pending refund or, if there is none, request a
+    refund. Return () if the next step is that the refund expires, because no person does this.
     """
     pending_refund = relations.pending_refund
     return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
@@ -791,9 +794,10 @@ def _format_resolve_command(record: Payment, outcome: str) -> str:
 
 
 def find_explained_payment(order: Order, order_payments: Sequence[Payment]) -> Payment | None:
-    """Return the payment that the explanation of the order is about. This is the first of these that exists: the
-    payment of a refund that has not ended, a payment with an unknown outcome, a payment that a person must look at,
-    the newest payment; None if the order has no payment. `order_payments` are the payments of the order.
+    """Return the payment that the page of the order compares with the provider and the order. This is the first of
+    these that exists: the payment of a refund that has not ended, a payment with an unknown outcome, a payment that a
+    person must look at (only if the order's own work has no reason), the newest payment; None if the order has no
+    payment. `order_payments` are the payments of the order.
     """
     relations, id = order.relations, None
     if relations is not None and relations.pending_refund is not None:

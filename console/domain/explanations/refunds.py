@@ -1,5 +1,5 @@
 """Explain the state and next step of a refund, as wording codes with facts. The explanation depends only on the
-record.
+record, its relations and the present instant.
 """
 
 from collections.abc import Mapping

@@ -96,7 +96,9 @@ class DayRange:
     last: date
 
     def compute_instant_bounds(self) -> tuple[datetime, datetime]:
-        """Return the first instant of the range and the first instant after it (UTC)."""
+        """Return the first instant of the range and the first instant after it (UTC). The days before 1970 and after
+        2999 are left out.
+        """
         return get_start_of_day(max(self.first, _EARLIEST_SEARCHED_DAY)), get_end_of_day(
             min(self.last, _LATEST_SEARCHED_DAY)
         )
@@ -313,8 +315,9 @@ def _add_days_without_operator(builder: _SearchBuilder) -> None:
 def _parse_days(value: str, today: date) -> DayRange | None:
     """Return the days that the value of a search operator (the text after `date:`) means: a day, `a..b`, or a
     comparison sign and a day, such as `>2026-01-31`; `~` before a day adds the day before it and the day after it,
-    because a day from another time zone or from memory may be wrong by one. None if the value is none of these. A day
-    without a year is the latest such day that isn't after `today`.
+    because a day from another time zone or from memory may be wrong by one. None if the value is none of these. A
+    first day without a year is the latest such day that isn't after `today`; for the last day of a period, see
+    `_find_last_day_without_year`.
     """
     match = _DAY_VALUE_PATTERN.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:

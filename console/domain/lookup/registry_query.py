@@ -77,7 +77,8 @@ class RegistryQuery:
     - `digits`: the digits of a part of a number; `post_code`: those of a post code; "" if there are none
     - `whole_name`: the whole text as one name; `words`: its words if it has several, otherwise empty
     - `script_pieces`: the words divided where kana meet other characters, because people type a name partly as they
-      hear it: わたなべ製作所 gives わたなべ and 製作所
+      hear it: わたなべ製作所 gives わたなべ and 製作所; empty if no word is divided, or if the text has a corporation
+      number
     """
 
     kind: QueryKind

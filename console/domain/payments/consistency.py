@@ -28,7 +28,9 @@ PAID_STATES = frozenset(
 )
 """Payment states in which the payer has paid and the payment isn't reversed."""
 PAID_BY_CALLBACK_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
-"""Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
+"""Payment states in which a callback says that the payer has paid, and no answer of the provider has confirmed this
+yet.
+"""
 CONFIRMED_PAID_STATES = PAID_STATES - PAID_BY_CALLBACK_STATES
 """Payment states in which an answer of the provider, a signed notice, or people say that the payer has paid. Only in
 these states does a payment count for its order.
@@ -102,9 +104,9 @@ def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
 
 
 def _make_provider_side(payment: Payment, known_provider_state: PaymentState | None, now: datetime) -> ComparedSide:
-    """Return the provider's side of a payment, from its last stored statement. `known_provider_state` is the
-    state that the statement means, None if the provider has stated none. Without a statement the side has no
-    differences.
+    """Return the provider's side of a payment, from its last stored statement. `known_provider_state` is the state
+    that the statement means, None if the provider has stated none or its word is unknown. Without a statement the
+    side has no differences.
     """
     answered_at = payment.told_at
     return ComparedSide(
@@ -124,8 +126,8 @@ def _make_provider_side(payment: Payment, known_provider_state: PaymentState | N
 
 
 def _list_differences_at_provider(payment: Payment, known_provider_state: PaymentState | None) -> Sequence[str]:
-    """Return the fields in which the provider's last statement contradicts the payment. `known_provider_state` is
-    the state that the statement means, None if the provider has stated none.
+    """Return the fields in which the provider's last statement contradicts the payment. `known_provider_state` is the
+    state that the statement means, None if the provider has stated none or its word is unknown.
     """
     fields = []
     if known_provider_state is not None and known_provider_state not in _AGREEING_PAYMENT_STATES[payment.state]:
@@ -191,7 +193,8 @@ def is_refunded_in_full(payment: Payment) -> bool:
 def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     """Return the amount (minor units) by which the paid payments of the payment's order exceed the order's total. The
     result is negative if they are less than the total, and 0 if the excess was refunded. The other payments of the
-    order are read from `payment.relations`; without relations only this payment counts.
+    order are read from `payment.relations`; without relations only this payment counts. The currencies are not
+    compared.
     """
     paid_payments = list_paid_order_payments(payment)
     captured_minor = sum(paid_payment.captured_minor for paid_payment in paid_payments)
@@ -223,8 +226,9 @@ def compute_retained_minor(payment: Payment) -> int:
 
 
 def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
-    """True if all payments in `paid_payments` are in the order's currency and the sum of their amounts that stay with
-    the shop is at least the order's total. A payment that only a callback reports as paid doesn't count.
+    """True if the confirmed payments of `paid_payments` are all in the order's currency, and the sum of their amounts
+    that stay with the shop is at least the order's total. A payment that only a callback reports as paid doesn't
+    count, and its currency doesn't matter.
     """
     confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
     are_all_in_order_currency = all(payment.currency == order.currency for payment in confirmed_payments)
@@ -235,9 +239,9 @@ def compare_refund_sides(
     refund: Refund, payment: Payment, order: Order | None, known_provider_state: RefundState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three compared sides of a refund, always in this order: our refund, the provider's last report about
-    the refund, the order. The amounts of our refund and of the provider's report are negative.
-    `known_provider_state` is our refund state that corresponds to the state in the provider's own words; None if
-    these words are unknown.
+    the refund, the order. The amounts of our refund and of the provider's report are negative; the provider's is None
+    if it reports no accepted refund. The order's side has no differences. `known_provider_state` is our refund state
+    that corresponds to the state in the provider's own words; None if these words are unknown.
     """
     negative_amount_minor = -refund.amount_minor
     our_side = ComparedSide(

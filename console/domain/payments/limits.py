@@ -102,7 +102,8 @@ def find_second_checker_reasons(
 
     `conditions` has, by name, the value of each condition that has a row in the table `limits`, such as 3 for
     `second_checker_payer` (the payer's number of refunds) or 30 for `second_checker_age` (days since the payment). A
-    refund that exceeds such a value needs a second approver.
+    refund that exceeds such a value needs a second approver. If it isn't known when the payment was paid, it exceeds
+    each value of `second_checker_age`.
     """
     provider_condition = f"{PROVIDER_CONDITION_PREFIX}{facts.provider}"
     compared_values = {

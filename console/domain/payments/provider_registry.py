@@ -120,7 +120,7 @@ def lacks_history(provider_name: str) -> bool:
 
 def get_reversible_days(provider_name: str) -> int | None:
     """Return the number of days in which the payer's bank may reverse a payment of this provider; None if a success
-    is final.
+    is final, or if `provider_name` is no payment provider.
     """
     provider = find_provider(provider_name)
     return provider.reversible_days if provider else None

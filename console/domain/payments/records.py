@@ -428,8 +428,8 @@ class ReceivedNotice:
 
 def mask_payer(text: str | None) -> str | None:
     """Return the masked form of the text by which a provider identifies a payer, such as an e-mail address: `****`
-    and the last four characters of the text. For a text of fewer than eight characters, return only `****`; for None,
-    return None."""
+    and the last four characters of the text. For a text of fewer than eight characters, return only `****`; for None
+    or an empty text, return None."""
     if not text:
         return None
     return "****" + (text[-SHOWN_PAYER_SUFFIX_LENGTH:] if len(text) >= MIN_PARTLY_SHOWN_PAYER_LENGTH else "")

@@ -2,7 +2,7 @@
 opened for a person.
 
 Reports may arrive late, twice and in any order. The rules use the time at which a report was true, not the time of
-its arrival. If a report is older than the stored report, it is used only if it doesn't contradict the stored report.
+its arrival. A report that is older than the stored report has an effect only if it says that the payment was paid.
 """
 
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def compute_report_effect(
     payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource
 ) -> ReportEffect:
     """Return the effect of a provider's report on the payment. `at` is the instant at which the report was true,
-    `report_source` its source."""
+    `report_source` its source. A report of the same instant as the stored report counts as newer."""
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
         return _compute_success_effect(payment, report, report_source, is_newer=is_newer)

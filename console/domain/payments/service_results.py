@@ -53,8 +53,8 @@ class ComparedSide:
 @dataclass(frozen=True, slots=True)
 class MoneyParts:
     """Parts of a payment's captured amount, in minor units of one currency: refunded, accepted by the provider for
-    refund (`on_its_way`), in refunds with an unknown outcome, in refunds not sent yet (`waiting`), set aside, and
-    refundable.
+    refund (`on_its_way`), in refunds with an unknown outcome, in other open refunds, which wait or are being sent
+    (`waiting`), set aside, and refundable.
     """
 
     currency: str
@@ -103,7 +103,7 @@ class PaymentDetails:
 class OrderDetails:
     """All data that the screen of an order or the command `show` needs.
 
-    - `explained_payment`: the payment that the explanation is about; None if the order has no payment
+    - `explained_payment`: the payment that `find_explained_payment` chooses; None if the order has no payment
     - `sides`: the compared sides of this payment (ours, the provider's, the order's)
     - `sagas`: the sagas that end expired payments of the order
     - `alert`: the open alert about a rule that the order breaks, with the action that ends it; None if there is none

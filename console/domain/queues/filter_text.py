@@ -1,7 +1,7 @@
 """The text form of a filter, as people type it: `provider:paypay status:pending,completed amount:>50000JPY age:>2d`.
 
 Each operator is a name, a colon and a value without spaces. Full-width characters are accepted, and upper case is
-equal to lower case. The caller searches all other words as text.
+equal to lower case, except in the value of `cause:`. The caller searches all other words as text.
 """
 
 import re
@@ -194,9 +194,9 @@ def list_known_providers() -> tuple[str, ...]:
 def _add_state_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Return the filter with the states in `text`, the value of the operator `status:`.
 
-    A certainty or a work state is also accepted, because people type `status:unknown`. If it is the only value, it
-    becomes the condition on the certainty or on the work state. Together with other values, it becomes one of the
-    values of `states`.
+    Certainties and work states are also accepted, because people type `status:unknown`. If all values are
+    certainties, or all are work states, they become the condition on the certainty or on the work state. Otherwise
+    all values become those of `states`.
     """
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     if codes <= set(Certainty):

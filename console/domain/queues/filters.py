@@ -121,6 +121,7 @@ class RecordFilter:
     - `certainties`, `work_states`: two more conditions, on the certainty alone (see FilterCertainty) and on the work
       state alone
     - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without a cause
+    - `amount`: the amount, as `find_amount` returns it; a credit check has none, so it doesn't fulfil the condition
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
     - `age`: the time since the last change of the record's state or certainty
     - `since`: the first and the last day that this last change may have; if `age` is given too, the record must
@@ -172,9 +173,10 @@ NO_FILTER = RecordFilter()
 
 
 def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: datetime, owner: str | None) -> bool:
-    """True if the record fulfils all conditions of the filter `record_filter`. `owner` is the person whose take
-    of the record is running; None if there is none. The record must have its relations, because the providers of
-    orders and refunds are read from them.
+    """True if the record fulfils all conditions of the filter `record_filter`. `owner` is the person whose take of
+    the record is running; None if there is none. The record must have its relations, because the providers of orders
+    and refunds are read from them. An order without an open alert fulfils no condition on the provider, because its
+    payments aren't among its relations.
     """
     return all(
         is_met(record)
@@ -260,8 +262,9 @@ def get_record_kind(record: FilteredRecord) -> str:
 
 def get_certainty(record: FilteredRecord) -> Certainty:
     """Return the certainty of the record. It is UNKNOWN if the record's own outcome is unknown. A payment is also
-    UNKNOWN if the outcome of one of its refunds is unknown; an order also if the outcome of one of its payments or
-    refunds is unknown. The related records are read from the record's relations.
+    UNKNOWN if the outcome of one of its refunds is unknown; an order if the outcome of one of its refunds is unknown
+    or, while the order is pending, that of one of its payments. The related records are read from the record's
+    relations; without relations, the record's own certainty is returned (KNOWN for an order).
     """
     relations = record.relations if isinstance(record, Order | Payment) else None
     refund = relations.pending_refund if relations is not None else None
@@ -287,7 +290,8 @@ def find_cause(record: FilteredRecord) -> str | None:
 
 def list_providers_of_record(record: FilteredRecord) -> frozenset[str]:
     """Return the provider names of a record: that of a credit check or payment itself, that of a refund's payment, or
-    those of an order's payments. Empty if the refund's payment or the order's payments were not read.
+    those of an order's payments. Empty if the refund's payment or the order's payments were not read (see
+    OrderRelations).
     """
     match record:
         case CreditCheck():

@@ -140,9 +140,9 @@ def make_view_name_claim(view_name: str, person: str | None) -> str:
 
 
 def is_storable_view_content(content: ViewContent) -> bool:
-    """True if the view's content can be stored. Its texts must be printable and at most LONGEST_FIELD_CHARACTERS
-    long. It must have at most MAX_VIEW_COLUMNS columns, whose keys have only small letters and underscores. Operators
-    and columns that this program doesn't have are allowed.
+    """True if the view's content can be stored. Its texts must be at most LONGEST_FIELD_CHARACTERS long, without
+    control characters and surrogates. It must have at most MAX_VIEW_COLUMNS columns, whose keys have only small
+    letters and underscores. Operators and columns that this program doesn't have are allowed.
     """
     texts = (content.filter, content.words, content.sort, content.queue)
     return (

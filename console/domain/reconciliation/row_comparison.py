@@ -156,9 +156,10 @@ def match_refunds(refunds: Sequence[Refund], row_times: Sequence[datetime]) -> M
     """Match rows about refunds with stored refunds. Return the matching refund by the time of the row; a row without
     a match is missing in the result.
 
-    `row_times` are the times of rows about one payment and one amount, because a row has no id of a refund. `refunds`
-    are the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time
-    and the program did not know it as completed before that time. Each refund is used once, the oldest first.
+    `row_times` are the times of rows about one payment and one amount, each time once, because a row has no id of a
+    refund. `refunds` are the stored refunds of the same payment and amount. A refund fits a row if it was sent before
+    the row's time and the program did not know it as completed before that time. Each refund is used once, the oldest
+    first.
     """
     unmatched_refunds, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for row_time in sorted(row_times):

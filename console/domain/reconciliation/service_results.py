@@ -128,8 +128,8 @@ class ReconciliationRunDetails:
 
 @dataclass(frozen=True, slots=True)
 class DifferenceItem:
-    """One difference of a reconciliation, with the payment in its present state and the open case about the
-    difference.
+    """One difference of a reconciliation, with the payment in its present state (None if none is stored) and the open
+    case about the difference (None if none is open).
     """
 
     difference: ReconciliationDifference
@@ -145,9 +145,9 @@ class DifferenceItem:
 
     @property
     def action(self) -> str | None:
-        """The name of the action that can remove the difference: `probe` (probe the payment) or, for a rejected row,
-        `ask_file` (request the day's file again). None if no case about the difference is open or the payment is
-        missing.
+        """The name of the action that can remove the difference: `ask_file` (request the day's file again) for a
+        rejected row, `probe` (probe the payment) for any other. None if no case about the difference is open or the
+        payment is missing, except for a rejected row.
         """
         if self.difference.verdict is ReconciliationVerdict.REFUSED:
             return "ask_file"

@@ -273,9 +273,10 @@ _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement
 
 
 def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bool:
-    """Return True if the provider's recent report contradicts the decision that a payment has the state `target`. The
-    decision table then refuses the decision, because the service would query the provider again and follow its
-    answer. For a payment that is paid with another amount, people can only decide that it is completed.
+    """Return True if the provider's recent report contradicts the decision that a payment has the state `target`
+    (completed, payment_failed or reversed). The decision table then refuses the decision, because the service would
+    query the provider again and follow its answer. For a payment that is paid with another amount, people can only
+    decide that it is completed.
     """
     if statement is ProviderStatement.OTHER_AMOUNT:
         return target is not PaymentState.COMPLETED

@@ -26,9 +26,9 @@ def compute_check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffe
 
 def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
     """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment. If
-    the provider reported another amount than the requested one, the captured amount is the reported one. If the
-    provider reports a payment that waits for its payer as expired, the payment becomes expired, also if `target` is
-    another state.
+    the payment becomes completed, its captured amount is the requested one or, if the provider reported another one,
+    the reported one. If the provider reports a payment that waits for its payer as expired, the payment becomes
+    expired, also if `target` is another state.
     """
     record = facts.record
     if not isinstance(record, Payment):
@@ -65,7 +65,7 @@ def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int
 
 def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
     """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or its
-    reservation ends. None if the record isn't a refund.
+    reservation ends. None if the record isn't a refund, or if its payment isn't among the facts.
     """
     record, payment = facts.record, facts.payment
     if not isinstance(record, Refund) or payment is None:
@@ -105,8 +105,8 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
 
 def _find_order_states(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
     """Return the order's states before and after a decision by which its payment gets the state of `paid_payment`;
-    None without an order. A pending order becomes paid if the paid amounts cover its total; otherwise the state
-    doesn't change. `is_covered` is True if the order's payments that were paid before already cover its total.
+    None without an order. A pending order becomes paid if `paid_payment` alone covers its total, or if `is_covered`
+    is True: the order's payments that were paid before already cover it. Otherwise the state doesn't change.
     """
     if order is None:
         return None

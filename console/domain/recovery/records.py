@@ -133,9 +133,10 @@ class ChoiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
-    """Effect of a choice, as pairs (value before the choice, value after it). `order_state_change` has the states of
-    a payment's order, `money_change` the parts of the payment's money. Each is None if the choice changes nothing of
-    this kind; for example, a decision about a refund doesn't change the state of an order."""
+    """Effect of a choice, as pairs (value before the choice, value after it); the two values are equal if the choice
+    doesn't change them. `order_state_change` has the states of a payment's order, `money_change` the parts of the
+    payment's money. Each is None if it doesn't belong to the record or can't be changed by the choice; for example, a
+    decision about a refund doesn't change the state of an order."""
 
     state_change: tuple[str, str]
     certainty_change: tuple[str, str]
@@ -153,7 +154,8 @@ class DecisionChoice:
     - `needs_second_person`: True if the choice needs a second person.
     - `proposer`: the person whose proposal of this decision waits for a second person; None if none waits.
     - `possible_evidence`: the kinds of evidence that the choice accepts.
-    - `effect`: the effect of the completed choice; None if only the provider's answer determines it.
+    - `effect`: the effect of the completed choice; None if only the provider's answer determines it, if the choice
+      has no effect on states and money, or if it is excluded by a rule or a switch.
     - `warning`: the wording code of a sentence that the person must confirm first; None if there is none.
     """
 

@@ -43,8 +43,9 @@ def parse_file_name(file_name: str) -> PublishedFile | None:
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
-    """Return the files that must be imported together now; empty if the registry in use already contains all of them.
-    `files` are all files of the folder. `status` is the registry in use, None if there is none.
+    """Return the files that must be imported together now; empty if the registry in use already contains all of them,
+    or if there is no registry and no whole file. `files` are all files of the folder. `status` is the registry in
+    use, None if there is none.
 
     Usually these are the difference files for the days after the registry in use, up to the first missing day. In two
     cases they are the newest whole files and the differences for the days after them: if the differences don't reach

@@ -84,9 +84,9 @@ _CIRCLED_ABBREVIATIONS = str.maketrans(
 
 
 def write_out_legal_forms(text: str) -> str:
-    """Return the typed name with its abbreviated legal form written in full: (株), ㈱, カ) and (カ become 株式会社.
-    English forms at the end are removed, because the registry's English names have them in many spellings. If the
-    text consists only of an English form, return it unchanged.
+    """Return the typed name in NFKC form with its abbreviated legal form written in full: (株), ㈱, カ) and (カ
+    become 株式会社. English forms are removed, because the registry's English names have them in many spellings. If
+    the text consists only of an English form, it is kept.
     """
     written_out_name = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
     if "(" in written_out_name or ")" in written_out_name or not _OPENING_BRACKETS.isdisjoint(written_out_name):
@@ -111,9 +111,10 @@ def _write_out_abbreviation(match: re.Match[str]) -> str:
 
 
 def remove_english_legal_form(text: str) -> str:
-    """Return an English name without its legal form (Co., Ltd., Inc., K.K. and others). A form at the end is removed
-    only after a space, point or comma. If the text is only a legal form of two words, return its first word (Co.,
-    Ltd. gives Co); if it is any other legal form alone, return it unchanged.
+    """Return an English name without its legal form at its end (Co., Ltd., Inc., K.K. and others), and without
+    Kabushiki Kaisha or K.K. at its beginning. A form at the end is removed only after a space, point or comma. If the
+    text is only a legal form of two words, return its first word (Co., Ltd. gives Co); if it is any other legal form
+    alone, return it unchanged.
 
     The terms of the search index are made with this function, so a change of the function needs a new FORMAT_VERSION
     of the registry's tables.

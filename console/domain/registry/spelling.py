@@ -163,14 +163,15 @@ _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三�
 _KANJI_BLOCK_NUMBER_PATTERN = re.compile(
     r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)"
 )
-"""A number below 100 in kanji in front of a unit of an address, such as 二十三番."""
+"""A number below 100 in kanji in front of 丁目, such as 二十三 in 二十三丁目."""
 _HYPHEN_AFTER_DIGIT_PATTERN = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
 _ADDRESS_UNIT_PATTERN = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|の)(?:(?=(\d))|)")
 
 
 def fold_address(text: str) -> str:
     """Return the comparison form of an address or a part of one. Block numbers are joined by hyphens: 3丁目1番2号,
-    ３－１－２ and 三丁目1-2 all become 3-1-2. All other text gets the comparison form of a name."""
+    ３－１－２ and 三丁目1-2 all become 3-1-2. All other text gets the comparison form of a name, in its second
+    reading if it has one (see `list_comparison_forms`)."""
     digits = _KANJI_BLOCK_NUMBER_PATTERN.sub(_convert_kanji_number, unicodedata.normalize("NFKC", text))
     blocks = _ADDRESS_UNIT_PATTERN.sub(_replace_block_unit, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
     return "-".join(

@@ -176,7 +176,7 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     """Return the changes from the facts `before` to the facts `after` as the text `observed` of an alert: parts with
     codes, dates and names. The part about the closure comes first. `successor_name` is the name of the corporation
     into which the changed corporation was merged; "" if it wasn't merged or the name isn't known. Names and addresses
-    are cut if the text would be too long for its column."""
+    are cut if the text would be too long for its column. Return "" if no part describes a change."""
     texts = (_join_changes(before, after, successor_name, length) for length in _NAME_LENGTHS_TO_TRY)
     return next((text for text in texts if len(text) <= _MAX_OBSERVED_CHARACTERS), "")
 

@@ -94,6 +94,7 @@ def compute_time_to_truth(
 
 def compute_percentile(durations: Sequence[timedelta], percent: int) -> timedelta | None:
     """Return the percentile of `durations`, which are sorted in ascending order: the smallest of them such that at
-    least `percent` % of all are not longer. For example, 50 gives the median. None if there are no times.
+    least `percent` % of all are not longer. `percent` is 1 to 100; for example, 50 gives the median. None if there
+    are no times.
     """
     return durations[ceil(len(durations) * percent / 100) - 1] if durations else None

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """A scheduled task and its last run. `record_count` is the number of records on which the run worked,
-    `error_code` the error code of a failed run, `failures` the number of consecutive failed runs. `position` is the
-    place at which the next run of a task with several parts continues. `begun_at` and `ended_at` are the times of the
-    last run, None if there was none; `ended_at` is also None while a run has not written its end.
+    """A scheduled task and its last run. `begun_at` is the beginning of the last run, None if there was none.
+    `ended_at` is the end of the last run that has written its end; if it is None or earlier than `begun_at`, the last
+    run has not written its end (see `is_task_running`). Of the run that ended at `ended_at`, `record_count` is the
+    number of records on which it worked, and `error_code` its error code, None after a success. `failures` is the
+    number of consecutive failed runs. `position` is the place at which the next run of a task with several parts
+    continues.
     """
 
     name: str
@@ -68,8 +70,8 @@ class AlertRule(StrEnum):
     PAID_WITHOUT_PAYMENT = "B"
     """Broken if an order is paid and has payments, but none of them has succeeded after a grace period."""
     PAID_TOO_LATE = "C"
-    """Broken if a payment was paid after it had expired or failed, or after its order was cancelled. People decide
-    about a refund or another compensation.
+    """Broken if a payment was paid after it had expired or failed, or is a paid payment of a cancelled order. People
+    decide about a refund or another compensation.
     """
 
 
@@ -193,9 +195,9 @@ class BulkAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkRow:
-    """One record of a bulk run, at `position` in its list. `expected_version` is the record's version that the person
-    saw when the run was created; `result` is None until the row is processed. `reason` is the code of the reason for
-    the result, as `join_reason_and_person` stores it.
+    """One record of a bulk run, at `position` in its list, counted from 1 (0 before the row is stored).
+    `expected_version` is the record's version that the person saw when the run was created; `result` is None until
+    the row is processed. `reason` is the code of the reason for the result, as `join_reason_and_person` stores it.
     """
 
     position: int
@@ -210,9 +212,9 @@ class BulkRow:
 @dataclass(frozen=True, slots=True)
 class BulkRun:
     """A fixed list of records and the action on them. `made_by` is the person who created the run at `made_at`.
-    `size` is the number of rows; only the first `most` rows are processed; `done` is the number of rows with a
-    result. `words` is the text for the action `note`. `reason` is the code of the reason for the run's state, such as
-    `discarded`.
+    `state` is frozen (not begun), running, paused, stopped or done. `size` is the number of rows; only the first
+    `most` rows are processed; `done` is the number of rows with a result. `words` is the text for the action `note`.
+    `reason` is the code of the reason for the run's state, such as `discarded`.
     """
 
     id: int

@@ -1,1 +1,3 @@
-"""Transition tables: the allowed state changes of all kinds of records."""
+"""Transition tables: the allowed state changes of records. The table for payments is in
+`console.domain.payments.states`.
+"""

@@ -1,4 +1,6 @@
-"""Transition tables: the allowed state changes of each kind of record. The store writes no other change."""
+"""Transition tables: the allowed state changes of each kind of record except payments (see `PAYMENT_TRANSITIONS`).
+The store writes no other change.
+"""
 
 from collections.abc import Mapping
 from typing import TypeVar

@@ -53,9 +53,8 @@ AnyRecordDetails: TypeAlias = "CreditCheckDetails | OperationDetails | OrderDeta
 class LookupResult:
     """All records of one corporation number: credit checks, orders, payments and refunds, each newest first and empty
     if there are none. `had_prefix` is True if the number was typed with a T (invoice registration number).
-    `corporation` has the registry's facts about the number; None if this desk has no registry. `totals` has, for each
-    currency, the sums that the corporation paid and got back in the last twelve months, and the sum of its refunds
-    that have not ended; empty if there are no payments.
+    `corporation` has the registry's facts about the number; None if this desk has no registry. `totals` has the sums
+    of money for each currency (see CompanyTotals); empty if there are no payments.
     """
 
     corporation_number: str
@@ -110,8 +109,8 @@ class ResolveResult:
 @dataclass(frozen=True, slots=True)
 class UnfinishedWork:
     """An operation that has begun and not ended, with its record. The list of such operations is shown after a crash.
-    `record` is None if the record is lost; `next_step` is the step that a person or the program must do; `holder` is
-    the person and process that hold its lease, None if no process does.
+    `record` is None if the record is missing or can't be read; `next_step` is the step that a person or the program
+    must do; `holder` is the person and process that hold its lease, None if no process does.
     """
 
     operation: Operation

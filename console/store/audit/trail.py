@@ -105,9 +105,10 @@ class NewAuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class _ChainEnd:
-    """The last row of a chain: its position and hash. It was read from the database at the time `read_at` (naive,
-    UTC; the server's time, on SQLite the desk's). The machine's uptime at that time was `read_at_uptime_us`
-    (microseconds), with an error of at most `uncertainty_us`."""
+    """The end of a chain: position and hash of its last row; 0 and FIRST_PREVIOUS_HASH if the chain has no row. A
+    time was read from the database, or taken from the desk on SQLite, together with it or with an earlier end of the
+    chain: `read_at` (naive, UTC). The machine's uptime at that time was `read_at_uptime_us` (microseconds), with an
+    error of at most `uncertainty_us`."""
 
     seq: int
     hash: str
