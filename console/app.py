@@ -501,7 +501,8 @@ class Console:
     @contextmanager
     def acting_as(self, name: str | None) -> Iterator[None]:
         """Within the block, the person `name` acts in this thread; None means the operator that the settings name.
-        With a database server the name is ignored: the person of the connected database account acts."""
+        With a database server, the person of the connected database account acts, and the services refuse another
+        person's `name` with not_allowed."""
         with act_as(name):
             yield
 

@@ -443,8 +443,8 @@ class RefundWindowReason(Reason):
 
 class DocumentNotFoundReason(Reason):
     """Reasons of the error `not_found` for a document (`detail.reason`). CONTENT_DAMAGED: the content of the file
-    doesn't match the stored SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: no record has this
-    document. CONTENT_UNREADABLE: the file can't be read.
+    doesn't match the stored SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: the path doesn't have
+    the form of a stored document's path. CONTENT_UNREADABLE: the file can't be read.
     """
 
     CONTENT_DAMAGED = "damaged"
@@ -506,8 +506,8 @@ class RegistryOrderProblem(Reason):
     """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported into
     the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
     DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference could
-    be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two of the given files
-    are of the same kind, place and day.
+    be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two of the whole files
+    are of the same prefecture, or another whole file comes with that of the nation.
     """
 
     ALREADY_APPLIED = "applied"

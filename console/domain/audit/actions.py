@@ -53,7 +53,7 @@ class AuditAction(StrEnum):
     PAYMENT_IMPORTED = "payment.imported"
     PAYMENT_LATE_ANSWER = "payment.late_answer"
     PAYMENT_MOVE_ORDER = "payment.move_order"
-    """A person has requested that the payment's order is set to paid."""
+    """A person has requested that the payment's order is set to paid and was refused."""
     PAYMENT_MOVED = "payment.moved"
     """A provider's report has changed the payment's state."""
     PAYMENT_NOT_BEGUN = "payment.not_begun"
@@ -150,7 +150,7 @@ class AuditAction(StrEnum):
     OPERATION_RESOLVE_PROPOSED = "operation.resolve_proposed"
     OPERATION_RESOLVED = "operation.resolved"
     OPERATION_SHOW = "operation.show"
-    """A person has opened an operation."""
+    """A person has tried to open an operation and was refused."""
     OPERATION_UNDELIVERED = "operation.undelivered"
     """The answer in a desk's spool could not be written into the database."""
 
@@ -180,7 +180,7 @@ class AuditAction(StrEnum):
     BULK_FROZEN = "bulk.frozen"
     """A person has stored a bulk run with its fixed list of records."""
     BULK_RUN = "bulk.run"
-    """A person has continued a bulk run, or has tried to continue it and was refused."""
+    """A person has tried to execute a bulk run and was refused."""
     BULK_STOPPED = "bulk.stopped"
 
     RECONCILIATION_BEGUN = "reconciliation.begun"
@@ -234,7 +234,7 @@ class AuditAction(StrEnum):
     OPERATOR_DISABLED = "operator.disabled"
 
     SESSION_CONFIRMED = "session_confirmed"
-    """A person has typed the password to confirm an action."""
+    """A person has typed a wrong password to confirm an action."""
     SESSION_CREATED = "session_created"
     SESSION_DELETED = "session_deleted"
     SESSION_MISSING = "session_missing"

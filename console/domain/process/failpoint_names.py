@@ -13,9 +13,10 @@ MONEY_FAILPOINTS = (
     "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
     "before_order_move", "after_order_move",
 )  # fmt: skip
-"""Failpoints outside of the pipeline of guarded operations: before and after a refund request, an approval (`vote`),
-the transaction that stores a notice (`notice_tx`), the query of the provider that follows a notice (`confirm`) and
-the change of an order to paid (`order_move`), and before the result of a notice is stored (`before_notice_end`)."""
+"""Failpoints outside of the pipeline of guarded operations: before and after a refund request, an approval, rejection
+or withdrawal of a refund (`vote`), the transaction that stores a notice (`notice_tx`), the query of the provider that
+follows a notice (`confirm`) and the change of an order to paid (`order_move`), and before the result of a notice is
+stored (`before_notice_end`)."""
 
 SAGA_FAILPOINTS = (
     "before_saga", "after_saga",
@@ -26,8 +27,8 @@ SAGA_FAILPOINTS = (
 """Failpoints at the beginning of the saga that ends an expired payment, and before and after each of its steps."""
 
 BULK_FAILPOINTS = ("before_bulk_row", "after_bulk_row")
-"""Failpoints before and after the action on one row of a bulk run; both are reached before the row's result is
-stored.
+"""Failpoints before and after the call to a provider for one row of a bulk run; both are reached before the row's
+result is stored. A row without a call doesn't reach them.
 """
 
 PUBLISHING_FAILPOINTS = ("before_publish", "after_publish")

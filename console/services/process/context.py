@@ -419,9 +419,9 @@ class ServiceContext:
 
     def read_person(self) -> Person:
         """Return the acting person with the person's roles. Raises no_operator if no name of a person is configured,
-        and not_allowed if the name is unknown. On a server, also raises not_allowed if the name isn't that of the
-        connected database account. In another database, every name is known and has all roles while the table
-        `operators` is empty."""
+        and not_allowed if the name is unknown. On a server, the acting person is that of the connected database
+        account; also raises not_allowed if the settings or `act_as` name another person. In another database, every
+        name is known and has all roles while the table `operators` is empty."""
         name = self.operator
         if name is None:
             raise ConsoleError(ErrorCode.NO_OPERATOR)
@@ -439,7 +439,7 @@ class ServiceContext:
     def _require_person(self, conn: Connection, person_name: str) -> Person:
         """Return the person with this name. On a database without database accounts, every name has all roles while
         the table `operators` is empty. Raises not_allowed for an unknown name. On a server, also raises not_allowed
-        if the name isn't that of the connected database account.
+        if the settings or `act_as` name another person (`require_own_name`).
         """
         self.require_own_name(person_name)
         return _require_known_person(
