@@ -678,7 +678,7 @@ class ErrorDetail(LeaseFacts, _SharedFacts, total=False):
     provider_id: int | str | None
     provider: str
     changed: object
-    """What has changed since the caller read the record (see StaleViewDetail)."""
+    """The changes since the caller read the record (see StaleViewDetail)."""
     failed: list[FailedPart]
     missing: list[dict[str, object]]
     today: int

@@ -137,7 +137,7 @@ def _make_fitting_argument(required_type: Any) -> Any:
 @pytest.mark.parametrize("command", sorted(DESK_REQUEST_FORM_BY_COMMAND))
 def test_arguments_have_the_types_of_their_command(command: str) -> None:
     """Each hostile argument text is refused with ValueError or accepted. If it is accepted, it has as many arguments
-    as the command, and its values can be stored as JSON in UTF-8.
+    as the command; none is a list, an object or a number with a fraction, and all can be stored as JSON in UTF-8.
     """
     for text in _make_hostile_arguments(command):
         try:
