@@ -248,8 +248,8 @@ class CheckRelations:
       because it gave up its claim for a renewal that this database doesn't have; it may be the record itself
     - `contradicting_answer`: the provider's answer that contradicts the record, as its open alert stores it; None
       without such an alert
-    - `change_alert`: the id of the open alert about a change of the corporation of a bought credit check; None if
-      there is none
+    - `change_alert`: the id of the open alert about a change of the corporation of a live bought credit check; None
+      if there is none
     - `read_only_switch`: the switch that stops purchases; None if no switch does, or if the record's next step isn't
       a purchase
     """

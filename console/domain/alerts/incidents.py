@@ -75,8 +75,8 @@ TASKS_CAUSE = Cause("task", 0)
 @dataclass(frozen=True, slots=True)
 class AffectedRecord:
     """A record that an incident affects. `number` is our number of a payment or order, or the corporation number of a
-    credit check. `amount` is added to the sum of the incident; it is None if another affected record already counts
-    the same money.
+    credit check; None for a refund. `amount` is added to the sum of the incident; it is None if another affected
+    record already counts the same money.
     """
 
     kind: str

@@ -34,10 +34,10 @@ class PersonalEvent:
 
     - `event_name`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
-    - `number`: the number that people use for the record, such as our number of the payment; None if the record has
-      none or its number was not read.
-    - `record_state`: the present state of the record whose proposal was closed, for the events `confirmed` and
-      `settled`.
+    - `number`: the number that people use for the record, such as our number of the payment, or the name of a bulk
+      run; None if there is none or it was not read.
+    - `record_state`: the present state of the record whose proposal was closed; None for an operation and for all
+      other events.
     """
 
     kind: PersonalEventKind

@@ -258,9 +258,9 @@ class RefundRelations:
     - `awaits_second_person`: a first person has proposed a decision about the refund's outcome
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
-      None if an approver can
-    - `lacks_approver`: no person may approve the refund now except its maker and the people who have already approved
-      it
+      None if an approver can, or if the refund isn't requested
+    - `lacks_approver`: the refund is requested, and no person may approve it now except its maker and the people who
+      have already approved it
     - `read_only_switch`: the switch that stops changes at the payment's provider; None if no switch does, or if the
       refund has no next step
     - `contradicting_answer`: the provider's answer that contradicts the refund, as its open alert stores it; None

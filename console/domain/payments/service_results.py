@@ -77,7 +77,8 @@ class PaymentDetails:
     - `awaiting`: "second_person" while a decision waits for its second person, otherwise None
     - `taken`: the running take of the payment; None if no person has taken it
     - `open_alert_id`: the id of the oldest open alert about the payment; None if there is none
-    - `corporation`: the registry's facts about the corporation; None if this desk has no registry
+    - `corporation`: the registry's facts about the corporation; None if this desk has no registry or the payment has
+      no corporation number
     """
 
     record: Payment
@@ -109,7 +110,8 @@ class OrderDetails:
     - `alert`: the open alert about a rule that the order breaks, with the action that ends it; None if there is none
     - `open_alert_id`: the id of the oldest open alert about the order, of any rule; None if there is none
     - `taken`: the running take of the order; None if no person has taken it
-    - `corporation`: the registry's facts about the corporation; None if this desk has no registry
+    - `corporation`: the registry's facts about the corporation; None if this desk has no registry or the order has no
+      corporation number
     """
 
     record: Order
