@@ -36,7 +36,10 @@ def list_publication_days_between(after_day: date, before_day: date) -> list[dat
 
 
 def is_publication_day(day: date) -> bool:
-    """True if the publisher certainly publishes a difference of this day: it is a working day of Japanese offices."""
+    """True if the publisher certainly publishes a difference of this day: it is a working day of Japanese offices.
+    Raises ValueError for a day of a year before 1116 or after 4615, in which the formula of the equinoxes gives no
+    day.
+    """
     is_new_year = (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3)
     return day.weekday() < _SATURDAY and not is_new_year and day not in _list_national_holidays(day.year)
 
