@@ -52,8 +52,9 @@ def make_spreadsheet_safe(text: str) -> str:
 
 
 def make_printable(text: str) -> str:
-    """Return a text from people or providers as one line, cut at LONGEST_CELL_CHARACTERS. Control characters,
-    marks of the reading direction and characters that UTF-8 can't encode become spaces."""
+    """Return a text from people or providers as one line. A text longer than LONGEST_CELL_CHARACTERS is cut and ends
+    with `…`. Control characters, marks of the reading direction and characters that UTF-8 can't encode become
+    spaces."""
     encoded_text = text.encode("utf-16-le", "surrogatepass")
     cut_text = encoded_text[: 2 * LONGEST_CELL_CHARACTERS].decode("utf-16-le", "surrogatepass")
     line = "".join(map(_replace_if_unprintable, cut_text))
@@ -68,9 +69,10 @@ def _replace_if_unprintable(character: str) -> str:
 
 
 def make_csv_cell(kind: CellKind, value: CellValue) -> str:
-    """Return the value as a cell of a CSV file. `kind` is the kind of the cell's column, such as text, number or day.
-    A corporation number is written in groups of digits, as on screen, because Excel would show 13 digits without a
-    space as 1.18E+12. Any other text that looks like a number or a day gets an apostrophe.
+    """Return the value as a cell of a CSV file: "" for None, an instant in Japanese time without its time zone.
+    `kind` is the kind of the cell's column, such as text, number or day. A corporation number is written in groups of
+    digits, as on screen, because Excel would show 13 digits without a space as 1.18E+12. Any other text that looks
+    like a number, a day or a formula gets an apostrophe in front.
     """
     match value:
         case None:
@@ -121,9 +123,9 @@ class SheetNames:
         self._used_names = set(_RESERVED_SHEET_NAMES)
 
     def make_name(self, title: str) -> str:
-        """Return the name of the next sheet, which has the title `title`: the title without the characters that Excel
-        refuses, at most 31 characters long. If an earlier sheet of the workbook has this name, the new name ends with
-        a number."""
+        """Return the name of the next sheet, which has the title `title`: the title with spaces in place of the
+        characters that Excel refuses, at most 31 characters long; `1` if nothing else remains. If an earlier sheet of
+        the workbook has this name, the new name ends with a number."""
         base_name = re.sub(r"[\[\]:*?/\\']", " ", make_spreadsheet_safe(title)).strip() or "1"
         name = _cut_sheet_name(base_name, _LONGEST_SHEET_NAME_CHARACTERS)
         sheet_number = 2

@@ -47,8 +47,9 @@ class DailyCloseWriter:
         one counts as no close. Return a description of the file.
 
         Raises not_found for an unknown provider; no_operator if no name of a person is configured; not_allowed if the
-        acting person has no right to read; usage (file_exists) if the file exists, (document_format) for another
-        suffix, (close_day) for a day in the future; storage_full if it can't be written.
+        acting person has no right to read; usage (file_exists) if the file exists, (no_folder) if its folder doesn't
+        exist, (document_format) for another suffix, (close_day) for a day in the future; storage_full if it can't be
+        written.
         """
         document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)

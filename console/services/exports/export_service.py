@@ -18,8 +18,8 @@ from console.services.process.new_file import open_new_file, publish_with_audit_
 from console.settings.unfinished_files import UnfinishedFile
 
 RowCountReporter = Callable[[int], None]
-"""Function that is called with the number of rows written so far, after each page. It may raise an exception to
-cancel the export; then no file remains.
+"""Function that is called with 0 before the first row, and with the number of rows written so far after each page. It
+may raise an exception to cancel the export; then no file remains.
 """
 _LIST_EXPORT_AUDIT_ACTION = AuditAction.LIST_EXPORTED
 _EXPORT_AUDIT_SUBJECT_KIND = "export"
@@ -39,13 +39,14 @@ class ExportService:
         self, request: ExportRequest, path: Path, language: str, progress: RowCountReporter = lambda _: None
     ) -> WrittenExport:
         """Write the requested list, in the language `language` (`ja` or `en`), to the new file `path` (suffix `.csv`
-        or `.xlsx`), and an audit entry with the number of rows and the filter. The file gets its name when it is
-        complete; only the present user of the machine can read it. Return a description of the file. The method calls
-        `progress` with the number of written rows.
+        or `.xlsx`), and an audit entry with the number of rows, the list's subject and its filter. The file gets its
+        name when it is complete; only the present user of the machine can read it. Return a description of the file.
+        The method calls `progress` with the number of written rows (see RowCountReporter).
 
         Raises no_operator if no name of a person is configured; not_allowed if the acting person has no right to
-        read; usage (file_exists) if the file exists, (export_format) for another suffix; storage_full if it can't be
-        written; and usage or not_found if the request names an unknown list or record.
+        read; usage (file_exists) if the file exists, (no_folder) if its folder doesn't exist, (export_format) for
+        another suffix; storage_full if it can't be written; and usage or not_found if the request names an unknown
+        list or record.
         """
         file_format = _parse_export_format(path)
         with refusals.audit_refusals(

@@ -43,7 +43,8 @@ class PdfCopyWriter:
         may contain the name of a person. Raises not_found if the credit check has no such PDF or the stored PDF is
         damaged; no_operator if no name of a person is configured; not_allowed if the acting person has no right to
         read; documents_unreachable if the storage of the documents can't be reached; usage (file_exists) if the file
-        exists; storage_full if it can't be written or differs from the document.
+        exists, (no_folder) if its folder doesn't exist; storage_full if it can't be written or differs from the
+        document.
         """
         with refusals.audit_refusals(self._context, _PDF_SAVED_AUDIT_ACTION, record_id):
             self._context.require_right("read")

@@ -80,8 +80,9 @@ class PrintoutService:
         self._write_audit_entry(AuditAction.RECORD_PRINTED, id, kind, {})
 
     def write_audit_entry_of_pdf_printout(self, record_id: int, sha256: str | None = None) -> None:
-        """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256.
-        Without `sha256`, raises not_found if there is no such credit check."""
+        """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256,
+        which is not checked. Without `sha256`, raises not_found if there is no such credit check; if it has no PDF,
+        the entry has no SHA-256."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):
             self._context.require_right("read")
             printed_sha256 = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)
