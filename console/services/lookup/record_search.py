@@ -260,10 +260,10 @@ class Lookup:
             return credit_checks.list_numbers_with_checks(conn, typing_variants, 3)
 
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
-        """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and the
-        open alerts about the records. `text` may contain operators, amounts and days (see `domain.lookup.query`).
-        With `prefecture`, return only companies of that prefecture. Raises not_allowed if the acting person has no
-        right to read."""
+        """Return everything that `text` matches: at most `limit` companies, at most `limit` records of each kind,
+        operations, and the open alerts about the records. A `limit` outside of 1 to 1,000 becomes the nearest of
+        these numbers. `text` may contain operators, amounts and days (see `domain.lookup.query`). With `prefecture`,
+        return only companies of that prefecture. Raises not_allowed if the acting person has no right to read."""
         from console.services.lookup.search import GlobalSearch
 
         return GlobalSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(
@@ -312,11 +312,11 @@ def _find_money_records(
 def _find_credit_checks(
     conn: Connection, query: str, limit: int, lapsed_ids: frozenset[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return at most `limit` credit checks whose corporation number begins with the digits of `query`, and also the
-    credit checks whose id in our database or id at the provider is this number. If `query` has other characters,
-    return at most `limit` credit checks whose company name, with or without a legal form before it, begins with a
-    spelling of `query`. `lapsed_ids` are the ids of the credit checks whose purchase has lapsed; these are returned
-    with an unknown outcome."""
+    """Return at most `limit` credit checks whose corporation number begins with the digits of `query`. If `query` has
+    fewer than ten digits, return before them the credit checks whose id in our database or id at the provider is this
+    number. If `query` has other characters, return at most `limit` credit checks whose company name, with or without
+    a legal form before it, begins with a spelling of `query`. `lapsed_ids` are the ids of the credit checks whose
+    purchase has lapsed; these are returned with an unknown outcome."""
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     if not digits:

@@ -81,8 +81,10 @@ class GlobalSearch:
         self._find_credit_checks = find_credit_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
-        """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, return only
-        companies of that prefecture. Raises not_allowed if the acting person has no right to read."""
+        """Return the matches of `text`, at most `limit` companies and at most `limit` records of each kind; with
+        `prefecture`, return only companies of that prefecture. A `limit` outside of 1 to MAX_RECORDS_PER_KIND becomes
+        the nearest of these numbers. Without words and conditions in `text`, return nothing. Raises not_allowed if
+        the acting person has no right to read."""
         limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:
@@ -239,7 +241,7 @@ def _may_person_have_request_ids(person: Person | None) -> bool:
 
 
 def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple[Alert, ...]:
-    """Return the open alerts about these records, newest first."""
+    """Return at most _MAX_FOUND_ALERTS open alerts about these records, newest first."""
     ids: dict[str, list[int]] = {}
     for record in records:
         ids.setdefault(get_record_kind(record), []).append(record.id)
