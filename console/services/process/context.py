@@ -351,8 +351,8 @@ class ServiceContext:
         """The cipher with the store key, which all desks of this database share. The first desk that uses the cipher
         stores the key's fingerprint in the database.
 
-        Raises bad_profile if no store key is set on this desk, or if the key's fingerprint differs from the one in
-        the database.
+        Raises bad_profile if no store key is set on this desk, if the keyring can't be read, or if the key's
+        fingerprint differs from the one in the database.
         """
         cipher = Cipher(self.settings.read_store_key())
         with self.database.read() as conn:
@@ -455,8 +455,9 @@ class ServiceContext:
         return not self.database.is_server
 
     def require_own_name(self, person_name: str) -> None:
-        """On a server, raise not_allowed if the settings or `act_as` contain a person's name that differs from the
-        name of the connected database account.
+        """On a server, raise not_allowed if the settings or `act_as` contain a person's name other than
+        `person_name`. `person_name` is the name of the connected database account or, while this thread executes a
+        desk request, of the request's person.
         """
         acting_name = _acting_name.get()
         other_names = {self.settings.operator, None if acting_name == WORKER else acting_name} - {None, person_name}
@@ -489,9 +490,10 @@ class ServiceContext:
         return name
 
     def require_right(self, action: str) -> Person:
-        """Return the acting person if one of the person's roles has the right `action`. Raises read_only while a
-        read-only switch stops this action, no_operator if no name of a person is configured, and not_allowed if the
-        name is unknown or the person's roles lack the right."""
+        """Return the acting person if one of the person's roles has the right `action` (a purchase also needs the
+        person's flag `may_buy`). Raises read_only while a read-only switch stops this action, no_operator if no name
+        of a person is configured, and not_allowed if the name is unknown or the person lacks the right or the
+        flag."""
         name = self.operator
         _remember_required_right(action)
         if action not in RIGHTS_STOPPED_BY_SWITCH or name is None:
@@ -629,7 +631,8 @@ def require_reader(person_name: str, person: Person | None) -> Person:
 
 
 def _require_right_of_roles(action: str, person: Person) -> Person:
-    """Return `person`. Raises not_allowed if the person's roles lack the right `action`."""
+    """Return `person`. Raises not_allowed if the person's roles lack the right `action`, or if `action` is a purchase
+    and the person lacks the flag `may_buy`."""
     if has_right(person, action):
         return person
     may_act = person.roles & ROLES_BY_RIGHT[action]

@@ -50,7 +50,8 @@ class Heartbeat:
                 self._thread = _start_thread("heartbeat", self._run_timer)
 
     def remove_beat(self, key: str) -> None:
-        """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
+        """Stop calling the beat that was registered under `key`; a call that is running goes on. An unknown key is
+        ignored."""
         with self._lock:
             self._beat_functions.pop(key, None)
 

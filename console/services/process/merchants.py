@@ -1,10 +1,10 @@
 """Check that a process calls a provider only under the merchant to which the records of the database belong.
 
-The first process that may call a provider stores two values in `console_meta`: the merchant that its settings name,
-and the environment of the provider. A process whose settings name another merchant or environment is refused before
-it sends anything. Under another merchant, the provider does not find our payments, and a purchase would cost the
-wrong client money. The provider's keys are not compared, because a merchant may replace them. Only `db merchant`
-makes the database belong to another merchant (`services/access/merchants.py`).
+The first process that may call a provider stores in `console_meta` the merchant that its settings name, together with
+the environment of the provider. A process whose settings name another merchant or environment is refused before it
+sends anything. Under another merchant, the provider does not find our payments, and a purchase would cost the wrong
+client money. The provider's keys are not compared, because a merchant may replace them. Only `db merchant` makes the
+database belong to another merchant (`services/access/merchants.py`).
 
 The check needs no additional query: `open_console` reads `console_meta` anyway, and the periodic check of the schema
 version reads the stored merchants together with the version.

@@ -50,7 +50,7 @@ def can_read_password() -> bool:
 
 def read_typed_password() -> str:
     """Return the password that the person types. Raises not_allowed (reason `password_needed`) if this thread has no
-    function that reads a password, or if the person typed an empty password.
+    function that reads a password, if this function can ask nobody, or if the person typed an empty password.
     """
     read_password = _password_reader.get()
     password = None if read_password is None else read_password()

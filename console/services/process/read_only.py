@@ -22,8 +22,8 @@ def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     `provider`. `provider` is the provider at which the change costs or moves money; None for a change that costs and
     moves no money at a provider.
 
-    The error's details are: `who`, the person who has set the switch; `since`, the time; `note`, the reason; and
-    `provider`, the provider of the switch.
+    The error's details are: `reason`, the kind of the switch; `who`, the person who has set it; `since`, the time;
+    `note`, the person's reason; and, if the switch is that of a provider, `provider`.
     """
     switch = find_read_only_switch(conn, provider)
     if switch is None:
