@@ -66,8 +66,8 @@ _KIND_OF_SERVER_BACKUP = "server"
 @dataclass(frozen=True, slots=True)
 class VerifiedBackup:
     """A complete backup that `check_backup` has read. `store_key` is the result of the comparison of this desk's
-    store key with the fingerprint in the backup: `same`, `missing` (this desk has no store key), or `unused` (the
-    backup needs no store key).
+    store key with the fingerprint in the backup: `same`, `missing` (this desk has no store key or can't read it), or
+    `unused` (the backup needs no store key).
     """
 
     folder: Path
@@ -83,9 +83,9 @@ class RestoreResult:
     file. `spool`: `kept` (this desk already had a spool, which stays), `restored`, or `none` (the backup has no
     spool). `document_count`: number of documents that were restored. `schema_before`: version of the backup's schema
     if it differs from this program's version, so that an upgrade is necessary; otherwise None. `lost_operations`:
-    facts of the operations that are in this desk's spool and not in the restored database (see `database_rollback`).
-    `has_raised_alert`: True if, before the database file was replaced, the alert that the database went back to an
-    earlier state was raised.
+    facts of the operations that are in this desk's spool and not in the restored database (see `database_rollback`);
+    empty until `record_restore` has searched for them. `has_raised_alert`: True if, before the database file was
+    replaced, the alert that the database went back to an earlier state was raised.
     """
 
     backup: VerifiedBackup
@@ -100,15 +100,17 @@ class RestoreResult:
 def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     """Write a backup to the new folder `folder`, and return its manifest. Desks and workers may continue meanwhile:
     the copy of the database shows its state at one moment. The documents are copied after the database, so the backup
-    has every document of its records.
+    has every document of its records. Documents that can't be read are left out; their paths are in the manifest
+    (`unreadable`).
 
     Raises bad_backup if the folder is not empty (not_empty), or if the server limits the rows of each query
     (rows_limited); storage_full if the backup can't be written; not_allowed if the database account is that of a
     person, who has no right to read whole tables; bad_profile if the server's dump program is not installed
     (dump_program), or if the file of the database or of the spool is damaged (damaged); schema_mismatch if a newer
-    program has upgraded the database; database_locked (another_upgrade) if the schema was upgraded while it was
-    copied; database_unreachable if the database doesn't answer; and documents_unreachable if the storage of the
-    documents can't be reached.
+    program has upgraded the database, or if the file of an SQLite database is missing; database_went_back
+    (file_missing) if it is missing although this desk has used it; database_locked (another_upgrade) if the schema
+    was upgraded while it was copied; database_unreachable if the database doesn't answer or the folder of its file is
+    missing; and documents_unreachable if the storage of the documents can't be reached.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
@@ -152,9 +154,9 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     """Read the whole backup in `folder`, and compare its database id and its store key with those of this desk.
     Return the backup with the result of the comparison; nothing is changed.
 
-    Raises bad_backup if a file is missing or altered; not_our_database if a database other than that of the backup is
-    at this desk's database address; schema_mismatch if a newer program made the backup; bad_profile (other_key) if
-    this desk has another store key.
+    Raises bad_backup if a file is missing, altered or unusable; not_our_database if a database other than that of the
+    backup is at this desk's database address, or was there when this desk last used it; schema_mismatch if a newer
+    program or a program that is too old made the backup; bad_profile (other_key) if this desk has another store key.
     """
     manifest = archive.read_manifest(folder)
     archive.require_intact_files(folder, manifest)
@@ -208,9 +210,9 @@ def restore(
     request: RequestKey | None = None,
 ) -> RestoreResult:
     """Check the backup in `folder` with `check_backup`, replace this desk's database with it, and return the result.
-    The earlier file of an SQLite database stays under another name; a server's database must be empty. Missing and
-    damaged documents are restored; the other existing documents stay. An existing spool of this desk stays, because
-    it has operations that the backup lacks.
+    The caller must then call `record_restore`. The earlier file of an SQLite database stays under another name; a
+    server's database must be empty. Missing and damaged documents are restored; the other existing documents stay. An
+    existing spool of this desk stays, because it has operations that the backup lacks.
 
     After an interrupted restore, this desk has one of three databases: its earlier database; the restored and
     upgraded database (SQLite), which contains the alert about the loss and the lost purchases; or an incomplete
@@ -223,10 +225,8 @@ def restore(
     after the upgrade of a server's database.
 
     Raises bad_backup if a file of the backup is missing or altered, if the backup is of another kind of database
-    (SQLite or server) than this desk's, or if a server's database is not empty; not_our_database if a database other
-    than that of the backup is at this desk's database address; schema_mismatch if a newer program made the backup;
-    bad_profile (other_key) if this desk has another store key; database_locked (in_use) if a process has the database
-    file open.
+    (SQLite or server) than this desk's, or if a server's database is not empty; the other errors of `check_backup`;
+    database_locked if a process has the database file open (in_use) or, on a server, if another restore runs.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.SPOOL_FILE_NAME
@@ -387,7 +387,7 @@ def record_restore(context: ServiceContext, result: RestoreResult, begun_at: dat
 
 
 def _is_restore_recorded(context: ServiceContext, begun_at: datetime) -> bool:
-    """Return True if the database has the audit entry of a restore that was begun at `begun_at` or later."""
+    """Return True if the database has an audit entry about a restore that was written at `begun_at` or later."""
     with context.database.read() as conn:
         entries = audit_trail.list_entries_of_subject(conn, "database", context.database_id)
     return any(entry.what == AuditAction.DATABASE_RESTORED and entry.at >= begun_at for entry in entries)
@@ -624,7 +624,8 @@ def _find_present_database_id(database: Database) -> str | None:
 
 def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
     """Compare this desk's store key with the fingerprint in the backup. Return `same`, `missing` (this desk has no
-    store key) or `unused` (the backup needs no store key). Raises bad_profile if this desk has another store key."""
+    store key or can't read it) or `unused` (the backup needs no store key). Raises bad_profile if this desk has
+    another store key."""
     if manifest.store_key is None:
         return "unused"
     try:

@@ -72,8 +72,9 @@ def make_restore_request(settings: Settings, folder: str, request_id: str) -> Re
 
 def find_begun_restore(settings: Settings, request: RequestKey) -> BegunRestore | None:
     """Return the restore that an earlier call of this request has made; None if the present database contains no such
-    restore, or if it can't be read (a person may restore a database because it is damaged). Raises possible_repeat if
-    the request id was used for another command, or for the restore of another folder.
+    restore, if its schema has another version than this program's, or if it can't be read (a person may restore a
+    database because it is damaged). Raises possible_repeat if the request id was used for another command, or for the
+    restore of another folder.
     """
     with closing(Database(settings.database_url)) as database:
         if database.file is not None and sqlite_copy.find_database_id(database.file) is None:
