@@ -27,7 +27,8 @@ _log = logging.getLogger("console.registry")
 
 
 def read_facts(context: ServiceContext, conn: Connection, corporation_number: str) -> CorporationFacts | None:
-    """Return the registry's facts about a corporation number; None if this desk has no registry."""
+    """Return the registry's facts about a corporation number; None if this desk has no registry. If the registry
+    doesn't have the number, return the publisher's stored answer, or else facts without a corporation."""
     reader = context.open_registry()
     if reader is None:
         return None

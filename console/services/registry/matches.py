@@ -8,8 +8,8 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.registry import our_records
 
 MAX_MATCH_CANDIDATES = 200
-"""Number of the best matches among which the program searches corporations with ended records of ours, so that these
-corporations can come first.
+"""Smallest number of the best matches among which the program searches corporations with ended records of ours (with
+a higher limit of the search, it is this limit plus one), so that these corporations can come first.
 """
 
 
@@ -18,8 +18,8 @@ def find_matches(
 ) -> RegistryMatches:
     """Return at most `limit` corporations of the registry that match the text that a person has typed; with
     `prefecture`, only corporations of that prefecture. Corporations with open records of ours come first, then those
-    with other records of ours, then the others. Within each of these groups the best match comes first. The caller
-    has checked the right to read.
+    with other records of ours, then the others. Within each of these groups the best match comes first. Return an
+    empty result if this desk has no registry. The caller has checked the right to read.
     """
     reader = context.open_registry()
     if reader is None:

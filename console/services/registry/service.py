@@ -65,9 +65,9 @@ class RegistryService:
             return find_matches(self._context, conn, text, prefecture, limit)
 
     def find_corporation(self, corporation_number: str) -> Corporation | None:
-        """Return the corporation with this number; None if this desk has no registry or the number is not assigned.
-        If the registry doesn't have the number yet and this desk has an application id, query the publisher's
-        Web-API. Raises not_allowed if the acting person has no right to read."""
+        """Return the corporation with this number; None if this desk has no registry or the number isn't found. If
+        the registry doesn't have the number yet and this desk has an application id, query the publisher's Web-API.
+        Raises not_allowed if the acting person has no right to read."""
         facts = self.read_facts(corporation_number)
         return None if facts is None else facts.corporation
 

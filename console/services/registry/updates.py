@@ -65,8 +65,9 @@ class RegistryUpdater:
         """Due task: import the new files, and on a database server publish the new registry to the desks. Return the
         number of imported files.
 
-        If the import refuses a file, each later run raises the same error without reading the file again, until a
-        person replaces or deletes the file. So people continue to see that the task fails.
+        If the import refuses a file because of its content, each later run raises the same error without reading the
+        file again and without asking the Web-API, until a person replaces or deletes the file. So people continue to
+        see that the task fails.
         """
         is_server, documents = self._context.database.is_server, self._context.documents
         if is_server:  # another worker's registry may be newer; then it is used
@@ -112,11 +113,12 @@ class RegistryUpdater:
     # The Web-API
 
     def _import_fetched_differences(self) -> int:
-        """Fetch and import the differences from the day after the registry date to yesterday. Today's difference is
-        left out, because the publisher may still add rows to it. The days between two publication days are fetched
-        together with the second of them: a day that this program version counts as a day without publication may have
-        become a publication day by a later law. Stop at the first day that the publisher has not published yet.
-        Return the number of imported days.
+        """Fetch and import the differences from the day after the registry date to yesterday, of at most
+        MAX_FETCHED_DAYS_PER_RUN publication days. Today's difference is left out, because the publisher may still add
+        rows to it. The days between two publication days are fetched together with the second of them: a day that
+        this program version counts as a day without publication may have become a publication day by a later law.
+        Stop at the first day that the publisher has not published yet. Return the number of publication days whose
+        differences were imported.
         """
         status = self._read_status()
         clock = self._context.clock
@@ -146,10 +148,9 @@ class RegistryUpdater:
         """Fetch the differences from `first_day` to `day` by the Web-API `api`, write them into a file of the
         publisher's format for `day`, and return the file's path; None if the publisher has not published `day` yet.
 
-        Raises provider_unreachable if the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if
-        the publisher refuses the call; provider_answer_unusable if its answer can't be read, or if the difference
-        changes between two calls, has a part twice or has not the stated number of rows; interrupted if the process
-        must end.
+        Raises provider_unreachable if the publisher doesn't answer; an error of _ERROR_CODE_OF_OUTCOME_CLASS if the
+        publisher refuses the call; provider_answer_unusable if its answer can't be read, or if the difference changes
+        between two calls, has a part twice or has not the stated number of rows; interrupted if the process must end.
         """
         first_part = _require_difference_part(api.read_difference(day, first_day=first_day), day)
         if first_part.updated_on < day:
