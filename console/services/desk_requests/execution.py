@@ -48,8 +48,8 @@ from console.store.operations.leases import HoldingProcess, Lease
 from console.store.spool.sqlite_file import translate_errors
 
 MAX_EXECUTIONS_PER_REQUEST = 8
-"""Largest number of times that workers take one request. If each of these workers ended before it stored an answer,
-the request gets the answer outcome_unknown and is not executed again.
+"""Largest number of times that workers take one request to execute it. If each of these workers ended before it
+stored an answer, the worker that takes the request next gives it the answer outcome_unknown and does not execute it.
 """
 REQUEST_RETRY_SECONDS = 2.0
 """Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
