@@ -134,7 +134,7 @@ class EvidencePackWriter:
 
         Raises not_found if the database has no such record; no_operator if no name of a person is configured;
         not_allowed if the acting person has no right to export the audit trail; usage (file_exists) if the file
-        exists; storage_full if it can't be written.
+        exists, (no_folder) if its folder doesn't exist; storage_full if it can't be written.
         """
         subject = kind if kind == OPERATION_KIND or str(id).isdecimal() else "evidence_pack"
         with refusals.audit_refusals(self._context, PACK_EXPORT_ACTION, str(id)[:40], kind=subject[:32]):
@@ -190,8 +190,8 @@ class _PackDraft:
     """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of the pack's timeline.
     `only_person`: only the audit entries of this person are written in full (None: all entries). `max_bytes`: an
     answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
-    always written. After `write`, `title_by_language` has the first line of the timeline by language, and
-    `last_event_at` the time of the last event."""
+    always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
+    time of the last event."""
 
     def __init__(
         self,

@@ -16,7 +16,8 @@ class VerifiableAuditEntryWriter:
 
     - `form`: the columns that are hashed, in their order.
     - `row`: an audit entry.
-    - `withheld`: only the hash of another person's entry, if the exporting person may export only their own entries.
+    - `withheld`: only the position and the hashes of another person's entry, if the exporting person may export only
+      their own entries.
     - `head`: the last entry of a chain up to the newest entry of the pack.
 
     `row` and `withheld` have `anchor`, the hashes that the spool of this desk has stored for this position in the

@@ -32,8 +32,8 @@ MAX_PACKS_PER_BUNDLE = 500
 LARGEST_BUNDLE_BYTES = 1000 * 1024 * 1024
 """Largest sum of the packs of a bundle, in bytes. A pack that would exceed it is left out and listed in the index."""
 PackCountReporter = Callable[[int, int], None]
-"""Function that is called before each pack, with the number of packs written so far and the number of all records. It
-may raise an exception to cancel; then no file remains.
+"""Function that is called before each pack and after the last one, with the number of packs finished so far (also
+those that are left out) and the number of all records. It may raise an exception to cancel; then no file remains.
 """
 _BUNDLE_AUDIT_ACTION = AuditAction.EVIDENCE_BUNDLE_EXPORTED
 _BUNDLE_AUDIT_KIND = "export"
@@ -91,15 +91,15 @@ class EvidenceBundleWriter:
         path: Path,
         progress: PackCountReporter = lambda _done, _of: None,
     ) -> WrittenBundle:
-        """Write the evidence packs of these records (kind and id), in this order, to the new file `path`. Write an
-        audit entry about the bundle and an audit entry about each pack in it, all in one transaction. Return a
-        description of the file. The method calls `progress` before each pack with the number of finished packs and
-        the number of all packs.
+        """Write the evidence packs of these records (kind and id), in this order, to the new file `path`. A record
+        that is named twice gets one pack. Write an audit entry about the bundle and an audit entry about each pack in
+        it, all in one transaction. Return a description of the file. The method calls `progress` before each pack and
+        after the last one.
 
         Raises not_found if one of the records is missing; no_operator if no name of a person is configured;
         not_allowed if the acting person has no right to export the audit trail; usage (file_exists) if the file
-        exists; usage (bulk_size) for no records or more than MAX_PACKS_PER_BUNDLE; storage_full if the file can't be
-        written.
+        exists, (no_folder) if its folder doesn't exist, (bulk_size) for no records or more than MAX_PACKS_PER_BUNDLE;
+        storage_full if the file can't be written.
         """
         with refusals.audit_refusals(
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND

@@ -35,7 +35,8 @@ depends on these numbers.
 _MAX_AUDIT_ROWS = 200_000
 """Largest accepted number of audit entries of a pack."""
 _MAX_PROBLEMS = 10_000
-"""Largest number of problems that a verification lists."""
+"""Largest number of problems that the verification of a bundle lists, and that each check of a pack's audit entries
+lists."""
 _LONGEST_OBJECT_CHARACTERS = _MEBIBYTE
 """Largest accepted number of characters of one object of a JSON list, such as an audit entry."""
 _LONGEST_FIELD_CHARACTERS = 128

@@ -172,8 +172,9 @@ def read_newest_events(
     context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = MAX_EVENTS_ON_SCREEN
 ) -> TimelinePage:
     """Return at most `limit` newest events of a record and its related records, for the screen of the record and the
-    command `show`. The page says whether older events exist. Reads in the caller's transaction, and at most `limit` +
-    1 rows of each table and record. Raises not_found if the database has no such record."""
+    command `show`. Only the first MAX_RECORDS_ON_SCREEN of these records are read; `has_earlier_events` of the page
+    is True if older events or further records exist. Reads in the caller's transaction, and at most `limit` + 1 rows
+    of each table and record. Raises not_found if the database has no such record."""
     related_records = read_related_records(context, conn, kind, id)
     record_keys = related_records.record_keys[:MAX_RECORDS_ON_SCREEN]
     streams = [
