@@ -147,7 +147,8 @@ class HealthCheckService:
             self._opened_resources.close()
 
     def check_database(self) -> tuple[HealthCheck, ...]:
-        """Run the checks of the schema and of the database's settings, and return their results."""
+        """Check the schema. If this check passes, also list the merchants of the database and check the database's
+        settings. Return the results."""
         try:
             schema = self._run_check("database", self._check_schema)
             if not schema.ok:
@@ -158,8 +159,9 @@ class HealthCheckService:
             self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
-        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). The
-        method may be called at any time, also by several desks at the same time.
+        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`); with
+        `accepts_new_database`, both are the version after the upgrade. The method may be called at any time, also by
+        several desks at the same time.
 
         With `accepts_new_database`, this desk accepts the present database even if the desk has used another database
         at this address; a server's schema is not upgraded in this case. Without `accepts_new_database`, raises
@@ -523,8 +525,8 @@ class HealthCheckService:
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
     def _check_redis_cache(self) -> _CheckFacts:
-        """Check that Redis answers. A failure is only advice: the program also works without Redis, and still never
-        repeats an operation."""
+        """Check that Redis answers. A failure of this check is not urgent: the program also works without Redis, and
+        still never repeats an operation."""
         from console.store.operations.redis_client import is_usable
 
         url = self._settings.redis_url or ""

@@ -57,8 +57,8 @@ class RecordSummary:
 
 @dataclass(frozen=True, slots=True)
 class LiveFeedSnapshot:
-    """The present content of the queues, which a listener gets first. `counts` has the count of each queue;
-    `items` has the first records of each queue, with the queue's name as the key. Records that a person must
+    """The present content of the queues, which a listener gets first. `counts` has the count of each queue; `items`
+    has the first records of each queue that isn't empty, with the queue's name as the key. Records that a person must
     look at come first.
     """
 

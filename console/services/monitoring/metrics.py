@@ -44,9 +44,9 @@ class MetricFigures:
     `paid_payment_ratio`: the paid payments among the payments that have changed and ended. `failed_call_ratio`: the
     calls to providers that got no usable answer, among all calls; `answered_call_ratio`: the calls that got any
     answer, among all calls. `refused_notice_ratio`: the refused notices among the signed notices.
-    `mean_response_seconds` is the mean duration, from start to end, of the operations with calls to providers, None
-    if no such operation has ended. `queues` are the counts of the queues and `overdue_task_names` the names of
-    overdue tasks, both at `read_at`.
+    `mean_response_seconds` is the mean duration, from start to end, of the operations of which every call to a
+    provider was answered, None if no such operation has ended. `queues` are the counts of the queues and
+    `overdue_task_names` the names of overdue tasks, both at `read_at`.
     """
 
     paid_payment_ratio: Ratio
@@ -123,8 +123,8 @@ class MetricFigureReader:
 
     def read_lease_wait_counts_and_seconds(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all
-        waits in seconds. Waits of other processes are included if they ended after this process had begun to count
-        waits."""
+        waits in seconds. Waits of other processes are included if they were written to the audit trail between the
+        first and the latest call of `read_figures`."""
         (own_counts, seconds), (foreign_counts, foreign_seconds) = (
             self._context.process_counters.lease_wait_counts_and_seconds,
             self._counters_of_others.lease_wait_counts_and_seconds,
@@ -132,8 +132,8 @@ class MetricFigureReader:
         return tuple(map(sum, zip(own_counts, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_refused_duplicates(self) -> int:
-        """Return the number of refused duplicate operations. Refusals by other processes are included if they
-        happened after this process had begun to count refusals."""
+        """Return the number of refused duplicate operations. Refusals by other processes are included if they were
+        written to the audit trail between the first and the latest call of `read_figures`."""
         return self._context.process_counters.duplicate_count + self._counters_of_others.duplicate_count
 
     def compute_cache_hit_ratio(self) -> Ratio:
