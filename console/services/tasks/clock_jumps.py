@@ -23,8 +23,8 @@ class ClockJumpCorrection:
         self._context = context
 
     def make_future_dated_rows_due(self) -> int:
-        """Make the records and sagas due now whose next attempt is scheduled too late because a clock was ahead.
-        Return their number. Raises not_allowed if the database account may not run due tasks."""
+        """Make at most BATCH_SIZE records and sagas due now whose next attempt is scheduled too late because a clock
+        was ahead. Return their number. Raises not_allowed if the database account may not run due tasks."""
         self._context.require_right("due_tasks")
         now = self._context.now()
         with self._context.database.read() as conn:

@@ -96,9 +96,9 @@ class DueTasks:
         """Due task: write the providers' answers in this desk's spool into the database. The database could not store
         these answers when they came. Return the number of written answers.
 
-        If the database refuses an answer repeatedly, or if the answer can't be decrypted, open a case. The answer
-        then stays in the spool until a person has acknowledged the case. Raises bad_profile if the keyring can't be
-        read now: the next run delivers the answers.
+        If the delivery of an answer has failed MAX_FAILED_DELIVERIES times, because the database refuses the answer
+        or because it can't be decrypted, open a case. The answer then stays in the spool until a person has
+        acknowledged the case. Raises bad_profile if the keyring can't be read now: the next run delivers the answers.
         """
         delivered_count, context = 0, self._context
         if not context.spool.list_undelivered_entries(context.database_id):
@@ -253,8 +253,9 @@ class DueTasks:
         self._refetch_service.refetch(record.id, detail=detail, pdf=pdf, expected_version=None, progress=ignore_step)
 
     def _run_action_for_due_credit_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
-        """Call `act`, the action, with each due credit check whose work has the reason `reason`. A credit check that
-        another process has changed meanwhile is skipped. Return the number of handled credit checks."""
+        """Call `act`, the action, with at most BATCH_SIZE due credit checks whose work has the reason `reason`. A
+        credit check that another process has changed meanwhile is skipped. Return the number of handled credit
+        checks."""
         with self._context.database.read() as conn:
             records = queues.list_due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
         return sum(

@@ -35,8 +35,9 @@ _TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() 
     ErrorCode.READ_ONLY,
     ErrorCode.SCHEMA_MISMATCH,
 }
-"""Error codes of problems that end without an action of a person, or that concern only this desk. Examples are an
-unreachable provider or database, and a lease that another process holds.
+"""Error codes of problems that are not about the saga: they end by themselves, concern only this desk, or end when a
+person turns a read-only switch off. Examples are an unreachable provider or database, and a lease that another
+process holds.
 """
 _log = logging.getLogger("console.worker")
 
@@ -190,8 +191,9 @@ class SagaRunner:
         )
 
     def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
-        """Resume a stopped saga after a person's decision. The function `write_decision` writes the decision;
-        it is called in the same transaction. Return the saga afterwards."""
+        """Resume a stopped saga after a person's decision. The function `write_decision` writes the decision; it is
+        called in the same transaction. The count of the saga's internal errors begins at 0 again. Return the saga
+        afterwards."""
 
         def write_decision_and_resume(tx: Transaction, current_saga: Saga) -> Saga:
             write_decision(tx)

@@ -167,8 +167,8 @@ class Scheduler:
     def run_due_tasks(
         self, should_stop: Callable[[], bool] = _never_stop, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
-        """Run the due tasks that no other process runs, and return their runs. After `should_stop` returns True, no
-        other task begins.
+        """Run the due tasks that no other process runs, and return their runs. After `should_stop` returns True, the
+        running task ends after its present record, and no other task begins.
 
         A task that becomes due within `early_margin` also runs now; this is for callers that call this method only at
         long intervals. If a task fails, the failure is logged and stored in the task's row, and the next task runs.
@@ -195,10 +195,11 @@ class Scheduler:
 
     def run_all(self) -> tuple[TaskRun, ...]:
         """Run every task once, whether it is due or not, except the tasks that are left out (see the class), and
-        return the runs. If another process runs a task, wait for it at most MAX_WAIT_FOR_TASK_RUN_SECONDS.
+        return the runs. If another process runs a task, wait for it at most MAX_WAIT_FOR_TASK_RUN_SECONDS; if it
+        still runs the task then, this process doesn't run it, and the count of its records is 0.
 
-        If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database account
-        that may not run tasks.
+        If tasks fail, the exception of the first of them is raised after all tasks have run. Raises not_allowed for a
+        database account that may not run tasks.
         """
         self.require_permission()
         pass_began_at = self._context.now()
