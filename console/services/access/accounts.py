@@ -72,9 +72,9 @@ class _AccountChange:
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountResult:
-        """Return the result that the command prints for this person: created, updated, disabled or unchanged, and a
-        flag that is True if the password was set. `has_passwords` is False on an SQLite database, which has no
-        accounts."""
+        """Return the result that the command prints for this person: created, updated, disabled or unchanged, and for
+        the password `set`, `kept` or `none`. `has_passwords` is False on an SQLite database, which has no accounts;
+        the password is then `none`."""
         change = "disabled" if self.entry.is_disabled else "updated" if self.stored_person else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
         return AccountResult(

@@ -43,7 +43,8 @@ class BlockingSessionEnder:
         """End the sessions of people that block other sessions now or have run for too long (see
         `lock_holders.MAX_SESSION_SECONDS`), at most MAX_SESSIONS_ENDED_PER_PASS on each node. Return the number of
         ended sessions and rolled-back prepared transactions. If this number is 0, write the audit entries about the
-        sessions that earlier calls have ended. If one node fails, the sessions on the other nodes are still ended.
+        sessions that earlier calls have ended. If one node fails, the sessions on the other nodes are still ended,
+        and then its error is raised; a node that can't be reached raises no error.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right that it needs
         to end sessions.

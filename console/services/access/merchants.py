@@ -57,9 +57,9 @@ class MerchantService:
         merchant's settings are refused.
 
         Raises not_found for an unknown provider; usage for a reason that is empty or longer than
-        LONGEST_REASON_CHARACTERS; bad_profile if the settings name no merchant; in_progress while records of the
-        provider are not settled, because the provider would not find them under the new merchant; not_allowed if the
-        connected account may not change the merchant.
+        LONGEST_REASON_CHARACTERS; bad_profile if the settings name no merchant; in_progress if the database belongs
+        to another merchant and records of the provider are not settled, because the provider would not find them
+        under the new merchant; not_allowed if the connected account may not change the merchant.
         """
         return self._request_ids.act_once(
             "db merchant",

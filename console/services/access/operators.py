@@ -24,8 +24,8 @@ class OperatorService:
             return people.list_enabled_people(conn)
 
     def add_person(self, person: Person) -> None:
-        """Insert `person` (name and roles) into the table `operators`, and write an audit entry about the new
-        operator.
+        """Insert `person` (name, roles and the flag `may_buy`) into the table `operators`, and write an audit entry
+        about the new operator. Checks no right. Raises IntegrityError if the table has a person of this name.
         """
 
         def store_person(tx: Transaction) -> None:

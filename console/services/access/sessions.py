@@ -22,8 +22,8 @@ class SignInService:
 
     def read_identity(self) -> Identity:
         """Return the acting person with the person's roles, the address of the database, and the source of the
-        sign-in (typed in, configured, or read from the keyring). Raises no_operator if no name of a person is
-        configured."""
+        sign-in (typed in, configured, or read from the keyring). A name that the database doesn't know gets no roles,
+        and `is_known_operator` is False. Raises no_operator if no name of a person is configured."""
         context, sign_in = self._context, self._sign_in
         database_location = sign_in.database_address or str(context.settings.database_path)
         try:
