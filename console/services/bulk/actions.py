@@ -93,8 +93,9 @@ class BulkActionRunner:
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
         """Take the row's record or add the run's note to it, in the caller's transaction. Return the outcome of the
-        row: done, or refused with the reason. Raises an error with a code of OWN_FAILURE_ERROR_CODES if this
-        installation fails, for example if the database is unreachable; such an error is not a result of the row.
+        row: done, or skipped, refused or failed with the reason. Raises an error with a code of
+        OWN_FAILURE_ERROR_CODES if this installation fails, for example if the database is unreachable; such an error
+        is not a result of the row.
         """
         try:
             if run.action is BulkAction.TAKE:

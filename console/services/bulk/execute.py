@@ -1,8 +1,8 @@
 """Execute a bulk run in this process, under the lease of the run. For each row, the result is forecast, the action
 is executed and its result is stored before the next row starts.
 
-While a run is in the state running, its column `reason` contains the position of the present row. If the process
-crashes, the next process forecasts that row again.
+While a run whose action calls a provider is in the state running, its column `reason` contains the position of the
+row whose action began last. If the process crashes, the next process forecasts that row again.
 """
 
 import logging
@@ -99,9 +99,11 @@ class BulkExecutor:
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
         """Execute the rows without a result among the first `max_rows` rows of the bulk run (None: the limit stored
         with the run), as the person and with the progress and stop functions of `execution`. Return the number of
-        executed rows. Raises in_progress while another process executes the run, database_went_back if the database
-        has gone back to an earlier state, not_found if no run has this id, not_allowed if the person loses the right
-        meanwhile, and an error with a code of OWN_FAILURE_ERROR_CODES if this installation fails."""
+        executed rows. The run is paused if a read-only switch stops its action, or after
+        MAX_CONSECUTIVE_PROVIDER_REFUSALS consecutive refusals by one provider. Raises in_progress while another
+        process executes the run, database_went_back if the database has gone back to an earlier state, not_found if
+        no run has this id, not_allowed if the person loses the right meanwhile, and an error with a code of
+        OWN_FAILURE_ERROR_CODES if this installation fails."""
         database_rollback.require_no_database_rollback(self._context)
         with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
@@ -134,7 +136,8 @@ class BulkExecutor:
 
     def _run_rows(self, executed_run: _ExecutedRun) -> None:
         """Execute the rows of the bulk run that have no result, page by page, until the limit of this execution is
-        reached or the run is stopped or paused; then store the final state of the run."""
+        reached or the run is stopped or paused. If no such row is left up to the run's limit, store the final state
+        of the run."""
         with self._context.database.read() as conn:
             executed_run.row_counts.update(
                 {name: n for name, n in bulk.count_results(conn, executed_run.run.id).items() if name}

@@ -31,7 +31,7 @@ from console.store.tasks import bulk_runs as bulk
 
 ROWS_PER_PAGE = 200
 _MAX_LISTED_FINISHED_RUNS = 20
-"""Number of finished runs that are listed below the unfinished ones."""
+"""Number of the newest runs of which the finished ones are listed below the unfinished ones."""
 
 
 class BulkRunReader:
@@ -61,8 +61,8 @@ class BulkRunReader:
             return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_overview(self) -> tuple[BulkRunWithHolder, ...]:
-        """Return the unfinished bulk runs of all makers, newest first, then the newest finished bulk runs (at most
-        _MAX_LISTED_FINISHED_RUNS), newest first. Discarded runs are left out."""
+        """Return the unfinished bulk runs of all makers, newest first, then the finished ones among the newest
+        _MAX_LISTED_FINISHED_RUNS bulk runs, newest first. Discarded runs are left out."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = {
@@ -95,7 +95,7 @@ class BulkRunReader:
         """Return a page of at most `limit` rows of the bulk run, ordered by position. `result_filter` restricts the
         page to rows with one result, such as `refused`; the value `not_done` restricts it to the rows that are not
         done. With None, rows with every result, and without a result, are listed. `after_position` is the position of
-        the last row of the previous page; 0 for the first page."""
+        the last row of the previous page; 0 for the first page. An unknown run has no rows."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_ROWS_FILTER:
