@@ -72,10 +72,11 @@ class AdoptionPlan:
     """The changes that an adoption would make to the table of credit checks.
 
     `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `row_counts` are
-    the counts of its rows; `steps` are the changes of its columns and indexes that are still to be made; `obstacles`
-    are the facts that prevent the adoption; `is_cluster` is True on a Galera cluster; `estimated_seconds` is an
-    estimate of the duration of the adoption. A run with `allows_conversion` removes each obstacle whose
-    `is_convertible` is True; people must remove all other obstacles first.
+    the counts of its rows (all 0 if the table lacks an original column, or if its ids are no numbers); `steps` are
+    the changes of its columns and indexes that are still to be made; `obstacles` are the facts that prevent the
+    adoption; `is_cluster` is True on a Galera cluster; `estimated_seconds` is an estimate of the duration of the
+    adoption. A run with `allows_conversion` removes each obstacle whose `is_convertible` is True; people must remove
+    all other obstacles first.
     """
 
     state: str

@@ -19,7 +19,8 @@ def hand_over(
 ) -> bool:
     """End the acting person's own take of the record and add the note `note_text` of this person, in one transaction.
     Return True; return False, and write nothing, if the person has no take of the record. Raises usage if the note is
-    empty or too long, not_allowed if the acting person has no right to take records or no right to write notes."""
+    empty or too long, not_allowed if the acting person has no right to take records or no right to write notes,
+    read_only while the read-only switch for everything is on."""
     text = require_valid_note(note_text)
 
     def give_up_take_and_add_note(tx: Transaction) -> bool:

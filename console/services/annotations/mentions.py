@@ -38,8 +38,9 @@ class MentionService:
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
         """Mark a mention of the acting person as done, and return the mention; nothing changes if the mention is done
-        already. Raises not_allowed if the acting person has no right to write notes, and not_found if no mention has
-        this id or if the mention is of another person."""
+        already. Raises not_allowed if the acting person has no right to write notes, read_only while the read-only
+        switch for everything is on, and not_found if no mention has this id or if the mention is of another
+        person."""
         return self._request_ids.act_once(
             "mention done", request_id, (id,), lambda: self._mark_done(id), lambda _: self._find_done_mention(id)
         )

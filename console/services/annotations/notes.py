@@ -25,9 +25,9 @@ class NoteService:
         self._context = context
 
     def add_note(self, kind: str, record_id: int, note_text: str) -> Note:
-        """Add a note of the acting person to a record, and return the note. Raises usage if the text is empty or too
-        long, not_found if the database has no such record, not_allowed if the acting person has no right to write
-        notes."""
+        """Add a note of the acting person to a record, store the mentions in the note, and return the note. Raises
+        usage if the text is empty or too long, not_found if the database has no such record, not_allowed if the
+        acting person has no right to write notes, read_only while the read-only switch for everything is on."""
         text = require_valid_note(note_text)
         with refusals.audit_refusals(self._context, NOTE_ACTION, record_id, kind=kind):
             self._context.require_right("note")

@@ -30,8 +30,8 @@ class TakeService:
     def take_record(self, kind: str, record_id: int) -> Take:
         """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take; return
         the take. Raises not_found if the database has no such record, not_allowed if the acting person has no right
-        to take records, and in_progress if another person has the take (the error's detail names the person and the
-        end of the take)."""
+        to take records, read_only while the read-only switch for everything is on, and in_progress if another person
+        has the take (the error's detail names the person and the end of the take)."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
@@ -54,7 +54,8 @@ class TakeService:
 
     def give_up_take(self, kind: str, record_id: int) -> bool:
         """End the acting person's own take of the record. Return True, or False if the person has no take of the
-        record. Raises not_allowed if the acting person has no right to take records."""
+        record. Raises not_allowed if the acting person has no right to take records, and read_only while the
+        read-only switch for everything is on."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.give_up_take_in_transaction(tx, kind, record_id))

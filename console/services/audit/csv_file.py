@@ -19,8 +19,8 @@ def write_csv(
 ) -> int:
     """Write `header_rows` and then `rows` to the new CSV file `path`, which only the present user of the machine can
     read. Return the number of `rows`. `publish` is called with the draft of the complete file, this number and the
-    file's SHA-256, and gives the file its name. Raises usage if the file exists, and storage_full if the file can't
-    be written.
+    file's SHA-256, and gives the file its name. Raises usage if the file exists or its folder doesn't exist, and
+    storage_full if the file can't be written.
     """
     row_count = 0
     with open_new_file(path) as draft:

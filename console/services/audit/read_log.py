@@ -41,7 +41,8 @@ class RecordOpeningLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write the collected entries in one transaction; an error is logged and not raised."""
+        """Write the collected entries in one transaction. An error is logged and not raised; the entries are then
+        lost."""
         with self._lock:
             batch: Sequence[NewAuditEntry] = self._unwritten_entries
             self._unwritten_entries = []

@@ -1,6 +1,6 @@
 """Roots of the audit trail. Each process adds its audit entries to its own chain. Every hour a due task stores, as a
-root, the last entry (head) of each chain; it adds the root to the chain of its own process. If the end of a chain is
-deleted later, its stored head shows this.
+root, the last entry (head) of each chain that has new entries; it adds the root to the chain of its own process. If
+the end of a chain is deleted later, its stored head shows this.
 """
 
 from console.services.process.context import ServiceContext
@@ -15,8 +15,8 @@ transaction of this program lasts longer.
 
 
 class AuditRootWriter:
-    """Stores the heads of all chains of the audit trail as a root when the oldest audit entry that no root covers
-    is an hour old."""
+    """Stores the heads of those chains of the audit trail that have entries after the last root, as a root, when the
+    oldest audit entry that no root covers is an hour old."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

@@ -104,8 +104,9 @@ class AuditService:
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
         """Write the audit entries that the acting person may read to the new CSV file `path`; return the number of
-        these entries. Raises usage if the file exists, storage_full if it can't be written, no_operator if no name of
-        a person is configured, and not_allowed if the acting person has no right to read audit entries.
+        these entries. Raises usage if the file exists or its folder doesn't exist, storage_full if it can't be
+        written, no_operator if no name of a person is configured, and not_allowed if the acting person has no right
+        to read audit entries.
         """
         row_count: int = self._act_once(
             "audit export",

@@ -30,7 +30,7 @@ from console.store.notifications.own_requests import ClosedProposal
 from console.store.refunds.approvals import REFUND_KIND
 
 _LONGEST_REQUEST_AGE = timedelta(days=30)
-"""Age of the oldest own refund request about which a person still gets events."""
+"""Age of the oldest own refund request or proposal about which a person still gets events."""
 _EVENT_NAME_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
 """Value of `PersonalEvent.event_name` for a decided refund request, by the refund's state. In every other state that
 is listed, the request was approved, and the name is `approved`."""

@@ -19,7 +19,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.reports import provider_success as store
 
 _MAX_LISTED_OUTAGES = 200
-"""Largest number of outages of one provider that are read; the newest are read first."""
+"""Largest number of alerts about one provider among which its outages are searched; the newest alerts are read."""
 
 
 def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
