@@ -41,9 +41,10 @@ class SignInService:
         )
 
     def record_sign_in(self, *, must_store_password: bool) -> bool:
-        """Write an audit entry about a sign-in that the database has accepted and, with `must_store_password`, store
-        the password in the keyring of the machine. Return True if the password was stored in the keyring; otherwise
-        only this process has the password.
+        """Write an audit entry about a sign-in that the database has accepted, and one with the reason for which the
+        person had to sign in, if there is one (`DatabaseSignIn.sign_in_reason`). A failure of these entries is only
+        logged. With `must_store_password`, store the password in the keyring of the machine. Return True if the
+        password was stored in the keyring; otherwise only this process has the password.
         """
         missing_reason, is_stored = self._sign_in.sign_in_reason, must_store_password and self._store_password()
 

@@ -38,9 +38,9 @@ class OverdueTaskAlerts:
         self._next_check_at = float("-inf")
 
     def update_alerts(self, now: datetime) -> None:
-        """Raise alerts about tasks that are overdue, and resolve the alerts of tasks that are no longer overdue.
-        `now` is the start of the scheduler's last run, so that a task which ran in that run does not count as
-        overdue."""
+        """Raise alerts about this process's tasks that are overdue. Resolve the alerts of tasks that are no longer
+        overdue, and of tasks that this process doesn't have. `now` is the start of the scheduler's last run, so that
+        a task which ran in that run does not count as overdue."""
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:
             return
