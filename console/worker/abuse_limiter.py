@@ -3,7 +3,8 @@ addresses. Rejecting a connection takes a tenth of the CPU time of refusing a re
 
 Each address (for IPv6: each /64 network) has a bucket of tokens: each refusal uses one token, and used tokens come
 back with time. The receiver rejects connections from an address without a token. An address from which a genuine
-notice came recently is always accepted, because many senders may share an address.
+notice or a listener of `/live` with a valid token came recently is always accepted, because many senders may share an
+address.
 """
 
 from collections import OrderedDict
@@ -14,7 +15,8 @@ REFUSALS_PER_FULL_BUCKET = 100.0
 """Number of tokens in the bucket of each address: the number of refusals after which its connections are rejected."""
 REFILLED_TOKENS_PER_SECOND = 20.0
 GENUINE_SENDER_ACCEPTED_SECONDS = 600.0
-"""Seconds after a genuine notice during which its address is always accepted."""
+"""Seconds after a genuine request (a notice, or a listener of `/live`) during which its address is always
+accepted."""
 MAX_REMEMBERED_ADDRESSES = 4_096
 """Largest number of addresses stored; after that the least recently used one is deleted."""
 ValueT = TypeVar("ValueT")
@@ -34,8 +36,8 @@ class RefusalTokenBuckets:
         _store_value_of_address(self._used_tokens, address, (self._count_used_tokens(address) + 1, self._clock()))
 
     def mark_genuine_sender(self, address: str) -> None:
-        """Accept all connections from this address for GENUINE_SENDER_ACCEPTED_SECONDS, because a genuine notice came
-        from it."""
+        """Accept all connections from this address for GENUINE_SENDER_ACCEPTED_SECONDS, because a genuine request
+        came from it."""
         _store_value_of_address(self._accepted_until, address, self._clock() + GENUINE_SENDER_ACCEPTED_SECONDS)
 
     def is_blocked(self, address: str) -> bool:

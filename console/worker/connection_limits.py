@@ -341,8 +341,8 @@ def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
 async def read_body(request: "Request", largest_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body of the request.
 
-    Raises RequestRefused if the body has more than `largest_bytes` bytes, and BodyTooSlow if it does not arrive
-    within `timeout_seconds`.
+    Raises RequestRefused if the body has more than `largest_bytes` bytes, or if the sender disconnects; BodyTooSlow
+    if the body does not arrive within `timeout_seconds`.
     """
     from starlette.requests import ClientDisconnect
 

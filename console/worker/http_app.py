@@ -173,7 +173,9 @@ class Receiver:
     async def _store_notice(self, notice_source: str, notice: CheckedNotice) -> str:
         """Let the service store a checked notice. Return the code of the result, for the metrics.
 
-        Raises RequestRefused for every refused notice, even if the audit entry about it could not be written.
+        Raises RequestRefused for a refused notice, even if the audit entry about it could not be written. Exception:
+        if a refused notice must be stored before the answer (`must_store_before_reply`) and can't be stored, raises
+        NoCapacity or the error of the service, as for a genuine notice.
         """
         if notice.is_refused:
             if notice.must_store_before_reply:

@@ -84,9 +84,9 @@ def _format_stack_frames(traceback: TracebackType | None) -> list[str]:
 
 @contextmanager
 def log_json_lines() -> Iterator[None]:
-    """Within the block, write log records as JSON lines to stderr: of the program's own loggers from level INFO
-    on, of other loggers from level WARNING on. Other handlers that write to stderr are removed until the block
-    ends.
+    """Within the block, write log records as JSON lines to stderr: of the program's own loggers from level INFO on,
+    of other loggers from level WARNING on. Warnings of Python and the exceptions that end a thread are logged, too.
+    Other handlers that write to stderr are removed until the block ends.
     """
     root_logger, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER_NAME)
     earlier_handlers, earlier_level, earlier_hook = list(root_logger.handlers), own_logger.level, threading.excepthook

@@ -168,7 +168,8 @@ class LiveFeedHub:
     async def add_listener(self, channels: frozenset[str]) -> LiveFeedListener:
         """Add a listener for these channels (record kinds), and return it. It receives every change from now on.
 
-        Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
+        Raises NoCapacity if there are too many listeners or the thread pool is full, ConsoleError if the database is
+        unreachable.
         """
         async with self._join_lock:
             if len(self._listeners) >= self._options.max_live_clients:
@@ -295,8 +296,8 @@ class LiveFeedEndpoint:
 
     async def serve_listener(self, websocket: WebSocket) -> None:
         """Serve one WebSocket connection until it ends: check its token and channels, then send it the snapshot and
-        each change. A listener without a valid token or with an unknown channel is refused and recorded in the audit
-        trail."""
+        each change. A listener without a valid token or with an unknown channel is refused, and an audit entry is
+        written at a limited rate. A listener for whom there is no capacity or no database is told to try later."""
         await self._reload_tokens()
         channels = _parse_channels(websocket.query_params.getlist("channels"))
         headers = websocket.headers.getlist("authorization")
@@ -373,8 +374,8 @@ class LiveFeedEndpoint:
             self._console.live_feed.audit_refused_listener(reason, origin, skipped_count)
 
     async def _receive_token(self, websocket: WebSocket) -> str | None:
-        """Return the token in the listener's first message, which is `{"token": "…"}` or the token alone. Return
-        None if no message arrives within `head_timeout_seconds`."""
+        """Return the token in the listener's first message, which is `{"token": "…"}` or the token alone. Return None
+        if no message arrives within `head_timeout_seconds`, or if the message contains no token."""
         try:
             async with asyncio.timeout(self._options.head_timeout_seconds):
                 text = (await websocket.receive()).get("text")
@@ -450,8 +451,8 @@ def _parse_token_message(text: str) -> str | None:
 
 
 def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
-    """Return the channels (record kinds) in a query such as `?channels=payment,refund`; all channels if it names
-    none. Return None if the query names an unknown channel."""
+    """Return the channels (record kinds) in a query such as `?channels=payment,refund`; all channels if the query has
+    no `channels`. Return None if it names an unknown channel, or if `channels` is empty."""
     channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(LIVE_FEED_CHANNELS)
     return channels if channels <= frozenset(LIVE_FEED_CHANNELS) else None
 

@@ -35,14 +35,15 @@ class ReadyWorker:
 
 
 def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> None:
-    """Run due tasks and the receiver until SIGTERM or Ctrl+C; on a database server, also execute desk requests and
-    end blocking sessions. `on_ready` is called once, when all threads and the receiver run. Must be called on the
-    main thread.
+    """Run due tasks and the receiver until SIGTERM, SIGHUP or Ctrl+C; on a database server, also execute desk
+    requests and end blocking sessions. `on_ready` is called once, when all threads and the receiver run. Must be
+    called on the main thread.
 
     After the first signal no task begins, and no request is accepted; running tasks and requests may end within
     STOP_WAIT_FOR_TASKS_SECONDS, and their leases are released. The second signal aborts the tasks and requests that
     are still running. Raises `not_allowed` if the database account may not run due tasks, `bad_profile` if the
-    receiver can't listen on its address, or if the settings of a provider name another merchant than the database.
+    receiver can't listen on its address, if its certificate or a token of `/live` is invalid, or if the settings of a
+    provider name another merchant than the database.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
     scheduler.require_permission()

@@ -64,7 +64,7 @@ class WorkerMetrics:
 
     def count_notice_result(self, notice_source: str, result: str, duration_seconds: float) -> None:
         """Record the result of a notice, and the seconds from its arrival to its answer. `notice_source` is the name
-        of a sender whose notices were verified before, or `other`."""
+        of a provider or of another sender whose notices were stored before, or `other`."""
         self._notice_gauge.dec()
         self._notice_counter.labels(notice_source, result).inc()
         self._answer_histogram.observe(duration_seconds)

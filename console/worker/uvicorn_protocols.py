@@ -36,8 +36,8 @@ from console.worker.graceful_close import ClosingTransport
 
 MAX_LISTENER_MESSAGE_BYTES = 4 * 1024
 MAX_UNREAD_BYTES_PER_LISTENER = 1 << 20
-"""Bytes that may wait in the write buffer of a listener of `/live`. If there are more, its connection is aborted at
-its next message.
+"""Bytes that may wait in the write buffer of a listener of `/live`. If there are more, its connection is aborted when
+the next data from the listener arrive.
 """
 _MAX_MESSAGE_FRAGMENTS = 64
 _REQUEST_HEAD_CHUNK_BYTES = 4 * 1024
