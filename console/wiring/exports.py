@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 RowPages = Iterator[Sequence[Any]]
 _ROWS_PER_EXPORT_PAGE = 1_000
 _MAX_SEARCH_RESULTS = 1_000
-"""Largest number of rows of a search; the best results come first."""
+"""Largest number of companies of a search, and of records of each kind."""
 _MAX_EXPORTED_ALERTS = 100_000
 _MAX_ID_DIGITS = 18  # digits
 LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
@@ -96,8 +96,10 @@ def make_export_table(
     the screen. `person` is the person who exports. `registry_date` is the date of the desk's corporation registry;
     None if the desk has no registry.
 
-    Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a run that
-    doesn't exist.
+    Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a bulk run
+    that doesn't exist. Some errors are raised only when the first page is read: `not_found` for a missing
+    reconciliation run or an unknown provider, `invalid_corporation_number` for the number of a lookup, and
+    `not_allowed`.
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title, notes = format_list_title(request, context), tuple(export_list.note.splitlines())

@@ -29,7 +29,8 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
     team mode, in which a worker calls the providers for the person, the client can't call AlarmBox; it only returns
     the capabilities.
 
-    Raises bad_profile if a needed setting is missing; the error names the variable of the setting.
+    Raises bad_profile if a needed setting is missing (the error names its variable), or if the settings name another
+    merchant than that of the database.
     """
     if not context.acts_through_worker:
         return _make_alarmbox_and_token_store(context)[0]
@@ -51,8 +52,8 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
 def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
     """Return the calls with which a person authorises this console at AlarmBox, and the store of the resulting
-    tokens. This call sends no request. Raises bad_profile if a needed setting is missing; the error names the
-    variable of the setting."""
+    tokens. This call sends no request. Raises bad_profile if a needed setting is missing (the error names its
+    variable), or if the settings name another merchant than that of the database."""
     adapter, tokens = _make_alarmbox_and_token_store(context)
     return adapter.oauth_calls, tokens
 
@@ -97,7 +98,8 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
     In team mode, in which a worker calls the providers for the person, the adapter needs no settings, because it only
     returns its capabilities.
 
-    Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.
+    Raises not_found for an unknown name, and bad_profile for a missing or invalid setting, or if the settings name
+    another merchant than that of the database.
     """
     from console.providers.payments import plugin as payment_plugin
     from console.services.payments.providers import make_adapter_arguments
@@ -121,7 +123,8 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
 
 def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     """Create the client of the Web-API of the corporation registry's publisher and return it. Return None if the
-    settings have no application id. This call sends no request, and may read the keyring.
+    settings have no application id, and in team mode, in which a worker acts for the person. This call sends no
+    request, and may read the keyring.
     """
     settings = context.settings
     application_id = None if context.acts_through_worker else settings.read_secret("REGISTRY_APPLICATION_ID")

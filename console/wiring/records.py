@@ -174,9 +174,10 @@ class RecoveryService:
         return second_person.list_open_proposals(self._context)
 
     def run_all_tasks(self) -> tuple[TaskRun, ...]:
-        """Run every task of the scheduler once, including tasks that aren't due, and return the finished runs. If a
-        task fails, the other tasks still run, and the error of the failed task is raised at the end. Raises
-        not_allowed if the acting person or the database account may not run due tasks.
+        """Run every task of the scheduler once, including tasks that aren't due, and return the runs. The count of a
+        task that another process was still running after a wait is 0. If tasks fail, the other tasks still run, and
+        the error of the first failed task is raised at the end. Raises not_allowed if the acting person or the
+        database account may not run due tasks.
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
@@ -205,8 +206,8 @@ class RecoveryService:
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
         """Take the record: mark for half an hour that the acting person works on it. Return the take. Raises
-        not_found if there is no such record, not_allowed if the acting person has no right to take records, and
-        in_progress if another person has the take.
+        not_found if there is no such record, not_allowed if the acting person has no right to take records, read_only
+        while the read-only switch for everything is on, and in_progress if another person has the take.
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
@@ -215,7 +216,8 @@ class RecoveryService:
 
     def give_up_take(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record, and return True. Return False if the acting person has not
-        taken the record. Raises not_allowed if the acting person has no right to take records.
+        taken the record. Raises not_allowed if the acting person has no right to take records, and read_only while
+        the read-only switch for everything is on.
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
@@ -229,7 +231,8 @@ class RecoveryService:
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
         nothing, if the acting person has not taken the record. Raises usage if the note is empty or too long,
-        not_allowed if the acting person has no right to take records or no right to write notes.
+        not_allowed if the acting person has no right to take records or no right to write notes, read_only while the
+        read-only switch for everything is on.
         """
         arguments, services = (_parse_record_id(kind, id), note_text), self._services
         find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
@@ -243,7 +246,8 @@ class RecoveryService:
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
         """Add a note of the acting person to the record, and return the note. Raises usage if the text is empty or
-        too long, not_found if there is no such record, not_allowed if the acting person has no right to write notes.
+        too long, not_found if there is no such record, not_allowed if the acting person has no right to write notes,
+        read_only while the read-only switch for everything is on.
         """
         record_id, note_service = _parse_record_id(kind, id), self._services.notes
         find_answer = record_answers.make_note_answer_finder(self._context, kind, record_id, note_text)
@@ -310,8 +314,8 @@ class RecoveryService:
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
-        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if the file can't
-        be written.
+        has no right to export the audit trail; usage (file_exists) if the file exists, (no_folder) if its folder
+        doesn't exist; storage_full if the file can't be written.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -322,13 +326,13 @@ class RecoveryService:
         progress: "PackCountReporter" = lambda _done, _of: None,
     ) -> "WrittenBundle":
         """Write the evidence packs of several records (kind and id) and an index to the new file `path`. Return the
-        facts of the written file. `progress` is called before each pack, with the number of packs written so far and
-        the number of all records; it may raise an exception, which cancels the bundle. `verify_pack` in
-        `services/evidence/pack_verification.py` can verify the file.
+        facts of the written file. `progress` is called before each pack and after the last one, with the number of
+        packs finished so far and the number of all records; it may raise an exception, which cancels the bundle.
+        `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
-        person has no right to export the audit trail; usage (file_exists) if the file exists; usage (bulk_size) for
-        no records or too many; storage_full if the file can't be written.
+        person has no right to export the audit trail; usage (file_exists) if the file exists, (no_folder) if its
+        folder doesn't exist, (bulk_size) for no records or too many; storage_full if the file can't be written.
         """
         return self._services.evidence_bundles.write(records, path, progress)
 

@@ -123,8 +123,9 @@ class CreditCheckService:
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
         """Ask the provider about a credit check, and return the credit check as it is after the probe. Raises
         outcome_unknown if the outcome of the purchase stays unknown, in_progress while the call of the purchase runs,
-        not_found for an unknown credit check, not_allowed if the acting person has no right to probe, and a code of
-        NO_ANSWER_ERROR_CODES, such as provider_unreachable, if the provider gave no answer.
+        not_found for an unknown credit check, not_allowed if the acting person has no right to probe, and
+        provider_unreachable or another code of NO_ANSWER_ERROR_CODES (`services/credit_checks/readings.py`) if the
+        provider gave no answer.
         """
         return self._request_ids.act_once(
             "probe",
