@@ -36,8 +36,8 @@ class AlertSettings:
         return "webhook" if self.webhook_url else "kafka" if self.brokers else None
 
     def require_usable_publisher(self, get_secret: Callable[[str], str | None]) -> str:
-        """Check that the configured publisher can work, and return the key that signs the webhook's messages (""
-        for Kafka). `get_secret` returns a secret by its name, None if it is missing.
+        """Check that the configured publisher can work, and return the key that signs the webhook's messages ("" for
+        Kafka and without a publisher). `get_secret` returns a secret by its name, None if it is missing.
 
         Raises ConsoleError `bad_profile` if the key is missing or too short, or if Kafka support isn't installed.
         """

@@ -25,7 +25,7 @@ def sync_descriptor(descriptor: int) -> None:
 
 
 def sync_file(file: Path) -> None:
-    """Write the file's content to the disk (fsync)."""
+    """Write the file's content to the disk (fsync). Raises OSError if the file is missing or can't be written."""
     with file.open("rb+") as content:
         sync_descriptor(content.fileno())
 

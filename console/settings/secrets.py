@@ -131,8 +131,8 @@ class SecretStore(HiddenSecrets):
         return self._urls.get(name)
 
     def list_secret_names_in_environment(self) -> frozenset[str]:
-        """Return the names of all secrets that are set in environment variables, without the prefix
-        `CONSOLE_SECRET_`."""
+        """Return the names of all secrets that environment variables contain, or whose files they name, without the
+        prefix `CONSOLE_SECRET_` and the ending `_FILE`."""
         return frozenset(self._environment)
 
     def get_variable_with_secret(self, name: str) -> str:
@@ -199,7 +199,8 @@ class SecretStore(HiddenSecrets):
         """Return the store key, which encrypts stored tokens and spooled answers. It is read from the environment
         variable or the keyring. With `may_create`, a missing key is created in the keyring.
 
-        Raises ConsoleError `bad_profile` if the key is missing or has fewer than 16 characters.
+        Raises ConsoleError `bad_profile` if the key is missing or has fewer than 16 characters, or if the keyring
+        can't be read or doesn't store the key.
         """
         return self._read_encryption_key(STORE_KEY_NAME, may_create=may_create)
 
@@ -208,8 +209,8 @@ class SecretStore(HiddenSecrets):
         as drafts. It is read from the environment variable or the keyring; a missing key is created in the
         keyring.
 
-        Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, or if it has fewer than 16
-        characters.
+        Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, if the keyring can't be read
+        or doesn't store the key, or if the key has fewer than 16 characters.
         """
         return self._read_encryption_key(DRAFT_KEY_NAME, may_create=True)
 

@@ -204,8 +204,8 @@ class Settings:
         return f"CONSOLE_SECRET_{provider.upper()}_{get_access_by_provider()[provider].merchant_credential_name}"
 
     def read_secret(self, secret_name: str) -> str | None:
-        """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise
-        from the keyring; None if it is missing.
+        """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise from
+        the keyring; None if it is missing. Raises ConsoleError `bad_profile` if the keyring can't be read.
 
         While a test switch is on, secrets of providers aren't read from the keyring, so that a process with a fast
         clock or a failpoint can't use real credentials.
@@ -235,7 +235,8 @@ class Settings:
         """Return the store key, which encrypts stored tokens and spooled answers; it has at least 16 characters.
         For an SQLite database, a missing key is created in the keyring.
 
-        Raises ConsoleError `bad_profile` if the key is missing and can't be created.
+        Raises ConsoleError `bad_profile` if the key is missing and can't be created, if the keyring can't be read, or
+        if the key has fewer than 16 characters.
         """
         return self.secrets.read_store_key(may_create=self.database_path is not None)
 
@@ -244,8 +245,8 @@ class Settings:
         drafts. With an SQLite database this is the store key, with a database server a key which only this desk
         has. A missing key is created in the keyring.
 
-        Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, or if it has fewer than 16
-        characters.
+        Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, if the keyring can't be read,
+        or if the key has fewer than 16 characters.
         """
         return self.read_store_key() if self.database_path is not None else self.secrets.read_draft_key()
 

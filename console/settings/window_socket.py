@@ -15,8 +15,9 @@ MAX_LINK_MESSAGE_BYTES = 256
 LINK_ANSWER_TIMEOUT_SECONDS = 3.0
 _SOCKET_FOLDER_MODE = 0o700
 _MAX_FOLDER_PATH_CHARACTERS = 40
-"""Largest length of the path of the socket's folder. With a longer one, the path of the socket would be longer than
-the operating systems allow (about 100 bytes).
+"""Largest length of the path in XDG_RUNTIME_DIR, in which the socket's folder is created. With a longer one, the path
+of the socket would be longer than the operating systems allow (about 100 bytes); the folder of temporary files is
+used then.
 """
 
 
