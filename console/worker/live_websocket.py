@@ -49,7 +49,8 @@ MAX_AUDITED_REFUSALS = 5
 AUDITED_REFUSALS_PER_SECOND = 1 / 60
 """Rate at which a process writes audit entries about refused listeners after the first MAX_AUDITED_REFUSALS."""
 _MAX_LAST_SENT_RECORDS = 1_000
-"""Number of records for which `LiveFeedHub` stores the last sent state: as many as one reading of the feed returns.
+"""Largest number of records for which `LiveFeedHub` stores the last sent state. An equal change of another record may
+be sent twice.
 """
 _log = logging.getLogger("console.worker")
 
