@@ -37,7 +37,7 @@ class VerifyAuditCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Verify the audit trail or the evidence pack, and write the answer. Raises ConsoleError `audit_broken` if a
         row of the trail is wrong or missing, or if the pack is damaged. The error names the first wrong row of the
-        trail, or the first problem of the pack.
+        trail, or the first problem of the pack. Raises `usage` if the argument names no readable file.
         """
         if args.pack is None:
             ServiceCommand(

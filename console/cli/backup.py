@@ -33,9 +33,9 @@ class BackUpDatabaseCommand:
 
 
 class RestoreDatabaseCommand:
-    """The command `db restore`. It replaces the database by the backup in a folder, and restores missing documents.
-    It also restores the spool if this desk has no spool yet. With `--check` it changes nothing: it reads the whole
-    backup and compares its database, schema and store key with those of this desk.
+    """The command `db restore`. It replaces the database by the backup in a folder, and restores missing and damaged
+    documents. It also restores the spool if this desk has no spool yet. With `--check` it changes nothing: it reads
+    the whole backup and compares its database, schema and store key with those of this desk.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
@@ -78,8 +78,8 @@ def build_backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
 
 def build_verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
     """Return the answer of `db restore --check` as a JSON object. `store_key` compares this desk's store key with the
-    backup's: `same`, `missing` (this desk has none) or `unused` (the backup needs none). There is no value for
-    another key, because a check with another key fails."""
+    backup's: `same`, `missing` (this desk has none or can't read it) or `unused` (the backup needs none). There is no
+    value for another key, because a check with another key fails."""
     return {**build_backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 

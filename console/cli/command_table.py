@@ -44,8 +44,9 @@ COMMANDS_WITH_EFFECTS = frozenset(
         "mentions", "provider", "read-only", "views", "worker",
     )
 )  # fmt: skip
-"""First words of the commands that send or write something; some commands with these words only read, such as
-`alerts list`. After a first signal, a command with one of these words still runs to its end and reports its result.
+"""First words of the commands that send something or change records; some commands with these words only read, such
+as `alerts list`. Other commands that write, such as `db upgrade` or `export`, aren't named here. After a first
+signal, a command with one of these words still runs to its end and reports its result.
 """
 _COMMANDS_WITH_EFFECTS_AND_NO_REQUEST_ID = frozenset(
     {"provider", "worker", "export", "evidence", "sign-in", "sign-out", "forget-credentials"}

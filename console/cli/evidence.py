@@ -64,8 +64,8 @@ def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -
 def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
     """Write the evidence packs of the records that the arguments name to one file, and return the facts of the
     written file. Ctrl+C or SIGTERM stops the command before the next pack; the unfinished file is then deleted.
-    Raises ConsoleError `usage` if the arguments name both records and a queue or neither of them, and the errors of
-    `RecoveryService.write_evidence_bundle`.
+    Raises ConsoleError `usage` if the arguments name both records and a queue or neither of them, or contain
+    `--filter` without a queue; also raises the errors of `RecoveryService.write_evidence_bundle`.
     """
     if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):
         raise make_usage_error("evidence: either records, or --queue with an optional --filter")

@@ -69,7 +69,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 def _is_window_requested(arguments: Sequence[str]) -> bool:
-    """Return True if the command line opens the window: one without arguments, `demo`, `open` or `training`."""
+    """Return True if the command line may open the window: one without arguments, `demo`, `open` or `training`."""
     return not arguments or find_command_word(arguments) in ("demo", "open", "training")
 
 

@@ -36,7 +36,7 @@ class ReportWithPaymentNumbers:
 
     def get_payment_number(self, difference: "ReconciliationDifference") -> str:
         """Return the payment number that people use for the payment of a difference. If this database lacks the
-        payment, return the key of the row in the provider's history.
+        payment, or if the payment numbers could not be read, return the key of the row in the provider's history.
         """
         return self.number_by_payment.get(f"payment {difference.payment_id}", difference.row_key)
 

@@ -2,7 +2,7 @@
 version of the program. It reports each answer from which this version derives another outcome than the pack contains.
 
 The adapters of the providers connect to a local server (`console/sandbox/recorded_answers.py`), which sends the
-recorded answers. The command uses no provider, no database and no setting of this desk.
+recorded answers. The command uses no provider, no database and no setting of this desk except the language.
 """
 
 from argparse import Namespace
@@ -63,9 +63,10 @@ class ReplayDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Result of a replay: the number of operations, the number of replayed answers, the number of answers that
-    could not be replayed (`skipped_count`), and the answers from which this version derives another outcome. An
-    answer can't be replayed if the provider did not answer or only a part of the answer was stored.
+    """Result of a replay: the number of operations, the number of replayed answers, the number of answers that could
+    not be replayed (`skipped_count`), and the answers from which this version derives another outcome. An answer
+    can't be replayed if the provider did not answer, if only a part of the answer was stored, or if this version
+    can't make its call again: it doesn't know the provider or the call, or the pack lacks the payment.
     """
 
     operation_count: int
@@ -81,8 +82,8 @@ class MalformedEvidencePack(Exception):
 
 
 class ReplayPackCommand:
-    """The command `replay PACK`. It writes the differences as its answer; they are not an error. Raises
-    ConsoleError `audit_broken` if the pack is damaged or malformed.
+    """The command `replay PACK`. It writes the differences as its answer; they are not an error. Raises ConsoleError
+    `audit_broken` if the pack is damaged or malformed, `usage` if PACK is no readable file.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
@@ -302,8 +303,8 @@ def _require_request_text(value: object) -> str:
 
 
 def _require_record_id(value: object) -> int:
-    """Return a value of the pack as the id of a record in our database. Raises ValueError if it isn't a whole number
-    from 0 to below `_FIRST_TOO_LARGE_ID`."""
+    """Return a value of the pack as a number: an id or an amount in minor units. Raises ValueError if it isn't a
+    whole number from 0 to below `_FIRST_TOO_LARGE_ID`."""
     if type(value) is not int or not 0 <= value < _FIRST_TOO_LARGE_ID:
         raise ValueError("no number of ours")
     return value

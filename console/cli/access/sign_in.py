@@ -85,14 +85,15 @@ class WhoAmICommand:
 
 class ForgetCredentialsCommand:
     """The command `forget-credentials`, for the desk of a person in team mode: a worker makes the person's calls to
-    providers. The command deletes from the keyring the provider credentials, which this desk no longer needs.
+    providers. The command deletes from the keyring the credentials of the providers and the store key, which this
+    desk no longer needs.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Delete the provider credentials from the keyring. The answer names the deleted credentials, and the
-        environment variables that contain credentials: only the person can remove these. Raises ConsoleError `usage`
-        if no worker acts for the person of this desk, or if the spool of this desk has answers that are not yet in
-        the database.
+        """Delete the credentials of the providers and the store key from the keyring. The answer names the deleted
+        credentials, and the environment variables that contain credentials: only the person can remove these. Raises
+        ConsoleError `usage` if no worker acts for the person of this desk, or if the spool of this desk has answers
+        that are not yet in the database.
         """
         from console.cli.process.command import open_console_with_passwords
 
@@ -140,7 +141,7 @@ def _make_keyring_error(problem: SettingProblem) -> ConsoleError:
 
 def _try_sign_out_with_audit(settings: "Settings") -> bool:
     """Sign out through the services, which also write an audit entry about the sign-out. Return True if this
-    succeeded, False if the services can't be opened.
+    succeeded. Return False if the services can't be opened, the keyring fails or the entry can't be written.
     """
     from console.app import open_console
 

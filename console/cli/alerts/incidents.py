@@ -56,8 +56,9 @@ def _parse_incident_id(args: Namespace) -> int:
 def _make_incident_call(
     execute_action: "Callable[[Console, Namespace, int], Incident]",
 ) -> "Callable[..., Incident]":
-    """Return a function with the two parameters console and arguments, as a command needs it. The function reads the
-    incident id from the arguments, and calls `execute_action` with the console, the arguments and this id."""
+    """Return a function for `ServiceCommand.call_service`, with the parameters console, arguments and writer. It
+    reads the incident id from the arguments, and calls `execute_action` with the console, the arguments and this
+    id."""
     return lambda console, args, _: execute_action(console, args, _parse_incident_id(args))
 
 

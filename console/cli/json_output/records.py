@@ -74,7 +74,8 @@ _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "ba
 
 def build_record_json(value: AnyRecord, translate: TranslateFunction) -> JsonObject:
     """Return a record as the JSON object of its kind, with the explanation of its present state. The fields of the
-    explanation are null if the related records were not read. The payer of a payment is masked.
+    explanation are null if the related records were not read. An operation has no explanation and none of these
+    fields. The payer of a payment is masked.
     """
     record_fields = build_record_fields_json(value, translate)
     if isinstance(value, Operation):

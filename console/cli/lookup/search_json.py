@@ -19,8 +19,8 @@ _JSON_LIST_NAME_BY_RECORD_KIND = {
 
 def build_search_json(result: SearchResult, translate: TranslateFunction) -> JsonObject:
     """Return the result of a search as JSON. `more` names the lists that don't contain all matches (`items`: the
-    corporations), `partial` those for which not all records were searched. `exact` is the record whose id was
-    searched for.
+    corporations), `partial` those for which not all records were searched. `exact` is the record that the whole text
+    identifies (`SearchResult.exact_match`), null if there is none.
     """
     cut_record_lists = [
         _JSON_LIST_NAME_BY_RECORD_KIND[kind] for kind, group in result.groups.items() if group.has_more

@@ -48,7 +48,9 @@ class ServiceCommand(Generic[ValueT]):
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Open the services, make the call and write the returned value. If the request id was used by an earlier
-        call, the answer says that it is the stored answer of that call.
+        call, the answer says that it is the stored answer of that call. A ConsoleError of the call isn't raised, but
+        written as the answer, with the related records of its record. Raises the errors of
+        `watch_for_repeated_command` and `open_console_with_passwords`.
         """
         with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:
             interrupts.raise_if_interrupt_pending()

@@ -107,7 +107,8 @@ class AnswerWriter:
 
     def write_error(self, error: ConsoleError) -> None:
         """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
-        stderr.
+        stderr. If the command has already written its answer, this error isn't written. Only for a long-running
+        command is it then written to stderr, and the command ends with the exit status of this error.
         """
         message = self._format_error(error)
         if self.has_answered and self._is_long_running:

@@ -324,7 +324,7 @@ def _add_changing_command(
 
 
 def _add_reading_commands(commands: SubcommandGroup, translate: TranslateFunction) -> None:
-    """Add the commands `lookup`, `queue`, `show`, `evidence` and `unfinished`, which change nothing."""
+    """Add the commands `lookup`, `queue`, `show`, `evidence` and `unfinished`, which change no record."""
     lookup_parser = _add_command(commands, "lookup", translate)
     lookup_parser.add_argument("number", metavar="NUMBER", help=translate("cli.help.lookup_number"))
     queue_parser = _add_command(commands, "queue", translate)

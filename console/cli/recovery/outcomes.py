@@ -34,14 +34,15 @@ _EVIDENCE_FILE_SUFFIXES = frozenset(
 )  # fmt: skip
 
 _NO_PATH_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL)
-"""Numbers of errors by which a text can't be a path: it is too long, or Windows allows none of its characters."""
+"""Numbers of errors by which a text can't be a path: it is too long, or Windows doesn't allow one of its
+characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """The value that the command `probe` returns: the record after the probe (`record`) and before it
-    (`record_before`). `record_before` is None for an operation that belongs to no record, and if the record could not
-    be read before the probe."""
+    (`record_before`). `record_before` is None if the command names an operation, or if the record could not be read
+    before the probe."""
 
     record: AnyRecord
     record_before: "ShownRecord | None"

@@ -89,8 +89,9 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
 def _make_saved_view_call(
     execute_action: "Callable[[Console, Namespace, int], SavedView]",
 ) -> "Callable[..., SavedView]":
-    """Return a function with the two parameters console and arguments, as a command needs it. The function reads the
-    id of the saved view from the arguments, and calls `execute_action` with the console, the arguments and this id.
+    """Return a function for `ServiceCommand.call_service`, with the parameters console, arguments and writer. It
+    reads the id of the saved view from the arguments, and calls `execute_action` with the console, the arguments and
+    this id.
     """
     return lambda console, args, _: execute_action(console, args, parse_row_id(VIEW_KIND, args.id))
 

@@ -25,7 +25,7 @@ class SandboxCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Run the simulated providers until Ctrl+C or SIGTERM.
 
-        Raises ConsoleError `usage` if the port is in use.
+        Raises ConsoleError `usage` if the port can't be used.
         """
         from console.sandbox import start_sandbox
 

@@ -309,7 +309,7 @@ def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_c
 
 
 def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
-    """Read command lines from the terminal and run them, until `exit`."""
+    """Read command lines from the terminal and run them, until `exit`, the end of the input or Ctrl+C."""
     writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].corporation_number))
     _accept_any_bytes_as_input()
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, OSError, KeyboardInterrupt):

@@ -29,8 +29,9 @@ class TrainingCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Run the training, or write the list of its exercises. Raises ConsoleError `bad_profile` if the operator
-        has the name of an invented person; with `--json` `usage` if there is no display.
+        """Run the training, or write the list of its exercises. Raises ConsoleError `bad_profile` if the operator has
+        the name of an invented person; with `--json` `usage` if there is no display. Without `--json`, a missing
+        display is reported on stderr, and the exit status is NO_DISPLAY_EXIT_STATUS.
         """
         from console.demo.training.session import open_training, read_stored_overview
 

@@ -1,5 +1,5 @@
-"""Corporations as text: the registry data of a corporation number, and the answers of the commands `registry …`.
-Each text ends with a line that names the source.
+"""Corporations as text: the registry data of a corporation number, and the answers of the commands `registry …`. Each
+answer with registry data ends with a line that names the source.
 """
 
 from collections.abc import Iterable, Iterator

@@ -296,8 +296,8 @@ def format_audit_export_lines(export: AuditExport, translator: Translator) -> Li
 
 
 def format_health_check_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Iterator[str]:
-    """Yield the answer of the commands `doctor` and `db check` as text: one line per check, and below a failed check
-    its next step.
+    """Yield the answer of the commands `doctor` and `db check` as text: one line per check, and below a check that
+    has failed or gives advice, its next step.
     """
     for check in checks:
         mark = "✕" if not check.ok else "▲" if check.next else "✓"

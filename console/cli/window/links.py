@@ -12,7 +12,8 @@ from console.settings.window_socket import send_link
 
 class OpenLinkCommand:
     """The command `open LINK`. It shows the page of the link in the running window of this person, or in a new
-    window. If the argument isn't a link, the command raises ConsoleError `usage` and opens no window.
+    window. If the argument isn't a link, or if no window is running and there is no display, the command raises
+    ConsoleError `usage` and opens no window.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
