@@ -36,8 +36,9 @@ unchanged even if they are equal to a payer's name."""
 
 def mask_payers_in_answer(context: ServiceContext, answer: CallAnswer) -> CallAnswer:
     """Return the answer with the payers of its records masked in each text of MASKED_FIELDS_BY_CLASS, and in each
-    text of the error's detail that isn't part of a record. A record in the answer may name the payer of another one:
-    the payers of all records are masked everywhere. An answer without such records costs no read of the database.
+    text of the answer's value or of the error's detail that isn't part of a record. A record in the answer may name
+    the payer of another one: the payers of all records are masked everywhere. An answer without such records costs no
+    read of the database.
     """
     error = answer.error
     content = answer.value if error is None else error.detail
@@ -55,7 +56,8 @@ def mask_payers_in_answer(context: ServiceContext, answer: CallAnswer) -> CallAn
 
 
 def _list_records(value: object) -> Iterator[tuple[str, int]]:
-    """Yield the kind and id of each record that `value` contains or has a text about, at any depth."""
+    """Yield the kind and id of each record that `value` contains or has a text about, at any depth; for a refund,
+    those of its payment. Credit checks, which have no payer, are left out."""
     match value:
         case Payment():
             yield PAYMENT_KIND, value.id

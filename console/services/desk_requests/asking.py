@@ -106,7 +106,9 @@ class RemoteRequestIdService(RequestIdService):
         the connected account (`other_account`); bad_profile (`account_locked`) if the server has locked the account;
         outcome_unknown (reason `asked`) if the desk stops waiting without an answer; usage for a malformed request id
         or arguments that are too long; no_evidence if the file among the arguments can't be read or is too large;
-        interrupted (reason `withdrawn`) if the person has withdrawn the request elsewhere; and the errors of the
+        interrupted (reason `withdrawn`) if the person has withdrawn the request elsewhere; possible_repeat (reason
+        `answer_unreadable`) if this desk can't read the answer of a worker of another version; Interrupted if a
+        signal has ended the wait and the request is withdrawn; the errors of the database; and the errors of the
         command.
         """
         if command not in self._form_by_command:
@@ -275,8 +277,8 @@ class RemoteRequestIdService(RequestIdService):
     def _make_unreadable_answer_error(self, request: NewDeskRequest, text: str) -> ConsoleError:
         """Return the error about the stored answer `text` that this program can't read, because a worker of another
         version has written it: outcome_unknown if the worker doesn't know the outcome; otherwise possible_repeat
-        (reason `answer_unreadable`). The error has the request's record, if the request named one, and the versions
-        of the desk's and the worker's program."""
+        (reason `answer_unreadable`). The error possible_repeat has the request's record, if the request named one by
+        a number, the version of the desk's program, and that of the worker's program if the answer has it."""
         exit_status, worker_version = find_exit_status_and_version(text)
         if exit_status == EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]:
             return _make_unanswered_request_error()
@@ -305,7 +307,8 @@ class RemoteRequestIdService(RequestIdService):
             return False
 
     def _read_request_progress(self, desk_request_id: str) -> DeskRequestProgress | None:
-        """Return the present state of the desk request with this id; None if the database doesn't answer.
+        """Return the present state of the desk request with this id; None if the database doesn't answer or doesn't
+        have the request.
 
         Raises outcome_unknown if the database refuses the read, for example because the account was locked or got
         other roles meanwhile: the error of the read would say that nothing was sent, although a worker may have

@@ -475,8 +475,8 @@ class RequestExecutor:
     @contextmanager
     def _read_arguments(self, taken_request: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
         """Context manager: yield the arguments of the desk request; a file among the arguments exists until the end
-        of the block. Raises usage if the arguments don't fit the command, and storage_full if the file can't be
-        written."""
+        of the block. Raises usage if the arguments don't fit the command or this worker doesn't know the command, and
+        storage_full if the file can't be written."""
         with ExitStack() as stack:
             try:
                 with self._context.database.read() as conn:
