@@ -65,8 +65,8 @@ class ReplayDifference:
 class ReplayResult:
     """Result of a replay: the number of operations, the number of replayed answers, the number of answers that could
     not be replayed (`skipped_count`), and the answers from which this version derives another outcome. An answer
-    can't be replayed if the provider did not answer, if only a part of the answer was stored, or if this version
-    can't make its call again: it doesn't know the provider or the call, or the pack lacks the payment.
+    can't be replayed if the provider did not answer, if the pack lacks the content that decided the outcome, or if
+    this version can't make its call again: it doesn't know the provider or the call, or the pack lacks the payment.
     """
 
     operation_count: int
@@ -139,8 +139,9 @@ class _ReplayAdapters:
 
     def prepare_call(self, call: "RecordedCall") -> _AdapterCallFunction | None:
         """Return a function that makes the recorded call again. Return None if the call can't be made again: the
-        provider did not answer, only a part of the answer was stored, or the provider or the call is unknown. Raises
-        one of MALFORMED_PACK_ERRORS if the pack has values that a call can't have."""
+        provider did not answer, the pack lacks the content that decided the outcome, the provider or the call is
+        unknown, or the pack lacks a record that the call needs. Raises one of MALFORMED_PACK_ERRORS if the pack has
+        values that a call can't have."""
         if call.http_status is None or call.body is None:
             return None
         if call.provider == CREDIT_CHECK_PROVIDER:

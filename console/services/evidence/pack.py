@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from console.domain.exports.tables import ExportDocument
 
 LARGEST_PACK_BYTES = 256 * 1024 * 1024
-"""Largest size of a pack before compression, in bytes. An answer or PDF that would exceed it is left out and listed
-in the manifest; all other parts are written even if they exceed it.
+"""Largest size of a pack before compression, in bytes. An answer, a notice or a credit check's PDF that would exceed
+it is left out and listed in the manifest; all other parts are written even if they exceed it.
 """
 MAX_EVENTS_PER_PACK = 100_000
 MAX_LINES_PER_PDF = 5_000
@@ -104,8 +104,8 @@ class PackContent:
 
 class EvidencePackWriter:
     """Writes evidence packs for people who may export the audit trail. A pack for an auditor contains all audit
-    entries about the record, a pack for another person the entries of this person and only the hashes of the
-    other entries.
+    entries about the record and its related records, a pack for another person the entries of this person and only
+    the hashes of the other entries.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class EvidencePackWriter:
         """Store the objects that the writer uses. `load_timeline_text_writer` returns the object that writes a
         timeline as text; `write_pdf` writes a PDF. `complete_records` adds to records their related records, which
         the first lines of a timeline need to explain the record. `max_bytes` is the largest size of a pack before
-        compression, in bytes, at which answers and PDFs are still added."""
+        compression, in bytes, at which answers, notices and PDFs of credit checks are still added."""
         self._context, self._load_timeline_text_writer, self._complete_records = (
             context,
             load_timeline_text_writer,
@@ -144,7 +144,8 @@ class EvidencePackWriter:
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
         """Write the evidence pack of a record to an open file, for `person`, whose right to export the caller has
-        checked. Return a description of the written content. Raises not_found if the database has no such record."""
+        checked. Return a description of the written content. Raises not_found if the database has no such record, and
+        not_allowed if the acting person has no right to read."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
@@ -189,9 +190,10 @@ class EvidencePackWriter:
 class _PackDraft:
     """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of the pack's timeline.
     `only_person`: only the audit entries of this person are written in full (None: all entries). `max_bytes`: an
-    answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
-    always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
-    time of the last event."""
+    answer, a notice or a credit check's PDF with which the sum of the files so far would exceed this number of bytes
+    is left out. The other files are written at any size, except the PDF of a very long timeline (MAX_LINES_PER_PDF).
+    After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the time of the last
+    event."""
 
     def __init__(
         self,

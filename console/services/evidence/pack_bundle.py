@@ -57,8 +57,8 @@ class WrittenBundle:
 
 @dataclass(frozen=True, slots=True)
 class _BundledPack:
-    """An evidence pack of a bundle: its content, and the digest of its file. `is_left_out` is True if the file
-    would exceed the largest size of the bundle."""
+    """An evidence pack of a bundle: its content, and the digest of its file. `is_left_out` is True if the file would
+    exceed the largest size of the bundle; the digest then has no SHA-256 ("")."""
 
     content: PackContent
     digest: FileDigest

@@ -76,13 +76,14 @@ class RecordedCall:
 
     `evidence_id` is the id of the stored evidence, `stored_at` its time in the form in which the pack states it (ISO
     8601, UTC). `provider` and `call_name` are the two parts of the evidence's source, such as `paypay` and `refund`.
-    `record` is the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the
-    pack lacks it. `all_records` are all records of the pack, also `record`; every call of the pack has the same
-    tuple. `outcome` and `reason` are the decision that the program recorded for the answer. `http_status` is the HTTP
-    status of the answer, None if no answer came; `headers` are its headers. `body` is the content of the answer, None
-    if only a part of the content was stored, if something else than the content decided the outcome, or if its PDF is
-    not in the pack. If the answer has a PDF, it is `pdf`, and `body` has a note in its place (see `read_body`);
-    otherwise `pdf` is None. `operation_id` is None if the call belongs to no operation.
+    `record` is the record (credit check, payment, order, refund or operation) in whose folder the pack has the
+    answer, as JSON; it is empty if the pack lacks it. `all_records` are all records of the pack, also `record`; every
+    call of the pack has the same tuple. `outcome` and `reason` are the decision that the program recorded for the
+    answer. `http_status` is the HTTP status of the answer, None if no answer came; `headers` has the header
+    X-REQUEST-ID if it was stored; other headers aren't stored. `body` is the content of the answer, None if only a
+    part of the content was stored, if something else than the content decided the outcome, or if its PDF is not in
+    the pack. If the answer has a PDF, it is `pdf`, and `body` has a note in its place (see `read_body`); otherwise
+    `pdf` is None. `operation_id` is None if the call belongs to no operation.
     """
 
     evidence_id: int
