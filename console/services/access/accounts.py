@@ -180,9 +180,9 @@ class DatabaseAccountService:
         return _AccountChange(entry, stored_person, password or None)
 
     def _write_operator_rows(self, tx: Transaction, changes: Sequence[_AccountChange]) -> None:
-        """Write the changed rows of `operators` with their audit entries. The caller has already executed all SQL
-        statements that change database accounts: after an interruption of these statements no row is written,
-        so a repeated run finds the same changes again.
+        """Write the rows of `operators` that have changed, and those of people with a new password, with their audit
+        entries. The caller has already executed all SQL statements that change database accounts: after an
+        interruption of these statements no row is written, so a repeated run finds the same changes again.
         """
         context, now = self._context, self._context.now()
         for change in changes:

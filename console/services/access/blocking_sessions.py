@@ -22,8 +22,8 @@ prepared transactions are forgotten. A write that waits for a lock gives up afte
 pass between the two attempts finds no blocking transaction.
 """
 PASSES_BEFORE_REPORT_OF_UNENDED_SESSION = 3
-"""Number of consecutive passes that find the same blocking session, which the server was told to end and has not
-ended, before the session is reported in the log."""
+"""Number of consecutive passes that find a blocking session of the same account, which the server was told to end and
+has not ended, before the session is reported in the log."""
 _log = logging.getLogger("console.worker")
 
 
@@ -69,8 +69,9 @@ class BlockingSessionEnder:
 
     def _report_ended_sessions(self) -> None:
         """Write audit entries about the ended sessions: one entry for each account and each reason for which sessions
-        of the account were ended. The caller calls this method only after a pass that has ended no session. Earlier,
-        a blocking session may still hold a lock on the audit trail, and the write would fail.
+        of the account were ended. `end_blocking_sessions` calls this method only after a pass that has ended no
+        session; `close` calls it at the end. Earlier, a blocking session may still hold a lock on the audit trail,
+        and the write would fail.
         """
         for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
             is_locked_out = reason == lock_holders.SUSPENDED_REASON
@@ -106,7 +107,8 @@ class BlockingSessionEnder:
         return frozenset(account for account, count in points.items() if count >= lock_holders.MAX_BLOCKING_POINTS)
 
     def close(self) -> None:
-        """Write the audit entries that are not written yet, and close the connections to all nodes of the server."""
+        """Write the audit entries that are not written yet (a failure is only logged), and close the connections to
+        all nodes of the server."""
         with log_and_suppress("the entries about ended sessions"):
             self._report_ended_sessions()
         for node in self._nodes:
@@ -176,8 +178,9 @@ class _ServerNode:
 
     def _report_unended_session(self, account: str | None) -> None:
         """Write one log event if a session of this account blocks other sessions and the server has not ended it. The
-        event is written when PASSES_BEFORE_REPORT_OF_UNENDED_SESSION consecutive passes have found the session,
-        because a server needs some time to end a session. `account` is None if this pass has found no such session.
+        event is written when PASSES_BEFORE_REPORT_OF_UNENDED_SESSION consecutive passes have found a session of the
+        account, because a server needs some time to end a session. `account` is None if this pass has found no such
+        session.
         """
         is_same = account is not None and account == self._unended_account
         self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)

@@ -59,7 +59,8 @@ class MerchantService:
         Raises not_found for an unknown provider; usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS; bad_profile if the settings name no merchant; in_progress if the database belongs
         to another merchant and records of the provider are not settled, because the provider would not find them
-        under the new merchant; not_allowed if the connected account may not change the merchant.
+        under the new merchant; not_allowed if the connected account may not change the merchant, or, on SQLite, if
+        the acting person has no right to change the schema.
         """
         return self._request_ids.act_once(
             "db merchant",
