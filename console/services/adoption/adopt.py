@@ -33,9 +33,9 @@ class Adoption:
 
     def make_plan(self, zone: str | None = None) -> AdoptionPlan:
         """Return the plan of the changes that `run` would make to the table of credit checks, and change nothing.
-        `zone` is the name of the time zone in which the table's times are stored (None: Japan). Raises usage
-        for an unknown time zone, not_allowed for an account that reads only views, not_found if the database has no
-        such table, not_our_database if it has only tables of other applications.
+        `zone` is the name of the time zone in which the table's times are stored (None: Japan). Raises usage for an
+        unknown time zone, not_allowed for an account that reads only views, not_found if the database is empty or has
+        this program's tables without that table, not_our_database if it has only other tables of other applications.
         """
         self._require_tables()
         return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
@@ -49,7 +49,8 @@ class Adoption:
         Raises usage if `zone` is no time zone or differs from the zone with which the adoption began, not_allowed for
         a database account that reads only SQL views, the errors of `require_adoptable_table` if there is no table of
         credit checks, schema_mismatch if an obstacle remains (detail.obstacles), database_locked if a step can't
-        acquire the table's lock because of other transactions. After an error, the completed steps stay.
+        acquire the table's lock because of other transactions, or if other applications keep adding duplicates; and
+        the other errors of `AdoptionRun.run`. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
         self._require_tables()

@@ -171,8 +171,8 @@ def format_stored_corporation_number(stored_number: object) -> str:
 
 def make_plan(database: Database, zone: str) -> AdoptionPlan:
     """Read the table of credit checks and return the plan of its adoption; nothing is changed. `zone` is the time
-    zone of the table's times; if an adoption has begun, its stored time zone is used instead. Raises not_found if the
-    database has no table of credit checks, not_our_database if the database has only tables of other applications.
+    zone of the table's times; if an adoption has begun, its stored time zone is used instead. Raises the errors of
+    `require_adoptable_table` if the database has no table of credit checks.
     """
     table = require_adoptable_table(database)
     zone_in_force = read_stored_time_zone(database) or zone
@@ -194,9 +194,9 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
 
 
 def require_adoptable_table(database: Database) -> LegacyTable:
-    """Return the database's table of credit checks, which this program or another application has created. Raises
-    not_found if the database has no tables (a missing SQLite file is not created), not_our_database if the database
-    has tables, but no table of credit checks.
+    """Return the database's table of credit checks, which this program or another application has created. If there
+    is no such table, raises not_found if the database is empty (a missing SQLite file is not created) or has this
+    program's tables, not_our_database if it has only tables of other applications.
     """
     if database.file is not None and not database.file.exists():
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
@@ -205,8 +205,8 @@ def require_adoptable_table(database: Database) -> LegacyTable:
 
 
 def read_adoption_state(database: Database, table: LegacyTable) -> str:
-    """Return the state of the table's adoption: waiting (not begun), begun or adopted. A table that this program
-    created counts as adopted."""
+    """Return the state of the table's adoption: waiting (not begun; also if the database lacks this program's tables
+    or can't be read), begun or adopted. A table that this program created counts as adopted."""
     try:
         state = migrate.read_meta_and_schema(database)
     except ConsoleError:

@@ -162,12 +162,12 @@ class AdoptionRun:
 
     def _process_all_rows(self) -> None:
         """Process all rows of the table in passes: normalise their corporation numbers, mark unreadable numbers and
-        duplicates, and adopt all other rows. Each pass after the first one reads only the rows from
-        LATE_ROW_ID_MARGIN ids before the end of the previous pass. A pass is the last one if other applications added
-        fewer than MIN_ROWS_FOR_ANOTHER_PASS ids during the pass, or more than half as many ids as the pass processed:
-        if the applications add rows faster than that, each pass would take longer than the one before. There are at
-        most MAX_PASSES passes. `_process_rows_added_during_adoption` then processes the remaining rows; it is slower,
-        because it compares each row separately.
+        duplicates, and adopt all other rows. Each pass, except the first one of an attempt (`_run_remaining_steps`),
+        reads only the rows from LATE_ROW_ID_MARGIN ids before the end of the previous pass. A pass is the last one if
+        other applications added fewer than MIN_ROWS_FOR_ANOTHER_PASS ids during the pass, or more than half as many
+        ids as the pass processed: if the applications add rows faster than that, each pass would take longer than the
+        one before. There are at most MAX_PASSES passes. `_process_rows_added_during_adoption` then processes the
+        remaining rows; it is slower, because it compares each row separately.
         """
         for _ in range(MAX_PASSES):
             former_id, up_to_id = self._passed_up_to_id, self._read_highest_id()
