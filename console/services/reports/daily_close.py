@@ -97,7 +97,8 @@ def _read_money_per_currency(
     unknown_at_end: tuple[UnknownRecord, ...],
 ) -> tuple[DailyCloseMoney, ...]:
     """Return the day's money for each currency, JPY first. It consists of the captured, refunded and reversed sums
-    within `period`, and of the sums of the records whose outcome was unknown at the start and at the end of the day.
+    within `period`, and of the sums of the records whose outcome was unknown at the start and at the end of the day:
+    of all of them, and of the refunds among them.
     """
     sums_in_order = (
         store.sum_captured_payments(conn, provider, period),

@@ -39,7 +39,8 @@ class ActualRecordReader:
         return payments.find_by_payment_number(self._conn, TRAINING_PROVIDER, order_number)
 
     def list_refunds(self, order_number: str) -> Sequence[Refund]:
-        """Return our refunds of the payment for the order number `order_number`."""
+        """Return our refunds of the payment for the order number `order_number`; empty if we have no record of the
+        payment."""
         payment = self.find_payment(order_number)
         return refunds.find_by_payment(self._conn, payment.id) if payment else ()
 
@@ -51,8 +52,8 @@ class ActualRecordReader:
         return refund
 
     def is_notice_acknowledged(self, order_number: str) -> bool:
-        """True if a person has acknowledged the alert about the unmatched notice for the order number
-        `order_number`."""
+        """True if a person has acknowledged the alert about the unmatched notice for the order number `order_number`.
+        The _MAX_READ_NOTICE_ALERTS newest alerts about notices are searched."""
         newest = alerts.list_newest_of_kind(self._conn, NOTICE_KIND, _MAX_READ_NOTICE_ALERTS)
         acknowledged_ids = {alert.subject_id for alert in newest if alert.acknowledged_by is not None}
         events = payment_events.find_by_ids(self._conn, acknowledged_ids)

@@ -33,8 +33,9 @@ class InventedApprover:
         self._context, self._actors, self._scores = context, actors, score_file
 
     def decide(self) -> None:
-        """Decide about all requests and proposals of the person in training that wait now. If a service refuses a
-        decision, log this; the next call tries again."""
+        """Decide about the requests and proposals of the person in training that wait now; at most
+        _MAX_APPROVER_DECISIONS waiting requests and as many proposals, of all people, are read. If a service refuses
+        a decision, log this; the next call tries again."""
         person = self._scores.person
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())

@@ -46,7 +46,7 @@ def judge_attempts(
     """Judge the begun exercises of the training with the id `training_id` by the providers' ledger and the database,
     and store the verdicts. No verdict is stored about an attempt that was begun again meanwhile. An attempt that was
     already judged as wrong is not judged again. `score_file` is the person's score file. Raises storage_full if the
-    file can't be written.
+    file can't be written, and LookupError if a record of an attempt is missing.
     """
     for key, attempt in score_file.read_attempts().items():
         if attempt.run != training_id or _find_training_state(attempt) is TrainingState.WRONG:
@@ -128,7 +128,8 @@ class TrainingService:
 
     def begin_exercise(self, key: str) -> TrainingOverview:
         """Begin the exercise `key`, or begin it again with new records. Return all exercises. Raises not_found for an
-        unknown key, and the error of the service if one of the new records can't be created.
+        unknown key, the error of the service if one of the new records can't be created, and storage_full if the
+        score file can't be written.
         """
         declaration = EXERCISE_DECLARATION_BY_KEY.get(key)
         if declaration is None:
@@ -144,11 +145,13 @@ class TrainingService:
         return self.read_overview()
 
     def check_exercises(self) -> TrainingOverview:
-        """Judge all exercises that the person has begun, and return all exercises with the new verdicts."""
+        """Judge the exercises that the person has begun in this training, and return all exercises with the new
+        verdicts. Raises the errors of `judge_attempts`."""
         with self._lock:
             judge_attempts(self._context.database, self._ledger, self._scores, self._training_id, self._context.now())
         return self.read_overview()
 
     def make_approver_decide(self) -> None:
-        """Let the invented approver decide about all waiting requests and proposals of the person."""
+        """Let the invented approver decide about the waiting requests and proposals of the person
+        (`InventedApprover.decide`)."""
         self._approver.decide()
