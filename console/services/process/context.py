@@ -151,7 +151,8 @@ def holds_request_id() -> bool:
 @contextmanager
 def act_as(person_name: str | None) -> Iterator[None]:
     """Context manager: within the block, this thread (or asyncio task) acts in the name of `person_name`, a person or
-    program. If `person_name` is None, the operator in the settings acts.
+    program. If `person_name` is None, the operator in the settings acts. On a server the connected database account
+    acts in any case (`operator`).
     """
     token = _acting_name.set(person_name)
     try:
@@ -349,7 +350,7 @@ class ServiceContext:
     @cached_property
     def cipher(self) -> Cipher:
         """The cipher with the store key, which all desks of this database share. The first desk that uses the cipher
-        stores the key's fingerprint in the database.
+        stores the key's fingerprint in the database, unless a worker acts for the desk's person.
 
         Raises bad_profile if no store key is set on this desk, if the keyring can't be read, or if the key's
         fingerprint differs from the one in the database.
@@ -373,8 +374,8 @@ class ServiceContext:
     def find_answer_key(self, operation_id: str) -> str | None:
         """Return the answer key of the operation. The database uses this key to check that a stored answer comes from
         a desk with the store key. The answer key is derived from the store key and the operation id. Return None if
-        this desk doesn't have the store key of this database, or if the database can't be read to compare the store
-        keys."""
+        this desk doesn't have the store key of this database or can't read it, or if the database can't be read to
+        compare the store keys."""
         try:
             return self.cipher.derive_answer_key(operation_id)
         except ConsoleError:
@@ -468,8 +469,9 @@ class ServiceContext:
             )
 
     def find_reading_person(self, conn: Connection) -> Person | None:
-        """Return the acting person, read on the connection `conn`. Return None if no name of a person is configured,
-        because reading needs no right then. Raises not_allowed if the named person has no right to read."""
+        """Return the acting person, read on the connection `conn`. Return None if `reader_name` is None, because
+        reading needs no right then. Raises not_allowed if the name is unknown, if it isn't that of the connected
+        database account, or if the person has no right to read."""
         name = self.reader_name
         return (
             None
@@ -481,8 +483,9 @@ class ServiceContext:
 
     @property
     def reader_name(self) -> str | None:
-        """The name of the person whose right to read must be checked. None for a due task, and if no name of a person
-        is configured. On a server, raises not_allowed if the name isn't that of the connected database account."""
+        """The name of the person whose right to read must be checked. None if no name of a person is configured, and
+        for a due task if the database is not on a server. On a server, raises not_allowed if the name isn't that of
+        the connected database account."""
         name = self.operator
         if name is None or self._is_local_worker:
             return None
