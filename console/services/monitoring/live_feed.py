@@ -101,9 +101,9 @@ class LiveFeedReader:
 
     def read_changes(self, after_mark: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
         """Return two values: the present position in the change feed, for the next call, and the records that changed
-        after the position `after_mark`. The first _MAX_RECORDS_READ records have their present state; the others have
-        only kind and id. If `after_mark` is None (the first call), return no records. Raises not_allowed if the
-        acting person has no right to read."""
+        after the position `after_mark`. The first _MAX_RECORDS_READ records have their present state, if they can be
+        read; the others have only kind and id. If `after_mark` is None (the first call), or if the database was
+        restored from a backup, return no records. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.list_changes_since(conn, after_mark)
