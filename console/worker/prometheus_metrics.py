@@ -80,8 +80,8 @@ class WorkerMetrics:
         return generate_latest(self.registry)
 
     async def _read_figures(self) -> MetricFigures | None:
-        """Return the figures from the database. Return None if the database does not answer, so that the page
-        contains no outdated figures."""
+        """Return the figures from the database. Return None if the database does not answer within
+        `metrics_interval_seconds` or if the thread pool is full, so that the page contains no outdated figures."""
         try:
             async with asyncio.timeout(self._interval_seconds):
                 return await self._threads.run(lambda: _read_figures_as_worker(self._console))
