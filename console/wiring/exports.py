@@ -98,8 +98,9 @@ def make_export_table(
 
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a bulk run
     that doesn't exist. Some errors are raised only when the first page is read: `not_found` for a missing
-    reconciliation run or an unknown provider, `invalid_corporation_number` for the number of a lookup, and
-    `not_allowed`.
+    reconciliation run or an unknown provider, and `invalid_corporation_number` for the number of a lookup.
+    `not_allowed` is raised then or, for a list that is read before this function returns, such as a search, by this
+    function.
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title, notes = format_list_title(request, context), tuple(export_list.note.splitlines())

@@ -153,8 +153,8 @@ class RecoveryService:
         return self._queues.read_counts()
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
-        """Return the operations in the journal that have not ended. Raises not_allowed if the acting person has no
-        right to read."""
+        """Return the operations in the journal that are running or have an unknown outcome, oldest first, at most
+        500. Raises not_allowed if the acting person has no right to read."""
         return self._queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
@@ -169,8 +169,8 @@ class RecoveryService:
         return self._queues.list_takes()
 
     def list_proposals(self) -> tuple[WaitingProposal, ...]:
-        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed if the acting
-        person has no right to read."""
+        """Return the proposed outcomes that wait for a second person, oldest first, at most MAX_LISTED_PROPOSALS
+        (`services/guarded/second_person.py`). Raises not_allowed if the acting person has no right to read."""
         return second_person.list_open_proposals(self._context)
 
     def run_all_tasks(self) -> tuple[TaskRun, ...]:
@@ -189,7 +189,8 @@ class RecoveryService:
     def run_due_tasks(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
         calls this method each minute. In team mode, in which a worker acts for the person of this desk, run nothing
-        and return an empty tuple.
+        and return an empty tuple. The failure of a task raises no error. Raises not_allowed if the database account
+        may not run tasks, and database_unreachable if the database doesn't answer.
         """
         return (
             ()
@@ -342,6 +343,7 @@ class RecoveryService:
 
         Raises not_found if there is no such record; not_allowed if the acting person has no right to probe;
         in_progress while another process works on the record; outcome_unknown if its outcome stays unknown;
+        nothing_to_resolve for an order without a payment; bad_profile if the provider is not configured on this desk;
         provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
         because of too many calls, or doesn't answer.
         """
