@@ -17,8 +17,8 @@ from console.settings.value_parsers import make_bad_profile_error
 DATABASE_PASSWORD_SECRET_NAME = "DATABASE_PASSWORD"  # noqa: S105  # the name of a secret
 _DATABASE_PASSWORD_VARIABLE = f"{SECRET_VARIABLE_PREFIX}{DATABASE_PASSWORD_SECRET_NAME}"
 OPERATOR_VARIABLE = "CONSOLE_OPERATOR"
-"""Environment variable with the name of the operator. It is the name of the database account if the password comes
-from the environment and the URL has no name.
+"""Environment variable with the name of the operator. It is also the name of the database account if the URL has no
+name, unless a person enters an account.
 """
 _DATABASE_SERVER_URL_PATTERN = re.compile(
     r"(?P<scheme>[a-z]+\+pymysql://)(?:(?P<user>[^:/]*?)(?P<password>:[^@]*)?@)?"
@@ -85,13 +85,13 @@ class DatabaseSignIn(HiddenSecrets):
         return self._account_in_use[1] if self._account_in_use else None
 
     def has_configured_account(self) -> bool:
-        """Return True if the URL or the environment contains the name and the password of an account, so that no
-        person has to enter them."""
+        """Return True if the settings contain an account, so that no person has to enter it: its name in the URL or
+        as the operator's name, and its password in the URL or the environment."""
         return self.is_server and self._find_configured_account() is not None
 
     def has_password_without_name(self) -> bool:
-        """Return True if the environment contains a password, but neither the environment nor the URL contains the
-        name of the account."""
+        """Return True if the environment contains a password, but the name of the account is neither in the URL nor,
+        as the operator's name, in the settings."""
         is_known = self._has_signed_out or self._find_expected_user() is not None
         return (
             self.is_server
@@ -208,7 +208,8 @@ class DatabaseSignIn(HiddenSecrets):
     # -- sources of account and password
 
     def _find_configured_account(self) -> DatabaseAccount | None:
-        """Return the name and password from the URL or the environment; None if one of them is missing."""
+        """Return the name and password in the URL or, if the URL lacks one of them, the name of `_find_expected_user`
+        and the password in the environment; None if one of these is missing."""
         url_user, url_password = self._url_parts["user"], self._url_parts["password"]
         if url_user and url_password is not None:
             return unquote(url_user), unquote(url_password[1:])

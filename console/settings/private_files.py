@@ -92,7 +92,8 @@ def has_free_descriptor() -> bool:
 
 
 def is_on_read_only_file_system(path: Path) -> bool:
-    """Return True if the file or folder is on a file system that is mounted read-only. Return False on Windows."""
+    """Return True if the file or folder is on a file system that is mounted read-only. Return False on Windows.
+    Raises OSError for a missing path, except on Windows."""
     return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 

@@ -97,7 +97,7 @@ class ProviderMerchant:
 
     @property
     def masked_id(self) -> str:
-        """The last characters of the merchant's id, for people: two, or four of a long id."""
+        """`****` and the last characters of the merchant's id, for people: two, or four of a long id."""
         shown = 4 if len(self.merchant_id) >= _LONG_ID_CHARACTERS else 2
         return f"****{self.merchant_id[-shown:]}"
 
@@ -202,7 +202,8 @@ def make_pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
     """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host may
     be in one of `private_networks`. Raises ConsoleError `bad_profile` for an origin that `parse_provider_url`
-    refuses, and for a path with other characters than letters, digits and `._~-/`.
+    refuses, for a URL with a query or a fragment, and for a path that is missing, is very long, or has other
+    characters than letters, digits and `._~-/`.
     """
     origin, path = _split_origin_and_path(raw)
     if not _CALL_URL_PATH_PATTERN.fullmatch(path):

@@ -90,7 +90,8 @@ class SecretStore(HiddenSecrets):
     """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the keyring.
     `env` are the environment variables, `home` is the desk's home folder. `urls` maps setting names to the configured
     URLs, which may contain a password; None if no URL is configured. `find_keyring` returns the keyring of the
-    operating system, None if there is none."""
+    operating system, None if there is none. The constructor raises ConsoleError `bad_profile` for an unusable secret
+    in `env` or in a file that `env` names."""
 
     def __init__(
         self,
@@ -144,8 +145,8 @@ class SecretStore(HiddenSecrets):
         """Return the secret with this name from the environment variables, otherwise (with `must_ask_keyring`) from
         the keyring; None if it is missing.
 
-        Raises ConsoleError `bad_profile` if the keyring can't be read, and ValueError for a text that can't be the
-        name of a secret.
+        Raises ConsoleError `bad_profile` if the keyring can't be read or its secret is unusable (`_parse_secret`),
+        and ValueError for a text that can't be the name of a secret.
         """
         if not _SECRET_NAME_PATTERN.fullmatch(secret_name):
             raise ValueError(f"not the name of a secret: {secret_name!r}")
@@ -200,7 +201,8 @@ class SecretStore(HiddenSecrets):
         variable or the keyring. With `may_create`, a missing key is created in the keyring.
 
         Raises ConsoleError `bad_profile` if the key is missing or has fewer than 16 characters, or if the keyring
-        can't be read or doesn't store the key.
+        can't be read or doesn't store the key; with `may_create` also `storage_full` if the lock file of the key
+        can't be written.
         """
         return self._read_encryption_key(STORE_KEY_NAME, may_create=may_create)
 
@@ -210,7 +212,8 @@ class SecretStore(HiddenSecrets):
         keyring.
 
         Raises ConsoleError `bad_profile` if the key is missing and there is no keyring, if the keyring can't be read
-        or doesn't store the key, or if the key has fewer than 16 characters.
+        or doesn't store the key, or if the key has fewer than 16 characters. Raises `storage_full` if the lock file
+        of the key can't be written.
         """
         return self._read_encryption_key(DRAFT_KEY_NAME, may_create=True)
 

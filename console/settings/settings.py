@@ -205,7 +205,8 @@ class Settings:
 
     def read_secret(self, secret_name: str) -> str | None:
         """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise from
-        the keyring; None if it is missing. Raises ConsoleError `bad_profile` if the keyring can't be read.
+        the keyring; None if it is missing. Raises ConsoleError `bad_profile` if the keyring can't be read or its
+        secret is unusable.
 
         While a test switch is on, secrets of providers aren't read from the keyring, so that a process with a fast
         clock or a failpoint can't use real credentials.
