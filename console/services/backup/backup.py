@@ -426,9 +426,9 @@ def _store_lost_operations(context: ServiceContext, former_file: Path) -> None:
 
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
-    """Return the result of the restore that the acting person made at this desk with the request id `request_id` in
-    the last 24 hours before `now`; None if there is no such restore. The result is read from the spool, because a
-    restore replaces the database.
+    """Return the result of the restore that was made at this desk, with the request id `request_id` and the same
+    operator's name in the settings, in the last 24 hours before `now`; None if there is no such restore. The result
+    is read from the spool, because a restore replaces the database.
 
     Raises possible_repeat if the id belongs to the restore of another folder, and the errors of `check_backup`.
     """

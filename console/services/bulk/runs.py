@@ -86,10 +86,10 @@ class BulkRunService(BulkRunReader):
         all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
         `action` is probe, refetch, take or note; `note_text` is the text of the note if the action is note, otherwise
-        None. Raises usage for an unknown action, an invalid note, a record of a kind that has no bulk runs, a list of
-        no records or more than MAX_ROWS_PER_BULK_RUN records, or more than MAX_BULK_RECORDS_PER_DAY records of this
-        person within 24 hours; not_allowed if the acting person has no right to execute the action; read_only while
-        the read-only switch for everything is on, if the action is take or note.
+        None. Raises usage for an unknown action or queue, an invalid note, a record of a kind that has no bulk runs,
+        a list of no records or more than MAX_ROWS_PER_BULK_RUN records, or more than MAX_BULK_RECORDS_PER_DAY records
+        of this person within 24 hours; not_allowed if the acting person has no right to execute the action; read_only
+        while the read-only switch for everything is on, if the action is take or note.
         """
         arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(

@@ -42,10 +42,10 @@ texts are: numbers with a leading zero or of more than eleven digits, `1-2`, `1 
 
 
 def make_spreadsheet_safe(text: str) -> str:
-    """Return a text from people or providers as one line that no spreadsheet reads as a formula. Control
-    characters, marks of the reading direction and characters that UTF-8 can't encode become spaces. A text that
-    starts like a formula gets an apostrophe in front, also in an XLSX workbook, because a person may save the
-    workbook as CSV later.
+    """Return a text from people or providers as one line that no spreadsheet reads as a formula. Control characters,
+    marks of the reading direction and characters that UTF-8 can't encode become spaces. A long text is cut as by
+    `make_printable`. A text that starts like a formula gets an apostrophe in front, also in an XLSX workbook, because
+    a person may save the workbook as CSV later.
     """
     line = make_printable(text)
     return f"{_APOSTROPHE if line.lstrip().startswith(FORMULA_CHARACTERS) else ''}{line}"

@@ -19,7 +19,8 @@ def find_matches(
     """Return at most `limit` corporations of the registry that match the text that a person has typed; with
     `prefecture`, only corporations of that prefecture. Corporations with open records of ours come first, then those
     with other records of ours, then the others. Within each of these groups the best match comes first. Return an
-    empty result if this desk has no registry. The caller has checked the right to read.
+    empty result if this desk has no registry. The caller has checked the right to read. Raises bad_profile or
+    storage_full if the registry can't be read.
     """
     reader = context.open_registry()
     if reader is None:

@@ -55,7 +55,7 @@ class RegistryService:
         First come all matches with open records of ours. Then come the matches with other records of ours, as far as
         they are among the `MAX_MATCH_CANDIDATES` best matches. Then come the other matches, the best first.
         `prefecture` restricts the search to one prefecture; `limit` is at most 1,000. Raises not_allowed if the
-        acting person has no right to read.
+        acting person has no right to read, and bad_profile or storage_full if the registry can't be read.
 
         Other programs call this method: its name and its parameters are fixed.
         """

@@ -156,7 +156,8 @@ class SagaRunner:
 
     def run(self, saga: Saga) -> Saga:
         """Run those steps of the saga that can be done now, one after another. Return the saga afterwards. If a step
-        fails, the saga is scheduled again; after MAX_INTERNAL_ERRORS internal errors, it is stopped."""
+        fails, the saga is scheduled again; after MAX_INTERNAL_ERRORS internal errors (all errors without a code of
+        _TRANSIENT_ERROR_CODES), it is stopped."""
         try:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
                 saga = self._undo_step(saga) if UNDOING_FACT_KEY in saga.facts else self._run_step(saga)
