@@ -77,8 +77,8 @@ def _require_adoptable_database(plan: "AdoptionPlan", writer: AnswerWriter, *, m
 
 
 def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
-    """Return the answer of `db adopt --dry-run` as a JSON object: the counts of rows by the state that they will
-    have, such as live, duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles.
+    """Return the answer of `db adopt --dry-run` as a JSON object: the counts of rows by the result that the adoption
+    will have for them, such as duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles.
     """
     count = plan.row_counts
     return {
@@ -120,8 +120,9 @@ def build_adoption_plan_json(plan: "AdoptionPlan", translator: Translator) -> "J
 
 
 def format_adoption_plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `db adopt --dry-run` as sentences: the counts of rows by the state that they will have,
-    such as live, duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles.
+    """Yield the answer of `db adopt --dry-run` as sentences: the counts of rows by the result that the adoption will
+    have for them, such as duplicate or unreadable (see AdoptionRowCounts), the steps, and the obstacles. For an
+    adopted table, only say that there is nothing to do.
     """
     if plan.state == "adopted":
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.row_counts.row_count)
@@ -162,8 +163,8 @@ def _format_adoption_row_count_lines(count: "AdoptionRowCounts", translator: Tra
 
 
 def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
-    """Return the answer of `db adopt` as a JSON object: the counts of rows by the state that they have now, such as
-    live, duplicate or unreadable (see AdoptionRowCounts), and the executed steps.
+    """Return the answer of `db adopt` as a JSON object: the counts of rows, such as those that this run has adopted
+    or marked as duplicates (see AdoptionResult), and the executed steps.
     """
     return {
         "dry_run": False,
@@ -180,8 +181,9 @@ def build_adoption_result_json(result: "AdoptionResult") -> "JsonObject":
 
 
 def format_adoption_result_lines(result: "AdoptionResult", translator: Translator) -> Lines:
-    """Return the answer of `db adopt` as sentences: the counts of rows by the state that they have now, such as live,
-    duplicate or unreadable (see AdoptionRowCounts), and the next command.
+    """Return the answer of `db adopt` as sentences: the counts of rows, such as those that this run has adopted or
+    marked as duplicates (see AdoptionResult), and the next command. If this run has changed nothing, only say that
+    there is nothing to do.
     """
     has_changes = (
         result.steps or result.adopted_row_count or result.duplicate_row_count or result.unreadable_row_count

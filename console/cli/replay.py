@@ -44,7 +44,7 @@ unchanged, without encrypting them first.
 _LONGEST_TEXT_CHARACTERS = 2_000
 """Limit for a text of a recorded call."""
 _FIRST_TOO_LARGE_ID = 1 << 63
-"""Limit for an id of a recorded call: the first number that is too large."""
+"""Limit for an id or an amount of a recorded call: the first number that is too large."""
 _AdapterCallFunction: TypeAlias = Callable[[], Outcome[Any]]
 _CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
 
@@ -66,7 +66,8 @@ class ReplayResult:
     """Result of a replay: the number of operations, the number of replayed answers, the number of answers that could
     not be replayed (`skipped_count`), and the answers from which this version derives another outcome. An answer
     can't be replayed if the provider did not answer, if the pack lacks the content that decided the outcome, or if
-    this version can't make its call again: it doesn't know the provider or the call, or the pack lacks the payment.
+    this version can't make its call again: it doesn't know the provider or the call, or the pack lacks a record or an
+    id that the call needs.
     """
 
     operation_count: int

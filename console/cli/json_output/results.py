@@ -106,7 +106,7 @@ def build_purchase_json(answer: PurchaseAnswer, translate: TranslateFunction) ->
 
 def build_queue_item_json(item: "QueueItem", translate: TranslateFunction) -> JsonObject:
     """Return one record of a queue as JSON, with its explanation, the person who has taken it, and in `since` the
-    time from which it has been waiting.
+    time since which it has its present state (null if that isn't known).
     """
     return {
         **build_record_fields_json(item.record, translate),

@@ -29,12 +29,13 @@ def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "Se
 
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
-    """Return the records of a corporation number. A text with filter conditions, or the id of a record, is searched
-    as the command `find` does. Any other text is searched in the registry: if exactly one corporation matches the
-    text itself, return the records of this corporation, otherwise all matches.
+    """Return the records of a corporation number. A text with filter conditions, or one that identifies a record
+    (`SearchResult.exact_match`), such as a payment number, is searched as the command `find` does, for at most
+    _MAX_SEARCH_RESULTS matches of each kind. Any other text is searched in the registry: if exactly one corporation
+    matches the text itself, return the records of this corporation, otherwise all matches.
 
     Raises ConsoleError `invalid_corporation_number` for a wrong number. Without a registry, raises it also for any
-    text that has no conditions and is not the id of a record.
+    text that has no conditions and identifies no record.
     """
     try:
         return console.lookup.find_records(args.number)

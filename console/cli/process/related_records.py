@@ -39,8 +39,8 @@ def add_related_records_to_refusal(console: "Console", refusal: ConsoleError) ->
 
 
 def _add_related_records(console: "Console", record: AnyRecord) -> AnyRecord:
-    """Return the record with its related records. If they can't be read, return the record without them, because
-    the service call has already succeeded; its answer then has no explanation.
+    """Return the record with its related records. If they can't be read, return the record without them, because the
+    service call has already ended; its answer then has no explanation.
     """
     if isinstance(record, Operation):
         return record
