@@ -52,8 +52,9 @@ _OPENING_ACTION_BY_ADVISED_ACTION = {"approve": "open_approval", "reject": "open
 page with the advised action.
 """
 _BAR_ACTION_BY_ADVISED_ACTION = {"purchase": "renew"}
-"""For a recommended action that has no button in the bar, but the shortcut of one of the bar's actions: this action,
-which is impossible meanwhile. The bar hides its button, and the shortcut runs the recommended action."""
+"""For a recommended action that has no button in the bar: the action of the bar with the same shortcut. While the
+first action is recommended, the second is impossible: the bar hides its button, and the shortcut runs the recommended
+action."""
 _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
@@ -83,7 +84,8 @@ class ActionButtons(QObject):
         """True if the person has taken the record. The person can't take it again, only extend the own take."""
         self.obstacle = ""
         """Sentence that says why no recommended action is possible at this desk at present, such as a lost
-        connection. "" if one is possible, or if none would be possible at another time either.
+        connection. "" if one is possible, if `purchase` is recommended (its own button shows the reason), or if none
+        would be possible at another time either.
         """
         self.missing_record_reasons: Mapping[str, str] = {}
         """For each action that is impossible because the record that it opens, or the payer that it shows, doesn't
@@ -236,10 +238,10 @@ class ActionButtons(QObject):
         possible. The possible reasons are: the database is unreachable, a read-only switch is on, or the desk is in
         team mode and no worker is present. This method doesn't check the rights of the person."""
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
-        is_acting_right = right in ROLES_BY_RIGHT
+        is_known_right = right in ROLES_BY_RIGHT
         context = self._context
         return context.find_lost_connection_reason() or (
-            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if is_acting_right else ""
+            context.find_read_only_reason(right) or context.find_worker_away_reason(right) if is_known_right else ""
         )
 
     def _format_disabled_reason(self, action: AllowedAction) -> str:
@@ -344,13 +346,14 @@ def explain_to_acting_person(details: RecordDetails | OperationDetails, context:
 
 def find_proposer(details: DecidableDetails) -> str | None:
     """Return the name of the person who has proposed a decision about the record or operation, if the proposal waits
-    for a second person; None if no proposal waits."""
+    for a second person; None if no proposal waits, or if the timeline lacks its entry."""
     entry = _find_proposal_entry(details)
     return entry.actor if entry is not None else None
 
 
 def _find_proposal_entry(details: DecidableDetails) -> TimelineEntry | None:
-    """Return the audit entry of the proposed decision that waits for a second person; None if none waits."""
+    """Return the audit entry of the proposed decision that waits for a second person; None if none waits, or if the
+    timeline lacks the entry."""
     if not details.awaiting:
         return None
     return next((entry for entry in reversed(details.timeline) if entry.what.endswith("resolve_proposed")), None)
@@ -358,7 +361,7 @@ def _find_proposal_entry(details: DecidableDetails) -> TimelineEntry | None:
 
 def format_proposal(details: DecidableDetails, context: WindowContext) -> str:
     """Return the sentence that names the proposed outcome which waits for a second person, its proposer and the time;
-    "" if none waits."""
+    "" if none waits, or if the timeline lacks its audit entry."""
     entry = _find_proposal_entry(details)
     if entry is None:
         return ""

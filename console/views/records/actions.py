@@ -72,8 +72,9 @@ class RecordActionHandlers(QObject):
     # -- probe
 
     def probe(self, record: ShownRecord | Operation) -> None:
-        """Ask the provider for the outcome of a record, and show the result. The call costs nothing and changes
-        nothing at the provider. Do nothing while a probe of the same record runs. For a refund, this method takes the
+        """Ask the provider for the outcome of a record, and show the result later, when the provider has answered.
+        The call costs nothing and changes nothing at the provider. Do nothing while a probe of the same record runs;
+        if the person can't use the right at present, only show the reason. For a refund, this method takes the
         provider from the payment in the refund's relations, because the record of a refund doesn't contain the
         provider.
         """
@@ -151,7 +152,8 @@ class RecordActionHandlers(QObject):
         """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
         `title` is the title of the record that the action was about, because another record may have become the
         current one meanwhile; "" if the page shows only one record. `is_record_shown` is True if the page shows the
-        explanation of this record: the bar then doesn't advise to open the record."""
+        explanation of this record: the bar then doesn't advise to open the record. Without a title, this also holds
+        if the page shows the explanation of any record."""
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
@@ -226,7 +228,7 @@ class RecordActionHandlers(QObject):
         self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None
     ) -> None:
         """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
-        right. For a credit check whose outcome is known, show a toast instead.
+        right. For a credit check whose outcome people can't decide, show a toast with the reason instead.
 
         `record` is an Operation only if this desk's spool has the operation and the database doesn't. Only for an
         Operation, `proposer` is used: the person whose proposed decision about it waits for a second person; None if

@@ -109,7 +109,8 @@ class CollaborationActions(QObject):
 
     def run_action_on_own_take(self, name: str, own_take: Take | None, record_title: str) -> None:
         """Run the action `name` (`give_back` or `hand_over`) on the record of this take, which has the title
-        `record_title`. If the take is None or another person's, show the refusal in a bar."""
+        `record_title`. If the take is None or another person's, or if the person can't use the right `take` at
+        present, show the refusal in a bar."""
         if own_take is None or not is_same_person(own_take.person, self._context.operator or ""):
             self._action_handlers.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._action_handlers.refuse_if_right_missing("take"):

@@ -1,5 +1,5 @@
-"""The columns of tables whose rows are records. A page selects the columns by name. The rows are either credit
-checks only, or records of several kinds."""
+"""The columns of tables whose rows are records. A page selects the columns by name. The rows are credit checks only,
+refunds only, or records of several kinds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -291,7 +291,8 @@ def _make_day_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_maker_and_approvers_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the names of a refund's maker and approvers."""
+    """Return the column with the names of a refund's maker and approvers; for a record of another kind, the cell is
+    empty."""
 
     def format_maker_and_approvers(record: ShownRecord) -> str:
         if not isinstance(record, Refund):

@@ -22,8 +22,8 @@ EVIDENCE_EXPORT_ACTIONS = ("copy_story", "evidence_pack")
 _SHORTCUTS_AND_ACTIONS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
 EVIDENCE_EXPORT_KEY_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
 MAX_COPIED_EVENTS = 1_000
-"""Largest number of events in a copied timeline. If the record has more events, the last line of the copy says this.
-The evidence pack contains all events.
+"""Largest number of events in a copied timeline. If the record has more events, the copy has the oldest of them, and
+its last line says this. The evidence pack contains all events.
 """
 
 

@@ -60,11 +60,11 @@ class EvidenceForm(QWidget):
         kind_buttons: Mapping[str, RadioButton],
         outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
-        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. If
-        the choices that `store_decision_choices` gets name a proposer, that person replaces `proposer`.
-        `number_field` is the field for the id that the provider gave to the record. `kind_buttons` are the radio
-        buttons of the kinds of evidence ("number", "file", "text"), by name. `outcome_buttons` are the radio buttons
-        of the results, such as "success", by name.
+        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. It
+        counts for every result that `store_decision_choices` gets no choice about. For the other results, their
+        choices say who has proposed them. `number_field` is the field for the id that the provider gave to the
+        record. `kind_buttons` are the radio buttons of the kinds of evidence ("number", "file", "text"), by name.
+        `outcome_buttons` are the radio buttons of the results, such as "success", by name.
         """
         super().__init__()
         self._context, self._proposer = context, proposer
@@ -278,7 +278,7 @@ class EvidenceForm(QWidget):
 
     def find_disabled_reason(self) -> str:
         """Return the reason why the person can't send the decision yet: the evidence, the result or the reason for
-        the decision is missing. Return "" if nothing is missing."""
+        the decision is missing, or the decision choices are still being read. Return "" if nothing is missing."""
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
         if self.is_reading_choices:
@@ -443,7 +443,8 @@ class EvidenceForm(QWidget):
 
     def _find_proposer(self, outcome_name: str) -> str | None:
         """Return the person whose proposal of this result waits for a second person; None if no proposal of it waits.
-        A decision for a different result replaces the proposal and needs a second person again."""
+        If the form has no choice about this result, return the `proposer` of the constructor. A decision for a
+        different result replaces the proposal and needs a second person again."""
         choice = self._choice_by_outcome.get(outcome_name)
         return self._proposer if choice is None else choice.proposer
 
@@ -517,8 +518,9 @@ class EvidenceForm(QWidget):
 
 def read_decision_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
     """Ask the service which results the stored facts exclude and which changes each result would make, and store the
-    answer in the form. `kind` and `id` name the record to settle. If the call fails, the form stays unchanged,
-    because the service checks the decision again when it gets the decision."""
+    answer in the form. The answer comes later; until then `is_reading_choices` is True, and the person can't send the
+    decision. `kind` and `id` name the record to settle. If the call fails, the form excludes no result, because the
+    service checks the decision again when it gets the decision."""
     form.is_reading_choices = True
     context.run_read(
         lambda services: services.recovery.find_choices(kind, id),

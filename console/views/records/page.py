@@ -498,10 +498,10 @@ class RecordPage(Page, Generic[DetailsT]):
     # -- changes by other people
 
     def _show_change_since(self, earlier_details: DetailsT, details: DetailsT) -> None:
-        """Show a bar with the person, the time and the action if another person has changed the record. A change is
-        visible in the difference between `earlier_details`, the data of the earlier read, and `details`, the data of
-        the present read. Entries which only record that a person has opened the record, or that an action was
-        refused, are no change.
+        """Show a bar with the person, the time and the action if another person has made the newest change of the
+        record. A change is visible in the difference between `earlier_details`, the data of the earlier read, and
+        `details`, the data of the present read. Entries which only record that a person has opened the record, or
+        that an action was refused, are no change.
         """
         if not self.has_changed(earlier_details, details):
             return

@@ -121,9 +121,10 @@ class ResolveForm(EvidenceForm):
 class ResolveDialog(EvidenceDialog[ResolveForm]):
     """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After most
     refusals the person can correct the inputs and send them again. After an error with a code of
-    _FINAL_REFUSAL_ERROR_CODES, the person can only close the dialog. If the record has changed since the dialog was
-    opened, the dialog shows the changed fields, and the person can only close the dialog, too. `proposer` is the
-    person whose proposed decision waits for a second person; None if no decision waits.
+    _FINAL_REFUSAL_ERROR_CODES, and after a failure of a call that may have acted, the person can only close the
+    dialog or open the record. The same holds if the record has changed since the dialog was opened; the dialog then
+    shows the changed fields. `proposer` is the person whose proposed decision waits for a second person; None if no
+    decision waits.
     """
 
     def __init__(
