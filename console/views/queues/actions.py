@@ -1,5 +1,5 @@
-"""Actions of the queue page. An action applies to the selected records; if no record is selected, to the record of
-the current row."""
+"""Actions of the queue page. Most actions apply to the selected records; if no record is selected, to the record of
+the current row. The other actions, such as resolve, always apply to the record of the current row."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -139,8 +139,9 @@ class QueuePageActions(QObject):
 
     @Slot()
     def give_back_takes(self) -> None:
-        """End the person's own takes of the selected records; without a selection, their own take of the current
-        record."""
+        """End the person's own takes of the records whose rows are selected; without a selected row of a record,
+        their own take of the current record. Of a selection of all records, only those count whose rows are
+        loaded."""
         self._run_action_on_own_takes("give_back", self._selection.selected_refs)
 
     @Slot()
@@ -181,7 +182,8 @@ class QueuePageActions(QObject):
 
     @Slot()
     def probe_selected_or_current(self) -> None:
-        """Ask the provider for the outcome of the selected records; without a selection, of the current record."""
+        """Open the bulk dialog for a probe of the selected records. Without a selection, ask the provider for the
+        outcome of the current record."""
         if self._begin_bulk_run_if_selected(BulkAction.PROBE):
             return
         record = self._find_current_record()
@@ -212,7 +214,8 @@ class QueuePageActions(QObject):
 
     @Slot()
     def open_payment_of_current_order(self) -> None:
-        """Open the page of the payment that the next step of the current order is about."""
+        """Open the page of the payment that the next step of the current order is about. If the current record is no
+        order, or the order has no payment, show the reason."""
         record = self._find_current_record()
         if isinstance(record, Order):
             order_id = record.id

@@ -215,7 +215,8 @@ def _format_sums_after_cause(context: WindowContext, row: CauseRow) -> str:
 
 class GroupTable(FittedTable):
     """A table of heading rows and records. Enter or a double click on a heading row opens or closes its group; the
-    Right key opens the group, and the Left key closes it.
+    Right key opens the group, and the Left key closes it. On the row of a record, the Left key moves to the heading
+    row of its group.
 
     Signals:
     - group_toggle_requested(object): the person opens or closes the group of this CauseRow.

@@ -64,7 +64,8 @@ class ColumnChoice(QObject):
 
     def get_chosen_column_keys(self, queue: str) -> tuple[str, ...]:
         """Return the keys of the chosen columns of a queue in their order; empty if the person has chosen none, so
-        that the table has its default columns."""
+        that the table has its default columns. While the page shows a saved view, return the keys of the view's
+        columns, also those of unknown columns."""
         if self._view_column_keys is not None:
             return self._view_column_keys
         stored_keys = self._context.preferences.get_value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
@@ -279,7 +280,7 @@ class ColumnsDialog(DialogFrame):
 
     def move_column(self, offset: int) -> None:
         """Move the column that has the focus one line up (`offset` -1) or down (1), and announce its new position to
-        a screen reader."""
+        a screen reader. Do nothing if no column has the focus, or at the end of the list."""
         order = self.ordered_keys
         old_index = next((number for number, key in enumerate(order) if self.check_box_by_key[key].hasFocus()), None)
         if old_index is None or not 0 <= old_index + offset < len(order):

@@ -358,8 +358,8 @@ class QueuesPage(Page):
         self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
-        """Return the request to export the selected records. If no record or every record is selected, request all
-        records that match the filter."""
+        """Return the request to export the records whose rows are selected. If no such row or every record is
+        selected, request all records that match the filter; the selected heading rows of groups don't count."""
         text, record_refs = self.filter.text.strip(), self.selection.selected_refs
         is_all = not record_refs or self.selection.has_all_selected
         matches = queue_rows.make_item_filter(self.query, self.context.now())

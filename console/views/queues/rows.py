@@ -280,9 +280,9 @@ def _read_matches(
     services: "Console", query: QueueListQuery, filter_text: str, after_cursor: str | None, limit: int
 ) -> Rows:
     """Return the next page of the items whose texts contain `filter_text`, the typed words in the form that
-    `_fold_text` returns. Reading stops after `limit` matching items, or after 5,000 searched items. `after_cursor` is
-    the cursor that the previous page returned; None for the first page. When the person scrolls to the end, the
-    search continues at this cursor."""
+    `_fold_text` returns. Reading stops as soon as at least `limit` items match, so the page can have more of them, or
+    after 5,000 searched items. `after_cursor` is the cursor that the previous page returned; None for the first page.
+    When the person scrolls to the end, the search continues at this cursor."""
     items: list[QueueItem] = []
     is_first_page = after_cursor is None
     for _ in range(_MAX_SEARCHED_PAGES):

@@ -18,7 +18,7 @@ def list_queue_descriptions(context: WindowContext) -> list[str]:
 
 
 class QueueTabs(TabBar):
-    """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
+    """The tabs of a page of queues: one tab per queue. `current_queue` is the name of the queue that the page shows.
 
     Signals:
     - queue_chosen(str): the person has selected the tab of another queue, and this page must show that queue. If a
