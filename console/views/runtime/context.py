@@ -299,11 +299,11 @@ class WindowContext(QObject):
         began_at: float,
         failure: Failure | None,
     ) -> None:
-        """Remove the attempt from the running ones, so that the same caller may begin it again. Store the time that
-        the provider `provider` took to answer. `caller_and_attempt` and `request_id` identify the attempt; `failure`
-        is None if it has succeeded. `began_at` is the time in seconds, by the clock `monotonic`, at which the attempt
-        began. If the service refused the call for lack of a right, also request that the window reads the operators
-        again.
+        """Remove the attempt from the running ones, so that the same caller may begin it again. Store the time from
+        the beginning of the attempt as the time that the provider `provider` took to answer. `caller_and_attempt` and
+        `request_id` identify the attempt; `failure` is None if it has succeeded. `began_at` is the time in seconds,
+        by the clock `monotonic`, at which the attempt began. If the service refused the call for lack of a right,
+        also request that the window reads the operators again.
         """
         self._running_attempts.discard(caller_and_attempt)
         self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
@@ -385,7 +385,8 @@ class WindowContext(QObject):
 
     @property
     def running_acting_calls(self) -> tuple[TaskHandle, ...]:
-        """The handles of the acting calls that are waiting or running."""
+        """The handles of the acting calls of `run_acting_call` that are waiting or running. A call of
+        `run_long_acting_call` isn't included."""
         return tuple(handle for handle in self._running_acting_calls if handle.state in ("waiting", "running"))
 
     def make_page_reader(self, call: Callable[["Console", Any, int], FetchedPage]) -> PageFetcher:
@@ -456,8 +457,8 @@ class WindowContext(QObject):
         return None if age is None or age < _MIN_SHOWN_AGE else wording.format_age(age, self.language)
 
     def change_language(self, language: Language) -> None:
-        """Switch the window to this language, store the language as a preference of the person, and emit
-        `language_changed`."""
+        """Store the language as a preference of the person. If the window has another language, switch it to this
+        language and emit `language_changed`."""
         self.preferences.store("language", language)
         if language != self.language:
             self.language = language
@@ -538,7 +539,8 @@ class WindowContext(QObject):
 
     @property
     def does_everyone_have_all_roles(self) -> bool:
-        """True if every person has every role, because the database has no accounts and no registered operators."""
+        """True if every person has every role, because the database has no accounts and no registered operators. On a
+        database without accounts, this is also True until the operators are read (`are_people_read`)."""
         return not self.people and not self.settings.sign_in.is_server
 
     def format_needed_role(self, roles: Collection[str], people: Sequence[str]) -> str:
@@ -568,8 +570,7 @@ class WindowContext(QObject):
         self, message: str, detail: str = "", icon_name: str = "check", tone: Tone = "good", *, subject: str
     ) -> None:
         """Show a toast for some seconds: the text `message`, the name `subject` of the record that it is about (see
-        Toast), the secondary text `detail`, and the icon `icon_name` in
-        the colour `tone`."""
+        Toast), the secondary text `detail`, and the icon `icon_name` in the colour `tone`."""
         self.toast_requested.emit(Toast(message, detail, icon_name, tone, subject=subject))
 
     def show_failure_toast(self, failure: Failure, title: str = "", *, subject: str) -> None:
@@ -816,8 +817,8 @@ class _AttemptEnding(Generic[T]):
             self.context.toast_requested.emit(self.make_toast(value))
 
     def ask_password_or_report_failure(self, failure: Failure) -> None:
-        """Ask for the password if the failure says that it is needed or was wrong; otherwise end the attempt and
-        report the failure."""
+        """Ask for the password if the failure says that it is needed or was wrong, and the caller still exists;
+        otherwise end the attempt and report the failure."""
         reason, ask_password = failure.detail.get("reason"), self.context.ask_password
         if reason in _PASSWORD_NEEDED_REASONS and ask_password is not None and shiboken6.isValid(self.caller):
             was_password_wrong = reason == NotAllowedReason.PASSWORD_WRONG

@@ -72,7 +72,8 @@ class PersonValues(StoredPersonValues):
     # -- drafts
 
     def list_drafts(self) -> tuple[Draft, ...]:
-        """Return the drafts of the person, the oldest first. A draft that this program can't read is left out."""
+        """Return the drafts of the person, the oldest first. A draft that this program can't read, or that is older
+        than DRAFT_RETENTION, is left out."""
         entries = {name: StoredPersonValues.get_value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 

@@ -272,7 +272,8 @@ _STORED_ARGUMENT_NAMES = {
 def make_screen_route(screen_name: str) -> Route:
     """Return the route, without arguments, to the page with this screen name, such as `set-asides`.
 
-    Raises KeyError for an unknown name, and for the name of a page of one record, which needs an id.
+    Raises KeyError for an unknown name, and for the name of a page that needs an argument, such as the id of a
+    record.
     """
     route = decode_route({"screen": screen_name})
     if route is None:
@@ -298,7 +299,9 @@ def encode_route(route: Route) -> dict[str, Any]:
 
 
 def decode_route(value: object) -> Route | None:
-    """Return the route that `encode_route` has encoded as `value`; None for any other value."""
+    """Return the route that `encode_route` has encoded as `value`. An argument that is missing in `value`, or has a
+    wrong type, gets its default. Return None if `value` names no page, or lacks an argument without a default, such
+    as the id of a record."""
     screen_name = value.get("screen") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(screen_name, str):
         return None

@@ -110,7 +110,8 @@ class GatewayStatus:
     """The last answer of a payment provider since this window was opened: the duration of the call in seconds and the
     instant of the answer. Before the first answer, both values are None. The duration is also None if the last answer
     came to another call than an action of a person in this window: of a bulk run, a due task, a worker or another
-    desk. `is_silent` is True if the provider didn't answer the last call.
+    desk. `is_silent` is True if the provider didn't answer the last call; the two values are then the duration and
+    the end of this call.
     """
 
     name: str
