@@ -176,8 +176,8 @@ def make_run_status(
 
 def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
     """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the name of
-    their result: the tone is good only if every row was done. If `counts` is None, the numbers aren't known and the
-    tone is muted.
+    their result: the tone is good only if every row that has a result was done. If `counts` is None, the numbers
+    aren't known and the tone is muted.
     """
     open_names = [name for name in BULK_ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
     if counts is None:
@@ -193,7 +193,7 @@ def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, 
 
 def has_run_ended(run: BulkRun) -> bool:
     """Return True if the bulk run has executed all rows, or as many of its first rows as the person has set as the
-    limit."""
+    limit, or if its maker has discarded it."""
     return run.state == "done" or (run.state == "stopped" and run.reason == _ROW_LIMIT_REACHED_REASON_CODE)
 
 

@@ -327,8 +327,9 @@ def format_refundable_after_approval(details: RefundDetails, context: WindowCont
 
 def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:
     """Return the names of the actions that the page of the payment recommends: first the action of the explained next
-    step, then others that may help. If the provider has finally refused a refund of this payment, a refund is not
-    recommended; its button on the page stays enabled, because the service still accepts a request."""
+    step, then others that may help. If that step is to open the order, return only this action. If the provider has
+    finally refused a refund of this payment, a refund is not recommended; its button on the page stays enabled,
+    because the service still accepts a request."""
     advised_action = details.explanation.next_step.action
     if advised_action == OPEN_ORDER_ACTION:
         return (advised_action,)

@@ -124,8 +124,9 @@ def format_difference_count(count: int, item: ReconciliationRunItem) -> str:
 
 
 def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> str:
-    """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
-    bytes. A value that isn't known (None) is left out."""
+    """Return one line about a file of the provider that a run has read: day, number of rows, amounts, size in bytes,
+    and the last earlier run that read the same file. A value that isn't known (None), and a refunded amount of 0, is
+    left out."""
     texts = [context.translate("reconcile.file.day", day=read_file.day)]
     if read_file.row_count is not None:
         texts.append(context.translate("reconcile.file.rows", n=read_file.row_count))

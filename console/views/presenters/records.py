@@ -175,8 +175,8 @@ def make_record_route(
     record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), sidebar_key: str = "lookup"
 ) -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened, so
-    that the page can step through them: each as (kind, id), or only as the id if it has the same kind as `record`.
-    `sidebar_key` is the key of the sidebar entry to highlight."""
+    that the page can step through them: each as (kind, id), or only as the id if it is a credit check. `sidebar_key`
+    is the key of the sidebar entry to highlight."""
     return make_route_to_record(get_record_kind(record), record.id, trail, sidebar_key)
 
 
