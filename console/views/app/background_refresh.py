@@ -6,7 +6,8 @@
 - the counts, the saved views, and the people with their roles: every two minutes
 - the team's corporation registry: every ten minutes
 
-While no person uses the desk, the window reads the feed, the counts, the views and the people less often.
+While no person uses the desk, the window reads the feed, and with it the presence and the switches, the counts, the
+views and the people less often.
 """
 
 from collections.abc import Callable
@@ -61,10 +62,10 @@ the read-only switches (None if this reading has not read the switches).
 
 
 class BackgroundRefresh(QObject):
-    """The timers of the calls that an open window repeats: for the change feed, the counts, the saved views, the due
-    tasks, and the team's corporation registry. The timers start when the services are open. A timer skips its call
-    while its previous call is still running. Each method that reads returns at once; what it has read is stored in
-    the context later.
+    """The timers of the calls that an open window repeats: for the change feed, the counts, the saved views, the
+    people, the due tasks, and the team's corporation registry. The timers start when the services are open. A timer
+    skips its call while its previous call is still running. Each method that reads returns at once; what it has read
+    is stored in the context later.
     """
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
@@ -127,9 +128,9 @@ class BackgroundRefresh(QObject):
 
     @Slot(bool)
     def set_intervals_by_attendance(self, is_attended: bool) -> None:
-        """Set the intervals at which the window reads the change feed, the counts and the saved views: the usual
-        intervals if a person uses the desk (`is_attended`), otherwise longer intervals. If a person uses the desk,
-        also read the feed and the counts now.
+        """Set the intervals at which the window reads the change feed, the counts, the saved views and the people:
+        the usual intervals if a person uses the desk (`is_attended`), otherwise longer intervals. If a person uses
+        the desk, also read the feed and the counts now.
         """
         self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
         for timer in (self._counts_timer, self._saved_views_timer, self._people_timer):
@@ -446,5 +447,6 @@ class BackgroundRefresh(QObject):
 
 
 def _is_alarmbox_set_up(services: "Console") -> bool:
-    """True if the health check of AlarmBox succeeds: this desk has the settings that AlarmBox needs."""
+    """True if the health check of AlarmBox succeeds: this desk has the settings that AlarmBox needs. Also True if
+    there is no such check."""
     return all(check.ok for check in services.health.run_all_checks() if check.name == "alarmbox")

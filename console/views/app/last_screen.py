@@ -35,8 +35,8 @@ class LastScreenStorage(QObject):
     @Slot()
     def _restore_screen(self) -> None:
         """Open the page that was stored for the acting person, unless the person has already opened another page than
-        the start page. Each window does this only once; a later call only stores the visible page for the person who
-        is acting now."""
+        the start page. If the person has drafts, show a toast with their number. Each window does this only once; a
+        later call only stores the visible page for the person who is acting now."""
         if self._is_restored:
             self._store_screen()
             return

@@ -41,8 +41,8 @@ class RunningReadPanel(QFrame):
         self.hide()
 
     def show_seconds(self, seconds: float) -> None:
-        """Show the text that data is being read. `seconds` is the time since the read began; from the third second
-        on, the text contains it."""
+        """Show the text that data is being read. `seconds` is the time since the read began; from
+        _ELAPSED_SHOWN_AFTER_SECONDS on, the text contains it."""
         if seconds < _ELAPSED_SHOWN_AFTER_SECONDS:
             self.label.show_text(self._context.translate("screen.reading"))
         else:
