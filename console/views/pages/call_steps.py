@@ -71,7 +71,8 @@ class RunningCallTimer(QTimer):
 
 
 class CallStepList(QWidget):
-    """The widget that shows the steps of a running call and the elapsed time, and updates them every 0.2 s."""
+    """The widget that shows the newest steps of a running call, at most _MAX_VISIBLE_CALL_STEPS, and the elapsed
+    time, and updates them every 0.2 s."""
 
     def __init__(self, context: WindowContext, step_collector: ReachedStepCollector) -> None:
         super().__init__()

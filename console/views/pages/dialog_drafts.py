@@ -75,9 +75,9 @@ class DialogDraft(QObject):
         self._title = title
 
     def read_title(self, kind: str, id: int) -> None:
-        """Read the number by which people know the record with this kind and id, such as a payment number, and use
-        the number as the draft's title. If the record has no number, use a title of the record's kind and id. If the
-        read fails, keep the present title."""
+        """Read the number by which people know the record with this kind and id, such as a payment number. Then use
+        the text of `format_record_reference` for this record and number as the draft's title, and emit `title_read`.
+        If the read fails, keep the present title."""
 
         def set_title(number_by_record: Mapping[str, str]) -> None:
             number = number_by_record.get(f"{kind} {id}", "")

@@ -28,8 +28,8 @@ class FormDialog(DialogFrame):
 
     answered = Signal(object)
     right_name = ""
-    """Name of the right that the form's call needs; the subclass sets it. While a read-only switch stops this right,
-    the main button is disabled with the reason."""
+    """Name of the right that the form's call needs; the subclass sets it. While a read-only switch stops this right
+    or, in team mode, no worker is present, the main button is disabled with the reason."""
     gap_px = 12
 
     def __init__(

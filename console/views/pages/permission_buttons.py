@@ -32,8 +32,9 @@ class _ButtonRightBinding(QObject):
 
 
 def bind_button_to_right(context: WindowContext, button: KeyButton, right_name: str) -> KeyButton:
-    """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise
-    disable it with the reason. Return the button."""
+    """Keep the button enabled only while the acting person can use the right (see
+    `WindowContext.find_disabled_reason`); otherwise disable it with the reason, such as a missing role, a lost
+    connection or a read-only switch. Return the button."""
     _ButtonRightBinding(context, button, right_name)
     return button
 
