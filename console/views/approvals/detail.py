@@ -1,5 +1,5 @@
 """The scroll area of the approvals page that shows one refund request to its approver. The first panel shows the
-reasons against the refund; after the decision, it shows the result instead."""
+reasons against the refund. When the refund was sent or has ended without being sent, it shows the result instead."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -337,9 +337,9 @@ class RefundRequestPanel(QScrollArea):
         self._check_end_visible_later()
 
     def list_reasons_against_refund(self, details: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
-        """Return the reasons against the refund. Each reason is a tuple: the name of the icon, the sentence about the
-        reason, the maker's answer to the reason ("" if the maker has given no answer), and the risk signal (None if
-        the reason is a broken rule)."""
+        """Return the reasons against the refund, without the reason that `format_stale_answer` returns. Each reason
+        is a tuple: the name of the icon, the sentence about the reason, the maker's answer to the reason ("" if the
+        maker has given no answer), and the risk signal (None if the reason is a broken rule)."""
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
         for risk_signal in details.risk_signals:
@@ -637,7 +637,8 @@ class RefundRequestPanel(QScrollArea):
             self._scroll_to_end()
 
     def _make_result_panel(self, details: RefundDetails) -> QWidget:
-        """Return the panel about a decided refund: its state, the reason for it, and the next step."""
+        """Return the panel about a refund that was sent or has ended: its state, the reason for it, and the next
+        step."""
         icon_name, tone = case_words.get_verdict_icon_and_tone(details.explanation)
         verdict, *further_sentences = record_words.format_explanation(details.explanation, self._context)
         lines = [TextLabel(verdict, "body", tone, is_bold=True, wraps_lines=True)]
@@ -667,8 +668,8 @@ def _find_visible_range(widget: QWidget) -> tuple[int, int]:
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
     """Return the title of a request. For a person who can still approve the request, the title asks whether to
-    approve it. For the maker, it is a title for own requests. After the decision, and for a person who has already
-    approved the request, the title names the refund and its amount."""
+    approve it. For the maker, it is a title for own requests. For a refund that was sent or has ended, and for a
+    person who has already approved the request, the title names the refund and its amount."""
     amount = wording.format_amount(details.record.amount_minor, details.record.currency)
     has_approved = any(is_same_person(name, context.operator or "") for name in details.record.checkers)
     if has_approved or details.record.state not in _REFUND_STATES_BEFORE_SENDING:

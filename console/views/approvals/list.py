@@ -320,8 +320,8 @@ def _paint_card_line(
 
 
 class ApprovalListPanel(Surface):
-    """The panel with the title of the page, the number of requests that the acting person can decide, and the
-    ApprovalCardList.
+    """The panel with the title of the page, the number of requests and proposals that the acting person can decide,
+    and the ApprovalCardList.
 
     Signals:
     - card_selected(object): the person has selected the request or proposal with this kind and id.
@@ -413,9 +413,10 @@ class ApprovalListPanel(Surface):
         people can decide. A selected refund request stays in its place after its decision, under a heading which says
         that it is decided, until the person selects another card. A decided proposal disappears.
 
-        `summaries` has the summaries of the first refund requests by refund id. `is_automatic` is True if the program
-        updates the list and not the person. Then, while the mouse pointer is over the list, only the texts of the
-        cards change; cards are added or removed after the pointer has left the list.
+        `summaries` has the summaries of the first refund requests by refund id; None means those of the last call.
+        `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
+        over the list, only the texts of the cards change; cards are added or removed after the pointer has left the
+        list.
         """
         self._held_back_inbox = None
         self._summaries = self._summaries if summaries is None else self._add_current_summary(summaries)

@@ -183,7 +183,7 @@ class ApprovalsPage(Page):
             button.clicked.connect(act)
             self.bind_shortcut(key, partial(self.press_button, button))
         self.bind_shortcut("P", self.probe_payment)
-        self.bind_shortcut("Ctrl+C", self._copy_summary)
+        self.bind_shortcut("Ctrl+C", self._copy_payment_number)
         for signal in (
             self.context.people_changed,
             self.context.person_changed,
@@ -580,7 +580,8 @@ class ApprovalsPage(Page):
 
     @Slot()
     def probe_payment(self) -> None:
-        """Ask the payment provider for the present state of the payment that the shown refund belongs to."""
+        """Ask the payment provider for the present state of the payment that the shown refund belongs to. If no
+        refund is shown, only show a refusal."""
         if self.shown_details is not None:
             self.action_handlers.probe(self.shown_details.payment)
         else:
@@ -616,7 +617,7 @@ class ApprovalsPage(Page):
         self.context.navigate(QueuesRoute("refunds"))
 
     @Slot()
-    def _copy_summary(self) -> None:
+    def _copy_payment_number(self) -> None:
         if self.shown_details is not None:
             self.action_handlers.copy_text(self.shown_details.payment.merchant_payment_id)
 
