@@ -139,7 +139,7 @@ class PageCacheModel(QAbstractTableModel):
 
     @property
     def has_all_rows_selected(self) -> bool:
-        """True if at least one row is loaded and every loaded row is selected."""
+        """True if rows are selected and every loaded row is one of them."""
         return bool(self.selected_keys) and all(
             self.get_key(row) in self.selected_keys for row in self.iterate_loaded_rows()
         )

@@ -28,8 +28,8 @@ from console.views.theme.theme import current_appearance
 
 
 class RecordTable(RememberedCurrentItem, PaintedTable):
-    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects it,
-    and Shift with an arrow key selects several rows.
+    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row. If the first column
+    is one of check boxes, Space selects or deselects the current row, and Shift with Up or Down selects several rows.
 
     Signals:
     - opened(object): the person opens a row; the argument is the object that the service returned for
@@ -189,7 +189,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         return False
 
     def go_to_first(self) -> None:
-        """Make the first row current; headings are skipped."""
+        """Make the first row current; headings are skipped. Do nothing if no row is loaded among the first eight rows
+        and headings."""
         for row in range(min(self.rows.rowCount(), 8)):
             if self.rows.row_at(row) is not None:
                 self.go_to_row(row)
