@@ -298,8 +298,8 @@ class CompanyPanel(QWidget):
 
     @Slot()
     def _show_position(self) -> None:
-        """Emit `position_changed` with the position of the selected row, and show the actions that are possible for
-        its record."""
+        """Emit `position_changed` with the position of the selected row, and make its record the current record of
+        the page's actions."""
         table = self._get_visible_table()
         position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
         position_text = self._context.translate("queue.position", position=position, total=total) if position else ""

@@ -23,7 +23,7 @@ _PANEL_PADDING_PX = 16
 
 class LiveCheckPanel(Surface):
     """The panel that shows a client's live credit check (`record`; None if the client has none) and the client's
-    earlier credit checks.
+    other credit checks, at most six.
 
     Signals:
     - record_requested(int): the person wants to open the page of the credit check with this id.
@@ -74,8 +74,8 @@ class LiveCheckPanel(Surface):
         return [*self._scroll_area.findChildren(PaintedButton)]
 
     def find_check_id(self, widget: QWidget) -> int | None:
-        """Return the id of the credit check that `widget` of this panel belongs to; None for a widget outside the
-        panel."""
+        """Return the id of the credit check that `widget` of this panel belongs to: the one that the widget names,
+        otherwise the live one. None for a widget outside the panel, and if there is no such credit check."""
         if not self.isAncestorOf(widget):
             return None
         id = widget.property("record")

@@ -227,6 +227,7 @@ class LookupPage(Page):
     def _export_evidence_bundle(self) -> None:
         """Export the evidence packs of the records in the visible tab of a company, or of the records that a search
         has found. If the visible tab is documents, notes or history, export the packs of all records of the company.
+        If no records are shown, show the reason.
         """
         request = self._make_export_request()
         if request is None or request.name is ListName.COMPANIES:
@@ -314,10 +315,12 @@ class LookupPage(Page):
             self.show_reading_failure(failure)
 
     def _search_text(self, text: str, *, is_automatic: bool = False) -> None:
-        """Search for a text that is no corporation number. If exactly one record or company matches, open its page; a
-        company is not opened if it only matches another spelling of the text. Otherwise list the matches or, if there
-        are none, show the next steps. If the program searches again without a request of the person (`is_automatic`),
-        only update the list of found records: the current row and the focus stay, and no page opens.
+        """Search for a text that is no corporation number. If the text is the identifier of one record or operation,
+        or if exactly one company matches a text without conditions, open its page; a company is not opened if it only
+        matches another spelling of the text. No page opens if the search doesn't understand a word. Otherwise list
+        the matches or, if there are none, show the next steps. If the program searches again without a request of the
+        person (`is_automatic`), only update the list of found records: the current row and the focus stay, and no
+        page opens.
         """
         limit = self._search_limit
         self.context.run_read(
