@@ -154,7 +154,7 @@ class ActionButtons(QObject):
     ) -> None:
         """Enable or disable the buttons for the record of `details`. The actions in `helpful_actions` that are
         possible also get a button in the explanation form, in this order. `purchase` always gets a button there; this
-        button is disabled while the person lacks the right or the database is unreachable."""
+        button is disabled while the person can't use the right (see `bind_button_to_right`)."""
         allowed_actions = {action.action: action for action in details.actions}
         undecidable_reason = (
             "" if isinstance(details, OrderDetails) else find_second_decision_refusal(details, self._context)

@@ -1,5 +1,5 @@
-"""The columns of tables whose rows are records. A page selects the columns by name. The rows are credit checks only,
-refunds only, or records of several kinds."""
+"""The columns of tables whose rows are records. A page selects the columns by name. The rows are records of one kind
+or of several kinds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -243,8 +243,8 @@ class Runner:
     ) -> TaskHandle:
         """Run a call that reports its progress, in a background thread, and return its handle. The call gets a
         ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
-        can find out whether the person has cancelled it. The other arguments have the meaning that they have in
-        `run`.
+        can find out whether the person has cancelled it. It can always be cancelled, as a call with `is_cancellable`
+        in `run`. The other arguments have the meaning that they have in `run`.
         """
         return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, pool_name, True))
 
