@@ -30,10 +30,10 @@ def format_limit_value(context: WindowContext, limit: Limit, value: int | None) 
 
 
 class LimitDialog(FormDialog):
-    """The dialog in which an administrator types a new value for one limit and sends it to the service as a
-    proposal. If another administrator has already proposed a value, the field contains this value; sending the
-    same value confirms the proposal and changes the limit. The typed value is kept as a draft until the service has
-    stored it.
+    """The dialog in which an administrator types a new value for one limit and sends it to the service as a proposal.
+    If a value is already proposed, the field contains this value. If another administrator has proposed it, sending
+    the same value confirms the proposal and changes the limit. The typed value is kept as a draft until the service
+    has stored it.
     """
 
     right_name = "limits"

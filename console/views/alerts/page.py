@@ -112,7 +112,7 @@ class AlertsPage(Page):
         self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._count_by_state: dict[IncidentState, int] = {}
         self._unacknowledged_count = 0
-        """Number of open incidents that no person has acknowledged, as the side bar shows it."""
+        """Number of open incidents with an alert that no person has acknowledged, as the sidebar shows it."""
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
             hideable_columns=("extent", "sums"), get_group=self._make_row_group,
@@ -330,7 +330,7 @@ class AlertsPage(Page):
             self.hide_bar("cut")
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
-        """Return the heading of the incidents in the same state, with their number. The side bar counts only open
+        """Return the heading of the incidents in the same state, with their number. The sidebar counts only open
         incidents with an alert that nobody has acknowledged, so the heading of the open incidents also contains this
         second number if it differs from the first.
         """

@@ -155,9 +155,9 @@ class PdfComparisonPage(Page):
     def _show_opened_pdfs(
         self, route: PdfComparisonRoute, pdf_pair: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
-        """Show the first pages of both opened PDFs, and begin to compare these PDFs. `versions` are all stored
-        versions of the PDF, the newest first; the labels above the PDFs name the two compared ones. If the person has
-        opened another page meanwhile, only close the PDFs.
+        """Show which two versions were opened, and begin to compare them; their pages are shown after the comparison.
+        `versions` are all stored versions of the PDF, the newest first; the labels above the PDFs name the two
+        compared ones. If the person has opened another page meanwhile, only close the PDFs.
         """
         if route != self.route or self._has_left_page:
             self._end_pdf_processes(pdf_pair)

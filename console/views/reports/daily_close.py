@@ -246,7 +246,8 @@ class DailyCloseSection(ReportSection):
 
     @Slot(str)
     def write_shown_close(self, path: str) -> None:
-        """Write the shown daily close to the new file `path`. The suffix of `path` selects the format."""
+        """Write the shown daily close to the new file `path` in the background. The suffix of `path` selects the
+        format. Do nothing if the section shows no daily close, or while it is writing a file."""
         context, close = self._context, self._daily_close
         if close is None or self.is_writing:
             return
