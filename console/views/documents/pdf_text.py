@@ -74,8 +74,8 @@ class PdfTextField(QPlainTextEdit):
 
 
 def clean_pdf_text(text: str) -> str:
-    """Return the text of a page with line feeds as its only line breaks. The special characters that the PDF library
-    inserts, such as its mark for a hyphen, are removed."""
+    """Return the text of a page with line feeds as its only line breaks, and without white space at the ends of its
+    lines. The PDF library's mark for a hyphen becomes a hyphen, and null characters are removed."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace(_HYPHEN_MARK, "-").replace(_NULL_CHARACTER, "")
     return "\n".join(line.rstrip() for line in lines.split("\n")).strip()
 

@@ -42,9 +42,9 @@ class BackgroundFileWriter(QObject):
         make_toast: Callable[[WrittenFile], Toast],
         format_progress: Callable[..., str],
     ) -> None:
-        """Write a file by calling `call(services, progress)` in a background thread. `format_progress` returns the
-        text of the progress bar for the arguments with which the service calls `progress`; `make_toast` returns the
-        toast about the written file.
+        """Write a file by calling `call(services, progress)` in a background thread. The caller must not call this
+        method while `is_running` is True. `format_progress` returns the text of the progress bar for the arguments
+        with which the service calls `progress`; `make_toast` returns the toast about the written file.
         """
         context, self.is_running, self._format_progress = self._context, True, format_progress
         self._cancelled.clear()

@@ -68,7 +68,7 @@ class ListExporter(QObject):
     @Slot()
     def print_list(self) -> None:
         """Open the dialog in which the person selects a printer, and print the list with its present filter and
-        selection."""
+        selection. Do nothing if there is no list."""
         request = self._make_request()
         if request is not None:
             self.page_printer.print_list(request)
@@ -93,7 +93,8 @@ class ListExporter(QObject):
 
     @Slot(str)
     def export_list_to(self, path: str) -> None:
-        """Write the list to a new file at `path`, whose suffix names the file format."""
+        """Write the list to a new file at `path`, whose suffix names the file format, in the background. Do nothing
+        if there is no list, or if an export is running."""
         context, request = self._context, self._request or self._make_request()
         if request is None or self.is_running:
             return

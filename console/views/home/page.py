@@ -77,8 +77,8 @@ _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty"
 
 class HomePage(Page):
     """The home page. It has panels with the counts of the queues, of the acting person's unfinished work and of the
-    saved views. A table lists the records that have waited longest for a review. A press on a count opens its queue
-    or view.
+    saved views. A table lists the records that have waited longest for a review. A press on a count opens its queue,
+    its view or the dialog of unfinished work.
     """
 
     sidebar_key = "home"

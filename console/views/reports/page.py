@@ -104,8 +104,8 @@ class ReportsPage(Page):
         self.screen_state_changed.emit()
 
     def _make_export_request(self) -> ExportRequest | None:
-        """Return the export request for the table of the visible section. For the daily close, which isn't a
-        table, ask the person for a file and return None."""
+        """Return the export request for the table of the visible section. For the daily close, which isn't a table,
+        open the dialog in which the person selects a file for it, and return None."""
         if isinstance(self.section, DailyCloseSection):
             self.section.choose_close_path()
             return None
