@@ -77,7 +77,7 @@ class LinkListener(QObject):
 
     def _read_link_from_client(self, client_socket: QLocalSocket) -> None:
         """Read one line from the connected process, send the answer (shown or refused), and disconnect. If no
-        complete line has arrived yet, do nothing."""
+        complete line and fewer than MAX_LINK_MESSAGE_BYTES bytes have arrived yet, do nothing."""
         if not client_socket.canReadLine() and client_socket.bytesAvailable() < MAX_LINK_MESSAGE_BYTES:
             return
         link = _parse_link_line(bytes(client_socket.readLine(MAX_LINK_MESSAGE_BYTES).data()))

@@ -48,7 +48,9 @@ def convert_link_to_route(link: Link) -> Route:
 
 
 def find_link_to_route(route: Route | None) -> Link | None:
-    """Return the link to the page that `route` opens; None if no link can name this page."""
+    """Return the link to the page that `route` opens; None if no link can name this page. For a PDF, this is the link
+    to its credit check; for a request on the approvals page, the link to the refund's own page. For a lookup by any
+    other text than the 13 digits of a corporation number, it is the link to the lookup screen."""
     match route:
         case CreditCheckRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
             kind, id = get_record_ref(route)

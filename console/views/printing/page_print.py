@@ -147,7 +147,7 @@ class PagePrinter(QObject):
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
         """Print the record with this kind and id to `printer`: the title `title`, `lines` (the texts of its page),
-        and the record's timeline. The names of payers are masked."""
+        and the record's timeline (its 500 oldest events at most). The names of payers are masked."""
         language, translate = self._context.language, self._context.translate
         printed_by = self._format_printed_by()
 

@@ -199,7 +199,7 @@ class PurchaseForm(QWidget):
 
     def make_request(self) -> PurchaseRequest:
         """Return the purchase request with the present inputs."""
-        chosen_clients = [
+        chosen_purposes = [
             purpose
             for purpose, box in zip(_PURCHASE_PURPOSE_CODES, self.purpose_boxes, strict=True)
             if box.isChecked()
@@ -208,7 +208,7 @@ class PurchaseForm(QWidget):
         comment = self.comment_field.text().strip() or None
         corporation_number = self._plan.corporation_number
         return PurchaseRequest(
-            corporation_number, self.client_id, deal, tuple(chosen_clients), comment, self.is_renewal
+            corporation_number, self.client_id, deal, tuple(chosen_purposes), comment, self.is_renewal
         )
 
     @Slot()

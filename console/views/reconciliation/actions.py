@@ -28,7 +28,7 @@ class ReconciliationActions(QObject):
     def begin_run(self, provider: str = "") -> None:
         """Read the names of the providers that have a history, then open the dialog in which the person chooses the
         provider and the days. The dialog selects the provider `provider` at first; "" means that it selects none. Do
-        nothing if the person lacks the right.
+        nothing if the person can't use the right at present.
         """
         if self._context.find_disabled_reason(RECONCILE_RIGHT):
             return
@@ -47,7 +47,8 @@ class ReconciliationActions(QObject):
 
     def resume_run(self, run_item: ReconciliationRunItem) -> None:
         """Run the reconciliation of an interrupted run's provider and days again. The service continues after the
-        last row that the interrupted run has compared. Do nothing if the person lacks the right."""
+        last row that the interrupted run has compared. Do nothing if the person can't use the right at present, or
+        while this page resumes a run of the same provider."""
         context, provider = self._context, run_item.provider
         if provider in self._resumed_providers or context.find_disabled_reason(RECONCILE_RIGHT):
             return

@@ -56,10 +56,11 @@ _MAX_TEXT_CHARACTERS = 300
 
 
 class RefundForm(QWidget):
-    """The form with the inputs of a refund request. At first, the amount is the whole refundable amount and the other
-    inputs are empty. If the amounts of the payment, of the provider and of the order disagree, so that the refund of
-    another amount is as likely, the amount is empty, too (decision 0164). `set_aside` is the money set aside from
-    which the refund is paid; None for an ordinary refund.
+    """The form with the inputs of a refund request. At first, the amount is the largest amount that the person can
+    request, and the other inputs are empty. If the amounts of the payment, of the provider and of the order disagree,
+    so that the refund of another amount is as likely, the amount is empty, too (decision 0164). `set_aside` is the
+    money set aside from which the refund is paid; the form then selects the reason at first. It is None for an
+    ordinary refund.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
@@ -207,8 +208,9 @@ class RefundForm(QWidget):
         setattr(self, name, widget)
 
     def _make_risk_signal_box(self, answer_by_rule: Mapping[str, str]) -> QWidget:
-        """Return a box with the risk signals, each with a link to its record and with a field for the maker's
-        answer. `answer_by_rule` are the texts that the person has typed so far, by the name of the rule."""
+        """Return a box with the risk signals, in one group for each rule; if there are none, a line that says so.
+        Each group has a field for the maker's answer. A signal about another record than the payment has a link to
+        this record. `answer_by_rule` are the texts that the person has typed so far, by the name of the rule."""
         translate, risk_signals = self._context.translate, self.plan.risk_signals
         self._answer_field_by_rule = {}
         holder = QWidget()

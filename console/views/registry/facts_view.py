@@ -86,8 +86,8 @@ class CorporationFactsView(QWidget):
         if corporation.closure is not None:
             widgets.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
-            address_link = self._make_corporation_link(facts.successors[-1], "corporation.open_successor")
-            widgets.append(make_flow_widget(address_link))
+            successor_link = self._make_corporation_link(facts.successors[-1], "corporation.open_successor")
+            widgets.append(make_flow_widget(successor_link))
         if facts.predecessors:
             widgets.append(self._make_predecessor_links(facts.predecessors))
         return [*widgets, source_text]
@@ -98,10 +98,10 @@ class CorporationFactsView(QWidget):
         """
         translate = self._context.translate
         bold_text = registry_words.format_corporation_closure_heading(facts, translate)
-        successor_links = translate("corporation.chain_arrow").join(
+        successor_chain = translate("corporation.chain_arrow").join(
             registry_words.get_official_name(match.corporation, translate) for match in facts.successors
         )
-        closure_text = translate("corporation.merged_into", chain=successor_links) if successor_links else ""
+        closure_text = translate("corporation.merged_into", chain=successor_chain) if successor_chain else ""
         return NotificationBar(bold_text, closure_text, tone="care", icon_name="ring_slash", is_announced=False)
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:

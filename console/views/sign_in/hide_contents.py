@@ -13,7 +13,8 @@ _TRANSIENT_WINDOW_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 class WindowCover(QObject):
     """Hides every widget of the main window except one widget, the cover, and hides every other window of the
     process. Then neither the Tab key nor a screen reader reaches the hidden contents. The WindowCover also hides a
-    widget that the program shows while the window is covered. Hidden dialogs keep their inputs.
+    widget that the program shows while the window is covered. Hidden dialogs keep their inputs. Popups (such as an
+    open menu) and tooltips are closed, and don't appear again.
 
     Signals:
     - cover_shown: a cover hides the window from now on, or a new cover has replaced the previous one.
@@ -102,7 +103,7 @@ class WindowCover(QObject):
 
     @Slot()
     def _hide_other_widgets(self) -> None:
-        """Hide every visible widget and window that isn't a part of the cover."""
+        """Hide every visible widget and window that isn't a part of the cover; close popups and tooltips."""
         if self._cover is None:
             return
         for widget in [

@@ -1,6 +1,6 @@
 """Design tokens (colours, type, sizes, badges). The module reads them once from `resources/style/tokens.json`.
 
-The window can't paint its first frame before this module is imported. The classes of this module are named tuples,
+The window can't paint its first frame before this module is imported. TextRole and BadgeStyle are named tuples,
 because creating one dataclass takes as long as reading the file.
 """
 

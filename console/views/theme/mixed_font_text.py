@@ -119,10 +119,10 @@ def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Return an identifier split into font runs: whole words such as "Check", Japanese words and names of people
-    use the text font, everything else the figures font. A shortened identifier (with "…") uses only the figures
-    font. A text that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a
-    queue, uses only the text font, because a part of it may look like an identifier ("In progress").
+    """Return an identifier split into font runs: whole words such as "Check", Japanese words and names of people use
+    the text font, everything else the figures font. A shortened identifier (with "…") uses only the figures font. A
+    text with the sign ¥ or ₹ is split by `split_font_runs`. A text without a digit, such as the name of a queue, uses
+    only the text font, because a part of it may look like an identifier ("In progress").
     """
     text = remove_unreadable_marks(text)
     if "…" in text:
@@ -135,8 +135,9 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
 
 
 def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool = False) -> str:
-    """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text that
-    contains none of these and no line breaks is returned unchanged. The sign for a missing value is in the text font.
+    """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. Without
+    `can_wrap`, a text that contains none of these and no line breaks is returned unchanged. The sign for a missing
+    value is in the text font.
 
     If `can_wrap` is True, the text may wrap. The lines then have the line height of the role, because the line height
     of the bundled fonts is too small. No line ends inside a number, an identifier or a Japanese phrase, or between a

@@ -116,16 +116,16 @@ QSplitter::handle { background: $line; }
 
 
 def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
-    """Return the Qt style sheet for a theme and a text scale. All its colours and sizes come from the design
-    tokens.
+    """Return the Qt style sheet for a theme and a text scale. All its colours and most of its sizes come from the
+    design tokens.
     """
     design_tokens = tokens()
     growth_px = round((text_scale - 1) * design_tokens.type["body"].line_height_px)
     input_px = design_tokens.px("control_heights", "input") + growth_px
     sizes = {name: design_tokens.px("radii", name) for name in ("control", "panel", "dialog")}
-    small_font_px = design_tokens.type["small"]
+    small_role = design_tokens.type["small"]
     heights = {
-        "chip_padding": round((small_font_px.line_height_px - small_font_px.font_size_px) / 2 * text_scale) + 2,
+        "chip_padding": round((small_role.line_height_px - small_role.font_size_px) / 2 * text_scale) + 2,
         "environment": design_tokens.px("borders", "environment"),
         "input": input_px - 2 * design_tokens.px("borders", "normal"),
         "input_focus": input_px - 2 * design_tokens.px("borders", "focus"),

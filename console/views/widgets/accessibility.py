@@ -131,8 +131,8 @@ def _get_window_language() -> Language:
 def find_spoken_language(text: str, window_language: Language) -> Language:
     """Return the language in which a screen reader speaks `text`. This is the language of the window, unless most of
     the text is in the other language, such as a Japanese reason in an English window. In an English window, a
-    Japanese letter counts as two Latin letters. Identifiers, which are mostly digits, are spoken in the language of
-    the window."""
+    Japanese letter counts as two Latin letters. In a Japanese window, a text with a Japanese letter is never English.
+    Identifiers, which are mostly digits, are spoken in the language of the window."""
     japanese_count = len(JAPANESE_LETTER_PATTERN.findall(text))
     latin_count = len(_LATIN_LETTER_PATTERN.findall(text))
     if window_language == "en":

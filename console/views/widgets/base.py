@@ -22,7 +22,7 @@ from console.views.theme.painting import draw_cached_icon
 from console.views.theme.theme import current_appearance
 
 _HEADING_LEVEL_BY_TEXT_ROLE: dict[TextRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
-"""The level of a heading by the text role of its label; labels of other roles are no headings."""
+"""The usual level of a heading by the text role of its label; labels of other roles are usually no headings."""
 _TEXT_CONTROL_HOLDER_NAME = "text control"
 UNLIMITED_WIDTH_PX = 16_777_215
 """The maximum width that Qt gives a widget without a limit (`QWIDGETSIZE_MAX` in its C++ headers)."""

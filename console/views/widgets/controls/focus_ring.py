@@ -69,9 +69,9 @@ class FocusRing(QFocusFrame):
 class FocusRingMover(QObject):
     """The object that moves the application's only focus ring to the widget that has the focus.
 
-    A widget gets the ring if it has an attribute `focus_ring_gap_px`: the gap in px between its edge and the ring.
-    Rows, list entries, panels and text fields have no such attribute, because they paint their focus inside
-    themselves.
+    A widget gets the ring if it has an attribute `focus_ring_gap_px` that isn't None: the gap in px between its edge
+    and the ring. Rows, list entries, panels, and text fields without an error don't get the ring, because they show
+    their focus inside their own edges.
     """
 
     def __init__(self, app: QApplication) -> None:

@@ -54,7 +54,8 @@ _COMPLETION_LIST_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
 )  # fmt: skip
 MAX_TYPED_CHARACTERS = 100_000
-"""Largest number of characters of a multi-line input. A text of some megabytes would stop the window for minutes."""
+"""Number of characters above which a multi-line input refuses a pasted or dropped text. A text of some megabytes
+would stop the window for minutes."""
 _TEXT_INSET_PX = 10
 """Space between the left edge of an input and its text. In a text input, the style sheet's border and padding and
 Qt's own margin of 2 px leave this space; drop-down lists and currency symbols have the same space.

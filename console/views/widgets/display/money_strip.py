@@ -141,7 +141,8 @@ class MoneyBar(QWidget):
 
     def _compute_part_widths(self, bar_width_px: float) -> list[float]:
         """Return the width of each part in px for a bar of `bar_width_px` px: proportional to the part's amount, but
-        at least the minimum width in the design tokens."""
+        at least the minimum width in the design tokens. If the bar is then too narrow, the widest part is
+        narrowed."""
         total = sum(part.amount_minor for part in self._parts) or 1
         min_width = tokens().px("money_bar", "min_part")
         widths = [max(min_width, bar_width_px * part.amount_minor / total) for part in self._parts]

@@ -30,16 +30,16 @@ class EmptyState(QWidget):
         self.title, self.is_announced = title, True
         self.setAccessibleName(join_spoken_text(title, explanation))
         layout = make_column(None, gap_px=4)
-        icon_row = Qt.AlignmentFlag.AlignHCenter
-        layout.addWidget(IconLabel(icon_name, "muted", 20), 0, icon_row)
-        layout.addWidget(TextLabel(title, is_bold=True), 0, icon_row)
+        alignment = Qt.AlignmentFlag.AlignHCenter
+        layout.addWidget(IconLabel(icon_name, "muted", 20), 0, alignment)
+        layout.addWidget(TextLabel(title, is_bold=True), 0, alignment)
         if explanation:
             explanation_label = TextLabel(explanation, "small", "muted", wraps_lines=True)
-            explanation_label.setAlignment(icon_row)
+            explanation_label.setAlignment(alignment)
             layout.addWidget(explanation_label)
         if button is not None:
             layout.addSpacing(4)
-            layout.addWidget(button, 0, icon_row)
+            layout.addWidget(button, 0, alignment)
         layout.addStretch(1)
         self.setLayout(layout)
 

@@ -121,14 +121,15 @@ class RecordSidePanel(Surface):
             set_style_property(self, "edge", edge)
 
     def needs_amount_below(self, available_width_px: int) -> bool:
-        """Return True if the word of the state and the amount need more than `available_width_px` px side by side."""
+        """Return True if both words of the state and the amount need more than `available_width_px` px side by side.
+        Return False if the panel shows no amount."""
         margins = self._layout.contentsMargins()
-        widgets = (
+        widgets_width = (
             self._state_label.sizeHint().width()
             + self._own_word_label.sizeHint().width()
             + self._amount_label.sizeHint().width()
         )
-        needed_width = widgets + self._state_icon.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
+        needed_width = widgets_width + self._state_icon.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
         return bool(self._amount_label.plain) and needed_width > available_width_px
 
     def place_amount(self, *, is_below: bool) -> None:
@@ -289,7 +290,7 @@ def _make_document_panel(document: DocumentSummary, *, is_last_document: bool) -
     panel = Surface(edge="all" if document.is_missing else "none" if is_last_document else "right")
     panel.setProperty("differs", document.is_missing)
     spoken_texts = (document.name, document.missing_word, document.text, document.detail)
-    panel.setAccessibleName(", ".join(text_label for text_label in spoken_texts if text_label))
+    panel.setAccessibleName(", ".join(text for text in spoken_texts if text))
     tone: Tone = "bad" if document.is_missing else "text"
     name_row = make_row(
         IconLabel(document.icon_name, document.tone), TextLabel(document.name, "body", tone, is_bold=True), gap_px=6
@@ -342,8 +343,8 @@ class ExplanationForm(QWidget):
         self, verdict: str, reason: str, next_step: str, *, icon_name: str, tone: Tone = "text"
     ) -> None:
         """Show the texts of three lines: the verdict, the reason for the verdict (`reason`), and the next step.
-        `icon_name` and `tone` are the icon before the verdict. If the tone is "bad", the verdict has the colour of
-        this tone, too.
+        `icon_name` and `tone` are the icon before the verdict; the icon "check" with the tone "text" has the colour
+        of the tone "good". If the tone is "bad", the verdict has the colour of this tone, too.
         """
         self._verdict_icon.show_icon(icon_name, "good" if tone == "text" and icon_name == "check" else tone)
         self._verdict_label.show_text(verdict, tone if tone == "bad" else "text")

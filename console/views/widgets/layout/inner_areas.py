@@ -26,10 +26,10 @@ _OBSERVED_AREA_PROPERTY = "is_watched_inner_area"
 
 
 class InnerScrollAreas(QObject):
-    """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
-    scrolls. The widget that contains `outer_area` calls `fit_inner_areas` whenever it computes the height of the
-    content. This class calls `refit` when that widget must compute the height again. An inner area whose attribute
-    `keeps_own_height` is True keeps its height."""
+    """While the content of the scroll area `outer_area` is taller than the available height, makes each scroll area
+    inside it as high as its contents, so that only `outer_area` scrolls. The widget that contains `outer_area` calls
+    `fit_inner_areas` whenever it computes the height of the content. This class calls `refit` when that widget must
+    compute the height again. An inner area whose attribute `keeps_own_height` is True keeps its height."""
 
     def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
         super().__init__(outer_area)

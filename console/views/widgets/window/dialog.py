@@ -62,8 +62,8 @@ class DialogFrame(QDialog):
     action. Show the dialog with `open()`; its signal `finished(int)` reports the result.
 
     Cancel is the default button and has the first focus, so that Enter cancels. Enter presses the button that has the
-    focus. In an input, Enter never cancels: it moves the focus to the next input, and from the last input to the main
-    button. If `submits_on_enter` is True, Enter in an input presses the main button instead.
+    focus. In an input, Enter never cancels: it moves the focus to the next control of the content, and from the last
+    one to the main button. If `submits_on_enter` is True, Enter in an input presses the main button instead.
 
     The main button is disabled for the first 600 ms, so that a double click or an early key press can't press it. A
     shortcut of the main button that is pressed in the first 600 ms shows and announces `too_early_text`. While
@@ -585,8 +585,8 @@ class DialogFrame(QDialog):
     def _handle_enter_key(self) -> None:
         """Handle the Enter key. If a button has the focus, press this button. While the dialog's action runs, do
         nothing else. If `submits_on_enter` is True and the main button isn't disabled with a reason, press the main
-        button. Otherwise move the focus to the next input, or to the first one if no input has the focus. If the
-        dialog has no input, press Cancel, because the person can't lose any typed text then."""
+        button. Otherwise move the focus to the next control of the content, or to the first one if none of them has
+        the focus. If the dialog has no input, press Cancel, because the person can't lose any typed text then."""
         focused_widget = self.focusWidget()
         if isinstance(focused_widget, PaintedButton):
             if focused_widget.isEnabled():

@@ -1,4 +1,4 @@
-"""Messages of a window: notification bars above the content, and toasts in the sidebar."""
+"""Messages of a window: notification bars above the content, and toasts, which disappear after some seconds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,8 @@ row below them."""
 
 
 class NotificationBar(QFrame):
-    """A message about the whole page: icon, bold text, text and at most two buttons, in the colours of a tone.
+    """A message about a whole page, dialog or form: icon, bold text, text and at most two buttons, in the colours of
+    a tone.
 
     The bar is above the content and never covers it. Screen readers announce the bar once when it appears, and again
     when its text changes. They don't announce a bar that appears together with its window, because they read it as a
@@ -300,9 +301,10 @@ class ToastStack(QObject):
     dialog is open, only the newest toast is shown, inside the dialog, because the dialog covers the window.
 
     The toasts are in the free part of the sidebar, where they cover nothing. If it has no room for all of them, if a
-    number in one of them is too long for it, or if there is no sidebar, the toasts are at the bottom right of the
-    window, over its contents. A toast there is hidden while the mouse pointer, the focused control or the current row
-    of the focused list is at its place; a toast about a file is not hidden, because it has buttons.
+    number, identifier or Japanese phrase in one of them is too long for it, or if there is no sidebar, the toasts are
+    at the bottom right of the window, over its contents. A toast there is hidden while the mouse pointer, the focused
+    control or the current row of the focused list is at its place; a toast about a file is not hidden, because it has
+    buttons.
     """
 
     def __init__(

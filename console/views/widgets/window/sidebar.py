@@ -247,18 +247,18 @@ class _SidebarDelegate(QStyledItemDelegate):
         text_colour = colour("accent" if is_current_entry else "text")
         draw_cached_icon(painter, entry.icon, x, box.top() + (box.height() - icon_px) / 2, icon_px, text_colour)
         painter.setPen(colour("text"))
-        name_x, name_runs, is_bold = x + icon_px + 8, entry.name, is_current_entry
+        name_x, shown_name, is_bold = x + icon_px + 8, entry.name, is_current_entry
         count_room = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count_text) + 14
         name_width = int(box.right() - name_x - count_room)
         if entry.is_nested:  # a person's words may be longer than the sidebar
-            name_runs, is_bold = fit_name(entry.name, name_width, is_bold=is_current_entry)
+            shown_name, is_bold = fit_name(entry.name, name_width, is_bold=is_current_entry)
         painter.setFont(current_appearance().font("body", is_bold=is_bold))
-        painter.drawText(int(name_x), baseline, name_runs)
+        painter.drawText(int(name_x), baseline, shown_name)
         count_width = current_appearance().font_metrics("small_data").horizontalAdvance(entry.count_text)
         shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(format_keys(entry.shortcut))
         right_x = box.right() - 8
         name_right = (
-            x + icon_px + 8 + current_appearance().font_metrics("body", is_bold=is_bold).horizontalAdvance(name_runs)
+            x + icon_px + 8 + current_appearance().font_metrics("body", is_bold=is_bold).horizontalAdvance(shown_name)
         )
         count_and_gap_width = count_width + 18 if entry.count_text else 0
         has_room = name_right + 6 + count_and_gap_width + shortcut_width <= right_x

@@ -266,10 +266,10 @@ class StatusBar(Surface):
                 )
         for cell in reversed(cells[1:]):
             if cell.hideable_label is not None:
-                width_without_spare = (
+                width_without_label = (
                     cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
                 )
-                excess = _hide_widget_if_too_wide(cell, excess, width_without_spare)
+                excess = _hide_widget_if_too_wide(cell, excess, width_without_label)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
