@@ -412,7 +412,7 @@ def make_gallery_sheet() -> QWidget:
 
 
 def render_sheet(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
-    """Return one picture of all controls in this theme."""
+    """Save one picture of all controls in this theme into `folder`, and return its path."""
     current_appearance().choose_theme(theme)
     current_appearance().set_text_scale(scale)
     page = make_gallery_sheet()

@@ -49,7 +49,8 @@ def make_run_details(item: ReconciliationRunItem | None = None, **other: Any) ->
 def make_difference(
     id: int, verdict: ReconciliationVerdict, our_state: str | None, provider_state: str | None, **other: Any
 ) -> DifferenceItem:
-    """Return a difference with its payment. `other` has further fields of the difference."""
+    """Return a difference with its payment; an unreadable row (REFUSED) has none. `other` has further fields of the
+    difference."""
     refused = verdict is ReconciliationVerdict.REFUSED
     compared = ReconciliationDifference(
         f"2026-11-19:{id:08}", verdict, None if refused else id, our_state, provider_state, bool(other), id

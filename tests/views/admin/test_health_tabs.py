@@ -14,7 +14,8 @@ from tests.views.invented_checks import make_window_context
 
 
 def test_late_failed_and_running_tasks_are_named() -> None:
-    """The page shows a late task as overdue, a failed task as failed, and a running task as running."""
+    """The page shows a late task as overdue, a failed task as failed, a running task as running, and any other task
+    as waiting."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=30), now, now - timedelta(minutes=1), now)
     assert DueTaskRow(task, is_overdue=True).state == "overdue"
@@ -38,8 +39,8 @@ def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
 
 @pytest.mark.parametrize("code", [*ErrorCode, "from_a_newer_version"])
 def test_an_error_is_shown_in_words(code: str) -> None:
-    """The table shows the error of a task in words without its code; the detail below the table has the words and the
-    code. An unknown code is shown as an error of the program.
+    """The table shows the error of a task in words without its code, also for a code that this version doesn't know.
+    The detail below the table has the words and the code.
     """
     now = datetime(2026, 11, 20, tzinfo=UTC)
     row = DueTaskRow(

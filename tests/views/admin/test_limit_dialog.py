@@ -81,11 +81,13 @@ def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
     dialog = LimitDialog(context, find_limit(desk), parent)
     type_value(dialog, text)
     assert not dialog.main_button.isEnabled()
+    assert dialog.main_button.reason
 
 
 @pytest.mark.usefixtures("appearance")
 def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: QtBot) -> None:
-    """The dialog shows a limit that is a duration in words. The field for its value, in seconds, names this unit."""
+    """The dialog shows a limit that is a duration in words, and an amount with the sign of its currency. The field
+    for the value of a duration names its unit, seconds."""
     context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     period = find_limit(desk, "cooling_off_seconds")
     assert format_limit_value(context, period, 900) == "15 minutes"

@@ -129,7 +129,7 @@ def read_card_texts(page: AlertsPage) -> list[str]:
     ],
 )
 def test_codes_of_an_alert_become_words(appearance: object, text: str, words: str) -> None:
-    """Codes in an alert of a rule are shown in words. The text of a case is shown as it is stored."""
+    """The codes, amounts and times in the stored texts of an alert are shown in words."""
     assert alert_words.format_alert_value(text, make_window_context()) == words
 
 
@@ -266,7 +266,8 @@ def test_the_card_says_each_thing_once_and_asks_for_an_owner_only_while_one_is_n
 
 def test_the_current_incident_offers_its_possible_actions(appearance: object) -> None:
     """An open incident offers the action against its cause. It can be taken if it has no owner, and handed over if it
-    has one. For a closed incident every action that would change it is disabled with the reason.
+    has one. A person's own acknowledgement can be undone; that of another person can be ended with a reason. A closed
+    incident offers no action that would change it.
     """
     page = make_page(make_incident(LATE_PAYMENT_ALERT))
     assert page.action_button.text().startswith("Request refund")
@@ -413,8 +414,9 @@ def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> 
 
 
 def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object) -> None:
-    """The explanation of an alert contains its rule in words, the time, and the observed and the expected state. The
-    explanation of a case is its stored text.
+    """The explanation of an alert about an order and its payments contains its rule in words, its age, and the
+    observed and the expected state. The explanation of an alert about a company has the changed facts. A case has no
+    explanation.
     """
     context = make_window_context()
     assert alert_words.format_alert_explanation(LATE_PAYMENT_ALERT, context) == (
@@ -569,8 +571,8 @@ def test_a_slow_step_makes_no_other_incident_current(qtbot: QtBot) -> None:
 
 
 def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: Appearance, qtbot: QtBot) -> None:
-    """A low window hides the panel of the incident. The button Details and its key open a dialog with every text of
-    the panel; a button of a record closes the dialog.
+    """A low window hides the panel of the incident. The button Details opens a dialog with every text of the panel.
+    The key Page Down scrolls the dialog, and a button of a record closes it.
     """
     appearance.set_text_scale(2.0)
     records = (AffectedRecord("payment", 4, "PAY-4", Money(1200, "JPY")),)

@@ -87,8 +87,8 @@ def read_answer_time(desk: WindowCounts) -> datetime | None:
 
 
 def test_the_answers_to_a_bulk_run_count_for_the_status_bar(qapp: QApplication, console: Console) -> None:
-    """The status bar shows the time of a provider's newest answer, also if it came to a bulk run or to another
-    process. It shows no answer from before the window was opened, and keeps the measured duration of a newer answer.
+    """The status bar shows the time of a provider's newest answer, also if it came to a bulk run. It shows no answer
+    from before the window was opened, and keeps the measured duration of a newer answer.
     """
     check = console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
     desk = WindowCounts(console)

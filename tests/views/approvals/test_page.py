@@ -73,10 +73,8 @@ def test_risk_signals_are_above_automatic_checks(appearance: object) -> None:
     assert against < texts.index("Automatic checks")
 
 
-def test_the_source_of_the_registry_stands_below_both_panels(appearance: object) -> None:
-    """The source of the corporation's facts isn't in the narrow panel of the request, where it would take several
-    lines.
-    """
+def test_the_source_of_the_registry_is_shown_once(appearance: object) -> None:
+    """The request shows the source of the corporation's facts exactly once."""
     detail = RefundRequestPanel(make_window_context())
     facts = CorporationFacts("1180301018771", date(2026, 11, 20))
     detail.show_details(replace(make_refund_details(), corporation=facts))
@@ -100,7 +98,7 @@ def test_the_parts_of_the_money_add_up_in_every_state(
     appearance: object, state: RefundState, certainty: Certainty
 ) -> None:
     """The panel of money counts the refund exactly once: before its sending as this request, and afterwards in the
-    part for its state. After the decision, the panel shows the result in place of the reasons to decline."""
+    part for its state. The reasons to decline are shown only as long as the refund is requested or approved."""
     record = make_refund(state=state, certainty=certainty)
     part = find_money_part_of_refund(record)
     paid = make_payment(
@@ -249,8 +247,8 @@ def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> Non
 
 
 def test_own_requests_are_listed_separately_without_buttons(appearance: object) -> None:
-    """The list shows a person's own requests after the requests of others. The page of an own request offers only the
-    action to withdraw it.
+    """The list shows a person's own requests after the requests of others. The page of an own request offers to probe
+    and to withdraw it, but not to approve or decline it.
     """
     page = ApprovalsPage(make_window_context())
     own, other = make_refund(), make_refund(id=10, maker="op-c")
@@ -365,7 +363,8 @@ def test_a_late_failure_of_another_request_disables_no_decision(appearance: obje
 
 def test_no_request_moves_under_the_pointer(appearance: object) -> None:
     """While the pointer is on the list, an automatic read adds and removes no request, but updates the texts of the
-    listed requests at once. The additions and removals are shown when the pointer leaves the list.
+    listed requests at once. The additions and removals are shown when the pointer leaves the list. The answer to a
+    read that the person has requested is shown at once.
     """
     page = ApprovalsPage(make_window_context())
 

@@ -58,9 +58,7 @@ def test_no_source_is_read_at_an_import() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_the_first_frame_has_the_background_colours_of_the_window(qtbot: QtBot, theme: ThemeName) -> None:
-    """The first frame has the sidebar, the bars and the page area at the positions and in the colours of the complete
-    window.
-    """
+    """The border, the top bar and the page area of the first frame have the colours of the theme."""
     window, values = MainWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)
     window.resize(1440, 900)

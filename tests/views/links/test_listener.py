@@ -40,7 +40,8 @@ def send_raw_message(home: Path, message: bytes) -> bytes:
 
 
 def test_valid_links_arrive_and_hostile_links_do_not(home: Path, qtbot: QtBot) -> None:
-    """The listener answers each message, and emits its signal only for the well-formed link."""
+    """The listener answers each message, and emits its signal only for the well-formed link. Other users can't open
+    its socket. A second window doesn't listen while the first one does."""
     listener = LinkListener(home)
     received: list[Link] = []
     listener.link_received.connect(received.append)

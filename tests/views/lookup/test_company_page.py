@@ -87,7 +87,7 @@ def test_a_bought_check_without_its_pdf_shows_a_red_note(appearance: object) -> 
     )
     assert page._context.translate("lookup.no_pdf") in read_label_texts(page.live_check_panel)
     assert count_red_icons(page.live_check_panel) == 1
-    assert page.buy_button.kind == "default"
+    assert (page.buy_button.kind, page.buy_button.isEnabled()) == ("default", True)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

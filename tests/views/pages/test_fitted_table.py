@@ -303,7 +303,8 @@ def test_an_empty_column_gives_way_to_a_text_that_would_be_cut(
 def test_a_repeated_column_is_hidden_only_if_the_stretched_texts_then_fit(
     appearance: object, qtbot: QtBot, word_count: int, *, is_hidden: bool
 ) -> None:
-    """A column whose contents a panel repeats is hidden if the texts of the stretched column are then complete."""
+    """A column whose contents a panel repeats is hidden only if the texts of the stretched column are cut off beside
+    it and complete without it."""
     columns = [
         Column("what", "What", 200, lambda _: "sentence " * word_count, is_stretched=True),
         Column("sum", "Sum", 120, lambda _: "¥1,234,567,890", "amount"),

@@ -95,7 +95,7 @@ def test_the_list_of_reasons_has_the_known_ones() -> None:
     ],
 )
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
-    """An ended bulk run is shown in green only if it has no unknown, skipped, excluded or failed row."""
+    """An ended bulk run is shown in green only if it has no unknown, skipped or failed row."""
     assert bulk_words.get_ended_run_icon_and_tone(counts)[1] == tone
 
 

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.reconciliation.page import ReconcilePage
 from console.views.runtime.routes import ReconcileRoute, Route
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_runs import ReconcileServices
@@ -125,6 +126,8 @@ def test_a_refused_run_is_explained(open_dialog: OpenDialogFunction) -> None:
     dialog, services, _ = open_dialog(refusal="in_progress")
     dialog.main_button.click()
     assert len(services.runs_begun) == 1
+    (bar,) = dialog.findChildren(NotificationBar)
+    assert bar.sentence
     assert dialog.main_button.isHidden()
     assert not dialog.is_busy
     dialog.reject()

@@ -127,8 +127,8 @@ def test_the_advice_follows_the_last_answer(show_page: ShowPageFunction) -> None
 def test_the_key_m_is_shown_only_for_an_unpaid_order(
     show_page: ShowPageFunction, reason: WorkReason | None, is_named: bool
 ) -> None:
-    """The shortcut bar shows the key M only on a row whose order is known to be unpaid. On other rows the service
-    would refuse the key's action."""
+    """The shortcut bar shows the key M only on a row whose order is known to be unpaid. On other rows the page
+    doesn't know the state of the order."""
     assert AMOUNT_DIFFERENCE.payment is not None
     payment = replace(AMOUNT_DIFFERENCE.payment, state=PaymentState.COMPLETED, order_id=3, work=Work(reason=reason))
     page = show_page(make_run_details(), rows=(replace(AMOUNT_DIFFERENCE, payment=payment),))
@@ -202,7 +202,8 @@ def test_a_row_shows_our_state_and_the_providers_state(
     cause: str,
     action: str | None,
 ) -> None:
-    """A row shows our state in words, and the provider's state unchanged. A refunded amount is negative."""
+    """A row shows our state and the provider's state in words, the difference of the amounts, the verdict and the
+    cause. The difference of a refund is negative."""
     at = make_window_context()
     assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (our_state, provider_state)  # type: ignore[arg-type]
     assert words.format_amount_difference(item) == amount_difference  # type: ignore[arg-type]
@@ -230,8 +231,8 @@ def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
 
 
 def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPageFunction) -> None:
-    """For an open difference the page offers to open the payment, to probe it and to add a note. For an unreadable
-    row it offers no action, and names what helps.
+    """For an open difference the page offers to open the payment, to probe it and to add a note; for an imported
+    payment, it offers the same without the probe. For an unreadable row it offers no action, and names what helps.
     """
     page = show_page(make_run_details(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
@@ -408,7 +409,8 @@ def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunStat
 
 
 def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object) -> None:
-    """The list of runs shows the newest run first, with its provider. The key Enter opens the current run."""
+    """The list shows the newest run first, or only the runs of the selected provider. The key Enter opens the current
+    run."""
     at = make_window_context()
     runs = make_run_details(make_run_item(2)), make_run_details(make_run_item(3, provider="atom"))
     at.store_services(ReconcileServices(*runs))  # type: ignore[arg-type]

@@ -129,7 +129,7 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
 
 
 def test_every_risk_signal_needs_an_answer(appearance: object) -> None:
-    """The form is disabled until the requester has answered each risk signal. The answers are sent with the
+    """The review is possible only after the requester has answered each risk signal. The answers are sent with the
     request.
     """
     made = make_form(FREQUENT_PAYER_SIGNAL)

@@ -141,8 +141,8 @@ def get_chart_section(page: ReportsPage) -> ChartSection:
 def test_a_report_switches_between_picture_and_table(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
-    """A key shows the table in place of the chart and gives the table the focus. The accessible description of the
-    chart contains its figures.
+    """The page can show the table, with its first row as the current one, in place of the chart. The accessible
+    description of the chart contains its figures. A note names the provider whose older payments are missing.
     """
     page = make_page(ReportServices(), qtbot, language)
     section = get_chart_section(page)

@@ -171,8 +171,8 @@ def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: 
 
 
 def test_messages_are_kept_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
-    """The announcer stores messages with their time and record, the newest first. The record of a toast may differ
-    from the record of the page.
+    """The announcer stores the newest 200 messages with their time and record, the newest first, until they are
+    cleared. The record of a toast may differ from the record of the page.
     """
     announcer = make_announcer(window, [], PaymentRoute(7))
     add_widget(window, NotificationBar("Not done", "Why.", tone="bad"))

@@ -663,7 +663,7 @@ def test_a_click_after_a_lost_answer_repeats_the_request_id(
     make_person_window: Callable[[str], PersonWindow], place: Place, act: str
 ) -> None:
     """After a lost answer, a second click sends the same request id. Nothing more is written to the database or sent
-    to a provider, and the person gets the answer to the first call.
+    to a provider. A third click, after this answer, sends another request id.
     """
     seat = make_person_window(act)
     prepare, (service, method) = PREPARE_AND_CALL_BY_NAME[act]

@@ -80,8 +80,8 @@ def open_note_dialogs(qtbot: Any, appearance: object) -> Callable[[NoteServices]
 def test_a_retry_after_no_answer_has_the_same_id(
     open_note_dialogs: Callable[[NoteServices], OpenNoteDialog], code: str
 ) -> None:
-    """If a note fails because the connection broke or another call was running, the next attempt has the same request
-    id, in the same dialog and in a new one.
+    """If a note fails with an error that the service doesn't store as the answer to the request id, such as a broken
+    connection or another running call, the next attempt has the same request id, in the same dialog and in a new one.
     """
     desk = NoteServices(ConsoleError(ErrorCode(code)), ConsoleError(ErrorCode(code)))
     opened = open_note_dialogs(desk)

@@ -295,8 +295,8 @@ def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: Re
 
 
 def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
-    """The operator and the correlation id in the caller's context variables are also set in the thread that executes
-    the call.
+    """The context variables of the caller, such as the operator, have the same values in the thread that executes the
+    call.
     """
     token = acting_operator.set("op-a")
     runner.run(acting_operator.get, answers.receive_answer, answers.receive_failure, caller=answers)

@@ -219,8 +219,9 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
     assert not form.store_password_box.isEnabled()
 
 
-def test_the_sign_in_help_has_three_lines(qtbot: QtBot) -> None:
-    """The help of the sign-in expands to three lines, which contain the person to call, and collapses again."""
+def test_the_sign_in_help_has_four_lines(qtbot: QtBot) -> None:
+    """The help of the sign-in expands to four lines, the last of which names the people to call, and collapses
+    again."""
     form = make_sign_in_form(qtbot)
     form.help_button.click()
     assert form.help_label.isVisible()

@@ -233,7 +233,7 @@ def test_a_mark_says_that_a_row_has_left_the_list(make_record_table: MakeTableFu
 def test_scrolling_paints_only_new_rows(
     make_record_table: MakeTableFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scrolling by two rows paints only the two newly visible rows, and not the whole list."""
+    """Scrolling by two rows paints only the rows that come into view, and not the whole list."""
     view = make_record_table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []

@@ -123,7 +123,7 @@ def test_every_button_has_a_name_and_a_minimum_size() -> None:
 
 
 def test_a_copied_identifier_has_no_spaces(show_widgets: ShowWidget, qtbot: QtBot) -> None:
-    """Ctrl+C on a focused identifier, and its copy button, copy the number without its spaces."""
+    """Ctrl+C on a focused identifier copies the number without its spaces."""
     number = CopyableId("7 1234 5678 9012", "7123456789012", "Corporation number")
     show_widgets(number)
     number.setFocus()

@@ -245,9 +245,7 @@ def test_the_window_below_an_open_dialog_is_veiled(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_is_at_most_as_high_as_its_window(qtbot: QtBot) -> None:
-    """A dialog is at most as high as its window, even if none of its texts wraps. Its title and the close button stay
-    visible, and its content scrolls.
-    """
+    """A dialog whose content is higher than its window is lower than the window, even if none of its texts wraps."""
     window = QWidget()
     window.resize(900, 600)
     qtbot.addWidget(window)

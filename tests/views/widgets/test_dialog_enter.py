@@ -75,8 +75,8 @@ def press_enter() -> None:
 
 
 def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
-    """The key Enter in an input moves the focus to the next input, past the other buttons of a button group. In the
-    last input it presses the main button.
+    """The key Enter in an input moves the focus to the next input, past the other buttons of a button group, and from
+    the last input to the main button. A further Enter presses the main button.
     """
     dialog = open_form(qtbot, PressCountingForm)
     for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.main_button):

@@ -33,7 +33,7 @@ def list_empty_states() -> Iterator[tuple[str, bool]]:
 
 def test_each_empty_list_describes_its_possible_contents() -> None:
     """Each empty list describes which rows it would have, because a white area with only "None." tells a new person
-    nothing.
+    nothing. The files in EMPTY_STATES_OF_ONE_SENTENCE, and only these, have a text without this description.
     """
     states = list(list_empty_states())
     assert len(states) > 20

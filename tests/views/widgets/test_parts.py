@@ -232,8 +232,8 @@ def test_a_shortcut_is_never_painted_over_the_name_of_its_entry(
 
 
 def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """Exactly one focus ring is painted, around the focused button. A text field never has a focus ring, only a frame
-    if it has an error.
+    """Exactly one focus ring is painted, around the focused button. A focused text field has a focus ring only while
+    it shows an error.
     """
     window = QWidget()
     button, field = KeyButton("Probe", parent=window), Field("Reason", parent=window)
@@ -251,7 +251,8 @@ def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBo
 
 
 def test_an_error_is_shown_below_its_field() -> None:
-    """An error is shown below its field and announced to screen readers. It disappears when the value is valid."""
+    """A field with an error has the mark of an error, and the error is its accessible description. The mark
+    disappears when the value is valid. The label belongs to the input."""
     field = Field("Corporation number")
     field.show_error("This number has a wrong or swapped digit.")
     assert field.edit.property("error") is True
@@ -445,7 +446,7 @@ def test_tabs_carry_their_counts() -> None:
 @pytest.mark.parametrize("count", ["5", "1,000+"])
 def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -> None:
     """If all tabs fit with less space between them, the tab bar uses less space and doesn't scroll. Its preferred
-    width doesn't depend on the selected tab.
+    width doesn't depend on its present width.
     """
     tabs = TabBar("Views")
     qtbot.addWidget(tabs)
@@ -498,6 +499,7 @@ def test_a_cut_name_is_complete_in_tooltip_and_accessible_name() -> None:
     """
     words = ElidedLabel("<b>A very long company name</b>")
     assert words.accessibleName() == "<b>A very long company name</b>"
+    assert "A very long company name" in words.toolTip()
     assert "<b>" not in words.toolTip()
 
 
@@ -732,8 +734,8 @@ def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -
 
 
 def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """A long line of a timeline wraps at each width and is shown completely. A timeline that needs a scroll bar
-    because of that is laid out only once.
+    """A long line of a timeline gets the height of its wrapped text at each width. A timeline that is as high as its
+    lines doesn't scroll.
     """
     words = "Alert “Paid after expiry, failure or cancellation” detected. Actual: payment Completed ¥19,800."
     timeline = TimelineList("Timeline")
@@ -1024,8 +1026,8 @@ def test_a_widget_part_is_never_shown_as_a_window(qtbot: QtBot, is_visible: bool
 
 
 def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: ShowWidget) -> None:
-    """If the page of a tab has no input, selecting the tab leaves the focus on the tab bar. Qt would move the focus
-    to the page, which has no name and no focus ring.
+    """If selecting a tab hides the focused input, and the page of this tab has no input, the tab bar gets the focus.
+    Qt would move the focus to the page, which has no name and no focus ring.
     """
     window, tabs, stack, edit = QWidget(), TabBar("Views"), QStackedWidget(), QPlainTextEdit()
     empty = QWidget()
