@@ -283,7 +283,7 @@ def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """A person closes the dialog of a bulk run while a provider hangs. The unfinished work lists the run, and from
-    there the person opens its dialog again and stops the run.
+    there the person opens its dialog again, stops the run, and later discards the remaining records.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = open_window()

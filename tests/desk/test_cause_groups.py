@@ -20,7 +20,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The key Right opens a group of a queue. Left leads to the group's row and then closes it. Space selects all
-    records of the group, including those that the table has not read yet. A filter narrows the groups.
+    records of the group. A filter narrows the groups.
     """
     for number in CORPORATION_NUMBERS[:2]:
         buy_with_unknown_outcome(console, sandbox, number)

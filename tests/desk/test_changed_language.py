@@ -1,5 +1,5 @@
-"""A person changes the language of the window during the work: every text is in the new language, and the page, the
-filter and the current row stay.
+"""A person changes the language of the window during the work: the page, its filter, its tab and an open dialog stay,
+and Qt's own texts are in the new language, too.
 """
 
 from PySide6.QtWidgets import QApplication, QLineEdit
@@ -21,8 +21,8 @@ from tests.support.desks import CORPORATION_NUMBERS
 def test_filter_and_tabs_stay_when_the_language_changes(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """After a change of the language, the filter, the tab and the current row are unchanged, also on the previous
-    page, to which the person goes back.
+    """After a change of the language, the filter and the tab are unchanged, also on the previous page, to which the
+    person goes back.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()

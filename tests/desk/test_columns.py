@@ -19,8 +19,8 @@ def list_column_keys(page: QueuesPage) -> list[str]:
 
 
 def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A person hides, shows and moves columns of a queue. The records and the current row stay, and the last column
-    can't be hidden. The next window has the same columns.
+    """A person hides, shows and moves columns of a queue, and opens a saved view with other columns. The records
+    stay, and the last column can't be hidden. The chosen columns are stored for the person.
     """
     buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
@@ -84,8 +84,9 @@ def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, consol
 def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """After another person has signed in, whose columns differ, the table of a hidden queue is created again. A
-    record that changes before the page is shown again has its new values in the table.
+    """After another person has signed in, whose columns differ, the table of a hidden queue is created again. If a
+    record changes before the page is shown again, the page has its records and the columns of the person when it is
+    shown.
     """
     check = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()

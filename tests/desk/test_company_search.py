@@ -109,7 +109,7 @@ def test_a_typed_command_stands_before_a_company_with_its_words(
         palette.search_box.input.setText("")
 
 
-def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
+def test_a_credit_check_is_found_by_a_part_of_a_name_in_three_keys(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """A person opens a credit check from a part of the company's name with three keys besides the text: Ctrl+K, Enter
@@ -324,7 +324,7 @@ def test_the_page_of_a_company_names_facts_missing_without_a_registry(
 
 
 @pytest.mark.parametrize("text", ["みなも堂", "東京都"])
-def test_a_search_box_without_a_registry_finds_records(open_window: OpenWindow, text: str) -> None:
+def test_a_search_without_registry_and_records_finds_nothing(open_window: OpenWindow, text: str) -> None:
     page = search_text(open_window(), text)
     assert isinstance(page.result_stack.currentWidget(), EmptyState)
     assert page.company_panel.registry_facts.isHidden()

@@ -16,7 +16,8 @@ from tests.support.money_desks import import_paid_payment
 def test_ctrl_c_copies_the_identifier_that_has_the_focus(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Ctrl+C copies the identifier that has the focus; another key of the page copies the number in the title."""
+    """Ctrl+C copies the identifier that has the focus: the title, a number in the header, or an identifier among the
+    facts."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))

@@ -55,7 +55,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
-    """The spoken sentences of ten actions of a day equal the stored transcript. On every screen each control has a
+    """The spoken sentences of eleven actions of a day equal the stored transcript. On every screen each control has a
     name, no text is a placeholder, and exactly one node has the focus. Each shown bar or toast is announced in the
     pass of the event loop in which it is shown.
     """

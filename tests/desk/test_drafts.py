@@ -114,9 +114,9 @@ def test_a_refund_that_stopped_at_review_is_continued(open_window: OpenWindow, p
     assert read_home_bars(again) == []
 
 
-def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(open_window: OpenWindow, payment: Payment) -> None:
-    """If another person has refunded the payment meanwhile, the draft of a refund can't be sent, and the dialog says
-    why.
+def test_a_draft_of_a_refund_is_not_sent_after_another_request(open_window: OpenWindow, payment: Payment) -> None:
+    """If a refund of the payment has been requested meanwhile, the button of the draft only opens the page of the
+    payment. There, the button that requests a refund is disabled with a reason, and no dialog opens.
     """
     person = open_window()
     type_refund(person, payment)
@@ -184,7 +184,7 @@ def test_a_draft_is_discarded(open_window: OpenWindow, payment: Payment) -> None
     assert dialog._draft.bar is None
 
 
-def test_an_untouched_dialog_leaves_no_draft(open_window: OpenWindow, payment: Payment) -> None:
+def test_an_emptied_dialog_leaves_no_draft(open_window: OpenWindow, payment: Payment) -> None:
     person = open_window()
     dialog = type_refund(person, payment)
     form = dialog.form
@@ -496,7 +496,7 @@ def test_an_unreadable_stored_state_opens_home(open_window: OpenWindow) -> None:
     assert again.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_deleted_record_in_the_list_of_visits_is_reported(open_window: OpenWindow) -> None:
+def test_a_restored_page_says_that_its_record_is_missing(open_window: OpenWindow) -> None:
     person = open_window()
     person.frame.show_route(PaymentRoute(4711))
     person.wait_until_read()

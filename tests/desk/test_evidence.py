@@ -71,7 +71,7 @@ def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
     return page
 
 
-def test_a_pack_is_exported_and_opened_in_three_actions(
+def test_a_pack_is_exported_by_a_key_and_a_file_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """On the page of a record, Ctrl+Shift+E and a file name write its evidence pack. The toast has the path and the

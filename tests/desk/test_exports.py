@@ -33,8 +33,9 @@ def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
 def test_a_queue_is_exported_whole_selected_or_filtered(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path
 ) -> None:
-    """A person exports a whole queue as a workbook, two selected records as CSV, and the one record that matches a
-    filter. Each time a toast has the path. A cancelled export writes no file, and a message says so.
+    """A person exports a whole queue as a workbook, the selected record as CSV, and the one record that matches a
+    filter. A toast has the path of the workbook. If a cancelled export has written no file, a toast says so; no
+    temporary file is left.
     """
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))

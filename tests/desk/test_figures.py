@@ -20,7 +20,7 @@ def test_company_tabs_are_copied_and_charts_have_tables(
     open_window: OpenWindow, console: Console, tmp_path: Path
 ) -> None:
     """The tabs with the history and the PDF of a purchase are read when a person opens them, and the company's
-    summary can be copied. A key shows the table of each chart, and the table can be exported.
+    summary can be copied. A chart of the reports has a spoken description, and its table can be exported.
     """
     record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()

@@ -134,7 +134,8 @@ def test_a_record_is_handed_over_with_a_note(
 def test_a_selection_of_takes_is_given_back(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A button gives back the person's own takes of the selected records."""
+    """A button gives back the person's own takes of the selected records. If the person has taken none of them, a
+    message says so."""
     for number in ("1180301018771", "4000012090001"):
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()

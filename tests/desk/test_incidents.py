@@ -50,8 +50,8 @@ def raise_two_alerts(window_desks: WindowTestDesks, payment: Payment) -> int:
 def test_an_incident_is_handled_by_keyboard(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """A person takes, hands over, snoozes, resolves and reopens an incident by its keys. After each key the card
-    shows the new state, and the listed steps have the names of the people.
+    """A person acknowledges, takes, snoozes, resolves, reopens and hands over an incident by its keys. After each key
+    the page has the new state. The steps are stored in this order, and the toasts name the payment.
     """
     with window_desks.open_acting_desk("lead-b") as lead:
         lead_name = lead.people.read_acting_person().name

@@ -335,7 +335,7 @@ def test_each_key_acts_or_shows_the_reason(
     person_name: str,
 ) -> None:
     """Each key of one letter either acts on the selected row or says why it doesn't. The test covers an auditor, who
-    may change nothing, and an operator with orders, settled records, empty lists and the ends of lists.
+    may change nothing, an operator and an approver, with orders, settled records, empty lists and the ends of lists.
     """
     monkeypatch.setattr(
         RecordActionHandlers, "set_order_paid", lambda *_: recorded_actions.append(("move_order", ("", 0)))

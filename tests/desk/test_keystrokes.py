@@ -1,8 +1,8 @@
 """Counts the key presses that the daily tasks need, without those of typed text.
 
 The tasks by person: the operator finds out whether a payment was paid, works on a record of a queue, re-fetches, and
-requests a refund. The lead approves and resolves, the finance person opens a difference, and the auditor exports an
-evidence pack. The administrator changes a limit, and the newcomer searches for the first time.
+requests a refund. The lead approves and resolves, the finance person works on a difference, and the auditor exports
+an evidence pack. The administrator changes a limit, and the newcomer searches for the first time.
 """
 
 from collections.abc import Iterator
@@ -302,9 +302,7 @@ def test_an_alert_is_acknowledged_in_few_keys(person: CountingPerson, desk: Samp
 
 
 def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
-    """A note takes two keys in addition to its text: N and Ctrl+Enter. The same keys add a note to a row of the
-    reconciliation.
-    """
+    """A note takes two keys in addition to its text: N and Ctrl+Enter."""
     payment = desk.list_payments("complete")[-3]
     open_payment(person, payment.id)
     person.press("N")
@@ -319,7 +317,7 @@ def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk)
 
 def test_a_difference_is_opened_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """A person opens the reconciliation with Alt+5. Each difference then takes two keys: Down, and either N for a
-    note or M for a match, which resolves the difference.
+    note or M for a match. The page answers M with a bar.
     """
     now = desk.console._context.now()
     demo_reconciliation.prepare_reconciliation_days(desk.console, desk.sandbox, 1, now, "op-a")

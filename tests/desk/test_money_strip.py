@@ -25,7 +25,8 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The paid amount opens the tab with the gateway's answers, and the waiting amount opens its refund. Ctrl+C
-    copies an amount as a plain number. An amount of zero isn't shown.
+    copies an amount as a plain number. An amount of zero has no button. On the page of the refund the paid amount
+    opens the payment.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)

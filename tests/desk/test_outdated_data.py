@@ -224,9 +224,9 @@ def test_incidents_are_not_decided_on_old_data(open_window: OpenWindow, console:
     assert not any(button.block_reason for button in page._buttons)
 
 
-def test_a_view_of_an_unread_queue_is_not_saved(open_window: OpenWindow) -> None:
-    """While a queue hasn't been read, its view can't be saved: the entries of the menu show the reason, and the key
-    opens no dialog.
+def test_a_view_of_outdated_data_is_not_saved(open_window: OpenWindow) -> None:
+    """If a queue can't be read again, its view can't be saved: the entry of the menu is disabled and shows the
+    reason, and no dialog opens.
     """
     person = open_window()
     person.frame.show_route(QueuesRoute())

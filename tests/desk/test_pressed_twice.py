@@ -133,9 +133,9 @@ class CaseStage:
             self.toasts.append(toast)
 
     def read_audited_actions(self) -> list[str]:
-        """Return the actions in the audit trail, the oldest first. Left out are reads, the entry about the merchant
-        that the first call to a provider stores, the roots that due tasks write, and the worker's requests for the
-        password.
+        """Return the actions in the audit trail, the oldest first. Left out are reads, the entries about a refreshed
+        token and about the merchant that a call to a provider stores, the roots that due tasks write, and the
+        worker's requests for the password.
         """
         with self.window_desks.write_as_owner() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
@@ -250,7 +250,7 @@ def press_keys_often(person: Person, press: ActingPress) -> None:
 
 
 def press_again_after_the_answer(person: Person, press: ActingPress) -> None:
-    """On a page, press the key (or click the button) once more when the answer to the first press is shown."""
+    """On a page, press the key (or click the button), and once more when the answer to the first press is shown."""
     for _ in range(2):
         if press.key:
             person.press(press.key)
@@ -1012,8 +1012,8 @@ def list_dialog_names() -> set[str]:
 
 
 def test_every_acting_call_has_a_case_or_another_test() -> None:
-    """Every dialog and every acting call of a page has a case here or is listed with an existing test that covers
-    it.
+    """Every acting call has a case here or is listed with an existing test that covers it. Every dialog either starts
+    such a call or is listed as a dialog without one.
     """
     cases = CASE_BY_NAME.values()
     assert find_acting_calls() == {site for one in cases for site in one.call_sites} | set(

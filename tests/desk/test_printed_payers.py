@@ -54,8 +54,8 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
 def test_printed_payers_are_masked(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The payer is masked in a printed list, in a printed record with its timeline, and in the evidence pack, in both
-    languages.
+    """The payer is masked in a printed list and in a printed record with its timeline, in both languages, and in the
+    evidence pack.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(window_desks, payment.id)

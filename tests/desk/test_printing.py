@@ -43,9 +43,9 @@ def read_printed_pages(file: Path) -> tuple[int, str]:
 def test_a_list_a_record_and_a_pdf_are_printed(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Ctrl+P opens the system's print dialog on each page, and prints a list, a record and a PDF. The dialog proposes
-    a file name with the list or record. If the person cancels the dialog, nothing is printed and the audit trail has
-    no entry.
+    """Ctrl+P opens the system's print dialog on the page of a list, of a record and of a PDF. The dialog proposes a
+    file name with the list or record. If the person cancels it, the audit trail has no entry. A list, a record and a
+    PDF are printed with their contents and the name of the person, and each has an entry.
     """
     lacking = [buy_without_pdf(console, sandbox, number) for number in CORPORATION_NUMBERS[:2]]
     check = buy_check(console, CORPORATION_NUMBERS[2])

@@ -32,7 +32,7 @@ CORPORATION_NUMBER = CORPORATION_NUMBERS[0]
 
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
-    """Open the purchase dialog of NUMBER and select a client."""
+    """Open the purchase dialog of CORPORATION_NUMBER and select a client."""
     person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     person.wait_until_read()
     person.press("B")
@@ -126,8 +126,8 @@ def test_the_dialog_links_to_a_live_check_instead_of_buying(
 def test_a_purchase_without_an_answer_is_shown_as_unknown(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """After a purchase without an answer the dialog says that it may have been charged, names the next step, and
-    doesn't offer another purchase.
+    """After a purchase without an answer the dialog says that the outcome is unknown, lists the steps, and its main
+    button opens the record, whose page doesn't offer another purchase.
     """
     sandbox.control.add_fault("reset_after_charge", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
@@ -149,7 +149,7 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
 def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(
     open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete", and no error."""
+    """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete"."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = buy_in_dialog(person)
@@ -247,8 +247,8 @@ def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, s
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
 def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sandbox: Sandbox) -> None:
-    """If a person closes the window while calls are running, the window says which, and closes automatically when
-    they have ended.
+    """If a person closes the window while a call is running, a dialog appears first. After its main button was
+    pressed, the window closes as soon as the call has ended.
     """
     sandbox.control.add_fault("hang", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()

@@ -36,8 +36,9 @@ def read_visible_labels(page: QueuesPage) -> list[str]:
 def test_the_preview_shows_sides_and_steps(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """The preview of a payment with a cancelled order marks the side that differs and shows the last steps. Reading
-    them writes no audit entry. Only the advised action is primary.
+    """The preview of a payment with a cancelled order marks the side that differs, states the difference, and shows
+    the last steps once. Reading them writes no audit entry. In a window without room for the preview a line below the
+    list states the difference.
     """
     with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
@@ -153,9 +154,7 @@ def go_to_record(page: QueuesPage, record_id: int) -> None:
 def test_repeated_steps_are_listed_once_with_their_number(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """If a re-fetch has failed six times, the preview lists this step once, with the number six, as the record's
-    timeline does.
-    """
+    """If a re-fetch has failed six times, the preview lists each of its steps once, with the number six."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=CORPORATION_NUMBERS[0], times=20)
     record = buy_without_pdf(console, sandbox, CORPORATION_NUMBERS[0])
     for _ in range(6):

@@ -70,8 +70,9 @@ def set_read_only(person: Person, words: str) -> None:
 def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
-    """Alt+9 and O set the read-only switch with a reason. The bar, the status bar and each disabled button then show
-    who set it and why. An auditor sees the same but can't end it. For the person with the right, O ends it.
+    """Alt+9 and O set the read-only switch with a reason. The bar then shows who set it and why. On the page of a
+    credit check the button to resolve is disabled with this reason, the probe isn't. An auditor sees the bar but
+    can't end the switch. For the person with the right, O ends it.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
@@ -182,8 +183,8 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     dialog_class: type[DialogFrame],
 ) -> None:
     """Another person sets the read-only switch while a dialog is open. The main button of the dialog is disabled, the
-    dialog shows the reason, and its shortcut sends nothing. When the switch is ended, the button is enabled again and
-    the reason disappears.
+    dialog shows the reason, and its shortcut sends nothing. When the switch is ended, the reason disappears, and the
+    button of a filled form is enabled again.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
@@ -209,8 +210,8 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
 
 
 def test_each_blocked_button_names_a_right() -> None:
-    """Each call in the code that blocks the button of a dialog names the right of its action, and this right exists.
-    Without the right, a read-only switch would not disable the button."""
+    """Each call in the code that blocks a button, and each subclass of FormDialog, names the right of its action, and
+    this right exists. Without the right, a read-only switch would not disable the button."""
     rights: dict[str, str] = {}
     forms: dict[str, bool] = {}
     for source in sorted(VIEWS_FOLDER.rglob("*.py")):

@@ -148,7 +148,8 @@ def test_only_results_that_the_evidence_supports_can_be_chosen(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Without evidence no result can be selected. With a statement as evidence, the result "bought" can't be
-    selected. Each disabled result shows its reason.
+    selected. A disabled result has its reason. If the person selects another kind of evidence, a result that it
+    doesn't support is no longer selected.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
@@ -224,7 +225,8 @@ def test_not_bought_takes_two_people(
 def test_disabled_actions_name_the_people_who_have_the_right(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """For an auditor, all actions on a record are disabled, and the reasons name the people who have the right."""
+    """For an auditor, the buttons to re-fetch and to buy are disabled, and the reasons name the people or the role
+    with the right. The service refuses the purchase, too."""
     record = buy_without_pdf(console, sandbox, CORPORATION_NUMBER)
     person = open_window()
     person = window_desks.switch_person(person, "aud-e")
@@ -249,8 +251,8 @@ def test_disabled_actions_name_the_people_who_have_the_right(
 def test_a_probe_without_a_change_reports_its_finding(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
-    finds nothing says in a bar that it is still unknown.
+    """A probe of a bought credit check that changes nothing shows a toast. A probe of an unknown purchase that finds
+    nothing says in a bar that it is still unknown.
     """
     bought, unknown = (
         buy_check(console, CORPORATION_NUMBER),
@@ -498,7 +500,7 @@ def test_the_purchase_of_a_check_that_was_not_bought_has_the_key_alone(
 
 
 def test_letter_keys_type_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:
-    """The keys P, F, E and B start actions in a list; in a text field they type letters."""
+    """The keys B, P and F start actions in a list; in a text field they type letters."""
     buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute(CORPORATION_NUMBER))

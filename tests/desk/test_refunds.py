@@ -211,7 +211,8 @@ WRONG_AMOUNTS = {
 
 
 def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payment: Payment) -> None:
-    """For a wrong amount, a message at the field says how to write amounts, and the review can't be opened."""
+    """For a wrong amount, a message at the field says what to enter or how much can be refunded, and the review can't
+    be opened."""
     person = open_window()
     open_payment(person, payment)
     person.press("R")
@@ -289,9 +290,7 @@ class UnreachableBeforeOrderIsPaid(Failpoints):
 def test_an_unpaid_order_is_set_to_paid_by_hand(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The page of a payment marks its order if the order wasn't set to paid. The key M sets the order to paid, and
-    nothing is sent to the provider.
-    """
+    """The page of a paid payment marks its order if the order isn't set to paid. The key M sets it to paid."""
     order = insert_order(window_desks, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
     sandbox.control.payments_control.change_payment_state("paypay", "ORD-7", "paid")

@@ -29,8 +29,8 @@ def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
 def test_a_view_is_saved_found_changed_and_deleted(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A wrong name of a view is refused at its field. A saved view is listed in the sidebar, on Home and in the
-    search box; its link opens it with its stored filter. A deleted view can be restored.
+    """A wrong name of a view is refused at its field. A saved view is listed in the sidebar and on Home; its link
+    opens it with its stored filter and sort order. It can be renamed, and after its deletion it can be restored.
     """
     for number in CORPORATION_NUMBERS:
         buy_with_unknown_outcome(console, sandbox, number)

@@ -1,4 +1,4 @@
-"""A person takes a record and adds a note to it, by keyboard, on the page of every kind of record."""
+"""A person takes a record and adds a note to it, by keyboard, on the page of a credit check, payment or refund."""
 
 from console.app import Console
 from console.domain.service_results import OperationDetails
@@ -19,7 +19,7 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def list_routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, type[Page]]]:
-    """Return one record of every kind, each with its route and the class of its page."""
+    """Return a credit check, a payment and a refund, each with its route and the class of its page."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
     refund, check = request_refund(console, payment.id), buy_check(console, CORPORATION_NUMBERS[0])
     return [
@@ -46,8 +46,8 @@ def find_note_dialogs(person: Person) -> list[NoteDialog]:
 
 
 def test_a_record_is_taken_and_noted_by_keyboard(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """On the page of every kind of record, T takes the record and a bar says until when. N stores a note, which the
-    tab of notes lists under the person's name.
+    """On the pages of a credit check, a payment and a refund, T takes the record and a bar says until when. N stores
+    a note under the person's name.
     """
     person = open_window()
     for kind, id, route, page_type in list_routes(console, sandbox):

@@ -72,8 +72,8 @@ def list_primary_buttons(page: TrainingPage) -> list[str]:
 
 
 def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a person starts a training exercise twice, by key, click or a held key, it is started once. A second start
-    would make further records and discard the first ones.
+    """If a person starts a training exercise twice by key and then by a click, it is started once. A second start
+    would make further records and discard the first ones. Two clicks on "Check" check this one attempt.
     """
     gate, start = Event(), TrainingService.begin_exercise
 
@@ -110,7 +110,7 @@ def test_the_list_of_exercises_has_the_focus_when_its_rows_come(trainee: Person)
     assert page.table.hasFocus()
 
 
-def test_a_read_that_ends_during_a_start_starts_no_second_training(
+def test_a_read_that_ends_during_a_start_enables_no_second_start(
     trainee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While an exercise is being started, a read of the page that ends late doesn't enable the start button again."""

@@ -49,8 +49,8 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
 def test_the_payer_is_masked_again_after_a_minute(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The payer is masked again after a minute, when the window is locked, and when another page is opened; meanwhile
-    the name can't be selected or copied.
+    """The payer is masked again after a minute, or when the window is locked; until then the name can't be selected
+    or copied.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(window_desks, payment.id)

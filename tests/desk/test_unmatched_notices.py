@@ -39,9 +39,8 @@ def send_notices(window_desks: WindowTestDesks, *numbers: str) -> None:
 
 
 def test_a_notice_is_compared_and_ended_by_a_person(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
-    """The tab and the sidebar count an unmatched notice. The window finds the similar order in the background, and
-    Enter opens it. A ends the entry; the audit trail has the person and the time. The notice isn't assigned to the
-    order.
+    """The page shows an unmatched notice in words. The window finds the similar order in the background, and Enter
+    opens it. A ends the entry with a note; only the other notice is then listed and counted.
     """
     send_notices(window_desks, "ORD-1", "ORD-2")
     with window_desks.write_as_owner() as tx:

@@ -1,5 +1,5 @@
-"""A person who starts a second re-fetch of the same credit check can follow the first one instead. After a re-fetch,
-the dialog shows the page counts of both copies of the PDF.
+"""A person who starts a second re-fetch of the same credit check can follow the first one instead. After a re-fetch
+that has brought another PDF, the dialog shows the page counts of both copies.
 """
 
 from threading import Event, Thread

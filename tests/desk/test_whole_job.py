@@ -98,8 +98,8 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
 def test_a_job_is_done_through_the_accessibility_tree(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A person looks up, re-fetches and resolves records by accessibility alone: each control is found by its
-    accessible name and pressed by its accessible action.
+    """A person looks up, re-fetches and resolves records by accessibility: each control is found by its accessible
+    name and pressed by its accessible action. Only the pages Lookup and Home are opened by keys.
     """
     lacking = buy_without_pdf(console, sandbox, NUMBER_OF_INCOMPLETE_CHECK)
     unknown = buy_with_unknown_outcome(console, sandbox, NUMBER_OF_UNANSWERED_PURCHASE)

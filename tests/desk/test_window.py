@@ -83,10 +83,10 @@ def find_nameless_controls(root: QWidget) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_every_control_on_every_page_has_a_name(
+def test_each_control_of_a_daily_page_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, language: str
 ) -> None:
-    """Each control that Tab reaches has an accessible name, on each page and in both languages."""
+    """On the daily pages, each control that Tab reaches has an accessible name, in both languages."""
     bought, unknown = (
         buy_check(console, CORPORATION_NUMBER),
         buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
@@ -110,10 +110,8 @@ def test_every_control_on_every_page_has_a_name(
         assert find_nameless_controls(person.window) == [], route
 
 
-def test_every_control_in_every_dialog_has_a_name(
-    open_window: OpenWindow, console: Console, sandbox: Sandbox
-) -> None:
-    """Every control of every dialog has an accessible name, which a screen reader speaks."""
+def test_each_control_of_a_dialog_has_a_name(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+    """Each control of the dialogs in this list has an accessible name, which a screen reader speaks."""
     lacking, unknown = (
         buy_without_pdf(console, sandbox, CORPORATION_NUMBER),
         buy_with_unknown_outcome(console, sandbox, OTHER_CORPORATION_NUMBER),
@@ -159,8 +157,8 @@ def test_the_refetch_dialog_promises_to_keep_only_a_stored_copy(
 
 
 def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Console) -> None:
-    """After a change of the language every text is in the new language; the shown page and the pages behind the back
-    key are unchanged.
+    """After a change of the language the title and the sidebar are in the new language; the shown page and the page
+    to which Esc leads are still those of before.
     """
     record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
@@ -182,7 +180,7 @@ def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Conso
 
 
 def test_the_title_names_page_and_environment(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The title of the window has the page, its most important figure, the program and the environment, so that a
+    """The title of the window has the page, the state of a shown record, the program and the environment, so that a
     screen reader can distinguish windows.
     """
     bought, unknown = (
@@ -234,8 +232,8 @@ def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, 
 
 
 def test_the_tab_key_moves_the_focus_in_reading_order(open_window: OpenWindow, console: Console) -> None:
-    """Tab moves the focus from the title through the bars and tabs to the content and the actions, and then back to
-    the title.
+    """On the page of a record, Tab moves the focus from the title through the compared sides, the buttons of the next
+    step and the content to the actions, and then to the search field of the window.
     """
     record = buy_check(console, CORPORATION_NUMBER)
     person = open_window()
@@ -288,10 +286,8 @@ def test_the_bar_above_a_page_ends_before_its_scroll_bar(open_window: OpenWindow
 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
-def test_the_menu_of_people_exists_only_on_a_test_desk(open_window: OpenWindow) -> None:
-    """On a test desk, a menu lists all people, and the selected person acts from then on. An ordinary desk has no
-    such menu.
-    """
+def test_the_menu_of_people_on_a_test_desk_changes_the_person(open_window: OpenWindow) -> None:
+    """On a test desk, a menu lists all people, and the selected person acts from then on."""
     person = open_window()
     assert person.opening.controller is not None
     menu: QMenu = person.opening.controller.person_menu.build_menu()
@@ -332,9 +328,7 @@ def test_the_search_box_and_the_daily_pages_are_prepared(
 
 
 def test_a_searched_number_opens_its_company(open_window: OpenWindow, console: Console) -> None:
-    """Ctrl+K, a number and Enter open the company. The search box accepts full-width digits, and reports a wrong
-    check digit while the person types.
-    """
+    """Ctrl+K, a number and Enter open the company. The search box accepts full-width digits."""
     buy_check(console, CORPORATION_NUMBER)
     person = open_window()
     assert person.opening.controller is not None
@@ -374,8 +368,8 @@ def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, c
 def test_a_lost_database_is_announced_until_the_connection_returns(
     open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the window loses the connection to its database, the page stays and a bar says that there is no connection.
-    When the database answers again, the bar disappears without a key press.
+    """If the window loses the connection to its database, a bar says that there is no connection. When the database
+    answers again, the bar disappears without a key press.
     """
     person = open_window()
 
@@ -426,8 +420,8 @@ def save_picture(person: Person, name: str) -> None:
 def test_a_row_written_by_another_program_appears(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """A row that another program has written changes the counts, because the window reads the change feed."""
     person = open_window()
-    assert person.opening.context.work_counts.find_queue_count("error") is not None
-    before = person.opening.context.work_counts.find_queue_count("pending")
+    before = person.opening.context.work_counts.find_queue_count("review")
+    assert before is not None
     with window_desks.write_as_owner() as tx:
         tx.conn.execute(
             text(

@@ -102,7 +102,7 @@ def get_taken_payment_id(desk: SampleDesk) -> int:
 
 
 def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
-    """Return the id of one refund for each combination of state, certainty and work."""
+    """Return the id of one refund for each combination of state, certainty, work and error code."""
     records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
     refunds = [record for record in records if isinstance(record, Refund)]
     assert refunds
@@ -110,7 +110,7 @@ def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
 
 
 def list_routes(desk: SampleDesk) -> Iterator[Route]:
-    """Yield the route of every page, and the routes of one record for each kind of sample."""
+    """Yield the routes of the most used pages, and of one record for each kind of sample."""
     yield from (
         HomeRoute(),
         ApprovalsRoute(),
@@ -226,7 +226,8 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
 
 
 def test_an_order_with_a_mismatch_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: SampleDesk) -> None:
-    """If the total of an order differs from the paid amount, the queue says so, and so does the order's page."""
+    """If the total of an order differs from the paid amount, the page of the order marks the total with the same sign
+    as the lists."""
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     marks = set()
     for kind in ("not_moved", "complete"):
@@ -286,8 +287,8 @@ def _iterate_lines_without_commands(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -> None:
-    """The text output of each command that reads contains no internal code: queues, records of every kind, a company,
-    alerts, limits and the audit trail.
+    """The text output of each command that reads contains no internal code: queues, credit checks, payments, refunds,
+    a company, alerts, unfinished work and the audit trail.
     """
     facts = {"CLIENTS": ",".join(CLIENT_IDS), "OPERATOR": "aud-e", "LANGUAGE": language}
     terminal = Terminal(make_environment(home, desk.sandbox.url, **facts))

@@ -37,7 +37,7 @@ OpenWindow = Callable[..., Person]
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """Yield a database of its own with a team, because the test changes op-a's rights."""
+    """Yield a database of its own with a team, because `start_team_mode` changes op-a's rights."""
     require_server("mariadb")
     with make_quick_folder() as folder, lend_team_database((servers.get_shared_mariadb(),)) as database:
         made = ServerPlace("mariadb", folder, database)
@@ -184,8 +184,9 @@ DIALOG_FILES_WITH_ACTING_CALL = sorted(
     "source", DIALOG_FILES_WITH_ACTING_CALL, ids=lambda path: str(path.relative_to(VIEWS_FOLDER))
 )
 def test_each_dialog_that_acts_is_blocked_without_a_worker(source: Path) -> None:
-    """In each dialog class that sends a desk request, the code blocks the main button while no worker is running, or
-    inherits this from its base class.
+    """In each file of a dialog that starts an acting call, the code blocks the main button while no worker is
+    running, or inherits this from a base class. The list of leftover credentials is exempt, because it needs no
+    worker.
     """
     content = source.read_text("utf-8")
     bases = {

@@ -151,8 +151,8 @@ class Person:
     def wait_for_control(
         self, name: str, root: QWidget | None = None, role: QAccessible.Role | None = None
     ) -> "Control":
-        """Wait until a visible, enabled control of this name exists below `root` (None: the window), with this role
-        (None: any), and return it.
+        """Wait until a visible, enabled control whose name begins with `name` exists below `root` (None: the window),
+        with this role (None: any), and return it.
         """
 
         def find_control() -> QAccessibleInterface | None:
