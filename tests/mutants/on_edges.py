@@ -287,7 +287,7 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_an_undecided_row_does_not_end_the_adoption",),
+        ("tests/services/adoption/test_adoption.py::test_the_adoption_ends_although_a_row_stays_undecided",),
     ),
     Mutant(
         "an adoption compares a row that came in meanwhile with all of them",
@@ -298,7 +298,7 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
                 "        live_check = credit_checks.find_live_check(tx.conn, record.client_id, number)\n",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_rows_added_during_the_adoption_are_read_once",),
+        ("tests/services/adoption/test_adoption.py::test_rows_added_during_the_adoption_cost_few_reads",),
     ),
     Mutant(
         "a row of others is compared with all that no task has seen",
@@ -312,7 +312,7 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
                 "    holder_id = holder.id if holder else None\n",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_rows_added_after_the_adoption_are_read_once",),
+        ("tests/services/adoption/test_adoption.py::test_rows_added_after_the_adoption_cost_few_reads",),
     ),
     Mutant(
         "a worker writes in a person's name in nobody's session",

@@ -87,7 +87,8 @@ def open_with_other_merchant(place: Place, sandbox: Sandbox, person: str = "op-a
 @pytest.mark.engines("sqlite", "mariadb")
 def test_keys_of_another_merchant_are_refused(place: Place, sandbox: Sandbox) -> None:
     """A desk has the PayPay keys of another merchant, for which PayPay doesn't find our payment: probe, import and
-    refund request are refused. A newer key of our own merchant is accepted.
+    refund request are refused. A newer key of our own merchant is accepted. The health check `merchants` fails at
+    the first desk and succeeds with the newer key.
     """
     payment = sell_order(place, sandbox)
     set_up_other_merchants(sandbox)
@@ -268,8 +269,8 @@ def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_reading_stores_no_merchant(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A lookup and the health checks store no merchant in the database; the first call to a provider stores the
-    merchant.
+    """A lookup and the health checks store no merchant in the database; on SQLite, the first call to a provider
+    stores the merchant of this provider only.
     """
     with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         console.lookup.find_records(CORPORATION_NUMBERS[0])

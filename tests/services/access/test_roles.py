@@ -1,6 +1,4 @@
-"""Tests of the rights of the roles: every action of the services for every role, and the refusal, which names the
-roles with the right.
-"""
+"""Tests of the rights of the roles: the actions of ACTIONS_BY_KIND for every role, and the refusals."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,8 +84,8 @@ def console() -> Iterator[Console]:
 
 @pytest.mark.parametrize(("name", "kind", "act"), PERSON_ACTION_COMBINATIONS)
 def test_every_role_has_exactly_its_rights(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
-    """For each action and role: a person with the right isn't refused for a missing right. A person without the right
-    is refused, and the refusal names the roles with the right.
+    """For each action and role: a person with the right isn't refused for a missing right. A person without the
+    right is refused, and the detail of the error lists roles in `needs`, never the role admin.
     """
     with console.acting_as(name):
         try:

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 def split_database_url(place: Place, person: str = "op-a") -> tuple[str, str, str]:
-    """Split a database address; return the account, its password, and the address without account and password."""
+    """Split the database address of this person at the place; return the account, its password, and the address
+    without account and password.
+    """
     found = re.fullmatch(r"(.*//)([^:]*):([^@]*)@(.*)", place.url(person))
     assert found is not None
     return found[2], found[3], found[1] + found[4]
@@ -169,8 +171,8 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
 def test_an_unusable_account_is_not_reported_as_a_wrong_password(
     place: Place, change: str, undo_statement: str, problem: str
 ) -> None:
-    """An account is locked, or its password has expired: the sign-in and the confirmation of the right password
-    report this, and the audit trail has no entry about a wrong password.
+    """An account is locked, or its password has expired: the sign-in, the confirmation of the right password and
+    the health check `database` report this, and the audit trail has no entry about a wrong password.
     """
     user, password, _ = split_database_url(place, "op-b")
     with open_signed_in(place, MemoryKeyring(), person="op-b") as console:
@@ -269,7 +271,7 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
-def test_every_role_signs_in_with_its_own_rights_only(sql_server: SqlServer, tmp_path: Path, person: str) -> None:
+def test_every_role_can_sign_in_and_sign_out(sql_server: SqlServer, tmp_path: Path, person: str) -> None:
     """The account of each role has enough database rights to sign in, write the audit entries of its session, confirm
     its password and sign out.
     """

@@ -52,7 +52,7 @@ ORIGINAL_COLUMNS = "id, client_id, credit_check_id, company_name, purchased_at, 
 
 @pytest.fixture
 def database_url(engine: Engine, home: Path) -> Iterator[str]:
-    """The address of an empty database; each test runs on each database engine."""
+    """The address of an empty database; each test runs on SQLite and on MariaDB."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
     with open_temporary_database(server, home) as address:
@@ -130,14 +130,15 @@ LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
     "in another spelling": ([make_bought_row("T{}", 1), make_bought_row(" {} ", 2), make_bought_row("", 3)], 2),
     "in a third spelling": ([make_bought_row("\u3000{}\t", 1), make_bought_row("{}-", 2)], 1),
 }
-"""Dictionary from the name of a case to its rows, which all have one claim, and the index of the row that stays live.
-The test replaces `{}` in the rows by the corporation number.
+"""Dictionary from the name of a case to its rows, which all have one claim, and the index (from 0) of the row that
+stays live. The test replaces `{}` in the rows, and an empty or missing corporation number, by the number of the
+case.
 """
 
 
 def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, database_url: str) -> None:
-    """If several rows have one claim, the newest purchased row stays live. Each other row becomes its duplicate, with
-    an entry in the review queue, a case and an audit entry.
+    """If several rows have one claim, the newest purchased row stays live, or the newest row if none was purchased.
+    Each other row becomes its duplicate, with a case and an audit entry.
     """
     expected: list[tuple[int, int | None]] = []
     written: list[legacy.Row] = []
@@ -234,19 +235,20 @@ def test_rows_of_different_clients_are_no_duplicates(database: Database, home: P
 
 
 def test_an_interrupted_adoption_continues(home: Path, database: Database, database_url: str) -> None:
-    """An adoption is broken off at each failpoint in turn, and the other application adds rows meanwhile. Each next
-    run continues the adoption, and at the end one row of each claim is live.
+    """An adoption is broken off at each failpoint in turn, each run continues the former one, and the other
+    application adds two rows before the last run. At the end one row of each claim is live, and the earlier rows
+    are unchanged.
     """
     legacy.create_table_with_rows(database, list(legacy.make_rows(60, duplicate_share=0.2, strange_share=0.2)))
-    before, broken = read_rows(database), []
+    before, completed_runs = read_rows(database), []
     for name in failpoint_names.ADOPTION_FAILPOINTS:
         with (
             open_adoption_service(home, database_url, FAILPOINT=f"{name}:1:raise") as service,
             suppress(failpoints.FailpointReached),
         ):
             service.run()
-            broken.append(name)
-    assert broken == []
+            completed_runs.append(name)
+    assert completed_runs == []
     legacy.insert_rows(database, [make_bought_row(FIRST_NUMBER, 9), make_row(corporation_number=f"T{SECOND_NUMBER}")])
     with open_adoption_service(home, database_url) as service:
         service.run()
@@ -301,8 +303,9 @@ def test_two_simultaneous_adoptions_decide_each_duplicate_once(
 
 
 def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.ApplicationResults:
-    """Adopt `count` rows while the other application reads and inserts rows. Check that each of its inserts
-    succeeds and is stored. Return the other application's inserted rows and its longest durations (ms).
+    """Create the table with `count` rows of the other application, and adopt it while the other application reads
+    and inserts rows. Check that each of its inserts succeeds and is stored, and that one row of each claim is live.
+    Return the other application's inserted rows and its longest durations (ms).
     """
     legacy.create_table_with_rows(database, legacy.make_rows(count, duplicate_share=0.01, strange_share=0.01))
     with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
@@ -383,10 +386,10 @@ def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add
 
 
 @pytest.mark.parametrize("duplicate_share", [0.1, 0.9])
-def test_rows_added_during_the_adoption_are_read_once(
+def test_rows_added_during_the_adoption_cost_few_reads(
     home: Path, monkeypatch: pytest.MonkeyPatch, duplicate_share: float
 ) -> None:
-    """400 rows are inserted during an adoption: the server reads only a bounded number of rows for each of them.
+    """400 rows are inserted during an adoption: the server reads fewer than 60 rows for each of them on average.
     Formerly the adoption compared each new row with all other new rows, and could not end while another application
     wrote 150 rows a second.
     """
@@ -413,9 +416,10 @@ def test_rows_added_during_the_adoption_are_read_once(
     assert read < 60 * _ROWS_ADDED_DURING_ADOPTION, f"{read} rows were read to compare {_ROWS_ADDED_DURING_ADOPTION}"
 
 
-def test_rows_added_after_the_adoption_are_read_once(home: Path, alarmbox: InMemoryAlarmBox) -> None:
-    """The due task adopts 400 later rows, and the server reads only a bounded number of rows for each. Formerly a
-    number in another spelling was compared with all rows that no task had read: 839 reads for each of 3,000 rows.
+def test_rows_added_after_the_adoption_cost_few_reads(home: Path, alarmbox: InMemoryAlarmBox) -> None:
+    """The due task adopts 400 later rows, and the server reads fewer than 60 rows for each of them on average.
+    Formerly a number in another spelling was compared with all rows that no task had read: 839 reads for each of
+    3,000 rows.
     """
     server_fixtures.require_engine("mariadb")
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
@@ -498,11 +502,11 @@ def test_a_foreign_unique_index_is_named_in_the_error(
     assert (found["rows"], found["undecided"], found["live"]) == (2, 0, 2)
 
 
-def test_an_undecided_row_does_not_end_the_adoption(
+def test_the_adoption_ends_although_a_row_stays_undecided(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person has marked a new row as a duplicate by hand and left its work state empty. The adoption reads this row
-    once and ends normally.
+    """A person has marked a new row as a duplicate by hand and left its work state empty. The adoption ends
+    normally, and the row stays undecided.
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
@@ -535,9 +539,9 @@ def test_an_undecided_row_does_not_end_the_adoption(
     assert (found["undecided"], found["live"]) == (1, found["claims"])
 
 
-def test_an_interrupted_adoption_of_a_file_continues(home: Path) -> None:
-    """An interrupted adoption of an SQLite file, which allows one writer at a time, continues at the next run and
-    loses no row of the other application.
+def test_an_adoption_of_a_file_under_traffic_loses_no_row(home: Path) -> None:
+    """The adoption of an SQLite file, which allows one writer at a time, loses no row that the other application
+    inserts meanwhile.
     """
     with open_temporary_database(None, home) as url:
         database = Database(url)
@@ -576,9 +580,9 @@ def open_desk(home: Path, url: str, database: Database, alarmbox: InMemoryAlarmB
 
 
 def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, database_url: str) -> None:
-    """After the adoption a desk finds the rows. The desk is refused to buy a corporation while a row holds its claim,
-    and can buy another corporation. The other application's insert of a claimed number then fails (error 1062 on a
-    server).
+    """After the adoption a desk finds the rows. The desk is refused to buy a corporation while a row holds its
+    claim, and can buy another corporation. The other application can't insert a row with a claimed number, here in
+    another spelling, and the due task finds no row to adopt.
     """
     legacy.create_table_with_rows(
         database,
@@ -658,8 +662,9 @@ def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlSer
 def require_dates_in_zone(
     home: Path, database: Database, url: str, zone: str, written: str, instant: datetime
 ) -> None:
-    """Assert that the dates of rows from before and after the adoption are read in `zone` and stay stored as written.
-    Assert that the dates of our own purchases are stored in UTC.
+    """Adopt a new table with `zone`. Assert that the purchase dates of a row from before and of a row from after
+    the adoption are read in `zone`, and that the first is still stored as written. Assert that the date of our own
+    purchase is stored in UTC.
     """
     legacy.create_table_with_rows(
         database, [make_bought_row(FIRST_NUMBER, 71, purchased_at=written, expired_at=None)]

@@ -29,7 +29,7 @@ COMMENTED_STATUS_COLUMN = STATUS_COLUMN + " COMMENT 'it''s theirs'"
 
 @pytest.fixture
 def database_url(engine: Engine, home: Path) -> Iterator[str]:
-    """The address of an empty database; each test runs on each database engine."""
+    """The address of an empty database; each test runs on SQLite and on MariaDB."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
     with open_temporary_database(server, home) as address:
@@ -253,9 +253,9 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
 def test_accepted_incomplete_rows_leave_the_queue_of_incomplete_records(
     database: Database, home: Path, database_url: str
 ) -> None:
-    """The adoption counts the rows without a PDF. After a person has accepted these rows, they are no longer in
-    the queue of incomplete records. The pages of these rows still show that they are incomplete, and they can be
-    re-fetched.
+    """The adoption counts the rows without a PDF; before it, they can't be accepted. After a person has accepted
+    these rows, they are no longer in the queue of incomplete records. The pages of these rows still show that they
+    are incomplete, and they can be re-fetched.
     """
     alarmbox = InMemoryAlarmBox()
     charged = alarmbox.buy_check(PurchaseRequest(BOUGHT_NUMBER, "1")).found

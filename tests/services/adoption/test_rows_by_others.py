@@ -118,8 +118,8 @@ def test_a_blank_company_name_is_no_name(console: Console, place: Place, name: s
 
 
 def test_an_expired_row_in_another_spelling_can_be_renewed(console: Console, place: Place) -> None:
-    """The other application wrote a row with the number in another spelling, and the row's validity has ended. A new
-    purchase is possible only as a renewal; the renewal supersedes the row.
+    """The other application wrote a row with the number in another spelling, and the row's validity has ended. A
+    renewal is possible; it supersedes the row, also after the next due task.
     """
     row = insert_as_other_application(
         place, f"T{CORPORATION_NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00"

@@ -1,4 +1,6 @@
-"""Tests of a team that works on an adopted table, for each type of its number column, collation and character set."""
+"""Tests of a team that works on an adopted table: with several collations and character sets, and with a numeric
+column of corporation numbers.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -59,7 +61,8 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
 
 def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
     """People and a worker use an adopted table with their own accounts. A purchase is refused while a row holds the
-    claim; other purchases and renewals succeed. The worker adopts the other application's new rows.
+    claim; other purchases and renewals succeed. After a renewal that AlarmBox refuses, the earlier row is still
+    live. The worker adopts the other application's new rows.
     """
     alarmbox = InMemoryAlarmBox()
     with ExitStack() as closing:
@@ -88,8 +91,8 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
 
 
 def _write_as_other_application(team: Team) -> None:
-    """Insert two rows and store the id of a pending row with the other application's own account, which may write
-    only the original columns.
+    """Insert two rows and store the id of a pending row with the other application's own account. Assert that the
+    account can't write the status, because it may write only the original columns.
     """
     name = f"shop_{team.database[-8:]}"
     team.server.sql(

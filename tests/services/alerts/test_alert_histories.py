@@ -96,8 +96,8 @@ class OrderHistory:
             self._move_payment(paying, ways[choice // 7 % len(ways)])
 
     def pay_payment(self, choice: int) -> None:
-        """Let one payment be paid, if its state allows that. If `choice` is a multiple of three, the payment expires
-        first.
+        """Let one payment be paid, if its state allows that; an order without a payment gets one first. If `choice`
+        is a multiple of three, the payment expires before it is paid, if its state allows that.
         """
         if not self.payments:
             self.add_payment(0)
