@@ -9,7 +9,7 @@ from console.domain.tasks.records import ALERT_TOPIC, Alert
 
 NOW = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 DATABASE_ID = "7d3a6f0e-52a4-4f4a-9d55-2d8f0f6d1c11"
-OTHER_ALERT_ID = "7d3a6f0e-52a4-4f4a-9d55-2d8f0f6d1c12"
+OTHER_DATABASE_ID = "7d3a6f0e-52a4-4f4a-9d55-2d8f0f6d1c12"
 ALERT = Alert(4, "A", "order", 3, "注文-1", "order=pending", "order=paid", NOW)
 RESOLVED_ALERT = replace(ALERT, resolved_at=NOW + timedelta(minutes=5))
 
@@ -60,7 +60,7 @@ def test_an_event_keeps_its_id_in_repeated_publications() -> None:
         make_alert_message(
             "AlertRaised", replace(ALERT, detected_at=NOW + timedelta(microseconds=1)), DATABASE_ID
         ).event_id,
-        make_alert_message("AlertRaised", ALERT, OTHER_ALERT_ID).event_id,
+        make_alert_message("AlertRaised", ALERT, OTHER_DATABASE_ID).event_id,
     }
     assert len(others | {first}) == 5
 

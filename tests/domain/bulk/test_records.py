@@ -30,8 +30,8 @@ from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 def test_a_probe_without_a_result_is_counted_separately(
     result: str | None, reason: str | None, outcome: str | None
 ) -> None:
-    """If the probe of a row in a bulk run settles nothing, the row is counted and exported as processed without a
-    result, not as done.
+    """If the probe or re-fetch of a row in a bulk run settles nothing, the row is counted and exported as processed
+    without a result, not as done.
     """
     assert get_row_outcome(result, reason) == outcome
 

@@ -231,7 +231,7 @@ def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         yield console._context, clock
 
 
-HISTORY_OF_RULES_B_TO_D = [
+HISTORY_OF_RULE_B = [
     ("add_payment", 0),
     ("change_order_as_shop", 1),
     ("pass_grace_period", 1),
@@ -276,7 +276,7 @@ HISTORY_WITH_RULE_TWICE = [
         ("check_alert", 0),
     ]
 )
-@example(HISTORY_OF_RULES_B_TO_D)
+@example(HISTORY_OF_RULE_B)
 @example(HISTORY_OF_RULES_A_AND_C)
 @example(HISTORY_WITH_RULE_TWICE)
 @given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))

@@ -51,7 +51,7 @@ COMPANY_INDEXES_OF_PAID_ORDERS = range(40, 45)
 REFUNDED_COMPANY_INDEXES = range(45, 55)
 """Indexes of the companies with open refunds."""
 UNWATCHED_COMPANY_INDEXES = range(55, 60)
-"""Indexes of the companies that have only ended records."""
+"""Indexes of the companies that have only ended records, or none."""
 SUCCESSOR_COMPANY_INDEX = 59
 """Index of the company into which others are merged. It has only an expired credit check, so it isn't watched."""
 STATEMENT_PART_COUNT = 3
@@ -77,7 +77,7 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
 
 
 def read_check(scene: DesksWithSameRegistry, index: int) -> CreditCheckDetails:
-    """Return the first credit check of the company, as its page shows it."""
+    """Return the company's earliest credit check that no other one supersedes, as its page shows it."""
     number = make_corporation_number(index)
     ((id,),) = scene.place.sql(
         f"SELECT min(id) FROM {CHECKS_TABLE} WHERE corporation_number = '{number}' AND superseded_at IS NULL"
@@ -92,8 +92,8 @@ def find_looked_up_badges(scene: DesksWithSameRegistry, index: int, clock: Manua
 
 
 def write_records(scene: DesksWithSameRegistry) -> None:
-    """Write the records of sixty companies: live credit checks, open payments and open refunds, and ended records for
-    the companies in UNWATCHED_COMPANY_INDEXES.
+    """Write the records of sixty companies: live credit checks, open payments and open refunds, and ended records
+    for the companies in UNWATCHED_COMPANY_INDEXES, of which one has no record.
     """
     for index in CHECKED_COMPANY_INDEXES:
         scene.insert_check(index)
@@ -115,8 +115,8 @@ def test_forty_changes_raise_one_alert_each(
     place: Place, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two workers read a difference with changes of forty watched corporations and a hundred others. Each of the
-    forty gets one alert and one event. A second import, a second run, and a newer registry without changes add no
-    alerts.
+    forty gets one alert and one event. A second import of the same difference is refused. A new import of the whole
+    file and the difference, a newer registry without changes, and further runs add no alerts.
     """
     monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
     monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)

@@ -87,8 +87,8 @@ def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk,
 
 
 def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> None:
-    """An incident has one owner. The owner can take it again, give it back and hand it over with a note; another
-    person's take is refused. Each of these actions has an audit entry.
+    """An incident has one owner, who can take it again. Another person can't take it or give it back, but can hand
+    it over to themselves with a note, and then give it back. The refused take has an audit entry, too.
     """
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
@@ -217,9 +217,9 @@ def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) 
 
 
 def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Another person reopens an incident whose alerts were acknowledged with a reason, which the audit trail and the
-    incident's steps contain. All its acknowledgements end, and the incident waits for a person again. A second call
-    does nothing.
+    """A person has acknowledged the alerts of an incident. Another person reopens it and must state a reason, which
+    the audit trail and the incident's steps contain. All its acknowledgements end, and the incident waits for a
+    person again. A second call does nothing.
     """
     pay_too_little(scene)
     run_rules(scene, clock)

@@ -41,8 +41,10 @@ def raise_alerts(console: Console, rule: str, kind: str, count: int) -> None:
 
 
 def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:
-    """More changed companies than are read come before five late tasks and a provider that is away. Every list and
-    count has the later alerts, and the count is larger than the limit."""
+    """More changed companies than are read come before the alerts about five slow providers and a provider that is
+    away. Every list and count has the later alerts. The count of unacknowledged alerts also contains the alerts
+    that aren't read.
+    """
     raise_alerts(console, "corporation_changed", "corporation", 6)
     raise_alerts(console, "provider_slow", "provider", 5)
     raise_alerts(console, "provider_away", "provider", 1)

@@ -174,7 +174,7 @@ def test_publication_attempts_become_rare_and_never_end(
 
 @expects_log_of_unaccepted_events
 def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceContext, receiver: AlertReceiver) -> None:
-    """After a few failures in a row the sender's run stops, and the other events wait for the next run."""
+    """After MAX_CONSECUTIVE_SEND_FAILURES failures in a row the sender's run stops and sends no other event."""
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
     assert run_sender(context) == 0
@@ -337,8 +337,8 @@ def test_events_without_a_receiver_wait(tmp_path: Path, clock: ManualClock) -> N
 def test_no_event_is_sent_without_a_signing_key(
     tmp_path: Path, receiver: AlertReceiver, key: str, problem: str
 ) -> None:
-    """Without a usable signing key, the sender sends no event. The error, and the check of the command `doctor`, name
-    the setting.
+    """Without a usable signing key, the sender sends no event. The error states the problem of the key, and the
+    check `publishing` of the command `doctor` fails.
     """
     extra = make_webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), None, **extra) as console:

@@ -146,8 +146,9 @@ def test_a_busy_provider_hides_no_outage_of_another(quick_desk: Console) -> None
 
 
 def test_many_failed_calls_are_an_outage(quick_desk: Console) -> None:
-    """Two providers whose calls fail several times a minute have an outage alert, although one page of the list of
-    calls then covers only few minutes."""
+    """The calls of two providers fail once a minute for half an hour: both have an outage alert, although one page
+    of the list of calls then covers only few minutes.
+    """
     for number in range(60):
         source = ("paypay.payment", "atom.status")[number % 2]
         store_answers(quick_desk, source, OutcomeClass.UNKNOWN, 30 - number / 2)

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import fork_worker
 
 FIRST_NUMBER, SECOND_NUMBER, THIRD_NUMBER = invent_numbers(3, seed=41)
-WORKER_COUNT = 3
+WORKER_DESK = 3
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
@@ -67,7 +67,7 @@ def require_events_sent(
 ) -> None:
     """Run a worker process until the receiver has received exactly the events in `expected_events`."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
-    with fork_worker(place, sandbox.url, desk=WORKER_COUNT, person=place.notice_account_name, **extra):
+    with fork_worker(place, sandbox.url, desk=WORKER_DESK, person=place.notice_account_name, **extra):
         wait_until(lambda: list_loss_alert_events(receiver) == list(expected_events), f"the events {expected_events}")
     assert all(receiver.signed)
 

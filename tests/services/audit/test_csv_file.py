@@ -17,8 +17,8 @@ def publish(draft: UnfinishedFile, _row_count: int, _sha256: str) -> None:
 
 
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
-    """An export of the audit trail that fails leaves no file, because a reader would take an incomplete file for the
-    whole trail.
+    """An export of the audit trail that fails leaves no file, because a reader would take an incomplete file for
+    the whole trail. In a complete file no cell can be read as a formula, and only its owner can read it.
     """
 
     def yield_row_and_raise() -> Iterator[tuple[str, ...]]:

@@ -1,5 +1,5 @@
-"""Tests of every action of the console by every role: a refusal (exit status 3) writes one entry in the audit trail;
-any other result writes none about a refusal.
+"""Tests of many actions of the services by every role: a refusal (exit status 3) writes one entry in the audit
+trail; any other result writes none about a refusal.
 """
 
 import json

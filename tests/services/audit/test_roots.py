@@ -208,8 +208,8 @@ def test_all_chain_heads_are_stored_in_several_roots(
 
 
 def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
-    """Write an audit root with this detail as the person `by`, in a new chain with a valid hash; return the id of its
-    row. On a server the triggers, which would refuse the row, are removed first.
+    """Write an audit root with this detail as the person `by`, in a new chain with a valid hash; return the id of
+    its row. The triggers, which refuse such a row on a server, are removed first.
     """
     place.drop_table_triggers("audit_log")
     entry = NewAuditEntry(
@@ -227,8 +227,8 @@ def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
 
 
 def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
-    """Return the detail of a root in the program's own format, with these heads. The root covers the row ids above
-    `since` and up to `upto`.
+    """Return the detail of a root in the program's own format, with these heads, or with one invented head if there
+    are none. The root covers the row ids above `since` and up to `upto`.
     """
     return json.dumps(
         next(
@@ -278,10 +278,12 @@ def test_a_copied_root_is_reported_as_forged(
 @pytest.mark.parametrize(
     ("since", "upto"), [(0, 10**9), (5_000, 5_001), (3, 2), (-1, 1)], ids=["ahead", "a gap", "backwards", "below"]
 )
-def test_the_database_refuses_a_root_with_unknown_rows(
+def test_a_root_with_unknown_rows_is_reported_as_forged(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, since: int, upto: int
 ) -> None:
-    """An attacker with the worker's account can't write an audit root that covers later rows or leaves out rows."""
+    """An attacker with the worker's account writes an audit root that covers later rows or leaves out rows: the
+    root is reported as forged.
+    """
     with open_three_desks(place, alarmbox, hand_clock) as (_, worker, other):
         forged = forge_root(place, worker, "worker", make_root_detail(since=since, upto=upto))
         assert verify_trail(other) == (forged, "forged")
@@ -318,11 +320,12 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 
 
 @pytest.mark.parametrize("lie", ["nothing", "one chain less", "an older row", "a row of another chain"])
-def test_the_database_refuses_a_root_without_all_its_chains(
+def test_a_root_without_all_its_chains_is_reported(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, lie: str
 ) -> None:
-    """An attacker with the worker's account can't write an audit root that contains no chain, lacks one of the
-    chains, or lacks the newest row of a chain.
+    """An audit root with the heads of all chains is no fault. Then an attacker with the worker's account writes a
+    root that contains no chain, lacks one of the chains or lacks the newest row of a chain: it is reported as
+    forged. A root that names a row under another chain's name is reported, too.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
@@ -349,8 +352,8 @@ def test_the_database_refuses_a_root_without_all_its_chains(
 
 
 def test_a_false_root_hides_no_deleted_row(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
-    """An attacker with the worker's account writes an audit root without chain heads and then deletes a row. Every
-    desk reports a fault, also after a second false root that continues the first.
+    """An attacker with the worker's account writes an audit root without chain heads and then deletes a row. The
+    two other desks report a fault. After a second false root that continues the first, the first is still reported.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))

@@ -14,8 +14,8 @@ from tests.support.places import Place
 
 
 def test_first_and_last_entry_cover_all_chains(place: Place, sandbox: Sandbox) -> None:
-    """Two desks write two chains: the first and last entry of the verification are those with the smallest and the
-    largest id over all chains.
+    """Two desks write two chains: the first entry of the verification is the one with the smallest id over all
+    chains. The last entry comes after it and has the id of a stored row, or a smaller one.
     """
     first_number, second_number = invent_numbers(2, seed=7)
     with place.open_desk(sandbox) as desk, place.open_desk(sandbox, person="lead-b", desk=1) as other:

@@ -79,8 +79,8 @@ def test_one_person_creates_a_limited_number_of_bulk_rows(
 
 
 def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbox: InMemoryAlarmBox) -> None:
-    """A new bulk run contains the records that match its filter when it is created, with their versions. Records that
-    match later aren't added.
+    """A new bulk run contains the records that match its filter when it is created, with their versions. No
+    provider is called for that.
     """
     chosen = make_unknown_checks(console, ROW_COUNT)
     run = console.bulk.create_run("probe", "unknown")
@@ -93,9 +93,7 @@ def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbo
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
 def test_actions_that_move_money_are_refused_in_bulk(console: Console, action: str) -> None:
-    """A bulk run with an action that moves money or decides an outcome is refused by the action's name, before the
-    service reads any record.
-    """
+    """A bulk run with an action that moves money or decides an outcome, or without an action, is refused."""
     chosen = make_unknown_checks(console, 1)
     refused = call_for_refusal(lambda: console.bulk.create_run(action, chosen))
     assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
@@ -147,8 +145,11 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     assert read_results(console, run.id) == [(None, None)] * 6
 
 
-def test_a_run_has_the_results_of_its_dry_run(place: Place, console: Console) -> None:
-    """The result and the reason of each row of a bulk run equal those of the dry run."""
+def test_a_run_has_a_result_and_a_reason_per_row(place: Place, console: Console) -> None:
+    """Each row of a bulk run has a result and a reason: executed, skipped because the record was changed or another
+    person has taken it, or refused because the record doesn't exist. The progress counts the rows. Rows that were
+    skipped or refused can be listed, and a second execution does nothing.
+    """
     chosen = make_unknown_checks(console, 4)
     console.recovery.probe(CHECK_KIND, chosen[1].id)
     with place.open_console_of_person(console, "lead-b") as other:
@@ -341,11 +342,11 @@ def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
 # Providers
 
 
-def test_a_provider_that_refuses_pauses_the_run(
+def test_a_provider_without_answers_pauses_the_run(
     console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three refusals by the provider in a row pause the bulk run, with the provider as the reason. The next execution
-    does the remaining rows.
+    """If the provider doesn't answer three re-fetches in a row, the bulk run pauses, with the provider as the
+    reason. The next execution does the remaining rows; the three rows stay failed.
     """
     run = console.bulk.create_run("refetch", _choose_purchased(console, ROW_COUNT))
     monkeypatch.setattr(

@@ -77,9 +77,9 @@ class RepeatingAlarmBox(InMemoryAlarmBox):
 
 
 def test_a_renewal_answered_with_an_earlier_id_is_unknown(place: Place, hand_clock: ManualClock) -> None:
-    """AlarmBox answers a renewal with the id of the expired credit check. The outcome of the renewal is unknown, and
-    a person must look. If a person enters another id, the renewal counts as bought. If two people decide that the
-    renewal was not made, the number can be renewed again.
+    """AlarmBox answers a renewal with the id of the expired credit check. The outcome of the renewal is unknown,
+    and a person must look. A person can't settle the renewal with that id. After two people have decided that the
+    renewal was not made, a renewal is sent again.
     """
     alarmbox = RepeatingAlarmBox(today=hand_clock.today)
     with place.desk(alarmbox, hand_clock) as console:

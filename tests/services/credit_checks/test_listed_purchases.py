@@ -445,8 +445,8 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     console: Console, listing_alarmbox: ListingAlarmBox, place: Place, is_late: bool
 ) -> None:
     """Two people have denied a purchase, and AlarmBox lists it afterwards. The next purchase of the corporation
-    reads the list first, and is refused until a person has acknowledged the case. While the list is unreadable,
-    the next purchase is refused, too.
+    reads the list first, and is refused until a person has acknowledged the case. While the list is unreadable, the
+    next purchase is refused, too. Another client's purchase succeeds and doesn't read the list.
     """
     record = buy_with_unknown_outcome(console, listing_alarmbox, "1", "silent_before_charge")
     listing_alarmbox.is_readable = is_late

@@ -23,9 +23,10 @@ CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER = invent_numbers(2)
 
 @dataclass
 class ContradictingAlarmBox(InMemoryAlarmBox):
-    """A simulated AlarmBox that answers a purchase with status 422 and the id of a credit check. The id is
-    `named_id`, or by default that of the purchase, which was made. While `is_silent` the provider answers no read of
-    a credit check, and while `hides_checks` it shows none.
+    """A simulated AlarmBox that answers a purchase with the status `status` (422 unless a test changes it) and the
+    id of a credit check, while `is_contradicting`. The id is `named_id`, or by default that of the newest charge.
+    The purchase is charged if `makes_purchase`. While `is_silent` the provider answers no read of a credit check,
+    and while `hides_checks` it shows none.
     """
 
     named_id: int | None = None
@@ -89,12 +90,16 @@ def buy_check(console: Console, client: str = "1") -> CreditCheck:
 
 
 def buy_with_unknown_outcome(console: Console, client: str = "1") -> CreditCheck:
+    """Buy CORPORATION_NUMBER for the client, and return the record, whose outcome is unknown."""
     record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
     assert isinstance(record, CreditCheck)
     return record
 
 
 def deny_purchase(console: Console, kind: str, record_id: object) -> object:
+    """Decide as a person that the purchase was not made; `kind` and `record_id` name the record or the operation.
+    Return the step that the decision still waits for, such as `second_person`, or None.
+    """
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 

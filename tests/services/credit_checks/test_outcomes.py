@@ -220,8 +220,8 @@ def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: Purch
 
 
 def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
-    """The outcome of a purchase is unknown, and AlarmBox's later answer states no outcome either. The desk's spool
-    still has the claim number of the purchase.
+    """The outcome of a purchase is unknown, and AlarmBox's later answer states no outcome either. The purchase's
+    entry in the desk's spool isn't ended, so the desk still holds the claim.
     """
     record = purchase_desk.make_unknown_purchase()
     assert purchase_desk.deliver_late_answer(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
@@ -263,6 +263,9 @@ DECIDED_ANSWER_PAIRS = {
         for kind in REFUSAL_CLASSES
     },
 }
+"""Dictionary from a name to the recorded outcome of a purchase, the late answer, and the text `observed` of the
+case that the late answer opens (None: no case).
+"""
 
 
 @pytest.mark.parametrize("name", DECIDED_ANSWER_PAIRS)
@@ -454,7 +457,7 @@ def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: Purcha
 
 @pytest.mark.parametrize("outcome", [make_success(), make_answer(OutcomeClass.AUTH)])
 def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: Outcome[CheckReport]) -> None:
-    """If a first person has proposed an outcome of a purchase, a late answer from AlarmBox with any outcome closes
+    """If a first person has proposed an outcome of a purchase, a late success or a late refusal by AlarmBox closes
     the proposal.
     """
     record = purchase_desk.make_unknown_purchase()

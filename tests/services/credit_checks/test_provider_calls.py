@@ -23,7 +23,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
-TIMEOUT_COUNT = 20  # a fiftieth of the thousand
+TIMEOUT_COUNT = 20  # `tests/soak/demands.py` makes 1,000
 FIRST_NUMBER, SECOND_NUMBER = CORPORATION_NUMBERS[:2]
 
 
@@ -166,7 +166,8 @@ def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
 
 def test_a_number_is_bought_again_only_after_two_people_decide_with_evidence(place: Place) -> None:
     """A corporation number with an unknown purchase can be bought again only after two people have decided with
-    evidence that nothing was bought. The second person must be an approver.
+    evidence that nothing was bought. The first person can't be the second one, also not with another spelling of
+    the name.
     """
     clock, alarmbox = ManualClock(), InMemoryAlarmBox(behaviour="silent_before_charge")
     alarmbox.today = clock.today

@@ -121,7 +121,7 @@ def test_an_unsent_purchase_frees_the_number(console: Console, sandbox: Sandbox)
 
 def test_an_invalid_number_writes_nothing(console: Console, sandbox: Sandbox) -> None:
     """A number with a wrong check digit is refused before anything is written; the error names a known number that
-    differs by one digit.
+    differs by one digit. An invalid client id is refused, too.
     """
     buy_check(console)
     error = read_purchase_error(console, "2180301018771")

@@ -62,10 +62,10 @@ def delete_row(place: Place, record: CreditCheck) -> None:
 def break_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """Make every later write to the database fail."""
 
-    def raise_zero_division(*_: object) -> object:
+    def raise_database_locked(*_: object) -> object:
         raise rebuild_error(ErrorCode.DATABASE_LOCKED, {"problem": "taken by a test"})
 
-    monkeypatch.setattr(console.database, "write", raise_zero_division)
+    monkeypatch.setattr(console.database, "write", raise_database_locked)
 
 
 def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
@@ -918,7 +918,7 @@ def test_the_loser_of_a_renewal_race_gets_the_bought_record(
         buy_check(console)
         clock.at += timedelta(days=400)
         winner: list[CreditCheck] = []
-        find = other.database.write
+        write = other.database.write
 
         def renew_before_first_write(work: Callable[[Transaction], object]) -> object:
             """Let the faster desk renew the check before the slower desk's first write. Return the result of that
@@ -926,7 +926,7 @@ def test_the_loser_of_a_renewal_race_gets_the_bought_record(
             if not winner:
                 clock.at += timedelta(milliseconds=5)
                 winner.append(buy_check(console, renew=True))
-            return find(work)
+            return write(work)
 
         other.database.write = renew_before_first_write  # type: ignore[method-assign, assignment]  # the faster one comes between
         lost = call_for_refusal(lambda: buy_check(other, renew=True))

@@ -92,8 +92,9 @@ def test_a_refetch_on_a_full_disk_fails_with_storage_full(place: Place, sandbox:
 @pytest.mark.engines("sqlite")
 def test_a_token_endpoint_that_gives_no_answer_refuses_no_credentials(place: Place, sandbox: Sandbox) -> None:
     """AlarmBox no longer accepts the access token, and the connection breaks while a newer one is requested. The
-    error of a purchase and of a re-fetch says that AlarmBox could not be reached, also for a repeated request id, and
-    not that it refused the credentials, because then an administrator would authorise the console again.
+    error of a purchase and of a re-fetch says that AlarmBox could not be reached, also for a repeated request id,
+    and not that it refused the credentials, because then an administrator would authorise the console again. After
+    a revoked token the error is `provider_auth`.
     """
     with place.open_desk(sandbox, TIME_SCALE="20") as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)

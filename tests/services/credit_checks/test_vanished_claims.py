@@ -21,7 +21,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
-PROBE_ROUND_COUNT = 10
+ROUND_COUNT = 10
 FIRST_NUMBER, SECOND_NUMBER = invent_numbers(2)
 DELETE_CHECK_SQL = "DELETE FROM hansha_alarmbox_credit_checks WHERE id = {}"
 DELETE_OPERATIONS_SQL = "DELETE FROM operations WHERE subject_id = {}"
@@ -47,7 +47,7 @@ def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
     place.sql(*(statement.format(record.id) for statement in statements))
 
 
-@pytest.mark.parametrize("rounds", [PROBE_ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_lost_purchase_is_refused_again(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place, rounds: int
 ) -> None:
@@ -222,8 +222,8 @@ def read_next_step(console: Console, record: CreditCheck) -> str:
 def test_a_spool_entry_counts_only_for_its_database(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
-    """A spool entry counts only for the database whose random id it contains. If another database is in the place of
-    the known one, a desk uses it only after a person has accepted it.
+    """A spool entry counts only for the database whose random id it contains. After a person has accepted another
+    database in the place of the known one, the number of a lost purchase can be bought there.
     """
     record = buy_check(console)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)

@@ -325,9 +325,9 @@ def test_a_worker_audits_the_records_that_a_person_opens(place: Place, sandbox: 
 
 
 def test_database_accounts_have_exactly_their_rights(place: Place, sandbox: Sandbox) -> None:
-    """The command `db check` finds no missing and no superfluous right for two database accounts: the account of a
-    desk that sends requests, and the account of the worker. The result says that these accounts can't see
-    everything. To a person, who can't read the merchants, it doesn't say that the database has none.
+    """The command `db check` finds no missing and no superfluous right for the accounts of two people whose desks
+    send requests, and for the account of the worker. The result says that these accounts can't see everything. To a
+    person, who can't read the merchants, it doesn't say that the database has none.
     """
     start_team_mode(place, "op-a", "lead-b")
     for person in ("op-a", "lead-b", "worker"):

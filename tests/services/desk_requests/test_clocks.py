@@ -17,7 +17,7 @@ from tests.support.team_mode import keep_executing_desk_requests, start_team_mod
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    """Start a worker that executes the requests of op-a, who is in team mode."""
+    """Yield the console of a worker, which executes no request by itself. The person op-a is in team mode."""
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console

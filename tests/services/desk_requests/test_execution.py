@@ -149,7 +149,7 @@ def test_an_answer_refused_by_the_database_is_stored_later(
     desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the database refuses the worker's answer twice, the worker stores it at the third attempt. If the database
-    always refuses it, a success is reported as `possible_repeat` and an error by its own code, never as a bug.
+    refuses it three times, a success is reported as `possible_repeat` and an error by its own code, never as a bug.
     """
     desk, worker, _ = desk_and_workers
     sound, refused = requests.store_answer, [0]

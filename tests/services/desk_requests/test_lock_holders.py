@@ -56,7 +56,9 @@ def open_connection(place: Place, person: str, desk: int = 0) -> Any:
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    """Start a worker that executes the requests of op-a and lead-b, who are in team mode."""
+    """Yield the console of a worker, which executes no request by itself. The people op-a and lead-b are in team
+    mode.
+    """
     start_team_mode(place, "op-a", "lead-b")
     with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console

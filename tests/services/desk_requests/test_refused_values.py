@@ -23,8 +23,9 @@ CallByName = Mapping[str, Callable[[], object]]
 
 
 def list_unreadable_calls(desk: Console, lead: Console, admin: Console) -> CallByName:
-    """Return calls with arguments that no worker can read: integers that don't fit the database, and texts that can't
-    be stored or are too long. A desk that doesn't check them gets an error of the database's driver.
+    """Return calls with arguments that no worker can read: integers that don't fit the database, texts that can't
+    be stored or are too long, and a time without a time zone. A desk that doesn't check them gets an error of the
+    database's driver.
     """
     return {
         "approve a huge id": lambda: lead.refunds.approve(HUGE_INTEGER),

@@ -329,10 +329,8 @@ def test_a_manifest_that_names_no_file_is_unreadable(tmp_path: Path, name: dict[
     assert [one.code for one in verify_pack(pack).problems] == ["unreadable"]
 
 
-def test_a_part_larger_than_the_manifest_says_is_not_unpacked(pack_desk: PackDesk) -> None:
-    """A part of a pack is larger than its size in the manifest: the verification reports the part without reading
-    it.
-    """
+def test_a_part_larger_than_the_manifest_says_is_reported(pack_desk: PackDesk) -> None:
+    """A part of a pack is larger than its size in the manifest: the verification reports the part as altered."""
     path = Path(pack_desk.write_pack().file)
     bomb = rewrite_pack(path, {"record.json": b"\0" * 10_000_000})
     assert ("record.json", "altered") in list_problems(verify_pack(bomb))
@@ -465,15 +463,15 @@ def test_a_repacked_damaged_part_is_found(tmp_path: Path, part: str) -> None:
 
 
 def test_the_total_size_of_all_parts_is_bounded(tmp_path: Path) -> None:
-    """Fifty parts of a pack claim 48 MiB each: the verification refuses the pack as too large and unpacks nothing."""
+    """Fifty parts of a pack claim 48 MiB each: the verification refuses the pack as too large."""
     file = write_pack_file(tmp_path / "bomb.zip", {f"documents/{number}.pdf": b"x" * 777 for number in range(50)})
     file.write_bytes(file.read_bytes().replace((777).to_bytes(4, "little"), (48 << 20).to_bytes(4, "little")))
     assert ("manifest.json", "too_large") in list_problems(verify_pack(file))
 
 
-def test_a_part_longer_than_stated_is_not_unpacked(tmp_path: Path) -> None:
-    """A part is longer than its length in the ZIP file's directory: the verification unpacks no more than the stated
-    length.
+def test_a_part_longer_than_stated_is_reported(tmp_path: Path) -> None:
+    """A part is longer than its length in the ZIP file's directory: the verification reports that the pack isn't
+    intact, and needs limited memory.
     """
     file = write_pack_file(tmp_path / "bomb.zip", {"audit.json": b"[\n]\n", "record.json": bytes(40 << 20)})
     raw = file.read_bytes()
@@ -838,7 +836,7 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
 
 
 def test_no_secret_is_in_a_pack(scene: PaymentDesk) -> None:
-    """A pack contains none of the desk's keys, passwords and tokens."""
+    """A pack contains neither the desk's API keys and client secrets nor its store key."""
     refund = _pay_and_request_refund(scene, "ORD-1")
     with _make_temporary_folder() as folder:
         written = scene.console.recovery.write_evidence_pack("refund", refund, folder / "case.zip")

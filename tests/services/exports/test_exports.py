@@ -64,7 +64,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 def make_requests(desk: SampleDesk) -> list[ExportRequest]:
-    """Return an export request for each list, and one for each part of a list that can be exported by itself."""
+    """Return an export request for each list except the differences of a reconciliation, and one for each part of a
+    list that can be exported by itself.
+    """
     queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
     number, order = desk.samples[0].corporation_number, "ORD"
     return [
@@ -100,8 +102,8 @@ def make_expected_sheet_value(value: Any) -> object:
 def test_every_exported_list_has_the_values_of_its_service(
     desk: SampleDesk, tmp_path: Path, language: Language
 ) -> None:
-    """As a workbook and as CSV, each list has its column titles and the values of its service: amounts are numbers,
-    days are days, corporation numbers are texts.
+    """As a workbook and as CSV, each list of `make_requests` has its column titles and the values of its service:
+    amounts are numbers, days are days, corporation numbers are texts.
     """
     filled = set()
     for place, request in enumerate(make_requests(desk)):
@@ -405,9 +407,7 @@ def test_a_signal_between_entry_and_name_leaves_the_file(
 
 
 def test_each_export_of_the_audit_trail_has_its_entry(desk: SampleDesk, tmp_path: Path) -> None:
-    """Each of two exports of the audit trail has an entry with the number of rows and the SHA-256 of its file. The
-    entry is written before the file gets its name, so that no kill of the process leaves a file without an entry.
-    """
+    """Each of two exports of the audit trail has an entry with the number of rows and the SHA-256 of its file."""
     files = [tmp_path / name for name in ("a.csv", "b.csv")]
     counts = [desk.console.audit.export_csv(file) for file in files]
     with desk.console._context.database.read() as conn:

@@ -1,6 +1,6 @@
 """Each guarded action is declared by a constant. All actions of the program are registered, and an action that is
-invented for these tests is treated like them. The invented action sends gift cards; the constant `SEND` declares it,
-together with the SQL of its table and its journal row.
+invented for these tests is treated like them. The invented action sends gift cards; `make_declaration` returns its
+declaration.
 """
 
 import importlib
@@ -421,8 +421,9 @@ def test_recovery_document_lists_every_ending_of_an_action(console: Console) -> 
 def test_a_declaration_that_contradicts_itself_is_refused(
     gift_card_desk: GiftCardDesk, wrong_fields: dict[str, object]
 ) -> None:
-    """The declaration of an action with effect is refused with ValueError if it says that the action only reads, or
-    if it lacks the function that settles the action later.
+    """The declaration of an action with effect is refused with ValueError if it says that the action only reads, if
+    its name or its kind doesn't fit the journal's table of actions with effect, or if it lacks the type of the
+    report or the function that settles the action later.
     """
     with pytest.raises(ValueError, match=r"gift\."):
         replace(gift_card_desk.sending.action, **wrong_fields)  # type: ignore[arg-type]  # wrong on purpose

@@ -407,8 +407,8 @@ def test_a_running_desk_stops_after_a_restore(place: Place, alarmbox: InMemoryAl
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
 def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> None:
-    """Three threads buy at two desks while another desk is opened repeatedly. No comparison of anchors with the
-    database reports a loss.
+    """Three threads buy at two desks, and a fourth thread opens one of these desks repeatedly. No comparison of
+    anchors with the database reports a loss.
     """
     rows, start, told, alarmbox = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), InMemoryAlarmBox()
 

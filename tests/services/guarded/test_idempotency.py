@@ -94,8 +94,8 @@ def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, cons
 
 
 def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyService, clock: ManualClock) -> None:
-    """The process that held the key has ended, perhaps after it performed the action: the outcome is unknown, and the
-    action is never repeated automatically.
+    """The process that held the key has ended, perhaps after it performed the action: the outcome is unknown, and
+    the action is never repeated automatically. The holder may still store its result.
     """
     first = acquire_key(key_service)
     clock.at += timedelta(minutes=1)
@@ -148,8 +148,8 @@ def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> No
 
 
 def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
-    """Two guarded operations have one key: the call of the second operation isn't sent, and its error states the
-    state of the first operation.
+    """Two guarded operations have one key: the second one is refused with `already_decided`, or with
+    `possible_repeat` if it has another fingerprint. In both cases its call isn't sent.
     """
     heartbeat = Heartbeat(console._context.scale)
     pipeline = GuardedPipeline(console._context, heartbeat)
@@ -181,8 +181,8 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
 
 
 def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService) -> None:
-    """Eight threads acquire one key at the same time: one thread gets it, and the others are refused with an error
-    that names the key's owner.
+    """Eight threads acquire one key at the same time: one thread gets it, and the others are refused with
+    `in_progress`.
     """
 
     def try_to_acquire_key(_: int) -> str:

@@ -55,8 +55,8 @@ def test_a_desk_without_resources_blames_no_provider(
     place: Place, use_up: Callable[[], AbstractContextManager[None]]
 ) -> None:
     """While the desk can open no connection, a purchase and the approval of a refund end with storage_full: nothing
-    was sent, and the provider isn't called unreachable. Afterwards the purchase is possible, and the due task sends
-    the refund.
+    was sent, and the provider isn't called unreachable. The approval is stored. Afterwards the purchase is
+    possible, and the refund can be sent.
     """
     first, number = invent_numbers(2)
     with Sandbox() as sandbox:

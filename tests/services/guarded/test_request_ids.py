@@ -489,8 +489,8 @@ def test_a_claim_under_a_reused_request_id_is_undone(
 def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
     place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
-    """The stored answer of a call has the format of another version, or was altered. A repeat gets an answer that is
-    made from the record, or a refusal without a record. The action isn't repeated.
+    """The stored answer of a call has the format of another version, or was altered. A repeat gets an answer that
+    is made from the record, or a refusal that contains the record. The action isn't repeated.
     """
     record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")

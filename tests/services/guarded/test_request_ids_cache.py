@@ -72,7 +72,7 @@ def buy_check(console: Console, number: str = CORPORATION_NUMBER, request_id: st
 
 
 def watch_transactions(console: Console) -> list[int]:
-    """Return a list that grows by one item with each database transaction of the desk."""
+    """Return a list that gets 1 at the beginning and -1 at the end of each database transaction of the desk."""
     steps: list[int] = []
     console.database.observer = steps.append
     return steps
@@ -123,12 +123,12 @@ def _close_connection(console: Console, client: Redis) -> None:
     console._answer_cache.close()
 
 
-@pytest.mark.parametrize("error", [_delete_all_entries, _exchange_values, _close_connection])
+@pytest.mark.parametrize("fault", [_delete_all_entries, _exchange_values, _close_connection])
 def test_repeats_get_the_same_answers_without_redis(
     console: Console,
     alarmbox: InMemoryAlarmBox,
     own_redis: RedisServer,
-    error: Callable[[Console, Redis], None],
+    fault: Callable[[Console, Redis], None],
 ) -> None:
     """Redis is emptied, has wrong values or is unreachable: calls with repeated request ids get the same answers and
     refusals as before, and nothing is sent.
@@ -136,7 +136,7 @@ def test_repeats_get_the_same_answers_without_redis(
     first, second = buy_check(console), buy_check(console, OTHER_NUMBER, "R-2")
     with Redis.from_url(own_redis.url) as client:
         for _ in range(3):
-            error(console, client)
+            fault(console, client)
             assert (buy_check(console), buy_check(console, OTHER_NUMBER, "R-2")) == (first, second)
             assert call_for_refusal(lambda: buy_check(console, OTHER_NUMBER)).code == "possible_repeat"
     assert len(alarmbox.charges) == 2

@@ -259,6 +259,9 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
 def test_a_name_is_found_in_its_usual_spellings(
     console: Console, connection: Connection, stored: str, typed: str
 ) -> None:
+    """A search finds a credit check and a payment by a name that is typed in another width, case or form of kana
+    than it is stored. The payment is the exact match.
+    """
     check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     connection.execute(update(check_table).values(company_name=stored))
     payment = insert_paid_payment(connection, "ORD-1", 12_000, provider_payment_id="04219900", payer=stored)
