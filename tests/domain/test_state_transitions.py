@@ -234,7 +234,7 @@ WAIT_MINUTES_BY_SCHEDULE = {
 
 @pytest.mark.parametrize("name", WAIT_MINUTES_BY_SCHEDULE)
 def test_each_schedule_has_its_waits(name: str) -> None:
-    """The waits of each schedule, in minutes, are those that the documentation states."""
+    """Each schedule has exactly the waits that WAIT_MINUTES_BY_SCHEDULE states, in minutes."""
     assert tuple(getattr(schedules, name)) == tuple(
         timedelta(minutes=step) for step in WAIT_MINUTES_BY_SCHEDULE[name]
     )

@@ -66,6 +66,7 @@ def test_a_thread_whose_start_has_failed_does_nothing(kind: str) -> None:
 
 
 def test_a_started_thread_and_timer_call_their_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A started thread and a started timer call their functions. A cancelled timer doesn't."""
     monkeypatch.setattr(daemon_threads, "LONGEST_START_SECONDS", MAX_WAIT_SECONDS)
     called, fired, cancelled = Event(), Event(), Event()
     DaemonThread(called.set, "x").start()

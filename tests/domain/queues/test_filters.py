@@ -176,6 +176,9 @@ def test_an_answer_is_old_above_the_age_limit_of_its_state(
 
 
 def test_an_accepted_refund_without_a_new_answer_is_old() -> None:
+    """The filter `certainty:old` finds a refund that the provider has accepted if the provider's last answer is
+    more than a day old. A completed refund isn't found.
+    """
     old = parse_filter("certainty:old").record_filter
     refund = replace(REFUND, state=RefundState.SUBMITTED, told_at=NOW - timedelta(hours=25))
     assert matches_filter(refund, old, NOW, None)
@@ -253,6 +256,7 @@ def test_a_filter_that_is_too_long_is_cut_between_words_and_reported(before: str
     ],
 )
 def test_an_operator_that_a_later_one_replaces_is_named(text: str, replaced: tuple[str, ...]) -> None:
+    """The result names each operator that a later operator of the same condition with another value replaces."""
     assert parse_filter(text).replaced_words == replaced
 
 

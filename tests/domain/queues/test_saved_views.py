@@ -43,7 +43,7 @@ def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -
     ],
 )  # fmt: skip
 def test_hostile_text_is_no_name(text: str) -> None:
-    """A name with control or invisible characters, or one that is too long, is refused."""
+    """An empty name, a name with control or invisible characters, and one that is too long are refused."""
     with pytest.raises(InvalidViewName):
         clean_view_name(text)
 
