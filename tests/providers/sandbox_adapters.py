@@ -70,8 +70,8 @@ def make_atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """Return an Atom adapter with the sandbox's merchant, whose time limits are divided by `scale`. `changes`
     replaces single fields of the merchant.
     """
-    person = make_merchant(changes)
-    config = AtomConfig(AtomUrls.make_urls_of_origin(url, person.verification), person, NO_RETRIES)
+    merchant = make_merchant(changes)
+    config = AtomConfig(AtomUrls.make_urls_of_origin(url, merchant.verification), merchant, NO_RETRIES)
     return make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(scale))
 
 

@@ -1,5 +1,7 @@
-"""Tests that no answer which is cut, wrongly typed or contradictory counts as a refusal or as a success. Every vector
-is cut at each byte and gets other types in each field, for each call, with the HTTP statuses that mean a refusal."""
+"""Tests that no answer which is cut, wrongly typed or contradictory counts as a refusal or as a success. Every
+vector is cut at each byte and gets other types in each field, for each call, with the HTTP statuses of successes
+and refusals.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -158,8 +160,9 @@ def test_a_cut_answer_of_alarmbox_decides_nothing(call: str, body: object) -> No
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("body", [{"error": "invalid_grant"}, PAIR_ANSWER | {"error": "invalid_grant"}])
 def test_a_cut_answer_to_a_token_request_refuses_nothing(status: int, body: dict[str, object]) -> None:
-    """A cut answer to a token request refuses neither the refresh token nor the OAuth client, nor does an answer that
-    contains a token: the program keeps its tokens, and sends the request once more."""
+    """A cut answer to a token request refuses neither the refresh token nor the OAuth client, nor does an answer
+    that contains a token. Only a complete refusal does.
+    """
     for answer in cut(encode(body)):
         with pytest.raises(TokenUnavailable):
             _require_token_refusal(replace(answer, status=status))

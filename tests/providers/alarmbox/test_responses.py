@@ -183,8 +183,9 @@ def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> N
     ],
 )
 def test_a_refusal_that_contains_the_check_in_another_form_is_unknown(status: int, body: object) -> None:
-    """A refusal whose body contains the credit check in an unusual form leads to UNKNOWN. The forms are an escaped
-    field name, a list, a check without its id and another encoding."""
+    """A refusal whose body contains the credit check in an unusual form leads to UNKNOWN. Examples are an escaped
+    field name, a list, a check without its id, another encoding and XML.
+    """
     outcome = buy_with_answer(body, status)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
@@ -433,16 +434,18 @@ UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("body", "why"), UNUSABLE_BODIES.values(), ids=UNUSABLE_BODIES)
 def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
-    """A 2xx answer without a usable id leads to UNKNOWN, and the text of the answer is stored as evidence."""
+    """A 2xx answer without a usable id leads to UNKNOWN, with the reason of its defect and without a report."""
     outcome = buy_with_answer(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
 def test_evidence_has_text_status_and_hash_of_the_answer() -> None:
-    """The evidence contains the text, the status and the hash of the answer, also if the answer is a refusal."""
+    """The outcome has the text of the answer as evidence, and the answer's status and hash, also if the answer is a
+    refusal.
+    """
     outcome = buy_with_answer({"message": "契約がありません"}, 403)
     assert "契約がありません" in outcome.evidence
-    assert len(outcome.sha256) == 64
+    assert (outcome.status, len(outcome.sha256)) == (403, 64)
 
 
 def test_evidence_keeps_the_beginning_of_a_long_answer() -> None:

@@ -342,11 +342,11 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
     with serve_scripts(wait_and_refuse, wait_and_refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         adapter = make_alarmbox(server.url, tokens=tokens)
         found: list[object] = []
-        desks = [threading.Thread(target=lambda: found.append(adapter.read_detail(12345).found)) for _ in range(2)]
-        for desk in desks:
-            desk.start()
-        for desk in desks:
-            desk.join()
+        threads = [threading.Thread(target=lambda: found.append(adapter.read_detail(12345).found)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         assert server.list_paths().count(TOKEN_REQUEST_LINE) == 1
     assert all(found)
     assert len(found) == 2

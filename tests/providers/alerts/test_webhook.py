@@ -91,11 +91,13 @@ def test_an_alert_address_that_is_not_allowed_is_refused(url: str) -> None:
         (("::ffff:10.20.0.5",), (), "address_not_allowed"),
     ],
 )
-def test_the_addresses_of_a_host_are_checked_at_each_publication(
+def test_the_addresses_of_a_host_are_checked_before_a_publication(
     leads_to: tuple[str, ...], private: tuple[str, ...], error_code: str
 ) -> None:
-    """The publisher checks the IP addresses of the webhook's host name at each publication, because they can change.
-    If one of them is in a private network that the settings don't name, nothing is sent."""
+    """Before it publishes, the publisher checks the IP addresses to which the webhook's host name leads, because
+    they can change. If one of them is an address of this machine, or in a private network that the settings don't
+    name, the result is `address_not_allowed`.
+    """
 
     def resolve_host(_host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]

@@ -47,7 +47,9 @@ def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("vector", DAMAGED_VECTORS, ids=[v["id"] for v in DAMAGED_VECTORS])
 def test_damaged_texts_raise_one_error_without_details(vector: dict[str, Any]) -> None:
-    """Decryption of a damaged text raises one kind of error, without details about the damage."""
+    """A damaged text is decrypted to the text that its example states, or its decryption raises one kind of error,
+    without details about the damage.
+    """
     key = derive_key(vector["password"], vector["salt"])
     if vector["expected"] != "DECRYPT_ERROR":
         assert decrypt_text(vector["hex"], key) == vector["expected"]

@@ -449,7 +449,9 @@ def test_a_second_success_is_named() -> None:
 
 
 def test_a_second_success_of_another_amount_is_named() -> None:
-    """If the payer has paid twice with different amounts, the report names the amount of the second attempt too."""
+    """If the payer has paid twice with different amounts, the report is about the attempt with the requested amount
+    and names the id of the other attempt. An attempt with another amount alone leaves the outcome unknown.
+    """
     other = make_attempt(pay={"atomTxnId": 7, "amount": 400.00})
     for question in (ATOM_QUESTION, replace(ATOM_QUESTION, provider_payment_id="11000000615892")):
         for rows in ((make_attempt(), other), (other, make_attempt())):
@@ -599,7 +601,9 @@ UNCONFIRMED_ANSWERS: dict[str, tuple[Fields, Fields, str]] = {
 
 @pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED_ANSWERS.values(), ids=UNCONFIRMED_ANSWERS)
 def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fields, why: str) -> None:
-    """If a field in the answer to a refund belongs to another refund, the outcome is unknown."""
+    """If a field in the answer to a refund is missing, unreadable or belongs to another refund, the outcome is
+    unknown.
+    """
     outcome = convert_refund_initiation(change, pay)
     assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
 
@@ -786,8 +790,8 @@ def test_a_listed_refund_of_another_amount_is_unknown(amount: object) -> None:
 
 
 def test_an_unclear_list_of_refunds_settles_nothing() -> None:
-    """The outcome is unknown if the refund list has our key twice, has a refund without a key, belongs to another
-    payment, or isn't a list.
+    """The outcome is unknown if the refund list has our key twice with different contents, has a refund without a
+    key, belongs to another payment, or isn't a list.
     """
     twice = convert_refund_list({}, {"refundTxnId": 1520})
     assert (twice.kind, twice.reason) == (UNKNOWN, "listed_twice")

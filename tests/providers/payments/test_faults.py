@@ -194,7 +194,9 @@ def test_a_status_without_a_code_is_no_answer_of_paypay(
     control: SandboxControl, call: str, status: int, expected: OutcomeClass
 ) -> None:
     """If an answer of PayPay has an error status without a readable result code, it may come from a server in front
-    of PayPay, so the outcome is unknown. A 429 means "too many requests"."""
+    of PayPay, so the outcome is unknown. A 429 means "too many requests". At Atom, some other statuses decide
+    without a code, for example 401.
+    """
     meeting = AdaptersAtSandbox(control)
     control.add_fault(f"status:{status}", call=call, body="<html>")
     assert meeting.send_call(call).kind is expected

@@ -154,8 +154,8 @@ FAULT_SCRIPT_BY_NAME: dict[str, Callable[[bytes], Script]] = {
 def test_no_fault_is_taken_for_an_answer(
     provider_example: PaymentProviderExample, fault: Callable[[bytes], Script]
 ) -> None:
-    """For every call and each connection fault after sending, the outcome is UNKNOWN, no exception is raised, and the
-    request is sent only once.
+    """For every call and each fault after sending, from a lost connection to an unusable answer, the outcome is
+    UNKNOWN, no exception is raised, and the request is sent only once.
     """
     with serve_scripts(fault(provider_example.refund_answer)) as server:
         outcomes = make_all_calls(provider_example, provider_example.open_adapter(server.url))
@@ -202,9 +202,7 @@ def test_a_failing_rate_limiter_means_never_sent(provider_example: PaymentProvid
 
 
 def test_a_reader_of_a_provider_moves_no_money(provider_example: PaymentProviderExample) -> None:
-    """The reading part of an adapter has no method that moves money, and its read methods are those of the whole
-    adapter.
-    """
+    """The reading part of an adapter has no method that moves money, and it reads a payment."""
     with serve_scripts(make_bytes_script(provider_example.paid_answer)) as server:
         reader: PaymentReader = provider_example.open_adapter(server.url).make_reader()
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
@@ -279,7 +277,7 @@ def test_paypay_amounts_have_eleven_digits_at_most() -> None:
 
 def test_atom_finds_payments_by_sum_and_day() -> None:
     """Atom's verification call needs the payment's amount and its day in India; without these values the adapter
-    sends nothing.
+    sends nothing. The day can also be computed from the time at which the payment began.
     """
     with serve_scripts(make_answer_script(500)) as server:
         adapter = make_atom(server.url)
@@ -344,7 +342,9 @@ class InstantClock(ManualClock):
 
 
 def test_a_read_is_repeated_after_a_passing_failure() -> None:
-    """After a temporary failure the program repeats a read a few times, but never repeats a refund."""
+    """After a temporary failure the program repeats a read a few times, but never repeats a refund or the start of
+    a payment.
+    """
     patient = RetryLimits(first_pause_seconds=0.01)
     error = make_sealed_script({"payInstrument": make_details("OTS0951")})
     with serve_scripts(
@@ -363,8 +363,8 @@ def test_a_read_is_repeated_after_a_passing_failure() -> None:
 
 @pytest.mark.parametrize("code", ["OTS0506", "OTS0401", "OTS0510", "OTS9999", "OTS0551", "OTS0600"])
 def test_a_read_with_an_answer_is_not_repeated(code: str) -> None:
-    """The program doesn't repeat a read after a refusal, a definite state or a wrong request, because the next answer
-    would be the same.
+    """The program doesn't repeat a read whose answer has a result code of a refusal, of a state or of a wrong
+    request, or an unlisted code, because the next answer would be the same.
     """
     with serve_scripts(make_sealed_script({"payInstrument": make_details(code)})) as server:
         make_atom(server.url, retry_limits=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)
@@ -372,8 +372,9 @@ def test_a_read_with_an_answer_is_not_repeated(code: str) -> None:
 
 
 def test_pauses_between_reads_double_up_to_a_minute() -> None:
-    """The pauses between repeated reads are 2, 4, 8 … up to 60 seconds. Each is shortened at random by up to a
-    quarter and divided by the time scale. Their sum stays within the time limit."""
+    """Before they are shortened, the pauses between repeated reads are 2, 4, 8 … up to 60 seconds. Each is
+    shortened at random by up to a quarter and divided by the time scale. Their sum stays within the time limit.
+    """
     assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
     assert RetryLimits().compute_pause_seconds(2, 0.0) == 3.0
     failed_outcome: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)

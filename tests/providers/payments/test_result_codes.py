@@ -29,7 +29,7 @@ def list_reasons() -> set[str]:
 
 
 def test_every_reason_has_a_word() -> None:
-    """Each reason of an outcome has a text for lists and one for sentences, in Japanese and English."""
+    """Each reason of an outcome has a text in Japanese and English."""
     found = list_reasons()
     assert len(found) > 45
     for language in LANGUAGES:
@@ -37,7 +37,9 @@ def test_every_reason_has_a_word() -> None:
 
 
 def test_every_state_has_a_label() -> None:
-    """Each state of PayPay and of Atom has a text on the screens, under the provider's name."""
+    """Each state of PayPay and of Atom has a Japanese text for the screens, under the provider's name, and there is
+    no text for another state.
+    """
     families = {
         "paypay-payment": paypay_codes.PAYMENT_STATE_MEANINGS,
         "paypay-refund": paypay_codes.REFUND_STATE_MEANINGS,

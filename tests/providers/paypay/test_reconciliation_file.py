@@ -126,13 +126,14 @@ def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
 
 @pytest.mark.parametrize("cut_length", [1, 20, 60, 75])
 def test_a_cut_file_is_reported(cut_length: int) -> None:
-    """If the file was cut, its last line is refused, because it has too few cells or no line end."""
+    """If the file was cut within its last line, this line is refused, because it has no line end and too few cells."""
     assert list_refusal_reasons(FAILED_LINE, PAID_LINE[:cut_length], end="") == [None, "truncated"]
 
 
-def test_a_last_line_without_a_line_end_is_refused() -> None:
-    """A last line without a line end is refused even if it has all cells: if the amount is the last column, it may
-    have lost digits."""
+def test_a_last_line_with_a_cut_amount_is_refused() -> None:
+    """A last line without a line end is refused, even if it has all cells, if the program reads its last cell: an
+    amount there may have lost digits. If the program doesn't read the last cell, the line is accepted.
+    """
     header = FILE_HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
     line = PAID_LINE.removesuffix(",").replace("3300,", "") + ",3300"
     whole, cut = read_rows(make_file(line, header=header)), read_rows(make_file(line[:-2], header=header, end=""))
@@ -155,7 +156,7 @@ def test_a_refused_line_names_its_payment_if_readable() -> None:
                 make_file(header=f"{FILE_HEADER},決済番号"), b"\xff\xfe\n"]
 )  # fmt: skip
 def test_a_file_without_the_expected_columns_is_refused(content: bytes) -> None:
-    """A file without the expected columns is refused as a whole."""
+    """A file is refused as a whole if its header line is cut or doesn't have each expected column exactly once."""
     with pytest.raises(InvalidDailyFile):
         read_rows(content)
 
@@ -225,7 +226,9 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 @pytest.mark.parametrize("url", ["", "x", "file:///etc/passwd", "http://[", "//files.example.com/x",
                                  "http://10.0.0.1/x", "http://files.example.com/x"])  # fmt: skip
 def test_an_invalid_file_address_is_refused(url: str) -> None:
-    """For a text that isn't an allowed URL, the program sends nothing and raises no exception."""
+    """For an incomplete address, or one without HTTPS, the program sends nothing and raises no exception, even if
+    the list of allowed hosts contains this address.
+    """
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
     outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
     assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)

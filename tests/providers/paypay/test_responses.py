@@ -141,7 +141,7 @@ NOT_FOUND = Kind.NOT_FOUND
 AUTH = Kind.AUTH
 RATE_LIMITED = Kind.RATE_LIMITED
 PENDING = Kind.PENDING
-REFUSALS_OF_ALL_CALLS: list[tuple[int, str, Kind, Kind]] = [
+ANSWERS_OF_ALL_CALLS: list[tuple[int, str, Kind, Kind]] = [
     (202, "REQUEST_ACCEPTED", PENDING, UNKNOWN),
     (400, "INVALID_REQUEST_PARAMS", FAILED, UNKNOWN),
     (400, "MISSING_REQUEST_PARAMS", FAILED, UNKNOWN),
@@ -185,13 +185,13 @@ ANSWERS_OF_ONE_CALL: list[tuple[PayPayCall, int, str, Kind]] = [
 def test_each_row_of_the_tables_is_tested() -> None:
     """Every row of the adapter's tables of result codes occurs in the tables of this test file."""
     assert {row[:3] for row in ANSWERS_OF_ONE_CALL} == set(VERDICTS_BY_CALL_AND_CODE)
-    assert {row[:2] for row in REFUSALS_OF_ALL_CALLS} == set(VERDICTS_OF_ALL_CALLS)
+    assert {row[:2] for row in ANSWERS_OF_ALL_CALLS} == set(VERDICTS_OF_ALL_CALLS)
 
 
-@pytest.mark.parametrize("row", REFUSALS_OF_ALL_CALLS, ids=[f"{row[0]} {row[1]}" for row in REFUSALS_OF_ALL_CALLS])
-def test_common_refusals_have_their_outcome_class(row: tuple[int, str, Kind, Kind]) -> None:
-    """A refusal code that all calls share is a definite refusal for a call with an effect; for a read it has the
-    outcome class of a refused read.
+@pytest.mark.parametrize("row", ANSWERS_OF_ALL_CALLS, ids=[f"{row[0]} {row[1]}" for row in ANSWERS_OF_ALL_CALLS])
+def test_codes_of_all_calls_have_their_outcome_class(row: tuple[int, str, Kind, Kind]) -> None:
+    """Each result code that all calls share has one outcome class for the calls with an effect, and one for the
+    reads. For a read, a definite refusal counts as unknown.
     """
     status, code, acts, reads = row
     for call in PayPayCall:
@@ -211,10 +211,11 @@ def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, 
     assert convert_answer(call, 418, make_paypay_json(code)).kind is Kind.UNKNOWN
 
 
-@pytest.mark.parametrize("row", REFUSALS_OF_ALL_CALLS, ids=[f"{row[0]} {row[1]}" for row in REFUSALS_OF_ALL_CALLS])
+@pytest.mark.parametrize("row", ANSWERS_OF_ALL_CALLS, ids=[f"{row[0]} {row[1]}" for row in ANSWERS_OF_ALL_CALLS])
 def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind, Kind]) -> None:
-    """If the result code refuses the call but the data contain the call's effect, the outcome is unknown. Other data
-    don't change the refusal."""
+    """If the result code refuses the call but the data contain the call's effect, the outcome is unknown. Other
+    data don't change the refusal. REQUEST_ACCEPTED refuses nothing and stays pending.
+    """
     status, code, acts, _ = row
     for call, data in (
         (PayPayCall.REFUND, REFUND_DATA),
@@ -278,8 +279,10 @@ HTTP_STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(50
 
 @pytest.mark.parametrize("call", PayPayCall)
 def test_an_unlisted_code_is_unknown(call: PayPayCall) -> None:
-    """An answer with an unlisted code, or without a readable code, has the outcome UNKNOWN. A 404 without a code
-    doesn't mean "not found". A 429 without a code means "too many requests"."""
+    """An answer with an unlisted code, or without a readable code, has the outcome UNKNOWN. A 404 with an unlisted
+    code means "not found" if a payment is read; a 404 without a code doesn't. The next test covers a 429 without a
+    code.
+    """
     codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
     others = [status for status in HTTP_STATUSES if status != 429]
     assert {convert_answer(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
@@ -289,7 +292,7 @@ def test_an_unlisted_code_is_unknown(call: PayPayCall) -> None:
     assert kinds[404] is (Kind.NOT_FOUND if call is PayPayCall.PAYMENT else Kind.UNKNOWN)
 
 
-BODIES_WITHOUT_RESULT: dict[str, tuple[bytes, Kind]] = {
+BODIES_OF_A_429: dict[str, tuple[bytes, Kind]] = {
     "empty": (b"", RATE_LIMITED),
     "a page": (b"<html><h1>429 Too Many Requests</h1></html>", RATE_LIMITED),
     "a remark": (b'{"message":"Too Many Requests"}', RATE_LIMITED),
@@ -309,7 +312,7 @@ BODIES_WITHOUT_RESULT: dict[str, tuple[bytes, Kind]] = {
 
 
 @pytest.mark.parametrize("call", PayPayCall)
-@pytest.mark.parametrize(("body", "kind"), BODIES_WITHOUT_RESULT.values(), ids=BODIES_WITHOUT_RESULT)
+@pytest.mark.parametrize(("body", "kind"), BODIES_OF_A_429.values(), ids=BODIES_OF_A_429)
 def test_a_429_without_acceptance_means_too_many_requests(call: PayPayCall, body: bytes, kind: Kind) -> None:
     """A 429 means that PayPay refused the call because of too many requests, unless the body states, or may state,
     that PayPay accepted the call.
@@ -388,8 +391,8 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 def test_an_answer_about_another_refund_is_unknown(
     call: PayPayCall, state: str, change: dict[str, object], why: str
 ) -> None:
-    """If the key, payment, amount or currency in the answer to a refund differs from the request, the outcome is
-    unknown.
+    """If the key, payment, amount, currency or state in the answer to a refund is missing, unreadable or not the
+    expected one, the outcome is unknown. If only the amount differs, a report is returned for comparison.
     """
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
@@ -459,9 +462,9 @@ def test_each_payment_state_has_its_outcome(state: str) -> None:
     assert convert_payment({"status": state}).kind is kinds.get(state, PENDING)
 
 
-def test_an_unpaid_code_has_no_ids() -> None:
-    """A payment code that nobody has paid has the outcome "not paid yet", whether it has expired or not. The time 0
-    in the answer counts as no time.
+def test_an_answer_about_an_unpaid_code_needs_no_ids() -> None:
+    """An answer about a payment code that nobody has paid has no ids and no amount. The outcome is "not paid yet",
+    and the report isn't bookable. The time 0 in the answer counts as no time.
     """
     outcome = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
@@ -472,7 +475,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
 
 
 def test_a_success_without_an_id_or_amount_is_not_booked() -> None:
-    """If a successful answer has no id or no amount, its report isn't bookable."""
+    """If a successful answer has neither ids nor an amount, its report isn't bookable."""
     unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
     outcome = convert_payment(dict.fromkeys(unsaid))
     assert outcome.kind is Kind.SUCCEEDED
@@ -503,8 +506,9 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize(("change", "why"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
 def test_an_answer_about_another_payment_is_unknown(change: dict[str, object], why: str) -> None:
-    """If the payment in the answer has another order, amount or currency than the request, the outcome is unknown. If
-    the amount differs, a report is returned for comparison."""
+    """If the answer has another order, amount or currency than the request, an unreadable id or an unlisted state,
+    the outcome is unknown. If the amount differs, a report is returned for comparison.
+    """
     outcome = convert_payment(change)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -531,7 +535,9 @@ def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str
     ],
 )
 def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: object, kind: Kind, minor: int) -> None:
-    """If PayPay has captured only a part of an authorised payment, the report has the captured amount."""
+    """If PayPay has captured an authorised payment, the report has the sum of the captured amounts. If this sum
+    isn't the requested amount, the outcome is unknown.
+    """
     found = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
     )
@@ -572,7 +578,7 @@ def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
 
 
 def test_an_import_reads_the_amount_from_the_answer() -> None:
-    """An import of a payment does not state an amount; the adapter takes the amount from the answer."""
+    """An import of a payment doesn't state an amount; the adapter takes the amount from the answer."""
     outcome = convert_payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
     assert outcome.found is not None
     assert outcome.found.amount == Money(1, "JPY")
@@ -613,7 +619,9 @@ def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
 
 @pytest.mark.parametrize("value", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
 def test_an_invalid_time_is_refused(value: object) -> None:
-    """Only a number of seconds since 1970 counts as a time; for every other value the report has no time."""
+    """Only a whole number of seconds since 1970, up to a limit, counts as a time; for every other value the report
+    has no time.
+    """
     found = convert_payment({"acceptedAt": value}).found
     assert found is not None
     assert found.paid_at is None
@@ -627,6 +635,7 @@ def test_all_facts_of_a_payment_code_are_read() -> None:
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA))
     assert outcome.kind is Kind.SUCCEEDED
     assert (get_report(outcome).handle, get_report(outcome).url) == (CODE_DATA["codeId"], CODE_DATA["url"])
+    assert get_report(outcome).deeplink == CODE_DATA["deeplink"]
     assert get_report(outcome).expires_at == datetime(2026, 11, 20, 8, 5, tzinfo=UTC)
 
 
@@ -642,8 +651,8 @@ def test_all_facts_of_a_payment_code_are_read() -> None:
     ],
 )
 def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, object], why: str) -> None:
-    """If the payment code in the answer has another order or amount than requested, the outcome is unknown and
-    contains no code, so the payer doesn't see it.
+    """If the order or amount in the answer is missing or differs from the request, or the payment code has no
+    readable id, the outcome is unknown and contains no code, so the payer doesn't see it.
     """
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
@@ -664,7 +673,9 @@ def test_an_invalid_link_is_refused(url: object) -> None:
 
 
 def test_a_deleted_code_needs_no_data() -> None:
-    """An answer to the deletion of a payment code succeeds although it contains only a result code and no data."""
+    """An answer to the deletion of a payment code succeeds with its result code alone; it may contain data about
+    the code.
+    """
     assert convert_answer(PayPayCall.DELETE_CODE, 200, make_paypay_json("SUCCESS")).kind is Kind.SUCCEEDED
     assert (
         convert_answer(PayPayCall.DELETE_CODE, 200, make_paypay_json("SUCCESS", {"codeId": "04-1"})).kind
@@ -674,8 +685,9 @@ def test_a_deleted_code_needs_no_data() -> None:
 
 @pytest.mark.parametrize(("status", "code"), [(200, "SUCCESS"), (404, "DYNAMIC_QR_NOT_FOUND")])
 def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
-    """If PayPay's result code says that the payment code is deleted but the answer contains a payment with this code,
-    the outcome is unknown. So the payer gets no second code."""
+    """If PayPay's result code says that the payment code is deleted or unknown but the answer contains a payment,
+    the outcome is unknown. So the payer gets no second code.
+    """
     for data in (PAYMENT_DATA, {"payment": {"paymentId": PROVIDER_PAYMENT_ID}}):
         outcome = convert_answer(PayPayCall.DELETE_CODE, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
@@ -693,7 +705,9 @@ def test_evidence_contains_the_answer_and_its_request_id() -> None:
 
 
 def test_evidence_over_the_wire_keeps_the_code_and_no_key() -> None:
-    """If an answer repeats our keys, they are masked in the evidence; PayPay's result code stays readable."""
+    """If an answer repeats our keys, they are masked in the evidence; PayPay's result code stays readable. An
+    invalid request id is left out.
+    """
     body = make_paypay_json("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
     with serve_scripts(make_answer_script(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
         outcome = make_paypay(server.url).refund(REFUND_INSTRUCTION)

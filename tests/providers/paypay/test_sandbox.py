@@ -39,8 +39,8 @@ ORDER_NUMBER = "ORD-7"
 
 
 def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxControl) -> None:
-    """The program makes a payment code, the payer pays, and the payment is refunded in two parts. After each step the
-    adapter reports the same state as the sandbox's ledger.
+    """The program makes a payment code, the payer pays, and the payment is refunded in two parts. After each step
+    the adapter reports the new state. In the end the sandbox's ledger has the whole amount as refunded.
     """
     now = SystemClock().now()
     adapter = make_paypay(control.url)
@@ -96,8 +96,9 @@ def test_a_refund_sent_again_with_its_key_is_one_refund(control: SandboxControl)
 
 
 def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
-    """PayPay accepts the cancellation of a paid payment, which is then reported as failed. If a payment is cancelled
-    before the payer pays, it is reported as failed too."""
+    """PayPay accepts the cancellation of a paid payment, which is then reported as failed and can't be refunded. If
+    a payment is cancelled before the payer pays, it is reported as failed too, even if the payer pays afterwards.
+    """
     meeting = AdaptersAtSandbox(control)
     assert get_class_and_reason(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
     after = meeting.paypay.read_payment(meeting.question)
@@ -144,7 +145,8 @@ def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> 
 
 def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> None:
     """Each unusual case has its expected outcome: a payment code that is paid, deleted or made twice, a payment
-    without a code, and an unknown payment."""
+    without a code, an unknown payment, and a payment in each unusual state.
+    """
     now = SystemClock().now()
     meeting = AdaptersAtSandbox(control)
     adapter = meeting.paypay
@@ -177,8 +179,9 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
 
 
 def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
-    """The simulated PayPay refuses the same refunds as the real one: too large, unpaid, too similar, too many, not in
-    the contract, or of an unknown payment.
+    """The simulated PayPay refuses refunds that are too large, too similar, too many or not in the contract, and
+    refunds of an unpaid or unknown payment. A refund with our payment number in place of PayPay's id has an unknown
+    outcome.
     """
     meeting = AdaptersAtSandbox(control)
     adapter, order = meeting.paypay, meeting.order
@@ -217,7 +220,9 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
 
 @pytest.mark.parametrize("wrong_setting", ["api_key", "api_secret", "merchant_id"])
 def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_setting: str) -> None:
-    """With a wrong key, secret or merchant, every call has the outcome AUTH, and the ledger doesn't change."""
+    """With a wrong key, secret or merchant, a refund, a start and each read have the outcome AUTH, and no refund is
+    made.
+    """
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: "another"}
     adapter = make_paypay(control.url, **given)
@@ -229,7 +234,9 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
 
 
 def test_paypay_refuses_calls_signed_with_a_wrong_clock(control: SandboxControl) -> None:
-    """If the desk's clock is wrong by two minutes, PayPay refuses every call, and the ledger doesn't change."""
+    """If the desk's clock is wrong by more than two minutes, PayPay refuses a refund; with a smaller difference it
+    accepts one.
+    """
     meeting = AdaptersAtSandbox(control)
     control.change_settings(advance_seconds=121)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH

@@ -138,8 +138,8 @@ UNUSABLE_ANSWERS = {
 
 @pytest.mark.parametrize("script", UNUSABLE_ANSWERS.values(), ids=UNUSABLE_ANSWERS)
 def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
-    """If an answer to a read of a difference contradicts itself, the outcome is unknown and the client returns no
-    rows.
+    """If an answer to a read of a difference is unreadable, incomplete, too large or contradicts itself, the
+    outcome is unknown and the client returns no rows.
     """
     with serve_scripts(script) as server:
         outcome = make_api(server.url).read_difference(DIFFERENCE_DAY)
