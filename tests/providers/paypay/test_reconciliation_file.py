@@ -126,7 +126,7 @@ def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
 
 @pytest.mark.parametrize("cut_length", [1, 20, 60, 75])
 def test_a_cut_file_is_reported(cut_length: int) -> None:
-    """If the file was cut within its last line, this line is refused, because it has no line end and too few cells."""
+    """If the file was cut within its last line, this line is refused: it has no line end and too few cells."""
     assert list_refusal_reasons(FAILED_LINE, PAID_LINE[:cut_length], end="") == [None, "truncated"]
 
 
