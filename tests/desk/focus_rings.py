@@ -16,7 +16,7 @@ _MIN_CHANGED_PIXEL_COUNT = 40  # two short edges of the smallest control
 def find_focus_fault() -> str:
     """Return the reason for which a person could not see the focus; "" if the focus is visible. It is visible if one
     visible widget has it and a ring in the focus colour is drawn there: the pixels of this colour disappear when the
-    widget loses the focus.
+    widget loses the focus. The check takes the focus away from the widget and gives it back.
     """
     widget = QApplication.focusWidget()
     if widget is None:

@@ -35,8 +35,9 @@ _VARYING_PARTS = (
 
 
 class ShownTimes(QObject):
-    """Records when Qt first shows each bar and toast, and when each pass of the event loop ends. Tests compare these
-    times with the times at which the sentences are spoken.
+    """Records when Qt first shows each bar and toast, and when the passes of the event loop end in which this or a
+    call of `record_event_loop_pass` happened. Tests compare these times with the times at which the sentences are
+    spoken.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
-"""The administration page shows the state of the installation: the checks, the worker's tasks, the reason codes. The
-page reads all of it and changes nothing.
+"""The administration page shows the state of the installation: the checks, the worker's tasks, the reason codes. A
+person sees only the tabs that the own roles may see; another tab says who may see it.
 """
 
 from datetime import timedelta
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.both_ways
 
 
 def test_each_tab_has_the_rows_of_its_service(open_window: OpenWindow, console: Console) -> None:
-    """Each tab of the administration page has the rows that its service returns. The tabs for checks, tasks and
-    reason codes have no button.
+    """The tabs of the administration page for checks, tasks and reason codes have the rows that their services
+    return, and no button.
     """
     console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
     person = open_window()
@@ -87,8 +87,9 @@ def test_schedules_say_that_no_task_has_run(open_window: OpenWindow, console: Co
 def test_an_administrator_without_another_role_sees_no_schedules(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """A person with only the role administrator sees the tabs for switches, limits, people and checks. The database
-    server refuses the schedules to this person, and their tab says so.
+    """A person with only the role administrator sees the tabs for switches, limits, people and checks. A database
+    server refuses the schedules to this person, and their tab says so; a desk with a SQLite file shows them. The
+    button that changes a limit is enabled.
     """
     window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = window_desks.switch_person(open_window(), "adm-f")

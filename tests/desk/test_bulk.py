@@ -250,8 +250,8 @@ def test_a_run_of_the_first_rows_is_continued_later(
 def test_the_first_row_of_a_dry_run_is_current_while_cancel_has_the_focus(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """The line below the table shows the whole reason of the current row. It needs no key and no mouse pointer for
-    the first row, because this row is current at once.
+    """The first row of a dry run is current at once, although the table doesn't have the focus. So the line below the
+    table shows the whole reason of this row without a key press or a mouse pointer.
     """
     person = open_window()
     open_queue(person)
@@ -322,8 +322,9 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox: Sandbox,
     checks_without_pdf: list[CreditCheck],
 ) -> None:
-    """A window that closes during a bulk run asks no question. The program finishes the current record, and due tasks
-    execute the other records.
+    """A bulk run isn't one of the running calls about which a closing window asks. If the window closes, the program
+    finishes the current record, and due tasks execute the other records. A worker that acts for the person executes
+    the whole run.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = open_window()

@@ -1,5 +1,5 @@
-"""If another person changes a payment, refund or order that is open in a window, a bar shows the values before and
-after the change.
+"""If another person changes a payment or refund that is open in a window, a bar shows the values before and after the
+change.
 """
 
 import pytest
@@ -134,7 +134,7 @@ def test_an_unchanged_record_announces_no_change(
     assert "lead-b at " in page._bar_by_name["changed"].sentence
 
 
-def test_the_page_of_a_refund_names_its_deciding_person(
+def test_a_rejected_refund_shows_its_changed_state(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)

@@ -181,8 +181,8 @@ def test_an_acknowledged_change_is_reopened_with_a_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """The key C lists the acknowledged changes with person and time. The key A reopens one of them, with a reason.
-    The selected change, which another desk acknowledges, stays in the list, marked as removed, until the list is read
-    again.
+    The selected change, which is acknowledged outside the window, stays in the list, marked as removed, until the
+    list is read again.
     """
     number = WATCHED_NUMBERS[0]
     buy_check(window_desks.console, number)

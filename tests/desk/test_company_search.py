@@ -188,8 +188,9 @@ def test_the_title_of_a_company_list_describes_its_search(
 def test_the_page_of_a_closed_company_shows_closure_and_successor(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """The page of a company says when and why the company was closed; it has a link to the successor, and the
-    successor's page has a link back. The dialog of a purchase also shows the closure.
+    """The page of a company says on which day the company was closed; it has a link to the successor, and the
+    successor's page has a link back. The dialog of a purchase names the successor and links to it, and the purchase
+    stays possible. For a number that the registry doesn't have, the page has the registry date.
     """
     import_registry(window_desks, tmp_path)
     buy_check(window_desks.console, SUCCESSOR_NUMBER)
@@ -229,8 +230,10 @@ def test_the_page_of_a_closed_company_shows_closure_and_successor(
 def test_pages_of_records_show_closure_and_successor_of_the_company(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """The pages of a credit check, a payment and a refund have the official name, the closure and the successor,
-    each with the day and the source of the registry."""
+    """The pages of a credit check, a payment and a refund have the closure and the official name or the successor,
+    with the day and the source of the registry. The request in the approvals and the preview of a queue have the
+    closure with the source.
+    """
     check = buy_check(window_desks.console, MERGED_NUMBER)
     payment = import_paid_payment(
         window_desks.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED_NUMBER

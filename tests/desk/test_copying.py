@@ -1,4 +1,4 @@
-"""Copying by Ctrl+C puts the identifier or amount that has the focus into the clipboard, without separators."""
+"""Ctrl+C copies the identifier that has the focus into the clipboard, without separators."""
 
 from PySide6.QtGui import QGuiApplication
 

@@ -238,7 +238,10 @@ def _postpone_refetches(console: Console) -> None:
 
 
 def match_shown_with_heard(show_times: ShownTimes, heard: list[SentAnnouncement]) -> list[tuple[str, float, float]]:
-    """Return the sentence of each announced bar or toast, with the times at which it was shown and announced."""
+    """Return the sentence of each announced bar or toast, with the times at which it was shown and announced. If it
+    was announced several times, the time nearest to the showing is returned. A bar or toast that was never announced
+    is left out.
+    """
     nearest = []
     for sentence, at in show_times.shown:
         times = [one.sent_at_seconds for one in heard if sentence in one.sentence]

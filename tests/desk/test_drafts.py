@@ -350,9 +350,11 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     dialog.reject()
 
 
-def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment) -> None:
-    """Home has one bar for each of the three newest drafts. A further bar has the number of the other drafts and
-    opens the list of all.
+def test_home_has_a_bar_for_up_to_three_drafts(
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
+) -> None:
+    """Home has one bar each for up to three drafts. A further bar has the number of the other drafts and opens the
+    list of all. When a draft is discarded, the next one gets its bar.
     """
     incident_id = raise_two_alerts(window_desks, payment)
     person = open_window()
@@ -385,8 +387,9 @@ def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenW
 
 
 def test_a_draft_restores_the_days_of_a_reconciliation(open_window: OpenWindow) -> None:
-    """The days that a person has typed into the dialog of a reconciliation are restored with their provider. If the
-    dialog itself had proposed the days, it proposes new ones.
+    """The days that a person has typed into the dialog of a reconciliation are restored with their provider. A dialog
+    with only the proposed days leaves no draft. *Start over* deletes the draft, and the dialog proposes yesterday
+    again.
     """
     person = open_window()
     dialog = open_reconciliation(person)
@@ -473,7 +476,7 @@ def test_a_queue_is_restored_with_filter_and_row(open_window: OpenWindow, consol
     assert page.row_model.row_count == 1
 
 
-def test_visited_records_are_restored_in_their_present_state(open_window: OpenWindow, payment: Payment) -> None:
+def test_visited_records_are_restored(open_window: OpenWindow, payment: Payment) -> None:
     person = open_window()
     open_payment(person, payment)
     person.frame.show_route(HomeRoute())

@@ -164,7 +164,9 @@ def test_the_first_tasks_end_ten_days_after_the_first_start(
 
 
 def test_the_first_tasks_are_shown_in_each_language(window_desks: WindowTestDesks) -> None:
-    """After a change of the language, the panel is in the new language and has the same ticks and remaining days."""
+    """After a change of the language, the panel is in the new language and has the same ticks. It isn't announced
+    again.
+    """
     person = window_desks.open_first_window()
     person.press("F1")
     person.wait_for_dialog(HelpDialog)

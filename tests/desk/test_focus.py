@@ -137,7 +137,7 @@ def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_focus_is_visible_on_every_screen_and_dialog(stage: WatchedStage, scene: str) -> None:
     """In every scene of the documentation's pictures, the focus is visible and each key that a button shows activates
-    this button. This is checked when a page is opened, read again, operated and closed.
+    this button. This is checked wherever the scene would take a picture, and after the page has read its data again.
     """
     stage.faults.clear()
     SCENES[scene](stage)

@@ -191,8 +191,8 @@ def test_the_search_box_says_that_nothing_matches_and_what_was_searched(open_win
 def test_the_path_of_a_written_pack_can_be_copied_and_opened(
     open_window: OpenWindow, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message with the path of an evidence pack stays until it is closed; the path can be copied and its folder
-    opened.
+    """The message about a written evidence pack has buttons that copy its path and open its folder. After the message
+    is closed, the path can still be copied in the list of messages.
     """
     opened: list[QUrl] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)

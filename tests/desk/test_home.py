@@ -53,11 +53,11 @@ def test_the_waiting_times_of_home_are_those_of_the_report(
     assert strip.bars in [other.bars for other in section.chart.content.strips]
 
 
-def test_ages_are_repainted_each_minute_without_reading(
+def test_ages_are_repainted_each_minute_without_new_counts(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """The ages on Home and in a queue are repainted each minute of the window's clock, without reading the counts or
-    rows.
+    """The ages on Home and in a queue are repainted when a minute of the window's clock has passed, although the
+    window gets no new counts.
     """
     buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()

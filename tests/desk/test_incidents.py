@@ -156,8 +156,8 @@ def test_no_key_acts_on_the_next_incident(window_desks: WindowTestDesks, open_wi
 def test_a_link_is_copied_and_a_sent_link_is_opened(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
-    """Ctrl+Shift+L copies the link to the shown page. The window shows the page of a link that another process sends,
-    and changes nothing else. While the window is locked, the link waits.
+    """Ctrl+Shift+L copies the link to the shown page. The window shows the page of a link that another process sends;
+    a link that would act is refused. While the window is locked, the link waits.
     """
     id = raise_two_alerts(window_desks, payment)
     person = open_window()

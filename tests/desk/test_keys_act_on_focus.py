@@ -285,7 +285,7 @@ def test_keys_act_on_the_focused_incident(person: Person, desk: SampleDesk) -> N
 
 
 def list_single_keys(page: Page) -> list[str]:
-    """Return the keys of a page that are a single digit or letter."""
+    """Return the keys of a page that are a single character, and Shift+T."""
     keys = [shortcut.key().toString() for shortcut in page.findChildren(QShortcut)]
     return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
 

@@ -96,7 +96,7 @@ def open_check(person: Person, id: int) -> CreditCheckPage:
 
 
 def test_a_payment_is_opened_by_its_number_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
-    """A person opens a payment by its number in three or four steps: Ctrl+K, the number, Enter."""
+    """A person opens a payment by its number in at most four steps: Ctrl+K, the pasted number, Enter."""
     payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     assert person.opening.controller is not None

@@ -1,5 +1,5 @@
-"""An action that takes long: its dialog shows since when it runs, and the person can close the dialog after ten
-seconds.
+"""An action that takes long: its dialog shows for how many seconds it has run, and the person can close the dialog
+after ten seconds.
 """
 
 from threading import Event

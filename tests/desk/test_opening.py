@@ -1,5 +1,5 @@
-"""A window whose database can't be reached when it opens: one bar says so, the window tries again automatically, and
-it doesn't sign the person out.
+"""A window whose database can't be reached when it opens: one bar says so, and the window tries again automatically.
+After a lasting failure the person tries again with a button.
 """
 
 from collections.abc import Iterator

@@ -74,7 +74,9 @@ def begin_decline(checker: Person, refund: Refund) -> RejectDialog:
 def test_decisions_need_the_password(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
-    """A rejection opens a dialog that asks for the password; an approval has a field for it. Esc decides nothing."""
+    """A rejection opens a dialog that asks for the password; an approval has a field for it. Esc and a wrong password
+    decide nothing.
+    """
     install_appearance(qapp, theme="light")
     maker, password = desks["op-a"], get_password_of(place, "lead-b")
     payment = import_paid_payment(maker, sandbox, ORDER_NUMBER, 12_000)

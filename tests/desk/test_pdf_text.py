@@ -54,8 +54,8 @@ def read_document_text(person: Person) -> str:
 def test_t_switches_to_the_text_and_back(
     open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
-    """The key T shows the text of the whole PDF in reading order, and T again shows the pages; the current page stays
-    the same.
+    """The key T shows the text of the whole PDF in reading order, at the current page. The button *Pages* shows the
+    pages again, at the page of the cursor in the text.
     """
     person, page = open_pdf(open_window, console)
     person.press("PgDown")
@@ -114,8 +114,8 @@ def test_a_long_text_ends_with_a_note(
 def test_the_search_finds_in_the_text(
     open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
-    """In the text of the PDF, Ctrl+F selects the first match and announces its line; Enter again goes to the next
-    match.
+    """In the text of the PDF, Ctrl+F, a text and Enter select the first match and announce its line; Enter again goes
+    to the next match.
     """
     person, page = open_pdf(open_window, console)
     person.press("T")

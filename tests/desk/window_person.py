@@ -132,7 +132,7 @@ class Person:
         return self.frame.current_page
 
     def wait_for_dialog(self, kind: type[DialogT]) -> DialogT:
-        """Wait until a dialog of this class is open, and return it."""
+        """Wait until a dialog of this class is open and active, and return it."""
 
         def find_dialog() -> DialogT | None:
             return next(iter(list_open_windows(self.window, kind)), None)
@@ -211,7 +211,7 @@ class Control:
         actions.doAction(QAccessibleActionInterface.toggleAction())
 
     def write(self, text: str) -> None:
-        """Put a text into the control, as dictation software does."""
+        """Insert the text before the present text of the control, as dictation software does."""
         editing = self._interface.editableTextInterface()
         assert editing is not None, "nothing to write into"
         editing.insertText(0, text)

@@ -23,7 +23,8 @@ _INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 
 def find_enter_faults() -> list[str]:
     """Press Enter in each input of each visible dialog. Return one line for each input in which this closes the
-    dialog or presses Cancel. The action of the main button isn't executed meanwhile.
+    dialog or moves the focus to Cancel. Busy dialogs are left out. After an input that closes its dialog, no further
+    input of this dialog is tried. The action of the main button isn't executed meanwhile.
     """
     dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame)]
     return [

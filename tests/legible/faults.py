@@ -68,9 +68,10 @@ def _find_faults_of_window(window: QWidget) -> Iterator[str]:
 
 
 def _find_cut_sentences(table: FittedTable) -> Iterator[str]:
-    """Yield a line for each sentence of the current row that its column cuts off and that no label beside the table
-    shows completely. Columns of sentences are the stretched ones, except columns of names, which the record's page
-    repeats. A column of states that the table hides in favour of more important columns counts as no fault.
+    """Yield a line for each sentence of the current row that its column cuts off and that no visible label of the
+    window shows completely. Columns of sentences are the stretched columns of texts and states. Columns of names are
+    left out, because the record's page repeats them, and so is a column of states that the table hides in favour of
+    more important columns.
     """
     row = table.current_item
     for index, column in enumerate(table.rows.columns if row is not None else ()):
@@ -133,8 +134,9 @@ def _find_geometry_faults(widget: QWidget) -> Iterator[str]:
 
 
 def _find_scroll_bar_fault(bar: QScrollBar) -> Iterator[str]:
-    """Yield a line if the bar scrolls sideways. Yield a line also for a vertical bar inside another area that scrolls
-    vertically: two bars would be visible, and the mouse wheel would move only the inner area.
+    """Yield a line if the bar scrolls sideways, except that of a record table with pinned columns. Yield a line also
+    for a vertical bar inside another area that scrolls vertically: two bars would be visible, and the mouse wheel
+    would move only the inner area.
     """
     area, *around = _list_scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:

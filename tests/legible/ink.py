@@ -149,8 +149,8 @@ def measure_image_ink(image: QImage) -> QRect:
 
 
 def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
-    """Yield each visible label below `root` whose text is cut off, with a text that says where or by how many
-    pixels.
+    """Yield each visible label below `root` whose text is cut off, with a text that has the visible and the needed
+    size (px), or the piece that lies outside. A label with several such pieces is yielded several times.
     """
     for label in root.findChildren(QLabel):
         if not label.isVisible() or not label.text():

@@ -91,14 +91,17 @@ def test_identity_amount_and_cause_are_visible(
     qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
 ) -> None:
     """In a window of a usual size at 100 %, every table shows identifier, amount and cause completely: not hidden,
-    not cut off, and not beyond the edge. A sentence may end with "…"; an identifier or an amount may not.
+    not cut off, and not beyond the edge. In columns of texts (also names) and states, a cell may end with "…" if the
+    column has 90 px or more; a number or an amount may not. The lists in WHOLE_SENTENCES must show every cause
+    completely.
     """
     _check_tables_of_scenes(tmp_path, language, names, find_column_faults, USUAL_SIZES)
 
 
 def find_unused_room(table: FittedTable) -> Iterator[str]:
     """Yield a line for each fault in the use of a table's width: columns that end before its right edge, a column of
-    amounts or ages that is wider than needed, another column that is more than twice as wide as needed.
+    amounts or ages that is wider than needed, another column that is more than twice as wide as needed. The widths of
+    the first and the last column aren't checked.
     """
     shown = [(place, column) for place, column in enumerate(table.rows.columns) if not table.isColumnHidden(place)]
     last = shown[-1][0]
@@ -130,7 +133,9 @@ def _check_tables_of_scenes(
     find_faults: Callable[[FittedTable], Iterator[str]],
     sizes: tuple[tuple[int, int], ...],
 ) -> None:
-    """Run these scenes in a window of each size, and check that each table in them passes."""
+    """Run these scenes in a window of each size, and check that each table in them passes and that the scenes have at
+    least MIN_TABLE_COUNT different tables with rows.
+    """
     with open_sample_desk(tmp_path / "desk", LANGUAGE=language) as desk:
         stage = ColumnStage(desk, WindowLook(language, "light", *sizes[0]), tmp_path / "none")
         stage.tables, stage.find_faults_of_table, stage.sizes = set(), find_faults, sizes

@@ -137,8 +137,8 @@ def test_queues_show_the_deciding_columns(
 
 
 def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
-    """In wide windows at a text size of 150 %, no queue cuts off a text or scrolls sideways. The panel beside the
-    list is shown only if the window has room for the texts of both.
+    """In wide windows at a text size of 150 %, no queue cuts off a text or scrolls sideways. At 100 %, the narrower
+    of these windows also shows the panel beside the list.
     """
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1440, 900)) as stage:
         stage.show_route(QueuesRoute("review"))

@@ -117,9 +117,9 @@ def get_control_name(control: QWidget) -> str:
 def test_every_control_can_be_used_at_the_largest_text(
     qapp: QApplication, tmp_path: Path, part: int, language: str
 ) -> None:
-    """At the largest text size in the smallest usual window, a person can use every control of every page. The text
-    size is changed only once, because a change takes as long as many pages. Whether visible texts are cut off isn't
-    checked here.
+    """At the largest text size in the smallest usual window, a person can use every control of a page that is usable
+    at 100 %. Each visible label has the new text size. The text size is changed only once, because a change takes as
+    long as many pages. Whether visible texts are cut off isn't checked here.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)

@@ -54,7 +54,7 @@ MIN_VISIBLE_ROW_COUNT = 8
 
 
 def count_whole_rows(table: FittedTable) -> int:
-    """Return the number of rows that are completely visible."""
+    """Return the number of rows that are completely visible, without the rows that are headings of groups."""
     rows = set(range(table.rows.rowCount())) - set(table.rows.list_heading_rows())
     places = [table.visualRect(table.rows.index(row, table.first_column)) for row in rows]
     return sum(place.top() >= 0 and place.bottom() < table.viewport().height() for place in places)
@@ -202,9 +202,9 @@ def test_a_row_that_becomes_current_is_scrolled_into_view(qapp: QApplication, tm
         assert table.viewport().visibleRegion().contains(row.bottomLeft())
 
 
-def test_panels_of_home_that_do_not_fit_are_placed_below_each_other(qapp: QApplication, tmp_path: Path) -> None:
-    """If the panels of Home need more width than a third of the window, as with English texts at 125 %, they are
-    placed below each other, so that the page doesn't scroll sideways.
+def test_a_wide_panel_of_home_cuts_off_nothing(qapp: QApplication, tmp_path: Path) -> None:
+    """If a panel of Home needs more width than a third of the window, nothing is cut off and the page doesn't scroll
+    sideways.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         stage.show_route(HomeRoute())
@@ -476,8 +476,8 @@ def test_a_scrolled_record_keeps_its_title_badges_and_verdict_visible(
 
 
 def test_a_narrow_window_keeps_the_whole_title_of_a_scrolled_record(qapp: QApplication, tmp_path: Path) -> None:
-    """In a narrow window at the largest text size, the line above a scrolled record leaves out the verdict and a
-    badge, and has the whole title.
+    """In a narrow window at the largest text size, the line above a scrolled record leaves out the verdict, and has
+    the whole title and the first badge. In a wide window it has the verdict and all badges.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 960, 700, scale=2.0)) as stage:
         stage.show_route(PaymentRoute(stage.desk.list_payments("refund_unknown")[-1].id))
@@ -553,8 +553,8 @@ def test_decision_buttons_stay_visible_at_large_text(
     qapp: QApplication, tmp_path: Path, language: str, scale: float
 ) -> None:
     """At a large text size, a single scroll bar moves the selected card with its request, and the decision buttons
-    below stay visible. Each card can be selected by a key or a button. After the approver has read to the end with
-    the space key, the refund can be approved.
+    below stay visible. A button selects the next card. After the approver has read to the end with the space key, the
+    refund can be approved.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=scale)) as stage:
         stage.opening.context.change_operator("lead-b")

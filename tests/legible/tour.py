@@ -1,5 +1,5 @@
 """Runs the scenes of the pictures (see tests/shots), and checks the window wherever a picture would be taken: nothing
-is cut off, and screen readers can name everything.
+is cut off, screen readers can name everything, and Enter closes no dialog.
 
 python -m tests.legible.tour [--languages en] [--scales 1 2] [--only SCENE …]
 """
@@ -97,7 +97,7 @@ SCREEN_CLASSES_BY_SCENE: Mapping[str, tuple[str, ...]] = {
 
 class LegibleStage(UnpaintedStage):
     """A stage that checks its window instead of taking pictures. `found` has one line for each fault, `seen` the
-    classes of the checked pages and dialogs.
+    classes of all widgets that were visible at a check.
     """
 
     def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
