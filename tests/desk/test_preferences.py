@@ -1,4 +1,6 @@
-"""A person's preferences are restored in the next window and after a crash; other people don't get them."""
+"""A person's preferences are restored in the next window and are in their file after a crash. Each person has an own
+file.
+"""
 
 import json
 import os
@@ -69,7 +71,7 @@ def test_the_next_window_has_the_preferences_of_the_last(open_window: OpenWindow
     assert again.opening.context.theme == "dark"
 
 
-def test_the_window_opens_at_its_last_position(console: Console, open_window: OpenWindow) -> None:
+def test_the_window_opens_with_its_last_height(console: Console, open_window: OpenWindow) -> None:
     from console.views.app.main import WindowOpener
 
     person = open_window()
@@ -247,7 +249,7 @@ app.exec()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signal there")
-def test_preferences_are_restored_after_a_kill(tmp_path: Path) -> None:
+def test_preferences_are_in_their_file_after_a_kill(tmp_path: Path) -> None:
     """The preferences are in their file although the process was killed by SIGKILL directly after they were written,
     without closing the window.
     """

@@ -338,7 +338,7 @@ def run_case(stage: CaseStage, example: RepeatedPressExample, press_method: str)
 
 
 def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> DialogT:
-    """Press this key twice, and return the one dialog that it opens, ready to be filled in."""
+    """Press this key, and return the one dialog that it opens, ready to be filled in."""
     stage.person.press(key)
     dialog = stage.person.wait_for_dialog(kind)
     stage.person.wait_until_read()

@@ -175,11 +175,11 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
     person.wait_until(lambda: record.details is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
-def test_approving_is_disabled_until_the_request_is_read_and_the_answer_recent(
+def test_approving_is_disabled_until_the_request_is_read(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """The button to approve is disabled until the person has read the request to its end and the provider's answer is
-    recent. The reason is shown beside the button.
+    """The button to approve is disabled until the person has read the request to its end. The reason is shown beside
+    the button.
     """
     with window_desks.open_acting_desk("op-a") as maker:
         refund = maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))

@@ -1,11 +1,11 @@
-"""The window shows the state of each provider before it has called any of them."""
+"""The window shows the state of each gateway before it has called any of them."""
 
 from tests.desk.conftest import OpenWindow
 
 
 def test_each_provider_of_this_desk_is_named(open_window: OpenWindow) -> None:
-    """From the start, the window lists each configured provider as not called yet, and sends nothing to a provider
-    for this.
+    """From the start, the window lists each configured gateway, without the time of an answer, because it has called
+    none.
     """
     person = open_window()
     context = person.opening.context

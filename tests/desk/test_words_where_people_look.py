@@ -133,8 +133,8 @@ def list_routes(desk: SampleDesk) -> Iterator[Route]:
 
 
 def read_shown_texts(person: Person) -> Iterator[str]:
-    """Return the texts of the visible labels, and of the cells of the visible tables, as they are shown and as they
-    are spoken.
+    """Yield the texts of the visible labels, and of the cells in the first 60 rows of the visible tables, as they are
+    shown and as they are spoken.
     """
     for label in person.window.findChildren(TextLabel):
         if label.isVisible():

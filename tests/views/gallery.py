@@ -1,5 +1,5 @@
-"""Renders every badge, control, bar and row into pictures for a visual check: `python -m tests.views.gallery
-FOLDER`.
+"""Renders all badges, and examples of controls, bars and rows, into pictures for a visual check: `python -m
+tests.views.gallery FOLDER`.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Tests that every control can be painted in every theme, with normal and larger text."""
+"""Tests that the sheet of the gallery can be painted in every theme, with normal and larger text."""
 
 from pathlib import Path
 
