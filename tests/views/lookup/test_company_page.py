@@ -133,8 +133,9 @@ def test_the_panel_names_the_record_of_its_number(appearance: object) -> None:
 
 
 def test_no_purchase_is_proposed_for_a_number_that_the_registry_lacks(appearance: object) -> None:
-    """The purchase button is the primary one only if the corporation registry has the number, or if there is no
-    registry. It never gets the focus by itself."""
+    """The purchase button is the primary one if there is no corporation registry, and not if the registry lacks the
+    number. It never gets the focus by itself.
+    """
     page = make_company_panel(FAILED_CHECK)
     kinds = [page.buy_button.kind]
     number = FAILED_CHECK.corporation_number

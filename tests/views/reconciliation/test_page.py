@@ -356,8 +356,8 @@ def test_the_focus_stays_on_the_page(show_page: ShowPageFunction) -> None:
 
 
 def test_previous_and_next_lead_along_the_runs(show_page: ShowPageFunction) -> None:
-    """The keys [ and ], and the list of runs, open older and newer runs. At the last run in a direction the button
-    for this direction is hidden.
+    """The button for the newer run opens it. At the oldest run, the button for an older one is hidden and does
+    nothing. A further button opens the list of runs.
     """
     page = show_page(
         make_run_details(),

@@ -75,8 +75,9 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "saved_views": {"count_records_of_views", "read_view"},
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
-"""The calls of the window that change no record, by service. A new call of the window must be added to this table, or
-have a request id."""
+"""The calls of the window without a request id, by service: they change no record, or have another reason in a
+comment. A new call of the window must be added to this table, or have a request id.
+"""
 ServiceCall = tuple[str, str, ast.Call, tuple[str, ...]]
 
 

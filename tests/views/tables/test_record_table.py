@@ -45,7 +45,7 @@ def group_in_pairs(row: VersionedRow) -> RowGroup:
 
 
 def test_the_focus_brings_a_current_row(make_record_table: MakeTableFunction) -> None:
-    """When a list gets the focus by the Tab key, its first row becomes current; a heading is never current."""
+    """When a list gets the focus, its first row becomes current, and not the heading above it."""
     view = make_record_table(5, group_of=group_in_pairs)
     assert view.current_item == VersionedRow(0)
     assert view.focus_ring_row == 1
