@@ -250,7 +250,7 @@ def test_a_run_of_the_first_rows_is_continued_later(
 def test_the_first_row_of_a_dry_run_is_current_while_cancel_has_the_focus(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """The first row of a dry run is current at once, although the table doesn't have the focus. So the line below the
+    """The first row of a dry run is current at once, while the cancel button has the focus. So the line below the
     table shows the whole reason of this row without a key press or a mouse pointer.
     """
     person = open_window()
@@ -259,7 +259,7 @@ def test_the_first_row_of_a_dry_run_is_current_while_cancel_has_the_focus(
     person.press("F")
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None
-    assert (dialog.plan_page.table.current_row, dialog.plan_page.table.hasFocus()) == (0, False)
+    assert (dialog.plan_page.table.current_row, dialog.cancel_button.hasFocus()) == (0, True)
 
 
 def test_closing_the_unconfirmed_dialog_deletes_the_run(

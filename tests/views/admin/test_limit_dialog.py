@@ -76,7 +76,7 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
 @pytest.mark.usefixtures("appearance")
 @pytest.mark.parametrize("text", ["", "-5", "1.5", "abc", "１０００", "1e9", "9" * 30])
 def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
-    """With an invalid amount in the field, the dialog's button is disabled."""
+    """With an invalid amount in the field, the dialog's button is disabled and has a reason."""
     context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     dialog = LimitDialog(context, find_limit(desk), parent)
     type_value(dialog, text)
