@@ -35,9 +35,9 @@ _VARYING_PARTS = (
 
 
 class ShownTimes(QObject):
-    """Records when Qt first shows each bar and toast, and when the passes of the event loop end in which this or a
-    call of `record_event_loop_pass` happened. Tests compare these times with the times at which the sentences are
-    spoken.
+    """Records when Qt first shows each bar and toast. Also records the end of each pass of the event loop in which
+    this happens or in which `record_event_loop_pass` is called. Tests compare these times with the times at which the
+    sentences are spoken.
     """
 
     def __init__(self) -> None:

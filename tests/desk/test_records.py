@@ -31,6 +31,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
+from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.desk.test_refunds import insert_order
@@ -237,7 +238,8 @@ def test_disabled_actions_name_the_people_who_have_the_right(
     assert "op-a" in button.reason
     assert "lead-b" in button.reason
     person.press("F")
-    assert not person.window.findChildren(ResolveDialog)
+    person.wait_until_read()
+    assert not person.window.findChildren(DialogFrame)
 
     person.frame.show_route(LookupRoute(CORPORATION_NUMBER))
     lookup = person.wait_for_page(LookupPage)
@@ -509,4 +511,5 @@ def test_letter_keys_type_letters_in_a_field(open_window: OpenWindow, console: C
     person.press("Ctrl+F")
     person.type_in("bpf")
     assert page.number_field.text == "bpf"
-    assert not person.window.findChildren(ResolveDialog)
+    person.wait_until_read()
+    assert not person.window.findChildren(DialogFrame)
