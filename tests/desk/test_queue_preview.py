@@ -71,7 +71,7 @@ def test_the_preview_shows_sides_and_steps(
     person.window.resize(1280, 800)  # without the preview, whose column is narrow
     person.wait_until(page.difference_line.isVisible)
     assert page.difference_label.plain == whole
-    opened = [entry for entry in window_desks.console.audit.list_entries(100) if entry.what.startswith("story")]
+    opened = [entry for entry in window_desks.console.audit.list_entries(100) if entry.what.endswith(".opened")]
     assert opened == []
 
 

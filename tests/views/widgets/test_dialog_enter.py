@@ -101,6 +101,7 @@ def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
 
 
 def test_enter_on_the_dialog_title_keeps_the_typed_text(qtbot: QtBot) -> None:
+    """The key Enter on the title moves the focus to the first input and leaves the dialog open."""
     dialog = open_form(qtbot, PressCountingForm)
     dialog._title.setFocus(Qt.FocusReason.TabFocusReason)
     press_enter()
@@ -122,7 +123,7 @@ def test_enter_submits_a_form_without_risk_from_any_input(qtbot: QtBot) -> None:
         assert dialog.presses == number
 
 
-def test_enter_in_a_field_waits_for_the_first_moment_to_pass(qtbot: QtBot) -> None:
+def test_enter_in_a_field_has_no_effect_in_the_first_moment(qtbot: QtBot) -> None:
     dialog = open_form(qtbot, SubmittingForm)
     dialog._is_acting_delay_over = False
     dialog.main_button.setEnabled(False)
