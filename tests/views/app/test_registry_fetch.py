@@ -1,4 +1,4 @@
-"""Tests that a window in team mode fetches the corporation registry that a worker has published."""
+"""Tests that a window on a database server fetches the corporation registry that a worker has published."""
 
 from datetime import date
 from pathlib import Path
@@ -18,11 +18,11 @@ WHOLE_FILE_DAY, MONDAY = date(2026, 11, 13), date(2026, 11, 16)
 
 
 @pytest.mark.engines("mariadb", "sqlite")
-def test_a_window_in_team_mode_fetches_a_new_registry(
+def test_a_window_on_a_server_fetches_a_new_registry(
     qapp: QApplication, place: Place, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A window in team mode fetches the registry when a worker has published a newer one. A desk without team mode
-    uses only the registry that it has imported itself.
+    """A window on a database server fetches the registry when a worker has published a newer one. A desk with a
+    SQLite file uses only a registry that it has imported itself.
     """
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as console:
         context = WindowContext(console.settings, InlineRunner(), SystemClock())

@@ -43,8 +43,8 @@ def make_sign_in_form(
     return form
 
 
-def make_unlock_form(bot: QtBot, *, has_team_mode: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
-    form = UnlockForm(make_window_context(), NOW, needs_password=has_team_mode, people=persons)
+def make_unlock_form(bot: QtBot, *, needs_password: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
+    form = UnlockForm(make_window_context(), NOW, needs_password=needs_password, people=persons)
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
@@ -256,7 +256,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     """On a server database the locked window requires the password, refuses an empty one, and clears a wrong one with
     a message. Another person may sign in instead.
     """
-    form = make_unlock_form(qtbot, has_team_mode=True)
+    form = make_unlock_form(qtbot, needs_password=True)
     assert form.focusWidget() is form.password_field.line_edit
     with qtbot.assertNotEmitted(form.submitted):
         press_enter(form)
@@ -281,25 +281,25 @@ def test_the_lock_on_sqlite_has_no_password(qtbot: QtBot) -> None:
         Person("op-a", frozenset({"operator"}), may_buy=True),
         Person("lead-b", frozenset({"approver"}), may_buy=True),
     )
-    form = make_unlock_form(qtbot, has_team_mode=False, persons=team)
+    form = make_unlock_form(qtbot, needs_password=False, persons=team)
     assert not form.password_field.isVisible()
     assert not form.other_person_link.isVisible()
     assert form.person_list.currentData() == "op-a"
     form.person_list.setFocus()
     with qtbot.waitSignal(form.submitted):
         QTest.keyClick(form.person_list, Qt.Key.Key_Return)  # the key on the button, at the list as well
-    form = make_unlock_form(qtbot, has_team_mode=False, persons=team)
+    form = make_unlock_form(qtbot, needs_password=False, persons=team)
     with qtbot.waitSignal(form.submitted) as sent:
         form.submit_button.click()
     assert sent.args == [""]
-    alone = make_unlock_form(qtbot, has_team_mode=False)
+    alone = make_unlock_form(qtbot, needs_password=False)
     assert not alone.person_list.isVisible()
 
 
-@pytest.mark.parametrize("has_team_mode", [True, False])
-def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, has_team_mode: bool) -> None:
+@pytest.mark.parametrize("needs_password", [True, False])
+def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, needs_password: bool) -> None:
     """Every control of the locked window has an accessible name for screen readers."""
-    form = make_unlock_form(qtbot, has_team_mode=has_team_mode)
+    form = make_unlock_form(qtbot, needs_password=needs_password)
     assert form.accessibleName() == "Locked"
     for control in (
         form.password_field.line_edit,
