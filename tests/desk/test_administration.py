@@ -57,7 +57,7 @@ def test_a_page_opened_before_the_rights_are_known_reads_its_tabs(
     open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the administration page is opened before the window knows the person's rights, the tabs that the person may
-    see are read as soon as the rights are known. The tab of the limits then says who may see the limits.
+    see are read as soon as the rights are known. The tab of the limits then has a text in place of the limits.
     """
     person = open_window()
     with monkeypatch.context() as patch:

@@ -39,7 +39,7 @@ def count_announcements(person: Person) -> int:
 
 
 def read_counts_again(person: Person) -> None:
-    """Let the window read its counts again, as it does every two minutes."""
+    """Let the window read its counts again, as it does every two minutes while a person uses the desk."""
     person.opening.context.work_counts_outdated.emit()
     person.wait_until_read()
 

@@ -1,5 +1,5 @@
-"""Giving back the take of a record; the message of a search without a result; and the messages about written
-files.
+"""Giving back and handing over the take of a record; the message of a search without a result; and the messages about
+written files.
 """
 
 from pathlib import Path

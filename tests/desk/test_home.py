@@ -35,7 +35,9 @@ from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 def test_the_waiting_times_of_home_are_those_of_the_report(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """The bars on Home count every record of the queue, and their link leads to the report with the same bars."""
+    """The bars on Home have the figures that the report has for the queue of records that need a person, and their
+    link leads to the report with the same bars.
+    """
     person = open_window()
     person.press("Alt+1")
     page = person.wait_for_page(HomePage)

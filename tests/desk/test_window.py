@@ -441,8 +441,8 @@ def test_the_counts_agree_with_the_rows_just_read(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If a queue was read later than the counts, its tab and the sidebar show the number of the rows just read, and
-    the counts are read again.
+    """If a queue was read later than the counts, the window's count of this queue and its tab are the number of the
+    rows just read, and the counts are read again. The same holds for the number of waiting incidents.
     """
     for number in CORPORATION_NUMBERS[:2]:
         buy_with_unknown_outcome(console, sandbox, number)

@@ -1,4 +1,6 @@
-"""Tests of the parts that the base class of all pages makes, such as its bars: they are deleted with their page."""
+"""Tests of the parts that the base class of all pages makes, such as its bars: they are deleted with their page, and
+hidden until the page adds them to its layout. Also of the width of a panel beside a list.
+"""
 
 import shiboken6
 from PySide6.QtWidgets import QWidget

@@ -1,4 +1,6 @@
-"""Tests that each reason which a row of a bulk run can have is shown in words, in both languages."""
+"""Tests of the words for bulk runs: each reason of a row, the state and the progress of a run, its titles and its
+counts.
+"""
 
 import inspect
 import re

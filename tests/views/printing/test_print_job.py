@@ -1,5 +1,5 @@
-"""Tests that a printed sheet shows markup in texts of other people as plain characters, and that a printed PDF needs
-little memory.
+"""Tests that a printed sheet shows markup in texts of other people as plain characters, that a failed print is
+reported and leaves no part of a file, and that a printed PDF needs little memory.
 """
 
 import sys

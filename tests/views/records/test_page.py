@@ -1,5 +1,5 @@
 """Tests of the page of a record: a dialog that another page has requested opens only while the person expects it, and
-a read after a change keeps the current row.
+a read after a change keeps the current row. Further tests of its next step, its buttons, its bars and its badges.
 """
 
 from contextlib import nullcontext
