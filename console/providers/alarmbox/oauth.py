@@ -63,9 +63,9 @@ class AlarmBoxOAuth:
         return self._config.redirect_uri != OUT_OF_BAND_REDIRECT_URI
 
     def make_authorize_url(self, state: str | None = None) -> str:
-        """Return the URL of the page on which a person authorises this console. The page then shows a code for
-        `exchange_code`. AlarmBox returns `state` unchanged with the code; if `state` is None, the URL has no such
-        parameter.
+        """Return the URL of the page on which a person authorises this console. AlarmBox then shows the code for
+        `exchange_code`, or sends it to the redirect address (see `returns_state`), with `state` unchanged. If `state`
+        is None, the URL has no such parameter.
         """
         query = {
             "client_id": self._config.client_id,
@@ -80,8 +80,8 @@ class AlarmBoxOAuth:
         """Exchange an authorisation code for the first token pair, and return the pair. A code can be used only once,
         so the request isn't repeated.
 
-        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
-        AlarmBox gives no token now or no usable answer arrives.
+        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired; `client_refused`: AlarmBox
+        refuses the OAuth client); TokenUnavailable if AlarmBox gives no token now or no usable answer arrives.
         """
         token_pair = self._request_token_pair(
             {"grant_type": "authorization_code", "code": code}, old_refresh_token=""
@@ -91,8 +91,8 @@ class AlarmBoxOAuth:
         return token_pair
 
     def exchange_refresh_token(self, refresh_token: str) -> TokenPair | None:
-        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
-        the answer is lost, the request is sent once more.
+        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If no
+        usable answer arrives although the request may have been sent, it is sent once more.
 
         Raises CredentialsRefused if AlarmBox refuses the credentials of the OAuth client; TokenUnavailable if
         AlarmBox gives no token now or no usable answer arrives.

@@ -74,8 +74,8 @@ def decode_pdf(pdf: PdfTextPosition) -> bytes:
     than LARGEST_PDF_BYTES), `pdf_not_base64`, `pdf_not_pdf` (it doesn't begin with `%PDF-`) or `pdf_no_end` (its
     end has no `%%EOF`).
 
-    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is checked before the
-    text is decoded.
+    Base64 is read strictly: no blanks, no line ends, padding only at the end. The size is checked before the text is
+    decoded or, if the text has JSON escapes, after each decoded piece.
     """
     if pdf.start == pdf.end:
         raise UnusableAnswer("pdf_empty")

@@ -49,8 +49,8 @@ _REASONS_WITHOUT_ID = frozenset({NO_ID_REASON, BAD_ID_REASON, UNREADABLE_REASON}
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
     """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success is UNKNOWN if it
     has no id of AlarmBox (PURCHASED_WITHOUT_ID_REASON if it has other contents of the credit check), or another
-    corporation number than `corporation_number`. A refusal is UNKNOWN if its body has the id of a credit check or
-    can't be read."""
+    corporation number than `corporation_number`. A refusal is UNKNOWN if its body has the id or other contents of a
+    credit check, or can't be read."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(separate_pdf_text(body)[0]))
@@ -177,8 +177,8 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
     """Return the function that converts AlarmBox's list of purchases into an outcome with the reports of
-    `corporation_number`. The outcome is UNKNOWN if one report is unreadable or has a number without 13 digits,
-    because it could be a report of this number. It is also UNKNOWN if the list may be only one of several pages.
+    `corporation_number`. The outcome is UNKNOWN if one report is unreadable or has no number of 13 digits, because it
+    could be a report of this number. It is also UNKNOWN if the list may be only one of several pages.
     """
 
     def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
@@ -193,7 +193,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
         if None in numbers:
             raise UnusableAnswer("no_number")
         if not all(number is not None and _NUMBER_PATTERN.fullmatch(number) for number in numbers):
-            raise UnusableAnswer("other_number")  # in another notation, so it may be the number of the question
+            raise UnusableAnswer("other_number")  # in another notation, so it may be the number of the request
         return tuple(report for report in reports if report.corporation_number == corporation_number)
 
     convert_body = make_answer_converter(LIST_STATUS_CLASSES, read_check_list, make_evidence_text)
@@ -216,7 +216,8 @@ def _count_listed_rows(body: bytes) -> int:
 
 
 def make_evidence_text(body: bytes) -> str:
-    """Return the text of an answer's body without the PDF. The program may show and store this text."""
+    """Return the text of an answer's body without the PDF; if the body has two fields for the PDF, only the text
+    before the first of them. The program may show and store this text."""
     try:
         return format_storable_text(separate_pdf_text(body)[0])
     except UnusableAnswer:

@@ -43,9 +43,9 @@ class KafkaAlertPublisher:
         self._producer: Producer | None = None
 
     def publish(self, message: AlertMessage) -> str | None:
-        """Send one alert event. Return None after all replicas have stored it, otherwise an error code: `queue_full`
-        if the producer's queue has no room, `no_answer` if Kafka doesn't answer in time, or the code of the client
-        library.
+        """Send one alert event. Return None after all in-sync replicas have stored it, otherwise an error code:
+        `queue_full` if the producer's queue has no room, `no_answer` if Kafka doesn't answer in time, or the code of
+        the client library.
         """
         from confluent_kafka import KafkaException
 

@@ -107,7 +107,8 @@ def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: Paymen
     has the ids that Atom has given to the other successful attempts, also to those with another amount.
 
     `question.provider_payment_id` is the Atom id under which the payment was captured, if we know it. The class is
-    UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id.
+    UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id, or if all attempts have another
+    one and none was successful.
     """
     payment_id = question.provider_payment_id
     relevant_attempts = [attempt for attempt in attempts if _counts_for_payment_state(attempt, payment_id)]

@@ -80,9 +80,10 @@ def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T
     """Return the function that converts an answer to `call` into an outcome. Every answer is decrypted with `key`.
 
     For status 2xx `read_content` decides the outcome; it is UNKNOWN if the answer can't be decrypted or read. For
-    every other status, the HTTP status decides. The evidence is the decrypted text without payer data and secrets.
-    For ciphertext that can't be decrypted it is only the size of the ciphertext; for a body without ciphertext it is
-    the body. No ciphertext is stored, because equal texts have equal ciphertexts.
+    every other status, the HTTP status decides. The refusal of a call with an effect is UNKNOWN if the answer
+    contains this effect or a code that is no refusal, or can't be read. The evidence is the decrypted text without
+    payer data and secrets. For ciphertext that can't be decrypted it is only the size of the ciphertext; for a body
+    without ciphertext it is the body. No ciphertext is stored, because equal texts have equal ciphertexts.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -132,9 +133,9 @@ def _judge_answer(
 
 def _find_objection_to_refusal(call: AtomCall, answer: HttpAnswer, plaintext: bytes | None) -> str | None:
     """Return the reason for which the program can't trust the refusal of a call with an effect: the answer contains
-    the effect (a token or a refund), has a status code that is no refusal, or can't be read. Return
-    None if the refusal is certain. `plaintext` is the decrypted body, None if it couldn't be decrypted; the
-    contents of a body that isn't encrypted are checked too."""
+    the effect (a token or a refund), has a status code that is no refusal, or can't be read. Return None if the
+    refusal is certain. `plaintext` is the decrypted body, None if it couldn't be decrypted; the contents of a body
+    that isn't encrypted are checked too."""
     body = answer.body
     if plaintext is None and (b"encData" in body or not is_readable_refusal(answer)):
         return "not_opened" if b"encData" in body else UNREADABLE_REASON
@@ -209,9 +210,10 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
 
 
 def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
-    """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt
-    the outcome is NOT_FOUND. If all attempts belong to other payments than that of the query `question`, or to other
-    merchants than `merch_id`, the answer is unusable.
+    """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt,
+    the status code of the whole answer decides; without such a code the outcome is NOT_FOUND. If all attempts belong
+    to other payments than that of the query `question`, or to other merchants than `merch_id`, the answer is
+    unusable.
     """
 
     def read_payment_report(message: Fields) -> OutcomeAndContent[PaymentReport]:
@@ -275,7 +277,8 @@ def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: Re
 
 def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDSTATUS answer. The remark in the entry of our refund decides the state
-    of the refund; the status code of the whole answer has no information about the refund.
+    of the refund. If the answer has no entry of our refund, the outcome is NOT_FOUND. The status code of the whole
+    answer decides only if it isn't that of a success, because the answer then has no refunds.
     """
 
     def read_refund_status(message: Fields) -> OutcomeAndContent[RefundReport]:
@@ -307,8 +310,8 @@ def make_refund_list_reader(
 ) -> AnswerReader[tuple[ListedRefund, ...]]:
     """Return the function that reads all refunds in a REFUNDSTATUS answer, except those that Atom reports as failed.
     `provider_payment_id` is the id that Atom has given to the payment; `payment_amount` is the amount of the payment,
-    None if it isn't known. The answer is unusable if a refund has no idempotency key (`no_id`), or one that can't be
-    an id (`bad_id`).
+    None if it isn't known. If Atom has no data, the outcome is NOT_FOUND. The answer is unusable if a refund has no
+    idempotency key (`no_id`), or one that can't be an id (`bad_id`).
     """
 
     def read_refunds(message: Fields) -> OutcomeAndContent[tuple[ListedRefund, ...]]:

@@ -53,8 +53,8 @@ class TokenAnswerLost(TokenUnavailable):
 TokenExchange = Callable[[str], TokenPair | None]
 """Function that exchanges a refresh token for a new token pair. It returns None if the provider refuses the refresh
 token (`invalid_grant`); this is no error if another process has used the token meanwhile. It raises
-CredentialsRefused if no refresh token can help, and TokenUnavailable if no usable answer arrives, also after one
-retry with the same refresh token.
+CredentialsRefused if no refresh token can help, and TokenUnavailable if the provider gives no token now or no usable
+answer arrives, also after one retry with the same refresh token.
 """
 
 
@@ -116,7 +116,7 @@ class AuthorisationCalls(Protocol):
     def exchange_code(self, code: str) -> TokenPair:
         """Exchange an authorisation code for the first token pair, and return the pair. The request isn't repeated.
 
-        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if the
-        provider gives no token now or no usable answer arrives.
+        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired; `client_refused`: the provider
+        refuses the OAuth client); TokenUnavailable if the provider gives no token now or no usable answer arrives.
         """
         ...

@@ -1,6 +1,6 @@
 """The library `requests`, restricted: no retry, no redirect, no settings from environment variables, no reuse of
-connections, and only the system's trusted roots. The program imports this module at its first call, because importing
-it takes long.
+connections, and the system's trusted roots if it has any. The program imports this module at its first call, because
+importing it takes long.
 """
 
 import http.client

@@ -167,8 +167,10 @@ def send_once(
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. If the answer to a call with an effect
     breaks off, or an error in this program keeps it from being read, `make_cut_evidence` makes the evidence from the
-    received part of its body, which may name the object that the call has made (None: no evidence). After sending has
-    begun, a call without an answer is UNKNOWN, unless the transport reports that no byte was sent."""
+    received part of its body, which may name the object that the call has made (None: no evidence). A request that
+    wasn't sent has the outcome of `make_unsent_outcome`. After sending has begun, a call without an answer is
+    UNKNOWN, and so is a call whose answer existed before its request (OLD_ANSWER_REASON), unless
+    `accepts_stored_answer` is True."""
     outcome = _send_without_event(
         transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields, make_cut_evidence
     )

@@ -70,8 +70,8 @@ class SocketGuard:
         seconds; all attempts together take at most the rest of the time budget.
 
         Raises socket.gaierror if the host name can't be resolved, AddressNotAllowed if one of its addresses isn't
-        allowed, TimeoutError if the time budget is over, or another OSError if no address can be connected. Nothing
-        was sent in any of these cases.
+        allowed, TimeoutError if the time budget is over or the process was asked to end, or another OSError if no
+        address can be connected. Nothing was sent in any of these cases.
         """
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in self._resolve_host(host, port, timeout_seconds):

@@ -12,8 +12,8 @@ MAX_JSON_DEPTH = 100
 
 
 class UnreadableJson(Exception):
-    """The body isn't a JSON object that this program accepts: it is too large or damaged, a key occurs twice, or
-    the database can't store one of its texts.
+    """The body isn't a JSON object that this program accepts: it is too large, damaged or nested too deeply, a key
+    occurs twice, or the database can't store one of its texts.
     """
 
 

@@ -218,7 +218,8 @@ def fetch_daily_file(
     url: str, *, hosts: Sequence[str], rate_limiter: RateLimiter, clock: Clock, scale: TimeScale
 ) -> Outcome[bytes]:
     """Download the daily file from the URL of a notice, only from one of the allowed origins `hosts`
-    (`https://host[:port]`), and return the outcome with the bytes of the file.
+    (`https://host[:port]`), and return the outcome with the bytes of the file. For a URL of another origin nothing is
+    sent, and the outcome is UNKNOWN with the reason `address_not_allowed`.
 
     The request has no credentials: the URL contains its own signature. The download is a read; its outcome decides
     nothing about money.
@@ -239,8 +240,9 @@ def fetch_daily_file(
 
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
-    """Return the outcome into which the HTTP answer with the daily file is converted. The outcome is UNKNOWN if the
-    body isn't a daily file. The evidence is the file's size and hash, not its content."""
+    """Return the outcome into which the HTTP answer with the daily file is converted: NOT_FOUND for status 404,
+    UNKNOWN for any other status than 200, or if the body isn't a daily file. The evidence is the file's size and
+    hash, not its content."""
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"

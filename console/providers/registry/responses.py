@@ -36,8 +36,8 @@ class DifferencePart:
 def read_difference_part(body: bytes, first_day: date, last_day: date, part_number: int) -> DifferencePart:
     """Return the rows in the answer to a request for part `part_number` of the rows from `first_day` to `last_day`.
 
-    Raises UnusableAnswer if the answer is another part, has no row of these days, has too many parts, or has counts
-    that contradict each other. Raises UnreadableJson if the answer can't be read.
+    Raises UnusableAnswer if the answer is another part, has rows but none of these days, has too many parts, or has
+    counts that contradict each other. Raises UnreadableJson if the answer can't be read.
     """
     first_line_fields, lines = _read_lines(body)
     updated_on, row_count, answered_part_number, part_count = _read_first_line(first_line_fields)
