@@ -92,7 +92,8 @@ class SimulatedAlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCreditCheck:
-        """Add a credit check as if another program had purchased it, and return it. The ledger records no charge.
+        """Add a credit check as if another program had purchased it, and return it. The ledger records no charge. A
+        credit check with the same id is replaced.
 
         Raises `KeyError` for a missing field, `ValueError` for an invalid field.
         """

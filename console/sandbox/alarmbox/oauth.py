@@ -1,7 +1,8 @@
 """The OAuth 2.0 token endpoint of the simulated AlarmBox, with rotating refresh tokens as in the library Doorkeeper.
 
 A refresh issues a new token pair and leaves the old pair valid. The first use of the new pair revokes the old pair,
-including the old access token. So a client that has lost an answer can refresh again until the new pair is used.
+including (unless the setting `revokes_old_access_token` is False) the old access token. So a client that has lost an
+answer can refresh again until the new pair is used.
 """
 
 import secrets
@@ -55,7 +56,8 @@ class TokenIssuer:
         self.reset()
 
     def reset(self) -> None:
-        """Restore the default OAuth client and its first refresh token; delete all issued tokens and codes."""
+        """Restore the default OAuth client and its first refresh token; delete all other clients, tokens and
+        codes."""
         with self._lock:
             self.secret_by_client_id: dict[str, str] = {}
             self._pair_by_access_token: dict[str, TokenPair] = {}

@@ -35,7 +35,8 @@ def _make_cached_pdf(pages: tuple[tuple[str, ...], ...]) -> bytes:
 
 
 def make_pdf_of_pages(pages: list[list[str]]) -> bytes:
-    """Return a valid PDF 1.4 with one page for each list of ASCII lines."""
+    """Return a valid PDF 1.4 with one page for each list of ASCII lines; a page has the first LINES_PER_PDF_PAGE
+    lines of its list."""
     return _make_cached_pdf(tuple(tuple(lines) for lines in pages))
 
 

@@ -88,7 +88,7 @@ class AtomMerchant:
         return self.make_encrypted_reply({"responseDetails": details}, status)
 
     def make_refusal(self, code: str) -> RequestRefused:
-        """Return an exception whose answer has the Atom status code `code` (such as OTS0002) in its body. The caller
+        """Return an exception whose answer has the Atom status code `code` (such as OTS0401) in its body. The caller
         raises it."""
         return RequestRefused(self.make_result_reply(code))
 

@@ -28,10 +28,11 @@ MAX_LOGGED_NOTICES = 20_000
 
 @dataclass(slots=True)
 class SentNotice:
-    """Record of a notice that the sandbox has sent about the payment with the merchant's payment id `number`. `seq`
-    is the position of the notice among all that the sandbox has sent, `manner` names the way in which its signature
-    was made or damaged. `statuses` has the HTTP status of each attempt, None for an attempt without an answer. `size`
-    is the size of the body in bytes, `at` the time of sending in UTC, such as `2026-11-20T03:20:01.123Z`.
+    """Record of a notice that the sandbox has sent about the payment with the merchant's payment id `number` (`recon`
+    for a notice about a file). `seq` is the position of the notice among all that the sandbox has sent, `manner`
+    names the way in which its signature was made or damaged. `statuses` has the HTTP status of each attempt, None for
+    an attempt without an answer. `size` is the size of the body in bytes, `at` the time of sending in UTC, such as
+    `2026-11-20T03:20:01.123Z`.
     """
 
     seq: int
@@ -74,7 +75,7 @@ class NoticeSender:
         self.reset()
 
     def reset(self) -> None:
-        """Delete the addresses and the record of sent notices."""
+        """Delete the addresses and the record of sent notices, and set the number of handled notices to 0."""
         with self._lock:
             self.addresses: dict[str, str] = {}
             self._sequence_numbers = count(1)

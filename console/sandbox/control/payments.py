@@ -114,7 +114,8 @@ class PaymentControl:
 
     def _change_payment_state(self, request: HttpRequest) -> HttpReply:
         """Change the state of a payment in place of the payer, the bank or a timeout, send the provider's notice
-        about the new state, and reply with the payment.
+        about the new state, and reply with the payment. No notice is sent if the request's field `notify` is False,
+        or if the provider sends none about this state.
         """
         body = request.read_json()
         payment = self._require_payment(body)

@@ -10,7 +10,7 @@ class SandboxSettings:
     """
 
     delay_seconds: float = 0.0  # pause before each provider call is handled
-    spacing_seconds: float = 0.0  # a call that starts sooner after the last one gets 429 (except token calls)
+    spacing_seconds: float = 0.0  # a provider refuses a call that starts sooner after its last one (not token calls)
     access_token_seconds: float = 86400.0  # lifetime of an access token
     revokes_old_access_token: bool = True  # the first use of a new pair revokes the old access token too
     offers_purchase_list: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists

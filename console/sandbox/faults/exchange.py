@@ -29,7 +29,7 @@ class CallInProgress:
 
     def execute_call(self) -> HttpReply:
         """Execute the call's effect and return the correct answer. If the simulated provider refuses the call, return
-        the refusal.
+        the refusal. If the call has a fault and makes a ledger entry, record the fault in the entry.
         """
         try:
             reply = self.call.execute()
@@ -40,8 +40,8 @@ class CallInProgress:
         return reply
 
     def send_reply(self, reply: HttpReply) -> None:
-        """Write a complete, well-formed answer. If it is the correct answer about a charge or refund, record in the
-        ledger that it was delivered.
+        """Write a complete, well-formed answer. If it is the correct answer about a charge or refund and the caller
+        is still connected, record in the ledger that it was delivered.
         """
         is_connected = not self.caller_connection.is_caller_disconnected()
         if (

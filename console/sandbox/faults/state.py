@@ -42,7 +42,8 @@ class SandboxState:
 
     def reset(self, *, must_keep_tokens: bool = False) -> None:
         """Restore the sandbox's initial state; held calls end without an effect. `must_keep_tokens`: OAuth clients,
-        merchants and tokens stay."""
+        merchants and tokens stay. The control API also deletes the credit checks and the record of sent notices,
+        which are not part of this state."""
         self.fault_rules.remove_rules()
         self.held_calls.drop_calls()
         self.settings.reset()

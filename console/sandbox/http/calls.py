@@ -18,7 +18,7 @@ class ProviderCall:
       about
     - `credit_check_id`: the id of the credit check that the call reads
     - `access_token`: the access token of the request
-    - `payment`: the merchant's payment id of the payment that the call is about; None for a call of AlarmBox
+    - `payment`: the merchant's payment id of the payment that the call is about; None if the call is about no payment
     - `rate_limit_reply`: the provider's answer "too many requests"
     - `answer_with_code`: makes the provider's answer with a given result code
     """

@@ -76,8 +76,9 @@ class SandboxConnection(BaseHTTPRequestHandler):
             return None
 
     def _read_body(self) -> bytes | None:
-        """Return the body of the request. If its length is missing, too large or wrong, refuse the request or
-        close the connection, and return None."""
+        """Return the body of the request; a missing length counts as 0. If the length is no number or too large, or
+        the body is chunked, refuse the request and return None. If the body is shorter than its length, close the
+        connection and return None."""
         length = self.headers.get("Content-Length", "0")
         limit = MAX_CONTROL_BODY_BYTES if self.path.startswith("/_sandbox/") else MAX_BODY_BYTES
         if "Transfer-Encoding" in self.headers or not length.isdigit():

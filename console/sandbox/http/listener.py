@@ -71,7 +71,8 @@ class SandboxListener(SandboxServer):
         self.server_close()
 
     def refuse_connections(self, duration_seconds: float) -> None:
-        """Close the port for some seconds. Return as soon as connections are refused."""
+        """Close the port for some seconds. Return as soon as connections are refused. During an outage, do nothing:
+        the duration of the outage stays."""
         if self._refusing_event.is_set():
             return
         self._accepting_event.clear()
@@ -82,7 +83,7 @@ class SandboxListener(SandboxServer):
             self._outage_begun_event.wait(0.05)
 
     def accept_connections(self) -> None:
-        """End an outage. Return as soon as connections are accepted again."""
+        """End an outage. Return as soon as connections are accepted again; without an outage, do nothing."""
         if self._refusing_event.is_set():
             self._accepting_event.set()
             while self._refusing_event.is_set() and not self._stop_event.wait(0.005):

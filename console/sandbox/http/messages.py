@@ -69,9 +69,9 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One HTTP answer. `data` is the content of `body` before encoding; `encoder` encodes it again after a fault
-    has changed it. `ledger_entry_id` is the id of the charge, payment or refund in the sandbox's ledger that
-    the answer reports. It is None if the answer reports none, or if a simulated fault has changed the answer.
+    """One HTTP answer. `data` is the content of `body` before encoding; `encoder` encodes it again after a fault has
+    changed it. `ledger_entry_id` is the id of the charge or refund in the sandbox's ledger that the answer reports.
+    It is None if the answer reports none, or if a simulated fault has changed the answer.
     """
 
     status: int = 200

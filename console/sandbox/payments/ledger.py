@@ -126,7 +126,8 @@ class Payment:
 
 class PaymentLedger:
     """All payments and refunds of the simulated providers. A caller that reads a value and then writes a value that
-    depends on it must hold `lock` (reentrant) around the read and the write. `on_change` is called after each change.
+    depends on it must hold `lock` (reentrant) around the read and the write. `on_change` is called after a refund was
+    accepted or repeated, and by `change_payment_state` and `change_refund_state`.
     """
 
     def __init__(self, clock: SandboxClock, settings: SandboxSettings, on_change: Callable[[], None]) -> None:
@@ -207,7 +208,8 @@ class PaymentLedger:
 
     def change_payment_state(self, payment: Payment, new_state: str) -> Payment:
         """Change the state of a payment, and return the payment. `new_state` is a common word (`paid`) or the
-        provider's own word for the state.
+        provider's own word for the state. After an accepted cancellation, the payment gets the failed state in place
+        of a paid one.
 
         Raises `ValueError` for an unknown word.
         """
@@ -273,7 +275,8 @@ class PaymentLedger:
         return refund
 
     def repeat_refund(self, serial: int) -> None:
-        """Execute an accepted refund a second time, which no provider should do. Only a fault calls this method."""
+        """Record an accepted refund a second time, with another id of the provider, which no provider should do. Only
+        a fault calls this method."""
         with self.lock:
             first_refund = self._refunds[serial]
             repeated_refund = replace(
@@ -328,7 +331,7 @@ class PaymentLedger:
         self._payment_by_id_at_provider[payment.provider, payment.id] = payment
 
     def _capture_payment(self, payment: Payment) -> None:
-        """Record that the payer has paid the whole amount now."""
+        """Record that the payer has paid the whole amount: at the present time, unless a time is set already."""
         payment.captured_at = payment.captured_at or self._clock.now()
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 

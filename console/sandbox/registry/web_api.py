@@ -205,9 +205,11 @@ def _make_place_and_kind_filter(query: Mapping[str, str]) -> Callable[[RegistryR
 
 
 def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
-    """Return a function that is True for a row that a search by name finds. `match_mode` 1 compares the beginning of
-    the name, 2 any part of it. `match_target` 1 ignores differences of writing, 2 compares exactly, 3 compares
-    English names. `close` 0 leaves out closed corporations.
+    """Return a function that is True for a row that a search by name finds. The query's `mode` 1 compares the
+    beginning of the name, 2 any part of it. Its `target` 1 ignores differences of writing, 2 compares exactly, 3
+    compares English names. Its `close` 0 leaves out closed corporations. Deleted corporations, and those with the
+    mark `hihyoji`, are never found. Raises `RequestRefused`, 400, for a missing name or another value of these
+    parameters.
     """
     match_mode, match_target = query.get("mode", "1"), query.get("target", "1")
     _refuse_unless(bool(query.get("name")), "020", "商号又は名称を指定してください。")

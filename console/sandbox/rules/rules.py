@@ -176,7 +176,7 @@ class FaultRulebook:
 def _draw_random_action(rule: FaultRule, call_occurrence: str, candidates: list[str]) -> str | None:
     """Return one of the actions `candidates` with the probability of the rule; None for no fault, or if the rule has
     given all its faults. The random numbers depend only on the rule's seed and on `call_occurrence`, a text that
-    names the call, its number, and the number of such calls before it.
+    names the call, its number, and the position (from 1) of this call among such calls.
     """
     if rule.times is not None and rule.met >= rule.times:
         return None
@@ -253,10 +253,11 @@ def read_fault_rule(body: JsonObject) -> FaultRule:
 
 
 def parse_instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
-    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an
-    action, or a rule as JSON. None if the fault can't be applied to the call.
+    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an action,
+    or a rule as JSON, of which only the first action and the fault's settings count. None if the fault can't be
+    applied to the call.
 
-    Raises `InvalidFaultRule` if the text is neither a valid action nor a valid rule.
+    Raises `ValueError` for damaged JSON, `InvalidFaultRule` for an invalid action or rule.
     """
     rule = read_fault_rule(json.loads(text) if text.startswith("{") else {"action": text})
     return rule.make_instruction(rule.actions[0]) if can_apply_action_to_call(rule.actions[0], call) else None
