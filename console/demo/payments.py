@@ -43,7 +43,8 @@ def register_merchant(sandbox: "Sandbox") -> dict[str, str]:
 
 
 def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -> None:
-    """Register the sample payments at the simulated providers."""
+    """Register the sample payments at the simulated providers, except those that a provider doesn't have
+    (`sandbox_payment` is None)."""
     for payment in payments:
         if at_provider := payment.sandbox_payment:
             sandbox.control.payments_control.register_payment(**at_provider)
@@ -51,7 +52,8 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
 
 def build_listed_payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
     """Return, for the answer of the command `demo`, one JSON object for each kind in LISTED_PAYMENT_SAMPLE_KINDS: the
-    newest sample payment of this kind. A kind without a sample payment has no object."""
+    newest sample payment of this kind. `payments` must be in the sequence of their times. A kind without a sample
+    payment has no object."""
     newest = {payment.sample_kind: payment for payment in payments}
     return [_build_payment_json(newest[kind]) for kind in LISTED_PAYMENT_SAMPLE_KINDS if kind in newest]
 

@@ -1,6 +1,6 @@
-"""The demo's corporation registry: a whole file of 200,000 invented corporations, among them the companies of the
-sample records, and the difference file of one day. A background thread makes and imports these files, so that the
-demo starts at once.
+"""The demo's corporation registry: a whole file with the companies of the sample records and 200,000 other invented
+corporations, and the difference file of one day. A background thread makes and imports these files, so that the demo
+starts at once.
 """
 
 import contextlib
@@ -103,8 +103,8 @@ def _import_registry(
     home: Path, registry: DemoRegistry, import_file: FileImporter, stop_event: threading.Event
 ) -> None:
     """Write the files of the demo's registry into the home folder and import each with `import_file`: first the whole
-    file, then the difference. Stop as soon as `stop_event` is set. If the import raises a ConsoleError, log a warning
-    and return: the demo then has no corporation registry.
+    file, then the difference. Stop as soon as `stop_event` is set. If the import raises a ConsoleError, return: the
+    demo then has no corporation registry. Log a warning about it, unless the import was stopped.
     """
     from console.sandbox.registry import write_difference_file, write_whole_file
 

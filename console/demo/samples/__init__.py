@@ -30,9 +30,9 @@ __all__ = [
 def generate_checks(
     seed: int, now: datetime, describe: CompanyDescriber, count: int = 2_000
 ) -> tuple[CheckSample, ...]:
-    """Return `count` sample credit checks, oldest first, with ids from 1. Each kind of situation occurs; all other
-    samples are purchased and complete. `describe` returns the name and the credit result (ok, hold or ng) of a
-    company for its corporation number."""
+    """Return `count` sample credit checks, oldest first, with ids from 1; more than `count` if the recipes yield
+    more. Each kind of situation occurs; all other samples are purchased and complete. `describe` returns the name and
+    the credit result (ok, hold or ng) of a company for its corporation number."""
     factory = CheckSampleFactory(seed, now, describe)
     samples = [sample for recipe in CHECK_SAMPLE_RECIPES for sample in recipe(factory)]
     samples += [
@@ -48,9 +48,9 @@ def generate_checks(
 def generate_payments(
     seed: int, now: datetime, samples: Sequence[CheckSample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
-    """Return `count` sample payments with their orders and refunds, oldest first. Each kind of situation occurs;
-    all other samples are paid. They belong to corporations of the newest credit checks in `samples` that this
-    application purchased; if there are none, to newly made corporation numbers.
+    """Return `count` sample payments with their orders and refunds, oldest first; more than `count` if the recipes
+    yield more. Each kind of situation occurs; all other samples are paid. They belong to corporations of the newest
+    credit checks in `samples` that this application purchased; if there are none, to newly made corporation numbers.
     """
     bought_numbers = [
         sample.corporation_number for sample in samples if sample.journal_state and sample.status == "success"

@@ -171,8 +171,9 @@ class CheckSampleFactory:
         return sample
 
     def make_unanswered_check(self, kind: str, at: datetime, is_charged: bool) -> CheckSample:
-        """Return a sample of a purchase at the instant `at` to which the provider gave no answer; `is_charged` is
-        True if the provider has executed the purchase. `kind` is the name of the situation that the sample shows."""
+        """Return a sample of a purchase at the instant `at` to which the provider gave no usable answer; `is_charged`
+        is True if the provider has executed the purchase. `kind` is the name of the situation that the sample
+        shows."""
         cause = self.random.choice(_UNKNOWN_OUTCOME_CAUSES)
         sample = self.make_begun_check(kind, at, ("unknown", "UNKNOWN", cause), "pending")
         sample.column_values = make_needs_review_columns(

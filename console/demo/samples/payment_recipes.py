@@ -317,8 +317,8 @@ def _make_reversible_payments(factory: PaymentSampleFactory) -> Iterator[Payment
 
 
 def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
-    """Yield payments of the two days that the demo reconciles. Most of them agree with the provider's payments. One
-    is missing at the provider, and one has another amount at the provider.
+    """Yield payments of the two days that the demo prepares for a reconciliation. On each day most of them agree with
+    the provider's payments; one is missing at the provider, and one has another amount at the provider.
     """
     for days_back in (2, 1):
         for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):

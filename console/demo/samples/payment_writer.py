@@ -170,7 +170,7 @@ def _read_payment(conn: Connection, sample: PaymentSample) -> Payment:
 
 def _book_payment_on_account(conn: Connection, sample: PaymentSample) -> None:
     """Open the account of the sample's corporation with the sample's limit, book the payment on it, and set aside the
-    amount that exceeds the limit.
+    amount that exceeds the limit. Do nothing if the sample has no limit.
     """
     if not sample.limit_minor:
         return

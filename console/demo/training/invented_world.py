@@ -176,7 +176,8 @@ class SandboxTrainingActors:
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:
         """Approve the refund as the invented approver; the approval also sends the refund. `fault` is the fault that
-        the simulated PayPay gives to the call that sends the refund; "" for none."""
+        the simulated PayPay gives to the call that sends the refund; "" for none. A ConsoleError of the approval is
+        ignored, because the fault causes one."""
         if fault:
             payment = self._console.refunds.read_refund(refund_id).payment.merchant_payment_id
             self._control.add_fault(fault, call="paypay_refund", payment=payment)
