@@ -1,8 +1,10 @@
-"""Edits the word catalogues: adds a sentence in both languages, sorts the sentences, or searches for a text.
+"""Edits the word catalogues: adds a sentence in both languages, or sorts the sentences. Also finds the sentences that
+contain a text, and the keys that the program's source doesn't use.
 
 python -m scripts.words add KEY JAPANESE ENGLISH
 python -m scripts.words sort
 python -m scripts.words find TEXT
+python -m scripts.words unused
 """
 
 import json

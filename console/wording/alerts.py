@@ -26,8 +26,8 @@ def format_alert_value(text: str, context: TextContext, other_text: str | None =
 
 def format_alert_record(item: AlertItem, context: TextContext) -> str:
     """Return the text that names the alert's record: the number of a corporation, with its official name if the
-    registry has it; the number of an order or a payment; the name of a queue, provider or task; the kind and id of
-    another record."""
+    registry has it; the number of an order or a payment; a text with the id of a refund or a credit check; the name
+    of a queue, provider or task; for any other record, the word for its kind."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
         return format_changed_corporation(item.number or "", alert.registry_entry, context.translate)

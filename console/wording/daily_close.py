@@ -72,7 +72,8 @@ def _list_reconciliation_gap_texts(reconciliation: CloseReconciliation, language
 
 def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
     """Yield sentences about a daily close: the meaning of its figures, the reversals on another day than the payment,
-    the reconciliation of the day, and the time of the day's first close.
+    the reconciliation of the day, the time of the day's first close and, if the daily close isn't complete, the
+    outcomes that may be missing.
     """
     yield translate("close.about", language)
     yield translate("close.fees", language)

@@ -206,8 +206,8 @@ def get_provider_name(name: str, context: TextContext) -> str:
 
 
 def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of the provider of a record. For a refund, return the provider of its payment; for an order,
-    return ""."""
+    """Return the name of the provider of a record. For a refund, return the provider of its payment ("" if the
+    payment wasn't read); for an order, return ""."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
@@ -227,7 +227,7 @@ def mask_payer(text: str | None) -> str:
 
 def get_corporation_number(record: ShownRecord) -> str:
     """Return the corporation number of a record; for a refund, the corporation number of its payment. Return "" if
-    there is no number."""
+    there is no number, or if the payment of a refund wasn't read."""
     if isinstance(record, Refund):
         payment = record.relations.payment if record.relations is not None else None
         return get_corporation_number(payment) if payment is not None else ""

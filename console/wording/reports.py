@@ -143,8 +143,8 @@ def list_count_and_sum(value: CountAndSum, currency: str, language: str) -> tupl
 
 
 def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
-    """Yield one line per currency and step of a refund. Then yield one line per currency and further ending of
-    refunds (rejected, withdrawn, expired, failed).
+    """Yield for each currency one line per step of a refund, one per further ending of refunds (rejected, withdrawn,
+    expired, failed), and one about the refunds with an unknown outcome.
     """
     for funnel in report.funnels:
         for name in (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown"):

@@ -51,8 +51,8 @@ def _make_provider_column(context: TextContext, get_provider: Callable[[Any], st
 
 
 def _make_percent_column(context: TextContext, key: str, get_percent: Callable[[Any], float | None]) -> ExportColumn:
-    """Return a column of percentages as whole numbers, rounded down as on screen. `key` is the wording key of the
-    title; `get_percent` returns the percentage of a row."""
+    """Return a column of percentages as whole numbers, rounded down (`format_percent`, for the screen, rounds to the
+    nearest number). `key` is the wording key of the title; `get_percent` returns the percentage of a row."""
 
     def round_percent(row: object) -> int | None:
         value = get_percent(row)

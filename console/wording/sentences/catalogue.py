@@ -240,8 +240,9 @@ def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]
 
 
 def convert_amount_facts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the facts with each amount (an integer in minor units) converted to Money. If the facts contain no known
-    currency, return them unchanged. The fact `minor` is also returned as `amount`."""
+    """Return the facts with the amounts among them (the facts of _AMOUNT_FACT_NAMES: integers in minor units)
+    converted to Money. The fact `minor` stays, and is returned as Money under the name `amount`. If the facts contain
+    no known currency, return them unchanged."""
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS_BY_CURRENCY:
         return facts
