@@ -76,7 +76,7 @@ class Caller:
         return self.send_request("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM_CONTENT_TYPE)
 
     def make_authorized_caller(self) -> "Caller":
-        """Return a client of the same sandbox with an access token."""
+        """Get an access token for this client, and return the client."""
         self.access = self.request_token().data["access_token"]
         return self
 

@@ -57,7 +57,7 @@ def test_documentation_lists_every_fault() -> None:
         line for line in SANDBOX_DOCUMENTATION_PATH.read_text("utf-8").splitlines() if line.startswith("| `")
     ]
     expected = [find_documentation_line(kind) for kind in FAULT_BY_NAME.values()]
-    assert [line for line in expected if line not in documented] == []
+    assert [line for line in expected if documented.count(line) != 1] == []
     assert len(documented) >= len(expected)
 
 
@@ -190,7 +190,8 @@ def test_several_requests_use_one_connection(caller: Caller, control: SandboxCon
     ("headers", "status"), [({"Content-Length": "99999999"}, 413), ({"Transfer-Encoding": "chunked"}, 411)]
 )
 def test_a_body_too_large_or_without_length_is_refused(caller: Caller, headers: dict[str, str], status: int) -> None:
-    """The sandbox refuses a request whose body is too large or has no length, before it reads the body."""
+    """The sandbox refuses a request whose body is too large, or is sent in chunks without a length, before it reads
+    the body."""
     connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=MAX_WAIT_SECONDS)
     try:
         connection.putrequest("POST", "/oauth/token")

@@ -56,8 +56,7 @@ def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -
 
 
 def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
-    """After every start of the sandbox, the ids, names and results depend only on the corporation number and on the
-    order of the purchases."""
+    """After a reset, as after a start, the same purchase gets the same id, name and result as before."""
     before = caller.buy_check().check
     control.reset()
     assert caller.make_authorized_caller().buy_check().check == before
@@ -85,7 +84,8 @@ def test_dummy_numbers_have_fixed_results(caller: Caller) -> None:
 def test_the_sandbox_refuses_and_charges_nothing(
     caller: Caller, sandbox: Sandbox, number: str, more: dict[str, object], status: int
 ) -> None:
-    """The simulated AlarmBox refuses the same purchases as the real one and charges nothing for them."""
+    """The simulated AlarmBox refuses a purchase with a wrong corporation number, deal, reason or comment, and charges
+    nothing for it."""
     assert caller.buy_check(number, fields=more).status == status
     assert sandbox.ledger.charge_count == 0
 

@@ -55,7 +55,8 @@ def test_the_cross_reference_table_has_the_right_offsets() -> None:
 
 
 def test_a_pdf_bomb_is_small_and_decompresses_to_a_large_text() -> None:
-    """The PDF bomb has a few kilobytes, and its stream decompresses to a very long run of zeros."""
+    """The stream from which the PDF bomb is made decompresses to the requested number of zeros. The bomb itself, in
+    which this stream is compressed once more, has less than 50,000 bytes."""
     assert zlib.decompress(b"".join(pdf.make_deflated_zeros(3 * pdf.ZERO_BLOCK_BYTES + 17))) == bytes(
         3 * pdf.ZERO_BLOCK_BYTES + 17
     )
@@ -66,7 +67,8 @@ def test_a_pdf_bomb_is_small_and_decompresses_to_a_large_text() -> None:
 
 
 def test_a_filler_pdf_has_the_requested_length() -> None:
-    """A filler PDF has exactly the requested length for each size, and begins and ends as a PDF file does."""
+    """A filler PDF has the requested length (at least 27 bytes), or up to two bytes more or less, and begins and ends
+    as a PDF file does. The length of its Base64 text is the computed one."""
     for size in (0, 27, 28, 1000, pdf.ZERO_BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))
         assert len(text) == pdf.compute_large_pdf_base64_length(size)

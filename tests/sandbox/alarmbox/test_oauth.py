@@ -140,7 +140,8 @@ def test_a_token_request_must_be_a_form(caller_without_token: Caller) -> None:
 
 
 def test_an_authorisation_page_shows_a_code(caller_without_token: Caller) -> None:
-    """The authorisation page shows a code, which can be exchanged once for an access token and a refresh token."""
+    """The authorisation page shows a code, which can be exchanged once for an access token and a refresh token. A
+    token of the scope `read` can't buy."""
     query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
     ask = f"/oauth/authorize?{query}"
     assert b"code-" in caller_without_token.send_request("GET", ask).body

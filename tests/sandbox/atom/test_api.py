@@ -146,7 +146,7 @@ def test_auth_returns_an_encrypted_token(atom_caller: AtomCaller, control: Sandb
 def test_auth_refuses_wrong_credentials_and_contents(
     atom_caller: AtomCaller, control: SandboxControl, change: Any, status: int, code: str
 ) -> None:
-    """AUTH refuses wrong credentials and wrong contents, each with Atom's code."""
+    """AUTH refuses wrong credentials and wrong contents, each with Atom's code, and no payment begins."""
     answer = atom_caller.start_payment(**change)
     assert (answer.status, decrypt_json_answer(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
     assert control.payments_control.read_ledger()["payments"] == []
@@ -376,7 +376,8 @@ def test_an_unpaid_payment_is_not_refunded(atom_caller: AtomCaller, control: San
 
 def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
     """A test can add another merchant over the control API. The sandbox then decrypts and answers the encrypted
-    request of the test vectors for this merchant."""
+    request of the test vectors for this merchant. The control API returns neither the merchant's key nor the
+    encrypted text of the request."""
     vector = next(v for v in PROVIDER_VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
     key = vector["password"]
     control.payments_control.register_atom_merchant(

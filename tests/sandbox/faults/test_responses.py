@@ -3,6 +3,7 @@ and the ledger shows whether the purchase was charged."""
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -168,6 +169,7 @@ def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Cal
     answer = caller.buy_check()
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.body) < 1 << 20
+    assert len(zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(answer.body)) > 64 << 20
 
 
 def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxControl) -> None:

@@ -145,7 +145,7 @@ def test_random_faults_hit_a_limited_number_of_calls(caller: Caller, control: Sa
 )
 def test_a_request_header_chooses_a_fault(caller: Caller, header: str, status: int) -> None:
     """A client can order a fault by a header of its request. The sandbox ignores a fault that doesn't apply to the
-    call.
+    call, and refuses a call with an unreadable fault.
     """
     answer = caller.send_request(
         "POST",

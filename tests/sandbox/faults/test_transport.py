@@ -79,8 +79,8 @@ def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: Sandb
 
 
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
-    """With the fault `reset_mid_body` the client receives the status and half of the body; then the sandbox resets
-    the connection.
+    """With the fault `reset_mid_body` the client receives the status and the beginning of the body before the sandbox
+    resets the connection.
     """
     control.add_fault("reset_mid_body", call="purchase")
     connection = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=MAX_WAIT_SECONDS)
@@ -127,8 +127,8 @@ def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> 
 
 
 def test_connections_are_refused_during_an_outage(caller: Caller, control: SandboxControl) -> None:
-    """During an outage of the sandbox the operating system refuses connections. Afterwards the sandbox answers with
-    the same records as before.
+    """During an outage of the sandbox the operating system refuses connections. Afterwards a purchase with the access
+    token from before succeeds.
     """
     with control.cause_outage(), pytest.raises(ConnectionRefusedError):
         caller.buy_check()

@@ -118,7 +118,7 @@ def test_an_altered_answer_hides_the_true_effect_once(
     ],
 )
 def test_a_fault_raises_the_amount_in_an_answer(gateways: SandboxGateways, call: str, amount_field: str) -> None:
-    """With the fault `other_amount` the amount in the answer is one unit more than the real amount."""
+    """With the fault `other_amount` the amount in the answer is one yen or one rupee more than the real amount."""
     gateways.control.add_fault("other_amount", call=call)
     assert amount_field in gateways.read_answer_text(call)
 
@@ -189,8 +189,9 @@ def test_a_fault_answers_with_an_error_after_the_refund(gateways: SandboxGateway
     assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
 
 
-def test_a_fault_sets_an_existing_field_of_an_answer(gateways: SandboxGateways) -> None:
-    """A fault can set any value at any existing place of an answer; it creates no place that doesn't exist."""
+def test_a_fault_sets_a_field_of_an_answer(gateways: SandboxGateways) -> None:
+    """A fault can set a field at any place of an answer. The field itself may be new; the objects and lists around it
+    must exist, otherwise the fault sets nothing."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     gateways.control.add_fault("set_fields", call="paypay_refund", fields=fields)
     told = gateways.call_by_name("paypay_refund").data["data"]
@@ -289,13 +290,14 @@ def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateway
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
 def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, fault: str, call: str) -> None:
-    """Each fault that makes an answer unreadable does so for one answer only; the next call gets its usual answer."""
+    """Each of these faults of an answer changes one answer only; the same call gets its usual answer the next time.
+    The refund is made, except with the fault `html`."""
     gateways.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
         gateways.call_by_name(call)
     happened = 0 if fault == "html" else 1
     assert len(gateways.control.payments_control.read_refunds()) == happened
-    assert gateways.call_by_name("paypay_payment").status == 200
+    assert gateways.call_by_name(call).status == 200
 
 
 def test_a_rule_matches_refunds_by_their_payment(gateways: SandboxGateways) -> None:
@@ -307,6 +309,6 @@ def test_a_rule_matches_refunds_by_their_payment(gateways: SandboxGateways) -> N
     )
 
 
-def test_each_call_of_a_fault_is_made_by_a_test() -> None:
-    """For every fault, this file has a test of each call for which the fault is allowed."""
+def test_payment_faults_are_allowed_only_for_payment_calls() -> None:
+    """Each fault that this file covers is allowed only for calls of the two payment providers."""
     assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED_FAULTS for c in FAULT_BY_NAME[name].calls}

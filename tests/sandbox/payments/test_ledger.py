@@ -72,8 +72,8 @@ class RandomLedgerSteps:
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("seed", range(20))
 def test_money_is_conserved(provider: str, seed: int) -> None:
-    """After each random step, the captured sum equals the total of the remaining, refunded and reversed sums, and no
-    sum is negative."""
+    """After each random step, the captured sum equals the total of the remaining and reversed sums and the accepted
+    refunds, and no sum is negative."""
     till = RandomLedgerSteps(provider, seed)
     payment = till.payment
     for _ in range(80):

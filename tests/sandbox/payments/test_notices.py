@@ -116,8 +116,9 @@ def test_the_webhook_of_a_failed_payment_has_no_times(control: SandboxControl, r
     assert (receiver.parsed_notices[0]["state"], receiver.parsed_notices[0]["paid_at"]) == ("FAILED", None)
 
 
-def test_an_unanswered_webhook_is_sent_at_most_three_times(control: SandboxControl, receiver: NoticeReceiver) -> None:
-    """If the receiver does not answer a notice with 200, the sandbox sends it at most three times."""
+def test_a_webhook_is_repeated_until_it_is_answered_200(control: SandboxControl, receiver: NoticeReceiver) -> None:
+    """The sandbox sends a notice again until the receiver answers it with 200; if the setting `notice_retries` is 0,
+    it sends the notice once."""
     register_payment(control, "paypay")
     receiver.statuses = [500, 503]
     pay_and_wait_for_notice(control, "paypay")
@@ -289,7 +290,8 @@ def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiv
 
 
 def test_the_control_api_returns_the_text_of_a_notice(control: SandboxControl) -> None:
-    """The control API returns the text of a notice, so that a test can deliver the notice itself."""
+    """The control API returns the text of a notice, so that a test can deliver the notice itself. It refuses a notice
+    about a payment that the payer hasn't begun."""
     control.payments_control.register_payment("paypay", "P-1", 500)
     control.payments_control.register_payment("atom", "A-1", 500)
     kind, body = control.payments_control.compose_notice("paypay", "P-1", fields={"order_amount": 500})

@@ -104,7 +104,8 @@ def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox)
     connection = Caller(sandbox)
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     assert connection.send_request("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
-    assert connection.send_request("DELETE", "/v2/codes/payments/A", Authorization=signed).status == 405
+    signed_read = make_authorization("GET", "/v2/payments/A", b"")
+    assert connection.send_request("DELETE", "/v2/payments/A", Authorization=signed_read).status == 401
     assert (
         connection.send_request("GET", "/v2/codes/payments/A", Authorization=signed, X_ASSUME_MERCHANT="1").status
         == 401
@@ -253,7 +254,7 @@ def test_a_payment_without_a_code_has_its_own_address(paypay_caller: PayPayCalle
 def test_a_merchant_reads_no_payment_of_another_merchant(
     sandbox: Sandbox, control: SandboxControl, paypay_caller: PayPayCaller
 ) -> None:
-    """A PayPay merchant can't read the payments of another merchant."""
+    """A PayPay merchant can't read, cancel or refund the payments of another merchant."""
     payment_id = control.payments_control.register_payment("paypay", ORDER_NUMBER, 500)["id"]
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
@@ -335,8 +336,7 @@ def test_a_late_cancellation_is_refused(paypay_caller: PayPayCaller, control: Sa
 
 
 def test_calls_too_fast_are_refused(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
-    """Calls that follow each other too fast get status 429 in PayPay's form of an answer. The limits of other
-    providers are separate."""
+    """Calls that follow each other too fast get status 429 in PayPay's form of an answer."""
     control.change_settings(spacing_seconds=30)
     assert paypay_caller.create_payment().status == 201
     assert get_status_and_code(paypay_caller.read_payment()) == (429, "RATE_LIMIT")

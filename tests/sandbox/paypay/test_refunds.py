@@ -1,5 +1,5 @@
 """Tests of the simulated PayPay's refunds: merchant, payment and refund key together identify one refund; the
-captured amount is the limit; and the time limits end to the second."""
+captured amount is the limit; and the time limit is the end of a Japanese day."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime

@@ -98,8 +98,9 @@ def test_a_whole_file_has_every_shape_of_row(whole_file_rows: list[RegistryRow])
         assert row.assignment_date <= row.change_date <= row.update_date <= WHOLE_FILE_DAY.isoformat()
 
 
-def test_mergers_form_chains_that_end_in_an_open_corporation(whole_file_rows: list[RegistryRow]) -> None:
-    """Each chain of mergers ends in an open corporation."""
+def test_mergers_form_chains_that_end(whole_file_rows: list[RegistryRow]) -> None:
+    """Some corporations are merged into one that is itself merged. Each such chain of mergers ends: the last
+    corporation isn't merged."""
     by_number = {row.corporate_number: row for row in whole_file_rows}
     merged = [row for row in whole_file_rows if row.successor_corporate_number]
     chain = [row for row in merged if by_number[row.successor_corporate_number].successor_corporate_number]

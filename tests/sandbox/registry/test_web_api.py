@@ -102,7 +102,8 @@ def test_an_unknown_number_has_no_rows(sandbox_with_difference: Sandbox) -> None
 
 
 def test_a_difference_is_returned_in_parts(sandbox_with_difference: Sandbox) -> None:
-    """The Web-API returns the changes of a period in several numbered parts."""
+    """The Web-API returns the changes of a period in several numbered parts, and only those of the requested place
+    and kind of corporation."""
     period = {"from_": DIFFERENCE_DAY.isoformat(), "to": DIFFERENCE_DAY.isoformat()}
     head, first = read_csv(call_api(sandbox_with_difference, "diff", **period))
     assert head == ["2026-11-05", "2601", "1", "2"]
@@ -118,8 +119,8 @@ def test_a_difference_is_returned_in_parts(sandbox_with_difference: Sandbox) -> 
 
 
 def test_names_are_searched_as_the_publisher_does(sandbox_with_difference: Sandbox) -> None:
-    """The simulated search by name follows the publisher's modes and filters: for example it ignores kana spelling in
-    mode 2, and leaves closed and hidden corporations out.
+    """The simulated search by name follows the publisher's modes and filters: for example it ignores the kana
+    spelling, finds a part of a name in mode 2, and leaves out hidden corporations and, with `close=0`, closed ones.
     """
     asked = call_api(sandbox_with_difference, "name", name="架空", mode="1")
     assert [row.corporate_number for row in read_csv(asked)[1]] == [COMPANY_ROW.corporate_number]
@@ -175,7 +176,8 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
 
 
 def test_faults_apply_to_calls_of_the_web_api(sandbox: Sandbox) -> None:
-    """A test can order faults of the sandbox for calls of the registry's Web-API too."""
+    """A test can order faults of the sandbox for calls of the registry's Web-API too. A call too soon after the last
+    one gets status 403."""
     sandbox.control.add_fault("status:503", call="registry_diff")
     assert call_api(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
     sandbox.control.change_settings(spacing_seconds=3_600)
