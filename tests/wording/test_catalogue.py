@@ -126,7 +126,7 @@ def test_badge_words_equal_those_of_the_style_tokens() -> None:
 
 
 def test_japanese_sentences_are_polite_and_whole() -> None:
-    """Every Japanese sentence that ends in 。 ends in です or ます."""
+    """Every Japanese sentence that ends in 。 ends in a form of です or ます, or in ください."""
     polite = re.compile(r"(です|ます|ません|でした|ました|ください)[）」]?$")
     rude = [
         (key, part)
@@ -157,8 +157,8 @@ def test_english_contains_no_japanese() -> None:
 
 
 def test_every_error_message_states_the_consequence() -> None:
-    """Each error message has at least two sentences. They state what happened, what it means for the money or the
-    record, and the next step.
+    """Each error code has a message. Each message about an error has at least two sentences, because one sentence
+    can't state what happened, what it means for the money or the record, and the next step.
     """
     assert [code for code in EXIT_STATUS if f"error.{code}" not in JAPANESE_SENTENCES] == []
     short = [
@@ -311,7 +311,7 @@ def test_braces_in_a_fact_are_not_replaced() -> None:
 
 def test_a_timeline_line_lists_changed_fields() -> None:
     """A line of a timeline lists each changed field with its old and new value. A refused action has a sentence of
-    its own.
+    its own, and an unknown action is shown as it is stored.
     """
     changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
     entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
@@ -347,8 +347,8 @@ def test_ages_are_formatted(age: timedelta, ja: str, en: str) -> None:
 
 
 def test_instants_are_formatted() -> None:
-    """Instants are written in Japanese time with the time zone, and in a short form in lists. An end at midnight is
-    written as the last valid day.
+    """Instants are written in Japanese time with the time zone, and in a short form in lists, which has the year only
+    if it isn't the present year in Japan. An end at midnight is written as the last valid day.
     """
     assert wording.format_instant(NOW) == "2026-11-20 15:04:05 JST"
     assert wording.format_instant(NOW, "short") == "11-20 15:04"
@@ -434,8 +434,8 @@ def test_catalogues_are_found_from_any_working_directory(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_texts_state_no_end_of_an_unknown_outcome(language: str) -> None:
-    """The texts predict no time for the end of a running call. About an unknown outcome they state neither that the
-    call failed nor that nothing was charged.
+    """The hint of the queue of running calls predicts no time for their end. The explanation of an unknown outcome
+    says neither that it isn't a failure nor that nothing was charged.
     """
     words = wording.get_program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
@@ -511,7 +511,8 @@ def test_each_language_has_one_separator_of_facts() -> None:
     ("language", "advice"), [("en", r"Open the record (to see|and check)"), ("ja", r"(^|[、。])記録を開(いて|き、)")]
 )
 def test_an_error_on_the_page_of_its_record_does_not_advise_to_open_it(language: str, advice: str) -> None:
-    """Each message about an error that advises to open the record has a second text for the page of this record."""
+    """Each message about an error that advises to open the record has a second text, without this advice, for the
+    page of the record."""
     sentences = read_sentences(language)
     advising_keys = {key for key, text in sentences.items() if key.startswith("error.") and re.search(advice, text)}
     assert len(advising_keys) > 8

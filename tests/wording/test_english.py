@@ -246,8 +246,8 @@ def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
 )
 def test_a_typed_reason_that_ends_with_a_full_stop_gets_no_second_one(note: str, sentence: str) -> None:
     """If a typed text ends with a full stop, the sentence leaves out its own full stop after it, with or without a
-    quotation mark, also in the middle of a longer text. The typed text is unchanged. Another mark at its end, such as
-    an ellipsis, stays too."""
+    quotation mark, also in the middle of a longer text. The typed text is unchanged. After another mark, such as a
+    question mark, the sentence has its full stop; an ellipsis of the sentence stays, too."""
     assert translate("timeline.read_only.on", "en", note=note) == sentence
     assert join_after_fact("Reason: done.", ". Then") == "Reason: done. Then"
     assert join_after_fact("Reason: done.", "...") == "Reason: done...."

@@ -167,8 +167,8 @@ def test_an_unknown_notice_code_is_shown_after_its_words() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_program_as_actor_has_a_word_in_every_sentence(language: str) -> None:
-    """If the program itself has acted, every sentence that names the acting person has a word for the program. In
-    Japanese sentences this is not an English word.
+    """If the program itself has acted, no Japanese sentence that names the acting person contains the English word
+    worker, under which the program acts.
     """
     acts = {"maker", "who", "holder", "person", "owner"}
     sentences = {

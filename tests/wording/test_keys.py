@@ -60,7 +60,8 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
 
 
 def test_no_group_of_wording_keys_is_unused() -> None:
-    """Code or a sentence uses every group of wording keys (the keys with one first word, such as `error`)."""
+    """Code or a sentence uses every group of wording keys (the keys with one first word, such as `error`), except the
+    groups in FAMILIES_OF_WINDOW_WORDS."""
     named = {key.text.split(".")[0] for key in word_use.find_keys(ROOT, KEY_FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
     assert {family for family in KEY_FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
@@ -107,7 +108,8 @@ def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> Non
 
 
 def test_every_audit_action_is_used_in_the_code() -> None:
-    """Code uses every member of AuditAction, by its name or by a text that is converted to it."""
+    """Code uses every member of AuditAction, by its name or by a text that is converted to it. The name of a member
+    is its value in capitals, with underscores."""
     named = word_use.find_audit_actions(ROOT)
     assert [action for action in AuditAction if not any(one.covers_key(action) for one in named)] == []
     assert [action.name for action in AuditAction if action.name != re.sub(r"[.-]", "_", action).upper()] == []
@@ -198,7 +200,7 @@ def test_every_problem_of_a_setting_has_a_sentence() -> None:
 
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
-    """Each reason of an outcome has one text for lists and one for sentences."""
+    """Each reason of an outcome that the code of the providers' adapters names has a word (`cause.…`)."""
     reasons = {asked.text for asked in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDING_KEYS} == set()

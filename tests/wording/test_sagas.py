@@ -41,7 +41,8 @@ def test_every_step_and_state_has_words(language: str) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_reason_has_words(language: str) -> None:
-    """Each reason in the steps of the saga, each state of an order, and each kind of refusal has words."""
+    """Each reason in the steps of the saga, and each state of an order at which the saga ends, has words. The code of
+    a refusal has the words of the refusal, an unknown code has general words, and no code has none."""
     told = {
         one.text
         for one in word_use.find_arguments(
