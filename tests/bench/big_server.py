@@ -19,7 +19,7 @@ from tests.support.server_run import ServerRun, find_free_port
 from tests.support.servers import start_own_run
 
 _ENGINE_NAME = "mariadb"
-# It is made fast and only read: what a kill costs is another making.
+# The data are written once, fast, and then only read; after a kill, they are made again.
 SERVER_SETTINGS = (
     *("innodb-buffer-pool-size=2G", "innodb-log-file-size=1G", "innodb-flush-log-at-trx-commit=0"),
     *("innodb-sort-buffer-size=64M", "tmp-table-size=256M", "max-heap-table-size=256M"),

@@ -45,7 +45,7 @@ def measure_rows(goal_numbers: frozenset[int], keys: int, server_keys: int) -> I
         yield from _measure_longest_waits()
 
 
-# 11: each number is bought once, whoever dies
+# 11: each number is bought once, even if buyers are killed
 
 
 class SalesFileAlarmBox(InstantAlarmBox):
@@ -165,7 +165,7 @@ def _receive_index(buyer: Child, before: int) -> int:
     return before
 
 
-# 12: nobody waits long for the right to write
+# 12: no writer waits long
 
 
 def write_for_seconds(pipe: Pipe, file: Path, uses_queue: bool, seconds: float) -> None:

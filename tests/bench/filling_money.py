@@ -1,8 +1,8 @@
 """Orders, payments and refunds for the big tables: the same rows on every engine, computed by the database itself.
 
 Of 200 orders and their payments, 3 wait, 1 is unknown, 2 failed (one of these orders was paid by the next payment),
-and 10 need a review; the others are paid. Of 200 refunds, 8 are open in all states, 1 is unknown, 2 failed, and 10
-need a review; the others are completed.
+and 10 need a review; the others are paid. Of 200 refunds, 8 are open (2 in each open state; the outcome of 1 of them
+is unknown), 2 failed, and 10 need a review; the others are completed.
 """
 
 MONEY_TABLES = ("approvals", "orders", "payments", "refunds")

@@ -1,5 +1,5 @@
-"""Other ways to buy at most once, for comparison: a read followed by a write, without a lock or with a lock in Redis.
-The program doesn't use them.
+"""Other ways to buy, for comparison: a read followed by writes, without a lock, with a lock of the database server,
+or with a lock in Redis. Also the floor of a purchase: its durable writes alone. The program doesn't use them.
 """
 
 import os
@@ -18,8 +18,8 @@ _REDIS_UNLOCK_SCRIPT = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.
 
 
 class UnprotectedBuyer:
-    """Buys with SELECT, INSERT, a call and UPDATE: two durable transactions of the database driver, without any
-    protection against a second purchase.
+    """Buys with SELECT, INSERT and UPDATE, without a call to a provider: two durable transactions of the database
+    driver, without any protection against a second purchase.
     """
 
     def __init__(self, file: Path) -> None:

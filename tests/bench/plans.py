@@ -326,10 +326,10 @@ def find_sort_steps(plan_steps: Sequence[str]) -> list[str]:
 
 
 def check_plans(database_name: str, empty_url: str, big: Database) -> ReportRow:
-    """Check the promise that no query reads a whole table, whatever the size of the table. The queries are recorded
-    on an empty database, because a service that finds nothing runs all its queries; the big database then explains
-    the recorded statements. `database_name` describes the big database in the report. Return the row of the report,
-    with the number of queries that read no whole table.
+    """Check the promise that none of `ALL_QUERIES` reads a whole table, whatever the size of the table. The queries
+    are recorded on an empty database, because a service that finds nothing runs all its queries; the big database
+    then explains the recorded statements. `database_name` describes the big database in the report. Return the row of
+    the report, with the number of queries that read no whole table.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL_QUERIES.items()}

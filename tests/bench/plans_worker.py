@@ -57,7 +57,7 @@ QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
 }
 """Queries by name that sort their result in memory. The result has only a few rows."""
 
-# One of a hundred rows is open, held, waiting or under way; a bulk run has as many rows as a page.
+# One of a hundred rows is open, held, waiting or under way; a bulk run has 100 rows.
 _INSTANT_SQL = "'2026-11-20 02:00:00'"
 _IS_OPEN_SQL = "i % 100 = 0"
 _ENDED_AT_SQL = f"IF({_IS_OPEN_SQL}, NULL, {_INSTANT_SQL})"

@@ -133,7 +133,8 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 def start_servers_on_disk(goal_numbers: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
     """Yield (name, nodes) of each database server engine that this machine has, one engine after another. Yield
-    nothing if no goal of this module is requested."""
+    nothing if `goal_numbers` is empty.
+    """
     TABLE_FOLDER.mkdir(exist_ok=True)
     if goal_numbers and find_missing_reason("mariadb") is None:
         with start_private_mariadb(place=TABLE_FOLDER) as server:

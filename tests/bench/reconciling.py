@@ -46,7 +46,9 @@ MAX_MEMORY_KIB = 16 << 10
 _ROUND_COUNT = 9
 _UNUSED_URL = "http://127.0.0.1:9"
 _FIRST_PAYMENT_TIME = time_of_day(0, 30)
-"""Time of day in Japan at which the first payment of a day is paid. The last one is paid 80,000 seconds later."""
+"""Time of day in Japan at which the first payment of a day is paid. The last one is paid less than 80,000 seconds
+later.
+"""
 _DAILY_FILE_HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
     "マーチャント決済ID,支払い詳細\n"

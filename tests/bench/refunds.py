@@ -90,7 +90,7 @@ def _open_durable_writes(opened: ExitStack, folder: Path) -> DurableWrites:
 
 
 class RefundMeasurement:
-    """Refunds through the console, and, as the floor, the same two calls by the same adapter alone.
+    """Refunds through the console, and, as the peer, the same two calls by the same adapter alone.
     `request_durations` has the duration of each refund request (seconds).
     """
 

@@ -120,8 +120,9 @@ class MeasuredTable:
             ]
 
     def lookup_by_core_in_two_queries(self) -> object:
-        """Read the person, the sums of money, and the records with their operations by two queries. The answers equal
-        those of the service. Return the row of the person, and the rows of the records.
+        """Read by two queries what the service reads: the person and whether the number has orders or payments, and
+        the records with whether their operations have lapsed. Return the row of the person, and the rows of the
+        records.
         """
         number = next(self._numbers)
         with self._held.begin():

@@ -262,8 +262,8 @@ class EventLoopGaps(QObject):
 
 def measure_gaps() -> dict[str, Any]:
     """Measure the longest time between two passes of the event loop in each round: once while the window is idle, and
-    once while four threads call slow providers, one of which returns a large PDF. Return these times by name
-    (seconds), and how the calls ended.
+    once while four threads call a slow provider, which answers one of the calls with a large PDF. Return these times
+    by name (seconds), and how the calls ended.
     """
     stage = WindowApplication()
     checks, fresh = stage.console.credit_checks, iter(invent_numbers(1 + 3 * _ROUND_COUNT))
