@@ -58,7 +58,8 @@ def main() -> int:
 
 def take_pictures(window_look: WindowLook, folder: Path, picture_names: list[str]) -> None:
     """Take the pictures of the scenes named in `picture_names` (empty: all scenes) with the window look
-    `window_look`. In a wide window only the main scenes are taken.
+    `window_look`. A window wider than 1600 px leaves out `OTHER_SCENES`, `BULK_SCENES`, `VIEW_SCENES`,
+    `FURTHER_SCENES` and `STATE_SCENES`.
     """
     always = {
         **MAIN_SCENES,

@@ -20,7 +20,8 @@ SUBJECT_KIND = "credit-check"
 
 def show_selection(stage: WindowStage) -> None:
     """Take pictures of three ways to select records: three rows by keyboard, refunds only (which can't be
-    re-fetched), and all records that match a filter."""
+    re-fetched), and all records of the queue.
+    """
     page = _open_queue(stage, "unknown")
     for key in (Qt.Key.Key_Space, Qt.Key.Key_Down):
         QTest.keyClick(page.table, key)
@@ -69,9 +70,7 @@ def show_dry_runs(stage: WindowStage) -> None:
 
 
 def show_runs(stage: WindowStage) -> None:
-    """Take pictures of a bulk run while a provider hangs, of its end, of the rows that it did not execute, and of a
-    stopped and a paused run.
-    """
+    """Take pictures of a bulk run while a provider hangs, of its end, and of the rows that it did not execute."""
     page = _open_queue(stage, "unknown")
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)

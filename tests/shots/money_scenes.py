@@ -97,7 +97,7 @@ def show_orders(stage: WindowStage) -> None:
     for kind in ("expired", "waiting"):
         payment = stage.desk.list_payments(kind)[-1]
         if kind == "waiting":
-            _show_expired_payment(stage, payment.id)
+            _start_waiting_saga(stage, payment.id)
         view = stage.desk.console.payments.read_payment(payment.id)
         assert view.order is not None
         stage.show_route(OrderRoute(view.order.id))
@@ -105,8 +105,10 @@ def show_orders(stage: WindowStage) -> None:
         stage.take_picture(f"order-{kind}")
 
 
-def _show_expired_payment(stage: WindowStage, payment_id: int) -> None:
-    """Take a picture of a payment whose time limit has passed while the gateway can't be reached."""
+def _start_waiting_saga(stage: WindowStage, payment_id: int) -> None:
+    """Start the saga of a payment whose time limit has passed. Its first step waits, because the gateway can't be
+    reached.
+    """
     context = stage.desk.console._context
 
     def start_saga(tx: Transaction) -> None:

@@ -154,7 +154,9 @@ def show_pdf(stage: WindowStage) -> None:
 
 
 def show_comparison(stage: WindowStage) -> None:
-    """Take a picture of two versions of a PDF next to each other, with a difference on the second page."""
+    """Take pictures of two versions of a PDF next to each other: as they are opened, and at the next difference, on
+    the second page.
+    """
     stage.show_route(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.wait_until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
@@ -270,8 +272,8 @@ def show_unlock(stage: WindowStage) -> None:
 
 
 def show_missing_rights(stage: WindowStage) -> None:
-    """Take pictures of an administrator's window, and of a record in an auditor's window, which offer only the
-    actions of these roles.
+    """Take pictures of an administrator's window, and of a queue in an auditor's window, which offer only the actions
+    of these roles.
     """
     context = stage.opening.context
     people, operator = context.people, context.operator
@@ -285,8 +287,8 @@ def show_missing_rights(stage: WindowStage) -> None:
 
 
 def show_purchase(stage: WindowStage) -> None:
-    """Take pictures of the dialog before a purchase, and of four results: bought, bought with missing parts, refused,
-    and unknown.
+    """Take pictures of the dialog before a purchase, of four results (bought, bought with missing parts, refused, and
+    unknown), and of a purchase that is still running.
     """
     control = stage.desk.sandbox.control
     endings = {

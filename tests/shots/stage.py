@@ -91,7 +91,7 @@ class WindowStage:
         self.wait_until_idle()
 
     def find(self, kind: type[WidgetType]) -> WidgetType:
-        """Return the visible widget of this class."""
+        """Wait until a widget of this class is visible, and return it. Raises TimeoutError after MAX_WAIT_SECONDS."""
         self.wait_until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
         return next(found for found in self.window.findChildren(kind) if found.isVisible())
 
