@@ -1,4 +1,4 @@
-"""Mutants that would refund twice, execute another decision, or book money that never arrived."""
+"""Mutants that would refund or charge twice, execute another decision, or book money that never arrived."""
 
 from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Mutant, SourceChange
 
@@ -449,10 +449,9 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         ("tests/crash/test_refund_late_effects.py",),
     ),
     Mutant(
-        "silence about an earlier refund is a no",
+        "the provider is not asked about earlier refunds",
         (SourceChange(_SUBMITTING_FILE, "        self._refund_prober.ask_about_earlier_refunds(pair)\n", ""),),
-        ("tests/crash/test_refund_late_effects.py",),
-        "says_nothing",
+        (f"{_EARLIER_REFUNDS_TESTS}::test_an_acknowledged_refund_that_arrived_counts_as_refunded",),
     ),
     Mutant(
         "a refund's 5xx is a failure",
@@ -489,7 +488,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (_VOTES_TESTS,),
-        "nobody_approves_their_own",
+        "cannot_approve_the_own_refund",
     ),
     Mutant(
         "a maker may approve past the console",

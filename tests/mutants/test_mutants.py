@@ -24,14 +24,18 @@ def find_mutant(name: str) -> Mutant:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_source_text_of_every_mutant_exists_once(mutant: Mutant) -> None:
-    """The text that a mutant replaces exists exactly once in its source file, and the mutant's test files contain the
-    tests that it names."""
+    """The text that a mutant replaces exists exactly once in its source file, and each of the mutant's test files
+    contains the tests that the mutant names, and the words with which it restricts the tests.
+    """
     for change in mutant.changes:
         assert (ROOT / change.file).read_text("utf-8").count(change.old) == 1, change
     for test in mutant.tests:
         file, *names = test.split("[")[0].split("::")
         source = (ROOT / file).read_text("utf-8")
         assert all(f"def {name}(" in source or f"class {name}" in source for name in names), test
+        assert all(
+            word in {"", "sqlite", "mariadb", "galera"} or word in source for word in mutant.engine.split(" and ")
+        )
 
 
 def test_mutants_use_only_names_that_exist(tmp_path: Path) -> None:
@@ -64,12 +68,11 @@ def test_a_mutant_is_caught(name: str) -> None:
 
 @pytest.mark.parametrize("file", ["console/domain/errors/__init__.py", "console/store/payments/currency_limits.py"])
 def test_one_seed_draws_the_same_valid_mutants(file: str) -> None:
-    """The same seed draws the same mutants, each at a different place. Each mutant is valid Python and differs from
-    the source.
-    """
+    """The same seed draws the same mutants, all different. Each mutant is valid Python and differs from the source."""
     drawn = draw_mutants(file, max_count=5, seed=1)
     assert drawn == draw_mutants(file, max_count=5, seed=1)
     assert len({one.source for one in drawn}) == len(drawn) == 5
+    assert (ROOT / file).read_text("utf-8") not in {one.source for one in drawn}
     for one in drawn:
         ast.parse(one.source)
 
