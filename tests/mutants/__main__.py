@@ -22,7 +22,7 @@ LINKED_PATHS = ("resources", "scripts", "Makefile", "README.md", "docs")
 TESTS_TIME_LIMIT_SECONDS = 300
 FAILED_STATUS = 1
 PASSED_STATUS = 0
-# One seed, so that what is drawn at random finds a mutant every time or never.
+# One seed for the random data of tests: a test detects a mutant every time or never.
 PYTEST_OPTIONS = (
     "-x",
     "-q",
@@ -136,7 +136,7 @@ def run_tests(
 
 
 def find_first_failure(output: str) -> str:
-    """Return the id of the first failed test in pytest's output."""
+    """Return the id of the first failed test in pytest's output, or "an error" if the output names none."""
     failed = [line for line in output.splitlines() if line.startswith("FAILED")]
     return failed[0].removeprefix("FAILED ").split(" - ")[0] if failed else "an error"
 

@@ -2,13 +2,12 @@
 
     python -m tests.mutants.drawn [--each N] [--seed N] [PART OF A FILE'S NAME …]
 
-The changes of the catalogue were chosen by an engineer. Here a random generator chooses the same number of places in
-each file of `TESTS_BY_SOURCE_FILE`, and for each place one of the fitting operators of cosmic-ray, or the removal of
-a call.
+The changes of the catalogue were chosen by an engineer. Here a random generator chooses up to N places in each file
+of `TESTS_BY_SOURCE_FILE`, and for each place one of the fitting operators of cosmic-ray, or the removal of a call.
 
 Some places are never drawn, because no result depends on them: annotations, imports for types only, `@dataclass(…)`,
-`@overload`, `@cache`, `==` in place of `is` (equal for members of an enum), the `*` before keyword arguments,
-failpoints, and `@….run_again_if_stale()`, which has no effect on SQLite, where these tests run.
+`@overload`, `@cache`, `==` in place of `is` and the reverse (equal for members of an enum), the `*` before keyword
+arguments, failpoints, and `@….run_again_if_stale()`, which has no effect on SQLite, where these tests run.
 """
 
 import argparse
@@ -56,7 +55,7 @@ _EQUIVALENT_OPERATORS = {
     "ReplaceComparisonOperator_NotEq_IsNot",
     "ReplaceComparisonOperator_IsNot_NotEq",
 }
-# The imports of every test, once for all mutants.
+# Slow imports of tests, made once for all mutants.
 _PRELOADED_MODULES = (
     "pytest",
     "sqlalchemy",
@@ -105,8 +104,8 @@ OPERATOR_CLASS_BY_NAME: dict[str, type[Operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class DrawnMutant:
-    """One random mutant: the name of its operator, and which occurrence of the operator in the file is changed.
-    `line` is the line of the change, `source` the changed source code.
+    """One random mutant: the name of its operator, and which occurrence of the operator in the file is changed (from
+    0). `line` is the line of the change, `source` the changed source code.
     """
 
     file: str
@@ -188,8 +187,8 @@ def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
 
 
 def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Run these tests in a copy of the source code, in a forked child process that has already imported their
-    modules. Return pytest's exit status and output.
+    """Run these tests in a copy of the source code, in a forked child process, for which `_PRELOADED_MODULES` are
+    already imported. Return pytest's exit status and output; FAILED_STATUS after TESTS_TIME_LIMIT_SECONDS.
     """
     with tempfile.NamedTemporaryFile("r", prefix="drawn-", suffix=".txt") as said:
         child = multiprocessing.get_context("fork").Process(
@@ -222,7 +221,8 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
 
 def try_drawn_mutant(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
     """Try one mutant in a free copy of the source code; `copies` has the folders of the free copies. Return a tuple:
-    True if a test failed, and the id of the first failed test ("an error" if the output of the tests names none).
+    True unless the tests passed, and the id of the first failed test ("an error" if the output of the tests names
+    none).
     """
     folder = copies.get()
     file, tests = folder / mutant.file, TESTS_BY_SOURCE_FILE[mutant.file]
@@ -279,8 +279,8 @@ def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
 
 
 def _try_and_print(mutant: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:
-    """Try one mutant, and print the result; if no test failed, also print the changed lines. Return True if a test
-    failed.
+    """Try one mutant, and print the result; if the tests passed, also print the first changed line. Return True
+    unless the tests passed.
     """
     begun = time.monotonic()
     caught, why = try_drawn_mutant(mutant, copies)

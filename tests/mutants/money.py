@@ -1,5 +1,5 @@
-"""Mutants in the code that moves money: amounts, conditional updates, the rule of one open refund per payment,
-idempotency keys, votes and events."""
+"""Mutants in the code that moves money: amounts, conditional updates, states, the providers' keys of refunds, limits,
+votes, read-only switches and queues."""
 
 from tests.mutants.mutant import Mutant, SourceChange
 
@@ -47,7 +47,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         _BALANCES_TESTS,
     ),
     _make_mutant(
-        "nothing is moved below zero",
+        "an amount of zero or less is moved",
         _BALANCES_FILE,
         '.where(payments.c.id == bindparam("payment_id"), _AMOUNT_MINOR_PARAMETER > 0)',
         '.where(payments.c.id == bindparam("payment_id"))',

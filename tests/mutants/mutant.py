@@ -1,6 +1,4 @@
-"""The classes of a mutant, the source files in which several mutants are made, and the changes that are tried on
-every engine.
-"""
+"""The classes of a mutant, and what several mutants share: source files, tests and changes."""
 
 from dataclasses import dataclass
 
@@ -17,7 +15,9 @@ class SourceChange:
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One bug in the source code. `tests` are pytest's arguments; at least one of these tests must fail. `engine` is
-    pytest's argument `-k` that restricts the tests, such as "mariadb" ("": all engines)."""
+    pytest's argument `-k` that restricts the tests: an engine, a part of a test's name, or both with "and" ("": no
+    restriction).
+    """
 
     name: str
     changes: tuple[SourceChange, ...]

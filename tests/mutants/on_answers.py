@@ -1,4 +1,5 @@
-"""Mutants by which a provider's answer is written into the wrong record, is lost, or takes effect too early."""
+"""Mutants by which a provider's answer is written into the wrong record, is lost, takes effect too early, or proves
+more than it says."""
 
 from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Mutant, SourceChange
 

@@ -1,4 +1,6 @@
-"""Mutants at the limits of a rule: equal times, the last step, zero, one of two people, a wrong clock."""
+"""Mutants at the limits of a rule (equal times, the last step, zero, one of two people, a wrong clock), and in rare
+situations: copied files of a desk, adoptions, a changed merchant, restores.
+"""
 
 from tests.mutants.mutant import Mutant, SourceChange
 

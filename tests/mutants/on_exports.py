@@ -1,5 +1,5 @@
 """Mutants of exported files: formulas that a spreadsheet executes, amounts that aren't numbers, files of cancelled
-exports, daily closes that include unknown money, and restores into a database in use.
+exports, daily closes that include unknown money, and backups and restores that must be refused or must note a loss.
 """
 
 from tests.mutants.mutant import Mutant, SourceChange

@@ -1,5 +1,6 @@
-"""Mutants that would allow changes without the console: forged rows, older rows, and sentences of a person that
-contradict the stored facts."""
+"""Mutants by which forged, older, malformed or locked rows do harm, by which a request of a person has another effect
+than the person asked for, by which payers are named, or by which pages tell the wrong state.
+"""
 
 from tests.mutants.mutant import Mutant, SourceChange
 

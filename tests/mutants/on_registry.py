@@ -1,4 +1,5 @@
-"""Mutants of the import of the corporation registry, by which a file is imported that must be refused."""
+"""Mutants of the corporation registry: files are imported or used that must be refused, and companies aren't
+found."""
 
 from tests.mutants.mutant import Mutant, SourceChange
 

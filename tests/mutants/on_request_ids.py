@@ -60,7 +60,7 @@ REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("a provider's refusal frees the id", _IDS_FILE,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 4)",
         f"{_REQUEST_IDS_TESTS}::test_a_repeat_gets_the_providers_first_refusal"),
-    _make_mutant("an id is kept for good", _ROWS_FILE,
+    _make_mutant("an id is kept for two days", _ROWS_FILE,
         "self.age >= ANSWER_RETENTION", "self.age >= 2 * ANSWER_RETENTION",
         f"{_REQUEST_IDS_TESTS}::test_a_request_id_is_free_after_a_day"),
     _make_mutant("an id is everybody's", _IDS_FILE,

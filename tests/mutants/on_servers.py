@@ -1,4 +1,4 @@
-"""Mutants that make a test fail only on a database server, or on several nodes of a cluster."""
+"""Mutants in the code for database servers and clusters: triggers, grants, transactions, and races of sessions."""
 
 from tests.mutants.mutant import (
     CALL_BEFORE_COMMIT,

@@ -1,4 +1,6 @@
-"""Mutants of the sentences that people read: wrong sentences, and wrong messages about changed companies."""
+"""Mutants of what people are told and offered: wrong sentences, states and messages, and wrong buttons, keys and
+actions.
+"""
 
 from tests.mutants.mutant import Mutant, SourceChange
 

@@ -68,7 +68,9 @@ def test_a_mutant_is_caught(name: str) -> None:
 
 @pytest.mark.parametrize("file", ["console/domain/errors/__init__.py", "console/store/payments/currency_limits.py"])
 def test_one_seed_draws_the_same_valid_mutants(file: str) -> None:
-    """The same seed draws the same mutants, all different. Each mutant is valid Python and differs from the source."""
+    """The same seed draws the same mutants, all different. Each mutant is valid Python and differs from the
+    source.
+    """
     drawn = draw_mutants(file, max_count=5, seed=1)
     assert drawn == draw_mutants(file, max_count=5, seed=1)
     assert len({one.source for one in drawn}) == len(drawn) == 5
