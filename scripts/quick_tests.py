@@ -52,8 +52,12 @@ def choose_tests(
     chosen, rest = [ALWAYS_RUN_TESTS], float(_TEST_PROCESS_COUNT * _TIME_LIMIT_SECONDS)
     left_out: list[str] = []
     for file in ranked:
-        rest -= seconds_by_file.get(file, _RUN_SECONDS_OF_UNLISTED_FILE)
-        (chosen if rest >= 0 else left_out).append(file)
+        seconds = seconds_by_file.get(file, _RUN_SECONDS_OF_UNLISTED_FILE)
+        if seconds > rest:
+            left_out.append(file)
+        else:
+            chosen.append(file)
+            rest -= seconds
     return chosen, left_out
 
 

@@ -15,13 +15,14 @@ from console.wording.sentences.catalogue import format_age, get_provider_name, t
 from console.wording.sentences.formats import NO_VALUE, format_amount, format_count, format_instant
 
 
+def round_percent(percent: float) -> int:
+    """Return the percentage as the nearest whole number, but 100 only for 100, and 0 only for 0."""
+    return int(percent) if percent in (0, 100) else min(99, max(1, int(percent + 0.5)))
+
+
 def format_percent(percent: float | None) -> str:
-    """Return a percentage as text such as `98 %`, rounded to the nearest whole number, but only the value 100 gives
-    `100 %`, and only the value 0 gives `0 %`. Return – for None."""
-    if percent is None:
-        return NO_VALUE
-    is_whole = percent in (0, 100)
-    return f"{round(percent) if is_whole else min(99, max(1, int(percent + 0.5)))} %"
+    """Return a percentage as text such as `98 %`, rounded as `round_percent` does. Return – for None."""
+    return NO_VALUE if percent is None else f"{round_percent(percent)} %"
 
 
 def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:

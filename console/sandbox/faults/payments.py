@@ -225,7 +225,7 @@ def answer_encrypted_json(call_in_progress: CallInProgress) -> None:
     call_in_progress.send_reply(replace(reply, body=encode_json({name: values[0] for name, values in form.items()})))
 
 
-@register_fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM_CALLS)
+@register_fault("cut_seal", "a sealed text that lost its last third", "happens", ATOM_CALLS)
 def cut_encrypted_answer(call_in_progress: CallInProgress) -> None:
     reply = call_in_progress.execute_call()
     call_in_progress.send_reply(reply.replace_body(reply.body[: len(reply.body) * 2 // 3 | 1]))

@@ -51,15 +51,15 @@ def _make_provider_column(context: TextContext, get_provider: Callable[[Any], st
 
 
 def _make_percent_column(context: TextContext, key: str, get_percent: Callable[[Any], float | None]) -> ExportColumn:
-    """Return a column of percentages as whole numbers, rounded down (`format_percent`, for the screen, rounds to the
-    nearest number). `key` is the wording key of the title; `get_percent` returns the percentage of a row."""
+    """Return a column of percentages as whole numbers, rounded as on the screen. `key` is the wording key of the
+    title; `get_percent` returns the percentage of a row."""
 
-    def round_percent(row: object) -> int | None:
+    def get_rounded_percent(row: object) -> int | None:
         value = get_percent(row)
-        return None if value is None else int(value)
+        return None if value is None else report_words.round_percent(value)
 
     return ExportColumn(
-        context.translate("export.in_percent", title=context.translate(key)), CellKind.NUMBER, round_percent
+        context.translate("export.in_percent", title=context.translate(key)), CellKind.NUMBER, get_rounded_percent
     )
 
 

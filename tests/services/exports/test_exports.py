@@ -183,7 +183,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
         assert [row[title] for title in ("Paid", "Failed or expired", "Unknown", "All")] == [
             day.paid, day.unpaid, day.unknown, day.total,
         ]  # fmt: skip
-        assert row["Success (%)"] == (None if day.percent is None else int(day.percent))
+        assert row["Success (%)"] == (None if day.percent is None else report_words.round_percent(day.percent))
     settled = read_report(desk, tmp_path, "settlement")
     for (provider, currency), series in money.items():
         rows = [row for row in settled if (row["Provider"].lower(), row["Currency"]) == (provider, currency)]
@@ -654,11 +654,11 @@ def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) ->
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     """A table with more rows than a sheet may have continues on further sheets, each with the column titles."""
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
-    table = ExportTable("Long", [column], lambda: iter(()), lambda _: ("about",))
+    table = ExportTable("Long", [column], lambda: iter(()), lambda _: ("about",), about_title="About")
     with (tmp_path / "a.xlsx").open("w+b") as file:
         write_workbook(file, table, range(25), max_rows_per_sheet=11)
     *sheets, about = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets
-    assert [sheet.title for sheet in (*sheets, about)] == ["Long", "Long 2", "Long 3", "Long 4"]
+    assert [sheet.title for sheet in (*sheets, about)] == ["Long", "Long 2", "Long 3", "About"]
     assert [cell for sheet in sheets for (cell,) in list(sheet.values)[1:]] == list(range(25))
     assert {next(iter(sheet.values)) for sheet in sheets} == {("n",)}
 
