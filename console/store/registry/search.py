@@ -6,11 +6,15 @@ open corporations in the order of row ids, then the index of closed ones. It ver
 (module `ranking`) and stops as soon as it has enough matches. Among the matches of a step the shortest name comes
 first, because it is closest to the typed text. So a frequent text costs little more than a rare one. Corporations
 with records in this console come before all others; among them the same rules apply.
+
+The index lacks the terms of some numbers in addresses (`search_index.list_number_terms`). If a search that requires
+the terms of the typed numbers has too few results, it also reads rows without these terms.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, product
 from typing import Any, NamedTuple, TypeVar
 
 from console.domain.batches import split_into_batches
@@ -34,6 +38,10 @@ MAX_CANDIDATES = 1_000
 have each of the pairs of characters of the text, but few have all of the pairs as one text. In this case matches may
 be missing.
 """
+_MAX_ROWS_OF_PLACE = 10_000
+"""Largest number of rows that a search reads without the terms of numbers if a typed number directly follows a city
+(龍ケ崎市3710). The index has no term of such a number, so the row can be any row of the city. It is enough for cities
+in which streets begin with a number."""
 _NUMBER_DIGITS = 13
 _MAX_NUMBERS_PER_QUERY = 500
 _ROWS_PER_QUERY = 50
@@ -172,12 +180,15 @@ class _Candidates:
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
         self.expressions = FullTextExpressions(row_counts)
+        self._expressions_without_numbers = FullTextExpressions(row_counts, requires_numbers=False)
         self.remaining_verifications = MAX_CANDIDATES
         self._known_candidates: dict[int, _Candidate] = {}
         self._scans: dict[tuple[str, str, int], _IndexScan] = {}
-        has_folded = has_folded_texts(connection)
-        self._filter_sql, self._filter_values = make_filter_condition(query) if has_folded else ("1", {})
-        folded_columns = ("c.folded_names", "p.folded || c.folded_street") if has_folded else ("NULL", "NULL")
+        self._has_folded_texts = has_folded_texts(connection)
+        self._filter_sql, self._filter_values = make_filter_condition(query) if self._has_folded_texts else ("1", {})
+        folded_columns = (
+            ("c.folded_names", "p.folded || c.folded_street") if self._has_folded_texts else ("NULL", "NULL")
+        )
         self._texts_sql = _CORPORATION_TEXTS_SQL.format(*folded_columns)
 
     def open_scan(self, table: str, expression: str, after_id: int = 0) -> _IndexScan:
@@ -222,6 +233,35 @@ class _Candidates:
                 self.rank_row(row)
         known_candidates = (self._known_candidates.get(row_id) for row_id in row_ids)
         return [candidate for candidate in known_candidates if candidate is not None]
+
+    def find_ids_without_number_terms(self) -> dict[int, bool]:
+        """Return the row ids that the full-text expression of all ranks finds if it doesn't require numbers, and that
+        fulfil the filter, each with True for a closed corporation. The result is empty if the expression requires no
+        numbers anyway. At most MAX_CANDIDATES rows are read, or _MAX_ROWS_OF_PLACE (see there); matches after them
+        are missing."""
+        is_closed_by_id: dict[int, bool] = {}
+        if not _DIGIT_PATTERN.search(self.query.whole_name.address):
+            return is_closed_by_id
+        expressions = self._expressions_without_numbers.list_expressions_of_all_ranks(self.query)[-1:]
+        if expressions == self.expressions.list_expressions_of_all_ranks(self.query)[-1:]:
+            return is_closed_by_id
+        remaining_rows = _MAX_ROWS_OF_PLACE if self._has_number_after_place() else MAX_CANDIDATES
+        for expression, table in product(expressions, (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)):
+            for row_id, may_match in islice(self.open_scan(table, expression), remaining_rows):
+                remaining_rows -= 1
+                if may_match and len(is_closed_by_id) < MAX_CANDIDATES:
+                    is_closed_by_id[row_id] = table == CLOSED_TERMS_TABLE
+        return is_closed_by_id
+
+    def _has_number_after_place(self) -> bool:
+        """True if a word of the query is the end of a prefecture and city with a number directly after it, such as
+        木祖村123. False for a registry without comparison forms, which has no filter, so that each row would be
+        ranked."""
+        words = {word.address for word in (self.query.whole_name, *self.query.words)}
+        beginnings = {_DIGIT_PATTERN.split(address, 1)[0] for address in words} - words - {""}
+        return self._has_folded_texts and any(
+            self.connection.execute(_PLACE_BY_END_QUERY, {"end": beginning}).fetchone() for beginning in beginnings
+        )
 
     def count_scanned_rows(self, scan: _IndexScan) -> None:
         """Add the rows that `scan` has read from the index to the number of rows that this search has compared with
@@ -277,6 +317,8 @@ _CORPORATION_TEXTS_SQL = """
         coalesce(substr('0000000' || c.post_code, -7), ''), {}, {}
     FROM corporations c JOIN places p ON p.id = c.place_id
 """
+_DIGIT_PATTERN = re.compile(r"\d")
+_PLACE_BY_END_QUERY = "SELECT 1 FROM places WHERE substr(folded, -length(:end)) = :end"
 _NUMBER_BY_ID_QUERY = "SELECT id, printf('%013d', number) FROM corporations WHERE id = ?"
 _TEXTS_BY_NUMBERS_QUERY = """
     SELECT c.closed_on IS NOT NULL, {}
@@ -291,8 +333,9 @@ _FILTER_MATCHES_QUERY = """
 def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]) -> Iterator[int]:
     """Yield the row ids of matches: first the corporation whose complete number was typed, then the others, the best
     rank first. Each step yields the matches of one rank, at most `limit` ids from each table of the index, and leaves
-    out those in `found_ids`. If the search ends because MAX_CANDIDATES rows were verified, all matches known so far
-    follow."""
+    out those in `found_ids`. The matches that lack the terms of typed numbers follow; if the rows are few, all
+    matches are sorted together. If the search ends because MAX_CANDIDATES rows were verified, all matches known so
+    far follow instead."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
         yield from _yield_row_ids(
@@ -300,7 +343,8 @@ def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Contai
         )
     few_ids = _FewRowIds() if query.digits else _find_few_row_ids(candidates, limit)
     if few_ids.is_closed_by_id_of_all_ranks is not None:
-        yield from _rank_few_rows(candidates, few_ids.is_closed_by_id_of_all_ranks)
+        further_ids = candidates.find_ids_without_number_terms()
+        yield from _rank_few_rows(candidates, few_ids.is_closed_by_id_of_all_ranks | further_ids)
         return
     # A word that the index isn't read for can give a row its rank. The step of parts of names leaves such rows out.
     first_known_rank = Rank.ELSEWHERE if candidates.expressions.leaves_words_out(query) else Rank.PART
@@ -322,6 +366,8 @@ def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Contai
             yield from _find_row_ids_by_digits(candidates.connection, query.digits, prefecture_code)
     if candidates.remaining_verifications == 0:
         yield from candidates.list_matches()
+    else:
+        yield from _rank_few_rows(candidates, candidates.find_ids_without_number_terms())
 
 
 class _FewRowIds(NamedTuple):

@@ -10,10 +10,10 @@ from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import is_legal_form
 from console.store.registry.ranking import CHARACTER_PAIRS_OF_LEGAL_FORMS, Rank, list_words_besides_legal_forms
 from console.store.registry.search_index import (
-    list_address_terms,
     list_character_pairs,
     list_number_terms,
     list_post_code_terms,
+    list_terms_of_folded_address,
     make_name_start_and_end_terms,
     make_number_beginning_term,
 )
@@ -27,6 +27,10 @@ _MAX_TERMS = 6
 """Largest number of index terms in one full-text expression for other texts. Addresses have more terms in common, so
 an expression for them needs more terms.
 """
+_MAX_TERMS_WITHOUT_NUMBERS = 12
+"""Largest number of index terms in one full-text expression for an address whose numbers aren't required. More terms
+are needed, because the rarest ones are often those of the city alone.
+"""
 
 
 class FullTextExpressions:
@@ -34,10 +38,16 @@ class FullTextExpressions:
     `read_frequent_terms`: for each frequent index term, the number of corporations with this term. `row_counts` is
     empty if no term is frequent, or if the registry was built by an earlier program, which didn't count the
     corporations of its terms.
+
+    Expressions with `requires_numbers` True require the terms of the numbers in a typed address. So they find few
+    other corporations, but they miss those whose numbers have other terms (see `list_number_terms`). They also miss
+    an address that has a word without index terms, such as 123番地, because they require such a word in a name.
+    Expressions with `requires_numbers` False leave such terms and words out.
     """
 
-    def __init__(self, row_counts: Mapping[str, int]) -> None:
+    def __init__(self, row_counts: Mapping[str, int], *, requires_numbers: bool = True) -> None:
         self._row_counts = row_counts
+        self._requires_numbers = requires_numbers
 
     def make_expression_for_rank(self, query: RegistryQuery, rank: Rank) -> str | None:
         """Return the full-text expression that finds the corporations which match the query with the rank `rank`.
@@ -81,7 +91,7 @@ class FullTextExpressions:
         if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
             alternatives.append(self._make_word_expression(query.whole_name, Rank.NAME))
         whole_expression = _join_expressions("OR", alternatives)
-        for words in map(_list_indexed_words, (query.words, query.script_pieces)):
+        for words in map(self._list_searched_words, (query.words, query.script_pieces)):
             expressions = [self._make_anywhere_expression(word) for word in words]
             if len(words) == 1:  # often the whole text without its legal form, with the same alternatives
                 alternatives += self._list_anywhere_expressions(words[0])
@@ -95,13 +105,21 @@ class FullTextExpressions:
         expression finds the corporations that match this word at `rank` and have each other word in any of their
         texts. No expression is yielded for a word that has no terms for `rank`, or if another word has no terms at
         all."""
-        indexed_words = _list_indexed_words(words)
+        indexed_words = self._list_searched_words(words)
         word_expressions = [self._make_anywhere_expression(word) for word in indexed_words]
         for position, word in enumerate(indexed_words):
             other_expressions = [*word_expressions[:position], *word_expressions[position + 1 :]]
             best_expression = self._make_word_expression(word, rank)
             if best_expression is not None and None not in other_expressions:
                 yield _join_expressions("AND", [best_expression, *other_expressions])
+
+    def _list_searched_words(self, words: Iterable[SearchWord]) -> list[SearchWord]:
+        """Return the words that an expression requires, out of the given words (see `_list_indexed_words`). With
+        `requires_numbers` False, words without index terms for an address are left out, if other words remain."""
+        indexed_words = _list_indexed_words(words)
+        if self._requires_numbers:
+            return indexed_words
+        return [word for word in indexed_words if list_terms_of_folded_address(word.address)] or indexed_words
 
     def _make_word_expression(self, word: SearchWord, rank: Rank) -> str | None:
         """Return the full-text expression for the corporations that match the word at this rank. Return None if the
@@ -169,12 +187,14 @@ class FullTextExpressions:
         """Return the full-text expression for the corporations whose address contains `address`. If `address` ends
         with a digit of a number, it may be the beginning of a longer number: 甲1 also finds 甲12番地. Return None if
         the text has no pair of characters besides its numbers."""
-        terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
-        numbers = [f'"{term}"' for term in list_number_terms(address)]
-        if numbers and address[-1].isdigit() and "-" not in address:
-            numbers[-1] = f'({numbers[-1]} OR "{make_number_beginning_term(list_number_terms(address)[-1])}")'
+        terms = list_terms_of_folded_address(address)
         if not terms:
             return None
+        if not self._requires_numbers:
+            return self._make_all_terms_expression(terms, _MAX_TERMS_WITHOUT_NUMBERS)
+        numbers = [f'"{term}"' for term in list_number_terms(address)]
+        if numbers and address[-1].isdigit() and not address.rpartition("-")[2].isdigit():
+            numbers[-1] = f'({numbers[-1]} OR "{make_number_beginning_term(list_number_terms(address)[-1])}")'
         return _join_expressions("AND", [self._make_all_terms_expression(terms, _MAX_TERMS), *numbers])
 
     def _make_anywhere_expression(self, word: SearchWord) -> str | None:
@@ -192,8 +212,8 @@ class FullTextExpressions:
         Terms that are parts of legal forms are left out if there are other terms.
 
         Only the `max_terms` rarest terms are used, because the list of each frequent term takes time. If the registry
-        has no counts of its terms, up to _MAX_TERMS terms are used, and pairs of katakana count as the most frequent
-        ones."""
+        has no counts of its terms, at least _MAX_TERMS terms are used if there are so many, and pairs of katakana
+        count as the most frequent ones."""
         different_terms = list(dict.fromkeys(terms))
         usual_terms = [term for term in different_terms if term not in CHARACTER_PAIRS_OF_LEGAL_FORMS]
         telling_terms = [
@@ -205,7 +225,7 @@ class FullTextExpressions:
             telling_terms.sort(key=lambda term: self._row_counts.get(term, 0))
         else:
             telling_terms.sort(key=_is_katakana_pair)
-        chosen_terms = telling_terms[: max_terms if self._row_counts else _MAX_TERMS]
+        chosen_terms = telling_terms[: max_terms if self._row_counts else max(max_terms, _MAX_TERMS)]
         return _join_expressions("AND", [f'"{term}"' for term in chosen_terms])
 
 

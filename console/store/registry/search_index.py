@@ -38,7 +38,7 @@ _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBER_PATTERN = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
 _FIXED_WIDTH_ENCODING = "utf-32-le"  # four bytes for each character
-_DIGITS_TO_SPACES = str.maketrans(dict.fromkeys("0123456789", " "))
+_DIGITS_AND_HYPHENS_TO_SPACES = str.maketrans(dict.fromkeys("0123456789-", " "))
 
 
 def create_search_index(connection: sqlite3.Connection) -> None:
@@ -315,7 +315,13 @@ def make_name_start_and_end_terms(bare_name: str) -> tuple[str, str]:
 
 def list_address_terms(text: str) -> list[str]:
     """Return the terms of an address, or of a part of one, without its numbers and their units (such as 丁目)."""
-    parts = list_comparison_forms(text)[-1].translate(_DIGITS_TO_SPACES).split()
+    return list_terms_of_folded_address(list_comparison_forms(text)[-1])
+
+
+def list_terms_of_folded_address(folded_text: str) -> list[str]:
+    """Return the terms of an address in comparison form without its numbers and their units. The form isn't computed
+    again, because ケ in it would get its second reading if a character beside it was removed (村ケー)."""
+    parts = folded_text.translate(_DIGITS_AND_HYPHENS_TO_SPACES).split()
     return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_character_pairs(part)]
 
 
@@ -323,6 +329,10 @@ def list_number_terms(text: str) -> list[str]:
     """Return the search terms of the numbers in an address. A term is `@`, the character before the number, and the
     number: `@田2` of 梅田２丁目４番９号. A number that follows a unit, such as ４ after 丁目, has no term,
     because such terms are too frequent.
+
+    The index has the terms of the published street, but a search those of the comparison form of a typed address.
+    They differ if the character before a number is the last one of the city (木祖村１２３番地), or if the comparison
+    form changes or removes it (Ａ－１０１, タワー１０階, 佐々１) or writes the number in another way (三丁目).
     """
     return [
         f"@{_fold_character(character_before)}{int(digits)}"

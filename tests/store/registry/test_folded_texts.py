@@ -173,12 +173,17 @@ def test_a_registry_in_format_2_is_searched_and_changed(tmp_path: Path) -> None:
         sorted(make_corporation_number(i) for i in range(3)),
         [],
     ]
-    changes = [make_row(5, **osaka), make_row(1, name="髙田商店", process="11")]
+    changes = [
+        make_row(5, **osaka),
+        make_row(1, name="髙田商店", process="11"),
+        make_row(6, name="甲", street_number="９番地"),
+    ]
     import_registry_files(folder, [write_file(tmp_path, "diff_20251104", changes)])
     assert [one.number for one in reader.search("高田商店")] == [make_corporation_number(1)]
     assert [[one.number for one in reader.search(text)] for text in ("高田商会", "光", "梅田1-2", "アサヒ")] == [
         [], [], [make_corporation_number(5)], [make_corporation_number(0)],
     ]  # fmt: skip
+    assert [one.number for one in reader.search("千代田区9番地")] == [make_corporation_number(6)]
     import_registry_files(
         folder, [write_file(tmp_path, "00_zenkoku_all_20251128", [make_row(0, name="ひかりガラス")])]
     )
