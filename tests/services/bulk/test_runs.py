@@ -23,7 +23,9 @@ from tests.support.bulk_stage import (
     continue_run_in_child,
     count_bought_entries,
     expire_all_leases,
+    insert_unknown_checks,
     make_alarmbox,
+    make_corporation_numbers,
     make_unknown_checks,
     read_check,
 )
@@ -80,7 +82,8 @@ def test_one_person_creates_a_limited_number_of_bulk_rows(
 
 def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbox: InMemoryAlarmBox) -> None:
     """A new bulk run contains the records that match its filter when it is created, with their versions. No
-    provider is called for that.
+    provider is called for that. A record that matches later isn't added, also not while the run is executed; one that
+    no longer matches stays in the run and is skipped.
     """
     chosen = make_unknown_checks(console, ROW_COUNT)
     run = console.bulk.create_run("probe", "unknown")
@@ -89,6 +92,18 @@ def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbo
     assert {ChosenRecord(row.kind, row.subject_id, row.expected_version) for row in rows} == set(chosen)
     assert console.bulk.read_run(run.id).size == ROW_COUNT
     assert not alarmbox.call_counts
+    (later,) = insert_unknown_checks(console, make_corporation_numbers(ROW_COUNT + 1)[ROW_COUNT:])
+    console.recovery.probe(CHECK_KIND, chosen[0].id)
+    assert later.id in {item.record.id for item in console.recovery.read_queue("unknown").items}
+    assert len(console.bulk.make_plan(run.id).forecasts) == ROW_COUNT
+    done = console.bulk.run(run.id)
+    assert (done.state, done.size, done.done) == ("done", ROW_COUNT, ROW_COUNT)
+    assert {row.subject_id for row in console.bulk.list_rows(run.id)} == {one.id for one in chosen}
+    assert sorted(read_results(console, run.id), key=str) == [
+        *[("done", None)] * (ROW_COUNT - 1),
+        ("skipped", "changed"),
+    ]
+    assert read_check(console, later.id).version == later.expected_version
 
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
@@ -119,7 +134,8 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """The plan of a bulk run forecasts each row with its reason (would run, taken by another person, changed since,
-    not found) and the totals. The forecast calls no provider and writes no result.
+    not found) and the totals. The forecast calls no provider and writes no result. The run then has the results that
+    were forecast.
     """
     chosen = make_unknown_checks(console, 5)
     console.recovery.probe(CHECK_KIND, chosen[1].id)  # settled since it was chosen
@@ -143,6 +159,15 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
     assert alarmbox.call_counts == asked
     assert read_results(console, run.id) == [(None, None)] * 6
+    console.bulk.run(run.id)
+    assert read_results(console, run.id) == [
+        ("done", None),
+        ("skipped", "changed"),
+        ("skipped", f"taken:{plan.forecasts[2].blocking_person}"),
+        ("done", None),
+        ("refused", "not_found"),
+        ("refused", "not_found"),
+    ]
 
 
 def test_a_run_has_a_result_and_a_reason_per_row(place: Place, console: Console) -> None:
