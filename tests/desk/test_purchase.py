@@ -18,6 +18,7 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import CreditCheckRoute, LookupRoute
 from console.views.timelines.timeline_list import TimelineList
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.badge import Badge
@@ -126,13 +127,16 @@ def test_the_dialog_links_to_a_live_check_instead_of_buying(
 def test_a_purchase_without_an_answer_is_shown_as_unknown(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """After a purchase without an answer the dialog says that the outcome is unknown, lists the steps, and its main
-    button opens the record, whose page doesn't offer another purchase.
+    """After a purchase without an answer the dialog says that the outcome is unknown and that it may have been
+    charged, lists the steps, and its main button opens the record, whose page doesn't offer another purchase.
     """
     sandbox.control.add_fault("reset_after_charge", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
+    (bar,) = dialog.findChildren(NotificationBar)
+    assert "The purchase may have been charged." in bar.sentence
+    assert "Nothing was charged" not in bar.sentence
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
     assert dialog.main_button.text() == "Open record"
     (steps,) = dialog.findChildren(TimelineList)
@@ -247,8 +251,8 @@ def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, s
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
 def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sandbox: Sandbox) -> None:
-    """If a person closes the window while a call is running, a dialog appears first. After its main button was
-    pressed, the window closes as soon as the call has ended.
+    """If a person closes the window while a call is running, a dialog that names the call appears first. After its
+    main button was pressed, the window closes as soon as the call has ended.
     """
     sandbox.control.add_fault("hang", call="purchase", number=CORPORATION_NUMBER)
     person = open_window()
@@ -257,6 +261,9 @@ def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sand
     person.window.close()
     leaving = person.wait_for_dialog(RunningCallsDialog)
     assert person.window.isVisible()
+    (running_call,) = person.opening.context.running_acting_calls
+    assert CORPORATION_NUMBER in running_call.label.replace(" ", "")
+    assert running_call.label in [label.plain for label in leaving.findChildren(TextLabel)]
     person.wait_until(leaving.main_button.isEnabled)
     leaving.main_button.click()
     sandbox.control.release_calls()

@@ -30,6 +30,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.window_bars import StatusCell
 from tests.desk.conftest import buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -42,6 +43,11 @@ VIEWS_FOLDER = Path(console.views.__file__).parent
 
 def read_bars(person: Person) -> str:
     return "\n".join(bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible())
+
+
+def read_status_bar(person: Person) -> list[str]:
+    """Return the names of the status bar's cells."""
+    return [cell.accessibleName() for cell in person.frame.status_bar.findChildren(StatusCell) if cell.isVisible()]
 
 
 def read_labels(dialog: DialogFrame) -> str:
@@ -70,22 +76,26 @@ def set_read_only(person: Person, words: str) -> None:
 def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
-    """Alt+9 and O set the read-only switch with a reason. The bar then shows who set it and why. On the page of a
-    credit check the button to resolve is disabled with this reason, the probe isn't. An auditor sees the bar but
-    can't end the switch. For the person with the right, O ends it.
+    """Alt+9 and O set the read-only switch with a reason. The bar then shows who set it and why, and the status bar
+    has the reason in place of "Writes on". On the page of a credit check the button to resolve is disabled and says
+    who set the switch; the probe isn't disabled. An auditor sees the bar but can't end the switch. For the person
+    with the right, O ends it.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     person.wait_for_page(HomePage)
     person = window_desks.switch_person(person, "lead-b")
     open_administration(person)
+    person.wait_until(lambda: "Writes on" in read_status_bar(person))
     set_read_only(person, REASON)
     person.wait_until(lambda: REASON in read_bars(person))
     assert "lead-b" in read_bars(person)
+    assert "Writes on" not in read_status_bar(person)
+    assert REASON in next(name for name in read_status_bar(person) if name.startswith("Read-only since "))
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.wait_for_page(CreditCheckPage)
     person.wait_until(lambda: check.details is not None)
-    stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}
+    stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if "set by lead-b" in b.reason}
     assert any("Resolve" in text for text in stopped), stopped
     assert not any("Probe" in text for text in stopped), stopped
     person = window_desks.switch_person(person, "aud-e")
@@ -97,6 +107,7 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     open_administration(person)
     set_read_only(person, "over")
     person.wait_until(lambda: REASON not in read_bars(person))
+    person.wait_until(lambda: "Writes on" in read_status_bar(person))
     assert not any(one.is_on for one in console.read_only_switches.list_switches())
 
 

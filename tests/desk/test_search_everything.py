@@ -15,13 +15,21 @@ from console.domain.lookup.results import SearchResult
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption, get_current_interruption
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
+from console.store.payments import orders
 from console.views.admin.page import AdminPage
 from console.views.app.command_palette import CommandPalette
 from console.views.app.window_commands import MAX_RECENT_COMMANDS, WindowCommand, list_recent_commands
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import CreditCheckRoute, LookupRoute, OperationRoute
+from console.views.runtime.routes import (
+    CreditCheckRoute,
+    LookupRoute,
+    OperationRoute,
+    OrderRoute,
+    PaymentRoute,
+    RefundRoute,
+)
 from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.search_box import TextCompletion
@@ -31,6 +39,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.store.database.test_read_interruption import ENDLESS_SQL
 from tests.support.invented import invent_numbers
+from tests.support.money_desks import import_paid_payment, request_refund
 
 NUMBER_OF_BOUGHT_CHECK, NUMBER_OF_UNKNOWN_PURCHASE = invent_numbers(2, 93)
 HOSTILE_SEARCH_TEXTS = (
@@ -172,6 +181,38 @@ def test_the_search_box_answers_each_text(
     assert len(more.table.all_rows) == 2
     person.frame.show_route(LookupRoute("status:zzz client:1"))
     person.wait_until(lambda: "status:zzz" in page.number_field.edit.accessibleDescription())
+
+
+def test_the_search_box_finds_records_of_all_kinds(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """The search box finds a credit check by its corporation number and its operation, an order by its number, a
+    payment by our number and by the provider's, and a refund by its number on the screens. Enter opens the page of
+    the operation, order, payment or refund.
+    """
+    check = buy_check(console, NUMBER_OF_BOUGHT_CHECK)
+    payment = import_paid_payment(console, sandbox, "PAY-2001")
+    refund = request_refund(console, payment.id)
+    with window_desks.write_as_owner() as tx:  # the shop adds orders
+        order_id = orders.insert_order(tx.conn, orders.NewOrder("SHOP-3001", 12_000), console._context.now())
+    person = open_window()
+    for text, route in {
+        NUMBER_OF_BOUGHT_CHECK: CreditCheckRoute(check.id),
+        check.operation_id or "": OperationRoute(check.operation_id or ""),
+        "SHOP-3001": OrderRoute(order_id),
+        "PAY-2001": PaymentRoute(payment.id),
+        payment.provider_payment_id or "": PaymentRoute(payment.id),
+        f"R-{refund.id}": RefundRoute(refund.id),
+    }.items():
+        palette = open_search_box(person)
+        search_text(person, palette, text)
+        assert route in [entry.key for entry in list_entries(palette)], text
+        if text == NUMBER_OF_BOUGHT_CHECK:  # Enter opens the company
+            palette.search_box.close()
+        else:
+            person.press("Return")
+            assert person.frame.current_route == route
+        person.wait_until_read()
 
 
 def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:

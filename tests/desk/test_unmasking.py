@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QTextEdit
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.views.home.page import HomePage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.unmasking import UnmaskDialog
 from console.views.runtime.routes import PaymentRoute
@@ -49,8 +50,8 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
 def test_the_payer_is_masked_again_after_a_minute(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The payer is masked again after a minute, or when the window is locked; until then the name can't be selected
-    or copied.
+    """The payer is masked again after a minute, when another page opens, or when the window is locked; until then the
+    name can't be selected or copied.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(window_desks, payment.id)
@@ -87,6 +88,16 @@ def test_the_payer_is_masked_again_after_a_minute(
     assert PAYER not in read_shown_answer(page).toPlainText()
     assert read_shown_answer(page).textInteractionFlags() == selectable
     assert "unmasked" not in page.list_bar_names()
+
+    unmask_by_keyboard(person, page)
+    person.press("Alt+1")
+    person.wait_for_page(HomePage)
+    assert page.unmasking.texts is None
+    person.frame.go_back()
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until_read()
+    assert find_payer_label(page).plain == MASKED_PAYER
+    assert PAYER not in read_shown_answer(page).toPlainText()
 
     unmask_by_keyboard(person, page)
     person.press("Ctrl+L")

@@ -207,12 +207,14 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
         harm_scene.attack_as_each_role(make_column_attacks(record), WRITING_PEOPLE)
         for person in ("op-b", "lead-b"):
-            assert call_and_get_code(lambda: harm_scene.buy(person, number)) != "done"  # noqa: B023  # called at once
+            ending = call_and_get_code(lambda: harm_scene.buy(person, number))  # noqa: B023  # called at once
+            assert ending == "already_purchased"
         harm_scene.sandbox.control.release_calls("purchase", number)
         buying.exception(30)
     assert harm_scene.count_charges(number) == 1
     (record,) = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks
     assert record.state in (CheckState.SUCCESS, CheckState.PENDING)
+    assert call_for_refusal_code(lambda: harm_scene.buy("op-b", number)) == "already_purchased"
     harm_scene.check_not_bought_again(number)
     harm_scene.check_ordinary_work()
 

@@ -40,7 +40,8 @@ def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str
 )
 def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabase, work: str) -> None:
     """A person changes an accepted refund to failed by SQL. Refunds are then requested and approved again, while the
-    provider answers questions about the payment with HTTP 500. The program sends no second refund.
+    provider answers questions about the payment with HTTP 500. The program asks about the payment before it would
+    send, and sends no second refund.
     """
     scene = harm_scene
     payment = scene.make_paid_payment()
@@ -48,7 +49,9 @@ def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabas
     scene.get_desk("lead-b").refunds.approve(refund.id)
     scene.attack("op-a", make_failed_refund_attack(scene, refund, work))
     assert scene.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("failed",)]
-    scene.sandbox.control.add_fault("status:500", call="paypay_payment", times="always")
+    control = scene.sandbox.control
+    control.add_fault("status:500", call="paypay_payment", times="always")
+    asked_before = len(control.read_requests(call="paypay_payment"))
     try:
         for amount in (1_000, 900):
 
@@ -58,6 +61,7 @@ def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabas
             call_and_get_code(request_and_approve)
             scene.get_desk("worker").recovery.run_all_tasks()
     finally:
-        scene.sandbox.control.clear_faults()
+        control.clear_faults()
+    assert len(control.read_requests(call="paypay_payment")) > asked_before
     assert scene.count_refunds(payment) == 1
     scene.check_ordinary_work()

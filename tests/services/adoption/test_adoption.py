@@ -138,7 +138,7 @@ case.
 
 def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, database_url: str) -> None:
     """If several rows have one claim, the newest purchased row stays live, or the newest row if none was purchased.
-    Each other row becomes its duplicate, with a case and an audit entry.
+    Each other row becomes its duplicate, with a case and an audit entry, and is in the review queue.
     """
     expected: list[tuple[int, int | None]] = []
     written: list[legacy.Row] = []
@@ -161,8 +161,13 @@ def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: 
     with database.read() as conn:
         cases = conn.exec_driver_sql("SELECT subject_id FROM alerts WHERE rule_id = 'duplicate' ORDER BY 1").all()
         told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE reason = 'duplicate'").scalar_one()
-    assert [case[0] for case in cases] == [serial for serial, stays in expected if stays]
+    duplicates = [serial for serial, stays in expected if stays]
+    assert [case[0] for case in cases] == duplicates
     assert told == len(cases)
+    in_review = read_rows(database, "id, work_state, work_reason")
+    assert [row for row in in_review if row[2] == "duplicate"] == [
+        (serial, "needs_review", "duplicate") for serial in duplicates
+    ]
 
 
 def test_a_unique_index_of_another_application_prevents_rewriting(

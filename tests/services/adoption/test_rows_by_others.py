@@ -117,13 +117,17 @@ def test_a_blank_company_name_is_no_name(console: Console, place: Place, name: s
     assert console.credit_checks.read_credit_check(row).record.company_name is None
 
 
-def test_an_expired_row_in_another_spelling_can_be_renewed(console: Console, place: Place) -> None:
+def test_an_expired_row_in_another_spelling_can_be_renewed(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
+) -> None:
     """The other application wrote a row with the number in another spelling, and the row's validity has ended. A
-    renewal is possible; it supersedes the row, also after the next due task.
+    plain purchase is refused; a renewal is possible, and supersedes the row, also after the next due task.
     """
     row = insert_as_other_application(
         place, f"T{CORPORATION_NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00"
     )
+    assert read_purchase_error_code(console) == "already_purchased"
+    assert alarmbox.charges == []
     new = buy_check(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
     console.recovery.run_all_tasks()

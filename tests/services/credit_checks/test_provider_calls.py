@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from console.app import Console
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.providers.http.transport import HttpTransport
 from console.sandbox.server import Sandbox
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
@@ -167,11 +168,14 @@ def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
 def test_a_number_is_bought_again_only_after_two_people_decide_with_evidence(place: Place) -> None:
     """A corporation number with an unknown purchase can be bought again only after two people have decided with
     evidence that nothing was bought. The first person can't be the second one, also not with another spelling of
-    the name.
+    the name, and neither can another operator: the second person must be an approver.
     """
     clock, alarmbox = ManualClock(), InMemoryAlarmBox(behaviour="silent_before_charge")
     alarmbox.today = clock.today
     with use_lease_clock(clock), place.desk(alarmbox, clock) as console:
+        for name, role in {"op-a": OPERATOR, "op-b": OPERATOR, "lead-b": APPROVER}.items():
+            if not place.is_server:  # a server has these accounts already
+                console.people.add_person(Person(name, frozenset({role}), may_buy=True))
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"))).detail[
             "record"
         ]
@@ -189,6 +193,9 @@ def test_a_number_is_bought_again_only_after_two_people_decide_with_evidence(pla
             call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1"))).code
             == "already_purchased"
         )
+        with place.open_console_of_person(console, "op-b") as other:
+            refused = call_for_refusal(lambda: resolve_as_error("not on the bill", other))
+            assert (refused.code, refused.detail["reason"]) == ("not_allowed", "role")
         with place.open_console_of_person(console, "lead-b") as other:
             resolve_as_error("not on the bill", other)
         kept = [

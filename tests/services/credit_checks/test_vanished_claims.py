@@ -234,6 +234,29 @@ def test_a_spool_entry_counts_only_for_its_database(
         assert buy_check(other).state == "success"
 
 
+@pytest.mark.expects_log("another database is an error in the log")
+def test_another_database_refuses_purchases_before_it_is_accepted(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
+) -> None:
+    """Another database is in the place of the known one, and no person has accepted it: the desk refuses every
+    purchase. If a person acknowledges the case without accepting the database, the desk still refuses the number of
+    the lost purchase.
+    """
+    record = buy_check(console)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+    place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
+    console.close()
+    with place.desk(alarmbox) as other:
+        for number in (FIRST_NUMBER, SECOND_NUMBER):
+            assert call_for_refusal(lambda n=number: buy_check(other, n)).code == "database_went_back"
+        (case,) = other.alerts.list_alerts()
+        with place.open_console_of_person(other, "lead-b") as lead:
+            lead.alerts.acknowledge(case.id, "the new database is meant")
+        refusal = call_for_refusal(lambda: buy_check(other))
+        assert (refusal.code, refusal.detail["source"]) == ("already_purchased", "desk")
+    assert len(alarmbox.charges) == 1
+
+
 def deny_operation_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
     """Decide as two people that the operation was not made. Return one text for each decision: the code and the
     reason of its refusal, joined by a full stop, or None if it was accepted.

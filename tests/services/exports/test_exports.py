@@ -44,6 +44,8 @@ from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.sentences.text_context import FileTextContext, Language
 from tests.support.file_size_limit import limit_file_sizes
+from tests.support.payment_desks import PaymentDesk
+from tests.support.reconciled_day import ReconciledDay
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -64,8 +66,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 def make_requests(desk: SampleDesk) -> list[ExportRequest]:
-    """Return an export request for each list except the differences of a reconciliation, and one for each part of a
-    list that can be exported by itself.
+    """Return an export request for each list except the differences of a reconciliation, which have a test of their
+    own, and one for each part of a list that can be exported by itself.
     """
     queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
     number, order = desk.samples[0].corporation_number, "ORD"
@@ -126,9 +128,9 @@ def test_every_exported_list_has_the_values_of_its_service(
     assert filled == set(ListName) - {ListName.RUNS, ListName.DIFFERENCES, ListName.COMPANIES}
 
 
-def require_sheet_with_rows(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
-    """Assert that the workbook has these rows, with the cell types of the table's columns, and names the exporting
-    person.
+def require_sheet_with_rows(file: Path, table: ExportTable, rows: list[list[Any]], person: str = "aud-e") -> None:
+    """Assert that the workbook has these rows, with the cell types of the table's columns, and names `person`, who
+    has exported it.
     """
     book = openpyxl.load_workbook(file)
     sheet, about = book.worksheets
@@ -140,7 +142,7 @@ def require_sheet_with_rows(file: Path, table: ExportTable, rows: list[list[Any]
         number = column.kind in (CellKind.AMOUNT, CellKind.NUMBER)
         day = column.kind in (CellKind.DAY, CellKind.INSTANT)
         assert kinds <= ({"n"} if number else {"d"} if day else {"s"}), column.title
-    assert "aud-e" in str(list(about.values))
+    assert person in str(list(about.values))
 
 
 def require_csv_with_rows(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
@@ -151,6 +153,39 @@ def require_csv_with_rows(file: Path, table: ExportTable, rows: list[list[Any]])
         [cells.make_csv_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)]
         for row in rows
     ]
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.time_scale("1")
+def test_the_differences_of_a_run_are_exported(scene: PaymentDesk, tmp_path: Path) -> None:
+    """The export of a reconciliation run has each difference with both sides, the verdict and the difference of the
+    amounts, in the words of the screen. The part `differ` leaves out the payment that only the provider had.
+    """
+    reconciled_day = ReconciledDay(scene)
+    reconciled_day.add_payment_on_both_sides("ORD-same")
+    reconciled_day.add_provider_payment("ORD-theirs", 500)
+    reconciled_day.insert_our_payment("ORD-sum", 1_000, reconciled_day.add_provider_payment("ORD-sum", 1_100))
+    reconciled_day.announce_file()
+    run_id = str(reconciled_day.reconcile_day().run_id)
+    found: dict[str, list[dict[str, str]]] = {}
+    for part in ("", "differ"):
+        request = ExportRequest(ListName.DIFFERENCES, run_id, part)
+        table = make_export_table(scene.console, request, "op-a", FileTextContext("en", scene.console._context.now))
+        rows = [[column.read_cell(row) for column in table.columns] for page in table.read_pages() for row in page]
+        sheet_file, csv_file = tmp_path / f"list{part}.xlsx", tmp_path / f"list{part}.csv"
+        for file in (sheet_file, csv_file):
+            assert scene.console.exports.write(request, file, "en").row_count == len(rows)
+        require_sheet_with_rows(sheet_file, table, rows, "op-a")
+        require_csv_with_rows(csv_file, table, rows)
+        found[part] = list(csv.DictReader(csv_file.read_text("utf-8-sig").splitlines()))
+    theirs, different = found[""]
+    assert [theirs[title] for title in ("Payment", "Ours", "Provider", "Verdict", "Cause")] == [
+        "ORD-theirs", "", "Paid ¥500", "Provider only", "Imported",
+    ]  # fmt: skip
+    assert [different[title] for title in ("Payment", "Ours", "Provider", "Verdict", "Difference", "Currency")] == [
+        "ORD-sum", "Completed ¥1,000", "Paid ¥1,100", "Different amount", "100", "JPY",
+    ]  # fmt: skip
+    assert found["differ"] == [different]
 
 
 def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
@@ -389,13 +424,16 @@ def test_a_file_that_gets_no_name_has_an_audit_entry_about_the_failure(
 def test_a_signal_between_entry_and_name_leaves_the_file(
     desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    """A signal that arrives after the audit entry about a file waits until the file has its name. Otherwise the entry
-    would be about a file that doesn't exist.
+    """The audit entry about a file is stored before the file has its name. A signal that arrives between them waits
+    until the file has its name. Otherwise the entry would be about a file that doesn't exist.
     """
     name, write = FILE_WRITERS[action]
     publish = UnfinishedFile.publish
+    newest = desk.console.audit.list_entries(1)[0].id
 
     def publish_after_signal(draft: UnfinishedFile) -> None:
+        (entry,) = (entry for entry in desk.console.audit.list_entries(2) if entry.id > newest)
+        assert (entry.what, entry.result, draft.final_path.exists()) == (action, "done", False)
         signal.raise_signal(signal.SIGINT)
         publish(draft)
 

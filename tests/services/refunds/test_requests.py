@@ -130,16 +130,26 @@ def test_the_same_amount_after_a_day_is_no_repeat(desk: RefundDesk) -> None:
     assert desk.request_refund(payment, "1000").state is RefundState.REQUESTED
 
 
-def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
-    """While a refund of a payment is requested or unknown, another request is refused. After the provider has
-    confirmed it, another refund can be requested.
+def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a refund of a payment is requested, approved, being sent or unknown, another request is refused. After
+    the provider has confirmed it, another refund can be requested.
     """
     payment = desk.make_paid_payment()
     first = desk.request_refund(payment, "1000")
     refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
     assert (refusal.code, refusal.detail["record"]) == ("in_progress", first)
+    codes: list[tuple[RefundState, str]] = []
+
+    def request_second_refund(failpoint_name: str) -> None:
+        if failpoint_name in ("before_tx1", "before_send"):
+            code = call_and_get_code(lambda: desk.request_refund(payment, "500"))
+            codes.append((desk.read_refund(first).state, code))
+
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.context.failpoints, "reach", request_second_refund)
+        assert call_and_get_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert codes == [(RefundState.APPROVED, "in_progress"), (RefundState.SUBMITTING, "in_progress")]
     assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
     desk.probe_refund(first)
     assert desk.request_refund(payment, "500").state is RefundState.REQUESTED

@@ -65,6 +65,16 @@ def acknowledge_case(desk: RefundDesk) -> None:
         desk.console.alerts.acknowledge(read_open_case(desk).id, "given back by hand")
 
 
+def probe_payment(desk: RefundDesk, payment: Payment) -> None:
+    """Probe the payment as the operator op-a."""
+    request_ids = RequestIdService(desk.context, IdempotencyCache())
+    builder = PaymentServiceBuilder(
+        desk.context, desk.pipeline, desk.providers, request_ids, desk.readers.payment_details
+    )
+    with desk.console.acting_as("op-a"):
+        builder.payments.probe(payment.id)
+
+
 def read_refusal(act: Callable[[], Refund]) -> object:
     """Return the code and the reason of the error that this call raises."""
     refusal = call_for_refusal(act)
@@ -174,10 +184,7 @@ def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> N
     payment = desk.make_paid_payment(minor=50_000)
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
     desk.control.payments_control.change_refund_state("BACKOFFICE-01", "completed")
-    request_ids = RequestIdService(desk.context, IdempotencyCache())
-    PaymentServiceBuilder(
-        desk.context, desk.pipeline, desk.providers, request_ids, desk.readers.payment_details
-    ).payments.probe(payment.id)
+    probe_payment(desk, payment)
     acknowledge_case(desk)
     with desk.console.acting_as("op-a"):
         plan = desk.refunds.make_plan(payment.id)
@@ -271,13 +278,17 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
 
 
 def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
-    """If the next approval finds the same refunds again, the case does not change."""
+    """If the next approval or a probe finds the same refunds again, the case does not change."""
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
     assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     case = read_open_case(desk)
     assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_open_case(desk) == case
+    reads = len(desk.control.read_requests(call="paypay_payment"))
+    probe_payment(desk, payment)
+    assert len(desk.control.read_requests(call="paypay_payment")) > reads
     assert read_open_case(desk) == case
 
 

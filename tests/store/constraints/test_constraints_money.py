@@ -374,7 +374,7 @@ def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClien
 
 def test_a_refund_returns_to_unsent_only_with_proof(execute_as_person: SqlClient) -> None:
     """A refund may return to "not sent" with an answer to its sending that proves it was not executed, or with two
-    answers of the provider that it doesn't know the refund."""
+    answers of the provider that it doesn't know the refund. Without such proof it stays sent."""
     assert (
         execute_as_person(
             "worker",
@@ -396,6 +396,11 @@ def test_a_refund_returns_to_unsent_only_with_proof(execute_as_person: SqlClient
         execute_as_person("worker", absent, absent, make_refund_update(SENDING_REFUND_ID, **BACK_TO_APPROVED_COLUMNS))
         == ""
     )
+    vague = make_answer_insert("HTTP 500 UNKNOWN http_500")
+    for no_proof in ((), (vague,), (absent,), (vague, absent), (make_proof_insert(SENDING_REFUND_ID),)):
+        assert "never sent, or not there" in execute_as_person(
+            "worker", *no_proof, make_refund_update(SENDING_REFUND_ID, **BACK_TO_APPROVED_COLUMNS)
+        )
 
 
 def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient) -> None:
