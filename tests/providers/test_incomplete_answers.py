@@ -6,13 +6,14 @@ and refusals.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
-from console.providers.alarmbox.oauth import _require_token_refusal
+from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth, _require_token_refusal
 from console.providers.alarmbox.responses import make_detail_converter, make_list_converter, make_purchase_converter
 from console.providers.atom.responses import make_atom_converter
 from console.providers.atom.status_codes import AtomCall
@@ -24,7 +25,14 @@ from console.providers.paypay.responses import make_paypay_answer_converter
 from console.providers.paypay.result_codes import PAYPAY_READING_CALLS, PayPayCall
 from console.providers.registry.responses import read_corporations
 from tests.providers.atom import test_responses as atom_tests
-from tests.providers.parts import CHECK_ANSWER, CORPORATION_NUMBER, PAIR_ANSWER, PURCHASED_ANSWER
+from tests.providers.parts import (
+    CHECK_ANSWER,
+    CORPORATION_NUMBER,
+    PAIR_ANSWER,
+    PURCHASED_ANSWER,
+    CountingRateLimiter,
+    ManualClock,
+)
 from tests.providers.payments.parts import derive_response_key, make_http_answer, make_paypay_json, seal_answer
 from tests.providers.paypay import test_responses as paypay_tests
 from tests.providers.registry.test_client import COMPANY_CSV_LINE, make_answer
@@ -173,6 +181,42 @@ def test_a_cut_answer_to_a_token_request_refuses_nothing(status: int, body: dict
         _require_token_refusal(make_http_answer(status, body))
     with pytest.raises(CredentialsRefused):
         _require_token_refusal(make_http_answer(401, b""))
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, PAIR_ANSWER), (400, {"error": "invalid_grant"})])
+def test_a_refresh_token_is_sent_once_more_after_a_cut_answer(status: int, body: dict[str, object]) -> None:
+    """After a cut answer, the refresh token is sent a second time, and the second answer counts. After a second cut
+    answer it isn't sent again. An authorisation code is sent only once.
+    """
+    whole, answers, sent = make_http_answer(status, body), list[HttpAnswer](), list[bytes]()
+
+    def answer_next(*_call: object, body: bytes, **_limits: object) -> HttpAnswer:
+        sent.append(body)
+        return answers[len(sent) - 1]
+
+    oauth = AlarmBoxOAuth(
+        AlarmBoxConfig("https://alarmbox.example", "client", "secret"),
+        transport=SimpleNamespace(send=answer_next),  # type: ignore[arg-type]  # all that it uses
+        rate_limiter=CountingRateLimiter(),
+        clock=ManualClock(),
+    )
+    for answer in cut(encode(body)):
+        lost = replace(answer, status=status)
+        sent.clear()
+        answers[:] = [lost, whole]
+        pair = oauth.exchange_refresh_token("refresh-1")
+        assert (pair is None) == (status == 400)
+        assert len(sent) == 2
+        assert sent[0] == sent[1]
+        sent.clear()
+        answers[:] = [lost, lost]
+        with pytest.raises(TokenUnavailable):
+            oauth.exchange_refresh_token("refresh-1")
+        assert len(sent) == 2
+        sent.clear()
+        with pytest.raises(TokenUnavailable):
+            oauth.exchange_code("code-1")
+        assert len(sent) == 1
 
 
 def test_a_cut_answer_of_the_registry_is_not_used() -> None:

@@ -4,6 +4,7 @@ the same uniform refusal."""
 import json
 import queue
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -246,11 +247,19 @@ def test_requests_for_readiness_share_one_check(scene: PaymentDesk, monkeypatch:
         return ()
 
     monkeypatch.setattr(MetricFigureReader, "find_overdue_tasks", find_no_overdue_tasks)
-    monkeypatch.setattr(http_app, "_READINESS_TIMEOUT_SECONDS", 1.2)
+    time_limit_seconds = 1.2
+    monkeypatch.setattr(http_app, "_READINESS_TIMEOUT_SECONDS", time_limit_seconds)
+
+    def ask_for_readiness(_index: int) -> tuple[int, float]:
+        begin = time.monotonic()
+        return receiver.get("/readyz").status, time.monotonic() - begin
+
     with run_receiver(scene.taker) as receiver, ThreadPoolExecutor(4) as probes:
-        answers = list(probes.map(receiver.get, ["/readyz"] * 4))
+        answers = list(probes.map(ask_for_readiness, range(4)))
         may_end.set()
-    assert ([answer.status for answer in answers], begun.qsize()) == ([503] * 4, 1)
+    assert ([status for status, _ in answers], begun.qsize()) == ([503] * 4, 1)
+    durations = [seconds for _, seconds in answers]
+    assert max(durations) - min(durations) < 2 * time_limit_seconds  # one after the other: 3 of these limits
 
 
 def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDesk, receiver: RunningReceiver) -> None:

@@ -220,8 +220,8 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
 
 @pytest.mark.parametrize("wrong_setting", ["api_key", "api_secret", "merchant_id"])
 def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong_setting: str) -> None:
-    """With a wrong key, secret or merchant, a refund, a start and each read have the outcome AUTH, and no refund is
-    made.
+    """With a wrong key, secret or merchant, a refund, a start, a cancellation, the deletion of a code and each read
+    have the outcome AUTH. No refund is made, the payment stays paid, and the code can still be paid.
     """
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong_setting: "another"}
@@ -230,7 +230,13 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
     assert adapter.read_payment(meeting.question).kind is OutcomeClass.AUTH
     assert adapter.read_refund(meeting.order).kind is OutcomeClass.AUTH
     assert adapter.start(PaymentRequest(ORDER_NUMBER, AMOUNT_IN_YEN, meeting.now)).kind is OutcomeClass.AUTH
+    code = get_report(meeting.paypay.start(PaymentRequest("ORD-8", AMOUNT_IN_YEN, meeting.now))).handle
+    assert adapter.cancel(meeting.question).kind is OutcomeClass.AUTH
+    assert adapter.delete_code(code).kind is OutcomeClass.AUTH
     assert control.payments_control.read_refunds() == []
+    assert meeting.paypay.read_payment(meeting.question).kind is OutcomeClass.SUCCEEDED
+    control.payments_control.change_payment_state("paypay", "ORD-8", "paid")
+    assert meeting.paypay.read_payment(PaymentQuestion("ORD-8")).kind is OutcomeClass.SUCCEEDED
 
 
 def test_paypay_refuses_calls_signed_with_a_wrong_clock(control: SandboxControl) -> None:

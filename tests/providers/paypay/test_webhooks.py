@@ -29,7 +29,8 @@ def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
 @pytest.mark.parametrize("vector", NOTICE_VECTORS, ids=[v["id"] for v in NOTICE_VECTORS])
 def test_published_notices_are_used_or_ignored(vector: dict[str, Any]) -> None:
     """Each published notice is used or ignored as its example states. According to every example, the state in a
-    notice isn't trusted.
+    notice isn't trusted; that the program asks PayPay instead is tested with the same notices in
+    `tests/services/payment_intake/test_receive.py`.
     """
     expected = vector["expected"]
     found = read_notice(json.dumps(vector["payload"]).encode())

@@ -4,6 +4,7 @@ all bad notices in the same way.
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,14 @@ from console.domain.payments.service_results import NoticeResult
 from console.domain.records import Certainty
 from console.services.payment_intake.hints import LATE_ANSWER_PERIOD
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
+from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
 from tests.support.refusals import call_for_refusal
 
+PUBLISHED_HINTS = [
+    vector for vector in PROVIDER_TEST_VECTORS["paypay_webhook"] if vector["payload"].get("state") == "COMPLETED"
+]
 REFUSED_NOTICE_RESULT = NoticeResult(is_refused=True)
 
 
@@ -127,21 +132,19 @@ def test_a_notice_matched_later_makes_the_program_ask_the_provider(scene: Paymen
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
 
-def test_a_hint_that_the_provider_denies_books_nothing(scene: PaymentDesk) -> None:
-    """A hint reports COMPLETED, but PayPay answers CREATED: nothing is booked."""
+@pytest.mark.parametrize("vector", PUBLISHED_HINTS, ids=[vector["id"] for vector in PUBLISHED_HINTS])
+def test_a_hint_that_the_provider_denies_books_nothing(scene: PaymentDesk, vector: dict[str, Any]) -> None:
+    """A published hint reports COMPLETED, but PayPay answers CREATED: the program has asked PayPay, and nothing is
+    booked.
+    """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    lie = {
-        "notification_type": "Transaction",
-        "merchant_id": "1",
-        "order_id": "0499",
-        "merchant_order_id": "ORD-1",
-        "order_amount": "3300",
-        "state": "COMPLETED",
-        "paid_at": "2026-11-20T03:00:00Z",
-    }
+    lie = {**vector["payload"], "merchant_order_id": "ORD-1"}
+    assert (lie["state"], vector["expected"]["trust_state"]) == ("COMPLETED", False)
+    asked = len(scene.control.read_requests(call="paypay_payment"))
     result = scene.payments.receive_notice(ReceivedNotice("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
     assert result.is_refused is False
+    assert len(scene.control.read_requests(call="paypay_payment")) > asked
     after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor) == ("user_payment", 0)
 

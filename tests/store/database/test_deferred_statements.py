@@ -140,8 +140,15 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
         execute_with_next_statement(tx.conn, _INSERT_CHANGE, make_change_row(1))
         execute_with_next_statement(tx.conn, long_text, {})
 
-    database.write(write_long_statement)
+    database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
+    with record_packets() as sent:
+        database.write(write_long_statement)
     assert read_changed_ids(place) == [1, 2]
+    if place.engine in ("mariadb", "galera"):
+        packets = [packet for packet in sent if not packet[0].startswith(b"SELECT @@SESSION")]
+        assert [len(packet) for packet in packets] == [1, 1, 1]
+        assert len(packets[1][0]) > 300_000
+        assert packets[2] == [b"COMMIT"]
 
 
 def test_a_statement_without_a_transaction_is_sent_immediately(place: Place, database: Database) -> None:

@@ -4,7 +4,7 @@ never replaced, and the program reads or writes no other file."""
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,13 +25,15 @@ STORED_PATH = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 @dataclass(frozen=True, slots=True)
 class DocumentPlace:
     """A folder or bucket for documents, and functions with which a test changes the files without the program:
-    `write_file` writes, `read_file` reads, `delete_file` deletes and `list_file_names` lists them."""
+    `write_file` writes, `read_file` reads, `delete_file` deletes and `list_file_names` lists them. `requests` are the
+    requests that the bucket has received; a folder has none."""
 
     url: str
     write_file: Callable[[str, bytes], object]
     read_file: Callable[[str], bytes]
     delete_file: Callable[[str], None]
     list_file_names: Callable[[], list[str]]
+    requests: Sequence[str] = ()
 
 
 def _make_folder_place(root: Path) -> DocumentPlace:
@@ -56,6 +58,7 @@ def document_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
             served.read_object,
             served.delete_object,
             served.list_object_paths,
+            served.requests,
         )
 
 
@@ -288,6 +291,7 @@ def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
 
 def test_paths_of_a_bucket_are_checked_first(document_place: DocumentPlace) -> None:
     """A path that the program would never create is refused because of its form, in a folder and in a bucket,
-    although nothing is stored there."""
+    although nothing is stored there. No request about it is sent to the bucket."""
     documents = Documents(document_place.url)
     assert {_read_refusal_reason(documents, path) for path in INVALID_PATHS} == {"not_ours"}
+    assert list(document_place.requests) == []

@@ -329,14 +329,20 @@ def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer,
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
-@pytest.mark.usefixtures("keep_short_time_limits")
+@pytest.mark.parametrize("value_bytes", [64 * 1024, 50_000_000])
 def test_a_huge_value_is_not_read(
-    own_server: RedisServer, other_program_client: Redis, caplog: pytest.LogCaptureFixture
+    own_server: RedisServer, other_program_client: Redis, caplog: pytest.LogCaptureFixture, value_bytes: int
 ) -> None:
-    """The cache stops reading a value of 50 MB after 64 KB, within the time limit of an answer."""
+    """The cache reads an answer of less than 64 KB, and stops reading a larger one after 64 KB, long before the time
+    limit of an answer.
+    """
     with open_cache(own_server.url, caplog=caplog) as cache:
         store_result(cache)
-        other_program_client.set(read_only_entry_name(other_program_client), b"d" + bytes(50_000_000))
+        name = read_only_entry_name(other_program_client)
+        other_program_client.set(name, b"d" + bytes(64 * 1024 - 100))
+        assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
+        assert caplog.messages == []
+        other_program_client.set(name, b"d" + bytes(value_bytes))
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
     assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("TimeoutError")]
 

@@ -129,18 +129,42 @@ def test_a_desk_fetches_the_teams_registry_anew(damaged_registry: Path, tmp_path
     assert status.rows == len(REGISTRY_ROWS)
 
 
-def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
+def _spoil_table(registry: Path, name: str) -> None:
+    """Overwrite the first page of a table, so that none of its rows can be read."""
+    file = _find_file_in_use(registry)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+    with file.open("r+b") as content:
+        content.seek((page - 1) * page_bytes)
+        content.write(b"\xff" * page_bytes)
+
+
+@pytest.mark.parametrize(("damaged_table", "kept_count"), [("corporations", 1), ("changes", 0)])
+def test_changes_that_can_still_be_read_are_kept(tmp_path: Path, damaged_table: str, kept_count: int) -> None:
     """The import of the next whole file copies the changes that the former registry has stored, as far as they can be
-    read.
+    read. While only the corporations are damaged, the changes can be read.
     """
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, REGISTRY_ROWS)])
     import_registry_files(registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, [make_row(0, name="改称")])])
+    _spoil_table(registry, damaged_table)
+    damaged_reader = open_registry(registry)
+    assert damaged_reader is not None
+    with closing(damaged_reader):
+        since = damaged_reader.registry_date.replace(day=1)
+        if damaged_table == "changes":
+            _require_damage_report(lambda: damaged_reader.list_changes(since))
+        else:
+            _require_damage_report(lambda: damaged_reader.find(make_corporation_number(7)))
+            assert len(damaged_reader.list_changes(since)) == 1
     import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251128", REGISTRY_ROWS)])
     reader = open_registry(registry)
     assert reader is not None
     with closing(reader):
-        assert len(reader.list_changes(reader.registry_date.replace(day=1))) == 1
+        assert reader.find(make_corporation_number(7)) is not None
+        assert len(reader.list_changes(since)) == kept_count
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
