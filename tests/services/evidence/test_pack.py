@@ -365,12 +365,22 @@ def verify_pack_in_own_process(file: Path) -> dict[str, object]:
     return found
 
 
-def write_pack_file(path: Path, contents: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> Path:
+def write_pack_file(
+    path: Path,
+    contents: dict[str, bytes],
+    packing: int = zipfile.ZIP_DEFLATED,
+    stated_bytes: dict[str, int] | None = None,
+) -> Path:
     """Write a pack file of these parts, by their names, with a correct manifest; return its path. `packing` is the
-    compression method of `zipfile`.
+    compression method of `zipfile`. `stated_bytes` are the lengths of parts for which the manifest states a wrong
+    length.
     """
     files = [
-        {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        {
+            "name": name,
+            "bytes": (stated_bytes or {}).get(name, len(content)),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
         for name, content in contents.items()
     ]
     manifest: dict[str, object] = {"form": PACK_FORMAT_NAME, "files": files}
@@ -480,17 +490,21 @@ def test_the_total_size_of_all_parts_is_bounded(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_part_longer_than_stated_is_reported(tmp_path: Path) -> None:
-    """A part is longer than its length in the ZIP file's directory: the verification reports that the pack isn't
-    intact, and needs much less memory than the part has bytes.
+    """A part is longer than its length in the ZIP file's directory and in the manifest: the verification reports that
+    the pack isn't intact, and needs much less memory than the part has bytes.
     """
-    part_bytes = 160 << 20
-    file = write_pack_file(tmp_path / "bomb.zip", {"audit.json": b"[\n]\n", "record.json": bytes(part_bytes)})
+    part_bytes, stated_bytes = 160_123_457, 9
+    file = write_pack_file(
+        tmp_path / "bomb.zip",
+        {"audit.json": b"[\n]\n", "record.json": bytes(part_bytes)},
+        stated_bytes={"record.json": stated_bytes},
+    )
     raw = file.read_bytes()
     said = part_bytes.to_bytes(4, "little")
-    assert raw.count(said) >= 1
-    file.write_bytes(raw.replace(said, (9).to_bytes(4, "little")))
+    assert raw.count(said) == 2  # before the part and in the directory
+    file.write_bytes(raw.replace(said, stated_bytes.to_bytes(4, "little")))
     found = verify_pack_in_own_process(file)
-    assert not found["whole"]
+    assert found["problems"] == [["record.json", "altered"]]
     assert found["peak"] < part_bytes // 4  # type: ignore[operator]
 
 
