@@ -273,15 +273,15 @@ class ProgressReader:
 
     def read_progress(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
         """Return the progress of these payments by payment id."""
-        told = self._read_alert_events()
+        told = self._read_received_alert_events()
         rows = self._surroundings.owner_sql.sql(_SELECT_PROGRESS_SQL.format(", ".join(map(str, payments))))
         return {
             int(payment): PaymentProgress(state, paid, certainty, frozenset(told.get(order, ())))
             for payment, order, state, paid, certainty in rows
         }
 
-    def _read_alert_events(self) -> Mapping[str, set[tuple[str, str]]]:
-        """Return the events that the receiver of alerts has got, by order number."""
+    def _read_received_alert_events(self) -> Mapping[str, set[tuple[str, str]]]:
+        """Return all events that the receiver of alerts has got, by order number: each as its kind and rule id."""
         with self._lock:
             news = self._surroundings.alert_receiver.events[self._read :]
             self._read += len(news)

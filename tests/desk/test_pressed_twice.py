@@ -402,7 +402,8 @@ def prepare_refetch(stage: CaseStage) -> ActingPress:
     audit_actions=("credit-check.resolve_proposed",),
 )
 def prepare_resolve(stage: CaseStage) -> ActingPress:
-    """Prepare the first of two decisions about an unknown purchase."""
+    """Open and fill the dialog in which the first of two people proposes the outcome of an unknown purchase.
+    Nothing is sent before the returned press."""
     open_check(stage, buy_with_unknown_outcome(stage.console, stage.sandbox, CORPORATION_NUMBERS[stage.number]))
     return open_filled_resolve_dialog(stage)
 

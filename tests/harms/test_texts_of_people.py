@@ -70,15 +70,15 @@ class WordedRequest:
     """A desk request with a person's words in its arguments, and the statement by which the worker stores these
     words.
 
-    `make_arguments` and `make_statement` get the words and return the arguments and the statement. `first_statements`
-    has the statements that the worker executes before it.
+    `make_arguments` and `make_storing_statement` get the words and return the arguments and the statement.
+    `first_statements` has the statements that the worker executes before it.
     """
 
     person_name: str
     action: str
     subject: tuple[str | None, object]
     make_arguments: Callable[[str], list[object]]
-    make_statement: Callable[[str], Statement]
+    make_storing_statement: Callable[[str], Statement]
     first_statements: tuple[str, ...] = ()
     proposed_state: str | None = None
     amount: int | None = None
@@ -260,13 +260,13 @@ def test_the_worker_stores_only_words_of_the_request(team_with_open_records: Req
         _store_request(team_with_open_records, worded, worded.make_arguments(TYPED_TEXT))
     )
     exact = TYPED_TEXT if name == "evidence" else STORED_TEXT
-    assert _can_write(team_with_open_records, worded, taken, worded.make_statement(exact))
+    assert _can_write(team_with_open_records, worded, taken, worded.make_storing_statement(exact))
     for forged in FORGED_WORDS:
-        assert not _can_write(team_with_open_records, worded, taken, worded.make_statement(forged)), forged
+        assert not _can_write(team_with_open_records, worded, taken, worded.make_storing_statement(forged)), forged
     empty = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(""))
     )
-    assert not _can_write(team_with_open_records, worded, empty, worded.make_statement(STORED_TEXT))
+    assert not _can_write(team_with_open_records, worded, empty, worded.make_storing_statement(STORED_TEXT))
 
 
 @pytest.mark.parametrize("name", WORDED_REQUESTS)
@@ -283,7 +283,7 @@ def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records
         team_with_open_records,
         worded,
         other,
-        worded.make_statement(TYPED_TEXT if name == "evidence" else STORED_TEXT),
+        worded.make_storing_statement(TYPED_TEXT if name == "evidence" else STORED_TEXT),
     )
 
 
@@ -392,12 +392,14 @@ def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: Req
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(STORED_TEXT))
     )
-    assert _can_write(team_with_open_records, worded, taken, worded.make_statement(STORED_TEXT))
-    assert not _can_write(team_with_open_records, worded, taken, worded.make_statement("the payer is known to me"))
+    assert _can_write(team_with_open_records, worded, taken, worded.make_storing_statement(STORED_TEXT))
+    assert not _can_write(
+        team_with_open_records, worded, taken, worded.make_storing_statement("the payer is known to me")
+    )
     silent = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, _make_refund_arguments()(""))
     )
-    assert not _can_write(team_with_open_records, worded, silent, worded.make_statement(STORED_TEXT))
+    assert not _can_write(team_with_open_records, worded, silent, worded.make_storing_statement(STORED_TEXT))
 
 
 def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: RequestingTeam) -> None:

@@ -108,8 +108,8 @@ class AlertService:
             return tuple(self.find_alert_items(conn, list_open_alerts_of_all_rules(conn, limit)).values())
 
     def find_alert_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
-        """Return `open_alerts` by their ids, in the same order, each with the action with which a person can end the
-        alert."""
+        """Return an item for each of `open_alerts`, by the alert's id and in the same order: the alert, and the
+        action that removes its cause, such as a probe (None: no action of the console removes it)."""
         order_ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
         items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, order_ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.store.registry.reader import RegistryReader
 
 WORKER = "worker"
+"""Name of the actor in rows and audit entries that the worker or a due task writes for no person."""
 STORE_KEY_FINGERPRINT_NAME = "store_key_fingerprint"
 T = TypeVar("T")
 R = TypeVar("R")

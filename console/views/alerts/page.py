@@ -56,7 +56,7 @@ _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incident
 _SUMMARY_HEIGHT_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
 _MISSING_INCIDENT_BAR_NAME = "missing incident"
 _LEFT_LIST_BAR_NAME = "left list"
-_READ_REASON_AFTER_INCIDENT_ACTION = "stepped"
+_REFRESH_REASON_INCIDENT_ACTION = "stepped"
 """Reason with which the page reads its data again after an action without a dialog: take, give back, end of a snooze.
 None of them removes an incident from the list. The person may have selected another incident before this read ends.
 If the incident that is then selected has left the list, its row stays.
@@ -265,7 +265,7 @@ class AlertsPage(Page):
             lambda answer: self._show_incidents(
                 *answer,
                 linked_alert_id=linked_alert_id,
-                is_automatic=reason in ("changed", _READ_REASON_AFTER_INCIDENT_ACTION),
+                is_automatic=reason in ("changed", _REFRESH_REASON_INCIDENT_ACTION),
             ),
             self.show_reading_failure,
             caller=self,
@@ -647,7 +647,7 @@ class AlertsPage(Page):
     def _show_action_toast(self, toast: Toast, _answer: object) -> None:
         self.context.toast_requested.emit(toast)
         self.hide_bar("act")
-        self.refresh(_READ_REASON_AFTER_INCIDENT_ACTION)
+        self.refresh(_REFRESH_REASON_INCIDENT_ACTION)
 
     @Slot(object)
     def _refresh_after_dialog(self, _incident: object) -> None:

@@ -32,7 +32,8 @@ from console.views.widgets.display.record_parts import ExplanationForm
 from console.wording.records import get_proposed_state_word, get_record_kind
 
 DecidableDetails: TypeAlias = CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails
-"""Details of a record or operation whose outcome people can decide, a second person included."""
+"""Details of a record or operation with an outcome that people can decide: one person proposes it, and a second
+person may have to confirm it."""
 
 SHORTCUT_BY_RECORD_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",

@@ -51,7 +51,7 @@ from tests.providers.raw_server import (
 
 
 @dataclass(frozen=True)
-class PaymentProviderExample:
+class ProviderUnderTest:
     """A provider under test: a function that opens its adapter at a URL, its requests, its answers to a refund and to
     a read of a payment, and its secrets."""
 
@@ -75,13 +75,13 @@ ATOM_ACCEPTED_REFUND = {
     }
 }  # fmt: skip
 PROVIDER_EXAMPLES = {
-    "paypay": PaymentProviderExample(
+    "paypay": ProviderUnderTest(
         make_paypay, PAYPAY_REQUEST, PAYPAY_QUESTION, PAYPAY_REFUND_INSTRUCTION,
         make_http_answer(200, make_paypay_json("SUCCESS", REFUND_DATA)), make_http_answer(200,
         make_paypay_json("SUCCESS",
         PAYMENT_DATA)), PAYPAY_SECRETS,
     ),
-    "atom": PaymentProviderExample(
+    "atom": ProviderUnderTest(
         make_atom, ATOM_REQUEST, ATOM_QUESTION, ATOM_REFUND,
         make_http_answer(200, seal_answer(ATOM_ACCEPTED_REFUND)), make_http_answer(200,
         seal_answer({"payInstrument": [make_attempt()]})), MERCHANT.secrets,
@@ -90,11 +90,11 @@ PROVIDER_EXAMPLES = {
 
 
 @pytest.fixture(params=list(PROVIDER_EXAMPLES))
-def provider_example(request: pytest.FixtureRequest) -> PaymentProviderExample:
+def provider_example(request: pytest.FixtureRequest) -> ProviderUnderTest:
     return PROVIDER_EXAMPLES[request.param]
 
 
-def make_calls(case: PaymentProviderExample, adapter: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
+def make_calls(case: ProviderUnderTest, adapter: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
     """Return the calls of a provider's adapter by name; the first two calls only read."""
     return {
         "payment": lambda: adapter.read_payment(case.question),
@@ -108,12 +108,12 @@ def make_calls(case: PaymentProviderExample, adapter: PaymentProvider) -> Mappin
 READ_CALLS = ("payment", "refund status")
 
 
-def make_all_calls(case: PaymentProviderExample, adapter: PaymentProvider) -> dict[str, Outcome[Any]]:
+def make_all_calls(case: ProviderUnderTest, adapter: PaymentProvider) -> dict[str, Outcome[Any]]:
     every = make_calls(case, adapter)
     return {name: ask() for name, ask in every.items() if name != "cancel" or adapter.capabilities.can_cancel}
 
 
-def test_a_refund_is_one_request(provider_example: PaymentProviderExample) -> None:
+def test_a_refund_is_one_request(provider_example: ProviderUnderTest) -> None:
     """A refund waits once for the rate limiter and sends one request. If the provider accepts it, the outcome is
     PENDING and contains the provider's refund id.
     """
@@ -152,7 +152,7 @@ FAULT_SCRIPT_BY_NAME: dict[str, Callable[[bytes], Script]] = {
 
 @pytest.mark.parametrize("fault", FAULT_SCRIPT_BY_NAME.values(), ids=FAULT_SCRIPT_BY_NAME)
 def test_no_fault_is_taken_for_an_answer(
-    provider_example: PaymentProviderExample, fault: Callable[[bytes], Script]
+    provider_example: ProviderUnderTest, fault: Callable[[bytes], Script]
 ) -> None:
     """For every call and each fault after sending, from a lost connection to an unusable answer, the outcome is
     UNKNOWN, no exception is raised, and the request is sent only once.
@@ -165,7 +165,7 @@ def test_no_fault_is_taken_for_an_answer(
 
 
 def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(
-    provider_example: PaymentProviderExample,
+    provider_example: ProviderUnderTest,
 ) -> None:
     """If no server listens at the address, a call with an effect is a definite failure, and a read has an unknown
     outcome."""
@@ -188,7 +188,7 @@ class UnreachableRateLimiter:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
 
-def test_a_failing_rate_limiter_means_never_sent(provider_example: PaymentProviderExample) -> None:
+def test_a_failing_rate_limiter_means_never_sent(provider_example: ProviderUnderTest) -> None:
     """If the rate limiter fails before the request, the outcome is a definite failure with the limiter's reason, and
     the adapter sends nothing."""
     rate_limiter: RateLimiter = UnreachableRateLimiter()
@@ -201,7 +201,7 @@ def test_a_failing_rate_limiter_means_never_sent(provider_example: PaymentProvid
         assert server.connections == 0
 
 
-def test_a_reader_of_a_provider_moves_no_money(provider_example: PaymentProviderExample) -> None:
+def test_a_reader_of_a_provider_moves_no_money(provider_example: ProviderUnderTest) -> None:
     """The reading part of an adapter has no method that moves money, and it reads a payment."""
     with serve_scripts(make_bytes_script(provider_example.paid_answer)) as server:
         reader: PaymentReader = provider_example.open_adapter(server.url).make_reader()
@@ -212,7 +212,7 @@ def test_a_reader_of_a_provider_moves_no_money(provider_example: PaymentProvider
     assert outcome.found.is_bookable
 
 
-def test_an_answer_that_never_ends_is_unknown(provider_example: PaymentProviderExample) -> None:
+def test_an_answer_that_never_ends_is_unknown(provider_example: ProviderUnderTest) -> None:
     """If a provider's answer never ends, the call ends at its time budget, divided by the time scale, and its outcome
     is UNKNOWN."""
     for script in (make_hang_script(), make_slow_script(provider_example.refund_answer, 0.02)):
@@ -222,7 +222,7 @@ def test_an_answer_that_never_ends_is_unknown(provider_example: PaymentProviderE
         assert outcome.reason in ("read_timeout", "budget_spent")
 
 
-def test_secrets_stay_out_of_reprs_and_evidence(provider_example: PaymentProviderExample) -> None:
+def test_secrets_stay_out_of_reprs_and_evidence(provider_example: ProviderUnderTest) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
     with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
         adapter = provider_example.open_adapter(server.url)
@@ -235,7 +235,7 @@ IMPOSSIBLE_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a
 
 
 @pytest.mark.parametrize("bad_id", IMPOSSIBLE_IDS)
-def test_impossible_ids_are_not_sent(provider_example: PaymentProviderExample, bad_id: str) -> None:
+def test_impossible_ids_are_not_sent(provider_example: ProviderUnderTest, bad_id: str) -> None:
     """If a text can't be an id of the provider, the adapter sends no request with it."""
     order = replace(provider_example.refund_instruction, key=bad_id)
     with serve_scripts(make_bytes_script(provider_example.refund_answer)) as server:
@@ -253,7 +253,7 @@ def test_impossible_ids_are_not_sent(provider_example: PaymentProviderExample, b
         assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", SendingCertainty.NO)
 
 
-def test_impossible_amounts_are_not_sent(provider_example: PaymentProviderExample) -> None:
+def test_impossible_amounts_are_not_sent(provider_example: ProviderUnderTest) -> None:
     """The adapter sends no payment request and no refund for an amount of 0 or in a wrong currency."""
     currency = provider_example.refund_instruction.amount.currency
     foreign = {"JPY": "INR", "INR": "JPY"}[currency]
