@@ -292,8 +292,9 @@ def _are_leases_over(console: Console) -> bool:
 
 
 def _request_or_decide_refund(case: RefundKillCase, team: MakerAndCheckerDesks) -> None:
-    """If the killed process has not stored the refund request or the decision, make that request or decision as a
-    person would.
+    """Bring the case's refund past its decision, as people would. Request it if it isn't stored. If it still waits
+    for its decision, withdraw or reject it if that was the case's action, otherwise approve it. Set `case.refund`.
+    Raises AssertionError if a request or decision is missing that was stored before the kill.
     """
     found = find_newest_refund(team.maker, case.payment)
     if found is None:

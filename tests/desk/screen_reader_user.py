@@ -188,7 +188,8 @@ class ScreenReaderUser:
         return node
 
     def iterate_nodes(self) -> Iterator[QAccessibleInterface]:
-        """Yield the visible nodes of the menu, dialog or window in front, parents before their children."""
+        """Yield the visible nodes of the menu, dialog or window in front, parents before their children. Of a
+        table, only the focused cell is yielded."""
         front = QApplication.activePopupWidget() or self.person.wait_for_active_window()
         yield from list_visible_nodes(QAccessible.queryAccessibleInterface(front))
 

@@ -230,8 +230,8 @@ def test_no_account_inserts_an_order_or_payment_in_an_end_state(
 
 
 def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None:
-    """A person inserts a payment of one yen for an order with a higher price, or a payment in another currency, and
-    its payer pays it. No database account can then change the order to paid.
+    """A person inserts two payments for an order with a higher price: one of one yen, and one in another currency
+    that nobody pays. The payer pays the one yen. No database account can then change the order to paid.
     """
     scene = harm_scene
     order_id, number = insert_order(scene)

@@ -25,7 +25,7 @@ FIND_PURCHASES_SETTING = {"ALARMBOX_FIND_PURCHASES": "1"}
 FAST_CLOCK_SETTING = {"TIME_SCALE": "4"}
 """Time scale with which a lease lasts 11 seconds, and the due task of bulk runs begins every half second."""
 _MAX_WAIT_SECONDS = 1_700.0
-_PART_SIZE = 500
+_NUMBERS_PER_INSERT = 500
 
 
 def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str]:
@@ -58,7 +58,7 @@ def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
 
 def _split_into_parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the texts in parts of at most 500 texts."""
-    return (whole[begin : begin + _PART_SIZE] for begin in range(0, len(whole), _PART_SIZE))
+    return (whole[begin : begin + _NUMBERS_PER_INSERT] for begin in range(0, len(whole), _NUMBERS_PER_INSERT))
 
 
 def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:

@@ -71,7 +71,8 @@ def mariadb_server() -> servers.Server:
 
 @pytest.fixture
 def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
-    """Yield the owner's URL of a new, empty database on the run's MariaDB server."""
+    """Yield the URL of a new, empty database on the run's MariaDB server, with the account that owns the database.
+    The database is dropped afterwards."""
     with mariadb_server.create_temporary_database() as url:
         yield url
 

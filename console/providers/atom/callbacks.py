@@ -17,7 +17,7 @@ from console.providers.atom.envelopes import (
     parse_id,
     parse_rupees,
 )
-from console.providers.atom.payment_attempts import read_attempt_report, read_bank_id, read_sub_channel
+from console.providers.atom.payment_attempts import read_attempt_report, read_bank_transaction_id, read_sub_channel
 from console.providers.atom.request_bodies import AtomMerchant
 from console.providers.atom.signing import are_signatures_equal, compute_signature
 from console.providers.atom.status_codes import PAYMENT_CODE_MEANINGS, AtomCall, find_code_verdict
@@ -79,7 +79,7 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
             format_decimal(total_amount),
             get_status_code(message),
             read_sub_channel(payment_mode),
-            read_bank_id(payment_mode),
+            read_bank_transaction_id(payment_mode),
         )
         return payment_id, (*present_ids, *payment_values), pay_details.get("signature")
     except (UnusableAnswer, UnreadableJson):

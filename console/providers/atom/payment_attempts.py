@@ -78,7 +78,7 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
         verdict = find_code_verdict(AtomCall.PAYMENT, code)
         if verdict.kind is OutcomeClass.NOT_FOUND and (
             parse_id(get_object_field(attempt, "payDetails").get("atomTxnId")) is not None
-            or read_bank_id(get_object_field(attempt, "payModeSpecificData"))
+            or read_bank_transaction_id(get_object_field(attempt, "payModeSpecificData"))
         ):
             raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
         return verdict, None
@@ -174,7 +174,7 @@ def read_attempt_report(attempt: Fields, merchant_payment_id: str) -> PaymentRep
         total=parse_rupees(pay_details.get("totalAmount")),
         paid_at=next((at for at in map(parse_india_time, times) if at and at.year <= _LATEST_PAYMENT_YEAR), None),
         method=read_sub_channel(payment_mode) or None,
-        bank_reference=read_bank_id(payment_mode) or None,
+        bank_reference=read_bank_transaction_id(payment_mode) or None,
         settlement=_parse_short_word(get_object_field(attempt, "settlementDetails").get("reconStatus")),
         payer=_read_payer_contact(get_object_field(attempt, "custDetails")),
         refunds=None,  # Atom returns refunds only in an answer of its own
@@ -193,7 +193,7 @@ def read_sub_channel(payment_mode: Fields) -> str:
     return channel or ""
 
 
-def read_bank_id(payment_mode: Fields) -> str:
+def read_bank_transaction_id(payment_mode: Fields) -> str:
     """Return the bank's own id of the transaction from Atom's object `payModeSpecificData` (`payment_mode`); empty if
     it is missing. Raises UnreadableJson for a value that can't be an id.
     """

@@ -82,10 +82,12 @@ class SocketGuard:
         raise failure
 
     def _resolve_host(self, host: str, port: int, timeout_seconds: float) -> Sequence[tuple[Any, ...]]:
-        """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
+        """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed,
+        TimeoutError if the resolver takes longer than `timeout_seconds` or the rest of the time budget, and the
+        resolver's own error.
 
         The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;
-        the request is then not sent. For an IP address no name server is asked, so no thread is needed.
+        the request is then not sent. For an IP address the system asks no name server, so no thread is needed.
         """
         if self._has_system_resolver and is_ip_address(host):
             addresses = self._resolve(host, port, 0, socket.SOCK_STREAM)

@@ -36,7 +36,7 @@ NO_ANSWER_ERROR_CODES = frozenset(
 """Error codes of a read to which the provider gave no answer. The caller of a probe gets these codes; other failed
 reads become outcome_unknown.
 """
-_BREAK_OFF_REASON = "broke_off"
+_BROKEN_OFF_BY_US_REASON = "broke_off"
 """Reason of the outcome of a read that this program has broken off."""
 _BUG_REASON = ErrorCode.INTERNAL_ERROR
 """Reason of the outcome of a read that a bug of this program has ended."""
@@ -184,7 +184,7 @@ def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
         return ErrorCode.VIEWING_PERIOD_OVER
     if outcome.reason == OLD_ANSWER_REASON:
         return ErrorCode.PROVIDER_UNREACHABLE  # a cache has answered, not the provider
-    if outcome.status is None and outcome.reason not in (_BREAK_OFF_REASON, _BUG_REASON):
+    if outcome.status is None and outcome.reason not in (_BROKEN_OFF_BY_US_REASON, _BUG_REASON):
         return ErrorCode.PROVIDER_UNREACHABLE
     return ErrorCode.PROVIDER_ANSWER_UNUSABLE
 
@@ -193,7 +193,7 @@ def make_failed_part(name: str, error: Exception) -> FetchedPart:
     """Return the result of a read of the detail or PDF (`name` is DETAIL_PART or PDF_PART) that has failed because of
     an exception of this program, for example a full disk."""
     own_error = error if isinstance(error, ConsoleError) else None
-    reason = _BREAK_OFF_REASON if own_error is None else own_error.code
+    reason = _BROKEN_OFF_BY_US_REASON if own_error is None else own_error.code
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, reason, SendingCertainty.MAYBE), own_error=own_error)
 
 

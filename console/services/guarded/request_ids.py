@@ -522,8 +522,9 @@ class RequestIdService:
 
     def _store_answer(self, leased_request: LeasedRequestId, answer: CallAnswer) -> bool:
         """Store the answer in the row of the request id if this call still holds the id, and also in the Redis cache
-        if the answer is final. If the call had no effect, release the id instead. Return True, or False if another
-        call has acquired the id meanwhile.
+        if the answer is final. If the call had no effect, release the id instead. An answer longer than
+        LONGEST_ANSWER_CHARACTERS isn't stored; the id then counts as answered, without a text. Return True, or False
+        if another call has acquired the id meanwhile.
         """
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None

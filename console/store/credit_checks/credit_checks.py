@@ -582,8 +582,10 @@ def increment_version(conn: Connection, record: CreditCheck, now: datetime) -> N
 
 @cache
 def _make_update_statement(columns: tuple[str, ...]) -> Update:
-    """Return the compare-and-swap statement that writes these columns. The statement is cached for each combination
-    of columns."""
+    """Return the statement that writes these columns if the credit check still has the version that was read;
+    otherwise it changes no row. Its parameters are `record_id`, `version_as_read`, and a value for each column.
+    `columns` must contain `version`, because the statement doesn't count it up. Cached for each combination of
+    columns."""
     update_statement = update(credit_checks).where(
         credit_checks.c.id == bindparam("record_id"), credit_checks.c.version == bindparam("version_as_read")
     )

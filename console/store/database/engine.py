@@ -334,7 +334,7 @@ class Database:
                     return server_engine.was_committed(conn, tx.proof, session)
             except DBAPIError as later_error:
                 time_limit = (
-                    commit_at + retry_policy.get_unreachable_retry_seconds(later_error)
+                    commit_at + retry_policy.get_write_retry_seconds(later_error)
                     if error_codes.has_no_quorum(later_error)
                     else deadline
                 )

@@ -51,7 +51,7 @@ class RetryCounters:
             # The first retry is free of the time limit: the first try may have hung on one node while another one
             # works.
             self._unreachable_count += 1
-            return was_connected and (self._unreachable_count == 1 or seconds < get_unreachable_retry_seconds(error))
+            return was_connected and (self._unreachable_count == 1 or seconds < get_write_retry_seconds(error))
         # The cause: a COMMIT that had waited too long, and whose transaction the server hasn't committed.
         if seconds >= LOCKED_RETRY_SECONDS and (
             error_codes.is_lock_wait_timeout(error) or error_codes.has_waited_too_long(error.__cause__)
@@ -64,7 +64,7 @@ class RetryCounters:
         return self._race_count <= MAX_RERUNS and (consequence == "undone" or has_unanswered_commit)
 
 
-def get_unreachable_retry_seconds(error: BaseException) -> float:
+def get_write_retry_seconds(error: BaseException) -> float:
     """Return the time (seconds) during which a write is retried while the server is unreachable with this error; 0.0
     if the node or the session is read-only."""
     if isinstance(error, DBAPIError) and (

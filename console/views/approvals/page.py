@@ -307,9 +307,9 @@ class ApprovalsPage(Page):
         elif (proposal := self._find_proposal(ref[1])) is not None:
             self._show_proposal(proposal)
         else:
-            self._show_decided_proposal()
+            self._show_proposal_is_gone()
 
-    def _show_decided_proposal(self) -> None:
+    def _show_proposal_is_gone(self) -> None:
         """Show that the proposal of the selected card no longer waits for a second person. (Its card is still in the
         list, because no card is removed while the mouse pointer is over the list.) From now on, no key acts on the
         request or proposal that was shown before.

@@ -144,7 +144,7 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         super().hideEvent(event)
 
     def open_money_part(self, part_key: str) -> None:
-        """Show the rows whose amounts add up to the amount of this part. `part_key` is the key of the part (a field
+        """Show where the amount of this part comes from. `part_key` is the key of the part (a field
         of MoneyParts). Implemented by the pages that show the parts."""
 
     def list_focus_stops_above_tabs(self) -> tuple[QWidget, ...]:

@@ -193,9 +193,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(RefundRoute(refund_id, (), self.sidebar_key))
 
     def open_money_part(self, part_key: str) -> None:
-        """Show the rows whose amounts add up to the amount of this part. For the paid and the reversed amount, open
-        the provider's answers; for money set aside, open its page; for any other part, open the refunds. `part_key`
-        is the key of the part (a field of MoneyParts)."""
+        """Show where the amount of this part comes from. For the paid and the reversed amount, open the provider's
+        answers; for money set aside, open the page of all money set aside; for any other part, open the refunds and
+        select the newest one of this part. `part_key` is the key of the part (a field of MoneyParts)."""
         if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY):
             self.tabs.open_evidence_tab()
         elif part_key == money_facts.SET_ASIDE_PART_KEY:

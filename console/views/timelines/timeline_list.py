@@ -1,4 +1,6 @@
-"""The timeline of a record: one entry per event, newest first."""
+"""A list that shows timeline lines in the given order: the events of a record, or the steps of a call. Repeated
+events can be shown as one line.
+"""
 
 import re
 from collections import Counter

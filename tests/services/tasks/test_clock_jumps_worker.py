@@ -46,7 +46,8 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: AlertRece
 
 
 def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
-    """Run the due tasks for `count` minutes of the test's clock."""
+    """Run every task of the scheduler, also those that aren't due, and move the test's clock on by a minute, `count`
+    times."""
     for _ in range(count):
         scene.console.recovery.run_all_tasks()
         clock.offset += MINUTE
