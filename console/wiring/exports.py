@@ -133,11 +133,11 @@ def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> R
         is_chosen = (
             request.chosen_records is None or (get_record_kind(item.record), item.record.id) in request.chosen_records
         )
-        return is_chosen and (request.matches_row is None or request.matches_row(item))
+        return is_chosen and (request.has_words is None or request.has_words(item))
 
     after: str | None = None
     while True:
-        page = services.recovery.read_queue(request.subject, _ROWS_PER_EXPORT_PAGE, after)
+        page = services.recovery.read_queue(request.subject, _ROWS_PER_EXPORT_PAGE, after, request.record_filter)
         yield list(filter(is_exported, page.items))
         after = page.next_cursor
         if after is None:

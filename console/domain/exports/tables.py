@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from console.domain.queues.filters import NO_FILTER, RecordFilter
+
 CellValue: TypeAlias = str | int | Decimal | date | datetime | None
 FORMULA_CHARACTERS = tuple("=+-@\t\r\n＝＋－＠")
 """First characters of a cell that a spreadsheet reads as a formula: OWASP's list for CSV injection, their full-width
@@ -82,15 +84,17 @@ class ExportColumn:
 class ExportRequest:
     """A person's request to export a list. `subject` is the queue, number, search text or id that the list is
     about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list. `chosen_records`
-    has kind and id of the selected records, None for all rows. `matches_row` returns True for a row that fulfils the
-    filter `part`; it is None for a list whose service applies the filter itself.
+    has kind and id of the selected records, None for all rows. For a queue, `record_filter` is the filter of the
+    list, which the database applies, and `has_words` returns True for a row that contains the searched words; it is
+    None if no words are searched.
     """
 
     name: ListName
     subject: str = ""
     part: str = ""
     chosen_records: frozenset[tuple[str, int]] | None = None
-    matches_row: Callable[[Any], bool] | None = None
+    record_filter: RecordFilter = NO_FILTER
+    has_words: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

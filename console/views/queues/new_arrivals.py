@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
-from console.views.queues.rows import QueueListQuery, QueueRow, make_item_filter
+from console.views.queues.rows import QueueListQuery, QueueRow, make_words_check
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -87,13 +87,13 @@ class QueueArrivals(QObject):
 
         self._compared_query = query
         # The database evaluates the conditions of the filter, but not the searched words.
-        is_listed = make_item_filter(QueueListQuery(query.queue, query.words), self._context.now())
+        has_words = make_words_check(query.words)
         shown_refs = [
             make_record_ref(row.item.record) for row in table.rows.iterate_loaded_rows() if isinstance(row, QueueRow)
         ][:_MAX_SEARCHED_ROWS]
 
         self._context.run_read(
-            lambda services: _read_and_compare(services, query, shown_refs, is_listed),
+            lambda services: _read_and_compare(services, query, shown_refs, has_words),
             lambda compared_queue: self._show_changes(
                 compared_queue, query, table, counts_new_items=counts_new_items
             ),
@@ -142,15 +142,15 @@ def _read_and_compare(
     services: "Console",
     query: QueueListQuery,
     shown_refs: Sequence[RecordRef],
-    is_listed: Callable[[QueueItem], bool] | None,
+    has_words: Callable[[QueueItem], bool] | None,
 ) -> _ComparedQueue:
     """Read the first items of the list of `query`. If they don't contain all records of `shown_refs`, which the table
     shows, continue reading until each of these records is found or the list ends, at most _MAX_SEARCHED_PAGES pages.
-    `is_listed` returns True for an item of the queue that belongs to the list; None if all items do.
+    `has_words` returns True for an item that contains the searched words of the list; None if no words are searched.
     """
 
     def list_items(page: QueuePage) -> tuple[QueueItem, ...]:
-        return page.items if is_listed is None else tuple(filter(is_listed, page.items))
+        return page.items if has_words is None else tuple(filter(has_words, page.items))
 
     page = query.read_page(services, MAX_COMPARED_QUEUE_ITEMS)
     first_items = list_items(page)

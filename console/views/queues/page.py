@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.exports.tables import ExportRequest
 from console.domain.queues.filter_text import list_operator_like_words
 from console.domain.queues.order import (
     DEFAULT_SORT_ORDER,
@@ -360,10 +360,9 @@ class QueuesPage(Page):
     def _make_export_request(self) -> ExportRequest:
         """Return the request to export the records whose rows are selected. If no such row or every record is
         selected, request all records that match the filter; the selected heading rows of groups don't count."""
-        text, record_refs = self.filter.text.strip(), self.selection.selected_refs
+        record_refs = self.selection.selected_refs
         is_all = not record_refs or self.selection.has_all_selected
-        matches = queue_rows.make_item_filter(self.query, self.context.now())
-        return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else record_refs, matches)
+        return self.query.make_export_request(self.filter.text.strip(), None if is_all else record_refs)
 
     @property
     def table(self) -> FittedTable:

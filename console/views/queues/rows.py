@@ -5,12 +5,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.records import Order, Payment
 from console.domain.queue_names import MISMATCH_QUEUE_NAME
-from console.domain.queues.filters import NO_FILTER, RecordFilter, matches_filter
+from console.domain.queues.filters import NO_FILTER, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
 from console.domain.service_results import WorkBadge
@@ -256,6 +256,20 @@ class QueueListQuery:
             return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.sort_order)
         return services.recovery.read_queue(self.queue, limit, after_cursor)
 
+    def make_export_request(
+        self, filter_text: str, chosen_records: frozenset[RecordRef] | None = None
+    ) -> ExportRequest:
+        """Return the request to export the items of this query's list. `filter_text` is the typed filter and words,
+        which the file states. `chosen_records` are the selected records; None for all records of the list."""
+        return ExportRequest(
+            ListName.QUEUE,
+            self.queue,
+            filter_text,
+            chosen_records,
+            record_filter=self.record_filter,
+            has_words=make_words_check(self.words),
+        )
+
 
 def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int], Rows]:
     """Return a function that reads one page of the rows of a query, for a PagedModel."""
@@ -322,17 +336,11 @@ def _list_searched_texts(record: ShownRecord) -> tuple[str, ...]:
     return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
-def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueItem], bool] | None:
-    """Return a function that returns True if an item of the queue belongs to the list of this query. The function
-    computes the ages of items for the instant `now`. Return None instead of a function if the query lists the whole
-    queue."""
-    filter_text = _fold_text(query.words)
-
-    def is_listed(queue_item: QueueItem) -> bool:
-        has_words = not filter_text or _does_item_match_text(queue_item, filter_text)
-        return has_words and matches_filter(queue_item.record, query.record_filter, now, queue_item.owner)
-
-    return None if query.lists_whole_queue else is_listed
+def make_words_check(words: str) -> Callable[[QueueItem], bool] | None:
+    """Return a function that returns True if the searched words occur in a text of an item of the queue. Return None
+    instead of a function if no words are searched."""
+    filter_text = _fold_text(words)
+    return (lambda queue_item: _does_item_match_text(queue_item, filter_text)) if filter_text else None
 
 
 def _fold_text(text: str) -> str:

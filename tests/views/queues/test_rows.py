@@ -10,6 +10,7 @@ import pytest
 from console.domain.payments.records import RefundRelations
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
+from console.domain.queues.filters import NO_FILTER
 from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import WorkBadge
@@ -19,14 +20,14 @@ from console.views.queues.rows import (
     QueueListQuery,
     QueueRow,
     make_heading_function,
-    make_item_filter,
     make_queue_columns,
     make_row_reader,
+    make_words_check,
 )
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
 from console.views.tables.columns import AgeCell, HeadingText
 from console.wording.sentences import catalogue as wording
-from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
+from tests.views.invented_checks import QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
 REVIEW_WORK, SCHEDULED_WORK = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
@@ -146,21 +147,23 @@ def test_an_export_has_the_filter_of_its_list() -> None:
     """An export gets the conditions and words of the filter of the shown list. The export of a whole queue has no
     filter.
     """
-    items = QueueServices([make_check(17), make_check(18, client_id="7")]).read_queue("review").items
+    items = QueueServices([replace(make_check(17), company_name="東京"), make_check(18)]).read_queue("review").items
     found = parse_filter("client:7 みなと")
-    is_listed = make_item_filter(QueueListQuery("review", found.words, found.record_filter), NOW)
-    assert is_listed is not None
-    assert [item.record.id for item in items if is_listed(item)] == [18]
-    assert make_item_filter(QueueListQuery("review"), NOW) is None
+    request = QueueListQuery("review", found.words, found.record_filter).make_export_request("client:7 みなと")
+    assert request.record_filter == found.record_filter
+    assert request.has_words is not None
+    assert [item.record.id for item in items if request.has_words(item)] == [18]
+    whole = QueueListQuery("review").make_export_request("")
+    assert (whole.record_filter, whole.has_words) == (NO_FILTER, None)
 
 
 @pytest.mark.parametrize("typed", ["みなと　　商会 東京", "みなと 商会　東京", "みなと 商会"])
 def test_spaces_of_a_name_hide_no_row(typed: str) -> None:
     """A typed name finds its row, however many spaces the stored name has, and of which width they are."""
     items = QueueServices([replace(make_check(17), company_name="みなと　　商会 東京")]).read_queue("review").items
-    is_listed = make_item_filter(QueueListQuery("review", parse_filter(typed).words), NOW)
-    assert is_listed is not None
-    assert is_listed(items[0])
+    has_words = make_words_check(parse_filter(typed).words)
+    assert has_words is not None
+    assert has_words(items[0])
 
 
 @pytest.mark.parametrize(
