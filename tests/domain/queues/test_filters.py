@@ -38,10 +38,10 @@ from console.domain.queues.filters import (
     FilteredRecord,
     RecordFilter,
     find_cause,
-    matches_filter,
 )
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 from console.domain.service_results import CertaintyBadge
+from tests.support.filter_check import matches_filter
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 TWO_DAYS_AGO = NOW - timedelta(days=2)

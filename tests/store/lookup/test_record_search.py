@@ -11,7 +11,7 @@ from sqlalchemy import Connection, update
 
 from console.domain.lookup.query import DayRange
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import NO_FILTER, matches_filter
+from console.domain.queues.filters import NO_FILTER
 from console.store.database.engine import Database
 from console.store.lookup import record_search
 from console.store.lookup.record_search import RecordSearch
@@ -30,6 +30,7 @@ from tests.store.queues.test_chosen_records import (
     _make_choice,
 )
 from tests.store.queues.test_queues import NOW, with_and_without_lapsed
+from tests.support.filter_check import matches_filter
 from tests.support.places import Engine, open_empty_place_anywhere
 
 _MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ = -1, 20_000

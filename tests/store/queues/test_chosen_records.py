@@ -23,7 +23,7 @@ from console.domain.payments.records import (
 )
 from console.domain.queues.causes import group_by_cause
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import RecordFilter, find_amount, find_cause, get_certainty, matches_filter
+from console.domain.queues.filters import RecordFilter, find_cause, get_certainty
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Certainty
 from console.store.database.engine import Database
@@ -38,6 +38,7 @@ from console.store.schema import payments as payment_schema
 from console.wording.records import get_record_kind
 from tests.store.queues import test_queues as plain
 from tests.store.queues.test_queues import NOW, each_queue, with_and_without_lapsed
+from tests.support.filter_check import find_amount, matches_filter
 from tests.support.places import Engine, open_empty_place_anywhere
 
 TWO_DAYS_LATER = NOW + timedelta(days=2)
