@@ -250,6 +250,7 @@ def _make_search_query(text: str, named: record_search.IdsByKind | None = None) 
 QUERY_BY_SEARCH: dict[str, Query] = {
     "search by status": _make_search_query("status:reversed provider:paypay amount:>100"),
     "search by outcome": _make_search_query("certainty:unknown kind:payment,refund cause:timeout"),
+    "search of pending orders": _make_search_query("status:pending kind:order amount:>100"),
     "search by work": _make_search_query("work:needs_review kind:payment amount:>100"),
     "search of named records": _make_search_query("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
     "records of searched numbers": lambda conn: record_search.find_record_ids_of_numbers(

@@ -36,6 +36,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.queues import filter_sql
 from console.store.queues.definitions import (
+    HAS_UNKNOWN_ORDER_STATE,
     QUEUE_TABLES,
     UNKNOWN_ROWS_BY_KIND,
     list_reversible_payment_conditions,
@@ -115,12 +116,13 @@ class RecordSearch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _IndexedCondition:
-    """A condition by which one index finds candidates for a search. `selects_newest_rows`: the condition selects the
-    newest rows of a table, which are read by descending id.
+    """A condition by which one index finds candidates for a search. The rows are sorted by their work, then by id,
+    newest first. If `id_sort_key` is given, they are sorted by this SQL of the id alone, and all have the first rank.
+    A row that several conditions of one search select has the same rank in each of them.
     """
 
     condition: ColumnElement[bool]
-    selects_newest_rows: bool = False
+    id_sort_key: ColumnElement[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -189,8 +191,9 @@ def _make_id_query(
     """Return the query of the ids of the rows, in the table of `queries`, that fulfil `indexed_condition` and all
     `conditions`, each with the rank of its work. It selects at most one row more than the limit of the search, so
     that the caller detects that there are more."""
-    rank = literal(0) if indexed_condition.selects_newest_rows else _make_work_rank_sql(queries)
-    sort_columns = [queries.id.desc()] if indexed_condition.selects_newest_rows else [rank, queries.id.desc()]
+    id_sort_key = indexed_condition.id_sort_key
+    rank = _make_work_rank_sql(queries) if id_sort_key is None else literal(0)
+    sort_columns = [rank, queries.id.desc()] if id_sort_key is None else [id_sort_key.desc()]
     query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
     return query.order_by(*sort_columns).limit(search.limit + 1)
 
@@ -221,25 +224,32 @@ def _find_indexed_conditions(
 ) -> _IndexedConditions:
     """Return the conditions by which the search reads the table of `queries`. The first of these three that is
     possible is used: the ids of the records that the words of the search name; the range of one index that fits a
-    condition of the search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table, together with
-    the payments of the searched days."""
+    condition of the search and has at most MAX_ROWS_OF_INDEX_SEARCH rows, together with the orders among the newest
+    rows whose status this program doesn't know; the newest rows of the table, together with the payments of the
+    searched days."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - MAX_SEARCHED_NEWEST_ROWS)
-    newest_rows_condition = _IndexedCondition(queries.id > last_unread_id, selects_newest_rows=True)
+    is_new = queries.id > last_unread_id
     for ranges in _list_index_ranges(queries, search):
         if _count_rows_in_ranges(conn, queries, ranges) <= MAX_ROWS_OF_INDEX_SEARCH:
             return _IndexedConditions(
                 [
                     *map(_IndexedCondition, ranges),
-                    *([newest_rows_condition] if _may_match_unreadable_orders(queries, search) else []),
+                    *(
+                        [_IndexedCondition(and_(is_new, HAS_UNKNOWN_ORDER_STATE), queries.id)]
+                        if _may_match_unreadable_orders(queries, search)
+                        else []
+                    ),
                 ]
             )
-    indexed_conditions = _IndexedConditions([newest_rows_condition], is_partial=last_unread_id > 0)
+    indexed_conditions = _IndexedConditions([_IndexedCondition(is_new, queries.id)], is_partial=last_unread_id > 0)
     if queries.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _make_payment_day_conditions(*_convert_to_utc_bounds(search.days))
         if last_unread_id and _count_rows_in_ranges(conn, queries, days) <= MAX_ROWS_OF_INDEX_SEARCH:
-            indexed_conditions.conditions += [_IndexedCondition(condition) for condition in days]
+            # The id is inside coalesce(), so that no database reads the rows by id instead of by the index.
+            id_sort_key = func.coalesce(queries.id, 0)
+            indexed_conditions.conditions += [_IndexedCondition(condition, id_sort_key) for condition in days]
     return indexed_conditions
 
 

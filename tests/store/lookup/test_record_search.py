@@ -5,6 +5,7 @@ search may read.
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import Connection, update
@@ -12,9 +13,11 @@ from sqlalchemy import Connection, update
 from console.domain.lookup.query import DayRange
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_FILTER
+from console.domain.records import WorkState
 from console.store.database.engine import Database
 from console.store.lookup import record_search
 from console.store.lookup.record_search import RecordSearch
+from console.store.payments.orders import UNREADABLE_STATE_REASON
 from console.store.queues import queues
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.table_queries import QueuedRecord
@@ -29,7 +32,7 @@ from tests.store.queues.test_chosen_records import (
     _change_columns,
     _make_choice,
 )
-from tests.store.queues.test_queues import NOW, with_and_without_lapsed
+from tests.store.queues.test_queues import LAPSED_IDS, NOW, with_and_without_lapsed
 from tests.support.filter_check import matches_filter
 from tests.support.places import Engine, open_empty_place_anywhere
 
@@ -37,6 +40,7 @@ _MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ = -1, 20_000
 """Largest counts of rows for which a search reads ranges of an index: with the first the search never does, with the
 second it always does.
 """
+_WORK_STATES_IN_ORDER = (WorkState.NEEDS_REVIEW, WorkState.SCHEDULED, WorkState.NONE)
 PAID_DAY, BEGUN_DAY = date(2026, 3, 2), date(2026, 3, 5)
 CORPORATION_NUMBER_OF_ORDER, CORPORATION_NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 """Corporation numbers of an order that has two payments, and of a payment that has two refunds."""
@@ -155,6 +159,41 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
         reversible = parse_filter("kind:payment certainty:may_be_reversed").record_filter
         group = record_search.find_records(conn, RecordSearch(_make_choice(reversible), None, {}, 500))["payment"]
         assert (bool(group.records), group.is_partial) == (True, False)
+
+
+@pytest.mark.parametrize("newest_rows", [10, 100_000])
+@pytest.mark.parametrize("max_index_rows", [_MAX_ROWS_FOR_NO_INDEX_READ, _MAX_ROWS_FOR_EACH_INDEX_READ])
+def test_a_search_finds_each_record_once_and_in_order(
+    database: Database, newest_rows: int, max_index_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search returns each record once, and says exactly whether more records match, also if it reads several ranges
+    that contain the same record. A limited search returns the first records of the whole result.
+    """
+    monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", max_index_rows)
+    monkeypatch.setattr(record_search, "MAX_SEARCHED_NEWEST_ROWS", newest_rows)
+    with database.read() as conn:
+        for text, days in product(FILTER_TEXTS, (None, DayRange(PAID_DAY, TWO_DAYS_LATER.date()))):
+            choice = _make_choice(parse_filter(text).record_filter)
+            whole = record_search.find_records(conn, RecordSearch(choice, days, LAPSED_IDS, 1_000))
+            limited = record_search.find_records(conn, RecordSearch(choice, days, LAPSED_IDS, 4))
+            for kind, group in limited.items():
+                ids = [record.id for record in whole[kind].records]
+                assert len(ids) == len(set(ids)), (text, kind)
+                assert [record.id for record in group.records] == ids[:4], (text, kind)
+                assert group.has_more is (len(ids) > 4), (text, kind)
+
+
+def test_pending_orders_to_review_come_first(database: Database) -> None:
+    """A search for pending orders returns each order once: the orders that a person must review first, among them
+    those with a status that this program doesn't know, then the others, each newest first.
+    """
+    with database.read() as conn:
+        chosen = parse_filter("kind:order status:pending").record_filter
+        found = record_search.find_records(conn, RecordSearch(_make_choice(chosen), None, {}, 1_000))["order"]
+        keys = [(_WORK_STATES_IN_ORDER.index(record.work.state), -record.id) for record in found.records]
+        assert keys == sorted(keys)
+        assert {rank for rank, _ in keys} == {0, 1, 2}
+        assert any(record.work.reason == UNREADABLE_STATE_REASON for record in found.records)
 
 
 def test_records_of_a_corporation_are_limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
