@@ -167,8 +167,10 @@ class ChoiceStage:
         provider: str = "paypay",
         currency: str = "JPY",
         order_id: int | None = None,
+        captured_minor: int = AMOUNT_MINOR,
     ) -> Payment:
-        """Insert a payment in this state, and return it. `statement` is the provider's statement about the payment.
+        """Insert a payment in this state, and return it. `captured_minor` is its captured amount if it is paid;
+        `statement` is the provider's statement about the payment.
         With `unknown` the payment's outcome is unknown, with `review` its work is for a person. With `order` the
         payment gets a new order, or the existing order `order_id` if this is given.
         """
@@ -176,7 +178,7 @@ class ChoiceStage:
         self.statement_by_number[number] = statement
         return self.context.database.write(
             lambda tx: self._insert_payment(
-                tx, number, state, statement, unknown, review, order, provider, currency, order_id
+                tx, number, state, statement, unknown, review, order, provider, currency, order_id, captured_minor
             )
         )
 
@@ -192,6 +194,7 @@ class ChoiceStage:
         provider: str,
         currency: str,
         order_id: int | None,
+        captured_minor: int,
     ) -> Payment:
         now, conn = self.context.now(), tx.conn
         if order and order_id is None:
@@ -208,7 +211,7 @@ class ChoiceStage:
             values |= payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
         payments.move_payment_along_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):
-            payments.set_captured_amount(conn, made.id, AMOUNT_MINOR, now)
+            payments.set_captured_amount(conn, made.id, captured_minor, now)
         return self._find_payment(conn, made.id)
 
     def _find_payment(self, conn: Any, payment_id: int) -> Payment:

@@ -2,10 +2,16 @@
 writes nothing to the database.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from console.domain.payments.consistency import PAID_STATES, WAITING_STATES, compute_money_parts
+from console.domain.payments.consistency import (
+    CONFIRMED_PAID_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    compute_money_parts,
+    is_order_covered,
+)
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
@@ -48,7 +54,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     )
     changes_payment = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_states(facts.order, payment_after, is_covered=facts.is_order_covered)
+        _find_order_states(facts.order, payment_after, facts.other_paid_payments)
         if changes_payment
         else _get_unchanged_order_states(facts.order)
     )
@@ -103,17 +109,21 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     )
 
 
-def _find_order_states(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
-    """Return the order's states before and after a decision by which its payment gets the state of `paid_payment`;
-    None without an order. A pending order becomes paid if `paid_payment` alone covers its total, or if `is_covered`
-    is True: the order's payments that were paid before already cover it. Otherwise the state doesn't change.
+def _find_order_states(
+    order: Order | None, payment_after: Payment, other_paid_payments: Sequence[Payment]
+) -> tuple[str, str] | None:
+    """Return the order's states before and after a decision by which its payment becomes `payment_after`; None
+    without an order. A pending order becomes paid if the decision confirms the payment, and if the payment and
+    `other_paid_payments`, the other paid payments of the order, together cover its total. Otherwise the state doesn't
+    change.
     """
     if order is None:
         return None
-    is_total_paid = is_covered or (
-        paid_payment.currency == order.currency and paid_payment.captured_minor >= order.total_minor
+    becomes_paid = (
+        order.state is OrderState.PENDING
+        and payment_after.state in CONFIRMED_PAID_STATES
+        and is_order_covered((payment_after, *other_paid_payments), order)
     )
-    becomes_paid = order.state is OrderState.PENDING and paid_payment.state in PAID_STATES and is_total_paid
     return order.state, OrderState.PAID if becomes_paid else order.state
 
 

@@ -101,7 +101,8 @@ class ChoiceFacts:
       report.
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
-    - `is_order_covered`: the order's paid payments cover the order's total.
+    - `is_order_covered`: the order's paid payments cover the order's total; `other_paid_payments` are these payments
+      without `payment`.
     - `is_claimed_by_other`: another live credit check holds the claim on the corporation number.
     - `refund_refusal`: the reason for which no refund can be requested now, with `refund_refusal_facts`.
     - `holder` is the person whose process calls the provider or holds the lease, since `holder_since`.
@@ -123,6 +124,7 @@ class ChoiceFacts:
     order: Order | None = None
     refunds: tuple[Refund, ...] = ()
     is_order_covered: bool = True
+    other_paid_payments: tuple[Payment, ...] = ()
     is_claimed_by_other: bool = False
     refund_refusal: str | None = None
     refund_refusal_facts: Mapping[str, object] = field(default_factory=dict)

@@ -185,20 +185,19 @@ class DecisionChoiceReader:
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
         """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the reason
-        why no refund can be requested now, and a flag that is True if the paid payments cover the order's total."""
+        why no refund can be requested now, the other paid payments of the order, and a flag that is True if the paid
+        payments cover the order's total."""
         payment, order = facts.payment, facts.order
+        paid_payments = order_status.list_paid_payments(conn, order) if order is not None else []
+        other_paid_payments = tuple(paid for paid in paid_payments if payment is None or paid.id != payment.id)
         # A payment that a callback alone calls paid counts here: the choices that complete it confirm it.
-        is_covered = order is not None and is_order_covered(
-            [
-                replace(paid_payment, state=PaymentState.COMPLETED)
-                if payment is not None and paid_payment.id == payment.id
-                else paid_payment
-                for paid_payment in order_status.list_paid_payments(conn, order)
-            ],
-            order,
-        )
+        own_payments = [
+            replace(paid, state=PaymentState.COMPLETED) for paid in paid_payments if paid not in other_paid_payments
+        ]
+        is_covered = order is not None and is_order_covered([*own_payments, *other_paid_payments], order)
+        facts = replace(facts, is_order_covered=is_covered, other_paid_payments=other_paid_payments)
         if payment is None:
-            return replace(facts, is_order_covered=is_covered)
+            return facts
         lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
@@ -207,7 +206,6 @@ class DecisionChoiceReader:
         )
         return replace(
             facts,
-            is_order_covered=is_covered,
             refunds=payment_refunds,
             refund_refusal=refusal,
             refund_refusal_facts=refusal_facts,

@@ -118,37 +118,38 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_covered", "after"),
+    ("changed", "others", "after"),
     [
-        ({}, True, "paid"),
-        ({}, False, "paid"),
-        ({"total_minor": 3301}, False, "pending"),
-        ({"total_minor": 3301}, True, "paid"),
-        ({"total_minor": 3299}, False, "paid"),
-        ({"currency": "INR"}, False, "pending"),
-        ({"currency": "ABC"}, False, "pending"),
-        ({"currency": "XYZ"}, False, "pending"),
-        ({"state": OrderState.SHIPPED}, True, "shipped"),
-        ({"state": OrderState.CANCELLED}, True, "cancelled"),
-        ({"state": OrderState.PAID}, True, "paid"),
-        ({"state": OrderState.REFUNDED}, True, "refunded"),
+        ({}, (), "paid"),
+        ({"total_minor": 3301}, (), "pending"),
+        ({"total_minor": 3301}, ({"captured_minor": 1},), "paid"),
+        ({"total_minor": 3302}, ({"captured_minor": 1},), "pending"),
+        ({"total_minor": 3302}, ({"captured_minor": 1}, {"captured_minor": 1}), "paid"),
+        ({"total_minor": 3301}, ({"captured_minor": 1, "refunded_minor": 1},), "pending"),
+        ({"total_minor": 3301}, ({"captured_minor": 1, "state": PaymentState.CALLBACK_RECEIVED},), "pending"),
+        ({"total_minor": 3299}, (), "paid"),
+        ({"total_minor": 3299}, ({"currency": "INR"},), "pending"),
+        ({"currency": "INR"}, (), "pending"),
+        ({"currency": "ABC"}, (), "pending"),
+        ({"state": OrderState.SHIPPED}, (), "shipped"),
+        ({"state": OrderState.CANCELLED}, (), "cancelled"),
+        ({"state": OrderState.PAID}, (), "paid"),
+        ({"state": OrderState.REFUNDED}, (), "refunded"),
     ],
 )
 def test_an_order_becomes_paid_only_if_its_payments_cover_it(
-    changed: dict[str, object], is_covered: bool, after: str
+    changed: dict[str, object], others: tuple[dict[str, object], ...], after: str
 ) -> None:
-    """The dry run of a completed payment sets the order to paid only if the order is pending and its payments cover
-    its sum in its currency.
+    """The dry run of a completed payment sets the order to paid only if the order is pending and its confirmed
+    payments together cover its sum in its currency.
     """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
-    effect = choice_effects.compute_payment_effect(
-        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), PaymentState.COMPLETED
-    )
+    paid = tuple(replace(COMPLETED_PAYMENT, id=6 + place, **more) for place, more in enumerate(others))  # type: ignore[arg-type]  # likewise
+    facts = make_facts(WAITING_PAYMENT, order=order, other_paid_payments=paid)
+    effect = choice_effects.compute_payment_effect(facts, PaymentState.COMPLETED)
     assert effect is not None
     assert effect.order_state_change == (order.state, after)
-    failed = choice_effects.compute_payment_effect(
-        make_facts(WAITING_PAYMENT, order=order, is_order_covered=is_covered), PaymentState.PAYMENT_FAILED
-    )
+    failed = choice_effects.compute_payment_effect(facts, PaymentState.PAYMENT_FAILED)
     assert failed is not None
     assert failed.order_state_change == (order.state, order.state)
 

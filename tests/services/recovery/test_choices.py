@@ -7,22 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 from sqlalchemy import text, update
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
+from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.recovery.records import ProviderStatement
 from console.domain.service_results import AllowedAction
 from console.services.credit_checks.refetch import make_lease_name
 from console.store.credit_checks import credit_checks
+from console.store.database.engine import Transaction
 from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import leases
 from console.store.refunds import refunds
+from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
-from tests.support.choice_stage import ChoiceStage, open_choice_stage
+from tests.support.choice_stage import AMOUNT_MINOR, ChoiceStage, open_choice_stage
 from tests.support.quick_desks import make_quick_folder
 
 ERROR_CODES_BY_REASON: dict[str, str | tuple[str, ...]] = {
@@ -147,6 +151,68 @@ def test_choices_follow_the_state_of_a_payment(
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
         make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
         require_service_agrees_with_table(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
+
+
+_EARLIER_PAYMENTS = (
+    (PaymentState.COMPLETED, 1, 0, "JPY"),
+    (PaymentState.COMPLETED, AMOUNT_MINOR, 0, "JPY"),
+    (PaymentState.COMPLETED, AMOUNT_MINOR, AMOUNT_MINOR, "JPY"),
+    (PaymentState.COMPLETED, AMOUNT_MINOR, 0, "INR"),
+    (PaymentState.PAYMENT_SUCCESS, 1, 0, "JPY"),
+    (PaymentState.CALLBACK_RECEIVED, AMOUNT_MINOR, 0, "JPY"),
+    (PaymentState.USER_PAYMENT, 0, 0, "JPY"),
+)
+"""State, captured amount, refunded amount and currency of another payment of the same order."""
+
+
+def _make_second_payment(
+    desk: ChoiceStage, total_minor: int, earlier: tuple[PaymentState, int, int, str], decided: tuple[Any, ...]
+) -> Payment:
+    """Insert an order with this total and two payments: the payment `earlier` (see _EARLIER_PAYMENTS), and a payment
+    with the state, the statement and the unknown outcome of `decided`. Return the second payment.
+    """
+    state, captured_minor, refunded_minor, currency = earlier
+    decided_state, statement, is_unknown = decided
+    first = desk.make_payment(state, currency=currency, captured_minor=captured_minor)
+
+    def write_amounts(tx: Transaction) -> None:
+        order = update(order_table).where(order_table.c.id == first.order_id)
+        tx.conn.execute(order.values(total_amount=total_minor, currency="JPY"))
+        if refunded_minor:
+            refunded = {"refunded_minor": refunded_minor, "version": payment_table.c.version + 1}
+            tx.conn.execute(update(payment_table).where(payment_table.c.id == first.id).values(refunded))
+
+    desk.context.database.write(write_amounts)
+    return desk.make_payment(
+        decided_state, statement, unknown=is_unknown, review=not is_unknown, order_id=first.order_id
+    )
+
+
+@pytest.mark.parametrize(
+    "total_minor",
+    [AMOUNT_MINOR + 1, *(pytest.param(minor, marks=pytest.mark.soak) for minor in (AMOUNT_MINOR, 2 * AMOUNT_MINOR))],
+)
+@pytest.mark.parametrize(
+    ("state", "is_unknown"),
+    [(PaymentState.USER_PAYMENT, True), (PaymentState.CALLBACK_RECEIVED, False), (PaymentState.COMPLETED, False)],
+)
+def test_the_announced_order_counts_all_payments(
+    desk: ChoiceStage, state: PaymentState, is_unknown: bool, total_minor: int
+) -> None:
+    """A decision about one of two payments of an order leaves the order in the announced state: the paid amounts are
+    added, and an amount counts only if it is confirmed, stays with the shop and has the order's currency.
+    """
+    announced = set()
+    for earlier, statement in product(
+        _EARLIER_PAYMENTS, (ProviderStatement.NOTHING, ProviderStatement.PAID, ProviderStatement.OTHER_AMOUNT)
+    ):
+        make = partial(_make_second_payment, desk, total_minor, earlier, (state, statement, is_unknown))
+        for name, choice in desk.list_choices("op-a", "payment", make().id).items():
+            if choice.allowed and choice.effect is not None and choice.effect.order_state_change is not None:
+                _require_choice_is_executed(desk, "op-a", "payment", make(), name)
+                announced.add(choice.effect.order_state_change)
+    assert ("pending", "paid") in announced
+    assert ("pending", "pending") in announced
 
 
 def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> None:
