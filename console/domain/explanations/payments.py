@@ -6,13 +6,13 @@ the given record and its relations. It advises no step that a service would refu
 look at the record and names the reason (`work.reason.*`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import ReadOnlySwitch
-from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
+from console.domain.alerts.rules import ALERT_RULES, BrokenRule, find_broken_rule
 from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
@@ -325,12 +325,20 @@ def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datet
     """Return the explanation of the open alert about the order; None if there is none, or if the order's facts no
     longer break the alert's rule.
     """
+    finding = _find_rule_of_alert(record, relations, now)
+    if finding is None or relations.alert_detected_at is None:
+        return None
+    return explain_alert(record, relations.payments, finding, relations.alert_detected_at, now)
+
+
+def _find_rule_of_alert(record: Order, relations: OrderRelations, now: datetime) -> BrokenRule | None:
+    """Return the rule of the open alert about the order, with the payment that breaks it; None if there is no alert,
+    or if the order's facts no longer break its rule.
+    """
     if relations.alert_rule is None or relations.alert_detected_at is None:
         return None
     finding = find_broken_rule(record, relations.payments, now, TimeScale(), ALERT_RULES)
-    if finding is None or finding.rule != relations.alert_rule:
-        return None
-    return explain_alert(record, relations.payments, finding, relations.alert_detected_at, now)
+    return finding if finding is not None and finding.rule == relations.alert_rule else None
 
 
 def _explain_order_state(record: Order, relations: OrderRelations, now: datetime) -> Explanation:
@@ -346,33 +354,32 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         "age": compute_age(record.state_since, now),
         "reason": record.work.reason,
     }
-    if record.work.state is WorkState.NONE and relations.is_saga_stuck:
-        command = f"support-console show payment {record.payment_ids[-1]}"
-        step = NextStep("next.order_open_payment", facts, command, "open_payment")
+    payment_id = find_explained_payment_id(record, now)
+    shown_record = f"order {record.id}" if payment_id is None else f"payment {payment_id}"
+    action = None if payment_id is None else "open_payment"
+    step = NextStep("next.order_open_payment", facts, f"support-console show {shown_record}", action)
+    if record.work.state is WorkState.NONE and relations.stuck_payment_id is not None:
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_unfinished_payment_of_order(record, relations, facts) or _explain_idle_order(
+        return _explain_unfinished_payment_of_order(record, relations, step, facts) or _explain_idle_order(
             record,
             facts,
             is_cancelled_unpaid=relations.is_cancelled_unpaid,
             is_expiring=relations.is_saga_running,
         )
-    shown_record = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (
         ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _make_order_review_codes(record)
     )
-    action = "open_payment" if record.payment_ids else None
-    step = NextStep("next.order_open_payment", facts, f"support-console show {shown_record}", action)
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
 def _explain_unfinished_payment_of_order(
-    record: Order, relations: OrderRelations, facts: Facts
+    record: Order, relations: OrderRelations, step: NextStep, facts: Facts
 ) -> Explanation | None:
     """Return the explanation of an order whose own work state is NONE, but whose payments or refunds need work: a
     refund has not ended, a payment has an unknown outcome, or a person must look at a payment, such as the second of
-    two paid ones. Return None if no payment needs work. The next step is on the payment's page.
+    two paid ones. Return None if no payment needs work. `step` is the next step, on the page of this payment.
     """
     refund, payment, reviewed_payment = (
         relations.pending_refund,
@@ -383,20 +390,18 @@ def _explain_unfinished_payment_of_order(
     if refund is not None:
         refund_amount = _make_money(refund.amount_minor, refund.currency)
         facts = {**facts, "refund": refund.id, "refund_amount": refund_amount}
-        reason, payment_id = "why.order_refund_open", refund.payment_id
+        reason = "why.order_refund_open"
         if refund.certainty is Certainty.UNKNOWN:
             verdict, reason = "verdict.payment_refund_unknown", "why.payment_refund_unknown"
     elif payment is not None:
         facts = {**facts, "number": payment.merchant_payment_id}
-        reason, payment_id = "why.order_payment_unknown", payment.id
+        reason = "why.order_payment_unknown"
     elif reviewed_payment is not None:
         facts = {**facts, "number": reviewed_payment.merchant_payment_id}
-        reason, payment_id = "why.order_payment_review", reviewed_payment.id
+        reason = "why.order_payment_review"
     else:
         return None
-    command = f"support-console show payment {payment_id}"
-    step = NextStep("next.order_open_payment", facts, command, "open_payment")
-    return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
+    return Explanation(verdict, reason, replace(step, facts=facts), facts, DECIDING_ROLES)
 
 
 def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool, is_expiring: bool) -> Explanation:
@@ -793,18 +798,20 @@ def _format_resolve_command(record: Payment, outcome: str) -> str:
     return f"support-console resolve payment {record.id} --as {outcome} --evidence FILE"
 
 
-def find_explained_payment(order: Order, order_payments: Sequence[Payment]) -> Payment | None:
-    """Return the payment that the page of the order compares with the provider and the order. This is the first of
-    these that exists: the payment of a refund that has not ended, a payment with an unknown outcome, a payment that a
-    person must look at (only if the order's own work has no reason), the newest payment; None if the order has no
-    payment. `order_payments` are the payments of the order.
+def find_explained_payment_id(order: Order, now: datetime) -> int | None:
+    """Return the id of the payment that the explanation of the order is about at the instant `now`. Its page is the
+    next step of the order, and the page of the order compares it with the provider and the order. This is the first
+    of these that exists: the payment that an alert about the order would correct, the payment whose saga is stuck
+    (only if the order has no work of its own), the payment of a refund that has not ended, a payment with an unknown
+    outcome, a payment that a person must look at, the newest payment; None if the order has no payment.
     """
-    relations, id = order.relations, None
-    if relations is not None and relations.pending_refund is not None:
-        id = relations.pending_refund.payment_id
-    elif relations is not None and relations.unknown_payment is not None:
-        id = relations.unknown_payment.id
-    elif relations is not None and relations.reviewed_payment is not None and order.work.reason is None:
-        id = relations.reviewed_payment.id
-    explained = next((payment for payment in order_payments if payment.id == id), None)
-    return explained or max(order_payments, key=lambda payment: payment.id, default=None)
+    relations = order.relations or OrderRelations()
+    finding = _find_rule_of_alert(order, relations, now)
+    if finding is not None:
+        return finding.payment_id
+    if relations.stuck_payment_id is not None and order.work.state is WorkState.NONE:
+        return relations.stuck_payment_id
+    if relations.pending_refund is not None:
+        return relations.pending_refund.payment_id
+    unfinished_payment = relations.unknown_payment or relations.reviewed_payment
+    return unfinished_payment.id if unfinished_payment is not None else max(order.payment_ids, default=None)

@@ -283,7 +283,8 @@ class OrderRelations:
 
     - `alert_rule`, `alert_detected_at`: rule and time of the open alert about the order; None without an alert
     - `is_cancelled_unpaid`: the program cancelled the order because the customer did not pay in time
-    - `is_saga_stuck`: the saga that cancels the order can't continue; `is_saga_running`: it has steps to do
+    - `stuck_payment_id`: the payment whose saga, which cancels the order, can't continue; None if there is none
+    - `is_saga_running`: such a saga has steps to do
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
     - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
       order isn't pending
@@ -294,7 +295,7 @@ class OrderRelations:
     alert_rule: str | None = None
     alert_detected_at: datetime | None = None
     is_cancelled_unpaid: bool = False
-    is_saga_stuck: bool = False
+    stuck_payment_id: int | None = None
     is_saga_running: bool = False
     pending_refund: "Refund | None" = field(default=None, repr=False)
     unknown_payment: Payment | None = field(default=None, repr=False)

@@ -104,7 +104,7 @@ class PaymentDetails:
 class OrderDetails:
     """All data that the screen of an order or the command `show` needs.
 
-    - `explained_payment`: the payment that `find_explained_payment` chooses; None if the order has no payment
+    - `explained_payment`: the payment that `find_explained_payment_id` chooses; None if the order has no payment
     - `sides`: the compared sides of this payment (ours, the provider's, the order's)
     - `sagas`: the sagas that end expired payments of the order
     - `alert`: the open alert about a rule that the order breaks, with the action that ends it; None if there is none

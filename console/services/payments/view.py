@@ -10,7 +10,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.audit.record_entries import find_last_writer
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
-from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment
+from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment_id
 from console.domain.payments.consistency import compare_order_sides, compare_payment_sides, compute_money_parts
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
@@ -107,7 +107,8 @@ class PaymentDetailsReader:
             order_payments = payments.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             completed_payments = self._complete_records(conn, order_payments)
-            explained_payment = find_explained_payment(record, completed_payments)
+            explained_id = find_explained_payment_id(record, context.now())
+            explained_payment = next((payment for payment in completed_payments if payment.id == explained_id), None)
             relations = explained_payment.relations if explained_payment is not None else None
             details = OrderDetails(
                 record=record,

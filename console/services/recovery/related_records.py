@@ -488,7 +488,7 @@ def _make_order_relations(
         alert_rule=alert.rule_id if alert else None,
         alert_detected_at=alert.detected_at if alert else None,
         is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas),
-        is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
+        stuck_payment_id=next((saga.subject_id for saga in order_sagas if saga.state is SagaState.STUCK), None),
         is_saga_running=any(saga.state is SagaState.RUNNING for saga in order_sagas),
         pending_refund=find_pending_refund(order_refunds),
         unknown_payment=_find_payment_with_unknown_outcome(order, unfinished_payments),

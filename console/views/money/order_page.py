@@ -105,8 +105,9 @@ class OrderPage(MoneyPage[OrderDetails]):
 
     @Slot()
     def _open_explained_payment(self) -> None:
-        if self.details is not None and self.details.explained_payment is not None:
-            self.context.navigate(PaymentRoute(self.details.explained_payment.id, (), self.sidebar_key))
+        payment = self.details.explained_payment if self.details is not None else None
+        if payment is not None:
+            self.context.navigate(PaymentRoute(payment.id, (), self.sidebar_key))
 
     def _show_saga_steps(self, sagas: Sequence[SagaProgress]) -> None:
         """Show the steps of one saga that followed an expired payment: the newest unfinished saga or, if all sagas
@@ -128,9 +129,8 @@ class OrderPage(MoneyPage[OrderDetails]):
         return ("open_payment",) if details.payments else ()
 
     def run_kind_specific_action(self, action_name: str, details: OrderDetails) -> None:
-        payment_id = money_facts.find_payment_to_open(details) if action_name == "open_payment" else None
-        if payment_id is not None:
-            self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
+        if action_name == "open_payment":
+            self._open_explained_payment()
 
 
 def make_saga_step_line(step: SagaStep, language: str) -> StepLine:

@@ -12,7 +12,6 @@ from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import (
     ComparedSide,
     MoneyParts,
-    OrderDetails,
     PaymentDetails,
     RefundDetails,
 )
@@ -337,15 +336,6 @@ def list_offered_payment_actions(details: PaymentDetails) -> tuple[str, ...]:
     may_be_refunded = details.record.state in PAID_STATES and not any(map(is_refused_for_good, details.refunds))
     action_names = (advised_action, "probe", *other_actions, "refund" if may_be_refunded else None)
     return tuple(dict.fromkeys(name for name in action_names if name is not None))
-
-
-def find_payment_to_open(details: OrderDetails) -> int | None:
-    """Return the id of the payment that the action "open payment" of an order opens: the payment of the alert about
-    the order or, without such an alert, the payment that the explanation is about; None if the order has none."""
-    if details.explained_payment is None:
-        return None
-    is_alert_of_payment = details.alert is not None and details.alert.kind == "payment"
-    return details.alert.id if details.alert and is_alert_of_payment else details.explained_payment.id
 
 
 def is_provider_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:

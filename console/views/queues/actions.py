@@ -16,7 +16,6 @@ from console.domain.views.any_record import QueueItem
 from console.views.bulk.request import RecordLister
 from console.views.pages.base import Page
 from console.views.presenters import records as case_words
-from console.views.presenters.money_view import find_payment_to_open
 from console.views.presenters.records import ShownRecord
 from console.views.queues.selection_bar import QueueSelection
 from console.views.records.actions import RecordActionHandlers
@@ -228,11 +227,11 @@ class QueuePageActions(QObject):
             self._page.show_key_refusal(self._context.translate("act.no_order"))
 
     def _open_payment_of_order(self, details: OrderDetails) -> None:
-        payment_id = find_payment_to_open(details)
-        if payment_id is None:
+        payment = details.explained_payment
+        if payment is None:
             self._page.show_key_refusal(self._context.translate("money.side.no_payment"))
         else:
-            self._context.navigate(PaymentRoute(payment_id, (), "queues"))
+            self._context.navigate(PaymentRoute(payment.id, (), "queues"))
 
     @Slot()
     def copy_current_number(self) -> None:

@@ -422,11 +422,11 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
             "nothing",
             None,
         ),
-        ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW_COMMAND),
+        ({}, {"stuck_payment_id": 5}, "paid", "stuck", "order_open_payment", SHOW_COMMAND),
         ({"state": OrderState.PENDING}, {"is_saga_running": True}, "pending", "expiring", "order_expires", None),
         (
             {"work": make_review_work("x")},
-            {"is_saga_stuck": True},
+            {"stuck_payment_id": 5},
             "paid",
             "person",
             "order_open_payment",

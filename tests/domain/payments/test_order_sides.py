@@ -2,16 +2,19 @@
 names.
 """
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
-from console.domain.explanations.payments import find_explained_payment
+from console.domain.explanations.payments import explain_order, find_explained_payment_id
 from console.domain.payments.consistency import compare_order_sides, compare_payment_sides
 from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 PAYMENTS = tuple(
@@ -19,6 +22,7 @@ PAYMENTS = tuple(
             12_000, 12_000, 0, 0, 0, 1, told_at=NOW)
     for id in (5, 6, 7)
 )  # fmt: skip
+FIRST_ONE_PAID = (PAYMENTS[0], *(replace(one, state=PaymentState.PAYMENT_FAILED) for one in PAYMENTS[1:]))
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5, 6, 7), 2)
 REFUND = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1)
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
@@ -32,26 +36,53 @@ REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
         (OrderRelations(PAYMENTS, pending_refund=REFUND, unknown_payment=PAYMENTS[1]), Work(), 5),
         (OrderRelations(PAYMENTS, unknown_payment=PAYMENTS[1]), REVIEW_WORK, 6),
         (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), Work(), 5),
-        (
-            OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]),
-            REVIEW_WORK,
-            7,
-        ),  # the order's own reason is explained
+        (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), REVIEW_WORK, 5),
+        (OrderRelations(PAYMENTS, stuck_payment_id=6, pending_refund=REFUND), Work(), 6),
+        (OrderRelations(PAYMENTS, stuck_payment_id=6, pending_refund=REFUND), REVIEW_WORK, 5),
+        (OrderRelations(FIRST_ONE_PAID, AlertRule.PAID_UNNOTICED, NOW), Work(), 5),
     ],
 )
-def test_the_sides_of_an_order_are_those_of_the_explained_payment(
+def test_the_explanation_of_an_order_is_about_one_payment(
     relations: OrderRelations | None, work: Work, id: int
 ) -> None:
-    """The sides are those of the payment that the explanation of the order names."""
-    payment = find_explained_payment(replace(ORDER, relations=relations, work=work), PAYMENTS)
-    assert payment is not None
-    assert payment.id == id
+    """The page of an order shows the sides of the payment that needs work; without one, of the newest payment."""
+    assert find_explained_payment_id(replace(ORDER, relations=relations, work=work), NOW + timedelta(days=1)) == id
+
+
+@pytest.mark.parametrize("reason", [None, *WorkReason])
+@pytest.mark.parametrize("work_state", WorkState)
+def test_the_next_step_of_an_order_opens_the_explained_payment(
+    work_state: WorkState, reason: WorkReason | None
+) -> None:
+    """If the next step of an order is on the page of a payment, it is the payment whose sides the page of the order
+    shows, whatever the states of the order and of its payments are.
+    """
+    now, advised = NOW + timedelta(days=1), set()
+    for state, refund, unknown, reviewed, stuck, rule in product(
+        OrderState, (None, REFUND), (None, PAYMENTS[1]), (None, PAYMENTS[0]), (None, 6), (None, *AlertRule)
+    ):
+        relations = OrderRelations(
+            FIRST_ONE_PAID,
+            rule,
+            None if rule is None else NOW,
+            stuck_payment_id=stuck,
+            pending_refund=refund,
+            unknown_payment=unknown,
+            reviewed_payment=reviewed,
+        )
+        order = replace(ORDER, state=state, work=Work(work_state, None, reason), relations=relations)
+        command = explain_order(order, now).next_step.command or ""
+        if "payment" in command:
+            id = find_explained_payment_id(order, now)
+            assert re.findall(r"payment(?: move-order)? (\d+)", command) == [str(id)], order
+            advised.add(id)
+    assert len(advised) > 1
 
 
 def test_an_order_without_a_payment_has_one_side() -> None:
     """An order without a payment has only the order's own side, without a difference. With a payment, the page shows
     the sides of the payment."""
-    assert find_explained_payment(ORDER, ()) is None
+    assert find_explained_payment_id(replace(ORDER, payment_ids=()), NOW) is None
     ours, provider, order = compare_order_sides(ORDER, None, None, NOW)
     assert (ours.there, provider.there, order.there, order.differs) == (False, False, True, ())
     assert (order.state, order.minor, order.reference) == ("pending", 12_000, "A-1")
