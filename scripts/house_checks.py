@@ -262,7 +262,7 @@ PATHS_OF_OTHER_VOCABULARIES_PATTERN = (
 )
 # Words that are also a queue, a column, an action, a tone, an outcome's reason or an event.
 WORDS_OF_SEVERAL_VOCABULARIES = {
-    *("duplicate", "incomplete", "lapsed", "move_order", "not_found", "other_amount", "other_payment"),
+    *("duplicate", "incomplete", "lapsed", "move_order", "not_found", "other_payment"),
     *("poll", "reversed", "set_aside", "unknown", "waiting"),
 }
 ENUM_MEMBER_BY_VALUE = {

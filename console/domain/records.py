@@ -83,8 +83,6 @@ class WorkReason(StrEnum):
     """Another application has written a corporation number that isn't valid."""
     ORDER_DELETED_AT_PROVIDER = "order_no_longer_kept"
     """The provider no longer stores the refund's order, so a probe can't show the outcome."""
-    OTHER_AMOUNT = "other_amount"
-    """The paid amount is not the requested one."""
     OTHER_PAYMENT = "other_payment"
     """The provider's id in a report belongs to another payment of ours."""
     PAID_AFTER_CANCEL = "paid_after_cancel"

@@ -4,7 +4,7 @@ record, its relations and the present instant.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
@@ -21,7 +21,7 @@ from console.domain.records import Certainty, WorkReason, WorkState, find_next_a
 from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
-from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS
+from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS, SLOW_REFUND_AGE
 
 Facts = Mapping[str, object]
 
@@ -37,7 +37,6 @@ FINAL_REFUSAL_REASONS = frozenset(
     }
 )
 """Reasons with which a provider refuses a refund and probably refuses every later refund of the same payment, too."""
-_SLOW_REFUND_AGE = timedelta(hours=24)
 
 
 def explain_refund(record: Refund, now: datetime) -> Explanation:
@@ -220,11 +219,11 @@ def _explain_approved_refund(record: Refund, relations: RefundRelations, facts: 
 
 
 def _explain_accepted_refund(record: Refund, facts: Facts, now: datetime) -> Explanation:
-    """Return the explanation of a refund that the provider has accepted and not completed. After `_SLOW_REFUND_AGE`
+    """Return the explanation of a refund that the provider has accepted and not completed. After `SLOW_REFUND_AGE`
     the explanation says that the provider is slow.
     """
     accepted_since = record.last_sent_at or record.state_since
-    is_slow = accepted_since is not None and now - accepted_since > _SLOW_REFUND_AGE
+    is_slow = accepted_since is not None and now - accepted_since > SLOW_REFUND_AGE
     reason = "why.refund_submitted_long" if is_slow else "why.refund_submitted"
     step = NextStep("next.refund_poll", facts, _format_probe_command(record), "probe")
     return Explanation("verdict.refund_submitted", reason, step, facts)

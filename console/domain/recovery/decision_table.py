@@ -39,6 +39,8 @@ from console.domain.service_results import AllowedAction
 
 DOCUMENT_EVIDENCE_KINDS = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
 """Kinds of evidence that a person hands in, instead of the provider's answer to a read."""
+_INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+"""Statements of a provider after which a decision needs documents and two people."""
 RefusalFinder = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
 the facts don't exclude the choice.
@@ -217,8 +219,8 @@ def _can_call_provider(record: RecoverableRecord) -> bool:
 
 def _needs_document(facts: ChoiceFacts) -> bool:
     """True if the provider's last report doesn't decide the record's outcome, so that a decision needs documents and
-    two people. This is so without a report, and for the reports NOT_FOUND and OTHER_AMOUNT."""
-    return facts.statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+    two people."""
+    return facts.statement in _INCONCLUSIVE_STATEMENTS
 
 
 def _require_check(facts: ChoiceFacts) -> CreditCheck:
@@ -262,8 +264,6 @@ _TAKE_CHOICE_RULE = ChoiceRule("take", "take", (_find_taken_by_other_reason,))
 _NOTE_CHOICE_RULE = ChoiceRule("note", "note")
 
 
-_INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
-"""Statements of a provider after which a decision needs documents and two people."""
 _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
     PaymentState.COMPLETED: (ProviderStatement.PAID,),
     PaymentState.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),

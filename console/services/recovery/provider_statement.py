@@ -11,6 +11,7 @@ from console.domain.payments.consistency import (
     is_final,
 )
 from console.domain.payments.records import Payment
+from console.domain.payments.report_rules import OTHER_AMOUNT_REASON
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, WorkState
 from console.domain.recovery.records import ProviderStatement
@@ -33,7 +34,7 @@ def find_last_provider_statement(
     `now`. With `accepts_old_confirmation`, an old statement that a payment is paid is returned too, if the payment is
     stored as paid and no person must look at it.
     """
-    if payment.error_code == "other_amount":
+    if payment.error_code == OTHER_AMOUNT_REASON:
         return ProviderStatement.OTHER_AMOUNT
     if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_ERROR_CODES:
         return ProviderStatement.NOT_FOUND
