@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY
 from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.publication_days import list_publication_days_between
 
@@ -34,18 +35,24 @@ def parse_file_name(file_name: str) -> PublishedFile | None:
     match = _FILE_NAME_PATTERN.fullmatch(file_name)
     if match is None:
         return None
-    digits = match["day"]
+    day = parse_file_day(match["day"])
+    return None if day is None else PublishedFile(day, match["prefecture"] or "", file_name)
+
+
+def parse_file_day(digits: str) -> date | None:
+    """Return the day that the eight digits in a file's name state. None if the calendar doesn't have this day, or if
+    it is before the day on which the first numbers were assigned: the publisher has no file of such a day."""
     try:
         day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
-    return PublishedFile(day, match["prefecture"] or "", file_name)
+    return day if day >= FIRST_ASSIGNMENT_DAY else None
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
     """Return the files that must be imported together now; empty if the registry in use already contains all of them,
-    or if there is no registry and no whole file. `files` are all files of the folder. `status` is the registry in
-    use, None if there is none.
+    or if there is no registry and no whole file. `files` are all files of the folder, without those of future days.
+    `status` is the registry in use, None if there is none.
 
     Usually these are the difference files for the days after the registry in use, up to the first missing day. In two
     cases they are the newest whole files and the differences for the days after them: if the differences don't reach

@@ -16,6 +16,7 @@ from console.domain.alerts.provider_subjects import (
     PROVIDER_KIND,
     compute_provider_subject_id,
 )
+from console.domain.calendar_days import JST
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
@@ -202,7 +203,7 @@ class HealthCheckService:
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
         next_step = "" if verdict in ("ok", "none", "unneeded", "unbound", "stored") else f"doctor.{check_name}.next"
-        if verdict in ("given", "unchecked"):
+        if verdict in ("future", "given", "unchecked"):
             next_step = f"doctor.{check_name}.{verdict}.next"
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
@@ -578,15 +579,21 @@ class HealthCheckService:
         return self._settings.registry_folder is not None or (self._settings.home / "registry").is_dir()
 
     def _check_corporation_registry(self) -> _CheckFacts:
-        """Check that the watched folder of the registry's files can be read, and report the registry date. The
-        check passes if no file was imported yet.
+        """Check that the watched folder of the registry's files can be read and has no file of a future day, and
+        report the registry date. The check passes if no file was imported yet.
         """
         from console.store.registry.reader import open_registry
+        from console.store.registry.watched_folder import WatchedFolder
 
-        watched_folder = self._settings.registry_folder
+        watched_folder, registry_folder = self._settings.registry_folder, self._settings.home / "registry"
         if watched_folder is not None and not os.access(watched_folder, os.R_OK | os.X_OK):
             return {"ok": False, "folder": str(watched_folder)}
-        reader = open_registry(self._settings.home / "registry")
+        if watched_folder is not None:
+            today = self._clock.now().astimezone(JST).date()
+            future_files = WatchedFolder(watched_folder, registry_folder).list_future_files(today)
+            if future_files:
+                return {"ok": False, "verdict": "future", "file": future_files[0].name}
+        reader = open_registry(registry_folder)
         if reader is None:
             return {"verdict": "empty"}
         with closing(reader):

@@ -11,13 +11,14 @@ from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.registry.corporations import RegistryStatus
-from console.domain.registry.import_plan import plan_import
+from console.domain.registry.import_plan import PublishedFile, plan_import
 from console.domain.registry.publication_days import list_publication_days_between
 from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext
 from console.store.documents.documents import Documents
 from console.store.registry.distribution import fetch_registry, is_manifest_damage, publish_registry
 from console.store.registry.fetched_file import create_difference_file, delete_imported_difference_files
+from console.store.registry.source_file import make_bad_file_error
 from console.store.registry.watched_folder import WatchedFolder
 
 if TYPE_CHECKING:  # imported by the composition root if it is needed: most desks have no application id
@@ -60,6 +61,9 @@ class RegistryUpdater:
         """Time before which the Web-API isn't asked, in monotonic seconds. The clock of the calendar isn't used: if
         it was wrongly ahead when this time was computed, the Web-API would not be asked until the clock reaches that
         wrong time."""
+        self._reported_future_files: frozenset[PublishedFile] = frozenset()
+        """The files of future days that the watched folder had at the last run: an earlier run has failed because of
+        them."""
 
     def import_new_files(self) -> int:
         """Due task: import the new files, and on a database server publish the new registry to the desks. Return the
@@ -68,17 +72,25 @@ class RegistryUpdater:
         If the import refuses a file because of its content, each later run raises the same error without reading the
         file again and without asking the Web-API, until a person replaces or deletes the file. So people continue to
         see that the task fails.
+
+        A file of a future day doesn't stop the import of the others: at the end of the first run that finds it, the
+        error that the import would raise is raised, and `doctor` names the file until its day has come or a person
+        deletes it.
         """
         is_server, documents = self._context.database.is_server, self._context.documents
         if is_server:  # another worker's registry may be newer; then it is used
             self._fetch_published_registry(documents)
         watched_folder = self._context.settings.registry_folder
-        count = (
-            0 if watched_folder is None else self._import_watched_files(WatchedFolder(watched_folder, self._folder))
-        )
+        count, future_files = 0, frozenset[PublishedFile]()
+        if watched_folder is not None:
+            count, future_files = self._import_watched_files(WatchedFolder(watched_folder, self._folder))
         count += self._import_fetched_differences()
         if is_server:  # an earlier run may have failed to publish; does nothing if the desks have this registry
             publish_registry(self._folder, documents)
+        new_future_files = sorted(future_files - self._reported_future_files)
+        self._reported_future_files = future_files
+        if new_future_files:
+            raise make_bad_file_error(new_future_files[0].name, RegistryFileProblem.FUTURE_DAY)
         return count
 
     def _fetch_published_registry(self, documents: Documents) -> None:
@@ -95,10 +107,14 @@ class RegistryUpdater:
 
     # The watched folder
 
-    def _import_watched_files(self, watched_folder: WatchedFolder) -> int:
-        planned_files = plan_import(watched_folder.list_complete_files(), self._read_status_unless_damaged())
+    def _import_watched_files(self, watched_folder: WatchedFolder) -> tuple[int, frozenset[PublishedFile]]:
+        """Import the new files. Return the number of imported files, and the files of future days."""
+        today = self._find_today()
+        future_files = frozenset(watched_folder.list_future_files(today))
+        files = [file for file in watched_folder.list_complete_files() if file.day <= today]
+        planned_files = plan_import(files, self._read_status_unless_damaged())
         if not planned_files:
-            return 0
+            return 0, future_files
         refused_file = watched_folder.find_refused_file(planned_files)
         if refused_file is not None:
             raise refused_file.make_error()
@@ -108,7 +124,7 @@ class RegistryUpdater:
             if _is_refusal_of_file(error):
                 watched_folder.store_refusal(str(error.detail.get("file", "")), error)
             raise
-        return len(planned_files)
+        return len(planned_files), future_files
 
     # The Web-API
 
@@ -125,8 +141,7 @@ class RegistryUpdater:
         if status is None or clock.monotonic() < self._next_query_at:
             return 0  # without a registry there is nothing that a difference could change
         delete_imported_difference_files(self._folder, status.registry_date)
-        today = clock.now().astimezone(JST).date()
-        days = list_publication_days_between(status.registry_date, today)[:MAX_FETCHED_DAYS_PER_RUN]
+        days = list_publication_days_between(status.registry_date, self._find_today())[:MAX_FETCHED_DAYS_PER_RUN]
         api = self._open_api() if days else None
         count, first_day = 0, status.registry_date + timedelta(days=1)
         for day in days if api is not None else ():
@@ -172,6 +187,9 @@ class RegistryUpdater:
             if count != first_part.row_count:
                 raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "other_count", None)
         return path
+
+    def _find_today(self) -> date:
+        return self._context.now().astimezone(JST).date()
 
     def _read_status(self) -> RegistryStatus | None:
         reader = self._context.open_registry()

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.import_plan import WHOLE_NATION_CODE
+from console.domain.registry.import_plan import WHOLE_NATION_CODE, parse_file_day
 from console.settings.private_files import open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory_bytes
 
@@ -251,10 +251,10 @@ def _parse_kind_and_day(match: re.Match[str]) -> tuple[bool, str | None, str]:
 
 
 def _parse_day(file_name: str, text: str) -> date:
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME) from None
+    day = parse_file_day(text)
+    if day is None:
+        raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME)
+    return day
 
 
 def _read_blocks(file_name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,10 @@ class WatchedFolder:
             for file, stamp in stamps.items()
             if former_stamps.get(file.name) == list(stamp) or _is_whole_zip(self.get_path_of(file))
         )
+
+    def list_future_files(self, today: date) -> tuple[PublishedFile, ...]:
+        """Return the files of days after `today`, sorted by their days."""
+        return tuple(sorted(file for file in self._read_file_stamps() if file.day > today))
 
     def find_refused_file(self, files: Collection[PublishedFile]) -> RefusedFile | None:
         """Return the first of these files that an import refused and that hasn't changed since; None if there is

@@ -102,10 +102,13 @@ def test_the_next_imports_follow_the_state_of_the_registry(
     [
         "00_zenkoku_all_20261113.zip.part", "diff_20261113.csv", "diff_2026111.zip", "diff_20261341.zip",
         "x_diff_20261113.zip", "00_zenkoku_all_20261113.zip.asc", "readme.txt", "diff_２０２６１１１３.zip",
+        "diff_00000101.zip", "diff_00010101.zip", "diff_20151004.zip", "00_zenkoku_all_00010101.zip",
+        "00_zenkoku_all_20151004.zip", "00_zenkoku_all_99991301.zip",
     ],
 )  # fmt: skip
 def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
-    """A file whose name isn't in the publisher's form isn't taken as a file of the publisher."""
+    """A file whose name isn't in the publisher's form, or has a day of which the publisher can have no file, isn't
+    taken as a file of the publisher."""
     assert parse_file_name(name) is None
 
 

@@ -19,6 +19,7 @@ from console.domain.error_reasons import RegistryFileProblem, RegistryOrderProbl
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
+from console.domain.service_results import HealthCheck
 from console.providers.registry.client import RegistryApi
 from console.providers.registry.responses import DifferencePart
 from console.sandbox import Sandbox
@@ -68,6 +69,11 @@ class WatchedFolderDesk:
             return None
         with closing(reader):
             return reader.registry_date
+
+
+def find_registry_check(desk: WatchedFolderDesk) -> HealthCheck:
+    """Return the result of `doctor` about the registry."""
+    return next(check for check in desk.console.health.run_all_checks() if check.name == "registry")
 
 
 @pytest.fixture
@@ -135,6 +141,68 @@ def test_a_truncated_file_is_reported_until_it_is_replaced(folder_desk: WatchedF
     assert folder_desk.imports == 1
     whole.write_bytes(content)
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
+
+
+FUTURE_FILE_NAMES = (
+    "diff_99991231.zip",
+    "diff_50000106.zip",
+    "diff_20270105.zip",
+    "00_zenkoku_all_99991231.zip",
+    "13_tokyo_all_20270105.zip",
+)
+
+
+@pytest.mark.parametrize("name", FUTURE_FILE_NAMES)
+def test_a_file_of_a_future_day_stops_no_other_import(
+    folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox, name: str
+) -> None:
+    """The due task `registry` refuses a file of a future day once, after it has imported the other files and the
+    differences of the Web-API, and doesn't fail again. The command `doctor` names the file until it is deleted.
+    """
+    desk = folder_desk_with_api
+    shutil.copy(desk.put_whole_file(), desk.watched / name)
+    desk.put_difference_file(MONDAY)
+    sandbox.registry.publish_difference(TUESDAY, 3)
+    with pytest.raises(ConsoleError) as refused:
+        desk.updates.import_new_files()
+    detail = dict(refused.value.detail)
+    assert (detail["file"], detail["problem"]) == (name, RegistryFileProblem.FUTURE_DAY)
+    assert desk.read_registry_date() == TUESDAY
+    assert desk.updates.import_new_files() == 0
+    desk.put_difference_file(WEDNESDAY)
+    assert (desk.updates.import_new_files(), desk.read_registry_date()) == (1, WEDNESDAY)
+    check = find_registry_check(desk)
+    assert (check.ok, check.message, check.facts) == (False, "doctor.registry.future", {"file": name})
+    (desk.watched / name).unlink()
+    assert (desk.updates.import_new_files(), find_registry_check(desk).ok) == (0, True)
+
+
+def test_a_file_of_a_future_day_is_imported_on_its_day(
+    folder_desk: WatchedFolderDesk, hand_clock: ManualClock
+) -> None:
+    """A file that was refused because the clock was late is imported after the clock has been corrected."""
+    folder_desk.put_whole_file()
+    hand_clock.at -= timedelta(days=30)
+    with pytest.raises(ConsoleError):
+        folder_desk.updates.import_new_files()
+    assert folder_desk.imports == 0
+    hand_clock.at += timedelta(days=30)
+    assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_FILE_DAY)
+
+
+@pytest.mark.parametrize("name", ["diff_00010101.zip", "00_zenkoku_all_00010101.zip", "00_zenkoku_all_20151004.zip"])
+def test_a_file_of_a_day_before_the_first_publication_is_no_file_of_the_publisher(
+    folder_desk: WatchedFolderDesk, name: str
+) -> None:
+    """A file whose name has a day before the first publication is skipped, as a file with another name, and the
+    import of differences after it doesn't fail."""
+    whole = folder_desk.put_whole_file()
+    whole.rename(folder_desk.watched / name)
+    folder_desk.put_difference_file(MONDAY)
+    assert (folder_desk.updates.import_new_files(), folder_desk.imports) == (0, 0)
+    with pytest.raises(ConsoleError) as refused:
+        import_registry_files(folder_desk.folder, [folder_desk.watched / name])
+    assert refused.value.detail["problem"] == RegistryFileProblem.WRONG_FILE_NAME
 
 
 UNREADABLE_STORED_REFUSALS: list[object] = [
@@ -509,7 +577,7 @@ def test_a_missing_watched_folder_is_reported(folder_desk: WatchedFolderDesk, is
     if not is_missing:
         folder_desk.watched.mkdir()
     assert folder_desk.updates.import_new_files() == 0
-    check = next(check for check in folder_desk.console.health.run_all_checks() if check.name == "registry")
+    check = find_registry_check(folder_desk)
     assert (check.ok, check.message) == (
         (False, "doctor.registry.bad") if is_missing else (True, "doctor.registry.empty")
     )
