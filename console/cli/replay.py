@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from console.services.evidence.recorded_calls import RecordedCall
     from console.settings.settings import Settings
 
+_PURCHASE_CALLS = frozenset({"purchase", "purchase.late"})
+_REPORT_CALLS = frozenset({"detail", "renewal"})
+_PDF_CALL = "pdf"
+_PROBE_CALL = "probe"
+"""The probe of a credit check: of an unknown one the call for AlarmBox's list of purchases, of a bought one the call
+for its report."""
+_LIST_KEY, _REPORT_KEY = b'"credit_checks"', b'"credit_check"'
+"""Keys of AlarmBox's answers with a list of purchases, and with a report."""
 _REFUND_CALL = "refund"
 _REFUND_STATUS_CALL = "refund_status"
 _START_CALL = "start"
@@ -242,24 +250,30 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
-    """Return a function that makes a recorded call to AlarmBox again with `adapter`. Return None if the call isn't
-    `purchase`, `list`, `detail` or `pdf`, or if the id of the credit check is missing."""
+    """Return a function that makes a recorded call to AlarmBox again with `adapter`. Return None if the pack doesn't
+    have what the call asked for: it lacks the credit check or AlarmBox's id of it, or the call is `resolve` or
+    `restore`, which may have asked for an id that isn't the credit check's. Also return None for an unknown call, and
+    for a `probe` of which it is unknown if it asked for the list of purchases or for the report."""
+    if "corporation_number" not in call.record:
+        return None
     number, id_at_provider = (
-        _require_request_text(call.record.get("corporation_number")),
+        _require_request_text(call.record["corporation_number"]),
         call.record.get("credit_check_id"),
     )
-    if call.call_name == "purchase":
+    if call.call_name in _PURCHASE_CALLS:
         request = PurchaseRequest(number, _require_request_text(call.record.get("client_id")))
         return lambda: adapter.buy_check(request)
-    if call.call_name == "list":
-        return lambda: adapter.find_purchases(number)
-    if call.call_name == "detail" and id_at_provider is not None:
-        id = _require_record_id(id_at_provider)
+    if id_at_provider is None:  # only the list is asked for by the number
+        return (lambda: adapter.find_purchases(number)) if call.call_name == _PROBE_CALL else None
+    id = _require_record_id(id_at_provider)
+    if call.call_name == _PROBE_CALL:
+        # The credit check may have got its id after the probe.
+        if _LIST_KEY in (call.body or b""):
+            return lambda: adapter.find_purchases(number)
+        return (lambda: adapter.read_detail(id)) if _REPORT_KEY in (call.body or b"") else None
+    if call.call_name in _REPORT_CALLS:
         return lambda: adapter.read_detail(id)
-    if call.call_name == "pdf" and id_at_provider is not None:
-        id = _require_record_id(id_at_provider)
-        return lambda: adapter.read_pdf(id)
-    return None
+    return (lambda: adapter.read_pdf(id)) if call.call_name == _PDF_CALL else None
 
 
 def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _AdapterCallFunction | None:

@@ -103,6 +103,38 @@ def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox)
     assert told["all"]["operations"] == told["check"]["operations"] + told["refund"]["operations"]
 
 
+def test_the_pack_of_an_operation_replays_each_answer(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The pack of a purchase's operation has each answer twice: in the folder of the credit check and in that of the
+    operation. A replay makes each call again with the facts of the credit check.
+    """
+    desk, record_pack, pack = PayingTerminal(tmp_path / "home", sandbox), tmp_path / "1.zip", tmp_path / "2.zip"
+    desk.json("purchase", BOUGHT_NUMBER, "--client", "1")
+    assert desk.json("show", "credit-check", "1", "--pack", str(record_pack)).status == 0
+    (operation,) = read_journal(record_pack).operation_ids
+    assert desk.json("show", "operation", operation, "--pack", str(pack)).status == 0
+    told = replay_pack(pack, tmp_path)
+    assert (told["differ"], told["skipped"], told["answers"]) == ([], 0, 3)
+
+
+def test_the_probes_of_a_purchase_are_replayed(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A probe of an unknown purchase reads AlarmBox's list, and a probe of a bought one its report. A replay makes
+    the call that was made, also after the first probe has given the credit check its id.
+    """
+    desk = PayingTerminal(tmp_path / "home", sandbox)
+    sandbox.control.change_settings(offers_purchase_list=True)
+    sandbox.control.add_fault("close_after_charge", call="purchase", times=1)
+    desk.json("purchase", UNKNOWN_NUMBER, "--client", "1")
+    for _ in range(2):
+        assert desk.json("probe", "credit-check", "1", ALARMBOX_FIND_PURCHASES="1").status == 0
+    pack = tmp_path / "probed.zip"
+    assert desk.json("show", "credit-check", "1", "--pack", str(pack)).status == 0
+    calls = [call for call in read_journal(pack).calls if call.call_name == "probe"]
+    assert ["credit_checks" in json.loads(call.body or b"{}") for call in calls] == [True, False]
+    told = replay_pack(pack, tmp_path)
+    assert (told["differ"], told["answers"]) == ([], 2)
+    assert told["skipped"] == 1  # the purchase without an answer
+
+
 @pytest.mark.parametrize(("provider", "currency"), [("paypay", "JPY"), ("atom", "INR")])
 def test_the_start_of_a_payment_is_replayed(provider: str, currency: str, tmp_path: Path, sandbox: Sandbox) -> None:
     """A replay of a started payment includes the call that returned the token or payment code, and the answer about

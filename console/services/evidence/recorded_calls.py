@@ -22,6 +22,7 @@ from console.providers.http.response_classes import UNREADABLE_REASON
 from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
 from console.store.documents.storage_protocol import LARGEST_DOCUMENT_BYTES
+from console.store.records.history import OPERATION_KIND
 
 MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
 """Exceptions that are raised while a pack with a valid manifest is read, if the rest of its content doesn't have the
@@ -50,6 +51,7 @@ _REASONS_DECIDED_WITHOUT_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_A
 from a cache (the program doesn't store the headers), or the stored record also decided about the outcome.
 """
 _OTHER_NUMBER_REASON = "other_number"
+_INCOMPLETE_LIST_REASON = "list_incomplete"
 _CREDIT_CHECK_READ_CALL_NAMES = ("detail", "pdf")
 
 
@@ -76,14 +78,15 @@ class RecordedCall:
 
     `evidence_id` is the id of the stored evidence, `stored_at` its time in the form in which the pack states it (ISO
     8601, UTC). `provider` and `call_name` are the two parts of the evidence's source, such as `paypay` and `refund`.
-    `record` is the record (credit check, payment, order, refund or operation) in whose folder the pack has the
-    answer, as JSON; it is empty if the pack lacks it. `all_records` are all records of the pack, also `record`; every
-    call of the pack has the same tuple. `outcome` and `reason` are the decision that the program recorded for the
-    answer. `http_status` is the HTTP status of the answer, None if no answer came; `headers` has the header
-    X-REQUEST-ID if it was stored; other headers aren't stored. `body` is the content of the answer, None if only a
-    part of the content was stored, if something else than the content decided the outcome, or if its PDF is not in
-    the pack. If the answer has a PDF, it is `pdf`, and `body` has a note in its place (see `read_body`); otherwise
-    `pdf` is None. `operation_id` is None if the call belongs to no operation.
+    `record` is the record (credit check, payment, order or refund) in whose folder the pack has the answer, as JSON:
+    the operation if the pack has the answer only in the operation's folder, and empty if the pack lacks the record.
+    `all_records` are all records of the pack, also `record`; every call of the pack has the same tuple. `outcome` and
+    `reason` are the decision that the program recorded for the answer. `http_status` is the HTTP status of the
+    answer, None if no answer came; `headers` has the header X-REQUEST-ID if it was stored; other headers aren't
+    stored. `body` is the content of the answer, None if only a part of the content was stored, if something else than
+    the content decided the outcome, or if its PDF is not in the pack. If the answer has a PDF, it is `pdf`, and
+    `body` has a note in its place (see `read_body`); otherwise `pdf` is None. `operation_id` is None if the call
+    belongs to no operation.
     """
 
     evidence_id: int
@@ -133,7 +136,10 @@ def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJou
         }
         all_records = tuple(records.values())
         pdf_infos = {info.file_size: info for info in reversed(pack.infolist()) if info.filename.endswith(".pdf")}
-        answers = {item["id"]: item for item in _read_answers(pack)}
+        answers = dict[Any, dict[str, Any]]()
+        for item in _read_answers(pack):  # an operation's folder may repeat an answer of its record's folder
+            if item["id"] not in answers or answers[item["id"]]["kind"] == OPERATION_KIND:
+                answers[item["id"]] = item
         operations, calls = dict[str, None](), list[RecordedCall]()
         for entry in _iterate_timeline(pack):
             if entry["operation_id"]:
@@ -228,6 +234,8 @@ def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int 
         return False
     if provider == CREDIT_CHECK_PROVIDER and reason == _OTHER_NUMBER_REASON and call in _CREDIT_CHECK_READ_CALL_NAMES:
         return False  # the adapter doesn't know the number of the record
+    if provider == CREDIT_CHECK_PROVIDER and reason == _INCOMPLETE_LIST_REASON:
+        return False  # perhaps the headers decided, such as a link to the next page
     if provider == CREDIT_CHECK_PROVIDER and outcome == OutcomeClass.AUTH and reason != f"http_{status}":
         return False  # the answer to a request for tokens decided
     is_success = status is not None and 200 <= status < 300
