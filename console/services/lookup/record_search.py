@@ -58,9 +58,9 @@ class Lookup:
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._list_similar_corporation_numbers(invalid))
             raise
-        self._context.ask_publisher(number.value)
         reader_name = self._context.reader_name
         try:
+            self._context.ask_publisher(number.value)
             with self._context.database.read() as conn:
                 joined_read = joined_reads.search_corporation_number(
                     conn,

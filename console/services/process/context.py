@@ -173,7 +173,8 @@ class PublisherAnswerSource(Protocol):
 
     def ask_publisher(self, corporation_number: str) -> None:
         """Query the publisher about a corporation number that this desk's registry doesn't have, and store the
-        answer. This method never raises an error.
+        answer. Raises not_allowed if a query is necessary and the acting person has no right to read, and the error
+        of the database if the right can't be read; a failure of the query raises nothing.
         """
 
     def find_stored_facts(self, corporation_number: str) -> "CorporationFacts | None":
@@ -259,7 +260,8 @@ class ServiceContext:
     def ask_publisher(self, corporation_number: str) -> None:
         """Ask the registry's publisher about a corporation number that this desk's registry doesn't have, if the
         desk is configured to ask. Call this method outside of transactions: it may wait some seconds. Raises
-        nothing.
+        not_allowed if a query is necessary and the acting person has no right to read, and the error of the database
+        if the right can't be read. A failure of the query raises nothing.
         """
         if self.registry_folder.is_dir() and self.publisher_queries is not None:
             self.publisher_queries.ask_publisher(corporation_number)

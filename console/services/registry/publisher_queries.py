@@ -54,11 +54,20 @@ class PublisherQueries:
     def ask_publisher(self, corporation_number: str) -> None:
         """Query the publisher about a corporation number that this desk's registry doesn't have, unless the
         publisher's answer is already stored. Call this method outside of transactions, because it may wait some
-        seconds for the publisher. Raises no error; a failure is logged.
+        seconds for the publisher. A failure is logged. Raises not_allowed, and sends no query, if the acting person
+        has no right to read, and the error of the database if the right can't be read.
         """
         try:
-            if self._is_query_needed(corporation_number):
-                self._query_publisher(corporation_number)
+            is_query_needed = self._is_query_needed(corporation_number)
+        except ConsoleError as error:
+            self._pause_queries(error.code)
+            return
+        if not is_query_needed:
+            return
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+        try:
+            self._query_publisher(corporation_number)
         except ConsoleError as error:
             self._pause_queries(error.code)
 

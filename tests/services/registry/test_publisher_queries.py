@@ -8,12 +8,15 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from console.app import Console
+from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close_company, make_company_row, write_whole_file
 from console.sandbox.registry.rows import add_check_digit
+from console.services.process.context import act_as
 from console.services.registry.publisher_queries import (
     QUERY_PAUSE_AFTER_FAILURE_SECONDS,
     REGISTRY_ANSWER_LIFETIME_SECONDS,
@@ -88,6 +91,23 @@ def test_an_unreachable_publisher_is_not_called_for_a_while(
     assert count_queries(sandbox) == 1
     hand_clock.sleep(QUERY_PAUSE_AFTER_FAILURE_SECONDS)
     assert desk.registry.find_corporation(NEW_NUMBER) is not None
+
+
+def test_a_person_without_the_right_to_read_causes_no_query(desk: Console, sandbox: Sandbox) -> None:
+    """A number that a person may not look up isn't sent to the registry's publisher."""
+    insert_operator = text("INSERT INTO operators (name, roles, may_buy) VALUES ('adm-f', 'admin', 0)")
+    desk.database.write(lambda tx: tx.conn.execute(insert_operator))
+    for name in ("adm-f", "nobody"):
+        for find in (
+            desk.lookup.find_records,
+            desk.lookup.find_corporation,
+            desk.registry.read_facts,
+            desk.registry.find_corporation,
+        ):
+            with act_as(name), pytest.raises(ConsoleError) as refused:
+                find(NEW_NUMBER)
+            assert refused.value.code is ErrorCode.NOT_ALLOWED
+    assert count_queries(sandbox) == 0
 
 
 def test_a_desk_without_an_application_id_calls_no_publisher(
