@@ -700,7 +700,7 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
                 return backup.record_restore(console._context, result), False
         request = restore_requests.make_restore_request(settings, str(folder), request_id)
         last_steps.enter_context(restore_requests.hold_restore_lock(settings))
-        if earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now()):
+        if earlier := backup.find_earlier_restore(settings, folder, request, clock.now()):
             return earlier, True
         begun = restore_requests.find_begun_restore(settings, request)
         if begun is None:
@@ -710,7 +710,7 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
             result = backup.complete_begun_restore(settings, folder, begun.facts, clock.now())
         with open_console(settings) as console:
             result = backup.record_restore(console._context, result, None if begun is None else begun.since)
-        backup.store_restore_result(settings, result, request_id, clock.now())
+        backup.store_restore_result(settings, result, request, clock.now())
     return result, begun is not None
 
 

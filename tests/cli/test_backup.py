@@ -28,7 +28,8 @@ from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.services.backup import backup as backups
-from console.services.backup.backup import VerifiedBackup, back_up, restore
+from console.services.backup.backup import RestoreResult, VerifiedBackup, back_up, restore
+from console.services.backup.restore_requests import make_restore_request
 from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
@@ -378,6 +379,27 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
 
 def _end_process(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def test_a_stored_result_of_a_restore_belongs_to_one_account(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a desk of a database server without the setting of an operator, a restore with the request id of another
+    account's restore isn't answered with the result of that account. The own result is returned with all its facts.
+    """
+    now, checked = SystemClock().now(), VerifiedBackup(backup, archive.read_manifest(backup), "same")
+    result = RestoreResult(checked, None, "kept", 1, None, ({"operation_id": "x"},), has_raised_alert=True)
+    monkeypatch.setattr(backups, "check_backup", lambda *_: checked)
+    found_results = []
+    for account in ("adm-a", "adm-b"):
+        url = f"mysql+pymysql://{account}@127.0.0.1:1/console"
+        environment = {"CONSOLE_HOME": str(tmp_path / "desk"), "CONSOLE_DATABASE_URL": url}
+        settings = Settings.load({**environment, "CONSOLE_SECRET_DATABASE_PASSWORD": "invented"})
+        request = make_restore_request(settings, str(backup), "r-1")
+        if account == "adm-a":
+            backups.store_restore_result(settings, result, request, now)
+        found_results.append(backups.find_earlier_restore(settings, backup, request, now))
+    assert found_results == [result, None]
 
 
 def test_a_restore_and_another_command_never_share_a_request_id(terminal: Terminal, backup: Path) -> None:

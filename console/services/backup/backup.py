@@ -425,15 +425,17 @@ def _store_lost_operations(context: ServiceContext, former_file: Path) -> None:
         )
 
 
-def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
-    """Return the result of the restore that was made at this desk, with the request id `request_id` and the same
-    operator's name in the settings, in the last 24 hours before `now`; None if there is no such restore. The result
-    is read from the spool, because a restore replaces the database.
+def find_earlier_restore(
+    settings: Settings, folder: Path, request: RequestKey, now: datetime
+) -> RestoreResult | None:
+    """Return the result of the restore that was made at this desk, by the same person with the same request id, in
+    the last 24 hours before `now`; None if there is no such restore. The result is read from the spool, because a
+    restore replaces the database.
 
     Raises possible_repeat if the id belongs to the restore of another folder, and the errors of `check_backup`.
     """
     with closing(Spool(settings.home, cipher=None)) as spool:
-        text = spool.read_value(_make_restore_result_key(settings, request_id)) if spool.file_exists else None
+        text = spool.read_value(_make_restore_result_key(request)) if spool.file_exists else None
     if text is None:
         return None
     stored_result = json.loads(text)
@@ -447,12 +449,13 @@ def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now:
         stored_result["documents"],
         stored_result["schema_before"],
         tuple(answer_serialization.deserialize_value(stored_result["missing"])),
+        stored_result.get("has_raised_alert", False),
     )
     return RestoreResult(check_backup(settings, folder), kept_path, *result_parts)
 
 
-def store_restore_result(settings: Settings, result: RestoreResult, request_id: str, now: datetime) -> None:
-    """Store the result of a restore under its request id in the spool of this desk."""
+def store_restore_result(settings: Settings, result: RestoreResult, request: RequestKey, now: datetime) -> None:
+    """Store the result of a restore under its request in the spool of this desk."""
     stored_result = {
         "at": now.isoformat(),
         "folder": str(result.backup.folder),
@@ -461,13 +464,14 @@ def store_restore_result(settings: Settings, result: RestoreResult, request_id: 
         "documents": result.document_count,
         "schema_before": result.schema_before,
         "missing": answer_serialization.serialize_value(list(result.lost_operations)),
+        "has_raised_alert": result.has_raised_alert,
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
-        spool.store_value(_make_restore_result_key(settings, request_id), json.dumps(stored_result), is_durable=True)
+        spool.store_value(_make_restore_result_key(request), json.dumps(stored_result), is_durable=True)
 
 
-def _make_restore_result_key(settings: Settings, request_id: str) -> str:
-    return f"restore:{settings.operator or ''}:{request_id}"
+def _make_restore_result_key(request: RequestKey) -> str:
+    return f"restore:{request.person}:{request.request_id}"
 
 
 @contextmanager
