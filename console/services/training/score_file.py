@@ -3,6 +3,7 @@ of the first attempt that solved the exercise. The file is in the desk's ordinar
 training ends.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -18,6 +19,11 @@ _EXERCISE_ENTRY_PREFIX = "incident."
 """Beginning of the name of an exercise's value in the file; the exercise's key follows."""
 _TRAINING_RUN_VALUE_NAME = "run"
 _RUN_VALUE_NAMES = ("id", "database", "url")
+_NUMBER_FACT_NAMES = frozenset({"amount", "paid", "price", "record", "refund"})
+"""Names of the facts that are whole numbers: amounts in yen and record ids."""
+_NUMBER_PATTERN = re.compile(r"[0-9]{1,18}")
+_MAX_ATTEMPTS = 1_000
+"""Largest accepted number of attempts. Each attempt at some exercises needs payments of three further days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +132,14 @@ def _parse_attempt(value: Mapping[str, Any]) -> ExerciseAttempt:
 
 
 def _parse_facts(value: object) -> dict[str, str]:
+    """Return the stored facts; {} if one of them is a number or a day in another form than the program writes."""
     facts = {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
     try:
         date.fromisoformat(facts.get("day", "2026-11-20"))
     except ValueError:
         return {}
-    return facts
+    is_readable = all(_NUMBER_PATTERN.fullmatch(facts.get(name, "0")) for name in _NUMBER_FACT_NAMES)
+    return facts if is_readable else {}
 
 
 def _convert_to_utc_text(value: object) -> str:
@@ -144,4 +152,4 @@ def _convert_to_utc_text(value: object) -> str:
 
 
 def _parse_count(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0
+    return value if type(value) is int and 0 < value <= _MAX_ATTEMPTS else 0

@@ -1,6 +1,7 @@
 """The service `console.training`: lists the training exercises, begins them, and judges the person's work by the
 providers' ledgers and our records."""
 
+import logging
 from datetime import datetime
 from threading import Lock
 
@@ -27,6 +28,8 @@ from console.settings.settings import Settings
 from console.settings.value_parsers import make_bad_profile_error
 from console.store.database.engine import Database
 
+_log = logging.getLogger("console.training")
+
 
 def require_training_profile(settings: Settings, url: str) -> None:
     """Raise bad_profile if the settings could reach a real provider or the database of a team. The settings must have
@@ -45,14 +48,20 @@ def judge_attempts(
 ) -> None:
     """Judge the begun exercises of the training with the id `training_id` by the providers' ledger and the database,
     and store the verdicts. No verdict is stored about an attempt that was begun again meanwhile. An attempt that was
-    already judged as wrong is not judged again. `score_file` is the person's score file. Raises storage_full if the
-    file can't be written, and LookupError if a record of an attempt is missing.
+    already judged as wrong is not judged again. `score_file` is the person's score file, which the person can edit:
+    an attempt stays as it was judged before if one of its facts or records is missing. Raises storage_full if the
+    file can't be written.
     """
     for key, attempt in score_file.read_attempts().items():
         if attempt.run != training_id or _find_training_state(attempt) is TrainingState.WRONG:
             continue
-        with database.read() as conn:
-            verdict = EXERCISE_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
+        judge = EXERCISE_DECLARATION_BY_KEY[key].judge
+        try:
+            with database.read() as conn:
+                verdict = judge(ActualRecordReader(conn, ledger), attempt.facts)
+        except LookupError:
+            _log.warning("exercise %s isn't judged: a fact or a record of its attempt is missing", key)
+            continue
         score_file.write_verdict(key, attempt, verdict, now)
 
 

@@ -31,7 +31,11 @@ UNREADABLE_SCORE_FIELDS: list[dict[str, Any]] = [
     {"facts": {"day": "yesterday"}},
     {"facts": {"day": None}},
     {"facts": []},
+    {"facts": {"amount": "much", "paid": "1", "price": "1"}},
+    {"facts": {"amount": "1", "paid": "9" * 5_000, "price": "-1"}},
+    {"facts": {"record": "9" * 30}},
     {"number": -1},
+    {"number": 10**12},
     {"number": "1"},
     {"verdict": "splendid"},
     {"verdict": {}},
@@ -60,7 +64,7 @@ def test_a_verdict_about_an_earlier_attempt_is_not_stored(tmp_path: Path) -> Non
     assert scores.read_attempt(key) == newer_attempt.add_verdict(TrainingVerdict.RIGHT, now)
 
 
-@pytest.mark.parametrize("strange_value", UNREADABLE_SCORE_FIELDS, ids=str)
+@pytest.mark.parametrize("strange_value", UNREADABLE_SCORE_FIELDS, ids=lambda value: str(value)[:60])
 def test_an_unreadable_score_field_counts_as_missing(tmp_path: Path, strange_value: dict[str, Any]) -> None:
     """A field of an exercise's row in the score file that the program can't read counts as missing. The overview
     still lists all exercises.

@@ -4,6 +4,7 @@ judged by the ledger and the records.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import PurchaseRequest
 from console.domain.training.results import TrainingExercise, TrainingScore, TrainingState, TrainingVerdict
 from console.services.training.exercises import EXERCISE_DECLARATIONS
+from console.services.training.score_file import ScoreFile
 from console.services.training.service import TrainingService, require_training_profile
 from console.settings.settings import Settings
 from console.store.payments import payments
@@ -219,6 +221,29 @@ def test_a_later_refund_makes_a_right_exercise_wrong(console: Console) -> None:
     training.check_exercises()
     assert get_exercise(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
     assert get_exercise(console, "wrong_amount").is_solved
+
+
+@pytest.mark.expects_log("the attempt with the edited facts isn't judged")
+def test_an_edited_fact_prevents_neither_other_verdicts_nor_a_new_attempt(
+    console: Console, desk_settings: Settings
+) -> None:
+    """A person edits the facts of a running exercise in the score file. The other exercises are judged, the edited
+    one stays open, and it can be begun again.
+    """
+    training, key = get_training(console), "forged_notice"
+    for begun_key in (key, "lost_answer"):
+        training.begin_exercise(begun_key)
+    scores, original = ScoreFile(desk_settings.home, "sato"), get_exercise(console, key).facts
+    for edited in ({**original, "day": "yesterday"}, {"day": original["day"]}):
+        scores.write_attempt(key, replace(scores.read_attempt(key), facts=edited))
+        training.check_exercises()
+        assert (get_exercise(console, key).state, get_exercise(console, key).verdict) == ("open", None)
+        assert get_exercise(console, "lost_answer").verdict == "left_open"
+    record_fact = {**get_exercise(console, "lost_answer").facts, "record": "999"}
+    scores.write_attempt("lost_answer", replace(scores.read_attempt("lost_answer"), facts=record_fact))
+    training.begin_exercise(key)
+    training.check_exercises()
+    assert get_exercise(console, key).verdict == "left_open"
 
 
 def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
