@@ -66,8 +66,10 @@ def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -
 
 def has_effects(args: Namespace) -> bool:
     """Return True if the command changes or sends something, or writes a file or the keyring. Return False for a
-    command that only reads, also if its first word is one of COMMANDS_WITH_EFFECTS, as in `alerts list`. The option
-    `--dry-run` makes no difference: True also for a dry run."""
+    command that only reads, also if its first word is one of COMMANDS_WITH_EFFECTS, as in `alerts list`, and for a
+    dry run (`--dry-run`)."""
+    if getattr(args, "dry_run", False):
+        return False
     words = f"{args.command} {getattr(args, 'action', '')}".strip()
     return (
         hasattr(args, "request_id")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from console.app import open_console
+from console.cli.command_table import has_effects
+from console.cli.process.parser import parse_arguments
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
@@ -36,7 +38,9 @@ def run_in_shell(terminal: Terminal, words: str, redirections: str) -> "subproce
 
 
 @needs_full_device
-@pytest.mark.parametrize("words", ["doctor", "--version", "--help", "--json doctor", "alerts list"])
+@pytest.mark.parametrize(
+    "words", ["doctor", "--version", "--help", "--json doctor", "alerts list", "db adopt --dry-run"]
+)
 def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Terminal, words: str) -> None:
     """If a command succeeds but stdout can't be written, it exits with 6, the status of `storage_full`, and stderr
     explains the cause without a traceback.
@@ -45,6 +49,17 @@ def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Termin
     assert "The answer could not be written (No space left on device)" in ended.stderr
     assert ended.returncode == 6
     assert "Traceback" not in ended.stderr
+
+
+DRY_RUNS = ["db adopt", "db accounts apply people.toml", "reconcile paypay --from 2026-11-19 --to 2026-11-20"]
+
+
+@pytest.mark.parametrize("words", DRY_RUNS)
+def test_a_dry_run_has_no_effects(words: str) -> None:
+    """A command has no effects, by which a lost answer is judged, if it is a dry run."""
+    for options, expected in (((), True), (("--dry-run",), False)):
+        arguments = parse_arguments([*words.split(), *options], lambda key: key)
+        assert has_effects(arguments) is expected
 
 
 @needs_full_device
