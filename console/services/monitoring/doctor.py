@@ -177,7 +177,6 @@ class HealthCheckService:
         try:
             if not accepts_new_database:
                 database_rollback.refuse_unexpected_new_database(database, spool)
-            if not accepts_new_database:
                 upgraded = migrate.upgrade(database)
                 return {
                     "from": upgraded.version_before,
