@@ -340,7 +340,7 @@ def _prepare_restored_file(
     database_id = manifest.database_id
     replaced_files = (former_file, *_list_replaced_database_files(former_file, database_id))
     entries = [
-        entry for file in replaced_files for entry in sqlite_copy.list_operations_with_claim(file, database_id)
+        entry for file in replaced_files for entry in sqlite_copy.list_operations_with_claim(file, database_id, now)
     ]
     head = sqlite_copy.find_newest_audit_head(former_file)
     database, spool = Database(make_sqlite_url(draft), without_time_limit=True), Spool(settings.home, cipher=None)
@@ -411,7 +411,7 @@ def _store_lost_operations(context: ServiceContext, former_file: Path) -> None:
     """
     from console.store.operations import lost_operations
 
-    entries = sqlite_copy.list_operations_with_claim(former_file, context.database_id)
+    entries = sqlite_copy.list_operations_with_claim(former_file, context.database_id, context.now())
     with context.database.read() as conn:
         lost_entries = lost_operations.find_entries_not_in_journal(conn, entries)
     if lost_entries:

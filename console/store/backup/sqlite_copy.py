@@ -1,5 +1,6 @@
 """Copies of SQLite files that are in use, and the replacement of the database file by a copy."""
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ _READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """Errors of reading an SQLite file. SQLite's message about a damaged schema quotes bytes of it; if they aren't UTF-8,
 Python raises UnicodeDecodeError instead.
 """
+_log = logging.getLogger("console.store")
 _META_TABLES = ("console_meta", OWN_VERSION_TABLE, "alembic_version")
 _META_QUERY = "SELECT name, value FROM console_meta"
 _PURCHASE_ACTION = AuditAction.CREDIT_CHECK_PURCHASE.value
@@ -158,28 +160,39 @@ def find_newest_audit_head(file: Path) -> ChainHead | None:
     this program in it, no row, or if it can't be read."""
     if not file.is_file():
         return None
-    with suppress(*_READ_ERRORS), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
+    address, errors = f"{file.absolute().as_uri()}?mode=ro", (*_READ_ERRORS, TypeError, ValueError)
+    with suppress(*errors), closing(sqlite3.connect(address, uri=True)) as conn:
         for chain, seq, row_id, digest in conn.execute(_NEWEST_AUDIT_ROW_QUERY):
             return ChainHead(str(chain), int(seq), int(row_id), str(digest))
     return None
 
 
-def list_operations_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
+def list_operations_with_claim(file: Path, database_id: str, now: datetime) -> tuple[SpoolEntry, ...]:
     """Return the operations in the database file that still hold their claims, as the spool of their desk would store
-    them. These are purchases that hold their claims, and starts of payments that have not ended without money. If the
-    file, one of its tables or a row can't be read, the operations that weren't read before are left out.
-    `database_id` is the id of that database.
+    them. These are purchases that hold their claims, and starts of payments that have not ended without money. A
+    table that the file lacks, which is so if its schema is old, and a table or row that can't be read are left out;
+    an operation whose time can't be read gets the time `now`. `database_id` is the id of that database.
     """
     rows: dict[str, Sequence[Any]] = {}
     with suppress(*_READ_ERRORS), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
+        conn.text_factory = lambda content: content.decode("utf-8", "replace")
         for query in (_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY, _JOURNAL_STARTS_QUERY):
-            rows.update((row[0], row) for row in conn.execute(query) if row[0] not in rows)
-    return tuple(_make_spool_entry(row, database_id) for row in rows.values())
+            with suppress(*_READ_ERRORS):
+                rows.update((row[0], row) for row in conn.execute(query) if row[0] not in rows)
+    entries: list[SpoolEntry] = []
+    for row in rows.values():
+        try:
+            entries.append(_make_spool_entry(row, database_id, now))
+        except (TypeError, ValueError, OverflowError):
+            _log.warning("an operation of the replaced database can't be read: %.36r", row[0])
+    return tuple(entries)
 
 
-def _make_spool_entry(row: Sequence[Any], database_id: str) -> SpoolEntry:
+def _make_spool_entry(row: Sequence[Any], database_id: str, now: datetime) -> SpoolEntry:
     """Return the entry that a desk's spool would have for this operation while its call is running. `row` is a row of
-    the queries of `list_operations_with_claim`; `database_id` is the id of the database from which it was read.
+    the queries of `list_operations_with_claim`; `database_id` is the id of the database from which it was read. Its
+    time is `now` if the row's time can't be read. Raises TypeError, ValueError or OverflowError if a number of the
+    row isn't one.
     """
     operation_id, action, client_id, number, record_id, operator, desk_id, started_at, *facts = row
     fingerprint, provider_key, amount_minor, id_at_provider = facts
@@ -187,17 +200,25 @@ def _make_spool_entry(row: Sequence[Any], database_id: str) -> SpoolEntry:
         operation_id=operation_id,
         database_id=database_id,
         action=action,
-        client_id=None if client_id is None else str(client_id),
+        client_id=None if client_id is None else str(int(client_id)),
         corporation_number=number,
-        record_id=record_id,
+        record_id=None if record_id is None else int(record_id),
         operator=operator,
         desk_id=desk_id,
-        at=datetime.fromisoformat(started_at).replace(tzinfo=UTC),
+        at=_parse_stored_time(started_at) or now,
         fingerprint=fingerprint,
         provider_key=provider_key,
         amount_minor=amount_minor,
     )
     return SpoolEntry(intent, SpoolState.CALLING, True, id_at_provider, None, has_answer=False, is_delivered=False)
+
+
+def _parse_stored_time(value: object) -> datetime | None:
+    """Return the time (UTC) that SQLite has stored as text; None if it can't be read."""
+    try:
+        return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _find_console_meta(file: Path) -> dict[str, str] | None:
