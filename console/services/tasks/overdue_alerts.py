@@ -34,13 +34,14 @@ class OverdueTaskAlerts:
     def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
         """Store the service context and `names`, the names of all due tasks of this process."""
         self._context = context
-        self._numbers = {compute_task_subject_id(name): name for name in names}
+        self._numbers = frozenset(map(compute_task_subject_id, names))
         self._next_check_at = float("-inf")
 
     def update_alerts(self, now: datetime) -> None:
-        """Raise alerts about this process's tasks that are overdue. Resolve the alerts of tasks that are no longer
-        overdue, and of tasks that this process doesn't have. `now` is the start of the scheduler's last run, so that
-        a task which ran in that run does not count as overdue."""
+        """Raise alerts about this process's tasks that are overdue, and resolve the alerts about those that are no
+        longer overdue. Alerts about other tasks, which another version of the program has, stay as they are: two
+        processes would otherwise raise and resolve them in turn. `now` is the start of the scheduler's last run, so
+        that a task which ran in that run does not count as overdue."""
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:
             return
@@ -49,13 +50,13 @@ class OverdueTaskAlerts:
             overdue_tasks = {
                 compute_task_subject_id(task.name): task
                 for task in tasks.list_tasks(conn)
-                if is_task_overdue(task, now, context.scale)
+                if compute_task_subject_id(task.name) in self._numbers and is_task_overdue(task, now, context.scale)
             }
             open_alerts = {
                 alert.subject_id: alert
                 for alert in alerts.list_open_alerts_of_rule(conn, OVERDUE_TASK_ALERT_RULE, _MAX_OPEN_ALERTS)
+                if alert.subject_id in self._numbers
             }
-        overdue_tasks = {number: task for number, task in overdue_tasks.items() if number in self._numbers}
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]
         settled_alerts = [open_alerts[number] for number in sorted(open_alerts.keys() - overdue_tasks.keys())]
         if new_tasks or settled_alerts:

@@ -341,6 +341,27 @@ def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock
     assert tasks.list_task_alerts() == ()
 
 
+@expects_task_failures
+def test_a_process_without_the_task_leaves_its_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
+    """A process of another version, which doesn't have the failing task, doesn't resolve the alert about it. The
+    alert would otherwise be raised and resolved in turn as long as both processes run.
+    """
+    tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
+    other_version = Scheduler(tasks.context, tasks.heartbeat, (("refetches", lambda: 0),))
+    ids = set()
+    for _ in range(8):
+        tasks.scheduler.run_due_tasks()
+        other_version.run_due_tasks()
+        ids.update(alert.id for alert in tasks.list_task_alerts())
+        hand_clock.at += timedelta(minutes=20)
+    assert len(ids) == len(tasks.list_task_alerts()) == 1
+    tasks.act = lambda: 0
+    other_version.run_due_tasks()
+    assert len(tasks.list_task_alerts()) == 1
+    tasks.scheduler.run_due_tasks()
+    assert tasks.list_task_alerts() == ()
+
+
 def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """Another process raises an alert about a run that does not end; the end of the run closes the alert."""
     seen: list[int] = []
