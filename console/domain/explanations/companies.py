@@ -2,13 +2,8 @@
 person can do."""
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.registry.corporations import ChangedFact
-from console.domain.registry.watched_facts import CompanyChange
+from console.domain.registry.watched_facts import FACTS_ABOUT_CLOSURE, CompanyChange
 from console.domain.service_results import Explanation, NextStep
-
-_FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR})
-"""Facts of which at least one changes when a corporation is closed or merged. A change of the successor alone proves
-no closure: it also changes when a merger is declared void and the corporation is open again."""
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
@@ -36,5 +31,5 @@ def _get_code_suffix(change: CompanyChange) -> str:
         return "_deleted"
     if present_facts.successor is not None:
         return "_merged"
-    is_closed = present_facts.closure is not None and change.changed_facts & _FACTS_ABOUT_CLOSURE
+    is_closed = present_facts.closure is not None and change.changed_facts & FACTS_ABOUT_CLOSURE
     return "_closed" if is_closed else ""

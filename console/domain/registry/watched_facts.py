@@ -23,6 +23,9 @@ integer."""
 EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
 """Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
 an alert."""
+FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.REOPENED})
+"""Facts of which at least one changes when a corporation is closed or merged, or is published again as such. They
+prove no closure: they also change when a merger is declared void or a corporation is reopened."""
 PART_SEPARATOR = "; "
 """Separator between the parts of the text `observed` of the alerts about changed corporations."""
 OLD_AND_NEW_SEPARATOR = "|"
@@ -176,7 +179,7 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     """Return the changes from the facts `before` to the facts `after` as the text `observed` of an alert: parts with
     codes, dates and names. The part about the closure comes first. `successor_name` is the name of the corporation
     into which the changed corporation was merged; "" if it wasn't merged or the name isn't known. Names and addresses
-    are cut if the text would be too long for its column. Return "" if no part describes a change."""
+    are cut if the text would be too long for its column. Return "" only if nothing has changed."""
     texts = (_join_changes(before, after, successor_name, length) for length in _NAME_LENGTHS_TO_TRY)
     return next((text for text in texts if len(text) <= _MAX_OBSERVED_CHARACTERS), "")
 
@@ -198,14 +201,15 @@ def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str
 
 def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
     """Return the part of an alert's text that says that the corporation was closed, merged, reopened or deleted, or
-    that its successor changed; "" if none of these is in `changed_facts`. `after` are the present facts,
+    that its successor changed; "" if none of these is in `changed_facts`. Of a corporation that the publisher has
+    deleted and published again as closed or merged, the part says that it is. `after` are the present facts,
     `successor_name` is the name of the successor."""
     if ChangedFact.DELETED in changed_facts:
         return "company deleted"
     closure, successor = after.closure, after.successor
     if ChangedFact.REOPENED in changed_facts and closure is None:
         return "company reopened"
-    if closure is not None and {ChangedFact.CLOSED, ChangedFact.SUCCESSOR} & set(changed_facts):
+    if closure is not None and FACTS_ABOUT_CLOSURE & set(changed_facts):
         if successor is not None:
             return f"company merged {closure.day.isoformat()} {successor} {successor_name}".rstrip()
         return f"company closed {closure.day.isoformat()} {closure.cause.name.lower()}"

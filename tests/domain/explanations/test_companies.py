@@ -1,5 +1,6 @@
 """Tests of the sentences about a changed company: each sentence states the change, and no other one."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -28,6 +29,18 @@ CHANGE_CASES = {
         CLOSED_COMPANY,
         "Closed on 2026-11-20 (by the registrar)",
         "_closed",
+    ),
+    "published again, closed as before": (
+        replace(CLOSED_COMPANY, is_deleted=True),
+        CLOSED_COMPANY,
+        "Closed on 2026-11-20 (by the registrar)",
+        "_closed",
+    ),
+    "published again, merged as before": (
+        replace(MERGED_COMPANY, is_deleted=True),
+        MERGED_COMPANY,
+        "Merged into",
+        "_merged",
     ),
 }
 
