@@ -348,7 +348,7 @@ def test_a_process_without_the_task_leaves_its_alert(tasks: CountedTasks, hand_c
     """
     tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     other_version = Scheduler(tasks.context, tasks.heartbeat, (("refetches", lambda: 0),))
-    ids = set()
+    ids: set[int] = set()
     for _ in range(8):
         tasks.scheduler.run_due_tasks()
         other_version.run_due_tasks()
