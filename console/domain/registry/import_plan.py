@@ -5,9 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY
 from console.domain.registry.corporations import RegistryStatus
-from console.domain.registry.publication_days import list_publication_days_between
+from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY, list_publication_days_between
 
 _FILE_NAME_PATTERN = re.compile(r"(?:diff|(?P<prefecture>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
 WHOLE_NATION_CODE = "00"
@@ -46,7 +45,7 @@ def parse_file_day(digits: str) -> date | None:
         day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
-    return day if day >= FIRST_ASSIGNMENT_DAY else None
+    return day if day >= FIRST_PUBLICATION_DAY else None
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:

@@ -12,6 +12,9 @@ imports continue with the next whole file.
 from datetime import date, timedelta
 from functools import cache
 
+FIRST_PUBLICATION_DAY = date(2015, 10, 5)
+"""The day on which the first numbers were assigned; the publisher has no file of an earlier day. The registry stores
+days as their distance from it."""
 _ONE_DAY = timedelta(days=1)
 _MONDAY = 0
 _SATURDAY = 5

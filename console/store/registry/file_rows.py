@@ -14,10 +14,9 @@ from typing import NamedTuple
 from console.domain.corporation_number import are_well_formed
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CloseCause, CorporationEvent, CorporationKind
+from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.store.registry.source_file import SourceFile, TextBlock, make_bad_file_error, read_text_blocks
 
-FIRST_PUBLICATION_DAY = date(2015, 10, 5)
-"""The day on which the first numbers were assigned. Days are stored as their distance from it."""
 Column = Sequence[str]
 _MAX_CACHED_DAYS = 50_000
 _LINES_PER_STEP = 400

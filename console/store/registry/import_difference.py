@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CHANGE_RETENTION_DAYS, CorporationEvent, find_changed_facts
-from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
+from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
+from console.store.registry.file_rows import FileColumns, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (

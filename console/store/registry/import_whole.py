@@ -17,7 +17,8 @@ from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CorporationEvent
-from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, get_stored_day, read_rows
+from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
+from console.store.registry.file_rows import FileColumns, get_stored_day, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
 from console.store.registry.registry_file import is_damage, make_building_path, open_for_reading, start_building

@@ -21,7 +21,7 @@ from console.domain.registry.corporations import (
 from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
-from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
+from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_REGISTRY_NAME,

@@ -16,8 +16,9 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationEvent, CorporationKind
+from console.domain.registry.publication_days import FIRST_PUBLICATION_DAY
 from console.domain.registry.spelling import fold_address
-from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, Column, FileColumns, get_stored_day
+from console.store.registry.file_rows import Column, FileColumns, get_stored_day
 from console.store.registry.folded_texts import FoldedColumns, fold_names, fold_streets
 from console.store.registry.source_file import SourceFile
 
