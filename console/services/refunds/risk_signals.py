@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from console.domain.explanations.refunds import is_refused_for_good
-from console.domain.payments import provider_registry
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import PAID_STATES, find_reversal_deadline
 from console.domain.payments.limits import PAYER_HISTORY_PERIOD
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import RiskSignal
@@ -259,8 +258,7 @@ def _find_refused_refund_signals(refund_facts: RefundFacts) -> Iterator[RiskSign
 def _find_reversibility_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
     """Yield a signal if the payer's bank can still reverse the payment, because the payer could then get the money
     twice."""
-    paid_at, days = refund_facts.payment.paid_at, provider_registry.get_reversible_days(refund_facts.payment.provider)
-    until = paid_at + timedelta(days=days) if paid_at is not None and days is not None else None
+    until = find_reversal_deadline(refund_facts.payment)
     if until is not None and refund_facts.now < until:
         yield RiskSignal("may_be_reversed", {"until": until}, payments.PAYMENT_KIND, refund_facts.payment.id)
 

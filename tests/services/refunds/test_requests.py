@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 
 import pytest
 
+from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.records import Payment, RefundRequest
 from console.domain.payments.states import RefundState
 from console.sandbox import SandboxControl
@@ -358,3 +359,17 @@ def test_risk_signals_are_stored_with_the_requesters_comments(desk: RefundDesk) 
     refund = desk.refunds.request(request)
     shown = {hit.rule: hit.answer for hit in desk.refunds.read_refund(refund.id).risk_signals}
     assert shown["double_charge"] == "the shop confirms it"
+
+
+def test_a_payment_counts_as_reversible_until_the_end_of_the_last_day(desk: RefundDesk) -> None:
+    """The risk signal of a reversible payment names the instant at which the payment's badge changes, and is shown
+    until this instant.
+    """
+    payment = desk.make_paid_payment("ORD1", 50_000, "atom")
+    deadline = find_reversal_deadline(payment)
+    assert deadline is not None
+    desk.clock.offset = deadline - timedelta(seconds=1) - desk.clock.now()
+    hits = {hit.rule: hit for hit in desk.refunds.make_plan(payment.id, "100").risk_signals}
+    assert hits["may_be_reversed"].facts["until"] == deadline
+    desk.clock.offset += timedelta(seconds=1)
+    assert "may_be_reversed" not in {hit.rule for hit in desk.refunds.make_plan(payment.id, "100").risk_signals}
