@@ -117,13 +117,15 @@ def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
 
 def _find_bought_or_claimed_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a purchase: the credit check was bought or perhaps bought, or another credit
-    check has the claim. None if a purchase is possible."""
+    check blocks the purchase. None if a purchase is possible."""
     check = _require_check(facts)
     if check.certainty is Certainty.UNKNOWN:
         return "bought_perhaps"
     if check.is_live:
         return "bought_already"
-    return "claimed_by_other" if facts.is_claimed_by_other else None
+    if facts.purchase_blocker_id == check.id:  # it was decided as not bought, and AlarmBox says that it was bought
+        return "bought_perhaps"
+    return None if facts.purchase_blocker_id is None else "claimed_by_other"
 
 
 def _find_undecidable_check_reason(facts: ChoiceFacts) -> str | None:

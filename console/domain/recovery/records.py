@@ -103,7 +103,8 @@ class ChoiceFacts:
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `is_order_covered`: the order's paid payments cover the order's total; `other_paid_payments` are these payments
       without `payment`.
-    - `is_claimed_by_other`: another live credit check holds the claim on the corporation number.
+    - `purchase_blocker_id`: the id of the credit check that blocks a purchase of the corporation number; None if no
+      credit check blocks it.
     - `refund_refusal`: the reason for which no refund can be requested now, with `refund_refusal_facts`.
     - `holder` is the person whose process calls the provider or holds the lease, since `holder_since`.
     - `read_only_switch`: the read-only switch that stops changes of the record, None if none is on.
@@ -125,7 +126,7 @@ class ChoiceFacts:
     refunds: tuple[Refund, ...] = ()
     is_order_covered: bool = True
     other_paid_payments: tuple[Payment, ...] = ()
-    is_claimed_by_other: bool = False
+    purchase_blocker_id: int | None = None
     refund_refusal: str | None = None
     refund_refusal_facts: Mapping[str, object] = field(default_factory=dict)
     holder: str | None = None

@@ -141,7 +141,7 @@ class DecisionChoiceReader:
     def _make_credit_check_facts(
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
-        live_check = credit_checks.find_live_check(conn, record.client_id, record.corporation_number)
+        purchase_blocker = credit_checks.find_purchase_blocker(conn, record.client_id, record.corporation_number)
         running_operation = journal.find_running_money_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(
@@ -154,7 +154,7 @@ class DecisionChoiceReader:
             query_possibility=self._find_query_possibility_of_purchase(),
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
-            is_claimed_by_other=live_check is not None and live_check.id != record.id,
+            purchase_blocker_id=None if purchase_blocker is None else purchase_blocker.id,
             read_only_switch=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 

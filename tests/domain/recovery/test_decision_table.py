@@ -82,14 +82,18 @@ def test_not_bought_takes_evidence_and_two_people() -> None:
 
 
 def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
-    """A new purchase is excluded while the outcome of the credit check is unknown, while another credit check holds
-    the claim, and for a person without the permission to buy."""
+    """A new purchase is excluded while the outcome of the credit check is unknown, while another credit check or the
+    credit check itself blocks it, and for a person without the permission to buy."""
     assert get_choice(ChoiceFacts(CHECK, NOW, PERSON_WITH_APPROVER_ROLE), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
     assert get_choice(ChoiceFacts(error, NOW, PERSON_WITH_APPROVER_ROLE), "buy").allowed
     assert (
-        get_choice(ChoiceFacts(error, NOW, PERSON_WITH_APPROVER_ROLE, is_claimed_by_other=True), "buy").reason
+        get_choice(ChoiceFacts(error, NOW, PERSON_WITH_APPROVER_ROLE, purchase_blocker_id=error.id + 1), "buy").reason
         == "reason.claimed_by_other"
+    )
+    assert (
+        get_choice(ChoiceFacts(error, NOW, PERSON_WITH_APPROVER_ROLE, purchase_blocker_id=error.id), "buy").reason
+        == "reason.bought_perhaps"
     )
     assert get_choice(ChoiceFacts(error, NOW, PERSON_WITH_OPERATOR_ROLE), "buy").reason == "reason.may_not_buy"
 

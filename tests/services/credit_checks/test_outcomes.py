@@ -346,7 +346,8 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
 
 def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase_desk: PurchaseDesk) -> None:
     """AlarmBox refused two purchases of a number and says later that the second one was made. A new purchase for the
-    same client is refused, so the page of the first record doesn't advise one.
+    same client is refused, so the page of the first record doesn't advise one, and the decision table excludes it for
+    both records until a person has acknowledged the case.
     """
     purchase_desk.alarmbox.behaviour = "refuses"
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
@@ -360,6 +361,19 @@ def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase
     assert call_for_refusal(purchase_desk.buy).detail["reason"] == "denied_but_bought"
     assert purchase_desk.read_next_step(first) == "next.other_denied_but_bought"
     assert purchase_desk.read_next_step(second) == "next.check_purchase_history"
+    assert find_reason_against_purchase(purchase_desk, first) == "reason.claimed_by_other"
+    assert find_reason_against_purchase(purchase_desk, second) == "reason.bought_perhaps"
+    (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
+    purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
+    assert [find_reason_against_purchase(purchase_desk, record) for record in (first, second)] == [None, None]
+
+
+def find_reason_against_purchase(purchase_desk: PurchaseDesk, record: CreditCheck) -> str | None:
+    """Return the reason for which the decision table excludes a purchase for the credit check; None if a purchase is
+    possible.
+    """
+    choices = purchase_desk.console.recovery.find_choices("credit-check", record.id)
+    return next(choice.reason for choice in choices if choice.name == "buy")
 
 
 @pytest.mark.engines("sqlite", "mariadb")
