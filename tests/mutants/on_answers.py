@@ -625,8 +625,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/payment_intake/due_tasks.py",
-                "self._probe_payment, self._list_uncallable_providers())",
-                "self._probe_payment)",
+                "self._probe_payment, self._payment_prober.list_uncallable_providers()\n",
+                "self._probe_payment\n",
             ),
             SourceChange(
                 "console/services/payments/probe.py",
@@ -646,8 +646,25 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 " and not self._payment_prober.may_ask_provider(payment.provider):\n",
                 "            if False:\n",
             ),
+            SourceChange(
+                "console/services/payments/timeouts.py",
+                "self._resume_batch_of_sagas(uncallable_providers))",
+                "self._resume_batch_of_sagas(()))",
+            ),
         ),
         (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_without_credentials_does_not_delay_an_expiry",),
+        "sqlite",
+    ),
+    Mutant(
+        "expired payments that this desk can't ask about fill its batches",
+        (
+            SourceChange(
+                "console/services/payments/timeouts.py",
+                "self._resume_batch_of_sagas(uncallable_providers))",
+                "self._resume_batch_of_sagas(()))",
+            ),
+        ),
+        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_without_credentials_ends_the_other_payments",),
         "sqlite",
     ),
     Mutant(

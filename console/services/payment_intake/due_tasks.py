@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 
 from console.domain.errors import ConsoleError
-from console.domain.payments.provider_registry import list_provider_names
 from console.domain.payments.records import Payment
 from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import next_work as payment_work
@@ -13,7 +12,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.tasks.cancellation import iterate_until_stopped
-from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, act_on_unchanged_record, skip_failures
+from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, act_on_unchanged_record
 from console.store.payments import payments
 
 
@@ -57,17 +56,9 @@ class PaymentDueTasks:
         providers that this desk can't call are left to a desk or worker that can call the provider. Return the number
         of handled payments.
         """
-        return self._run_for_due_payments(reasons, self._probe_payment, self._list_uncallable_providers())
-
-    def _list_uncallable_providers(self) -> frozenset[str]:
-        """Return the names of the payment providers that aren't configured on this desk, so that only another desk
-        can ask them."""
-        uncallable_providers = set(list_provider_names())
-        for provider in list_provider_names():
-            with skip_failures(f"provider {provider}"):
-                if self._payment_prober.may_ask_provider(provider):
-                    uncallable_providers.remove(provider)
-        return frozenset(uncallable_providers)
+        return self._run_for_due_payments(
+            reasons, self._probe_payment, self._payment_prober.list_uncallable_providers()
+        )
 
     def _run_for_due_payments(
         self, reasons: Collection[str], act: Callable[[Payment], object], excluded_providers: Collection[str] = ()

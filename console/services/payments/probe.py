@@ -13,6 +13,7 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
+from console.domain.payments.provider_registry import list_provider_names
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import OTHER_AMOUNT_REASON, ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -29,6 +30,7 @@ from console.services.payments.merchants import is_of_other_merchant, refuse_rec
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
+from console.services.tasks.due_tasks import skip_failures
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.payments import payments
@@ -193,6 +195,16 @@ class PaymentProber:
                 raise
             return False
         return True
+
+    def list_uncallable_providers(self) -> frozenset[str]:
+        """Return the names of the payment providers that aren't configured on this desk, so that only another desk
+        can ask them."""
+        uncallable_providers = set(list_provider_names())
+        for provider in list_provider_names():
+            with skip_failures(f"provider {provider}"):
+                if self.may_ask_provider(provider):
+                    uncallable_providers.remove(provider)
+        return frozenset(uncallable_providers)
 
     def is_of_other_merchant(self, payment: Payment) -> bool:
         """True if this desk is configured for the payment's provider and the payment was started under a merchant id

@@ -7,7 +7,7 @@ reports this after the cancellation, the money is booked and a case is opened fo
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
@@ -119,9 +119,10 @@ class PaymentTimeoutSagas:
         Return the number of begun and resumed sagas.
         """
         self._excluded_providers, self._unanswered_counts = {}, Counter()
+        uncallable_providers = self._payment_prober.list_uncallable_providers()
         return (
             self._run_batches(self._begin_batch_of_sagas)
-            + self._run_batches(self._resume_batch_of_sagas)
+            + self._run_batches(lambda: self._resume_batch_of_sagas(uncallable_providers))
             + self._run_batches(self._resume_settled_sagas)
         )
 
@@ -218,11 +219,15 @@ class PaymentTimeoutSagas:
 
     # Resume
 
-    def _resume_batch_of_sagas(self) -> int:
+    def _resume_batch_of_sagas(self, uncallable_providers: Collection[str]) -> int:
+        """Resume at most BATCH_SIZE due sagas, and return their number. The sagas that must ask one of
+        `uncallable_providers` are left to a desk that can, so that they don't fill the batches of this desk."""
         with self._context.database.read() as conn:
             due_sagas = [
                 saga
-                for saga in sagas.list_due_sagas(conn, self._context.now(), BATCH_SIZE)
+                for saga in sagas.list_due_sagas(
+                    conn, self._context.now(), BATCH_SIZE, ASK_STEP, uncallable_providers
+                )
                 if saga.kind == PAYMENT_TIMEOUT_KIND
             ]
         return sum(self._resume_saga(saga) for saga in due_sagas)

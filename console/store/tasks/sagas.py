@@ -17,8 +17,10 @@ from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.balances import PAYMENT_KIND
 from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.core import alerts
+from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
 SAGA_KIND = "saga"
@@ -40,8 +42,18 @@ _SAGAS_OF_SUBJECTS_QUERY = _SAGAS_QUERY.where(
     sagas.c.subject_kind == bindparam("subject_kind"),
     sagas.c.subject_id.in_(bindparam("subject_ids", expanding=True)),
 ).order_by(sagas.c.id)
+_PAYMENT_AT_EXCLUDED_PROVIDER_QUERY = select(payments.c.id).where(
+    payments.c.id == sagas.c.subject_id,
+    payments.c.provider.in_(bindparam("excluded_providers", expanding=True)),
+    sagas.c.subject_kind == PAYMENT_KIND,
+    sagas.c.step == bindparam("question_step"),
+)
 _DUE_SAGAS_QUERY = (
-    _SAGAS_QUERY.where(sagas.c.state == SagaState.RUNNING.value, sagas.c.next_at <= bindparam("now"))
+    _SAGAS_QUERY.where(
+        sagas.c.state == SagaState.RUNNING.value,
+        sagas.c.next_at <= bindparam("now"),
+        ~_PAYMENT_AT_EXCLUDED_PROVIDER_QUERY.exists(),
+    )
     .order_by(sagas.c.next_at, sagas.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
@@ -123,9 +135,19 @@ def find_by_subjects(conn: Connection, subject_kind: str, subject_ids: Collectio
     return _select_sagas(conn, _SAGAS_OF_SUBJECTS_QUERY, subject_kind=subject_kind, subject_ids=sorted(subject_ids))
 
 
-def list_due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
-    """Return at most `limit` running sagas whose next step is due, sorted by due time."""
-    return _select_sagas(conn, _DUE_SAGAS_QUERY, now=convert_to_naive_utc(now), limit=limit)
+def list_due_sagas(
+    conn: Connection, now: datetime, limit: int, question_step: str = "", excluded_providers: Collection[str] = ()
+) -> tuple[Saga, ...]:
+    """Return at most `limit` running sagas whose next step is due, sorted by due time. The sagas of payments at
+    `excluded_providers` are left out while their next step is `question_step`, the step that asks the provider."""
+    return _select_sagas(
+        conn,
+        _DUE_SAGAS_QUERY,
+        now=convert_to_naive_utc(now),
+        limit=limit,
+        question_step=question_step,
+        excluded_providers=sorted(excluded_providers),
+    )
 
 
 def list_stuck_sagas_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:

@@ -15,6 +15,7 @@ from console.domain.records import Certainty, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS
 from console.sandbox.server import Sandbox
 from console.services.payment_intake import due_tasks
+from console.services.payments import timeouts
 from console.services.payments.probe import PaymentProber
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
@@ -84,6 +85,23 @@ def test_a_desk_without_credentials_does_not_delay_an_expiry(
     assert scene.read_payment(payment.id).state == "token_generated"
     scene.run_due_tasks()
     assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == ("expired", "cancelled")
+
+
+def test_a_desk_without_credentials_ends_the_other_payments(
+    scene: PaymentDesk,
+    desk_without_credentials: PaymentDesk,
+    clock: MovedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two payments have expired. A desk can't ask the provider of the first one, and each batch has a single payment.
+    The desk still ends the second payment, and leaves the first one unchanged.
+    """
+    kept = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
+    ended = scene.payments.start(scene.insert_order("ORD2", 50_000, "INR"), "atom").payment
+    monkeypatch.setattr(timeouts, "BATCH_SIZE", 1)
+    pass_a_day(scene, clock)
+    desk_without_credentials.run_due_tasks()
+    assert (scene.read_payment(ended.id).state, scene.read_payment(kept.id).state) == ("expired", "token_generated")
 
 
 @pytest.mark.expects_log("the fault at one payment")

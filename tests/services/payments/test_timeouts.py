@@ -333,7 +333,11 @@ def test_overdue_payments_are_found_by_an_index(scene: PaymentDesk) -> None:
             {"saga_kind": "s", "now": TEST_START_TIME, "limit": 5},
             "ix_payments_over",
         ),
-        (sagas_table._DUE_SAGAS_QUERY, {"now": TEST_START_TIME, "limit": 5}, "ix_sagas_next"),
+        (
+            sagas_table._DUE_SAGAS_QUERY,
+            {"now": TEST_START_TIME, "limit": 5, "question_step": "ask", "excluded_providers": ["paypay"]},
+            "ix_sagas_next",
+        ),
     ):
         with scene.context.database.read() as conn:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {_compile_with_values(query, values)}").all()
