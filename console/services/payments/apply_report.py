@@ -208,6 +208,14 @@ def store_answer(
     )
 
 
+def is_newest_stored_answer(tx: Transaction, payment: Payment, call_name: str, answer: Outcome[object]) -> bool:
+    """True if the newest answer of this call that is stored as evidence of the payment equals `answer`. `call_name`
+    is the name of the call in the evidence."""
+    return evidence.has_equal_newest_answer(
+        tx.conn, (PAYMENT_KIND, payment.id), f"{payment.provider}.{call_name}", answer
+    )
+
+
 def _replace_effect_if_id_is_shared(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> ReportEffect:

@@ -217,13 +217,21 @@ class PaymentProber:
         the payment; None if the provider can't be asked or its answer did not contain the payment's state.
 
         `event_id` is the id of the notice. This method acquires no lease, because reports may be applied in any
-        sequence. Raises not_found if the payment is missing.
+        sequence. An answer without the payment's state is stored only if it differs from the newest stored one: the
+        due task asks about the notice again and again, and a row for each answer would be added for ever. Raises
+        not_found if the payment is missing.
         """
         self._context.failpoints.reach("before_confirm")
         payment, asked_at = self.read_payment(payment_id), read_question_time(self._context)
         outcome = self.ask_provider(payment)
         self._context.failpoints.reach("after_confirm")
-        return None if outcome is None else self.apply_answer(payment, outcome, asked_at, event_id=event_id)
+        if outcome is None:
+            return None
+        if find_report(outcome) is None:
+            return self._context.write(
+                lambda tx: self._store_answer(tx, payment, outcome, EVIDENCE_CALL_NAME, skips_repetition=True)
+            )
+        return self.apply_answer(payment, outcome, asked_at, event_id=event_id)
 
     def apply_answer(
         self,
@@ -264,14 +272,22 @@ class PaymentProber:
 
     @payments.run_again_if_stale()
     def _store_answer(
-        self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call_name: str
+        self,
+        tx: Transaction,
+        payment: Payment,
+        outcome: Outcome[PaymentReport],
+        call_name: str,
+        *,
+        skips_repetition: bool = False,
     ) -> None:
         """Store as evidence a provider's answer that doesn't contain the payment's state; `call_name` is the name of
-        the call in the evidence. Open a case if the answer is about another payment, amount or currency. Also open a
-        case if the provider says that it has no such payment, but the payment is paid in our database.
+        the call in the evidence. With `skips_repetition`, don't store an answer that equals the newest stored one.
+        Open a case if the answer is about another payment, amount or currency. Also open a case if the provider says
+        that it has no such payment, but the payment is paid in our database.
         """
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
-        reports.store_answer(context, tx, current_payment, call_name, outcome)
+        if not skips_repetition or not reports.is_newest_stored_answer(tx, current_payment, call_name, outcome):
+            reports.store_answer(context, tx, current_payment, call_name, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             self._open_contradiction_case(tx, current_payment, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:

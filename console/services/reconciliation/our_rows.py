@@ -26,7 +26,12 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_read_error_code
-from console.services.payments.apply_report import ReportWithSource, store_answer, store_stated_facts
+from console.services.payments.apply_report import (
+    ReportWithSource,
+    is_newest_stored_answer,
+    store_answer,
+    store_stated_facts,
+)
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_row_difference
@@ -38,7 +43,6 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.reconciliation import our_records
 from console.store.reconciliation.our_records import PagePosition
-from console.store.records import evidence
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
@@ -301,9 +305,9 @@ class OwnRecordComparison:
         for each would be added for ever. The payment's provider side has the time of the newest answer."""
         stored_at = _read_current_payment(tx, payment).told_at
         if stored_at is None or stored_at < sourced_report.effective_at:
-            subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.{sourced_report.source_name}"
-            if not evidence.has_equal_newest_answer(tx.conn, subject, source, sourced_report.answer):
-                store_answer(self._context, tx, payment, sourced_report.source_name, sourced_report.answer)
+            source_name, answer = sourced_report.source_name, sourced_report.answer
+            if not is_newest_stored_answer(tx, payment, source_name, answer):
+                store_answer(self._context, tx, payment, source_name, answer)
             store_stated_facts(self._context, tx, payment, sourced_report)
 
     def _has_open_cases(self, payment: Payment) -> bool:

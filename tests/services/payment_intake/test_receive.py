@@ -3,16 +3,21 @@ all bad notices in the same way.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from console.domain.errors import ConsoleError
+from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import PaymentImport, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
 from console.services.payment_intake.hints import LATE_ANSWER_PERIOD
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
+from console.services.payments.probe import PaymentProber
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
@@ -176,6 +181,40 @@ def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
     assert scene.read_payment(payment_id).state == "completed"
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES, status=400, evidence="{}"),
+        Outcome(OutcomeClass.UNKNOWN, "timeout", SendingCertainty.YES),
+    ],
+)
+def test_a_repeated_answer_to_a_notice_is_stored_once(
+    scene: PaymentDesk, provider: str, outcome: Outcome[PaymentReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider's answer about a notice never contains the payment's state, so the due task asks again in each
+    run. Only the first of several equal answers is stored as evidence. A person's probe is always stored.
+    """
+    payment_id = begin_and_pay(scene, provider)
+    monkeypatch.setattr(PaymentProber, "ask_provider", lambda _prober, _payment: outcome)
+    before = count_evidence(scene)
+    assert scene.deliver_notice(provider, "ORD-1").done == "queued"
+    for _ in range(3):
+        scene.machinery.payments._notice_receiver.confirm_due_notices()
+    assert scene.place.sql("SELECT done FROM payment_events") == [("queued",)]
+    stored_count = count_evidence(scene) - before
+    with suppress(ConsoleError):
+        scene.payments.probe(payment_id)
+    assert (stored_count, count_evidence(scene) - before) == (1, 2)
+
+
+def count_evidence(scene: PaymentDesk) -> int:
+    """Return the number of provider's answers about payments that are stored as evidence."""
+    ((count,),) = scene.place.sql("SELECT COUNT(*) FROM evidence WHERE source LIKE '%.payment'")
+    return int(count)
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
