@@ -10,6 +10,7 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from console.domain.clock import compute_age
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment, ReceivedNotice
@@ -202,12 +203,10 @@ class HintHandler:
         context = self._context
         if event.payment_id is None or not self._is_reported_as_paid(event):
             return False
-        late_answer_period = context.scale.scale_delta(LATE_ANSWER_PERIOD)
-        if (
-            event.received_at is not None
-            and not timedelta(0) <= context.now() - event.received_at < late_answer_period
-        ):
-            return False
+        if event.received_at is not None:
+            age = compute_age(event.received_at, context.now())
+            if age is None or age >= context.scale.scale_delta(LATE_ANSWER_PERIOD):
+                return False
         payment = self._payment_prober.read_payment(event.payment_id)
         return payment.certainty is Certainty.KNOWN and payment.state in _UNPAID_STATES
 

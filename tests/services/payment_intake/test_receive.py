@@ -5,6 +5,7 @@ all bad notices in the same way.
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +84,21 @@ def test_an_answer_older_than_the_webhook_is_read_again(scene: PaymentDesk) -> N
     assert scene.read_payment(payment_id).state == "completed"
     assert scene.read_order("ORD-1").state == "paid"
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_worker_whose_clock_is_behind_reads_the_payment_again(scene: PaymentDesk, clock: MovedClock) -> None:
+    """A worker whose clock is a few seconds behind that of the receiver gets an answer that is older than the hint:
+    the hint still counts as new, and the program reads the payment again.
+    """
+    payment_id = make_expired_paid_payment(scene)
+    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_PAYPAY_ANSWER, times=2)
+    assert scene.deliver_notice("paypay", "ORD-1").done == "queued"
+    clock.offset -= timedelta(seconds=5)
+    scene.run_due_tasks()
+    assert scene.place.sql("SELECT done FROM payment_events") == [("queued",)]
+    scene.run_due_tasks()
+    assert scene.read_payment(payment_id).state == "completed"
 
 
 @pytest.mark.engines("sqlite")
