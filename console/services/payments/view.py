@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment_id
 from console.domain.payments.consistency import compare_order_sides, compare_payment_sides, compute_money_parts
-from console.domain.payments.records import Account, Order, Payment, PaymentRelations
+from console.domain.payments.records import Account, Order, Payment, PaymentRelations, SetAside
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import PaymentState
 from console.domain.records import LeaseHolder
@@ -139,16 +139,29 @@ class PaymentDetailsReader:
     def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is the largest number of
         amounts (at most MAX_ROWS_PER_PAGE); `after_id` is the last id of the previous page, None for the first page.
+        Amounts whose rows can't be read are left out; the result is empty only if no further amount can be read.
         Raises not_allowed if the acting person has no right to read."""
+        page_limit, last_id = max(1, min(limit, MAX_ROWS_PER_PAGE)), after_id or 0
+        items: tuple[SetAsideItem, ...] = ()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after_id or 0)
-            item_payments = [require_payment_after_lapse(conn, item.payment_id) for item in open_items]
-            payments_with_company = complete_with_corporations(self._context, conn, item_payments)
-            return tuple(
-                SetAsideItem(item, payment, _require_account(conn, item.account_id))
-                for item, payment in zip(open_items, payments_with_company, strict=True)
-            )
+            while not items and (records := set_asides.list_open_set_asides(conn, page_limit, last_id)):
+                items, last_id = self._make_set_aside_items(conn, records), records[-1].id
+        return items
+
+    def _make_set_aside_items(self, conn: Connection, records: Sequence[SetAside]) -> tuple[SetAsideItem, ...]:
+        """Return the set-asides with their payments and accounts, without those whose payment can't be read."""
+        payment_ids = {record.payment_id for record in records}
+        lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+        readable_payments = payments.find_by_ids(conn, payment_ids, lapsed_ids, skips_unreadable=True)
+        payment_by_id = {
+            payment.id: payment for payment in complete_with_corporations(self._context, conn, readable_payments)
+        }
+        return tuple(
+            SetAsideItem(record, payment_by_id[record.payment_id], _require_account(conn, record.account_id))
+            for record in records
+            if record.payment_id in payment_by_id
+        )
 
 
 def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: datetime) -> tuple[SagaProgress, ...]:

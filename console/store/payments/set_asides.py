@@ -69,8 +69,9 @@ def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
 
 def list_open_set_asides(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides of payments that weren't reversed, oldest first; `after_id` is the last
-    id of the previous page."""
-    return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after_id, "limit": limit})
+    id of the previous page. Rows that can't be read are left out."""
+    values = {"after": after_id, "limit": limit}
+    return unreadable_rows.select_readable_records(conn, _OPEN_SET_ASIDES_QUERY, values, _read_readable_rows)
 
 
 def list_open_set_asides_without_refund(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:

@@ -15,6 +15,7 @@ from console.domain.payments.records import Payment, SetAsideState
 from console.domain.payments.states import PaymentState, RefundState
 from console.services.payments import account_limits as account_money
 from console.services.refunds import outcomes
+from console.store.database import unreadable_rows
 from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
@@ -301,3 +302,23 @@ def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -
         history.apply_action(action, which, 0)
     assert [item.record.state for item in scene.payments.list_set_asides()] == [SetAsideState.OPEN]
     assert scene.list_open_alert_rules() == ["set_aside"]
+
+
+@pytest.mark.expects_log("rows that can't be read are told")
+def test_an_unreadable_payment_hides_no_other_set_aside(scene: PaymentDesk) -> None:
+    """Money of three payments is set aside, and another program has written an unknown state into the first two. The
+    third amount is listed, also if a page has room for a single one.
+    """
+    unreadable_rows._logged_rows.clear()
+    unreadable_rows.pop_unreported_rows()
+    scene.insert_account(CORPORATION_NUMBER, 0)
+    first, second, third = (
+        report_payment_as_paid(scene, make_payment(scene, f"ORD-{number}", corporation_number=CORPORATION_NUMBER)).id
+        for number in range(3)
+    )
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(f"UPDATE payments SET status = 'future' WHERE id IN ({first}, {second})")
+    for limit in (1, 50):
+        assert [item.payment.id for item in scene.payments.list_set_asides(limit)] == [third]
+    told = {(row.kind, row.subject_id) for row in unreadable_rows.pop_unreported_rows()}
+    assert told == {("payment", first), ("payment", second)}
