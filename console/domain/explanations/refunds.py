@@ -258,14 +258,14 @@ def is_refused_for_good(record: Refund) -> bool:
 
 
 def _is_amount_requestable(record: Refund, payment: Payment | None) -> bool:
-    """True if the amount of an ended refund can be requested again: its payment is paid and still has this amount in
-    the part from which the refund was requested (the set-aside or the refundable amount). Also True if the payment
-    was not read.
+    """True if the amount of an ended refund can be requested again: its payment is paid, has no open refund (its
+    amount would be reserved) and still has this amount in the part from which the refund was requested (the set-aside
+    or the refundable amount). Also True if the payment was not read.
     """
     if payment is None:
         return True
     left_minor = payment.refundable_minor if record.set_aside_id is None else payment.set_aside_minor
-    return payment.state in PAID_STATES and left_minor >= record.amount_minor
+    return payment.state in PAID_STATES and payment.reserved_minor == 0 and left_minor >= record.amount_minor
 
 
 def _format_show_command(record: Refund) -> str:

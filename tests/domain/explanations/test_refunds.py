@@ -235,6 +235,8 @@ PAID_PAYMENT = Payment(
         ({"refunded_minor": 2800}, {}, True),
         ({"refunded_minor": 2801}, {}, False),
         ({"refunded_minor": 3300}, {}, False),
+        ({"reserved_minor": 500}, {}, False),
+        ({"reserved_minor": 500, "set_aside_minor": 500}, {"set_aside_id": 1}, False),
         ({"state": PaymentState.REVERSED}, {}, False),
         ({"set_aside_minor": 3300}, {}, False),
         ({"set_aside_minor": 3300}, {"set_aside_id": 1}, True),
@@ -245,7 +247,7 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
     state: RefundState, payment: dict[str, object], refund: dict[str, object], is_left: bool
 ) -> None:
     """After a refund has ended without money being returned, a new request is advised only if its amount is still
-    refundable. Another refund may have used the amount, or the payment may be reversed."""
+    refundable. Another refund may have used the amount or be open, or the payment may be reversed."""
     relations = RefundRelations(replace(PAID_PAYMENT, **payment))  # type: ignore[arg-type]  # the rows above fit
     ended = replace(REQUESTED_REFUND, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
