@@ -1,6 +1,7 @@
 """The service `console.alerts`: list the open alerts and cases, each with the action with which a person can end
 it, and store their acknowledgements."""
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -50,6 +51,8 @@ RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, COR
 ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 MAX_LISTED_LOST_OPERATIONS = 10_000
+_LONGEST_PREFIX_CHARACTERS = 40
+"""Largest number of characters before the alert's id in a request id for one of several alerts."""
 _LONGEST_CURSOR_DIGITS = 18
 """Largest accepted number of digits of a cursor (an alert id), so that the id fits into a column of the database."""
 
@@ -385,9 +388,13 @@ class AlertService:
 
 def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
     """Return the request id for the acknowledgement of the alert `alert_id`, one of the alerts `ids` of a call. If
-    the call has only this alert, it is the request id of the call; otherwise it is the first 40 characters of the
-    call's request id, followed by the alert's id. Return None if the call has no request id."""
-    return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
+    the call has only this alert, it is the request id of the call; otherwise it is the call's request id, or the
+    beginning of its digest if it is long, followed by the alert's id. Return None if the call has no request id."""
+    if request_id is None or len(ids) == 1:
+        return request_id
+    digest = hashlib.sha256(request_id.encode("utf-8", "replace")).hexdigest()
+    prefix = request_id if len(request_id) <= _LONGEST_PREFIX_CHARACTERS else digest[:_LONGEST_PREFIX_CHARACTERS]
+    return f"{prefix}.{alert_id}"
 
 
 def format_alert_cursor(queue: str, last_alert_id: int) -> str:

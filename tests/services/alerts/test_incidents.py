@@ -254,6 +254,22 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
+def test_long_request_ids_of_an_incident_are_told_apart(scene: PaymentDesk, clock: MovedClock) -> None:
+    """Two acknowledgements of an incident have long request ids that differ only at the end. The second one is
+    executed, and not answered with the result of the first one. A repetition of the second one is answered.
+    """
+    pay_too_little(scene)
+    run_rules(scene, clock)
+    ids = [alert.id for alert in read_single_incident(scene).alerts]
+    desk, request_ids = scene.console.alerts, [f"{'w' * 60}-{number}" for number in range(3)]
+    desk.acknowledge_alerts(ids, "I call the shop", request_id=request_ids[0])
+    desk.undo_each_acknowledgement(ids, request_id=request_ids[1])
+    again = desk.acknowledge_alerts(ids, "I call the shop", request_id=request_ids[2])
+    assert read_single_incident(scene).is_acknowledged
+    assert desk.acknowledge_alerts(ids, "I call the shop", request_id=request_ids[2]) == again
+
+
+@pytest.mark.engines("sqlite")
 def test_a_reopened_incident_waits_for_a_person(scene: PaymentDesk, clock: MovedClock) -> None:
     """An incident was acknowledged and also snoozed or resolved: after a person reopens it, the incident is open and
     waits for a person.
