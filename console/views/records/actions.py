@@ -10,7 +10,7 @@ from console.domain.access.permissions import does_right_change_records
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundDetails, RefundPlan
-from console.domain.records import Certainty, CreditCheck, Operation, WorkReason, WorkState
+from console.domain.records import Certainty, CreditCheck, Operation, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import find_undecidable_reason, is_decidable_check
 from console.domain.service_results import PurchasePlan
 from console.services.desk_requests.waiting import RequestWait
@@ -76,29 +76,26 @@ class RecordActionHandlers(QObject):
         The call costs nothing and changes nothing at the provider. Do nothing while a probe of the same record runs;
         if the person can't use the right at present, only show the reason. For a refund, this method takes the
         provider from the payment in the refund's relations, because the record of a refund doesn't contain the
-        provider.
+        provider. An operation that starts a payment or sends a refund doesn't contain it either, so the time of its
+        provider's answer isn't shown.
         """
         context, translate = self._context, self._context.translate
         kind, id = record_ref = case_words.get_subject_kind_and_id(record)
         if record_ref in self._probed_subjects or self.refuse_if_right_missing("probe"):
             return
-        if isinstance(record, CreditCheck | Operation):
-            busy_text = translate(
-                "act.about", title=case_words.format_subject_title(record, context), message=translate("act.probing")
-            )
-            call_label, provider_name = translate("act.probe", id=id), ALARMBOX_PROVIDER_NAME
+        title, provider_name = case_words.format_subject_title(record, context), _find_probed_provider_name(record)
+        if _is_about_purchase(record):
+            busy_text = translate("act.about", title=title, message=translate("act.probing"))
         else:
-            title = case_words.format_record_title(record, context)
-            busy_text, call_label = (
-                translate("act.probing_case", title=title),
-                translate("act.probe_case", title=title),
-            )
-            provider_name = _find_gateway_name(record)
+            busy_text = translate("act.probing_case", title=title)
+        call_label = (
+            translate("act.probe", id=id)
+            if isinstance(record, CreditCheck)
+            else translate("act.probe_case", title=title)
+        )
         self._probed_subjects.add(record_ref)
         request_wait = RequestWait()
-        withdraw_button = WithdrawButton(
-            context, request_wait, subject=case_words.format_subject_title(record, context)
-        )
+        withdraw_button = WithdrawButton(context, request_wait, subject=title)
         busy_bar = NotificationBar(
             translate("dialog.busy"),
             busy_text,
@@ -380,9 +377,22 @@ class RecordActionHandlers(QObject):
         context.show_toast(context.translate("record.summary_copied"), summary, subject="")
 
 
-def _find_gateway_name(record: Order | Payment | Refund) -> str:
-    """Return the name of the payment provider that a probe of the record calls. Return "" for an order, because its
-    payments can have different providers, and for a refund that was read without its payment."""
+def _is_about_purchase(record: ShownRecord | Operation) -> bool:
+    """True for a credit check, and for an operation that purchases one."""
+    return isinstance(record, CreditCheck) or (
+        isinstance(record, Operation) and record.subject_kind == "credit-check"
+    )
+
+
+def _find_probed_provider_name(record: ShownRecord | Operation) -> str:
+    """Return the name of the provider that a probe of the record calls. Return "" if the record doesn't name it: for
+    an order, because its payments can have different providers, for a refund that was read without its payment, and
+    for an operation that starts a payment or sends a refund. Return "" also for a lost operation that has failed,
+    because its probe calls no provider."""
+    if isinstance(record, Operation) and (record.source, record.state) == ("desk", OperationState.FAILED):
+        return ""
+    if _is_about_purchase(record):
+        return ALARMBOX_PROVIDER_NAME
     if isinstance(record, Refund):
         payment = record.relations.payment if record.relations is not None else None
     else:
@@ -397,7 +407,7 @@ def make_probe_toast(
     that nothing has changed, that the outcome is still unknown, or that the provider's answer contradicts the record.
     `record_before` and `record_after` are the versions of the record before and after the probe."""
     title, translate = case_words.format_subject_title(record_after, context), context.translate
-    is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
+    is_unknown = _is_outcome_unknown(record_after)
     route = None if isinstance(record_after, Operation) else case_words.make_record_route(record_after)
     icon_name, tone = _UNKNOWN_OUTCOME_ICON_AND_TONE if is_unknown else _KNOWN_OUTCOME_ICON_AND_TONE
     # An operation of the spool becomes a record when its answer is delivered.
@@ -409,18 +419,25 @@ def make_probe_toast(
     if not isinstance(record_after, Operation) and _waits_because_of_contradiction(record_after):
         icon_name, tone = _CONTRADICTED_ICON_AND_TONE
         return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name, tone, route, subject="")
-    if is_unchanged or isinstance(record_after, Operation):
+    if is_unchanged:
         message = translate("record.no_change", at=context.now())
         unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
         return Toast(message, unknown_text if is_unknown else title, icon_name, tone, route, subject="")
     if is_unknown:
         return Toast(translate("dialog.probe.still_unknown"), title_and_changes, icon_name, tone, route, subject="")
-    state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
-    was_unknown = isinstance(record_before, Operation) or (
-        not isinstance(record_before, Order) and record_before.certainty is Certainty.UNKNOWN
-    )
+    if isinstance(record_after, Operation):
+        state_word = translate(f"state.operation.{record_after.state}")
+    else:
+        state_word = record_words.make_state_cell(case_words.get_state_badge_key(record_after), context.language).word
+    was_unknown = isinstance(record_before, Operation) or _is_outcome_unknown(record_before)
     key = "dialog.probe.known" if isinstance(record_after, CreditCheck) and was_unknown else "case.probed"
     return Toast(translate(key, state=state_word), title_and_changes, route=route, subject="")
+
+
+def _is_outcome_unknown(record: ShownRecord | Operation) -> bool:
+    if isinstance(record, Operation):
+        return record.state is OperationState.UNKNOWN
+    return not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
 
 
 def _waits_because_of_contradiction(record: ShownRecord) -> bool:

@@ -15,6 +15,7 @@ from console.domain.records import Operation, OperationState
 from console.domain.service_results import OperationDetails
 from console.views.records.operation_page import OperationPage
 from console.views.runtime.routes import OperationRoute
+from console.views.widgets.base import TextLabel
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_check, make_window_context
 
@@ -23,9 +24,10 @@ OPERATION_IN_SPOOL, OPERATION_IN_JOURNAL, UNREADABLE_OPERATION = "01SPOOL", "01J
 
 class RecoveryOfThreeOperations:
     """Services that only read operations: one that only the spool of the desk has, one of the journal, and one whose
-    read fails. `source_by_id` has the source of each readable operation."""
+    read fails. `source_by_id` has the source of each readable operation; `action` is the action of both."""
 
-    def __init__(self) -> None:
+    def __init__(self, action: str = "credit-check.purchase") -> None:
+        self.action = action
         self.source_by_id = {OPERATION_IN_SPOOL: "desk", OPERATION_IN_JOURNAL: "database"}
 
     @property
@@ -41,7 +43,7 @@ class RecoveryOfThreeOperations:
         started_at = datetime(2026, 9, 14, 15, 4, 5, tzinfo=UTC)
         source = self.source_by_id[id]
         operation = Operation(
-            id, "credit-check.purchase", "credit_check", 7, OperationState.UNKNOWN, "op-a", "desk-1",
+            id, self.action, self.action.partition(".")[0], 7, OperationState.UNKNOWN, "op-a", "desk-1",
             started_at, None, source=source,
         )  # fmt: skip
         return OperationDetails(operation, explain_record(make_check(), started_at), (), ())
@@ -96,3 +98,28 @@ def test_a_late_failure_of_another_operation_says_nothing(page: OperationPage) -
     assert "failed" in page.list_bar_names()
     page.show_route(OperationRoute(OPERATION_IN_JOURNAL))
     assert "failed" not in page.list_bar_names()
+
+
+@pytest.mark.parametrize(
+    ("action", "bar_words", "provider"),
+    [
+        ("credit-check.purchase", "Waiting for AlarmBox's answer", "alarmbox"),
+        ("payment.start", "waiting for the gateway's answer", ""),
+        ("refund.submit", "waiting for the gateway's answer", ""),
+    ],
+)
+def test_a_probe_of_an_operation_waits_for_its_own_provider(
+    page: OperationPage, monkeypatch: pytest.MonkeyPatch, action: str, bar_words: str, provider: str
+) -> None:
+    """While a person probes an operation that starts a payment or sends a refund, the page doesn't say that the
+    program waits for AlarmBox, and the time of the answer doesn't count as AlarmBox's.
+    """
+    context, calls = page.context, []
+    context.language = "en"
+    monkeypatch.setattr(context, "run_acting_call", lambda *_call, **options: calls.append(options))
+    monkeypatch.setattr(page.action_handlers, "refuse_if_right_missing", lambda _right: False)
+    context.store_services(RecoveryOfThreeOperations(action))  # type: ignore[arg-type]  # recovery alone
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
+    page._probe_operation()
+    assert [(options["provider"], options["label"]) for options in calls] == [(provider, "Probe: Operation 01SPOOL")]
+    assert any(bar_words in label.plain for label in page.findChildren(TextLabel))

@@ -8,11 +8,11 @@ from typing import Literal
 import pytest
 
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CheckState, Work, WorkReason, WorkState
+from console.domain.records import Certainty, CheckState, Operation, OperationState, Work, WorkReason, WorkState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.actions import make_probe_toast
-from tests.views.invented_checks import make_check, make_window_context
+from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import ORDER, make_payment, make_refund
 
 RECORD_BY_NAME: dict[str, ShownRecord] = {
@@ -129,3 +129,25 @@ def test_an_answer_that_contradicts_the_record_is_shown_as_a_warning(*, is_new: 
     assert (toast.icon_name, toast.tone) == ("not_equal", "bad")
     change = ": Work: Nothing to do → Needs a person (Provider differs)" if is_new else ""
     assert toast.detail == f"{case_words.format_record_title(after, context)}{change}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message", "tone"),
+    [
+        (OperationState.UNKNOWN, OperationState.DONE, "State now: Done.", "good"),
+        (OperationState.UNKNOWN, OperationState.UNKNOWN, "No change at 15:04:05.", "unknown"),
+        (OperationState.FAILED, OperationState.FAILED, "No change at 15:04:05.", "good"),
+    ],
+)
+def test_the_toast_of_an_operation_has_its_new_state(
+    before: OperationState, after: OperationState, message: str, tone: str
+) -> None:
+    """If a probe has found out the outcome of a lost operation, the toast has the operation's new state. It doesn't
+    say that nothing has changed.
+    """
+    context = make_window_context()
+    context.language = "en"
+    operation = Operation("01SPOOL", "refund.submit", "refund", 9, before, "op-a", "desk-1", NOW, None, source="desk")
+    toast = make_probe_toast(context, operation, replace(operation, state=after))
+    assert (toast.message, toast.tone) == (message, tone)
+    assert "Operation 01SPOOL" in toast.detail
