@@ -122,9 +122,9 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After most
     refusals the person can correct the inputs and send them again. After an error with a code of
     _FINAL_REFUSAL_ERROR_CODES, and after a failure of a call that may have acted, the person can only close the
-    dialog or open the record. The same holds if the record has changed since the dialog was opened; the dialog then
-    shows the changed fields. `proposer` is the person whose proposed decision waits for a second person; None if no
-    decision waits.
+    dialog or open the record; for a lost operation, which has no record, only close the dialog. The same holds if the
+    record has changed since the dialog was opened; the dialog then shows the changed fields. `proposer` is the person
+    whose proposed decision waits for a second person; None if no decision waits.
     """
 
     def __init__(
@@ -140,7 +140,9 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             title=_format_dialog_title(context, record),
             subtitle=self._subtitle_text,
             draft_title=_get_draft_title(context, record),
-            call_label=context.translate("act.resolve", id=record.id),
+            call_label=context.translate("act.resolve", id=record.id)
+            if isinstance(record, CreditCheck)
+            else context.translate("act.resolve_case", title=_get_draft_title(context, record)),
             provider=ALARMBOX_PROVIDER_NAME,
         )
 
@@ -180,10 +182,11 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         return content
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        close_text, main_button_text = (
-            self._context.translate("action.close"),
-            self._context.translate("action.open_record"),
-        )
+        translate, close_text = self._context.translate, self._context.translate("action.close")
+        if isinstance(self._decided_record, Operation):  # its record may still be lost
+            self.show_outcome(title, self._subtitle_text, content, close_text=close_text)
+            return
+        main_button_text = translate("action.open_record")
         self.show_outcome(
             title, self._subtitle_text, content, close_text=close_text, main_button_text=main_button_text
         )
@@ -192,10 +195,8 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     @Slot()
     def _open_record(self) -> None:
         self.accept()
-        record = self._decided_record
-        credit_check_id = record.id if isinstance(record, CreditCheck) else record.subject_id
-        if credit_check_id is not None:
-            self._context.navigate(CreditCheckRoute(int(credit_check_id)))
+        if isinstance(self._decided_record, CreditCheck):
+            self._context.navigate(CreditCheckRoute(self._decided_record.id))
 
 
 def _format_dialog_title(context: WindowContext, record: CreditCheck | Operation) -> str:

@@ -1,5 +1,6 @@
-"""The dialog in which a person settles a payment or refund with an unknown outcome. One person can decide if the
-provider confirms the result; every other decision needs two people."""
+"""The dialog in which a person settles a payment or refund with an unknown outcome, or the lost operation that
+started or sent it. One person can decide if the provider confirms the result; every other decision needs two people.
+"""
 
 from typing import TypeAlias
 
@@ -19,6 +20,10 @@ _RESULT_NAMES_BY_RECORD_KIND = {
     "payment": ("completed", "payment_failed", "reversed"),
     "refund": ("completed", "failed"),
 }
+_RESULT_NAMES_BY_OPERATION_KIND = {**_RESULT_NAMES_BY_RECORD_KIND, "payment": ("completed", "payment_failed")}
+"""The results that people can decide about a lost operation, by the kind of its record."""
+_STATE_DURING_OPERATION_BY_KIND = {"payment": "initializing", "refund": "submitting"}
+"""The state that the record of a lost operation had while the operation was sent, by the kind of the record."""
 MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
@@ -26,8 +31,12 @@ class ResolveMoneyForm(EvidenceForm):
     """The form in which a person settles a payment or refund with an unknown outcome. If the person gives as evidence
     the id that the provider gave to the payment or refund, and chooses "completed", the service asks the provider to
     confirm the result, and no second person is needed. Every other decision needs two people. The result "completed"
-    of a refund always needs the id that the provider gave to the refund. `proposer` is the person whose proposed
-    decision waits for a second person; None if no decision waits.
+    of a refund always needs the id that the provider gave to the refund.
+
+    A lost operation (its record isn't in the database) is settled as "completed" only by the provider's confirmation,
+    whatever the evidence is. So this result needs neither an id nor a second person.
+
+    `proposer` is the person whose proposed decision waits for a second person; None if no decision waits.
     """
 
     proposed_reason_by_evidence_kind = {
@@ -35,14 +44,20 @@ class ResolveMoneyForm(EvidenceForm):
     }  # a number or file may come from several places
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None) -> None:
-        translate, record_kind = context.translate, "payment" if isinstance(record, Payment) else "refund"
+        translate = context.translate
+        if isinstance(record, Operation):
+            record_kind = record.subject_kind
+            result_names = _RESULT_NAMES_BY_OPERATION_KIND[record_kind]
+            state_before = _STATE_DURING_OPERATION_BY_KIND[record_kind]
+        else:
+            record_kind = case_words.get_record_kind(record)
+            result_names, state_before = _RESULT_NAMES_BY_RECORD_KIND[record_kind], record.state.value
         kind_buttons = {
             name: RadioButton(translate(f"dialog.resolve_money.by_{name}"))
             for name in (NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE)
         }
         outcome_buttons = {
-            name: RadioButton(translate(f"dialog.resolve_money.{record_kind}.{name}"))
-            for name in _RESULT_NAMES_BY_RECORD_KIND[record_kind]
+            name: RadioButton(translate(f"dialog.resolve_money.{record_kind}.{name}")) for name in result_names
         }
         super().__init__(
             context,
@@ -51,10 +66,8 @@ class ResolveMoneyForm(EvidenceForm):
             kind_buttons,
             outcome_buttons,
         )
-        self._record_kind, self._state_before = (
-            record_kind,
-            "submitting" if isinstance(record, Operation) else record.state.value,
-        )
+        self._record_kind, self._state_before = record_kind, state_before
+        self._is_operation = isinstance(record, Operation)
         self.refund_number_field.edit.textChanged.connect(self._update_result_buttons)
         self._update_result_buttons()
 
@@ -68,7 +81,8 @@ class ResolveMoneyForm(EvidenceForm):
     def _needs_number(self) -> bool:
         """True if the selected result needs the id that the provider gave to the refund, although the person gives a
         different kind of evidence (a file or a text)."""
-        return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
+        is_made_refund = self._record_kind == "refund" and self.outcome == "completed"
+        return is_made_refund and not self._is_operation and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
     def id_at_provider(self) -> str | None:
@@ -95,7 +109,7 @@ class ResolveMoneyForm(EvidenceForm):
         )
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
-        if self.evidence_kind != NUMBER_EVIDENCE:
+        if self._is_second_person_needed(name):
             return self._find_second_person_refusal(name)
         return "" if name == "completed" else self._context.translate("dialog.resolve_money.number_proves")
 
@@ -114,7 +128,12 @@ class ResolveMoneyForm(EvidenceForm):
 
     @property
     def needs_second_person(self) -> bool:
-        return bool(self.outcome) and self.evidence_kind != NUMBER_EVIDENCE
+        return bool(self.outcome) and self._is_second_person_needed(self.outcome)
+
+    def _is_second_person_needed(self, outcome_name: str) -> bool:
+        """True if a decision for this result by the selected kind of evidence needs two people."""
+        is_confirmed_by_provider = self._is_operation and outcome_name == "completed"
+        return self.evidence_kind != NUMBER_EVIDENCE and not is_confirmed_by_provider
 
 
 class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
@@ -153,7 +172,7 @@ def _format_dialog_subtitle(context: WindowContext, record: MoneyRecord) -> str:
     """Return the subtitle of the dialog: company, payment (of a refund), amount, provider and version of the record,
     as far as they are known; for an operation, the name of its action."""
     if isinstance(record, Operation):
-        return context.translate("operation.refund.submit")
+        return context.translate(f"operation.{record.action}")
     translate, number = context.translate, case_words.get_corporation_number(record)
     payment = record.relations.payment if isinstance(record, Refund) and record.relations is not None else None
     return wording.join_facts(
