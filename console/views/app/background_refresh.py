@@ -24,6 +24,7 @@ from console.domain.records import Person
 from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import DeskUpdate, FeedMark, TaskRun
 from console.domain.setting_problems import LOGIN_REFUSED_PROBLEMS
+from console.views.runtime.call_timer import CallTimer
 from console.views.runtime.context import WindowContext, WorkCounts
 from console.views.runtime.tasks import Failure
 
@@ -55,9 +56,9 @@ REGISTRY_FIRST_FETCH_DELAY_MS = 15_000
 """Time from the start of the window until the first check for a newer corporation registry of the team."""
 _WORKER_ACTOR_NAME = "worker"
 
-_FeedReading = tuple[DeskUpdate, float, tuple[ReadOnlySwitch, ...] | None]
-"""Result of one reading: the changes and the presence of workers, the response time of the database in seconds, and
-the read-only switches (None if this reading has not read the switches).
+_FeedReading = tuple[DeskUpdate, tuple[ReadOnlySwitch, ...] | None]
+"""Result of one reading: the changes and the presence of workers, and the read-only switches (None if this reading
+has not read the switches).
 """
 
 
@@ -77,7 +78,7 @@ class BackgroundRefresh(QObject):
         """True if the counts must be read again, because something changed while they were being read."""
         self._readings_until_presence_reading = 0
         self._known_switches_version: int | None = None
-        self._read_began_at = 0.0
+        self._feed_call_timer = CallTimer(context.monotonic)
         self._feed_timer = self._make_timer(CHANGE_FEED_INTERVAL_MS, self.read_change_feed)
         self._counts_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self._read_counts_unless_running)
         self._saved_views_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_saved_views)
@@ -152,9 +153,6 @@ class BackgroundRefresh(QObject):
         if not self._mark_call_running_if_allowed("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._known_switches_version
-        clock = self._context.monotonic
-        self._read_began_at = clock()
-
         was_worker_away = self._context.connection_state.worker_away_since is not None
         reads_presence = was_worker_away or self._readings_until_presence_reading <= 0
         self._readings_until_presence_reading = (
@@ -164,12 +162,11 @@ class BackgroundRefresh(QObject):
         )
 
         def read_feed(services: "Console") -> _FeedReading:
-            began_at = clock()
-            news = services.desk_status.read_desk_update(latest_mark, with_presence=reads_presence)
-            response_seconds = clock() - began_at
+            with self._feed_call_timer.measure():
+                news = services.desk_status.read_desk_update(latest_mark, with_presence=reads_presence)
             has_same_switches = news.switches_version is not None and news.switches_version == known_switches
             reads_switches = reads_presence and not has_same_switches
-            return news, response_seconds, services.read_only_switches.list_switches() if reads_switches else None
+            return news, services.read_only_switches.list_switches() if reads_switches else None
 
         self._context.run_read(read_feed, self._store_feed_reading, self._show_lost_connection, caller=self)
 
@@ -179,13 +176,15 @@ class BackgroundRefresh(QObject):
         again.
         """
         self._running_call_kinds.discard("feed")
-        news, response_seconds, switches = reading
+        news, switches = reading
         had_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
         away_since = (
             (self._context.connection_state.worker_away_since or self._context.now()) if news.is_worker_away else None
         )
         self._context.update_connection_state(
-            database_answer_seconds=round(response_seconds, 1), lost_since=None, worker_away_since=away_since
+            database_answer_seconds=round(self._feed_call_timer.seconds, 1),
+            lost_since=None,
+            worker_away_since=away_since,
         )
         if switches is not None:
             self._known_switches_version = news.switches_version
@@ -206,7 +205,7 @@ class BackgroundRefresh(QObject):
             self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
             self._context.update_connection_state(
-                database_answer_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None
+                database_answer_seconds=round(self._feed_call_timer.seconds, 1), lost_since=None
             )
         else:
             self._context.update_connection_state(

@@ -23,6 +23,7 @@ from console.domain.records import CreditCheck, Person
 from console.domain.recovery.records import WaitingProposal
 from console.services.desk_requests.waiting import RequestWait, report_request_state_to
 from console.services.process.passwords import use_password_reader
+from console.views.runtime.call_timer import CallTimer
 from console.views.runtime.first_tasks import FirstTask, FirstTaskList
 from console.views.runtime.page_fetch import FetchedPage, PageFetcher
 from console.views.runtime.person_state import VISITS_VALUE_NAME, PersonValues
@@ -266,11 +267,12 @@ class WindowContext(QObject):
         self._running_attempts.add(caller_and_attempt)
         request_id = self._attempt_request_ids.get_request_id(attempt)
         acting_person = self.operator
-        end_attempt = partial(self._end_attempt, caller_and_attempt, request_id, provider, self.monotonic())
+        call_timer = CallTimer(self.monotonic)
+        end_attempt = partial(self._end_attempt, caller_and_attempt, request_id, provider, call_timer)
 
         def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
             bound_call = self.bind_services(
-                self._bind_request_id(attempted_call, request_id, desk_request_wait), acting_person
+                self._bind_request_id(attempted_call, request_id, desk_request_wait, call_timer), acting_person
             )
             self.acting_call_began.emit(caller, desk_request_wait)
             self._track_acting_call(
@@ -296,35 +298,39 @@ class WindowContext(QObject):
         caller_and_attempt: tuple[QObject, Hashable],
         request_id: str,
         provider: str,
-        began_at: float,
+        call_timer: CallTimer,
         failure: Failure | None,
     ) -> None:
-        """Remove the attempt from the running ones, so that the same caller may begin it again. Store the time from
-        the beginning of the attempt as the time that the provider `provider` took to answer. `caller_and_attempt` and
-        `request_id` identify the attempt; `failure` is None if it has succeeded. `began_at` is the time in seconds,
-        by the clock `monotonic`, at which the attempt began. If the service refused the call for lack of a right,
-        also request that the window reads the operators again.
+        """Remove the attempt from the running ones, so that the same caller may begin it again. Store the duration of
+        its last call, which `call_timer` has measured, as the time that the provider `provider` took to answer.
+        `caller_and_attempt` and `request_id` identify the attempt; `failure` is None if it has succeeded. If the
+        service refused the call for lack of a right, also request that the window reads the operators again.
         """
         self._running_attempts.discard(caller_and_attempt)
         self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
-        self._store_answer_time(provider, self.monotonic() - began_at, failure)
+        self._store_answer_time(provider, call_timer.seconds, failure)
         if failure is not None and failure.code == ErrorCode.NOT_ALLOWED:
             self.people_outdated.emit()  # the role may have changed since the buttons were enabled
 
     def _bind_request_id(
-        self, call: ActingCall[T], request_id: str, request_wait: RequestWait
+        self, call: ActingCall[T], request_id: str, request_wait: RequestWait, call_timer: CallTimer
     ) -> "Callable[[Console], T]":
         """Return a function that runs the acting call with its request id. The function first waits until the id is
         stored on the disk, so that after a crash a new window finds the id; it waits at most
         _MAX_REQUEST_ID_STORING_SECONDS. While the call waits for a desk request, the function writes the id and the
-        state of that request to `request_wait`. A decision that needs the person's password is refused with
-        `password_needed` until the window has asked for it."""
+        state of that request to `request_wait`. `call_timer` measures the call alone, without the first wait. A
+        decision that needs the person's password is refused with `password_needed` until the window has asked for
+        it."""
         stored_event = self.person_values.write_changes()
 
         def run_with_request_id(services: "Console") -> T:
             if stored_event is not None:
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            with report_request_state_to(request_wait), use_password_reader(_return_no_password):
+            with (
+                report_request_state_to(request_wait),
+                use_password_reader(_return_no_password),
+                call_timer.measure(),
+            ):
                 return call(services, request_id)
 
         return run_with_request_id
@@ -770,7 +776,7 @@ class WindowContext(QObject):
         self.update_connection_state(gateways=tuple(gateway_by_name.values()))
 
     def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
-        """Store in `connection_state` the seconds after which an acting call has ended, and whether the provider was
+        """Store in `connection_state` the duration of an acting call in seconds, and whether the provider was
         silent. The provider has answered, and so was not silent, if the call has succeeded (`failure` is None), the
         provider has refused it, or its answer doesn't settle the record, such as *not found*. Do nothing if
         `provider` is "", or if the failure doesn't show whether the provider has answered; a missing right is such a
