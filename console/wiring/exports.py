@@ -17,7 +17,6 @@ from console.wording.exports import lists
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.exports.titles import format_export_description_lines, format_list_title
-from console.wording.records import get_record_kind
 from console.wording.search import format_company_notes, format_search_notes
 from console.wording.sentences.text_context import TextContext
 
@@ -130,9 +129,7 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
 
 def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> RowPages:
     def is_exported(item: QueueItem) -> bool:
-        is_chosen = (
-            request.chosen_records is None or (get_record_kind(item.record), item.record.id) in request.chosen_records
-        )
+        is_chosen = request.chosen_records is None or request.chosen_records.contains(item.record)
         return is_chosen and (request.has_words is None or request.has_words(item))
 
     after: str | None = None

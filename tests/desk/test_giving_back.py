@@ -2,6 +2,7 @@
 written files.
 """
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,21 @@ from console.views.app.announcements_dialog import open_announcements_dialog
 from console.views.audit.page import AuditPage
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog, open_unfinished_work_dialog
 from console.views.lookup.page import LookupPage
+from console.views.queues.cause_groups import CauseRow
 from console.views.queues.page import QueuesPage
+from console.views.queues.rows import QueueRow
 from console.views.records.note_dialog import HandOverDialog
 from console.views.runtime.context import Toast
 from console.views.runtime.routes import AuditRoute, LookupRoute, QueuesRoute
+from console.views.tables.paged_model import ROWS_PER_PAGE
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import ToastFrame
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_refunds import open_payment, payment
 from tests.desk.window_desks import WindowTestDesks
-from tests.desk.window_person import Person
+from tests.desk.window_person import Person, save_as
+from tests.support.bulk_stage import insert_unknown_checks, make_corporation_numbers
 
 __all__ = ["payment"]
 
@@ -155,6 +160,66 @@ def test_a_selection_of_takes_is_given_back(
     person.wait_until(button.isEnabled)
     button.click()
     person.wait_until(lambda: list_takers(console) == [])
+
+
+@pytest.mark.embedded("the rows are inserted at the person's desk")
+def test_a_selection_of_all_records_gives_back_takes_of_unread_rows(
+    open_window: OpenWindow, console: Console
+) -> None:
+    """Of a selection of all matching records, the person's own takes end also if the rows of their records are not
+    read yet.
+    """
+    checks = insert_unknown_checks(console, make_corporation_numbers(ROWS_PER_PAGE + 5))
+    person = open_window()
+    person.opening.context.navigate(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
+    loaded = [row.item.record.id for row in page.row_model.iterate_loaded_rows() if isinstance(row, QueueRow)]
+    assert len(loaded) == ROWS_PER_PAGE
+    (unread_id, *_) = {check.id for check in checks} - set(loaded)
+    for id in (loaded[3], unread_id):
+        console.recovery.take("credit-check", id)
+    person.press("Ctrl+A")
+    person.wait_until(page.selection.bar.give_back_button.isEnabled)
+    person.press("Shift+T")
+    person.wait_until(lambda: list_takers(console) == [])
+
+
+@pytest.mark.embedded("the rows are inserted at the person's desk")
+def test_the_takes_and_the_export_of_a_selected_group(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Only the heading row of a group is selected, and another record is current. The person's takes in the group
+    end, and the export contains the records of the group. The take of the other record stays.
+    """
+    grouped = insert_unknown_checks(console, make_corporation_numbers(3))
+    other = buy_with_unknown_outcome(console, sandbox, "1180301018771")
+    person = open_window()
+    person.opening.context.change_language("en")
+    person.opening.context.navigate(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
+    for id in (grouped[0].id, grouped[2].id, other.id):
+        console.recovery.take("credit-check", id)
+    person.press("G")
+
+    def list_groups() -> list[CauseRow]:
+        return [row for row in page.row_model.iterate_loaded_rows() if isinstance(row, CauseRow)]
+
+    person.wait_until(lambda: sorted(row.group.count for row in list_groups()) == [1, 3])
+    (group,) = [row for row in list_groups() if row.group.count == 3]
+    page.row_model.select_only([group.key])
+    page.selection.update_bar()
+    save_as(person, tmp_path / "group.csv")
+    person.wait_until(lambda: (tmp_path / "group.csv").exists() and not page.exporter.is_running)
+    with (tmp_path / "group.csv").open(encoding="utf-8-sig", newline="") as file:
+        exported = [row["Record"] for row in csv.DictReader(file)]
+    assert sorted(exported) == sorted(f"Credit check {check.id}" for check in grouped)
+
+    person.press("Shift+T")
+    person.wait_until(lambda: len(list_takers(console)) < 3)
+    person.wait_until_read()
+    assert [take.subject_id for take in console.recovery.list_takes()] == [other.id]
 
 
 def get_empty_state(page: LookupPage) -> EmptyState:

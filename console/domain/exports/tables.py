@@ -7,7 +7,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from console.domain.queues.filters import NO_FILTER, RecordFilter
+from console.domain.queues.filters import (
+    NO_CAUSE,
+    NO_FILTER,
+    FilteredRecord,
+    RecordFilter,
+    find_cause,
+    get_record_kind,
+)
 
 CellValue: TypeAlias = str | int | Decimal | date | datetime | None
 FORMULA_CHARACTERS = tuple("=+-@\t\r\n＝＋－＠")
@@ -81,18 +88,35 @@ class ExportColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenRecords:
+    """The selected records of a list. `refs` has kind and id of the records that are selected one by one. `causes`
+    are the causes of the selected groups; NO_CAUSE is the cause of the group of records without a problem. `count` is
+    the number of selected records when the person selected them; a group can have changed since.
+    """
+
+    refs: frozenset[tuple[str, int]]
+    count: int
+    causes: frozenset[str] = frozenset()
+
+    def contains(self, record: FilteredRecord) -> bool:
+        """True if the record is selected, alone or with its group."""
+        is_in_group = (find_cause(record) or NO_CAUSE) in self.causes
+        return is_in_group or (get_record_kind(record), record.id) in self.refs
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRequest:
     """A person's request to export a list. `subject` is the queue, number, search text or id that the list is
     about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list. `chosen_records`
-    has kind and id of the selected records, None for all rows. For a queue, `record_filter` is the filter of the
-    list, which the database applies, and `has_words` returns True for a row that contains the searched words; it is
-    None if no words are searched.
+    are the selected records, None for all rows. For a queue, `record_filter` is the filter of the list, which the
+    database applies, and `has_words` returns True for a row that contains the searched words; it is None if no words
+    are searched.
     """
 
     name: ListName
     subject: str = ""
     part: str = ""
-    chosen_records: frozenset[tuple[str, int]] | None = None
+    chosen_records: ChosenRecords | None = None
     record_filter: RecordFilter = NO_FILTER
     has_words: Callable[[Any], bool] | None = None
 

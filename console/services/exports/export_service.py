@@ -73,7 +73,7 @@ class ExportService:
             "list": request.name.value,
             "subject": request.subject[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
             "part": request.part[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
-            "chosen": None if request.chosen_records is None else len(request.chosen_records),
+            "chosen": None if request.chosen_records is None else request.chosen_records.count,
             "format": file_format.value,
             "n": rows.count,
             "sha256": sha256,

@@ -80,12 +80,12 @@ class ListExporter(QObject):
         self._request = None if self.is_running else self._make_request()
         if self._request is None:
             return
-        record_filter = self._request.chosen_records
+        chosen_records = self._request.chosen_records
         translate = self._context.translate
         title = (
             translate("action.export")
-            if record_filter is None
-            else translate("export.chosen_title", n=len(record_filter))
+            if chosen_records is None
+            else translate("export.chosen_title", n=chosen_records.count)
         )
         stem = make_list_file_stem(self._request, self._context.get_day_in_japan())
         name = f"{stem}.{_EXPORT_FILE_FORMATS[0]}"

@@ -125,7 +125,7 @@ class PagePrinter(QObject):
         def print_read_list(printed_list: PrintedList) -> bool:
             notes = [request.part] if request.part else []
             if request.chosen_records is not None:
-                selected_count = len(request.chosen_records)
+                selected_count = request.chosen_records.count
                 row_count = selected_count if printed_list.is_cut else len(printed_list.rows)
                 notes.append(format_selection(selected_count, row_count, translate))
             if printed_list.is_cut:

@@ -29,6 +29,9 @@ from console.wording.audit_words import format_record_reference
 if TYPE_CHECKING:
     from console.app import Console
 
+RefLister = Callable[["Console"], Collection[RecordRef]]
+"""A function that returns kind and id of records. A background thread calls it."""
+
 
 class QueuePageActions(QObject):
     """Runs the actions of the queue page on its records. Before a bulk action on several records, the bulk dialog
@@ -138,23 +141,28 @@ class QueuePageActions(QObject):
 
     @Slot()
     def give_back_takes(self) -> None:
-        """End the person's own takes of the records whose rows are selected; without a selected row of a record,
-        their own take of the current record. Of a selection of all records, only those count whose rows are
-        loaded."""
-        self._run_action_on_own_takes("give_back", self._selection.selected_refs)
+        """End the person's own takes of the selected records, also of those whose rows aren't read yet; without a
+        selection, their own take of the current record."""
+        if self.record_actions.refuse_if_right_missing("take"):
+            return
+        list_refs = (
+            self._selection.make_taken_record_lister(self._context.operator or "") if self._selection else None
+        )
+        self._run_action_on_own_takes("give_back", list_refs)
 
     @Slot()
     def hand_over_current_record(self) -> None:
         """Open the dialog in which the person ends their own take of the current record and writes a note for the
         next person."""
-        self._run_action_on_own_takes("hand_over", ())
+        self._run_action_on_own_takes("hand_over", None)
 
-    def _run_action_on_own_takes(self, name: str, refs: Collection[RecordRef]) -> None:
+    def _run_action_on_own_takes(self, name: str, list_refs: RefLister | None) -> None:
         """Read all takes, and run the action `name` (`give_back` or `hand_over`) on each take of the acting person
-        whose record is in `refs`; on the take of the current record if `refs` is empty. If the person has no such
-        take, show a refusal."""
-        record = self._find_current_record() if not refs else None
-        refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
+        whose record `list_refs` returns; on the take of the current record if `list_refs` is None. If the person has
+        no such take, show a refusal."""
+        list_chosen_refs = list_refs or self._make_current_record_lister()
+        if list_chosen_refs is None:
+            return
 
         def run_action_on_own_takes(takes_and_numbers: tuple[list[Take], Mapping[str, str]]) -> None:
             matching_takes, number_by_record = takes_and_numbers
@@ -168,16 +176,26 @@ class QueuePageActions(QObject):
                 self._page.show_key_refusal(self._context.translate("reason.not_your_take"))
 
         def list_takes(services: "Console") -> tuple[list[Take], Mapping[str, str]]:
+            refs = list_chosen_refs(services)
             takes = [take for take in services.recovery.list_takes() if (take.kind, take.subject_id) in refs]
             return takes, services.lookup.find_record_numbers({f"{take.kind} {take.subject_id}" for take in takes})
 
         show_failed_read = self.record_actions.show_failed_read
-        if refs and name == "hand_over":
+        if name == "hand_over":
             self._page.read_for_dialog(list_takes, run_action_on_own_takes, show_failed_read)
-        elif refs:
+        else:
             self._context.run_read(
                 list_takes, run_action_on_own_takes, show_failed_read, caller=self, key=("takes", name)
             )
+
+    def _make_current_record_lister(self) -> RefLister | None:
+        """Return a function that returns kind and id of the current record. If no row is current, show the person
+        that nothing is selected, and return None."""
+        record = self._find_current_record()
+        if record is None:
+            return None
+        current_refs = (case_words.make_record_ref(record),)
+        return lambda _services: current_refs
 
     @Slot()
     def probe_selected_or_current(self) -> None:

@@ -358,11 +358,9 @@ class QueuesPage(Page):
         self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
-        """Return the request to export the records whose rows are selected. If no such row or every record is
-        selected, request all records that match the filter; the selected heading rows of groups don't count."""
-        record_refs = self.selection.selected_refs
-        is_all = not record_refs or self.selection.has_all_selected
-        return self.query.make_export_request(self.filter.text.strip(), None if is_all else record_refs)
+        """Return the request to export the selected single records and the records of the selected groups. If no row
+        or every record is selected, request all records that match the filter."""
+        return self.query.make_export_request(self.filter.text.strip(), self.selection.get_chosen_records())
 
     @property
     def table(self) -> FittedTable:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.exports.tables import ChosenRecords, ExportRequest, ListName
 from console.domain.payments.records import Order, Payment
 from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter
@@ -256,9 +256,7 @@ class QueueListQuery:
             return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.sort_order)
         return services.recovery.read_queue(self.queue, limit, after_cursor)
 
-    def make_export_request(
-        self, filter_text: str, chosen_records: frozenset[RecordRef] | None = None
-    ) -> ExportRequest:
+    def make_export_request(self, filter_text: str, chosen_records: ChosenRecords | None = None) -> ExportRequest:
         """Return the request to export the items of this query's list. `filter_text` is the typed filter and words,
         which the file states. `chosen_records` are the selected records; None for all records of the list."""
         return ExportRequest(

@@ -1,8 +1,8 @@
 """The selected records of a queue, and the bar with the number of selected records and the actions on them. None of
 these actions moves money."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import ChosenRecord
-from console.domain.queues.filters import NO_CAUSE, find_cause
+from console.domain.exports.tables import ChosenRecords
+from console.domain.queues.filters import NO_CAUSE, find_cause, fulfils_owner_condition
 from console.domain.tasks.records import BulkAction
 from console.views.bulk.request import BulkRequest
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -222,10 +223,23 @@ class QueueSelection(QObject):
         }
         return sum(group.group.count for group in groups) + len(self._selected_record_by_key.keys() - keys_in_groups)
 
-    @property
-    def selected_refs(self) -> frozenset[RecordRef]:
-        """The kind and id of each single record that is selected."""
-        return frozenset(self._selected_record_by_key if self else ())
+    def get_chosen_records(self) -> ChosenRecords | None:
+        """Return the selected records: the single records and the groups. Return None if no row, or every matching
+        record, is selected."""
+        if not self or self.has_all_selected:
+            return None
+        causes = frozenset(group.cause for group in self._list_selected_groups())
+        return ChosenRecords(frozenset(self._selected_record_by_key), self._count_selected_records(), causes)
+
+    def make_taken_record_lister(self, person: str) -> "Callable[[Console], frozenset[RecordRef]]":
+        """Return a function that returns kind and id of each selected record that `person` has taken: of the selected
+        groups and of a selection of all matching records, also those whose rows aren't read yet. The function also
+        returns the selected single records that `person` has not taken."""
+        chosen_records = self.get_chosen_records()
+        if chosen_records is not None:
+            queries = tuple(restrict_to_cause(self._query, cause) for cause in chosen_records.causes)
+            return _TakenRecordLister(person, queries, chosen_records.refs)
+        return _TakenRecordLister(person, (self._query,) if self else (), frozenset())
 
     def _list_selected_in_order(self) -> list[ChosenRecord]:
         """Return the selected single records in the order of the list. Records whose rows are no longer loaded
@@ -340,6 +354,27 @@ class _MatchingRecordLister:
             page = read_rows(services, page.next_cursor, _ROWS_PER_READ_PAGE)
             records += [_make_chosen_record(row) for row in page.rows]
         return records
+
+
+@dataclass(frozen=True, slots=True)
+class _TakenRecordLister:
+    """A function object that returns kind and id of the records `chosen_refs`, and of the records of `queries` that
+    `person` has taken."""
+
+    person: str
+    queries: tuple[QueueListQuery, ...]
+    chosen_refs: frozenset[RecordRef]
+
+    def __call__(self, services: "Console") -> frozenset[RecordRef]:
+        refs = set(self.chosen_refs)
+        for query in self.queries:
+            if not fulfils_owner_condition(query.record_filter.owner, self.person):
+                continue  # the list has no record that the person has taken
+            taken_records = replace(query.record_filter, owner=self.person)
+            records = _MatchingRecordLister(replace(query, record_filter=taken_records))(services)
+            assert not isinstance(records, str)  # noqa: S101  # the query has a filter: tells the type checker
+            refs.update((record.kind, record.id) for record in records)
+        return frozenset(refs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,17 +57,18 @@ def format_export_description_lines(
     part = _format_export_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen_records is not None:
-        filter_words.append(format_selection(len(request.chosen_records), row_count, context.translate))
+        filter_words.append(format_selection(request.chosen_records.count, row_count, context.translate))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
 def format_selection(selected_count: int, row_count: int, translate: TranslateFunction) -> str:
     """Return the line which says that an exported or printed list has only the selected records. The line has the
     number of selected records. If `row_count`, the number of rows in the list, is smaller than that, the line also
-    has `row_count`: the missing records had left the list before the program read them."""
+    has `row_count`: the missing records had left the list before the program read them. If `row_count` is larger, the
+    line has `row_count` alone: other records had come into a selected group."""
     if row_count < selected_count:
         return translate("export.about.chosen_left", n=selected_count, rows=row_count)
-    return translate("export.about.chosen", n=selected_count)
+    return translate("export.about.chosen", n=row_count)
 
 
 def _format_export_filter(request: ExportRequest, context: TextContext) -> str:

@@ -25,10 +25,11 @@ import pytest
 from console.domain.bulk.records import ChosenRecord
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.exports.tables import CellKind, ExportColumn, ExportRequest, ExportTable, ListName
+from console.domain.exports.tables import CellKind, ChosenRecords, ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
+from console.domain.queues.filters import NO_CAUSE, find_cause, get_record_kind
 from console.domain.records import Certainty, CreditCheck, Work
 from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
@@ -312,11 +313,11 @@ def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path
     their number.
     """
     items = desk.console.recovery.read_queue("unknown").items[1:3]
-    chosen = frozenset(("credit-check", item.record.id) for item in items)
-    assert chosen
+    refs = frozenset(("credit-check", item.record.id) for item in items)
+    chosen = ChosenRecords(refs, len(refs))
     file = tmp_path / "chosen.csv"
     written = desk.console.exports.write(ExportRequest(ListName.QUEUE, "unknown", "", chosen), file, "en")
-    assert written.row_count == len(chosen)
+    assert written.row_count == len(refs) == 2
     newest = desk.console.audit.list_entries(1)[0]
     assert (newest.who, newest.what, newest.result) == ("aud-e", "list.exported", "done")
     facts = {name: newest.detail[name] for name in ("list", "subject", "chosen", "format", "n")}
@@ -333,10 +334,28 @@ def test_a_file_states_the_real_number_of_selected_records(desk: SampleDesk, tmp
         (ids | {("credit-check", 9_999)}, "Selected records only: 2 of 3; the others had left the list"),
     ):
         file = tmp_path / f"{len(chosen)}.xlsx"
-        request = ExportRequest(ListName.QUEUE, "unknown", "", frozenset(chosen))
+        request = ExportRequest(ListName.QUEUE, "unknown", "", ChosenRecords(frozenset(chosen), len(chosen)))
         assert desk.console.exports.write(request, file, "en").row_count == 2
         about = [line for (line,) in openpyxl.load_workbook(file).worksheets[-1].values]
         assert expected in about
+
+
+def test_the_records_of_selected_groups_are_exported(desk: SampleDesk, tmp_path: Path) -> None:
+    """A person exports a selected group of records with the same cause, and one single record: the file contains the
+    group and the record. The file states the number of its rows, also if the group had fewer records before.
+    """
+    items = desk.console.recovery.read_queue("unknown").items
+    cause = find_cause(items[0].record) or NO_CAUSE
+    group = [item for item in items if (find_cause(item.record) or NO_CAUSE) == cause]
+    (single, *_) = [item for item in items if item not in group]
+    refs = frozenset({(get_record_kind(single.record), single.record.id)})
+    for count in (len(group) + 1, len(group)):
+        file = tmp_path / f"{count}.xlsx"
+        chosen = ChosenRecords(refs, count, frozenset({cause}))
+        desk.console.exports.write(ExportRequest(ListName.QUEUE, "unknown", "", chosen), file, "en")
+        rows, *_, about = openpyxl.load_workbook(file).worksheets
+        assert rows.max_row == len(group) + 2, "the titles, the group and the single record"
+        assert f"Selected records only: {len(group) + 1}" in [line for (line,) in about.values]
 
 
 def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
