@@ -218,7 +218,7 @@ class UnmatchedNoticesPage(Page):
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records. If there are no links, say that the notice has no similar record,
         but only after the similar records have been read. Name the key that opens the most similar record only if
-        there is one."""
+        there is one, and the key that copies the order number only if the notice has one."""
         clear_layout(self._similar_links_row)
         if self.candidates is not None and not links:
             self._similar_links_row.addWidget(
@@ -227,7 +227,10 @@ class UnmatchedNoticesPage(Page):
         elif links:
             label = TextLabel(self.context.translate("notice.candidates"), "body", "muted")
             self._similar_links_row.addWidget(make_flow_widget(label, *links, gap_px=12))
-        self.show_key_hints_without(() if links else {"key.open_similar"})
+        hidden_hints = set() if links else {"key.open_similar"}
+        if self.current_notice is None or not self.current_notice.notice.order_no:
+            hidden_hints.add("key.copy")
+        self.show_key_hints_without(hidden_hints)
 
     # -- actions
 
@@ -253,9 +256,11 @@ class UnmatchedNoticesPage(Page):
             self.open_acting_dialog(AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases))
 
     def _copy_order_number(self) -> None:
-        order_number = self.current_notice.notice.order_no if self.current_notice is not None else None
-        if order_number is None:
-            self.show_key_refusal(self.context.translate("act.none_selected"))
+        item = self.current_notice
+        order_number = item.notice.order_no if item is not None else None
+        if not order_number:
+            key = "act.none_selected" if item is None else "notice.no_order_number"
+            self.show_key_refusal(self.context.translate(key))
         else:
             QGuiApplication.clipboard().setText(order_number)
             self.context.show_toast(self.context.translate("action.copied", text=order_number), subject="")

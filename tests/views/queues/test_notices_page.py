@@ -3,7 +3,7 @@ read again."""
 
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -119,3 +119,31 @@ def test_the_line_of_shortcuts_names_only_keys_with_an_effect(qtbot: QtBot, monk
     monkeypatch.setattr(NoticeServices, "read_page", lambda _self, _limit, *, with_candidates: empty_page)
     page.refresh("asked")
     wait_for_keys(set())
+
+
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [("en", "This notice has no order number."), ("ja", "この通知には注文番号がありません。")],
+)
+def test_a_notice_without_an_order_number_is_not_called_unselected(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: Literal["en", "ja"], reason: str
+) -> None:
+    """The selected notice has no order number: Ctrl+C shows this reason, and the line of shortcuts doesn't name the
+    key. In an empty list, Ctrl+C says that nothing is selected.
+    """
+    numberless = replace(NOTICE_ITEM, notice=replace(NOTICE, order_no=None))
+    page_of_one = UnmatchedNoticePage(NOTICES_QUEUE_NAME, (numberless,), None)
+    monkeypatch.setattr(NoticeServices, "read_page", lambda _self, _limit, *, with_candidates: page_of_one)
+    monkeypatch.setattr(NoticeServices, "read_item", lambda _self, _case_id: numberless)
+    page, _ = show_page(qtbot)
+    page.context.language = language
+    assert page.current_notice == numberless
+    page._copy_order_number()
+    assert reason in [label.plain for label in page.findChildren(TextLabel)]
+    qtbot.waitUntil(lambda: not any("Ctrl+C" in keys for keys, _text in page.hint_bar.key_hints))
+
+    empty_page = UnmatchedNoticePage(NOTICES_QUEUE_NAME, (), None)
+    monkeypatch.setattr(NoticeServices, "read_page", lambda _self, _limit, *, with_candidates: empty_page)
+    page.refresh("asked")
+    page._copy_order_number()
+    assert page.context.translate("act.none_selected") in [label.plain for label in page.findChildren(TextLabel)]
