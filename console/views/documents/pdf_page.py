@@ -601,10 +601,16 @@ class PdfPage(Page):
         self.context.run_read(
             lambda services: services.pdfs.list_versions(route.record_id),
             partial(self._open_comparison, route),
-            self.show_reading_failure,
+            partial(self._show_failed_comparison, route),
             caller=self,
             key=(self, "versions"),
         )
+
+    def _show_failed_comparison(self, route: PdfRoute, failure: Failure) -> None:
+        """Show the reason why the versions of the PDF of `route` could not be read, unless the person has opened
+        another PDF meanwhile."""
+        if route == self.route:
+            self.show_reading_failure(failure)
 
     def _open_comparison(self, route: PdfRoute, versions: tuple[Document, ...]) -> None:
         """Open the page that compares the PDF of `route` with another version, as `_compare_versions` describes it;

@@ -103,10 +103,14 @@ class CompanyTab(QWidget):
             if refs == self._refs:
                 self._show_rows(rows)
 
+        def show_failure(failure: Failure) -> None:
+            if refs == self._refs:  # the rows of another company are not outdated
+                self._show_failure(failure)
+
         self._context.run_read(
             lambda services: reader(services, refs),
             show_rows,
-            self._show_failure,
+            show_failure,
             caller=self,
             key=("company", self.name),
         )

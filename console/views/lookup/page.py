@@ -326,10 +326,16 @@ class LookupPage(Page):
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
             lambda search_result: self._show_search_result(text, search_result, is_automatic=is_automatic),
-            self.show_reading_failure,
+            lambda failure: self._show_search_failure(text, failure),
             caller=self,
             key=self,
         )
+
+    def _show_search_failure(self, text: str, failure: Failure) -> None:
+        """Show the reason why the search for `text` failed, unless the person has looked up another text
+        meanwhile."""
+        if text == self._looked_up_text:
+            self.show_reading_failure(failure)
 
     def _show_search_result(self, text: str, result: SearchResult, *, is_automatic: bool) -> None:
         if text != self._looked_up_text:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest
+from console.domain.queues.causes import CausePage
 from console.domain.queues.filter_text import list_operator_like_words
 from console.domain.queues.order import (
     DEFAULT_SORT_ORDER,
@@ -48,6 +49,7 @@ from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RECORD_QUEUE_NAMES, QueuesRoute, RecordRef, Route
+from console.views.runtime.tasks import Failure
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -601,10 +603,19 @@ class QueuesPage(Page):
         """Read the causes of the queue's records with their numbers of records, and fill the filter's list of
         causes with them."""
         queue = self.queue
+
+        def offer_causes(page: CausePage) -> None:
+            if queue == self.queue:
+                self.filter.offer_causes(page.groups)
+
+        def show_failure(failure: Failure) -> None:
+            if queue == self.queue:
+                self.show_reading_failure(failure)
+
         self.context.run_read(
             lambda services: services.recovery.read_cause_groups(queue),
-            lambda page: self.filter.offer_causes(page.groups),
-            self.show_reading_failure,
+            offer_causes,
+            show_failure,
             caller=self,
             key="causes",
         )

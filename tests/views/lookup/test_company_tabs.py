@@ -19,9 +19,11 @@ from console.domain.tasks.records import Note
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
 from console.views.lookup.company_page import CompanyPanel
+from console.views.lookup.company_tabs import CompanyTab
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import TextLabel
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 
 CHECK = make_check(incomplete=("pdf",), pdf_file_path=None)
@@ -74,6 +76,24 @@ def make_company_panel(qtbot: QtBot, lookup: LookupService, language: Literal["j
     view.show()
     view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS))
     return view
+
+
+def test_a_late_failure_of_another_company_greys_no_tab(qtbot: QtBot, appearance: object) -> None:
+    """The read of a company's tab fails after another company is shown. The tab of the other company stays enabled
+    and shows nothing of this failure.
+    """
+    lookup, runner = LookupService(), InlineRunner(paused=True)
+    view = make_company_panel(qtbot, lookup)
+    view._context.runner = runner
+    other = replace(CHECK, id=CHECK.id + 1, corporation_number="4000012090001")
+    tab = CompanyTab(view._context, "notes")
+    qtbot.addWidget(tab)
+    tab.show()
+    lookup.fails = True
+    tab.mark_outdated((CHECK_REF,), is_other_company=True)
+    tab.mark_outdated((("credit-check", other.id),), is_other_company=True)
+    runner.execute_oldest_task()
+    assert (lookup.reads, tab.failure_label.isVisible(), tab.table.isEnabled()) == (["read_notes"], False, True)
 
 
 def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:

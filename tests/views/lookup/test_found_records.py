@@ -174,3 +174,27 @@ def test_only_a_search_for_words_advises_to_import_the_registry(
     message = page.result_stack.currentWidget()
     assert isinstance(message, EmptyState)
     assert (page.context.translate("lookup.no_registry") in message.accessibleName()) == has_hint
+
+
+def test_a_late_failure_of_another_search_is_not_shown(
+    qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search fails after the person has looked up another text. The page doesn't call the results of that text
+    outdated.
+    """
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+
+    def fail(_text: str, _limit: int) -> SearchResult:
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    monkeypatch.setattr(services, "search", fail)
+    page.context.runner = runner = InlineRunner(paused=True)
+    page._looked_up_text = "B-"
+    page._search_text("B-")
+    page._looked_up_text = "A-"
+    runner.execute_oldest_task()
+    assert "failed" not in page.list_bar_names()
+    page._search_text("A-")
+    runner.execute_oldest_task()
+    assert "failed" in page.list_bar_names()

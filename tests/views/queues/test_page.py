@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE
 from console.domain.payments.service_results import OrderDetails
 from console.domain.queues.saved_views import SavedView, ViewContent
@@ -135,3 +136,28 @@ def test_an_empty_list_offers_no_keys_for_rows(qtbot: QtBot) -> None:
         hinted = {key for keys, _text in page.hint_bar.key_hints for key in keys}
         assert hinted & keys_for_rows == offered
         assert "Ctrl+F" in hinted
+
+
+def test_late_causes_of_another_queue_are_not_offered(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The causes of a queue's records arrive, or can't be read, after the person has opened another queue. The filter
+    of that queue doesn't offer them, and the page shows no failure.
+    """
+    page = show_page(qtbot, services := ReviewServices(CHECKS_TO_REVIEW))
+    offered: list[object] = []
+    monkeypatch.setattr(page.filter, "offer_causes", offered.append)
+    outcomes: list[object] = [SimpleNamespace(groups=("cause",)), ConsoleError(ErrorCode.DATABASE_UNREACHABLE)]
+
+    def read_cause_groups(_queue: str) -> object:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, ConsoleError):
+            raise outcome
+        return outcome
+
+    services.read_cause_groups = read_cause_groups  # type: ignore[attr-defined]  # only this test reads causes
+    page.context.runner = runner = InlineRunner(paused=True)
+    for _ in range(2):
+        page.queue = "review"
+        page._read_cause_groups()
+        page.queue = "unknown"
+        execute_tasks(runner)
+    assert (offered, "failed" in page.list_bar_names()) == ([], False)
