@@ -56,6 +56,9 @@ _ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 }
 
 
+_DISCARDED_RUN_ICON_AND_TONE: tuple[str, Tone] = ("dash", "muted")
+
+
 class RunStatusContent(NamedTuple):
     """The state of a bulk run as the window shows it: a sentence, and the name and colour tone of the icon before
     it."""
@@ -121,18 +124,23 @@ def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
 def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a bulk run."""
     icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
+    if _is_discarded(run):
+        icon_name, tone = _DISCARDED_RUN_ICON_AND_TONE
     return StateCell(capitalize_first_letter(get_run_state_word(run, context)), icon_name, tone)
 
 
 def get_run_state_word(run: BulkRun, context: WindowContext) -> str:
     """Return the word for the state of a bulk run. A run that has executed its first rows, as planned, has a word of
-    its own, because nobody has stopped it."""
+    its own, because nobody has stopped it; so has a discarded run, because its remaining rows were not executed."""
     return context.translate(f"bulk.state.{_get_run_state_name(run)}", most=run.most)
 
 
 def _get_run_state_name(run: BulkRun) -> str:
-    """Return the name of a run's state in wording keys: the stored state, or _ROW_LIMIT_REACHED_REASON_CODE if the
-    run has executed as many of its first rows as the person has set as the limit."""
+    """Return the name of a run's state in wording keys: the stored state, DISCARDED_REASON if its maker has discarded
+    the run, or _ROW_LIMIT_REACHED_REASON_CODE if the run has executed as many of its first rows as the person has set
+    as the limit."""
+    if _is_discarded(run):
+        return DISCARDED_REASON
     return _ROW_LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state
 
 
@@ -171,15 +179,18 @@ def make_run_status(
     if not has_run_ended(run_item.run):
         icon_name, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run_item.run.state, ("dash", "muted"))
         return RunStatusContent(sentence, icon_name, tone)
-    return RunStatusContent(sentence, *get_ended_run_icon_and_tone(counts))
+    return RunStatusContent(sentence, *get_ended_run_icon_and_tone(run_item.run, counts))
 
 
-def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
+def get_ended_run_icon_and_tone(run: BulkRun, counts: Mapping[str, int] | None) -> tuple[str, Tone]:
     """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the name of
-    their result: the tone is good only if every row that has a result was done. If `counts` is None, the numbers
-    aren't known and the tone is muted.
+    their result: the tone is good only if every row that has a result was done, and the run was not discarded. If
+    `counts` is None, the numbers aren't known and the tone is muted. It is also muted for a discarded run, whose
+    remaining rows have no result, unless a row with a result was not done.
     """
     open_names = [name for name in BULK_ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
+    if _is_discarded(run) and not open_names:
+        return _DISCARDED_RUN_ICON_AND_TONE
     if counts is None:
         return "check", "muted"
     if not open_names:
@@ -189,6 +200,10 @@ def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, 
         if STILL_UNKNOWN_OUTCOME in open_names
         else ("square_bang", "care")
     )
+
+
+def _is_discarded(run: BulkRun) -> bool:
+    return run.state == "done" and run.reason == DISCARDED_REASON
 
 
 def has_run_ended(run: BulkRun) -> bool:
@@ -211,8 +226,6 @@ def _format_run_status(run_item: BulkRunWithHolder, context: WindowContext) -> s
         return context.translate("bulk.told.maker", maker=run.made_by)
     if run.state == "paused" and code == ErrorCode.READ_ONLY:
         return context.translate("bulk.told.read_only")
-    if run.state == "done" and code == DISCARDED_REASON:
-        return context.translate("bulk.told.discarded")
     return context.translate(
         f"bulk.told.{_get_run_state_name(run)}", provider=actor, reason=code, most=run.most, left=run.size - run.done
     )

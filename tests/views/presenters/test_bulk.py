@@ -11,6 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.domain.bulk.records import (
+    DISCARDED_REASON,
     STILL_UNKNOWN_OUTCOME,
     BulkRunWithHolder,
     ForecastKind,
@@ -98,7 +99,32 @@ def test_the_list_of_reasons_has_the_known_ones() -> None:
 )
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
     """An ended bulk run is shown in green only if it has no unknown, skipped or failed row."""
-    assert bulk_words.get_ended_run_icon_and_tone(counts)[1] == tone
+    run = BulkRun(7, BulkAction.PROBE, "done", "op-a", NOW, 3, 3, 3)
+    assert bulk_words.get_ended_run_icon_and_tone(run, counts)[1] == tone
+
+
+@pytest.mark.parametrize(
+    ("counts", "icon_and_tone"),
+    [
+        ({}, ("dash", "muted")),
+        ({"done": 2}, ("dash", "muted")),
+        (None, ("dash", "muted")),
+        ({"done": 1, "still_unknown": 1}, ("question", "unknown")),
+        ({"done": 1, "failed": 1}, ("square_bang", "care")),
+    ],
+)
+def test_a_discarded_run_has_no_check(counts: dict[str, int] | None, icon_and_tone: tuple[str, str]) -> None:
+    """The remaining rows of a discarded run have no result. Its dialog and the list of runs don't show a green check
+    and don't call it finished.
+    """
+    context = make_window_context()
+    context.language = "en"
+    run = BulkRun(7, BulkAction.PROBE, "done", "op-a", NOW, 5, 5, 2, reason=DISCARDED_REASON)
+    status = bulk_words.make_run_status(BulkRunWithHolder(run), context, counts)
+    assert (status.icon_name, status.tone) == icon_and_tone
+    assert status.sentence.startswith("The remaining records were discarded")
+    cell = bulk_words.make_run_state_cell(run, context)
+    assert (cell.word, cell.icon_name, cell.tone) == ("Rest discarded", "dash", "muted")
 
 
 @pytest.mark.parametrize(
