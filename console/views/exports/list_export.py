@@ -37,13 +37,17 @@ class ListExporter(QObject):
         parent: QWidget,
         make_request: Callable[[], ExportRequest | None],
         head: PageHead | None = None,
+        find_other_export: Callable[[], Callable[[], None] | None] = lambda: None,
     ) -> None:
         """`make_request` returns the export request for the list with its present filter and selection, or None if
-        there is no list to export. The constructor adds the export button to `head`; without `head`, the caller
-        adds `button` to a layout.
+        there is no list to export. `find_other_export` returns the function that asks for the path of another file
+        and writes it, if the parent shows contents that are no list and can be exported; otherwise None. Both are
+        also called only to find out whether an export is possible, so they must have no effect. The constructor adds
+        the export button to `head`; without `head`, the caller adds `button` to a layout.
         """
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request
+        self._find_other_export = find_other_export
         self._request: ExportRequest | None = None
         self._file_writer = BackgroundFileWriter(context, parent, "export", context.translate("action.export"))
         self.button = KeyButton(context.translate("action.export"), EXPORT_SHORTCUT, binds_key=False)
@@ -62,23 +66,31 @@ class ListExporter(QObject):
 
     @property
     def can_export(self) -> bool:
-        """True if there is a list to export and no export is being written."""
-        return not self.is_running and self._make_request() is not None
+        """True if there is a list or another content to export, and no list is being written."""
+        return self._find_other_export() is not None or (not self.is_running and self._make_request() is not None)
 
     @Slot()
     def print_list(self) -> None:
         """Open the dialog in which the person selects a printer, and print the list with its present filter and
-        selection. Do nothing if there is no list."""
+        selection. If there is no list, a page shows that it can't be printed."""
         request = self._make_request()
         if request is not None:
             self.page_printer.print_list(request)
+        else:
+            self._show_refusal("reason.no_print")
 
     @Slot()
     def choose_export_path(self) -> None:
-        """Open the dialog in which the person selects the path of the new file. Do nothing if an export is running
-        or there is no list."""
+        """Open the dialog in which the person selects the path of the new file. Do nothing if an export is running.
+        If there is nothing to export, a page shows this."""
+        export_other = self._find_other_export()
+        if export_other is not None:
+            export_other()
+            return
         self._request = None if self.is_running else self._make_request()
         if self._request is None:
+            if not self.is_running:
+                self._show_refusal("reason.no_list")
             return
         chosen_records = self._request.chosen_records
         translate = self._context.translate
@@ -90,6 +102,10 @@ class ListExporter(QObject):
         stem = make_list_file_stem(self._request, self._context.get_day_in_japan())
         name = f"{stem}.{_EXPORT_FILE_FORMATS[0]}"
         ask_for_save_path(self._parent, title, _EXPORT_FILE_FORMATS, self.export_list_to, name)
+
+    def _show_refusal(self, wording_key: str) -> None:
+        if isinstance(self._parent, Page):
+            self._parent.show_key_refusal(self._context.translate(wording_key))
 
     @Slot(str)
     def export_list_to(self, path: str) -> None:

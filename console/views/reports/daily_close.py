@@ -231,11 +231,16 @@ class DailyCloseSection(ReportSection):
 
     # -- writing
 
+    @property
+    def can_write(self) -> bool:
+        """True if the section shows a daily close and is not writing a file."""
+        return self._daily_close is not None and not self.is_writing
+
     @Slot()
     def choose_close_path(self) -> None:
         """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if the
-        section shows no daily close, or while it is writing a file."""
-        if self._daily_close is None or self.is_writing:
+        section can't write it (see `can_write`)."""
+        if self._daily_close is None or not self.can_write:
             return
         file_name = (
             f"close-{self._daily_close.provider}-{self._daily_close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"

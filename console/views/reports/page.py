@@ -12,11 +12,13 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
+from console.views.printing.print_job import PRINT_KEY_HINT
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.section import CHART_SHORTCUT, ChartSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
+from console.views.runtime.tasks import Failure
 from console.views.widgets.base import Surface, make_row
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
@@ -52,7 +54,9 @@ class ReportsPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_page_head(translate("screen.reports"), translate("reports.sentence"))
-        self.exporter = ListExporter(context, self, self._make_export_request, self.head)
+        self.exporter = ListExporter(
+            context, self, self._make_export_request, self.head, self._find_daily_close_export
+        )
         self.tabs = TabBar(translate("reports.tabs"))
         self.stack = CurrentPageStack()
         self.sections = [make(context) for make in REPORT_SECTION_FACTORIES]
@@ -60,7 +64,7 @@ class ReportsPage(Page):
             self.tabs.add_tab(translate(f"reports.{section.name}.tab"), data=section.name)
             self.stack.addWidget(section)
             section.figures_read.connect(partial(self._show_read_time, section))
-            section.failed.connect(self.show_reading_failure)
+            section.failed.connect(partial(self._show_section_failure, section))
         self.tabs.currentChanged.connect(self._show_section)
         self.add_content(self.head)
         tab_area = Surface(edge="bottom")
@@ -99,17 +103,31 @@ class ReportsPage(Page):
     @Slot(int)
     def _show_section(self, section_index: int) -> None:
         self.stack.setCurrentIndex(section_index)
-        self.show_key_hints_without(() if isinstance(self.section, ChartSection) else ("key.picture_or_table",))
+        _, print_hint = PRINT_KEY_HINT
+        self.show_key_hints_without(
+            () if isinstance(self.section, ChartSection) else ("key.picture_or_table", print_hint)
+        )
         self.refresh("entered")
         self.screen_state_changed.emit()
 
     def _make_export_request(self) -> ExportRequest | None:
-        """Return the export request for the table of the visible section. For the daily close, which isn't a table,
-        open the dialog in which the person selects a file for it, and return None."""
+        """Return the export request for the table of the visible section; None for the daily close, which isn't a
+        table."""
         if isinstance(self.section, DailyCloseSection):
-            self.section.choose_close_path()
             return None
         return ExportRequest(ListName.REPORT, self.section.name)
+
+    def _find_daily_close_export(self) -> Callable[[], None] | None:
+        """Return the function that asks for the path of a file and writes the shown daily close to it. Return None
+        if the visible section is another one, or if it can't write the close at present."""
+        section = self.section
+        return section.choose_close_path if isinstance(section, DailyCloseSection) and section.can_write else None
+
+    def _show_section_failure(self, section: ReportSection, failure: Failure) -> None:
+        """Show that the figures of `section` could not be read, unless the person has opened another tab meanwhile:
+        the figures of that tab are up to date."""
+        if section is self.section:
+            self.show_reading_failure(failure)
 
     def _show_read_time(self, section: ReportSection, at: datetime) -> None:
         if section is self.section:

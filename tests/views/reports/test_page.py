@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Literal
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from console.domain.calendar_days import JST
@@ -39,8 +39,10 @@ from console.views.reports.section import ChartSection
 from console.views.runtime.routes import RECORD_QUEUE_NAMES, ReportsRoute
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
+from console.views.widgets.base import TextLabel
 from console.wording.reports import format_percent
 from console.wording.sentences import catalogue as wording
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 
 _REPORT_PERIOD = make_period_until(NOW, 14)
@@ -272,6 +274,40 @@ def test_fills_of_a_chart_differ_in_grey_too(
     assert all(0 < count < 250 for count in inked[1:]), inked
 
 
+def check_export_of_daily_close(page: ReportsPage) -> None:
+    """Check that only the export itself asks for the file of the daily close. The question whether there is something
+    to export has no effect, and a daily close can't be printed.
+    """
+    translate = page.context.translate
+    assert page.exporter.can_export
+    page.exporter.print_list()
+    assert page.findChildren(QFileDialog) == []
+    assert translate("reason.no_print") in [label.plain for label in page.findChildren(TextLabel)]
+    assert "Ctrl+P" not in [key for keys, _ in page.hint_bar.key_hints for key in keys]
+    page.exporter.choose_export_path()
+    (dialog,) = page.findChildren(QFileDialog)
+    assert dialog.windowTitle() == translate("close.write")
+    dialog.reject()
+
+
+def test_a_late_failure_of_another_tab_is_not_shown(qtbot: QtBot, appearance: Appearance) -> None:
+    """The figures of a tab could not be read, but the person has opened another tab meanwhile. The page doesn't call
+    the shown figures outdated.
+    """
+    page = make_page(ReportServices(), qtbot)
+    runner = InlineRunner(paused=True)
+    page.context.runner = runner
+    page.context.store_services(SimpleNamespace(reports=ReportServices(None), acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
+    page.refresh("asked")
+    page.show_route(ReportsRoute("queue_ages"))
+    runner.execute_oldest_task()
+    assert "failed" not in page.list_bar_names()
+    page.show_route(ReportsRoute("success"))
+    while runner.waiting_task_count:
+        runner.execute_oldest_task()
+    assert "failed" in page.list_bar_names()
+
+
 class DailyCloseServices(ReportServices):
     """A replacement of the service `reports` with one daily close, and of the service `daily_closes`, which records
     the files that it writes.
@@ -354,6 +390,7 @@ def test_the_daily_close_is_shown_and_exported(
     context.navigation_requested.connect(opened.append)
     section.unknown_table.opened.emit(unknown[0])
     assert opened
+    check_export_of_daily_close(page)
     section.write_shown_close("/tmp/close.pdf")  # nothing is written
     assert reports.written == [Path("/tmp/close.pdf")]
 
