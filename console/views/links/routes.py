@@ -1,6 +1,7 @@
 """Converts a link to the route of its page in the window, and a route to its link."""
 
 from console.domain.links.link import LINKED_SCREENS, Link
+from console.domain.lookup.number_input import find_number
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -23,8 +24,6 @@ from console.views.runtime.routes import (
     make_route_to_record,
     make_screen_route,
 )
-
-_CORPORATION_NUMBER_LENGTH = 13
 
 
 def convert_link_to_route(link: Link) -> Route:
@@ -49,8 +48,12 @@ def convert_link_to_route(link: Link) -> Route:
 
 def find_link_to_route(route: Route | None) -> Link | None:
     """Return the link to the page that `route` opens; None if no link can name this page. For a PDF, this is the link
-    to its credit check; for a request on the approvals page, the link to the refund's own page. For a lookup by any
-    other text than the 13 digits of a corporation number, it is the link to the lookup screen."""
+    to its credit check; for a request on the approvals page, the link to the refund's own page. For a lookup by a
+    corporation number in any form that the lookup accepts, such as in groups of digits, it is the link to the
+    corporation; for a lookup by another text, the link to the lookup screen."""
+    corporation_number = _find_corporation_number(route)
+    if corporation_number is not None:
+        return Link("corporation", corporation_number)
     match route:
         case CreditCheckRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
             kind, id = get_record_ref(route)
@@ -59,10 +62,6 @@ def find_link_to_route(route: Route | None) -> Link | None:
             return Link("record", str(route.record_id), "credit-check")
         case OperationRoute():
             return Link("operation", route.id)
-        case LookupRoute() if (
-            len(route.text) == _CORPORATION_NUMBER_LENGTH and route.text.isascii() and route.text.isdecimal()
-        ):
-            return Link("corporation", route.text)
         case ChangedCompaniesRoute():
             return Link("queue", COMPANIES_QUEUE_NAME)
         case QueuesRoute() if route.view_id:
@@ -79,3 +78,8 @@ def find_link_to_route(route: Route | None) -> Link | None:
             return None
     name = get_screen_name(route)
     return Link("screen", name) if name in LINKED_SCREENS else None
+
+
+def _find_corporation_number(route: Route | None) -> str | None:
+    """Return the corporation number that the lookup of `route` is about, as 13 digits; None for any other route."""
+    return find_number(route.text, allows_test_numbers=True) if isinstance(route, LookupRoute) else None

@@ -40,11 +40,15 @@ def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
         (PdfRoute(7), Link("record", "7", "credit-check")),
         (LookupRoute("さくら商事"), Link("screen", "lookup")),
         (LookupRoute("1180301018771", opens_purchase=True), Link("corporation", "1180301018771")),
+        (LookupRoute("1 1803 0101 8771"), Link("corporation", "1180301018771")),
+        (LookupRoute("T1180301018771"), Link("corporation", "1180301018771")),
+        (LookupRoute("１１８０３０１０１８７７１"), Link("corporation", "1180301018771")),
+        (LookupRoute("1180301018772"), Link("screen", "lookup")),
         (make_route_to_record("payment", 7, (("payment", 8),), "alerts"), Link("record", "7", "payment")),
     ],
 )
 def test_a_link_excludes_the_origin_and_typed_names(route: Route, link: Link) -> None:
     """A link leaves out the list from which the record was opened, a typed name, and the request to open the dialog
-    of a purchase.
+    of a purchase. A corporation number is recognised in each form in which the window or a person writes it.
     """
     assert find_link_to_route(route) == link
