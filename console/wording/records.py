@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
+from console.domain.payments import records as payment_records
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.refund_reasons import RefundReason
@@ -220,9 +221,10 @@ def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def mask_payer(text: str | None) -> str:
-    """Return the reference of a payer with all characters but the last four replaced by "****"; a masked reference
-    is returned unchanged. Return "" for None."""
-    return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
+    """Return the masked form of a payer's reference, as the domain function masks it; a masked reference is returned
+    unchanged. Return "" for None.
+    """
+    return payment_records.mask_payer(text) or ""
 
 
 def get_corporation_number(record: ShownRecord) -> str:

@@ -462,13 +462,19 @@ def test_every_record_has_badges_for_state_certainty_and_work(
     assert axes == keys
 
 
-def test_a_payer_is_masked() -> None:
-    """A payer's reference is masked except for its last four characters. A reference that is already masked is
-    unchanged.
+@pytest.mark.parametrize(
+    ("payer", "shown"),
+    [
+        (None, ""), ("", ""), ("PAYER-67878294", "****8294"), ("****1234", "****1234"), ("****", "****"),
+        ("山田太郎", "****"), ("1234567", "****"), ("12345678", "****5678"), ("*user-1", "****"),
+    ],
+)  # fmt: skip
+def test_a_payer_is_masked(payer: str | None, shown: str) -> None:
+    """A payer's reference is masked in the window and in exports as in the JSON: except for its last four characters,
+    or completely if it is short. A reference that is already masked is unchanged.
     """
-    assert case_words.mask_payer("PAYER-67878294") == "****8294"
-    assert case_words.mask_payer("****1234") == "****1234"
-    assert case_words.mask_payer(None) == ""
+    assert case_words.mask_payer(payer) == shown
+    assert case_words.mask_payer(case_words.mask_payer(payer)) == shown
 
 
 def test_an_unknown_refund_is_never_listed_as_failed() -> None:
