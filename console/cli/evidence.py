@@ -77,7 +77,7 @@ def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWr
     records = (
         [_parse_record_kind_and_id(text) for text in args.records]
         if args.queue is None
-        else console.recovery.list_queue_subjects(args.queue, parse_queue_filter(args.filter))
+        else console.recovery.list_queue_subjects(args.queue, parse_queue_filter(console, args.filter))
     )
     return console.recovery.write_evidence_bundle(records, Path(args.to), report_progress)
 

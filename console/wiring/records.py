@@ -17,6 +17,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.queues.causes import CausePage
+from console.domain.queues.filter_text import ParsedFilter, parse_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, get_record_kind
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
@@ -124,6 +125,10 @@ class RecoveryService:
         order `sort_order`. `after_cursor` is the cursor that the previous page returned, None for the first page.
         Raises usage for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
         return self._queues.read_page(queue_name, limit, after_cursor, record_filter, sort_order)
+
+    def parse_filter(self, text: str) -> ParsedFilter:
+        """Return the filter of a queue that a typed text means. `me` in `owner:me` is the acting person."""
+        return parse_filter(text, self._context.operator)
 
     def list_queue_subjects(
         self, queue_name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS

@@ -333,6 +333,8 @@ def _check_filters_sort_orders_and_groups(terminal: Terminal) -> None:
 
     assert list_clients("--filter", "client:2 provider:alarmbox age:<1h owner:-") == ["2"]
     assert list_clients("--filter", "client:2 provider:paypay") == []
+    for own in ("owner:me", "taken:me"):
+        assert terminal.json("queue", "error", "--filter", own).data["filter"] == "owner:op-a"
     assert list_clients("--sort=-client") == ["3", "2", "1"]
     page = terminal.json("queue", "error", "--sort=-client", "--filter", "status:error", "--limit", "2").data
     assert (page["filter"], page["sort"], page["items"][0]["taken_by"]) == ("status:error", "-client", None)

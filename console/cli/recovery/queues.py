@@ -28,7 +28,6 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.queue_names import QUEUE_NAMES
 from console.domain.queues.causes import CauseGroup, CausePage
-from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewCount
@@ -93,18 +92,18 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         if args.name == "notices":
             return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
-    record_filter, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
+    record_filter, order = parse_queue_filter(console, args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
         return console.recovery.read_cause_groups(args.name, record_filter)
     return console.recovery.read_queue(args.name, args.limit, args.after, record_filter, order)
 
 
-def parse_queue_filter(text: str) -> RecordFilter:
-    """Return the filter that a typed text means. Raises ConsoleError `usage` for a word that isn't a filter operator,
-    for an operator whose value can't be understood or that a later one replaces by another value, and for a text that
-    is too long.
+def parse_queue_filter(console: "Console", text: str) -> RecordFilter:
+    """Return the filter that a text typed by the acting person means. Raises ConsoleError `usage` for a word that
+    isn't a filter operator, for an operator whose value can't be understood or that a later one replaces by another
+    value, and for a text that is too long.
     """
-    parsed_filter = parse_filter(text)
+    parsed_filter = console.recovery.parse_filter(text)
     require_usable_filter([*parsed_filter.words.split(), *parsed_filter.unusable_words], parsed_filter.replaced_words)
     return parsed_filter.record_filter
 

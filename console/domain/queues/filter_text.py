@@ -85,17 +85,19 @@ class ParsedFilter:
     replaced_words: tuple[str, ...] = ()
 
 
-def parse_filter(text: str) -> ParsedFilter:
+def parse_filter(text: str, person: str | None = None) -> ParsedFilter:
     """Return the filter that a typed text means, and those words of the text that are no operator. If an operator is
-    typed twice, its last value counts. Only the words within the first LONGEST_FILTER_CHARACTERS are read.
+    typed twice, its last value counts. Only the words within the first LONGEST_FILTER_CHARACTERS are read. `person`
+    is the acting person, whose name replaces `me` in `owner:me`; None leaves `me` as it is.
     """
     record_filter, words, unusable_words = RecordFilter(), list[str](), list[str]()
     word_by_field: dict[str, str] = {}
     replaced_words = dict[str, None]()
     readable_text, unread_word = _split_at_longest_length(text)
     for word in unicodedata.normalize("NFKC", readable_text).split():
+        operator = f"owner:{person}" if person is not None and is_own_records_operator(word) else word
         try:
-            with_condition = add_filter_operator(record_filter, word)
+            with_condition = add_filter_operator(record_filter, operator)
         except InvalidFilterValue:
             unusable_words.append(word)
             continue
@@ -109,6 +111,11 @@ def parse_filter(text: str) -> ParsedFilter:
         record_filter = with_condition
     unusable_words += [unread_word] if unread_word else []
     return ParsedFilter(record_filter, " ".join(words), tuple(unusable_words), tuple(replaced_words))
+
+
+def is_own_records_operator(word: str) -> bool:
+    """True if the word is the operator `owner:me` in any spelling: the acting person has taken the record."""
+    return unicodedata.normalize("NFKC", word).lower() in ("owner:me", "taken:me")
 
 
 def _split_at_longest_length(text: str) -> tuple[str, str]:

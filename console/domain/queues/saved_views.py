@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from console.domain.queues.filter_text import LONGEST_FILTER_CHARACTERS, ParsedFilter, parse_filter
+from console.domain.queues.filter_text import (
+    LONGEST_FILTER_CHARACTERS,
+    ParsedFilter,
+    is_own_records_operator,
+    parse_filter,
+)
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, parse_sort_order
 
 VIEW_KIND = "view"
-OWN_RECORDS_OPERATOR = "owner:me"
-"""The condition that the acting person has taken the record. A view of the team stores this condition instead of a
-person's name.
-"""
 LONGEST_NAME_CHARACTERS = 60
 MAX_OWN_VIEWS = 50
 """Largest number of views of one person."""
@@ -166,16 +167,13 @@ def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     None.
     """
     filter_words = content.filter.split()
-    own_records_conditions = [part for part in filter_words if part.casefold() == OWN_RECORDS_OPERATOR]
-    other_parts = [part for part in filter_words if part.casefold() != OWN_RECORDS_OPERATOR]
-    parsed_filter = parse_filter(
-        " ".join([*other_parts, *(f"owner:{person}" for _ in own_records_conditions if person is not None)])
-    )
+    nobodys_conditions = list(filter(is_own_records_operator, filter_words)) if person is None else []
+    parsed_filter = parse_filter(" ".join(word for word in filter_words if word not in nobodys_conditions), person)
     order = parse_sort_order(content.sort) if content.sort else DEFAULT_SORT_ORDER
     problems = [
         *parsed_filter.words.split(),
         *parsed_filter.unusable_words,
-        *(own_records_conditions if person is None else ()),
+        *nobodys_conditions,
     ]
     problems += [content.sort] if order is None else []
     words = " ".join(content.words.split())

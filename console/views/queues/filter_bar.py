@@ -6,7 +6,6 @@ also type operators into the field, including operators that no list offers.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -15,7 +14,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from console.domain.queues.causes import CauseGroup
-from console.domain.queues.filter_text import ParsedFilter, format_filter, parse_filter
+from console.domain.queues.filter_text import ParsedFilter, format_filter, is_own_records_operator, parse_filter
 from console.domain.queues.filters import NO_OWNER
 from console.domain.queues.order import (
     DEFAULT_SORT_ORDER,
@@ -265,8 +264,7 @@ class QueueFilterBar(Surface):
     def parsed_filter(self) -> ParsedFilter:
         """The filter: the conditions that are selected in the drop-down lists or typed in the field, and the
         remaining typed words."""
-        person = self._context.operator or NO_OWNER
-        return parse_filter(" ".join(replace_me_in_owner_operator(term, person) for term in self.text.split()))
+        return parse_filter(self.text, self._context.operator or NO_OWNER)
 
     @property
     def sort_order(self) -> QueueSortOrder:
@@ -415,17 +413,8 @@ _FILTER_CHIP_NAMES = (*filter_lists.ALL_FILTER_LIST_NAMES, "sort")
 _FILTER_CHIP_NAMES_IN_SENTENCE = (*filter_lists.PERMANENT_FILTER_LIST_NAMES, "sort")
 
 
-def replace_me_in_owner_operator(operator: str, person: str) -> str:
-    """Return `owner:` with the name of the acting person (`person`) if `operator` is the operator `owner:me`;
-    otherwise return `operator` unchanged."""
-    return f"owner:{person}" if operator.lower() == "owner:me" else operator
-
-
 def _normalize_operator(word: str) -> str:
     """Return the filter operator that a typed word contains, in the spelling that the drop-down lists use:
     `provider:` instead of `gw:`, and ordinary letters instead of full-width letters. The value `me` is valid, too.
     Return "" if the word isn't an operator, or if the value of the operator can't be read."""
-    own_records = unicodedata.normalize("NFKC", word).lower()
-    if own_records in ("owner:me", "taken:me"):
-        return "owner:me"
-    return format_filter(parse_filter(word).record_filter)
+    return "owner:me" if is_own_records_operator(word) else format_filter(parse_filter(word).record_filter)

@@ -75,6 +75,8 @@ def test_an_unreadable_part_of_a_view_is_reported_and_filters_nothing() -> None:
     nobody = parse_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
     assert (nobody.problems, bool(nobody.filter.record_filter)) == (("Owner:Me",), False)
     assert nobody.sort_order == QueueSortOrder(SortColumn.AMOUNT, is_descending=True)
+    for spelling in ("taken:me", "Owner:Me", "ＯＷＮＥＲ：ＭＥ", "owner:op-b owner:me"):
+        assert format_filter(parse_view(ViewContent("review", spelling), "op-a").filter.record_filter) == "owner:op-a"
 
 
 def test_operators_and_words_are_stored_apart() -> None:

@@ -34,6 +34,15 @@ def test_chosen_and_typed_conditions_form_one_filter(filter_bar: QueueFilterBar)
     assert (parsed.words, parsed.unusable_words) == ("さくら", ("amount:lots",))
 
 
+@pytest.mark.parametrize("typed", ["owner:me", "taken:me", "Taken:ME", "ｏｗｎｅｒ：ｍｅ"])
+def test_typed_me_is_the_acting_person_at_once(filter_bar: QueueFilterBar, typed: str) -> None:
+    """`me` means the acting person in every spelling of the operator, also before Enter moves it to its list."""
+    filter_bar.edit.setText(typed)
+    assert format_filter(filter_bar.parsed_filter.record_filter) == "owner:op-a"
+    filter_bar.move_operators_to_lists()
+    assert filter_bar.text == "owner:me"
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", range(500, 1400, 60))
 def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, language: Language, width: int) -> None:
