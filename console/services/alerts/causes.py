@@ -25,6 +25,7 @@ from console.store.payments import orders, payments
 from console.store.queues import chosen_records, queues
 from console.store.queues.filter_sql import QueueChoice
 from console.store.refunds import refunds
+from console.store.registry.live_records import CHECK_EXPIRY_MARGIN
 
 MAX_AFFECTED_RECORDS_PER_CAUSE = 200
 """Largest number of records of a queue that are read for one cause. Further records are only counted."""
@@ -149,11 +150,12 @@ class AffectedRecordReader:
         return (), 0
 
     def _find_records_of_corporation(self, conn: Connection, corporation_number: str) -> Sequence[Record]:
-        now = self._context.now()
+        """Return the live records of the corporation, for which the program watches it (`live_records`)."""
+        oldest_expiry = self._context.now() - CHECK_EXPIRY_MARGIN
         checks = [
             check
             for check in credit_checks.find_by_number(conn, corporation_number)
-            if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
+            if check.is_live and (check.expired_at is None or check.expired_at > oldest_expiry)
         ]
         order_ids = {order.id for order in orders.find_by_corporation(conn, corporation_number)}
         order_payments = payments.find_by_orders(conn, order_ids, skips_unreadable=True)

@@ -286,6 +286,34 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
         assert scene.read_alert_texts()[make_corporation_number(0)] == "company closed 2026-11-19 liquidation"
 
 
+def test_an_incident_affects_the_live_records_of_the_company(place: Place, hand_clock: ManualClock) -> None:
+    """The incident of a changed company affects the records for which the company is watched, and not a credit check
+    that failed, a duplicate or an expired one.
+    """
+    rows = make_registry_rows(range(1))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        for client in (1, 2, 3):
+            scene.insert_check(0, client=client)
+        scene.insert_check(0, client=4, expires_at=EXPIRED_AT)
+        scene.insert_payment(0)
+        ((live_id,), *_) = scene.place.sql(f"SELECT id FROM {CHECKS_TABLE} ORDER BY id")
+        for values in (
+            "status = 'error', credit_check_id = NULL, work_state = 'none' WHERE client_id = 2",
+            f"duplicate_of = {live_id} WHERE client_id = 3",
+        ):
+            scene.place.sql(f"UPDATE {CHECKS_TABLE} SET {values}")
+        scene.import_files(scene.whole)
+        assert scene.run_watch() == 0
+        moved = changes.move_company(rows[0], "別町１－１", DIFFERENCE_DAY)
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, [moved]))
+        assert scene.run_watch() == 1
+        (incident,) = scene.console.incidents.list_incidents()
+        assert [(record.kind, record.id) for record in incident.records] == [
+            ("credit-check", live_id),
+            ("payment", 1),
+        ]
+
+
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualClock) -> None:
     """If a person reopens an acknowledged change with a reason, a new alert with the same text is opened, and the
