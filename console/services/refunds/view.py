@@ -18,7 +18,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_payment_sides, compare_refund_sides, compute_money_parts
-from console.domain.payments.records import Payment, Refund, RefundRelations
+from console.domain.payments.records import Payment, Refund, RefundRelations, mask_payer
 from console.domain.payments.service_results import (
     ApprovalInbox,
     RefundDetails,
@@ -360,15 +360,24 @@ def _find_changed_payment_fields(
     """Return the payment's fields that have changed since the refund request: (old value, new value) by field name. A
     change that the request itself has made doesn't count. So the payment's version isn't compared. If the refund
     gives back an amount that was set aside, the refund's amount is added to the amount that is set aside now, before
-    it is compared."""
+    it is compared. A payer is masked after the comparison."""
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
     facts_without_request = dict(present_facts)
     del facts_without_request["version"]
     if refund.set_aside_id is not None:
         facts_without_request["set_aside_minor"] = payment.set_aside_minor + refund.amount_minor
-    return {
+    changed_fields = {
         name: (facts_at_request.get(name), value)
         for name, value in facts_without_request.items()
         if facts_at_request.get(name) != value
     }
+    if "payer" in changed_fields:
+        payer_before, payer_now = changed_fields["payer"]
+        changed_fields["payer"] = _mask_stored_payer(payer_before), _mask_stored_payer(payer_now)
+    return changed_fields
+
+
+def _mask_stored_payer(value: object) -> str | None:
+    """Return the payer in masked form. `value` is its stored JSON value, which may be malformed."""
+    return None if value is None else mask_payer(str(value))

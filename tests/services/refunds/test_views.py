@@ -76,6 +76,16 @@ def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -
     assert changed == {"order_state": ("paid", "shipped"), "provider_state": (None, "REFUNDED")}
 
 
+def test_a_changed_payer_is_listed_in_masked_form(desk: RefundDesk) -> None:
+    """If the payer has changed since the request, the refund lists the old and the new payer, both masked, because
+    `show --json` prints this list.
+    """
+    refund = desk.request_refund(desk.make_paid_payment(payer="payer-12345678"), "1000")
+    for payer, shown in (("NULL", None), ("'taro'", "****"), ("'other-99995678'", "****5678")):
+        desk.sql(f"UPDATE payments SET payer_ref = {payer}, version = version + 1")
+        assert desk.refunds.read_refund(refund.id).changed == {"payer": ("****5678", shown)}
+
+
 def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> None:
     """A person needs the approver's role and cannot approve their own request; only the requester can withdraw it.
     After the withdrawal an approver can no longer approve it.
