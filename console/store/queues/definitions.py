@@ -25,6 +25,7 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks
 from console.store.credit_checks.row_mapping import make_record
 from console.store.database.instants import convert_to_naive_utc
+from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
 from console.store.queues.record_columns import RecordColumns, is_one_of_sql
@@ -95,12 +96,24 @@ def _has_payment_of_provider_sql(providers: Collection[str]) -> ColumnElement[bo
 _PAYMENTS_WITH_UNKNOWN_REFUND = select(refund_table.c.payment_id).where(
     refund_table.c.certainty == Certainty.UNKNOWN.value
 )
+_PAYMENTS_WITH_LAPSED_REFUND = select(refund_table.c.payment_id).where(
+    journal.make_record_has_lapsed_sql(refunds.REFUND_KIND, refund_table.c.id, refund_table.c.status)
+)
+_LAPSED_PAYMENT_CONDITION = journal.make_record_has_lapsed_sql(
+    payments.PAYMENT_KIND, payment_table.c.id, payment_table.c.status
+)
 _ORDERS_WITH_UNKNOWN_OUTCOME = (
-    select(order_table.c.id)
-    .join(payment_table, payment_table.c.order_id == order_table.c.id)
-    .where(payment_table.c.certainty == Certainty.UNKNOWN.value, order_table.c.status == OrderState.PENDING.value),
-    select(payment_table.c.order_id).where(
-        payment_table.c.order_id.is_not(None), payment_table.c.id.in_(_PAYMENTS_WITH_UNKNOWN_REFUND)
+    *(
+        select(order_table.c.id)
+        .join(payment_table, payment_table.c.order_id == order_table.c.id)
+        .where(is_unknown, order_table.c.status == OrderState.PENDING.value)
+        for is_unknown in (payment_table.c.certainty == Certainty.UNKNOWN.value, _LAPSED_PAYMENT_CONDITION)
+    ),
+    *(
+        select(payment_table.c.order_id).where(
+            payment_table.c.order_id.is_not(None), payment_table.c.id.in_(payments_with_refund)
+        )
+        for payments_with_refund in (_PAYMENTS_WITH_UNKNOWN_REFUND, _PAYMENTS_WITH_LAPSED_REFUND)
     ),
 )
 UNKNOWN_ROWS_BY_KIND: Mapping[str, Sequence[ColumnElement[bool]]] = {
@@ -109,17 +122,19 @@ UNKNOWN_ROWS_BY_KIND: Mapping[str, Sequence[ColumnElement[bool]]] = {
     payments.PAYMENT_KIND: (
         payment_table.c.certainty == Certainty.UNKNOWN.value,
         payment_table.c.id.in_(_PAYMENTS_WITH_UNKNOWN_REFUND),
+        payment_table.c.id.in_(_PAYMENTS_WITH_LAPSED_REFUND),
     ),
     refunds.REFUND_KIND: (refund_table.c.certainty == Certainty.UNKNOWN.value,),
 }
 """SQL conditions, one per index range, of the rows whose own outcome, or the outcome of a related row, is stored as
-unknown (the same rule as `get_certainty` of the domain). There are few such rows.
+unknown, and of the rows with a lapsed related row (the same rule as `get_certainty` of the domain). Rows that have
+lapsed themselves aren't included. There are few such rows.
 """
 
 
 def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return SQL of the certainty that lists show for records of this kind: UNKNOWN if the outcome of the record or
-    of a related record is stored as unknown (UNKNOWN_ROWS_BY_KIND), otherwise the stored certainty."""
+    of a related record is unknown (UNKNOWN_ROWS_BY_KIND), otherwise the stored certainty."""
     return case((or_(*UNKNOWN_ROWS_BY_KIND[kind]), literal(Certainty.UNKNOWN.value)), else_=stored_certainty)
 
 

@@ -22,6 +22,7 @@ from console.domain.views.company import (
     RecordReference,
 )
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.operations import journal
 from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
     NOTICE_QUERY,
@@ -31,6 +32,7 @@ from console.store.records.history import (
     reports_more_than_reading_sql,
 )
 from console.store.records.money_by_corporation import RECORD_IDS_OF_NUMBER_SUBQUERY
+from console.store.refunds.refunds import REFUND_KIND
 from console.store.schema.core import audit_log, documents
 from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
@@ -50,6 +52,7 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
         & (payments.c.paid_at >= since_utc)
     )
     is_known = refunds.c.certainty == _KNOWN_CERTAINTY
+    is_lapsed = journal.make_record_has_lapsed_sql(REFUND_KIND, refunds.c.id, refunds.c.status)
     paid_sums_query = (
         select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
         .join_from(
@@ -60,7 +63,7 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
     refund_conditions = (
         (refunds.c.status == RefundState.COMPLETED.value) & is_known & (refunds.c.state_since >= since_utc),
         (refunds.c.status == RefundState.SUBMITTED.value) & is_known,
-        refunds.c.certainty == Certainty.UNKNOWN.value,
+        (refunds.c.certainty == Certainty.UNKNOWN.value) | is_lapsed,
     )
     refunded = (
         select(

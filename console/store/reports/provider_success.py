@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, literal, select
 
+from console.domain.records import Certainty
 from console.domain.reports.periods import Period
 from console.store.database.instants import convert_to_naive_utc
+from console.store.operations import journal
+from console.store.payments.balances import PAYMENT_KIND
 from console.store.reports.day_numbers import make_day_number_sql
 from console.store.schema.payments import payments
 
@@ -40,10 +43,12 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
 
 
 def count_payments_by_state(conn: Connection, provider: str, period: Period) -> list[StateCount]:
-    """Return the counts of the provider's payments that began in the period, by day, state and certainty. Only
-    the newest MAX_PAYMENTS of them are counted."""
+    """Return the counts of the provider's payments that began in the period, by day, state and certainty, which is
+    unknown if the payment's start has lapsed. Only the newest MAX_PAYMENTS of them are counted."""
+    has_lapsed = journal.make_record_has_lapsed_sql(PAYMENT_KIND, payments.c.id, payments.c.status)
+    certainty = case((has_lapsed, literal(Certainty.UNKNOWN.value)), else_=payments.c.certainty)
     begun_payments = (
-        select(payments.c.begun_at, payments.c.status, payments.c.certainty)
+        select(payments.c.begun_at, payments.c.status, certainty.label("certainty"))
         .where(
             payments.c.provider == provider,
             payments.c.begun_at >= convert_to_naive_utc(period.start),

@@ -8,6 +8,7 @@ from console.domain.payments.states import RefundState
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnel
 from console.store.database.instants import convert_to_naive_utc
+from console.store.operations import journal
 from console.store.refunds.approvals import REFUND_KIND
 from console.store.schema.core import audit_log
 from console.store.schema.payments import refunds
@@ -39,12 +40,13 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
         audit_log.c.what == AuditAction.REFUND_APPROVED.value,
     )
     is_approved = or_(columns.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, was_approved)
+    has_lapsed = journal.make_record_has_lapsed_sql(REFUND_KIND, columns.id, columns.status)
     conditions: dict[str, ColumnElement[bool]] = {
         "approved": is_approved,
         "sent": was_sent,
         "refunded": (columns.status == RefundState.COMPLETED.value) & (columns.certainty == "known"),
         **{ending: (columns.status == ending) & (columns.certainty == "known") for ending in OTHER_REFUND_ENDINGS},
-        "unknown": columns.certainty == "unknown",
+        "unknown": or_(columns.certainty == "unknown", has_lapsed),
     }
     sums = [
         func.coalesce(func.sum(case((condition, value), else_=0)), 0).label(f"{name}_{figure_name}")

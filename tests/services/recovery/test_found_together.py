@@ -6,19 +6,22 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
+from console.domain.queues.filter_text import parse_filter
 from console.domain.records import PurchaseRequest, Work, WorkState
 from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.views.any_record import QueueItem
 from console.store.database.engine import Database
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.refunds import approvals, refunds
+from console.store.schema import payments as schema
 from console.store.schema.core import operations
 from tests.store.credit_checks.test_joined_reads import make_operation_row
 from tests.store.money_rows import (
@@ -159,6 +162,37 @@ def test_a_refund_of_an_ended_process_is_unknown_at_once(console: Console, conne
     (work,) = console.recovery.list_unfinished_operations()
     assert isinstance(work.record, Refund)
     assert (work.record.id, work.next_step.code != "next.resolve_operation") == (refund.id, True)
+
+
+def test_a_lapsed_call_makes_related_records_unknown_everywhere(console: Console, connection: Connection) -> None:
+    """If the process of a refund or of a payment's start has ended, all places agree before any due task has run: the
+    payment and its order are unknown in filters and searches, and the sums and counts of unknown outcomes contain the
+    refund and the payment.
+    """
+    order_ids = [insert_order(connection, number) for number in ("ORD-1", "ORD-2")]
+    paid = insert_paid_payment(connection, "P-1", order_id=order_ids[0])
+    begun = insert_begun_payment(connection, "P-2", order_id=order_ids[1])
+    refund = move_refund_to_state(connection, insert_requested_refund(connection, paid), RefundState.SUBMITTING)
+    calls = (("refund", refund.id, AuditAction.REFUND_SUBMIT), ("payment", begun.id, AuditAction.PAYMENT_START))
+    for kind, record_id, action in calls:
+        lapsed = {"subject_kind": kind, "id": kind, "idempotency_key": kind}
+        connection.execute(insert(operations), make_operation_row(record_id, action, "calling") | lapsed)
+    today = convert_to_naive_utc(console._context.now())
+    connection.execute(update(schema.payments).values(begun_at=today))
+    connection.execute(update(schema.refunds).values(created_at=today))
+    unknown = {("Payment", paid.id), ("Payment", begun.id), ("Refund", refund.id)}
+    unknown |= {("Order", order_id) for order_id in order_ids}
+    for certainty, found in (("unknown", unknown), ("known", set())):
+        records = console.lookup.search(f"certainty:{certainty}").records
+        assert {(type(record).__name__, record.id) for record in records} == found
+    pending = console.recovery.read_queue("pending", record_filter=parse_filter("certainty:known").record_filter)
+    assert list_kinds_and_ids(pending.items) == []
+    (totals,) = console.lookup.find_records(CORPORATION_NUMBER).totals
+    assert totals.unknown_minor == refund.amount_minor
+    (funnel,) = console.reports.read_refund_funnel().funnels
+    assert funnel.unknown.minor == refund.amount_minor
+    (series,) = console.reports.read_provider_success().providers
+    assert sum(day.unknown for day in series.days) == 1
 
 
 def test_an_ended_process_leaves_open_only_what_may_have_cost_money(
