@@ -14,9 +14,8 @@ from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
-from sqlalchemy.exc import IntegrityError
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY, Money, get_decimal_places
 from console.domain.payments.records import OrderState, Payment, RefundRequest
@@ -267,7 +266,9 @@ class PaymentHistory(RecordHistory):
 
         try:
             self.stage.context.database.write(change_order)
-        except IntegrityError:
+        except ConsoleError as refusal:
+            if refusal.code != ErrorCode.NOT_ALLOWED:
+                raise
             return "no such step"
         return f"{total} {state}"
 
