@@ -115,9 +115,9 @@ class AlertsPage(Page):
         """Number of open incidents with an alert that no person has acknowledged, as the sidebar shows it."""
         self.table = StaticTable(
             context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
-            hideable_columns=("extent", "sums"), get_group=self._make_row_group,
+            hideable_columns=("extent",), get_group=self._make_row_group,
         )  # fmt: skip
-        self.table.repeated_keys = ("extent", "sums")
+        self.table.repeated_keys = ("extent",)
         ColumnWidthStorage(context, self.table, "incidents")
         self.incident_list = TableOrEmptyState(
             self.table, EmptyState(translate("alerts_screen.empty"), icon_name="check")
