@@ -306,7 +306,7 @@ def test_a_close_is_final_without_open_money(console: Console, place: Place) -> 
 
     assert list_open_points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     early = console.reports.read_daily_close("paypay", YESTERDAY)
-    assert "reconciliation 3 started before the day was over" in format_daily_close_state(early, "en")
+    assert "reconciliation no. 3 started before the day was over" in format_daily_close_state(early, "en")
     insert_run(rows, place, "done", matched=1, missing_there=1)
     run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
     difference = {"run_id": run, "row_key": "P-1", "verdict": "missing_there", "payment_id": 1}
@@ -400,7 +400,7 @@ def require_workbook_of_close(file: Path, close: DailyClose) -> None:
     assert about["A1"].value == "Daily close PayPay 2026-11-19"
     assert about["A2"].value.startswith("Not yet final")
     titles, *found = sums.values
-    assert titles == ("Sum", "Number", "Amount", "Currency")
+    assert titles == ("Sum", "Count", "Amount", "Currency")
     scales = {"JPY": 1, "INR": 100}
     names = (
         *("captured", "refunded", "reversed"),
