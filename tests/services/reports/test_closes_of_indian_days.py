@@ -69,7 +69,7 @@ def test_a_japanese_day_needs_a_run_of_both_indian_days(console: Console, place:
     insert_run(rows, place, "done", YESTERDAY - ONE_DAY, INDIAN_MIDNIGHT - ONE_SECOND, provider="atom")
     assert not is_reconciled(), "begun before the Indian day was over"
     close = console.reports.read_daily_close("atom", YESTERDAY)
-    assert "reconciliation 2 started before the day was over" in format_daily_close_state(close, "en")
+    assert "reconciliation no. 2 started before the day was over" in format_daily_close_state(close, "en")
     insert_run(rows, place, "done", YESTERDAY - ONE_DAY, INDIAN_MIDNIGHT, provider="atom")
     assert is_reconciled()
     insert_run(rows, place, "done", begun_at=DAY_END - ONE_SECOND, provider="atom")
@@ -111,13 +111,13 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
     close = console.reports.read_daily_close("atom", YESTERDAY)
     notes = "\n".join(format_daily_close_notes(close, "en"))
     assert (
-        "Reconciliation 1, 2 (gateway's calendar: 2026-11-18 to 2026-11-19): 12 matching payments in this period"
+        "Reconciliation no. 1, 2 (gateway's calendar: 2026-11-18 to 2026-11-19): 12 matching payments in this period"
         in notes
     )
     assert "3 differences of this Japanese day." in notes
     of_one_day = replace(close, reconciliation=replace(reconciliation, from_day=YESTERDAY))
     notes = "\n".join(format_daily_close_notes(of_one_day, "en"))
-    assert "Reconciliation 1, 2 (gateway's calendar: 2026-11-19): 12 matching payments in this period" in notes
+    assert "Reconciliation no. 1, 2 (gateway's calendar: 2026-11-19): 12 matching payments in this period" in notes
 
 
 @pytest.mark.parametrize("begun_at", [DAY_BEGIN, INDIAN_MIDNIGHT - ONE_SECOND, INDIAN_MIDNIGHT, DAY_END - ONE_SECOND])
