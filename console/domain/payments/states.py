@@ -46,6 +46,11 @@ OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, Ref
 """States of an open refund. At most one refund of a payment is in one of these states."""
 RESERVING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
 """States in which a refund's amount is reserved on its payment."""
+SENDING_STATE_BY_KIND: Mapping[str, str] = {
+    "payment": PaymentState.INITIALIZING.value,
+    "refund": RefundState.SUBMITTING.value,
+}
+"""The state of a payment or refund while the operation that starts or sends it calls the provider, by kind."""
 
 PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.INITIALIZING: frozenset({PaymentState.TOKEN_GENERATED, PaymentState.EXPIRED}),

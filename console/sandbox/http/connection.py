@@ -3,6 +3,7 @@
 import socket
 import struct
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -19,16 +20,16 @@ are u_short on Windows and int on other systems."""
 _connection_numbers = count(1)
 
 
-class SandboxServer(ThreadingHTTPServer):
+class SandboxServer(ThreadingHTTPServer, ABC):
     """Base class of the listener, with the methods that a connection calls. `answer_request` handles a request
     and writes the answer to the connection.
     """
 
     answer_request: Callable[[HttpRequest, "SandboxConnection"], None]
 
+    @abstractmethod
     def mark_for_reset(self, request: socket.socket) -> None:
         """Mark the connection, so that it is closed by a TCP reset after its request has ended."""
-        raise NotImplementedError  # the listener overrides it; its module imports this one
 
 
 class SandboxConnection(BaseHTTPRequestHandler):

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from console.domain.audit.actions import AuditAction
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import SENDING_STATE_BY_KIND
 from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import list_earlier_operation_states
 from console.store.database import unreadable_rows
@@ -404,33 +404,29 @@ def _make_lapsed_record_ids_query(*effective_actions: str) -> Select[Any]:
     )
 
 
-_SENDING_STATE_BY_KIND: Mapping[str, str] = {
-    "payment": PaymentState.INITIALIZING.value,
-    "refund": RefundState.SUBMITTING.value,
-}
-
-
 def make_record_has_lapsed_sql(kind: str, id: ColumnElement[int], state: ColumnElement[str]) -> ColumnElement[bool]:
     """Return an SQL condition: the payment or refund (`kind`) with this id and stored business state is being sent,
     and its operation has lapsed. Its outcome is stored as known, but it is shown as unknown."""
-    lapsed_ids = select(operations.c.subject_id).where(
-        operations.c.state == OperationState.CALLING.value,
-        operations.c.action == MONEY_ACTION_BY_KIND[kind],
-        not_(_LIVE_LEASE_CONDITION),
-    )
-    return and_(state == _SENDING_STATE_BY_KIND[kind], id.in_(lapsed_ids))
+    lapsed_ids = select(operations.c.subject_id).where(_make_lapsed_operation_condition(kind))
+    return and_(state == SENDING_STATE_BY_KIND[kind], id.in_(lapsed_ids))
 
 
 def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return an SQL condition: the operation that costs or moves money on the record of this kind with the id
     `subject_id` (a column) has lapsed."""
-    is_lapsed_operation = and_(
+    return exists().where(
+        operations.c.subject_kind == kind,
+        operations.c.subject_id == subject_id,
+        _make_lapsed_operation_condition(kind),
+    )
+
+
+def _make_lapsed_operation_condition(kind: str) -> ColumnElement[bool]:
+    """Return an SQL condition: the operation costs or moves money on a record of this kind, and has lapsed."""
+    return and_(
         operations.c.state == OperationState.CALLING.value,
         operations.c.action == MONEY_ACTION_BY_KIND[kind],
         not_(_LIVE_LEASE_CONDITION),
-    )
-    return exists().where(
-        operations.c.subject_kind == kind, operations.c.subject_id == subject_id, is_lapsed_operation
     )
 
 

@@ -345,15 +345,19 @@ class _MatchingRecordLister:
     query: QueueListQuery
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
-        if self.query.lists_whole_queue:
-            return self.query.queue
-        read_rows = queue_rows.make_row_reader(self.query)
-        page = read_rows(services, None, _ROWS_PER_READ_PAGE)
-        records = [_make_chosen_record(row) for row in page.rows]
-        while page.next_cursor is not None and len(records) < _MAX_SELECTED_RECORDS:
-            page = read_rows(services, page.next_cursor, _ROWS_PER_READ_PAGE)
-            records += [_make_chosen_record(row) for row in page.rows]
-        return records
+        return self.query.queue if self.query.lists_whole_queue else _read_matching_records(services, self.query)
+
+
+def _read_matching_records(services: "Console", query: QueueListQuery) -> list[ChosenRecord]:
+    """Return the records that match the query now. Reading stops as soon as there are at least _MAX_SELECTED_RECORDS
+    records."""
+    read_rows = queue_rows.make_row_reader(query)
+    page = read_rows(services, None, _ROWS_PER_READ_PAGE)
+    records = [_make_chosen_record(row) for row in page.rows]
+    while page.next_cursor is not None and len(records) < _MAX_SELECTED_RECORDS:
+        page = read_rows(services, page.next_cursor, _ROWS_PER_READ_PAGE)
+        records += [_make_chosen_record(row) for row in page.rows]
+    return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +375,7 @@ class _TakenRecordLister:
             if not fulfils_owner_condition(query.record_filter.owner, self.person):
                 continue  # the list has no record that the person has taken
             taken_records = replace(query.record_filter, owner=self.person)
-            records = _MatchingRecordLister(replace(query, record_filter=taken_records))(services)
-            assert not isinstance(records, str)  # noqa: S101  # the query has a filter: tells the type checker
+            records = _read_matching_records(services, replace(query, record_filter=taken_records))
             refs.update((record.kind, record.id) for record in records)
         return frozenset(refs)
 
@@ -389,8 +392,6 @@ class _GroupedRecordLister:
     def __call__(self, services: "Console") -> Sequence[ChosenRecord]:
         records_by_key = {(record.kind, record.id): record for record in self.chosen_records}
         for query in self.queries:
-            records = _MatchingRecordLister(query)(services)
-            assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker
-            for record in records:
+            for record in _read_matching_records(services, query):
                 records_by_key.setdefault((record.kind, record.id), record)
         return list(records_by_key.values())[:_MAX_SELECTED_RECORDS]

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.records import Payment, Refund
+from console.domain.payments.states import SENDING_STATE_BY_KIND
 from console.domain.records import Operation
 from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.presenters import records as case_words
@@ -22,8 +23,6 @@ _RESULT_NAMES_BY_RECORD_KIND = {
 }
 _RESULT_NAMES_BY_OPERATION_KIND = {**_RESULT_NAMES_BY_RECORD_KIND, "payment": ("completed", "payment_failed")}
 """The results that people can decide about a lost operation, by the kind of its record."""
-_STATE_DURING_OPERATION_BY_KIND = {"payment": "initializing", "refund": "submitting"}
-"""The state that the record of a lost operation had while the operation was sent, by the kind of the record."""
 MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
@@ -48,7 +47,7 @@ class ResolveMoneyForm(EvidenceForm):
         if isinstance(record, Operation):
             record_kind = record.subject_kind
             result_names = _RESULT_NAMES_BY_OPERATION_KIND[record_kind]
-            state_before = _STATE_DURING_OPERATION_BY_KIND[record_kind]
+            state_before = SENDING_STATE_BY_KIND[record_kind]
         else:
             record_kind = case_words.get_record_kind(record)
             result_names, state_before = _RESULT_NAMES_BY_RECORD_KIND[record_kind], record.state.value

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from console.domain.corporation_number import compute_check_digit
 from console.store.registry.file_rows import FileColumns
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import RegistryReader, open_registry
 
 WHOLE_FILE_NAME = "00_zenkoku_all_20251031"
 """Name of a whole file of 2025-10-31, which is a Friday."""
@@ -77,3 +79,11 @@ def write_file(folder: Path, name: str, rows: Sequence[Sequence[str]], encoding:
         day, column = date.fromisoformat(name[5:13]).isoformat(), FileColumns._fields.index("update_date")
         rows = [[*row[:column], day, *row[column + 1 :]] if row[column] == _DEFAULT_DAY else row for row in rows]
     return write_zip(folder, name, make_csv_text(rows).encode(encoding))
+
+
+def make_registry(folder: Path, rows: Sequence[Sequence[str]]) -> RegistryReader:
+    """Write a whole file of these rows into `folder`, import it into a registry there, and open this registry."""
+    import_registry_files(folder / "registry", [write_file(folder, WHOLE_FILE_NAME, rows)])
+    reader = open_registry(folder / "registry")
+    assert reader is not None
+    return reader

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from console.domain.lookup.registry_query import parse_registry_query
 from console.domain.registry.spelling import fold_address
 from console.store.registry import search as search_module
-from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
-from console.store.registry.reader import RegistryReader, open_registry
+from console.store.registry.reader import RegistryReader
 from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import list_terms_of_folded_address
-from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
+from tests.store.registry.files import (
+    make_corporation_number,
+    make_registry,
+    make_row,
+)
 
 CLOSURE_FIELDS = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
 KISO_FIELDS = {
@@ -70,13 +73,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReade
     reader = make_registry(tmp_path_factory.mktemp("registry"), rows)
     yield reader
     reader.close()
-
-
-def make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
-    import_registry_files(folder / "registry", [write_file(folder, WHOLE_FILE_NAME, rows)])
-    reader = open_registry(folder / "registry")
-    assert reader is not None
-    return reader
 
 
 def search_numbers(registry: RegistryReader, text: str, **others: object) -> list[str]:

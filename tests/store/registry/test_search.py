@@ -14,11 +14,16 @@ from console.store.registry import search as search_module
 from console.store.registry import search_index
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import Rank
-from console.store.registry.reader import RegistryReader, open_registry
+from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file, open_for_reading, open_for_writing
 from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
-from tests.store.registry.files import WHOLE_FILE_NAME, make_corporation_number, make_row, write_file
+from tests.store.registry.files import (
+    make_corporation_number,
+    make_registry,
+    make_row,
+    write_file,
+)
 
 SIMILAR_NAME_COUNT, CLOSED_SIMILAR_NAME_COUNT = 300, 60
 TERM_TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
@@ -71,16 +76,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReade
         for index in range(SIMILAR_NAME_COUNT)
     ]
     rows += [make_row(1000 + index, **fields) for index, fields in enumerate(FIELDS_BY_KEY.values())]
-    reader = _make_registry(folder, rows)
+    reader = make_registry(folder, rows)
     yield reader
     reader.close()
-
-
-def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
-    import_registry_files(folder / "registry", [write_file(folder, WHOLE_FILE_NAME, rows)])
-    reader = open_registry(folder / "registry")
-    assert reader is not None
-    return reader
 
 
 def search_and_check(registry: RegistryReader, text: str, **others: object) -> list[str]:
@@ -230,7 +228,7 @@ def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
     which begin with the text, the shortest names still come first."""
     names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
     names += [f"部分的な見本{n}" for n in range(12)]
-    reader = _make_registry(tmp_path, [make_row(index, name=name, furigana="") for index, name in enumerate(names)])
+    reader = make_registry(tmp_path, [make_row(index, name=name, furigana="") for index, name in enumerate(names)])
     assert [len(one.name) for one in reader.search("見本", limit=8)] == [2] * 6 + [3] * 2
     assert [len(one.name) for one in reader.search("見本", limit=8, our_numbers=[make_corporation_number(6)])] == [
         7
@@ -242,7 +240,7 @@ def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytes
     """The step that looks for parts of names checks as many rows as a whole search may check, because it also reads
     addresses. The search still returns the matches that only later steps find."""
     rows = [make_row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
-    reader = _make_registry(tmp_path, rows)
+    reader = make_registry(tmp_path, rows)
     monkeypatch.setattr(search_module, "MAX_CANDIDATES", len(rows))
     assert len(reader.search("中央タワー", limit=2)) == 2
     reader.close()
@@ -365,7 +363,7 @@ def test_a_name_is_found_by_itself_and_by_each_part(
     """A corporation is found by its whole name, and by each part of its name that has at least 2 characters in the
     comparison form."""
     rows = [make_row(index, name=name, furigana="") for index, name in enumerate(names)]
-    reader = _make_registry(tmp_path_factory.mktemp("names"), rows)
+    reader = make_registry(tmp_path_factory.mktemp("names"), rows)
     for index, name in enumerate(names):
         parts = {name[start:end] for end in range(2, len(name) + 1) for start in range(end - 1)}
         for part in {part for part in parts if len(fold_text(part)) > 1}:
@@ -377,7 +375,7 @@ def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> N
     """If many corporations have the text's pairs of characters and few contain the text, the search reads the index
     only once for all ranks."""
     look_alikes = [make_row(index, name="ベルビルディング", furigana="") for index in range(150)]
-    registry = _make_registry(tmp_path, [*look_alikes, make_row(150, name="青山ベルディング", furigana="")])
+    registry = make_registry(tmp_path, [*look_alikes, make_row(150, name="青山ベルディング", furigana="")])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
     assert [one.name for one in registry.search("ベルディング")] == ["青山ベルディング"]
@@ -397,7 +395,7 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
         make_row(index, name=name, furigana="", **(CLOSURE_FIELDS if name == names[2] else {}))
         for index, name in enumerate([*names_of_parts, *names])
     ]
-    registry = _make_registry(tmp_path, rows)
+    registry = make_registry(tmp_path, rows)
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
     found = [one.name for one in registry.search(text)]
@@ -412,7 +410,7 @@ def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path
     typed legal form doesn't improve the rank of a name."""
     by_address = [make_row(index, furigana="", street_number=f"サンライズ第{index}") for index in range(6)]
     by_name = [make_row(6 + index, name=f"株式会社サンライフ{index}", furigana="") for index in range(3)]
-    registry = _make_registry(tmp_path, [*by_address, *by_name])
+    registry = make_registry(tmp_path, [*by_address, *by_name])
     names = [f"株式会社サンライフ{index}" for index in range(3)]
     assert [one.name for one in registry.search(text, limit=2)] == names[:2]
     assert [one.name for one in registry.search(text)][:3] == names
@@ -423,7 +421,7 @@ def test_a_search_stops_at_its_last_result(tmp_path: Path) -> None:
     """The search stops as soon as it has all requested results. It then doesn't read the index of closed
     corporations by the beginnings of names, which would be the next step.
     """
-    registry = _make_registry(tmp_path, [make_row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
+    registry = make_registry(tmp_path, [make_row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
     assert len(registry.search("緑川")) == 50
@@ -495,7 +493,7 @@ def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
         make_row(101, name="株式会社夕空"),
         make_row(102, name="株式会社星空"),
     ]
-    reader = _make_registry(tmp_path, rows)
+    reader = make_registry(tmp_path, rows)
     difference = [
         make_row(100, name="株式会社朝空", process="11"),
         make_row(101, name="株式会社夕空", **CLOSURE_FIELDS),
@@ -525,7 +523,7 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
         make_row(index, name=f"株式会社サンライズ{kind}")
         for index, kind in enumerate(("ホーム", "ホーム", "印刷", "農園"))
     ]
-    reader = _make_registry(tmp_path, [*rows, make_row(9, name="株式会社サンライズ印刷", **CLOSURE_FIELDS)])
+    reader = make_registry(tmp_path, [*rows, make_row(9, name="株式会社サンライズ印刷", **CLOSURE_FIELDS)])
     row_counts = reader.run_query(lambda connection, _: search_index.read_frequent_terms(connection))
     assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
         "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,
