@@ -222,7 +222,9 @@ def test_a_run_of_the_first_rows_is_continued_later(
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(1)
     plan_rows = dialog.plan_page.table.rows
-    person.wait_until(lambda: plan_rows.is_complete and plan_rows.row_count == 1)  # no row that the run leaves alone
+    person.wait_until(
+        lambda: plan_rows.has_read_last_page and plan_rows.row_count == 1
+    )  # no row that the run leaves alone
     assert dialog.main_button.text() == "Take 1"
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
@@ -439,7 +441,7 @@ def test_select_all_matches_selects_only_the_filtered_records(
     page = open_queue(person)
     page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.TAKE)
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
@@ -468,7 +470,7 @@ def test_results_of_a_run_are_filtered_and_exported(
     assert dialog.progress_page is not None
     outcome = dialog.progress_page
     outcome.filter_list.setCurrentIndex(1)
-    person.wait_until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
+    person.wait_until(lambda: outcome.table.rows.has_read_last_page and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.iterate_loaded_rows()
     assert "Skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)
     file = tmp_path / "results.csv"

@@ -27,13 +27,13 @@ def test_groups_are_opened_selected_and_read_aloud(
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 2)
     ids = read_listed_ids(page)
     (item, *_) = [row.item for row in page.row_model.iterate_loaded_rows() if isinstance(row, QueueRow)]
     person.press("G")
 
     def list_rows() -> list[object]:
-        return list(page.row_model.iterate_loaded_rows()) if page.row_model.is_complete else []
+        return list(page.row_model.iterate_loaded_rows()) if page.row_model.has_read_last_page else []
 
     person.wait_until(lambda: len(list_rows()) == 1 and isinstance(list_rows()[0], CauseRow))
     (group,) = list_rows()
@@ -67,7 +67,7 @@ def test_groups_are_opened_selected_and_read_aloud(
     person.wait_until(lambda: len(list_rows()) == 1)
     person.press("Ctrl+F")
     person.type_in("amount:>5")
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 0)
     person.press("Esc")
     person.wait_until(lambda: len(list_rows()) == 1)
     page.toggle_grouping()

@@ -31,10 +31,10 @@ def test_filter_and_tabs_stay_when_the_language_changes(
     queues = person.wait_for_page(QueuesPage)
     person.press("Ctrl+F")
     person.type_in("client:999")
-    person.wait_until(lambda: queues.row_model.is_complete and queues.row_model.row_count == 0)
+    person.wait_until(lambda: queues.row_model.has_read_last_page and queues.row_model.row_count == 0)
     context.change_language("ja")
     queues = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: queues.row_model.is_complete)
+    person.wait_until(lambda: queues.row_model.has_read_last_page)
     assert (queues.filter.text, queues.row_model.row_count) == ("client:999", 0)
 
     person.frame.show_route(CreditCheckRoute(record.id))

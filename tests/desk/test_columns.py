@@ -26,7 +26,7 @@ def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, consol
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
     ids, usual = read_listed_ids(page), list_column_keys(page)
     header = page.table.horizontalHeader()
     header.moveSection(header.visualIndex(1 + usual.index("amount")), 1)
@@ -92,7 +92,7 @@ def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
     usual, chosen = list_column_keys(page), ["state", "age"]
     page.columns.choose_columns("unknown", chosen)
     person.wait_until(lambda: list_column_keys(page) == chosen)
@@ -120,7 +120,7 @@ def test_columns_that_another_version_has_stored_are_left_out(
     person.frame.context.preferences.store("shown_columns.queues.unknown", stored)
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
     assert list_column_keys(page) == ["state", "age"]
 
 
@@ -132,7 +132,7 @@ def test_the_dialog_names_the_chosen_columns_without_room(
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
 
     def list_hidden_titles() -> list[str]:
         columns = page.row_model.columns

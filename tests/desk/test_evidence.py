@@ -125,7 +125,7 @@ def test_evidence_packs_of_selected_records_are_exported(
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == len(lacking))
     page.take_focus()
     person.press("Ctrl+Shift+E")
     choose_file(person, tmp_path / "one.zip")
@@ -252,7 +252,7 @@ def test_an_empty_home_shows_a_message(
     person = open_window()
     person.frame.show_route(HomeRoute())
     page = person.wait_for_page(HomePage)
-    person.wait_until(lambda: page.rows.is_complete)
+    person.wait_until(lambda: page.rows.has_read_last_page)
     person.wait_until_read()
     assert page.empty_state.isVisible() is not waits
     assert page.table.isVisible() is waits

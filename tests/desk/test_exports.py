@@ -40,7 +40,9 @@ def test_a_queue_is_exported_whole_selected_or_filtered(
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == len(checks_without_pdf))
+    person.wait_until(
+        lambda: page.row_model.has_read_last_page and page.row_model.row_count == len(checks_without_pdf)
+    )
     save_as(person, tmp_path / "all.xlsx")
     person.wait_until(lambda: (tmp_path / "all.xlsx").exists() and not page.exporter.is_running)
     titles, *rows = openpyxl.load_workbook(tmp_path / "all.xlsx").worksheets[0].values
@@ -59,7 +61,7 @@ def test_a_queue_is_exported_whole_selected_or_filtered(
     person.press("Ctrl+D")
     page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 1)
     page.take_focus()
     save_as(person, tmp_path / "filtered.csv")
     person.wait_until(lambda: (tmp_path / "filtered.csv").exists() and not page.exporter.is_running)

@@ -66,7 +66,7 @@ def test_a_list_a_record_and_a_pdf_are_printed(
 
     person.frame.show_route(QueuesRoute("incomplete"))
     queue = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: queue.row_model.is_complete and queue.row_model.row_count == len(lacking))
+    person.wait_until(lambda: queue.row_model.has_read_last_page and queue.row_model.row_count == len(lacking))
     queue.take_focus()
     reject_dialog(f"queue-{person.opening.context.get_day_in_japan():%Y%m%d}")
     assert list_print_entries() == []

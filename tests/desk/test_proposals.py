@@ -114,7 +114,7 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
         person.window.resize(1920, 1080)
         person.frame.show_route(QueuesRoute("unknown"))
         page = person.wait_for_page(QueuesPage)
-        person.wait_until(lambda page=page: page.row_model.is_complete and page.preview.record is not None)  # type: ignore[misc]  # a bound default
+        person.wait_until(lambda page=page: page.row_model.has_read_last_page and page.preview.record is not None)  # type: ignore[misc]  # a bound default
         primary = set()
         for record in records.values():
             assert page.table.go_to_item(lambda row, record=record: row.item.record.id == record.id)  # type: ignore[misc]  # a bound default
@@ -318,7 +318,7 @@ def open_dialog_in_queue(person: Person, record_id: int, kind: type[ResolveDialo
     """Return the dialog that E opens on this record in the queue of unknown outcomes."""
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.preview.record is not None)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.preview.record is not None)
     assert page.table.go_to_item(lambda row: row.item.record.id == record_id)
     person.wait_until_read()
     person.press("E")

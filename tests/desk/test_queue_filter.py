@@ -13,12 +13,12 @@ CORPORATION_NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
 
 def read_listed_ids(page: QueuesPage) -> list[int]:
     """Return the ids in the list after it was read completely."""
-    rows = page.row_model.iterate_loaded_rows() if page.row_model.is_complete else ()
+    rows = page.row_model.iterate_loaded_rows() if page.row_model.has_read_last_page else ()
     return [row.item.record.id for row in rows if isinstance(row, QueueRow)]
 
 
 def wait_for_listed_ids(person: Person, page: QueuesPage, ids: list[int]) -> None:
-    person.wait_until(lambda: page.row_model.is_complete and read_listed_ids(page) == ids)
+    person.wait_until(lambda: page.row_model.has_read_last_page and read_listed_ids(page) == ids)
 
 
 def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
@@ -30,7 +30,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 3)
     ids = read_listed_ids(page)
     assert ids == sorted(ids)
     person.press("Ctrl+F")
@@ -71,7 +71,7 @@ def test_typed_operators_move_into_the_filter_lists(
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 3)
     ids, chips = read_listed_ids(page), page.filter.chip_by_list_name
     chips["provider"].select_operator("provider:paypay")
     page.filter.changed.emit()

@@ -51,7 +51,7 @@ def test_the_preview_shows_sides_and_steps(
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("disagree"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete)
+    person.wait_until(lambda: page.row_model.has_read_last_page)
     while page.current_row is None or not isinstance(page.current_row.record, Payment):
         person.press("Down")
     person.wait_until(lambda: any("Last steps" in text for text in read_labels(page)))
@@ -87,7 +87,7 @@ def test_a_key_hides_the_preview_in_later_windows_too(
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 2)
     person.wait_until(page.preview.isVisible)
     buttons = page.preview.findChildren(KeyButton)
     assert [button.key for button in buttons if button.kind == "primary"] == ["E"]
@@ -116,7 +116,7 @@ def test_the_preview_is_built_once_for_rows_that_are_passed(
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.preview.record is not None)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.preview.record is not None)
     first, second, third = (row.item.record for row in page.row_model.iterate_loaded_rows())
     assert page.preview.record == first
     built: list[int] = []

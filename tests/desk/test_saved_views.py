@@ -37,7 +37,7 @@ def test_a_view_is_saved_found_changed_and_deleted(
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    person.wait_until(lambda: page.row_model.has_read_last_page and page.row_model.row_count == 3)
     ids = read_listed_ids(page)
     person.press("Ctrl+F")
     person.type_in("provider:alarmbox")
@@ -130,7 +130,9 @@ def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: C
     person.frame.show_route(QueuesRoute(view_id=view.id))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(
-        lambda: page.row_model.is_complete and page.row_model.row_count == 1 and "view" in page.list_bar_names()
+        lambda: (
+            page.row_model.has_read_last_page and page.row_model.row_count == 1 and "view" in page.list_bar_names()
+        )
     )
     assert page.filter.text == "kind:credit-check"
     person.frame.show_route(QueuesRoute(view_id=view.id + 99))
@@ -153,7 +155,7 @@ def test_a_copied_link_names_the_records_that_are_shown(
     person = open_window()
     person.press("Alt+2")
     page = person.wait_for_page(QueuesPage)
-    person.wait_until(lambda: page.row_model.is_complete)
+    person.wait_until(lambda: page.row_model.has_read_last_page)
     assert read_copied_link(person) == "support-console:queue/review"
     page.tabs.queue_chosen.emit("error")
     assert read_copied_link(person) == "support-console:queue/error"
@@ -215,5 +217,5 @@ def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: 
     person = open_window()
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.head.sentence_label.plain == "Changed from your view: mine")
-    person.wait_until(lambda: page.row_model.is_complete and read_listed_ids(page) == [])
+    person.wait_until(lambda: page.row_model.has_read_last_page and read_listed_ids(page) == [])
     assert page.filter.text == "provider:alarmbox age:>9d"

@@ -228,7 +228,7 @@ class HomePage(Page):
     @Slot()
     def _show_rows(self) -> None:
         self.mark_data_read()
-        is_empty = self.rows.is_complete and self.rows.row_count == 0
+        is_empty = self.rows.has_read_last_page and self.rows.row_count == 0
         self.table_stack.setCurrentWidget(self.empty_state if is_empty else self.table)
         self._keep_first_row_current()
         self._set_min_table_height()

@@ -550,7 +550,7 @@ class QueuesPage(Page):
         if table.current_item is None or self._stored_row_key is not None:
             self._go_to_stored_row()
         self._show_current_record(table.current_item)
-        if self.row_model.is_complete and self.row_model.row_count == 0:
+        if self.row_model.has_read_last_page and self.row_model.row_count == 0:
             self._show_empty_state()
         else:
             self.table_stack.setCurrentWidget(table)
@@ -582,7 +582,7 @@ class QueuesPage(Page):
         searched_as_text = list_operator_like_words(parsed_filter.words)
         if searched_as_text:
             return self.context.translate("queue.filter_as_text", names=searched_as_text)
-        key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
+        key = "queue.filtered" if self.row_model.has_read_last_page else "queue.filtered_so_far"
         return self.context.translate(key, n=self.row_model.row_count)
 
     def _show_empty_state(self) -> None:
@@ -658,7 +658,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_row_position(self) -> None:
-        is_list_empty = self.row_model.is_complete and self.row_model.row_count == 0
+        is_list_empty = self.row_model.has_read_last_page and self.row_model.row_count == 0
         self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else ())
         if self.by_cause:
             self.hint_bar.status_label.show_text(
@@ -668,14 +668,14 @@ class QueuesPage(Page):
         queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.lists_whole_queue else None
         row_count = (
             self.row_model.row_count
-            if self.row_model.is_complete
+            if self.row_model.has_read_last_page
             else (queue_count.count if queue_count else self.row_model.row_count)
         )
         position_in_list = self.table.current_row
         position = (
             position_in_list + 1 - sum(heading <= position_in_list for heading in self.row_model.list_heading_rows())
         )
-        capped = not self.row_model.is_complete and queue_count is not None and queue_count.is_capped
+        capped = not self.row_model.has_read_last_page and queue_count is not None and queue_count.is_capped
         total = wording.format_count(row_count, is_capped=capped)
         position_text = self.context.translate("queue.position", position=position, total=total) if position else ""
         removed_count = len(self.row_model.removed_keys)

@@ -279,8 +279,8 @@ class QueueSelection(QObject):
             groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
             return count, wording.format_count(count, is_capped=any(row.is_count_capped for row in groups))
-        if rows.is_complete or queue_count is None or not self._query.lists_whole_queue:
-            return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
+        if rows.has_read_last_page or queue_count is None or not self._query.lists_whole_queue:
+            return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.has_read_last_page)
         return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.is_capped)
 
     # -- bar

@@ -310,7 +310,7 @@ class ReconcilePage(Page):
 
     @Slot()
     def _show_rows(self) -> None:
-        if self.rows.is_complete and self.rows.row_count == 0:
+        if self.rows.has_read_last_page and self.rows.row_count == 0:
             self._show_empty_state()
         else:
             self.table_stack.setCurrentWidget(self._table_pane)

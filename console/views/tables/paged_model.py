@@ -141,7 +141,7 @@ class PagedModel(PageUpdateModel):
         )
 
     @property
-    def is_complete(self) -> bool:
+    def has_read_last_page(self) -> bool:
         """True if the list's last page is loaded, so that `row_count` is the length of the list."""
         last_page = self._page_cache.pages[-1] if self._page_cache.pages else None
         return last_page is not None and last_page.entries is not None

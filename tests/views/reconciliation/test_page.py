@@ -54,7 +54,7 @@ def show_page(qtbot: QtBot, appearance: object) -> ShowPageFunction:
         page.resize(1080, 720)
         page.show()
         page.show_route(route)
-        qtbot.waitUntil(lambda: page.run_details is None or page.rows.is_complete)
+        qtbot.waitUntil(lambda: page.run_details is None or page.rows.has_read_last_page)
         return page
 
     return show_runs

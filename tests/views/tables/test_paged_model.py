@@ -35,7 +35,7 @@ def test_a_short_list_is_read_once(make_watched_model: MakeModelFunction) -> Non
     """A list of seven rows is read with one call, and then has seven rows and no placeholder."""
     list_model = make_watched_model(7)
     assert list_ids(list_model.model) == list(range(7))
-    assert list_model.model.is_complete
+    assert list_model.model.has_read_last_page
     assert list_model.store.cursors == [None]
 
 
@@ -137,7 +137,7 @@ def test_a_list_that_became_shorter_ends_earlier(make_watched_model: MakeModelFu
     list_model.model.set_visible_rows(PAGE_SIZE, PAGE_SIZE + 4)
     list_model.model.read_again()
     assert list_model.model.rowCount() == PAGE_SIZE + 4
-    assert list_model.model.is_complete
+    assert list_model.model.has_read_last_page
 
 
 def test_a_changed_record_replaces_its_row_without_a_re_read(make_watched_model: MakeModelFunction) -> None:
@@ -295,5 +295,5 @@ def test_a_re_read_after_any_sequence_has_the_stored_rows(
     model.read_again()
     scroll_down(model, 90)
     assert [row for row in list_ids(model) if row is not None] == sorted(rows)
-    assert model.is_complete
+    assert model.has_read_last_page
     assert model.row_count == len(rows)

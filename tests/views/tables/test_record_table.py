@@ -171,7 +171,7 @@ def test_scrolling_reads_the_visible_pages(make_record_table: MakeTableFunction)
     view = make_record_table(3 * PAGE_SIZE)
     for _ in range(12):
         view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
-    assert view.rows.is_complete
+    assert view.rows.has_read_last_page
     assert view.rows.rowCount() == 3 * PAGE_SIZE
 
 
