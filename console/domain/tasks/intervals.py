@@ -45,6 +45,8 @@ class TaskInterval:
         return timedelta(seconds=self.seconds)
 
 
+_LARGEST_EARLY_SHARE = 0.2
+"""Largest share of its interval by which a task runs early, together with a task that is due."""
 FULL_BATCH_INTERVAL = timedelta(seconds=2)
 """Time to the next run of a task after a run that worked on a full batch."""
 USUAL_INTERVAL = TaskInterval(60, "a delay of up to one minute is short enough")
@@ -106,6 +108,13 @@ these tasks.
 def get_interval(task_name: str) -> TaskInterval:
     """Return the interval of a task by its name; USUAL_INTERVAL for a task that isn't in INTERVAL_OF_TASK."""
     return INTERVAL_OF_TASK.get(task_name, USUAL_INTERVAL)
+
+
+def compute_early_margin(interval: timedelta) -> timedelta:
+    """Return the time by which a task with the interval `interval` runs early if another task is due. So one pass of
+    a worker runs several tasks, with fewer transactions.
+    """
+    return interval * _LARGEST_EARLY_SHARE
 
 
 def compute_wait_after_failures(interval: timedelta, failure_count: int) -> timedelta:

@@ -27,6 +27,7 @@ from console.domain.tasks.intervals import (
     RIGHT_OF_TASK,
     TASK_LEASE_PREFIX,
     TaskInterval,
+    compute_early_margin,
     compute_longest_wait,
     compute_wait_after_failures,
     get_interval,
@@ -171,7 +172,8 @@ class Scheduler:
         running task ends after its present record, and no other task begins.
 
         A task that becomes due within `early_margin` also runs now; this is for callers that call this method only at
-        long intervals. If a task fails, the failure is logged and stored in the task's row, and the next task runs.
+        long intervals. If any task runs, tasks that are due a little later run with it (`compute_early_margin`). If a
+        task fails, the failure is logged and stored in the task's row, and the next task runs.
         Raises not_allowed for a database account that may not run tasks, and database_unreachable if the database
         doesn't answer.
         """
@@ -185,7 +187,9 @@ class Scheduler:
             for name in self._exclude_money_tasks_after_rollback(_select_permitted_task_names(due_names, person)):
                 if should_stop() or interrupts.is_interrupt_pending():
                     break
-                run = self._end_and_begin_run(run, name, should_stop, lambda task: self._is_due(task, early_margin))
+                run = self._end_and_begin_run(
+                    run, name, should_stop, lambda task: self._is_due_with_others(task, early_margin)
+                )
                 runs += [self._run_task(run)] if run else []
             self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
@@ -237,15 +241,15 @@ class Scheduler:
 
     def _list_due_task_names(self, early_margin: timedelta) -> list[str]:
         """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
-        holds. Another process may still acquire the lease of a task before this process."""
+        holds, and of those that run with them (`_is_due_with_others`). Another process may still acquire the lease of
+        a task before this process."""
         with self._context.database.read() as conn:
             stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
-            due_names = [
-                name
-                for name in self._tasks
-                if name not in stored_tasks or self._is_due(stored_tasks[name], early_margin)
-            ]
-            held_lease_names = _list_acquired_lease_names(conn) if due_names else frozenset()
+            rows = [(name, stored_tasks.get(name)) for name in self._tasks]
+            if not any(task is None or self._is_due(task, early_margin) for _, task in rows):
+                return []
+            due_names = [name for name, task in rows if task is None or self._is_due_with_others(task, early_margin)]
+            held_lease_names = _list_acquired_lease_names(conn)
         return [name for name in due_names if TASK_LEASE_PREFIX + name not in held_lease_names]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
@@ -256,6 +260,10 @@ class Scheduler:
         return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(
             compute_longest_wait(get_interval(task.name).duration)
         )
+
+    def _is_due_with_others(self, task: ScheduledTask, early_margin: timedelta) -> bool:
+        """True if the task is to run now that another task runs, because it is due (`_is_due`) or soon will be."""
+        return self._is_due(task, max(early_margin, compute_early_margin(get_interval(task.name).duration)))
 
     # Begin and end a run
 

@@ -132,6 +132,17 @@ def test_tasks_due_within_the_margin_are_run_early(tasks: CountedTasks, hand_clo
     assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
 
+def test_a_task_that_is_due_soon_runs_with_a_due_one(tasks: CountedTasks, hand_clock: ManualClock) -> None:
+    """In the last fifth of its interval a task runs only if another one is due, in the same pass."""
+    tasks.scheduler.run_due_tasks()
+    hand_clock.at += timedelta(seconds=35)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
+    hand_clock.at += timedelta(seconds=24)  # "probes" is due in 6 s and "refetches" in 1 s
+    assert tasks.scheduler.run_due_tasks() == ()
+    hand_clock.at += timedelta(seconds=1)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
+
+
 def test_a_task_with_a_full_batch_runs_again_soon(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """If a run processed a full batch, records may remain, so the task's next run comes soon instead of after its
     interval.
