@@ -1,6 +1,7 @@
 """A thread of the worker that regularly ends the database sessions of people whose locks block other sessions."""
 
 import logging
+from collections.abc import Callable
 from threading import Event
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -8,6 +9,10 @@ from console.domain.process.daemon_threads import DaemonThread
 from console.services.access.blocking_sessions import BlockingSessionEnder
 
 PAUSE_BETWEEN_LOCK_PASSES_SECONDS = 1.0
+PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS = 3.0
+"""Pause in seconds between two passes of a standby worker. Its passes only matter if another worker's passes fail, or
+if the server has closed the other worker's session.
+"""
 PAUSE_AFTER_ENDED_SESSION_SECONDS = 0.2
 """Pause in seconds after a pass that has ended a session: MariaDB lists one blocking session for each waiting
 session, and renews this list only if no session has read it for 0.1 s.
@@ -17,10 +22,12 @@ _log = logging.getLogger("console.worker")
 
 class BlockingSessionsThread:
     """The thread that ends database sessions whose locks block others. It runs from `start` until `stop_event` is
-    set."""
+    set. `is_standby` returns True while another worker polls for desk requests; then there are fewer passes."""
 
-    def __init__(self, session_ender: BlockingSessionEnder, stop_event: Event) -> None:
-        self._session_ender, self._stop_event = session_ender, stop_event
+    def __init__(
+        self, session_ender: BlockingSessionEnder, stop_event: Event, is_standby: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._session_ender, self._stop_event, self._is_standby = session_ender, stop_event, is_standby
         self._thread = DaemonThread(self._end_sessions_until_stopped, "lock-watch")
 
     def start(self) -> None:
@@ -40,7 +47,11 @@ class BlockingSessionsThread:
         while not self._stop_event.is_set():
             ended_count, last_error_code = self._end_blocking_sessions(last_error_code)
             self._stop_event.wait(
-                PAUSE_AFTER_ENDED_SESSION_SECONDS if ended_count else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
+                PAUSE_AFTER_ENDED_SESSION_SECONDS
+                if ended_count
+                else PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS
+                if self._is_standby()
+                else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
             )
         self._session_ender.close()
 

@@ -52,8 +52,11 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
         DueTaskThreads(scheduler, stop_event)
     ]
     if console.database.is_server:
-        threads.append(DeskRequestThreads(console.desk_requests, stop_event))
-        threads.append(BlockingSessionsThread(console.blocking_session_ender, stop_event))
+        executor = console.desk_requests
+        threads.append(DeskRequestThreads(executor, stop_event))
+        threads.append(
+            BlockingSessionsThread(console.blocking_session_ender, stop_event, lambda: executor.is_standby)
+        )
 
     def start_tasks(url: str, port: int) -> None:
         for group in threads:

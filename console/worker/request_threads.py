@@ -15,7 +15,7 @@ from console.worker.task_threads import compute_pause_after_failures
 
 REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
-REQUEST_POLL_PAUSE_SECONDS = 0.05
+REQUEST_POLL_PAUSE_SECONDS = 0.04
 """Pause in seconds between two polls for requests: while a request is open, and also after no request was open for
 QUICK_REQUEST_POLL_PERIOD_SECONDS.
 """
@@ -87,13 +87,20 @@ class DeskRequestThreads:
             PRESENCE_RENEWAL_SECONDS, self._executor.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS) / 8
         )
         failure_count, waiting_count = 0, 0
+        is_any_waiting = False
         next_renewal_at = last_request_at = float("-inf")
         while not self._stop_event.is_set():
             try:
-                if clock.monotonic() >= next_renewal_at:
+                is_renewal_due = clock.monotonic() >= next_renewal_at
+                if is_renewal_due:
                     self._executor.announce_presence()
                     next_renewal_at = clock.monotonic() + renewal_seconds
-                waiting_count = self._executor.count_waiting_requests()
+                was_any_waiting, is_any_waiting = is_any_waiting, self._executor.is_any_request_waiting()
+                waiting_count = 0
+                if is_any_waiting and not was_any_waiting:
+                    waiting_count = 1  # to count the others takes two more queries: the next poll does so
+                elif is_any_waiting or (is_renewal_due and self._executor.is_any_request_open()):
+                    waiting_count = self._executor.count_waiting_requests()
                 self._wake_threads(waiting_count)
                 self._wake_lock_waiting_thread()
                 self._executor.store_progress_steps()

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, DeskRequestState
 from console.sandbox.server import Sandbox
+from console.worker.lock_thread import (
+    PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS,
+    PAUSE_BETWEEN_LOCK_PASSES_SECONDS,
+    BlockingSessionsThread,
+)
 from console.worker.request_threads import (
     QUICK_REQUEST_POLL_PAUSE_SECONDS,
     QUICK_REQUEST_POLL_PERIOD_SECONDS,
@@ -15,7 +20,8 @@ from console.worker.request_threads import (
     compute_request_poll_pause_seconds,
 )
 from tests.support.places import Place
-from tests.worker.test_task_threads import FAILURES_OF_A_LONG_OUTAGE, ScriptedStop
+from tests.support.quick_desks import ManualClock
+from tests.worker.test_task_threads import FAILURES_OF_A_LONG_OUTAGE, CountedStop, ScriptedStop
 
 _COUNT_PRESENT_WORKERS_SQL = f"SELECT count(*) FROM leases WHERE name = '{PRESENCE_LEASE_NAME}' AND lease_expires > 0"
 
@@ -39,6 +45,46 @@ def test_polls_are_quick_only_shortly_after_a_request(
     idle_seconds: float, is_standby: bool, pause_seconds: float
 ) -> None:
     assert compute_request_poll_pause_seconds(idle_seconds, _RENEWAL_SECONDS, is_standby=is_standby) == pause_seconds
+
+
+def test_waiting_is_the_lowest_state_of_a_request() -> None:
+    """A worker that waits reads only the lowest state of all requests."""
+    assert min(DeskRequestState) == DeskRequestState.WAITING
+
+
+@pytest.mark.engines("sqlite")
+def test_the_first_request_wakes_a_thread_without_a_count(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll that first finds a waiting request wakes one thread; the next poll counts the requests. Requests that
+    are taken are counted only when the presence lease is renewed, here at the first poll.
+    """
+    woken: list[int] = []
+    with place.open_desk(sandbox, TIME_SCALE="1") as console:
+        executor, is_waiting = console.desk_requests, iter((False, True, True, False, True))
+        monkeypatch.setattr(executor, "is_any_request_waiting", lambda: next(is_waiting))
+        monkeypatch.setattr(executor, "is_any_request_open", lambda: True)
+        monkeypatch.setattr(executor, "count_waiting_requests", lambda: 3)
+        monkeypatch.setattr(executor, "clock", ManualClock())
+        threads = DeskRequestThreads(executor, CountedStop(5))
+        monkeypatch.setattr(threads, "_wake_threads", woken.append)
+        threads._poll_requests_until_stopped()
+    assert woken[:5] == [3, 1, 3, 0, 1]
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(
+    ("is_standby", "pause_seconds"),
+    [(False, PAUSE_BETWEEN_LOCK_PASSES_SECONDS), (True, PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS)],
+)
+def test_a_standby_worker_looks_less_often_for_blocking_sessions(
+    place: Place, sandbox: Sandbox, is_standby: bool, pause_seconds: float
+) -> None:
+    """Another worker looks each second, so a standby looks only in case that worker's looks fail."""
+    stop = CountedStop(2)
+    with place.open_desk(sandbox) as console:
+        BlockingSessionsThread(console.blocking_session_ender, stop, lambda: is_standby)._end_sessions_until_stopped()
+    assert stop.pauses == [pause_seconds] * 2
 
 
 @pytest.mark.engines("sqlite")

@@ -16,13 +16,16 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 
 class CountedStop(Event):
-    """A stop event that counts as set after `count` waits, each of which returns at once."""
+    """A stop event that counts as set after `count` waits, each of which returns at once. `pauses` has the seconds of
+    each wait (None: without a limit)."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self._left = count
+        self.pauses: list[float | None] = []
 
     def wait(self, timeout: float | None = None) -> bool:
+        self.pauses.append(timeout)
         self._left -= 1
         if self._left <= 0:
             self.set()

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 CHANGE_FEED_INTERVAL_MS = 1_500
 """Time between two readings of the change feed while a person is at the desk."""
-UNATTENDED_CHANGE_FEED_INTERVAL_MS = 4_500
+UNATTENDED_CHANGE_FEED_INTERVAL_MS = 10_000
 """Time between two readings of the change feed while nobody is at the desk. Without this longer time, desks that
-nobody uses would cause a third of the database load of a team in which nothing happens."""
+nobody uses would cause half of the database load of a team in which nothing happens."""
 FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
 While no worker is present, each reading of the feed also reads the presence and the switches. A reading of the
