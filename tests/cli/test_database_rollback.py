@@ -65,7 +65,8 @@ class DeskCommands:
         return {one["operation_id"]: one["state"] for one in lost["lost"]}
 
     def read_charges_and_refunds(self) -> tuple[int, int]:
-        """Return the charges for the lost number and the refunds of the payment, by the providers' ledgers."""
+        """Return how many charges AlarmBox's ledger has for LOST_NUMBER, and how many refunds PayPay's ledger has for
+        the payment."""
         there = self.sandbox.control.payments_control.read_payment("paypay", ORDER_NUMBER)
         return self.sandbox.ledger.count_charges_of_number(LOST_NUMBER), len(there["refunds"])
 

@@ -12,7 +12,7 @@ class PersonalEventKind(StrEnum):
     """Kinds of events of which a person is notified, such as a refund that waits for approval or a mention in a
     note. A person switches the notifications of each kind on and off; the values are stored."""
 
-    APPROVAL = "approval"
+    APPROVAL_NEEDED = "approval"
     """A refund or a proposed outcome waits for the person's decision."""
     DECISION = "decision"
     """A refund or an outcome that the person has requested was decided, or the time to decide about it is over."""

@@ -85,8 +85,8 @@ class CallLog:
             return dict(self._counts)
 
     def export_json(self, call: str | None = None, number: str | None = None, after_seq: int = 0) -> list[JsonObject]:
-        """Return log entries as JSON: those of this call, with this `LoggedCall.number`, and with a sequence number
-        above `after_seq`. None for `call` or `number` means any."""
+        """Return log entries as JSON, oldest first: those of the calls with the name `call` and the number `number`
+        (`LoggedCall.number`), with a sequence number above `after_seq`. None for `call` or `number` means any."""
         with self._lock:
             matching_entries = [
                 entry

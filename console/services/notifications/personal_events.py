@@ -99,14 +99,14 @@ def _choose_event_of_ended_proposal(proposal: ClosedProposal) -> str:
 def _make_approval_event(item_to_decide: Refund | WaitingProposal) -> PersonalEvent:
     if isinstance(item_to_decide, Refund):
         return PersonalEvent(
-            PersonalEventKind.APPROVAL,
+            PersonalEventKind.APPROVAL_NEEDED,
             f"approval/{REFUND_KIND}/{item_to_decide.id}",
             "arrived",
             REFUND_KIND,
             str(item_to_decide.id),
         )
     return PersonalEvent(
-        PersonalEventKind.APPROVAL,
+        PersonalEventKind.APPROVAL_NEEDED,
         f"approval/proposal/{item_to_decide.id}",
         "proposed",
         item_to_decide.kind,

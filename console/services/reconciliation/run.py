@@ -443,8 +443,8 @@ def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[date
 
 def _has_compared_day(run: ReconciliationRun, day: date, now: datetime) -> bool:
     """True if the run has compared this day, so that the day needn't be compared again at `now`. A run that began
-    before the end of the day hasn't compared the rest of the day; it counts only until the day is over. A run whose
-    stored start time is still in the future really began before the end of the day, because a clock was ahead."""
+    before the end of the day hasn't compared the rest of the day; it counts only until the day is over. False if the
+    stored start time of the run is still in the future: a clock was ahead, so nobody knows when the run began."""
     if not run.from_day <= day <= run.to_day or is_in_future(run.begun_at, now):
         return False
     return _is_day_over(run.provider, day, run.begun_at) or not _is_day_over(run.provider, day, now)

@@ -41,7 +41,7 @@ def check_import_order(current_coverage: RegistryCoverage | None, sources: Seque
     whole_files = [source for source in sources if not source.is_difference]
     complete_until = None if current_coverage is None else current_coverage.registry_date
     if whole_files:
-        _check_whole_files(whole_files)
+        _require_consistent_whole_files(whole_files)
         complete_until = whole_files[0].day
     for source in sources:
         if source.is_difference:
@@ -83,7 +83,7 @@ def _covers_registry(whole_files: Sequence[SourceFile], current_coverage: Regist
     return WHOLE_NATION_CODE in new_prefectures or new_prefectures >= current_coverage.prefectures
 
 
-def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
+def _require_consistent_whole_files(whole_files: Sequence[SourceFile]) -> None:
     """Raise ConsoleError `registry_order` in three cases: the whole files are of different days; two of them are of
     the same prefecture; or another file comes with the file of the whole nation. The files are sorted by name.
     """

@@ -114,8 +114,9 @@ class FullTextExpressions:
                 yield _join_expressions("AND", [best_expression, *other_expressions])
 
     def _list_searched_words(self, words: Iterable[SearchWord]) -> list[SearchWord]:
-        """Return the words that an expression requires, out of the given words (see `_list_indexed_words`). With
-        `requires_numbers` False, words without index terms for an address are left out, if other words remain."""
+        """Return the words that an expression requires, out of the given words (see `_list_indexed_words`). If
+        this object doesn't require numbers, the words that have no terms in the index of addresses, such as house
+        numbers, are left out, unless no other word remains."""
         indexed_words = _list_indexed_words(words)
         if self._requires_numbers:
             return indexed_words

@@ -45,7 +45,7 @@ class NotificationsDialog(DialogFrame):
         self.show_content(content)
 
     def find_first_focus(self) -> QWidget:
-        return self.check_box_by_kind[PersonalEventKind.APPROVAL]
+        return self.check_box_by_kind[PersonalEventKind.APPROVAL_NEEDED]
 
     def _store_switch(self, kind: PersonalEventKind, state: Qt.CheckState) -> None:
         store_notification_switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)

@@ -10,7 +10,7 @@ from console.views.theme.design_tokens import Tone
 
 _MAX_EVENTS_NAMED_IN_TOAST = 3
 _ICON_AND_TONE_BY_EVENT_KIND: dict[PersonalEventKind, tuple[str, Tone]] = {
-    PersonalEventKind.APPROVAL: ("half_disc", "progress"),
+    PersonalEventKind.APPROVAL_NEEDED: ("half_disc", "progress"),
     PersonalEventKind.DECISION: ("ring_check", "progress"),
     PersonalEventKind.HAND_OVER: ("person", "care"),
     PersonalEventKind.MENTION: ("person", "progress"),

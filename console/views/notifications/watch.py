@@ -80,7 +80,7 @@ class NotificationWatcher(QObject):
         other_events = tuple(
             event
             for event in events
-            if event.kind is not PersonalEventKind.APPROVAL and not self._is_own_bulk_run(event)
+            if event.kind is not PersonalEventKind.APPROVAL_NEEDED and not self._is_own_bulk_run(event)
         )
         if other_events:
             self._context.toast_requested.emit(make_event_toast(other_events, self._context))

@@ -17,7 +17,8 @@ TONE_BY_SIGN: dict[str, Tone] = {"+": "good", "−": "bad", "≠": "care"}
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
 @pytest.mark.parametrize("signs", ["≠", "−≠", "+−≠"])
 def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scale: float) -> None:
-    """On a page that is 400 px wide, the signs of the marks are only on white paper in the margin."""
+    """On a page that is 400 px wide, the signs (such as + and −) beside the marked passages are only in the white
+    margin and cover no text."""
     current_appearance().set_text_scale(scale)
     view = PdfPageView("page")
     qtbot.addWidget(view)

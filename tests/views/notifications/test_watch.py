@@ -18,9 +18,11 @@ from console.wording.sentences.catalogue import LANGUAGES
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_refund
 
-ARRIVED_EVENT = PersonalEvent(PersonalEventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
+ARRIVED_EVENT = PersonalEvent(PersonalEventKind.APPROVAL_NEEDED, "approval/refund/9", "arrived", "refund", "9")
 DECIDED_EVENT = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
-PROPOSED_EVENT = PersonalEvent(PersonalEventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
+PROPOSED_EVENT = PersonalEvent(
+    PersonalEventKind.APPROVAL_NEEDED, "approval/proposal/3", "proposed", "operation", "a-b"
+)
 MENTION_EVENT = PersonalEvent(PersonalEventKind.MENTION, "mention/1", "note", "payment", "5")
 HAND_OVER_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note", "payment", "6")
 OWNED_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
