@@ -76,10 +76,10 @@ def _report_if_rows_are_visible() -> None:
     shown = [one for one in QApplication.allWidgets() if isinstance(one, tables.RecordTable) and one.isVisible()]
     if any(table.rows.row_count for table in shown):
         # The paint that their arrival asked for comes before a timer.
-        QTimer.singleShot(0, _report_rows_and_exit)
+        QTimer.singleShot(0, _print_rows_event_and_exit)
 
 
-def _report_rows_and_exit() -> None:
+def _print_rows_event_and_exit() -> None:
     print_event("rows")
     os._exit(0)
 

@@ -130,9 +130,9 @@ def run_same_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[st
 
 
 def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Kill the process of each action that has a request id at each step of the action, then make the same call
-    again. Return the number of repeated calls with each answer (`acted`, `repeated` or an error code), and `kills`
-    for all of them.
+    """For each action that has a request id, kill its process at each step of the action, then make the same call
+    again. Return the number of repeated calls with each answer (`acted`, `repeated` or an error code), and under the
+    key `kills` the number of all kills. `shard` is the seed of the invented corporation numbers.
     """
     tally: Counter[str] = Counter()
     with start_own_run():  # one server for all: the pool of databases belongs to it

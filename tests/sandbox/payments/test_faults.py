@@ -238,7 +238,8 @@ def test_a_fault_makes_a_refund_twice(gateways: SandboxGateways, call: str, refu
 
 def test_faults_change_the_encryption_of_an_answer(gateways: SandboxGateways) -> None:
     """The fault `other_seal` encrypts Atom's answer with another key, `no_seal` doesn't encrypt it, and `cut_seal`
-    cuts it off. With `sealed_json` the answer is encrypted in the other accepted form.
+    cuts off the end of the encrypted text. With `sealed_json` the encrypted text is in a JSON object instead of a
+    form; Atom's client accepts both.
     """
     good = gateways.call_by_name("atom_verification")
     bodies = {}

@@ -35,7 +35,9 @@ def test_control_characters_of_the_pdf_library_are_removed(text: str, clean: str
         ("none", " ", []),
     ],
 )
-def test_words_are_found_as_on_the_images(text: str, words: str, found_texts: list[str]) -> None:
+def test_a_search_in_the_text_ignores_width_case_and_line_breaks(
+    text: str, words: str, found_texts: list[str]
+) -> None:
     """A search in the text ignores width, case and line breaks, and returns the position of the letters in the
     original text.
     """
