@@ -14,7 +14,7 @@ class SortColumn(StrEnum):
     """
 
     WORK = "work"
-    AGE = "age"  # by the instant since which the state holds; the oldest first
+    AGE = "age"  # by the instant since which the state holds; an unknown instant is first, then the oldest one
     NUMBER = "number"
     RECORD = "record"
     KIND = "kind"

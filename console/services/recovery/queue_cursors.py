@@ -15,6 +15,8 @@ from console.store.queues.queues import QueuePosition
 
 _CURSOR_TIME_FORMAT = "%Y%m%dT%H%M%S%f"
 _LONGEST_POSITION_CHARACTERS = 1_024
+_LONGEST_NUMBER_DIGITS = 19
+"""Largest number of digits of an integer of 64 bits."""
 
 
 def format_queue_position(position: QueuePosition) -> str:
@@ -90,7 +92,8 @@ def _parse_sort_value(text: str) -> SortValue:
         return datetime.strptime(value, _CURSOR_TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
     if kind == "h" and all(digit in "0123456789ABCDEFG" for digit in value):
         return value
-    if kind == "n" and value.isascii() and value.isdecimal() and len(value) <= 19:
+    digits = value.removeprefix("-")  # another program can write a negative amount
+    if kind == "n" and digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_NUMBER_DIGITS:
         return int(value)
     raise ValueError(text)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, and_, bindparam, case, func, literal, or_
+from sqlalchemy import BigInteger, BindParameter, and_, bindparam, case, cast, func, literal, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
@@ -237,8 +237,17 @@ def _make_text_key(value: Expression) -> Sequence[Expression]:
 
 def _make_client_key(table: _SortedTable) -> Sequence[Expression]:
     """Return one sort key: the client id. In ascending order a record without a client comes last."""
-    client = table.shown_columns.columns.client_id
-    return [literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger) if client is None else client]
+    return [_make_number_key(table.shown_columns.columns.client_id)]
+
+
+def _make_number_key(number: Expression | None) -> Expression:
+    """Return a sort key that is always an integer: the number, or _NUMBER_AFTER_ALL_OTHERS for a record without it.
+    SQLite can have a text or a fraction in a column of integers; such a value is sorted by the integer with which it
+    begins.
+    """
+    if number is None:
+        return literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger)
+    return cast(func.coalesce(number, _NUMBER_AFTER_ALL_OTHERS), BigInteger)
 
 
 def _make_provider_key(table: _SortedTable) -> Sequence[Expression]:
@@ -260,9 +269,8 @@ def _make_amount_key(table: _SortedTable) -> Sequence[Expression]:
     columns = table.shown_columns.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
     currency_position = make_list_index_sql(columns.currency, currencies)
-    return len(currencies) - currency_position if table.is_descending else currency_position, func.coalesce(
-        columns.amount_minor, _NUMBER_AFTER_ALL_OTHERS
-    )
+    amount_key = _make_number_key(columns.amount_minor)
+    return len(currencies) - currency_position if table.is_descending else currency_position, amount_key
 
 
 def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:

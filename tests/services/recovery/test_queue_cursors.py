@@ -10,15 +10,17 @@ from sqlalchemy import Connection
 
 from console.app import Console
 from console.domain.error_reasons import UsageProblem
+from console.domain.payments.records import Order
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import PurchaseRequest
 from console.services.process.list_cursors import format_list_cursor, parse_list_cursor
+from console.store.payments import orders
 from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, list_kinds_and_ids
-from tests.store.money_rows import insert_begun_payment
+from tests.store.money_rows import NOW, insert_begun_payment
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.refusals import call_for_refusal
 
@@ -71,6 +73,22 @@ def test_each_sort_order_refuses_cursors_of_other_sort_orders(
     for index, other in enumerate(SORT_ORDERS):
         for order in (SORT_ORDERS[index - 1], SORT_ORDERS[index - 2], SORT_ORDERS[index - len(SORT_ORDERS) // 2]):
             require_refused(partial(read_page_cursor, order=other, after=cursors[order]))
+
+
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_a_page_continues_after_any_amount_of_an_order(
+    console: Console, connection: Connection, is_descending: bool
+) -> None:
+    """Another program can write any amount into an order. A queue that is sorted by amount continues after it."""
+    amounts = (-(2**63), -7, 0, 5, 2**63 - 1)
+    for minor in amounts:
+        orders.insert_order(connection, orders.NewOrder(f"ORD{minor}", minor), NOW)
+    found, cursor, order = list[int](), None, QueueSortOrder(SortColumn.AMOUNT, is_descending)
+    for _ in amounts:
+        page = console.recovery.read_queue("pending", 1, cursor, sort_order=order)
+        found += [item.record.total_minor for item in page.items if isinstance(item.record, Order)]
+        cursor = page.next_cursor
+    assert found == sorted(amounts, reverse=is_descending)
 
 
 def test_another_filter_or_queue_refuses_the_cursor(console: Console, read_page_cursor: Callable[..., str]) -> None:
