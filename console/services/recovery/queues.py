@@ -176,8 +176,8 @@ class QueueReader:
         return QueueItem(record, explanation, record.state_since, owner, mismatch)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
-        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time at which the
-        oldest of the counted records began to wait.
+        """Return for each queue the number of its records (at most MAX_COUNTED_RECORDS), and the time at which its
+        oldest record began to wait.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

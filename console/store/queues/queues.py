@@ -129,17 +129,32 @@ def _make_page_start_key(after_position: QueuePosition | None, kind_index: int) 
 
 def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
     """Return two values about the queue. The first is the number of its records, at most MAX_COUNTED_RECORDS + 1. The
-    second is the earliest instant at which one of the counted records got its present state; None if the queue is
-    empty, or if no such instant is stored. `lapsed_ids` are, by kind, the ids of the records whose operation has
-    lapsed; they are treated as records with an unknown outcome."""
+    second is the earliest instant at which one of its records got its present state; None if the queue is empty, or
+    if no such instant is stored. `lapsed_ids` are, by kind, the ids of the records whose operation has lapsed; they
+    are treated as records with an unknown outcome."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
     query = _make_count_query(queue_name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
     rows = conn.execute(query, values).all()
-    oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     count = min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1)
-    return count, convert_to_aware_utc(oldest) if oldest else None
+    oldest_instants = [row.oldest for row in rows if row.oldest is not None]
+    if count > MAX_COUNTED_RECORDS:  # records that were not counted may be older
+        oldest_instants = _read_oldest_instants(conn, queue_name, lapsed_ids)
+    return count, convert_to_aware_utc(min(oldest_instants)) if oldest_instants else None
+
+
+def _read_oldest_instants(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> list[datetime]:
+    """Return the earliest stored instant at which a record got its present state (naive, UTC), for each index range
+    and work state of the queue `queue_name` that has such an instant. `lapsed_ids` are those of
+    `count_queue_records`."""
+    values: dict[str, object] = {}
+    queries: list[Select[Any]] = []
+    for kind_queries in (one_kind for one_kind in QUEUE_TABLES if queue_name in one_kind.conditions_by_queue):
+        ids = get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
+        values |= kind_queries.make_lapsed_ids_parameter(ids)
+        queries += kind_queries.make_oldest_instant_queries(queue_name, ids)
+    return list(conn.scalars(union_all(*queries), values))
 
 
 @cache

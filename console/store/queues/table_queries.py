@@ -24,6 +24,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     select,
     union_all,
 )
@@ -258,6 +259,18 @@ class RecordTableQueries:
                 and_(lapsed_rows, self.work_state != "needs_review") if queue_name == "review" else lapsed_rows
             )
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
+
+    def make_oldest_instant_queries(self, queue_name: str, lapsed_ids: AbstractSet[int]) -> list[Select[Any]]:
+        """Return one query for each index range and work state of the queue `queue_name`. It returns the earliest
+        stored instant in the column `state_since`, and no row if there is none. The index has the rows of one work
+        state in this order, so each query reads one row. `lapsed_ids` are the ids of the table's lapsed records."""
+        is_known = self.state_since > literal(EPOCH_START, Instant)
+        ranges = self.list_chosen_ranges(queue_name, UNFILTERED_CHOICE, lapsed_ids, is_split_by_state=True)
+        oldest_rows = [
+            select(self.state_since.label("since")).where(rows, is_known).order_by(self.state_since).limit(1)
+            for rows in ranges
+        ]
+        return [select(rows.subquery()) for rows in oldest_rows]
 
     def list_range_conditions(self, queue_name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
         """Return the conditions of the queue `queue_name` on stored columns. The database answers each one by a

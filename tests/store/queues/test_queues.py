@@ -330,6 +330,23 @@ def test_counts_of_queues_are_those_of_their_rows(database: Database, name: str,
         )
 
 
+@with_and_without_lapsed
+@each_queue
+def test_the_oldest_record_of_a_queue_may_be_one_that_was_not_counted(
+    database: Database, name: str, lapsed: queues.LapsedIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest age of a queue with too many records to count is that of its oldest record. The counted records are
+    the first ones of each index range, and these are in the order of the work states.
+    """
+    with database.read() as conn:
+        rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]
+        monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 1)
+        assert queues.count_queue_records(conn, name, lapsed) == (
+            min(len(rows), 2),
+            min(one.state_since for one in rows if one.state_since),
+        )
+
+
 def test_counts_of_queues_stop_at_their_limit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of a queue stops at one above the cap, which means that the queue has more records. Lapsed calls are
     counted too.
