@@ -56,9 +56,7 @@ def read_number(text: str, *, allows_test_numbers: bool = False) -> CorporationN
     digits and removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which
     accepts digits of other scripts.
     """
-    bare_text, is_prefix_stripped = _strip_invoice_prefix(
-        text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION)
-    )
+    bare_text, is_prefix_stripped = _normalize_text(text)
     if not bare_text:
         return RejectedNumber(NumberReason.NO_DIGITS)
     if not _ASCII_DIGITS.issuperset(bare_text):
@@ -68,6 +66,19 @@ def read_number(text: str, *, allows_test_numbers: bool = False) -> CorporationN
     if not is_well_formed(bare_text) and not (allows_test_numbers and bare_text in ALARMBOX_TEST_NUMBERS):
         return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare_text)
     return CorporationNumber(bare_text, is_prefix_stripped)
+
+
+def read_first_digits(text: str) -> str:
+    """Return the digits of a typed text that may be a corporation number or the beginning of one, normalised as by
+    `read_number`; "" for a text with any other character."""
+    bare_text, _ = _normalize_text(text)
+    return bare_text if _ASCII_DIGITS.issuperset(bare_text) else ""
+
+
+def _normalize_text(text: str) -> tuple[str, bool]:
+    """Return a typed text with ASCII digits, without separators and without the T of an invoice registration number,
+    and whether it had this T. Only the first _LONGEST_INPUT_CHARACTERS characters are read."""
+    return _strip_invoice_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_CHARACTER_NORMALISATION))
 
 
 def _strip_invoice_prefix(bare_text: str) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""Parse a corporation number that a person typed or another program wrote."""
+"""Parse a corporation number that a person typed or another program wrote, and fold the dashes of typed numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,10 @@ from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
     from console.domain.errors.details import InvalidNumberDetail
+
+HYPHEN_BY_DASH = str.maketrans(dict.fromkeys("‐‑‒–—―−─ー", "-"))
+"""Translation of the characters that a Japanese keyboard or a word processor gives for a hyphen (ー is the key beside
+0) into the hyphen. The text must be in NFKC form."""
 
 
 class InvalidCorporationNumber(ConsoleError):

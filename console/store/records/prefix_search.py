@@ -19,6 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from console.domain.lookup.number_input import HYPHEN_BY_DASH
 from console.domain.payments.records import Order, Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.legal_forms import LEGAL_FORMS_BEFORE_NAMES, remove_legal_form, write_out_legal_forms
@@ -32,8 +33,6 @@ from console.store.schema.payments import refunds as refund_table
 
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _LARGEST_CHARACTER = "\U0010ffff"
-_DASHES_TO_HYPHEN = str.maketrans(dict.fromkeys("‐‑‒–—―−─ー", "-"))
-"""Characters that a Japanese keyboard or a word processor gives for a hyphen; ー is the key beside 0."""
 _LETTERS_AND_DIGITS_PATTERN = re.compile(r"([A-Za-z]{1,8})([0-9]{3,})")
 """Matches a number that a person has typed without its hyphen, such as `S100042`."""
 _SHOWN_REFUND_PATTERN = re.compile(r"R-?([1-9][0-9]{0,17})")
@@ -137,7 +136,7 @@ def list_number_spellings(text: str) -> tuple[str, ...]:
     Each of these further forms is returned as it is, in capitals and in small letters.
     """
     typed = unicodedata.normalize("NFKC", text)
-    hyphenated = typed.translate(_DASHES_TO_HYPHEN)
+    hyphenated = typed.translate(HYPHEN_BY_DASH)
     if not hyphenated.isascii():
         return (typed,)
     divided = [hyphenated]

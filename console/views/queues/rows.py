@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from console.domain.corporation_number import read_first_digits
 from console.domain.exports.tables import ChosenRecords, ExportRequest, ListName
+from console.domain.lookup.number_input import HYPHEN_BY_DASH
 from console.domain.payments.records import Order, Payment
 from console.domain.queue_names import MISMATCH_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter
@@ -309,13 +311,13 @@ def _read_matches(
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
     """True if `filter_text` (the typed words in the form that `_fold_text` returns) occurs in the company's name, in
-    a number or in the payer of the item's record. If the typed text consists of digits, spaces and hyphens, such as
-    "7-1234", its digits alone are compared, too: the result is True if they are the record's id, or the beginning of
-    its corporation number."""
+    a number or in the payer of the item's record. If the typed text consists of digits, spaces and dashes, such as
+    "7-1234", or is an invoice registration number (T and 13 digits), its digits alone are compared, too: the result
+    is True if they are the record's id, or the beginning of its corporation number."""
     record = queue_item.record
-    digits = filter_text.replace(" ", "").replace("-", "")
+    digits = read_first_digits(filter_text)
     corporation_number = case_words.get_corporation_number(record)
-    if digits.isdecimal() and (corporation_number.startswith(digits) or str(record.id) == digits):
+    if digits and (corporation_number.startswith(digits) or str(record.id) == digits):
         return True
     entry = record.registry_entry
     official_name = entry.corporation.name if entry is not None else ""
@@ -343,8 +345,8 @@ def make_words_check(words: str) -> Callable[[QueueItem], bool] | None:
 
 def _fold_text(text: str) -> str:
     """Return the text in a form for comparisons: full-width and half-width characters are equal, and so are upper
-    and lower case. Several spaces become one, because the typed words are joined by one space."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    and lower case, and all dashes. Several spaces become one, because the typed words are joined by one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(HYPHEN_BY_DASH).split())
 
 
 def _make_rows_with_group_sizes(

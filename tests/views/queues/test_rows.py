@@ -7,6 +7,7 @@ from itertools import groupby, product
 
 import pytest
 
+from console.domain.explanations.payments import explain_payment
 from console.domain.payments.records import RefundRelations
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
@@ -14,6 +15,7 @@ from console.domain.queues.filters import NO_FILTER
 from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import WorkBadge
+from console.domain.views.any_record import QueueItem
 from console.views.queues.cause_groups import CauseRow, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
@@ -27,7 +29,7 @@ from console.views.queues.rows import (
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
 from console.views.tables.columns import AgeCell, HeadingText
 from console.wording.sentences import catalogue as wording
-from tests.views.invented_checks import QueueServices, make_check, make_queue_item, make_window_context
+from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
 REVIEW_WORK, SCHEDULED_WORK = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
@@ -73,16 +75,28 @@ def test_each_row_stands_below_the_heading_of_its_badge() -> None:
     assert badges[0] == "Needs a person"
 
 
-@pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
+@pytest.mark.parametrize(
+    "text",
+    ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17", "2ー0104ー0190", "2‐0104−0190", "T2010401907731"],
+)
 def test_a_text_finds_names_numbers_and_records(text: str) -> None:
     """A text filter finds a row by a part of the company's name, by the corporation number and by the record's id, in
-    full-width and half-width forms, with or without spaces.
+    full-width and half-width forms, with or without spaces and dashes. An invoice registration number has a T before
+    the corporation number.
     """
     services = QueueServices(
         [make_check(17), make_check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )
     page = make_row_reader(QueueListQuery("review", text))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert [row.item.record.id for row in page.rows] == [17]
+
+
+@pytest.mark.parametrize("typed", ["Aー10442", "Ａ－１０４４２", "a‐10442"])
+def test_any_dash_of_a_payment_number_finds_the_payment(typed: str) -> None:
+    """Every character that a keyboard gives for a hyphen finds the hyphen of a number."""
+    payment, has_words = make_payment(), make_words_check(typed)
+    assert has_words is not None
+    assert has_words(QueueItem(payment, explain_payment(payment, NOW), payment.state_since))
 
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
