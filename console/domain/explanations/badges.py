@@ -13,6 +13,14 @@ from console.domain.service_results import Explanation, WorkBadge
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
 
+INCOMPLETE_BADGE_STATE = "incomplete"
+"""State on the badge of a bought credit check with missing parts."""
+SUPERSEDED_BADGE_STATE = "superseded"
+"""State on the badge of a credit check that a renewal has replaced."""
+PARTLY_REFUNDED_BADGE_STATE = "partly_refunded"
+"""State on the badge of a payment of which a part was refunded."""
+REFUNDED_BADGE_STATE = "refunded"
+"""State on the badge of a payment that was refunded in full."""
 VERDICTS_OF_MISMATCH = frozenset(
     f"verdict.{name}"
     for name in (
@@ -144,14 +152,14 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
         return f"refund.{record.state.value}"
     if record.refunded_minor and record.state in PAID_STATES:
         is_refunded_in_full = record.refunded_minor >= record.captured_minor
-        return "business.refunded" if is_refunded_in_full else "business.partly_refunded"
+        return f"business.{REFUNDED_BADGE_STATE if is_refunded_in_full else PARTLY_REFUNDED_BADGE_STATE}"
     return f"payment.{record.state.value}"
 
 
 def _find_credit_check_badge(record: CreditCheck) -> str:
     """Return the key of the badge for a credit check's state, such as `credit_check.incomplete`."""
     if record.is_superseded:
-        return "credit_check.superseded"
+        return f"credit_check.{SUPERSEDED_BADGE_STATE}"
     if record.incomplete and record.state is CheckState.SUCCESS:
-        return "credit_check.incomplete"
+        return f"credit_check.{INCOMPLETE_BADGE_STATE}"
     return f"credit_check.{record.state.value}"

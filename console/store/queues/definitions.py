@@ -9,6 +9,12 @@ from typing import Any
 from sqlalchemy import Column, and_, case, exists, func, literal, not_, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from console.domain.explanations.badges import (
+    INCOMPLETE_BADGE_STATE,
+    PARTLY_REFUNDED_BADGE_STATE,
+    REFUNDED_BADGE_STATE,
+    SUPERSEDED_BADGE_STATE,
+)
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import (
     FINAL_STATES,
@@ -20,7 +26,7 @@ from console.domain.payments.consistency import (
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.records import Certainty, CheckState, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks
 from console.store.credit_checks.row_mapping import make_record
@@ -201,6 +207,38 @@ def _is_reversible_sql(now: datetime) -> ColumnElement[bool]:
     return and_(is_paid, or_(*conditions)) if conditions else literal(1) == literal(0)
 
 
+def _make_shown_payment_state_sql() -> ColumnElement[Any]:
+    """Return SQL of the state that the badge of a payment shows: a paid payment with refunds is refunded or partly
+    refunded."""
+    columns = payment_table.c
+    has_refunds = and_(is_one_of_sql(columns.status, PAID_STATES), columns.refunded_minor != 0)
+    return case(
+        (not_(has_refunds), columns.status),
+        (columns.refunded_minor >= columns.captured_minor, REFUNDED_BADGE_STATE),
+        else_=PARTLY_REFUNDED_BADGE_STATE,
+    )
+
+
+def _make_shown_check_state_sql() -> ColumnElement[Any]:
+    """Return SQL of the state that the badge of a credit check shows: one that a renewal has replaced is superseded,
+    and a bought one with missing parts is incomplete."""
+    columns = check_table.c
+    values = (columns.company_name, columns.result, columns.pdf_file_path)
+    has_missing_parts = or_(
+        columns.purchased_at.is_(None),
+        columns.expired_at.is_(None),
+        *(func.coalesce(value, "") == "" for value in values),
+    )
+    return case(
+        (columns.superseded_by.is_not(None), SUPERSEDED_BADGE_STATE),
+        (
+            and_(is_one_of_sql(columns.seen_status, {CheckState.SUCCESS}), has_missing_parts),
+            INCOMPLETE_BADGE_STATE,
+        ),
+        else_=columns.seen_status,
+    )
+
+
 REFUND_COLUMNS = RecordColumns(
     status=refund_table.c.status,
     certainty=refund_table.c.certainty,
@@ -219,6 +257,7 @@ REFUND_COLUMNS = RecordColumns(
 )
 PAYMENT_COLUMNS = RecordColumns(
     status=payment_table.c.status,
+    shown_state=_make_shown_payment_state_sql(),
     certainty=_make_certainty_sql(payments.PAYMENT_KIND, payment_table.c.certainty),
     work_state=payment_table.c.work_state,
     work_at=payment_table.c.work_at,
@@ -260,6 +299,7 @@ ORDER_COLUMNS = RecordColumns(
 _UNADOPTED_CHECK_CONDITION = and_(check_table.c.work_state.is_(None), check_table.c.seen_work == "needs_review")
 CREDIT_CHECK_COLUMNS = RecordColumns(
     status=check_table.c.seen_status,
+    shown_state=_make_shown_check_state_sql(),
     certainty=check_table.c.certainty,
     work_state=check_table.c.seen_work,
     work_at=check_table.c.work_at,

@@ -8,6 +8,12 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, and_, bindparam, case, cast, func, literal, or_
 from sqlalchemy.sql.elements import ColumnElement
 
+from console.domain.explanations.badges import (
+    INCOMPLETE_BADGE_STATE,
+    PARTLY_REFUNDED_BADGE_STATE,
+    REFUNDED_BADGE_STATE,
+    SUPERSEDED_BADGE_STATE,
+)
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -36,9 +42,23 @@ from console.store.schema.column_types import EPOCH_START, Instant
 
 OwnersByKindAndId = Mapping[str, Mapping[int, str]]
 """For each kind, the person whose take of a record is running, by record id."""
-_ALL_RECORD_STATES = tuple(
-    dict.fromkeys(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
+_SHOWN_STATES = tuple(
+    dict.fromkeys(
+        (
+            *CheckState,
+            INCOMPLETE_BADGE_STATE,
+            SUPERSEDED_BADGE_STATE,
+            *OrderState,
+            *PaymentState,
+            PARTLY_REFUNDED_BADGE_STATE,
+            REFUNDED_BADGE_STATE,
+            *RefundState,
+        )
+    )
 )
+"""The states that the badges of records show, in the sequence in which records are sorted by state. A word that
+several kinds of records have occurs once.
+"""
 _CHARACTER_AFTER_HEX_DIGITS = "G"
 """A text that comes after every hexadecimal digit: the sort key of a record without a value."""
 _NUMBER_AFTER_ALL_OTHERS = 2**62
@@ -311,7 +331,7 @@ _SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence
     SortColumn.CLIENT: _make_client_key,
     SortColumn.PROVIDER: _make_provider_key,
     SortColumn.AMOUNT: _make_amount_key,
-    SortColumn.STATE: lambda table: [make_list_index_sql(table.shown_columns.columns.status, _ALL_RECORD_STATES)],
+    SortColumn.STATE: lambda table: [make_list_index_sql(table.shown_columns.columns.badge_state, _SHOWN_STATES)],
     SortColumn.CERTAINTY: lambda table: [make_list_index_sql(table.shown_columns.certainty, tuple(Certainty))],
     SortColumn.CAUSE: lambda table: _make_text_key(table.shown_columns.cause),
     SortColumn.NEXT: _make_next_attempt_key,

@@ -26,6 +26,8 @@ class RecordColumns:
     """The SQL expressions of one table of records. An expression is NULL (`client_id`, `make_has_old_answer_sql`,
     `make_is_reversible_sql`: None) if records of the table have no such value.
 
+    - `shown_state`: the state that the badge of the record shows (`find_state_badge` of the domain); None if it is
+      always `status`
     - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
     - `order_or_payment_number`: the order number or our payment number; NULL for other records
     - `provider`: the provider by which rows are sorted; for an order the first one of its payments by name
@@ -48,10 +50,16 @@ class RecordColumns:
     error_code: Expression = NULL_EXPRESSION
     amount_minor: Expression = field(default_factory=lambda: literal(None, BigInteger))
     currency: Expression = NULL_EXPRESSION
+    shown_state: Expression | None = None
     client_id: Expression | None = None
     make_has_old_answer_sql: Callable[[datetime], ColumnElement[bool]] | None = None
     make_is_reversible_sql: Callable[[datetime], ColumnElement[bool]] | None = None
     maker: Expression = NULL_EXPRESSION
+
+    @property
+    def badge_state(self) -> Expression:
+        """The state that the badge of the record shows."""
+        return self.status if self.shown_state is None else self.shown_state
 
 
 @dataclass(frozen=True, eq=False)

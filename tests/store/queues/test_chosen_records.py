@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, update
 
+from console.domain.explanations.badges import find_state_badge
 from console.domain.payments.records import (
     Order,
     OrderRelations,
@@ -29,7 +30,7 @@ from console.domain.records import Certainty
 from console.store.database.engine import Database
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import payments
-from console.store.queues import chosen_records, queues
+from console.store.queues import chosen_records, filter_sql, queues
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import refunds
@@ -89,6 +90,10 @@ def _change_columns(opened: Database) -> None:
             tx.conn.execute(decided.values(error_code="resolved_by_people"))
         tx.conn.execute(update(p).where(p.c.id % 4 == 0).values(provider="atom", currency="INR", order_id=p.c.id))
         tx.conn.execute(update(p).where(p.c.id % 7 == 0).values(captured_minor=3_301 * p.c.id))
+        for rest, minor in ((0, 3_300), (1, 100)):  # paid and refunded wholly or in part
+            paid = update(p).where(p.c.status.in_(("payment_success", "completed")), p.c.id % 3 == rest)
+            tx.conn.execute(paid.values(captured_minor=3_300, refunded_minor=minor))
+        tx.conn.execute(update(checks).where(checks.c.id % 6 == 0).values(superseded_by=checks.c.id + 1))
         tx.conn.execute(update(r).where(r.c.id % 4 == 0).values(currency="INR", payment_id=r.c.id))
         tx.conn.execute(update(o).where(o.c.id % 4 == 0).values(currency="INR", total_amount=500_000))
         tx.conn.execute(update(checks).where(checks.c.id % 2 == 0).values(client_id=2))
@@ -219,6 +224,8 @@ def _make_sort_key(record: QueuedRecord, column: SortColumn) -> object:
             return get_certainty(record) is Certainty.UNKNOWN
         case SortColumn.WORK:
             return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
+        case SortColumn.STATE:
+            return filter_sql._SHOWN_STATES.index(find_state_badge(record).partition(".")[2])
         case SortColumn.OWNER:
             return OWNER_BY_KIND_AND_ID.get(plain.get_record_kind(record), {}).get(record.id, "~")
         case SortColumn.KIND:
