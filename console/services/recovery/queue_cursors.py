@@ -75,6 +75,7 @@ _SORT_VALUE_TYPES_BY_COLUMN: dict[SortColumn, tuple[type, type]] = {
     SortColumn.NUMBER: (str, int),
     SortColumn.RECORD: (str, int),
     SortColumn.CAUSE: (str, int),
+    SortColumn.OWNER: (str, int),
     SortColumn.MAKER: (str, int),
 }
 """The types of the two sort keys, by column; (int, int) for every other column."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, and_, bindparam, case, cast, func, literal, or_
+from sqlalchemy import BigInteger, BindParameter, String, and_, bindparam, case, cast, func, literal, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.explanations.badges import (
@@ -304,19 +304,19 @@ def _make_next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
-    """Return one sort key: the index of the record's owner in the list of all owners, which is sorted by name. In
-    ascending order a record without an owner comes last.
+    """Return one sort key: the hexadecimal digits of the owner's name. In ascending order a record without an owner
+    comes last. (An index in the list of all owners would be another one on the next page if a take has ended
+    meanwhile, and that page would leave out records of the other owners.)
     """
-    names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
-    owner_by_id = table.owners.get(table.kind, {})
-    owner_positions = [
-        (
-            table.id_column.in_(_make_id_list(record for record, owner in owner_by_id.items() if owner == name)),
-            position,
-        )
-        for position, name in enumerate(names)
+    ids_by_name: dict[str, list[int]] = {}
+    for record_id, name in table.owners.get(table.kind, {}).items():
+        ids_by_name.setdefault(name, []).append(record_id)
+    owner_names = [
+        (table.id_column.in_(_make_id_list(ids)), literal(name.encode().hex().upper(), String))
+        for name, ids in ids_by_name.items()
     ]
-    return [case(*owner_positions, else_=len(names)) if owner_positions else literal(0, BigInteger)]
+    no_owner = literal(_CHARACTER_AFTER_HEX_DIGITS, String)
+    return [case(*owner_names, else_=no_owner) if owner_names else no_owner]
 
 
 _SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {

@@ -2,6 +2,7 @@
 services, and the readers of the window's rows, refuse it for another list."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise, product
 
@@ -17,6 +18,7 @@ from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, Sort
 from console.domain.records import PurchaseRequest
 from console.services.process.list_cursors import format_list_cursor, parse_list_cursor
 from console.store.payments import orders
+from console.store.records import assignments
 from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, list_kinds_and_ids
@@ -89,6 +91,21 @@ def test_a_page_continues_after_any_amount_of_an_order(
         found += [item.record.total_minor for item in page.items if isinstance(item.record, Order)]
         cursor = page.next_cursor
     assert found == sorted(amounts, reverse=is_descending)
+
+
+def test_a_take_that_ends_between_two_pages_hides_no_record(console: Console, connection: Connection) -> None:
+    """If a person gives a record back between two pages of a queue that is sorted by owner, the next page still has
+    the other records of the last owner.
+    """
+    ids = [insert_begun_payment(connection, f"P-{number}").id for number in range(3)]
+    now, order = console._context.now(), QueueSortOrder(SortColumn.OWNER)
+    for payment_id, person in zip(ids, ("op-a", "op-b", "op-b"), strict=True):
+        assignments.take_record(connection, "payment", payment_id, person, now, now + timedelta(minutes=30))
+    first = console.recovery.read_queue("pending", 2, sort_order=order)
+    assert [item.owner for item in first.items] == ["op-a", "op-b"]
+    assignments.release_take(connection, "payment", ids[0], "op-a", console._context.now())
+    rest = console.recovery.read_queue("pending", 2, first.next_cursor, sort_order=order)
+    assert ids[2] in [item.record.id for item in rest.items]
 
 
 def test_another_filter_or_queue_refuses_the_cursor(console: Console, read_page_cursor: Callable[..., str]) -> None:
