@@ -164,14 +164,15 @@ def _make_certainty_condition(shown_columns: ShownColumns, choice: QueueChoice) 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
     """Yield the SQL conditions of a filter on the age, or on the day of the last change. They are a lower and an
     upper bound of the column `state_since`, and the indexes of the queues can answer them. Yield nothing if the
-    filter has no such condition, or if `choice` has no instant `now`. If there is no lower bound, rows without a
-    stored instant (EPOCH_START) are left out.
+    filter has no such condition, or if `choice` has no instant `now`. Rows without a stored instant (EPOCH_START) are
+    always left out.
     """
     if not choice.record_filter.restricts_last_change or choice.now is None:
         return
     earliest, latest = choice.record_filter.find_last_change_bounds(choice.now)
-    if earliest is not None:
-        yield since >= literal(convert_to_naive_utc(earliest), Instant)
+    lower_bound = EPOCH_START if earliest is None else convert_to_naive_utc(earliest)
+    if lower_bound > EPOCH_START:
+        yield since >= literal(lower_bound, Instant)
     else:
         yield since > literal(EPOCH_START, Instant)
     if latest is not None:

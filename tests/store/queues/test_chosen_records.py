@@ -59,7 +59,7 @@ FILTER_TEXTS = (
     "owner:op-a", "owner:-", "client:2", "client:1 certainty:unknown", "kind:refund,order", "kind:payment age:>20h",
     "provider:paypay work:scheduled,needs_review age:<2d amount:>100 owner:- cause:timeout,-",
     "certainty:old", "certainty:may_be_reversed", "certainty:old,unknown", "certainty:old kind:refund",
-    "certainty:known,may_be_reversed provider:atom",
+    "certainty:known,may_be_reversed provider:atom", "since:>=1970-01-01", "age:<9999w",
 )  # fmt: skip
 
 
