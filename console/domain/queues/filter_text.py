@@ -282,10 +282,11 @@ def parse_amount(text: str) -> AmountRange:
 
 
 def _add_age_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Return the filter with the condition on the age of a record, such as `>2d`, `1h..3d` or `>2日`. The age is the
-    time since the record's state or certainty last changed (see AgeRange).
+    """Return the filter with the condition on the age of a record, such as `>2d`, `1h..3d`, `>2日` or `≧2日`. The age
+    is the time since the record's state or certainty last changed (see AgeRange).
     """
-    match = _AGE_PATTERN.fullmatch(_JAPANESE_UNIT_PATTERN.sub(lambda unit: _UNIT_BY_JAPANESE[unit[0]], text.lower()))
+    folded_text = text.lower().translate(_COMPARISON_SIGN_FOLDING)
+    match = _AGE_PATTERN.fullmatch(_JAPANESE_UNIT_PATTERN.sub(lambda unit: _UNIT_BY_JAPANESE[unit[0]], folded_text))
     if match is None:
         raise InvalidFilterValue
     comparison, bound_number, unit, low_text, low_unit, high_text, high_unit = match.groups()

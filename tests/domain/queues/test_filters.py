@@ -276,9 +276,18 @@ def test_words_in_the_form_of_an_operator_are_named() -> None:
     assert list_operator_like_words(words) == ("statu:unknown", "状態:完了", "provider:", "RE:BORN")
 
 
-@pytest.mark.parametrize(("text", "age"), [("age:>２日", ">2d"), ("age:1時間..3日", "1h..3d"), ("age:<1週間", "<1w")])
-def test_an_age_may_have_japanese_units(text: str, age: str) -> None:
-    """An age may be typed with Japanese units."""
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("age:>２日", ">2d"),
+        ("age:1時間..3日", "1h..3d"),
+        ("age:<1週間", "<1w"),
+        ("age:≧2日", ">2d"),
+        ("age:≤3d", "<3d"),
+    ],
+)
+def test_an_age_may_have_japanese_units_and_signs(text: str, age: str) -> None:
+    """An age may be typed with Japanese units and comparison signs."""
     assert format_filter(parse_filter(text).record_filter) == f"age:{age}"
 
 
