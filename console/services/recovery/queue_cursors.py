@@ -2,6 +2,7 @@
 last record of a page; the next page starts after this record. `list_cursors` adds a hash that identifies the queue,
 its filter and its sort order."""
 
+import re
 from contextlib import suppress
 from datetime import datetime
 
@@ -15,8 +16,8 @@ from console.store.queues.queues import QueuePosition
 
 _CURSOR_TIME_FORMAT = "%Y%m%dT%H%M%S%f"
 _LONGEST_POSITION_CHARACTERS = 1_024
-_LONGEST_NUMBER_DIGITS = 19
-"""Largest number of digits of an integer of 64 bits."""
+# Other applications store negative amounts and client ids.
+_INTEGER_PATTERN = re.compile("-?[0-9]{1,19}")
 
 
 def format_queue_position(position: QueuePosition) -> str:
@@ -93,8 +94,7 @@ def _parse_sort_value(text: str) -> SortValue:
         return datetime.strptime(value, _CURSOR_TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
     if kind == "h" and all(digit in "0123456789ABCDEFG" for digit in value):
         return value
-    digits = value.removeprefix("-")  # another program can write a negative amount
-    if kind == "n" and digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_NUMBER_DIGITS:
+    if kind == "n" and _INTEGER_PATTERN.fullmatch(value) and -(2**63) <= int(value) < 2**63:
         return int(value)
     raise ValueError(text)
 

@@ -22,6 +22,7 @@ from console.store.records import assignments
 from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, list_kinds_and_ids
+from tests.services.recovery.test_unreadable_records import read_kinds_and_ids
 from tests.store.money_rows import NOW, insert_begun_payment
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.refusals import call_for_refusal
@@ -106,6 +107,23 @@ def test_a_take_that_ends_between_two_pages_hides_no_record(console: Console, co
     assignments.release_take(connection, "payment", ids[0], "op-a", console._context.now())
     rest = console.recovery.read_queue("pending", 2, first.next_cursor, sort_order=order)
     assert ids[2] in [item.record.id for item in rest.items]
+
+
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_a_negative_client_id_is_no_end_of_the_pages(
+    console: Console, connection: Connection, is_descending: bool
+) -> None:
+    """Another application has a check of a client with a negative id. A queue that is sorted by the client continues
+    after it."""
+    for number in range(3):
+        connection.exec_driver_sql(
+            "INSERT INTO hansha_alarmbox_credit_checks(client_id, corporation_number)"
+            f" VALUES ({number - 1}, '{CORPORATION_NUMBERS[number]}')"
+        )
+    order = QueueSortOrder(SortColumn.CLIENT, is_descending)
+    pages = read_kinds_and_ids(console, "pending", 1, order)
+    assert pages == read_kinds_and_ids(console, "pending", 50, order)
+    assert len(pages) == 3
 
 
 def test_another_filter_or_queue_refuses_the_cursor(console: Console, read_page_cursor: Callable[..., str]) -> None:
