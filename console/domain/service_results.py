@@ -101,7 +101,7 @@ class AllowedAction:
 @dataclass(frozen=True, slots=True)
 class OperationDetails:
     """One guarded operation with its history. `awaiting` is "second_person" while a decision waits for its second
-    person.
+    person. `can_resolve` is False for a lost operation that has ended: a person's decision about it is refused.
     """
 
     record: Operation
@@ -110,6 +110,7 @@ class OperationDetails:
     evidence: tuple[EvidenceItem, ...]
     awaiting: str | None = None
     corporation: "CorporationFacts | None" = None
+    can_resolve: bool = True
 
 
 @dataclass(frozen=True, slots=True)

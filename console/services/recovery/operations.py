@@ -130,9 +130,15 @@ class OperationRecovery:
             is_proposed = operation_id in read_proposed_states(self._context, conn, OPERATION_KIND, (operation_id,))
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
-        return OperationDetails(
-            operation, explanation, history, answers, "second_person" if is_proposed else None, facts
-        )
+        awaiting, can_resolve = "second_person" if is_proposed else None, self._can_resolve(operation)
+        return OperationDetails(operation, explanation, history, answers, awaiting, facts, can_resolve)
+
+    def _can_resolve(self, operation: Operation) -> bool:
+        """False for a lost operation that certainly had no effect, except a purchase that two people have denied."""
+        if operation.source == "database" or operation.state is not OperationState.FAILED:
+            return True
+        entry = self._find_spool_entry(operation.id)
+        return entry is not None and _is_purchase(operation) and self._is_decided_as_not_made(entry)
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
         """Ask the provider about the outcome of the operation. If the database has lost the operation's record, and

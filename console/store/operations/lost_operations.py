@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.audit.actions import AuditAction
@@ -85,9 +85,9 @@ _PAYMENT_START_INTENTS_QUERY = select(*_INTENT_COLUMNS).where(
     or_(lost_operations.c.provider_key.is_not(None), ~_RESTORED_PAYMENT_CONDITION),
     *_CLAIM_HOLDING_CONDITIONS,
 )
-_LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
-    lost_operations.c.id == bindparam("operation_id")
-)
+_LOST_OPERATION_BY_ID_QUERY = select(
+    *_INTENT_COLUMNS, lost_operations.c.provider_id, and_(*_CLAIM_HOLDING_CONDITIONS)
+).where(lost_operations.c.id == bindparam("operation_id"))
 _NEWEST_LOST_OPERATIONS_QUERY = (
     select(*_INTENT_COLUMNS)
     .order_by(lost_operations.c.told_at.desc(), lost_operations.c.id)
@@ -233,8 +233,9 @@ def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tu
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:
-    """Return the lost operation with this id, in the form of a spool entry; None if there is none. The entry holds
-    its claim as when it was stored, even if two people have decided the outcome since."""
+    """Return the lost operation with this id, in the form of a spool entry; None if there is none. The entry holds no
+    claim if the operation held none when it was stored, if two people have decided since that it had no effect, or
+    if the provider has answered since that it certainly failed."""
     row = conn.execute(_LOST_OPERATION_BY_ID_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None

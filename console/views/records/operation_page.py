@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.records import Operation, OperationState
 from console.domain.service_results import OperationDetails
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -47,6 +48,12 @@ _ICON_AND_TONE_BY_OPERATION_STATE = {
     "done": ("disc", "good"),
     "failed": ("cross", "bad"),
 }
+_BLOCKING_BAR_KEYS_BY_KIND = {
+    "payment": ("money.blocked_payment", "money.blocked_payment_short"),
+    "refund": ("money.blocked_refund", "money.blocked_refund_until"),
+}
+"""By kind of record, the wording keys (bold text, sentence) of the bar about a lost operation; the kinds without an
+entry are purchases."""
 
 
 class OperationPage(Page):
@@ -131,19 +138,22 @@ class OperationPage(Page):
         self._show_badges(details)
         show_explanation(self.explanation_form, explain_to_acting_person(details, context), context)
         self.explanation_form.show_action_widgets(*self._make_buttons(details))
-        self.show_key_hints_without(() if operation.source == "desk" else ("key.probe", "key.resolve"))
+        self.show_key_hints_without(_list_hidden_hints(details))
         self._show_facts(details)
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(details.timeline)]
         )
-        self._show_blocking(operation.source == "desk")
+        self._show_blocking(operation)
 
-    def _show_blocking(self, is_blocking: bool) -> None:
-        """If `is_blocking` is True, show the bar which says that the operation blocks its record. Otherwise remove
-        the bar, because the journal has the operation by now."""
+    def _show_blocking(self, operation: Operation) -> None:
+        """Show the bar which says what a lost operation blocks. Remove the bar if the operation has ended without
+        effect, or if the journal has the operation by now."""
         bar = None
-        if is_blocking:
-            bold_text, text = self.context.translate("record.blocked"), self.context.translate("record.blocked_until")
+        if operation.source == "desk" and not _has_ended_without_effect(operation):
+            bold_key, sentence_key = _BLOCKING_BAR_KEYS_BY_KIND.get(
+                operation.subject_kind, ("record.blocked", "record.blocked_until")
+            )
+            bold_text, text = self.context.translate(bold_key), self.context.translate(sentence_key)
             bar = NotificationBar(bold_text, text, tone="unknown", icon_name="lock")
         self.show_state_bar("blocked", bar, is_above_contents=True)
 
@@ -183,20 +193,21 @@ class OperationPage(Page):
             open_button = KeyButton(translate("action.open_record"), kind="primary")
             open_button.clicked.connect(self._open_record)
             return [open_button]
-        can_decide = not find_second_decision_refusal(details, self.context)
-        resolve_button = KeyButton(
-            translate(choose_resolve_label(can_decide=can_decide)),
-            "E",
-            "primary" if can_decide else "default",
-            binds_key=False,
-        )
-        resolve_button.clicked.connect(self._open_resolve_dialog)
-        probe_button = KeyButton(translate("action.probe"), "P", binds_key=False)
-        probe_button.clicked.connect(self._probe_operation)
-        action_buttons = (
-            bind_button_to_right(self.context, resolve_button, "resolve"),
-            bind_button_to_right(self.context, probe_button, "probe"),
-        )
+        has_ended, action_buttons = _has_ended_without_effect(details.record), list[KeyButton]()
+        if details.can_resolve:
+            can_decide = not find_second_decision_refusal(details, self.context)
+            resolve_button = KeyButton(
+                translate(choose_resolve_label(can_decide=can_decide)),
+                "E",
+                "primary" if can_decide and not has_ended else "default",
+                binds_key=False,
+            )
+            resolve_button.clicked.connect(self._open_resolve_dialog)
+            action_buttons.append(bind_button_to_right(self.context, resolve_button, "resolve"))
+        if not has_ended:
+            probe_button = KeyButton(translate("action.probe"), "P", binds_key=False)
+            probe_button.clicked.connect(self._probe_operation)
+            action_buttons.append(bind_button_to_right(self.context, probe_button, "probe"))
         return [*action_buttons, DisabledReasonsLabel(*action_buttons)]
 
     @Slot()
@@ -208,12 +219,29 @@ class OperationPage(Page):
 
     @Slot()
     def _probe_operation(self) -> None:
-        if self.details is not None:
+        if self.details is not None and _has_ended_without_effect(self.details.record):
+            self.show_key_refusal(self.context.translate("verdict.operation_failed_money"))
+        elif self.details is not None:
             self.action_handlers.probe(self.details.record)
 
     @Slot()
     def _open_resolve_dialog(self) -> None:
-        if self.details is not None and self.details.record.source == "desk":
+        if self.details is not None and not self.details.can_resolve:
+            self.show_key_refusal(self.context.translate("verdict.operation_failed_money"))
+        elif self.details is not None and self.details.record.source == "desk":
             self.action_handlers.open_resolve_dialog(self.details.record, find_proposer(self.details))
         elif self.details is not None:
             self.show_key_refusal(self.context.translate("act.operation_has_record"))
+
+
+def _has_ended_without_effect(operation: Operation) -> bool:
+    """True for a lost operation that certainly had no effect: it blocks nothing, and there is nothing to ask."""
+    return operation.source == "desk" and operation.state is OperationState.FAILED
+
+
+def _list_hidden_hints(details: OperationDetails) -> tuple[str, ...]:
+    """Return the wording keys of the shortcuts that the page doesn't offer for this operation."""
+    if details.record.source != "desk":
+        return "key.probe", "key.resolve"
+    offers_key = {"key.probe": not _has_ended_without_effect(details.record), "key.resolve": details.can_resolve}
+    return tuple(key for key, is_offered in offers_key.items() if not is_offered)

@@ -143,10 +143,18 @@ def test_one_person_alone_cannot_release_a_lost_refund(
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
             conn.execute("UPDATE approvals SET closed_at = at WHERE subject_kind = 'operation'")
         assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
+        states = list[OperationState]()
         for person in ("op-a", "lead-b"):
             with desk.console.acting_as(person):
-                desk.console.recovery.resolve("operation", operation, "failed", "not on their list")
+                decided = desk.console.recovery.resolve("operation", operation, "failed", "not on their list").record
+                assert isinstance(decided, Operation)
+                states.append(decided.state)
+        assert states == [OperationState.UNKNOWN, OperationState.FAILED]  # as the desk that sent it shows it
         assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "done"
+        again = call_for_refusal(
+            lambda: desk.console.recovery.resolve("operation", operation, "failed", "not on their list")
+        )
+        assert (again.code, desk.console.recovery.list_proposals()) == ("nothing_to_resolve", ())
 
 
 def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxControl) -> None:

@@ -16,6 +16,8 @@ from console.domain.service_results import OperationDetails
 from console.views.records.operation_page import OperationPage
 from console.views.runtime.routes import OperationRoute
 from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_check, make_window_context
 
@@ -24,10 +26,17 @@ OPERATION_IN_SPOOL, OPERATION_IN_JOURNAL, UNREADABLE_OPERATION = "01SPOOL", "01J
 
 class RecoveryOfThreeOperations:
     """Services that only read operations: one that only the spool of the desk has, one of the journal, and one whose
-    read fails. `source_by_id` has the source of each readable operation; `action` is the action of both."""
+    read fails. `source_by_id` has the source of each readable operation; `action` is the action of both, `state` the
+    state of both, and `can_resolve` says if a person can still decide about them."""
 
-    def __init__(self, action: str = "credit-check.purchase") -> None:
-        self.action = action
+    def __init__(
+        self,
+        action: str = "credit-check.purchase",
+        state: OperationState = OperationState.UNKNOWN,
+        *,
+        can_resolve: bool = True,
+    ) -> None:
+        self.action, self.state, self.can_resolve = action, state, can_resolve
         self.source_by_id = {OPERATION_IN_SPOOL: "desk", OPERATION_IN_JOURNAL: "database"}
 
     @property
@@ -43,10 +52,11 @@ class RecoveryOfThreeOperations:
         started_at = datetime(2026, 9, 14, 15, 4, 5, tzinfo=UTC)
         source = self.source_by_id[id]
         operation = Operation(
-            id, self.action, self.action.partition(".")[0], 7, OperationState.UNKNOWN, "op-a", "desk-1",
+            id, self.action, self.action.partition(".")[0], 7, self.state, "op-a", "desk-1",
             started_at, None, source=source,
         )  # fmt: skip
-        return OperationDetails(operation, explain_record(make_check(), started_at), (), ())
+        explanation = explain_record(make_check(), started_at)
+        return OperationDetails(operation, explanation, (), (), can_resolve=self.can_resolve)
 
 
 @pytest.fixture
@@ -79,6 +89,43 @@ def test_only_an_operation_in_the_spool_blocks_its_record(page: OperationPage) -
     recovery.source_by_id[OPERATION_IN_SPOOL] = "database"
     page.refresh("changed")
     assert "blocked" not in page.list_bar_names()
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        ("credit-check.purchase", "This number can't be bought until the outcome is known."),
+        ("payment.start", "Don't ask the customer to pay again."),
+        ("refund.submit", "No other refund of this payment can be requested until the outcome is known."),
+    ],
+)
+def test_the_bar_names_what_the_lost_operation_blocks(page: OperationPage, action: str, sentence: str) -> None:
+    """The bar about a lost refund or payment doesn't say that a corporation can't be bought."""
+    page.context.language = "en"
+    page.context.store_services(RecoveryOfThreeOperations(action))  # type: ignore[arg-type]  # recovery alone
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
+    assert sum(bar.sentence.endswith(sentence) for bar in page.findChildren(NotificationBar)) == 1
+
+
+@pytest.mark.parametrize(("can_resolve", "keys"), [(False, []), (True, ["E"])])
+def test_an_ended_lost_operation_blocks_and_offers_nothing_more(
+    page: OperationPage, monkeypatch: pytest.MonkeyPatch, can_resolve: bool, keys: list[str]
+) -> None:
+    """A lost operation that certainly had no effect blocks nothing, and can't be probed. It can be resolved only if
+    it is a purchase that two people have denied: AlarmBox may show it later.
+    """
+    opened, refused = list[object](), list[str]()
+    monkeypatch.setattr(page.action_handlers, "open_resolve_dialog", lambda *arguments: opened.append(arguments))
+    monkeypatch.setattr(page.action_handlers, "probe", opened.append)
+    monkeypatch.setattr(page, "show_key_refusal", refused.append)
+    services = RecoveryOfThreeOperations(state=OperationState.FAILED, can_resolve=can_resolve)
+    page.context.store_services(services)  # type: ignore[arg-type]  # recovery alone
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
+    assert "blocked" not in page.list_bar_names()
+    assert [button.key for button in page.findChildren(KeyButton) if button.key in ("E", "P")] == keys
+    page._probe_operation()
+    page._open_resolve_dialog()
+    assert (len(opened), len(refused)) == (len(keys), 2 - len(keys))
 
 
 def test_a_late_failure_of_another_operation_says_nothing(page: OperationPage) -> None:
