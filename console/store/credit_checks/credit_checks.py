@@ -380,6 +380,15 @@ def list_by_id_at_provider(conn: Connection, id_at_provider: int) -> tuple[Credi
     return select_records(conn, _CREDIT_CHECKS_QUERY.where(credit_checks.c.credit_check_id == id_at_provider))
 
 
+def find_ids_of_unnormalised_numbers(conn: Connection, corporation_numbers: Collection[str]) -> frozenset[int]:
+    """Return the ids of the credit checks of these corporation numbers whose stored number SQL can't normalise, so
+    that no index finds them. Rows that can't be read are left out and reported."""
+    rows = conn.execute(get_all_rows_query().where(credit_checks.c.id.in_(UNNORMALISED_CHECK_IDS_QUERY)))
+    return frozenset(
+        record.id for record in read_readable_rows(rows) if record.corporation_number in corporation_numbers
+    )
+
+
 def select_records(
     conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:

@@ -377,9 +377,9 @@ def find_record_ids_of_numbers(
     more such records than were read.
 
     First the newest credit checks, orders and payments with one of the numbers are read: at most
-    MAX_RECORDS_OF_CORPORATION_NUMBERS of each kind, in equal parts for each number. Then the payments of these
-    orders, and the refunds of all these payments, are added: at most MAX_RECORDS_OF_CORPORATION_NUMBERS of each, in
-    no particular order.
+    MAX_RECORDS_OF_CORPORATION_NUMBERS of each kind, in equal parts for each number, and all credit checks whose
+    spelling of the number no task has corrected yet. Then the payments of these orders, and the refunds of all these
+    payments, are added: at most MAX_RECORDS_OF_CORPORATION_NUMBERS of each, in no particular order.
     """
     if not corporation_numbers:
         return {}, False
@@ -393,6 +393,7 @@ def find_record_ids_of_numbers(
             rows = conn.scalars(select(row_id).where(has_number).order_by(row_id.desc()).limit(max_records)).all()
             ids[kind].update(rows)
             is_partial = is_partial or len(rows) == max_records
+    ids[credit_checks.CREDIT_CHECK_KIND] |= credit_checks.find_ids_of_unnormalised_numbers(conn, corporation_numbers)
     for kind, row_id, parent_kind, parent in (
         (payments.PAYMENT_KIND, payment_table.c.id, orders.ORDER_KIND, payment_table.c.order_id),
         (refunds.REFUND_KIND, refund_table.c.id, payments.PAYMENT_KIND, refund_table.c.payment_id),

@@ -242,6 +242,20 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
     assert not console.lookup.find_records(CORPORATION_NUMBERS[1]).orders
 
 
+@pytest.mark.parametrize("written", ["T{}", "\uff54{}\t", "\u3000{}"])
+def test_another_application_s_spelling_of_a_number_hides_no_credit_check(
+    console: Console, connection: Connection, written: str
+) -> None:
+    """Another application has written a check with its corporation number in another spelling, and no task has
+    corrected it yet. A search for the number finds the check, as the lookup does."""
+    connection.execute(
+        insert(check_table), {"client_id": 1, "corporation_number": written.format(CORPORATION_NUMBER)}
+    )
+    (check,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    assert list_found_records(console.lookup.search(CORPORATION_NUMBER)) == {("credit-check", check.id)}
+    assert list_found_records(console.lookup.search(CORPORATION_NUMBERS[1])) == set()
+
+
 @pytest.mark.parametrize(
     ("stored", "typed"),
     [
