@@ -32,16 +32,23 @@ from console.services.records.completer import RecordsCompleter, complete_readab
 from console.services.recovery import queue_cursors
 from console.services.refunds.lease import make_refund_lease_name
 from console.store.alerts import alerts
+from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND
 from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
+from console.store.payments.payments import PAYMENT_KIND
 from console.store.queues import chosen_records, queues
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.records import assignments as takes
+from console.store.refunds.refunds import REFUND_KIND
 
 MAX_ROWS_PER_PAGE = 1_000
+_NEXT_STEP_WITHOUT_RECORD_BY_KIND = {
+    PAYMENT_KIND: "next.probe_operation",
+    REFUND_KIND: "next.resolve_operation_money",
+}
 
 
 class QueueReader:
@@ -212,7 +219,7 @@ class QueueReader:
             UnfinishedWork(
                 operation,
                 record,
-                _make_next_step(record, context.now()),
+                _make_next_step(operation, record, context.now()),
                 holders.get(_make_lease_name(operation, record)),
             )
             for operation, record in unfinished_work
@@ -268,9 +275,9 @@ def _find_record_of_operation(
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
     """Return the name of the lease that a process holds while it works on the operation's record: as long as the
-    operation is `calling`, the lease of its action; after that, the lease of probes and decisions. If `record` is
-    None (the operation's record is missing or can't be read), return the lease name of a credit check with the
-    operation's record id.
+    operation is `calling`, the lease of its action; after that, the lease of probes and decisions. Return "", which
+    no lease has, if `record` is None (the operation's record is missing or can't be read) and the lease can't be
+    named without it.
     """
     is_calling = operation.state is OperationState.CALLING
     if isinstance(record, Refund):
@@ -281,11 +288,16 @@ def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
         return payment_probe.make_lease_name(record.id)
     if isinstance(record, CreditCheck) and is_calling and operation.action == AuditAction.CREDIT_CHECK_PURCHASE:
         return make_purchase_lease_name(record.client_id)
-    return refetch.make_lease_name(operation.subject_id or 0)
+    is_about_credit_check = operation.subject_kind == CREDIT_CHECK_KIND
+    return refetch.make_lease_name(operation.subject_id or 0) if is_about_credit_check else ""
 
 
-def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
-    return explain_record(record, now).next_step if record else NextStep("next.resolve_operation")
+def _make_next_step(operation: Operation, record: QueuedRecord | None, now: datetime) -> NextStep:
+    """Return the next step of the operation's record; if the record is None (missing or unreadable), that of an
+    operation of its kind that the database has lost."""
+    if record is not None:
+        return explain_record(record, now).next_step
+    return NextStep(_NEXT_STEP_WITHOUT_RECORD_BY_KIND.get(operation.subject_kind, "next.resolve_operation"))
 
 
 def require_known_queue(queue_name: str) -> None:

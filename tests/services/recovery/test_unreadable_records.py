@@ -14,6 +14,8 @@ from console.domain.payments.records import Order
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Work, WorkState
+from console.services.credit_checks import refetch
+from console.services.guarded.leases import hold_lease
 from console.services.tasks import due_tasks
 from console.store.alerts import candidates
 from console.store.database import unreadable_rows
@@ -287,6 +289,20 @@ def test_an_unreadable_record_hides_no_unfinished_operation(
     connection.exec_driver_sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {ids[0]}")
     listed = console.recovery.list_unfinished_operations()
     assert sorted(str(item.record.id if item.record else None) for item in listed) == sorted(["None", str(ids[1])])
+
+
+def test_an_unreadable_refund_is_not_held_by_the_person_at_another_record(
+    console: Console, connection: Connection
+) -> None:
+    """If the program can't read the refund of an unfinished operation, the operation doesn't name the person who
+    holds the lease of the credit check with the same id, and its next step isn't about AlarmBox."""
+    refund_id = make_refunds(connection)[0]
+    row = make_operation_row(refund_id, "refund.submit", "unknown") | {"subject_kind": "refund"}
+    connection.execute(insert(operations), row)
+    connection.exec_driver_sql(f"UPDATE refunds SET status = 'future' WHERE id = {refund_id}")
+    with hold_lease(console._context, refetch.make_lease_name(refund_id)):
+        (item,) = console.recovery.list_unfinished_operations()
+    assert (item.record, item.holder, item.next_step.code) == (None, None, "next.resolve_operation_money")
 
 
 @pytest.mark.parametrize(
