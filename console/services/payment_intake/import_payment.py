@@ -25,6 +25,7 @@ from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report, limit_report_time_to_now
 from console.services.payments.probe import PaymentProber, read_question_time
 from console.services.payments.providers import PaymentProviders
+from console.services.payments.spooled_payments import find_order_of_sent_start
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import read_current_time
@@ -190,13 +191,16 @@ class PaymentImporter:
     def _make_new_payment(
         self, tx: Transaction, request: PaymentImport, amount: Money, corporation_number: str | None
     ) -> NewPayment:
-        order = orders.find_by_number(tx.conn, request.merchant_payment_id)
+        number = request.merchant_payment_id
+        order = orders.find_by_number(tx.conn, number) or find_order_of_sent_start(
+            self._context, tx.conn, request.provider, number, amount
+        )
         owner_number = corporation_number or (
             find_number(order.corporation_number, allows_test_numbers=True) if order else None
         )
         return NewPayment(
             request.provider,
-            request.merchant_payment_id,
+            number,
             amount.currency,
             amount.minor,
             order_id=order.id if order else None,

@@ -23,15 +23,19 @@ from console.services.payments.probe import find_report, read_question_time
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
-from console.store.database.sqlalchemy_names import UniqueViolation
-from console.store.operations import journal
+from console.store.database.sqlalchemy_names import Connection, UniqueViolation
+from console.store.operations import journal, lost_operations
 from console.store.operations.journal import NewOperation
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
 from console.store.records import evidence
-from console.store.spool.spool import Intent, SpoolEntry
+from console.store.spool.spool import Intent, SpoolEntry, StartKeys
 
 EVIDENCE_CALL_NAME = "restore"
+LONGEST_ORDER_NUMBER_PART = 56
+"""Largest number of characters of an order's number that the payment number of a later payment contains: with a
+hyphen and a suffix, the payment number must not be longer than 64 characters.
+"""
 
 
 def make_started_payment_key(provider: str, payment_number: str) -> str:
@@ -46,6 +50,35 @@ def compute_start_fingerprint(order_number: str, provider: str, amount: Money) -
     SHA-256. The journal and the spool store this fingerprint."""
     facts = [order_number, provider, amount.minor, amount.currency]
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def list_sent_starts(context: ServiceContext, conn: Connection, start_keys: StartKeys) -> tuple[Intent, ...]:
+    """Return the starts of payments that match `start_keys` and that the provider may have accepted: those in this
+    desk's spool, and those that other desks have stored as lost operations."""
+    spooled_starts = context.spool.list_starts_holding_claim(context.database_id, start_keys)
+    return (*spooled_starts, *lost_operations.list_lost_starts_holding_claim(conn, start_keys))
+
+
+def is_start_of_order(start_intent: Intent, provider: str, order: Order) -> bool:
+    """True if the start was certainly for this order, whatever its total is now: the start's fingerprint contains the
+    order's number and the amount of the start."""
+    amount = Money(start_intent.amount_minor or 0, order.currency)
+    return compute_start_fingerprint(order.merch_txn_id, provider, amount) == start_intent.fingerprint
+
+
+def find_order_of_sent_start(
+    context: ServiceContext, conn: Connection, provider: str, payment_number: str, amount: Money
+) -> Order | None:
+    """Return the order for which a desk has started the payment with the number `payment_number` and this amount, if
+    the payment is a later payment of the order; None if no known start proves that there is such an order. Another
+    program may also make numbers of this form, so the number alone proves nothing."""
+    payment_key = make_started_payment_key(provider, payment_number)
+    for order_number in _list_possible_order_numbers(conn, payment_number):
+        fingerprint = compute_start_fingerprint(order_number, provider, amount)
+        starts = list_sent_starts(context, conn, StartKeys(payment_key, payment_key, fingerprint))
+        if any(start.fingerprint == fingerprint and start.provider_key in (None, payment_key) for start in starts):
+            return orders.find_by_number(conn, order_number)
+    return None
 
 
 class LostPaymentRestorer:
@@ -175,14 +208,23 @@ def _find_order(tx: Transaction, provider: str, payment_number: str, amount: Mon
     """Return the order for which the payment with the number `payment_number` was started; None if the database has
     lost the order, too. `provider`, `amount` and `fingerprint` are those of the start.
 
-    The first payment of an order has the order's number as its payment number. From the second start on, the payment
-    number is the order's number with a hyphen and a suffix. Another order's own number may look the same, so the
-    fingerprint of the start decides which of these two orders is returned.
+    The first payment of an order has the order's number as its payment number. Another order's own number may look
+    like the number of a later payment, so the fingerprint of the start decides which of these orders is returned.
     """
-    for order_number in (payment_number, payment_number.rpartition("-")[0]):
+    for order_number in (payment_number, *_list_possible_order_numbers(tx.conn, payment_number)):
         if compute_start_fingerprint(order_number, provider, amount) == fingerprint:
             return orders.find_by_number(tx.conn, order_number)
     return None
+
+
+def _list_possible_order_numbers(conn: Connection, payment_number: str) -> tuple[str, ...]:
+    """Return the numbers of the orders of which the payment with the number `payment_number` may be a later payment.
+    From the second start on, the payment number is the order's number with a hyphen and a suffix; a long order number
+    is cut there. The orders need not exist."""
+    first_part = payment_number.rpartition("-")[0]
+    if len(first_part) < LONGEST_ORDER_NUMBER_PART:
+        return (first_part,)
+    return orders.list_numbers_with_prefix(conn, first_part)
 
 
 def _store_unusable_answer(

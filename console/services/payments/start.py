@@ -55,7 +55,13 @@ from console.services.payments.probe import (
     read_question_time,
 )
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
-from console.services.payments.spooled_payments import compute_start_fingerprint, make_started_payment_key
+from console.services.payments.spooled_payments import (
+    LONGEST_ORDER_NUMBER_PART,
+    compute_start_fingerprint,
+    is_start_of_order,
+    list_sent_starts,
+    make_started_payment_key,
+)
 from console.services.payments.start_outcomes import (
     is_contradicting_answer,
     record_start_outcome,
@@ -334,10 +340,11 @@ class _StartAttempt:
         outcome_unknown if a payment at any provider ended unpaid in our database and may have been paid after that,
         or if a provider has reported another amount of a payment as paid.
 
-        Raises in_progress in five cases: the order has an open payment at this provider; a payment of the order ended
+        Raises in_progress in six cases: the order has an open payment at this provider; a payment of the order ended
         unpaid in our database while its provider says otherwise; a payment of the order ended, or its expiry time
         passed, after `prepare`, so that the provider wasn't asked about it; a notice reports a payment of the order
-        that the database doesn't have; or the database has lost a payment of the order at this provider.
+        that the database doesn't have; the database has lost a payment of the order at this provider; or it has such
+        a payment only without its order, because the payment was imported.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -371,7 +378,8 @@ class _StartAttempt:
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
         """Raise in_progress if a desk has sent a start for this order to this provider, under any payment number, and
         the database has lost the started payment. The payer may have paid that payment. People must settle that
-        operation first.
+        operation first. If the payment was imported meanwhile, but without its order, raise already_decided or
+        in_progress unless it has ended without money.
         """
         first_key = make_started_payment_key(self._provider, order.merch_txn_id)
         later_keys = make_started_payment_key(self._provider, _make_later_payment_number(order, ""))
@@ -379,8 +387,9 @@ class _StartAttempt:
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
         start_keys = StartKeys(first_key, later_keys, fingerprint)
-        spooled_starts = self._context.spool.list_starts_holding_claim(self._context.database_id, start_keys)
-        sent_starts = (*spooled_starts, *lost_operations.list_lost_starts_holding_claim(conn, start_keys))
+        sent_starts = list_sent_starts(self._context, conn, start_keys)
+        for start in sent_starts:
+            _refuse_if_payment_without_order_is_live(conn, order, start)
         lost_starts = [start for start in sent_starts if _is_payment_lost(conn, order, start, fingerprint)]
         for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
             raise make_lost_operation_error(intent, {"record": order, "about": "order"})
@@ -624,6 +633,23 @@ def _require_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
+def _refuse_if_payment_without_order_is_live(conn: Connection, order: Order, start_intent: Intent) -> None:
+    """Raise already_decided or in_progress if the start `start_intent` was certainly for `order` and the database has
+    its payment without an order, because the payment was imported after the database had lost it. Raise nothing for
+    a payment that has ended without money.
+    """
+    provider, _, number = (start_intent.provider_key or "").partition(":")
+    payment = payments.find_by_payment_number(conn, provider, number) if number else None
+    if payment is None or payment.order_id is not None or not is_start_of_order(start_intent, provider, order):
+        return
+    if payment.state in PAID_STATES:
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
+    has_ended = payment.state in ENDED_WITHOUT_MONEY_STATES and payment.certainty is Certainty.KNOWN
+    if not has_ended or _may_be_paid(conn, payment):
+        facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "reason": InProgressReason.OTHER_PAYMENT_OPEN})
+
+
 def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, fingerprint: str) -> bool:
     """True if the database doesn't have the payment of the start `start_intent` (an intent in a spool), and if this
     may have been a start for the order `order`.
@@ -669,4 +695,4 @@ def _make_later_payment_number(order: Order, attempt: str) -> str:
     `2`. If `attempt` is empty, return the prefix that all such numbers of the order share. The order's number is cut
     if the payment number would otherwise be too long.
     """
-    return f"{order.merch_txn_id[:56]}-{attempt}"
+    return f"{order.merch_txn_id[:LONGEST_ORDER_NUMBER_PART]}-{attempt}"

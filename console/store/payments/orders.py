@@ -85,6 +85,12 @@ def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     return _find_first_order(conn, _ORDER_BY_NUMBER_QUERY, {"order_number": merch_txn_id})
 
 
+def list_numbers_with_prefix(conn: Connection, prefix: str) -> tuple[str, ...]:
+    """Return the order numbers that begin with `prefix`."""
+    query = select(orders.c.merch_txn_id).where(orders.c.merch_txn_id.startswith(prefix, autoescape=True))
+    return tuple(number for number in conn.scalars(query) if number.startswith(prefix))
+
+
 def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first. Rows that can't be read are left out."""
     values = {"number": corporation_number}

@@ -4,7 +4,7 @@ each of them.
 
 import pytest
 
-from console.domain.payments.records import Payment
+from console.domain.payments.records import Payment, PaymentImport
 from console.domain.records import OperationState
 from console.domain.service_results import OperationDetails
 from console.sandbox.server import Sandbox
@@ -365,3 +365,76 @@ def test_one_person_denies_a_lost_payment_ended_at_the_gateway(scene: PaymentDes
     back = scene.find_payment("paypay", "ORD-1")
     assert back is not None
     assert back.state.value == "expired"
+
+
+@pytest.mark.parametrize("known_part", ["desk", "database"])
+def test_an_imported_second_payment_gets_the_order_of_its_start(scene: PaymentDesk, known_part: str) -> None:
+    """The database has lost the second payment of an order, and somebody imports it. The start in a spool or in the
+    table of lost operations proves the payment's order, which is then paid.
+    """
+    context, order = scene.context, scene.insert_order("ORD-1", 3300)
+    second = start_payment_twice(scene, order)[1]
+    scene.money.change_payment_state("paypay", "ORD-1-2", "paid", notify=False)
+    operation = delete_payment(scene, second, deletes_journal_row=True)
+    if known_part == "database":
+        entries = context.spool.read_entries(context.database_id)
+        store_lost_operations(context, [entry for entry in entries if entry.intent.operation_id == operation])
+        context.spool.mark_ended(operation, holds_claim=False)
+    imported = scene.payments.import_payment(PaymentImport("paypay", "ORD-1-2"))
+    assert (imported.order_id, scene.read_order("ORD-1").state.value) == (order, "paid")
+    assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(
+    ("state", "code"), [("paid", "already_decided"), ("authorized", "in_progress"), ("failed", None)]
+)
+def test_a_payment_that_was_imported_without_its_order_stops_a_third_one(
+    scene: PaymentDesk, state: str, code: str | None
+) -> None:
+    """A desk without a trace of the start has imported the lost second payment of an order, so the payment has no
+    order. The desk that started it still starts no third payment, unless the second one has ended unpaid.
+    """
+    order = scene.insert_order("ORD-1", 3300)
+    second = start_payment_twice(scene, order)[1]
+    scene.money.change_payment_state("paypay", "ORD-1-2", state, notify=False)
+    operation, spool = delete_payment(scene, second, deletes_journal_row=True), scene.context.spool
+    spool.mark_ended(operation, holds_claim=False)  # as the spool of another desk
+    imported = scene.payments.import_payment(PaymentImport("paypay", "ORD-1-2"))
+    spool.mark_ended(operation, holds_claim=True)
+    assert imported.order_id is None
+    if code is None:
+        assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-3"
+        return
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["record"]) == (code, scene.read_payment(imported.id))
+
+
+def test_an_imported_payment_of_another_order_stops_no_start(scene: PaymentDesk) -> None:
+    """The order of a lost payment doesn't exist any more, and somebody has imported the payment. Another order, from
+    whose number this program could have made the payment's number, gets its payment.
+    """
+    order = scene.insert_order("ORD", 3300)
+    payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
+    scene.money.change_payment_state("paypay", "ORD-2", "paid", notify=False)
+    delete_payment(scene, payment, deletes_journal_row=True)
+    scene.place.drop_table_triggers("orders")
+    scene.place.sql("DELETE FROM orders WHERE merch_txn_id = 'ORD-2'")
+    assert scene.payments.import_payment(PaymentImport("paypay", "ORD-2")).order_id is None
+    assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD"
+
+
+@pytest.mark.engines("sqlite")
+def test_a_lost_second_payment_of_a_long_order_number_is_restored_to_its_order(scene: PaymentDesk) -> None:
+    """The payment number of a second payment contains only the beginning of a long order number: the restored payment
+    still gets its order, also if another order's number begins with the same characters.
+    """
+    number = "ORD_" + "7" * 60
+    scene.insert_order(number[:-1] + "8", 3300)
+    order = scene.insert_order(number, 3300)
+    second = start_payment_twice(scene, order)[1]
+    scene.money.change_payment_state("paypay", second.merchant_payment_id, "paid")
+    back = scene.console.recovery.probe("operation", delete_payment(scene, second, deletes_journal_row=True))
+    assert isinstance(back, Payment)
+    assert (back.state.value, back.order_id) == ("completed", order)
+    assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
