@@ -233,11 +233,17 @@ class ReconciliationService:
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
     ) -> ReconciliationRun:
         """Insert a new run of the provider for the days from `first_day` to `last_day`, with its files as evidence,
-        and return it. If an unfinished run of the same days exists, return that run instead."""
+        and return it. If an unfinished run of the same days exists, return that run instead.
+
+        Raises in_progress if `files` is empty because such a run existed when they were to be fetched, and another
+        process has ended it since: without files, every payment of ours would be missing at the provider.
+        """
         context, now = self._context, read_time_of_ended_days(tx.conn, self._context.now())
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
                 return run
+        if provider in self._daily_file_stores and not files:
+            raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.RECONCILIATION_RUNNING})
         phase = OWN_ROWS_PHASE if lacks_history(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
             tx.conn, provider, first_day, last_day, context.make_holder().operator, now, phase

@@ -827,6 +827,20 @@ def test_a_second_simultaneous_run_is_refused(reconciled_day: ReconciledDay) -> 
 
 
 @pytest.mark.engines("sqlite")
+def test_a_run_without_files_is_refused(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unfinished run of the same days exists, so a second request fetches no files, and the process of the first
+    one ends the run before the second one has the lease: no run without files begins, in which each of our payments
+    would be missing at the provider.
+    """
+    write_payments_of_each_verdict(reconciled_day)
+    reconciliation = reconciled_day.scene.console.reconciliation
+    monkeypatch.setattr(reconciliation, "_fetch_daily_files", lambda *_: ())
+    assert call_for_refusal(reconciled_day.reconcile_day).code == "in_progress"
+    monkeypatch.undo()
+    assert get_counts(reconciled_day.reconcile_day()) == (2, 1, 1, 1, 1)
+
+
+@pytest.mark.engines("sqlite")
 def test_notices_without_a_payment_are_not_counted(reconciled_day: ReconciledDay) -> None:
     """Notices that are not about a payment are in no count and in no difference."""
     scene, at = reconciled_day.scene, reconciled_day.noon.isoformat()
