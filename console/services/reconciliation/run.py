@@ -56,6 +56,7 @@ from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_time_of_ended_days
+from console.store.database.sqlalchemy_names import Connection
 from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import ReconciliationRun
@@ -65,6 +66,9 @@ RECONCILE_ACTION = AuditAction.PAYMENT_RECONCILE
 MAX_RECONCILED_DAYS = 366
 DOWNLOAD_ADDRESS_VALID_TIME = timedelta(hours=2)
 """Time during which the download address of a daily file is used, counted from the notice that announced the file."""
+MAX_DAYS_TO_CATCH_UP = 7
+"""Number of days before today for which the due task starts a run, if there is none yet. This is for providers
+without daily files."""
 _MAX_LISTED_LATEST_RUNS = 50
 """Number of the newest runs that are read to find the earlier runs of the same days."""
 
@@ -390,8 +394,8 @@ class ReconciliationService:
     def reconcile_due_days(self) -> int:
         """Due task: for each provider, continue the interrupted runs, then start runs for the days that have no run
         yet. For a provider with daily files, these are the days whose file was announced within
-        DOWNLOAD_ADDRESS_VALID_TIME; for any other provider, yesterday. Return the number of runs that ended without
-        an error."""
+        DOWNLOAD_ADDRESS_VALID_TIME, also a compared day whose file was announced again; for any other provider, the
+        last MAX_DAYS_TO_CATCH_UP days. Return the number of runs that ended without an error."""
         return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
 
     def _run_as_due_task(self, provider: str, first_day: date, last_day: date) -> int:
@@ -416,28 +420,42 @@ class ReconciliationService:
                 ]
                 latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             due_days += unfinished_days
-            for day in self._find_comparable_days(provider, now):
-                if not any(_has_compared_day(run, day, now) for run in latest_runs):
+            for day, announced_at in self._find_comparable_days(provider, now).items():
+                runs_with_newest_file = (
+                    run for run in latest_runs if announced_at is None or not run.begun_at < announced_at <= now
+                )
+                if not any(_has_compared_day(run, day, now) for run in runs_with_newest_file):
                     due_days.append((provider, day, day))
         return due_days
 
-    def _find_comparable_days(self, provider: str, now: datetime) -> list[date]:
-        """Return the days that can be compared at `now`: for a provider with daily files, the announced days; for any
-        other provider, yesterday, if a Japanese day that overlaps with yesterday has payments or notices. The daily
-        close of this Japanese day needs every day of the provider that overlaps with the Japanese day, also a day
-        without payments.
+    def _find_comparable_days(self, provider: str, now: datetime) -> dict[date, datetime | None]:
+        """Return the days that can be compared at `now`, oldest first. For a provider with daily files, these are the
+        announced days, each with the time at which the newest notice about its file came. A run that began before
+        that time has not read the newest file. The provider announces a file again on request, for example because
+        the earlier file could not be read.
+
+        For any other provider, these are the last MAX_DAYS_TO_CATCH_UP days, because no worker may have run for some
+        days, if a Japanese day that overlaps with the day has payments or notices. The daily close of this Japanese
+        day needs every day of the provider that overlaps with the Japanese day, also a day without payments.
         """
         with self._context.database.read() as conn:
             if provider in self._daily_file_stores:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
-                return [date.fromisoformat(day) for day in our_records.list_announced_days(conn, provider, since)]
-            day = now.astimezone(get_time_zone(provider)).date() - timedelta(days=1)
-            japanese_days = list_days_of_span(*_make_utc_span(provider, day, day), JST)
-            begins_at, until = get_utc_span(japanese_days[0], japanese_days[-1], JST)
-            find_events = (
-                our_records.list_begun_payments if lacks_history(provider) else our_records.list_events_of_source
-            )
-            return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
+                announced_days = our_records.list_announced_days(conn, provider, since)
+                return {date.fromisoformat(day): announced_at for day, announced_at in announced_days.items()}
+            today = now.astimezone(get_time_zone(provider)).date()
+            days = list_days(today - timedelta(days=MAX_DAYS_TO_CATCH_UP), today - timedelta(days=1))
+            return dict.fromkeys(day for day in days if _has_events_around_day(conn, provider, day))
+
+
+def _has_events_around_day(conn: Connection, provider: str, day: date) -> bool:
+    """True if a Japanese day that overlaps with this day of the provider has a payment that began on it or, for a
+    source of signed notices, a notice."""
+    japanese_days = list_days_of_span(*_make_utc_span(provider, day, day), JST)
+    begins_at, until = get_utc_span(japanese_days[0], japanese_days[-1], JST)
+    if lacks_history(provider):
+        return our_records.has_begun_payments(conn, provider, begins_at, until)
+    return bool(our_records.list_events_of_source(conn, provider, (begins_at, 0), until, 1))
 
 
 def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:

@@ -66,6 +66,7 @@ def _make_page_query(rows_query: Select[Any], time_column: Any, id_column: Any) 
 
 _PAID_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
 _BEGUN_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
+_BEGUN_PAYMENT_ID_QUERY = _BEGUN_PAYMENTS_PAGE_QUERY.with_only_columns(table.c.id)
 _EVENTS_OF_SOURCE_PAGE_QUERY = _make_page_query(
     payment_events.get_all_rows_query().where(
         events_table.c.source == bindparam("source"), events_table.c.order_no.is_not(None)
@@ -161,6 +162,12 @@ def list_begun_payments(
     )
 
 
+def has_begun_payments(conn: Connection, provider: str, since: datetime, until: datetime) -> bool:
+    """True if a payment of the provider began at `since` or later and before `until`."""
+    values = {"provider": provider, **_make_page_parameters((since, 0), until, 1)}
+    return conn.execute(_BEGUN_PAYMENT_ID_QUERY, values).first() is not None
+
+
 def list_sent_refunds(
     conn: Connection, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[Refund, ...]:
@@ -197,16 +204,18 @@ def find_announced_event_id(conn: Connection, notice_source: str, day: str) -> s
     return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"source": notice_source, "day": day})
 
 
-def list_announced_days(conn: Connection, notice_source: str, since: datetime) -> tuple[str, ...]:
+def list_announced_days(conn: Connection, notice_source: str, since: datetime) -> dict[str, datetime]:
     """Return the days (ISO dates, sorted) of the files that `notice_source` has announced by notices received at
-    `since` or later."""
+    `since` or later, each with the time at which its newest notice was received."""
     announced_query = (
         events_table.c.done == ANNOUNCED_EVENT_STATE,
         events_table.c.source == notice_source,
         events_table.c.received_at >= convert_to_naive_utc(since),
     )
-    query = select(events_table.c.order_no).where(*announced_query).distinct()
-    return tuple(sorted(str(day) for (day,) in conn.execute(query)))
+    newest_notice = func.max(events_table.c.received_at, type_=events_table.c.received_at.type)
+    query = select(events_table.c.order_no, newest_notice).where(*announced_query).group_by(events_table.c.order_no)
+    rows = conn.execute(query.order_by(events_table.c.order_no))
+    return {str(day): convert_to_aware_utc(received_at) for day, received_at in rows}
 
 
 def find_open_cases_of_payments(

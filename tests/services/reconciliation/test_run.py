@@ -16,6 +16,7 @@ from console.domain.tasks.records import ReconcileReport
 from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire_lease
 from console.services.process.failpoints import FailpointReached
+from console.services.reconciliation import provider_rows
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
 from console.services.recovery.related_records import _read_contradicting_answers
 from console.store.operations import leases
@@ -551,6 +552,44 @@ def test_the_due_task_compares_each_announced_day_once(reconciled_day: Reconcile
     assert reconciled_day.scene.find_payment("paypay", "ORD-1") is not None
     assert reconciliation.reconcile_due_days() == 0
     assert get_counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_file_that_is_announced_again_is_compared_again(
+    reconciled_day: ReconciledDay, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a day can't be read, so its run fails, and the due task doesn't try it again. When the provider
+    announces the file again, the due task compares the day.
+    """
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.announce_file()
+    reconciliation = reconciled_day.scene.console.reconciliation
+    monkeypatch.setattr(provider_rows, "MAX_REFUSED_ROWS", -1)
+    assert (reconciliation.reconcile_due_days(), len(reconciliation.list_latest("paypay"))) == (0, 1)
+    monkeypatch.undo()
+    clock.offset += timedelta(minutes=30)
+    assert (reconciliation.reconcile_due_days(), len(reconciliation.list_latest("paypay"))) == (0, 1)
+    reconciled_day.announce_file()
+    assert [reconciliation.reconcile_due_days() for _ in range(2)] == [1, 0]
+    assert reconciled_day.scene.find_payment("paypay", "ORD-1") is not None
+
+
+@pytest.mark.engines("sqlite")
+def test_the_due_task_catches_up_after_some_days_without_a_worker(scene: PaymentDesk, clock: MovedClock) -> None:
+    """No worker ran for three days. For a provider without daily files, the due task then compares each of these days
+    on which a payment may have begun, oldest first, and each only once.
+    """
+    day = scene.context.now().astimezone(IST).date()
+    scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
+    scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
+    clock.offset += timedelta(days=3)
+    reconciliation = scene.console.reconciliation
+    assert reconciliation.reconcile_due_days() >= 1
+    reports = [report for report in reversed(reconciliation.list_latest("atom")) if report.matched]
+    assert [(report.from_day, report.to_day, get_counts(report)) for report in reports] == [
+        (day, day, (1, 0, 0, 0, 0))
+    ]
+    assert reconciliation.reconcile_due_days() == 0
 
 
 @pytest.mark.engines("sqlite")

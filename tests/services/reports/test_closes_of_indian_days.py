@@ -126,11 +126,11 @@ def test_the_worker_compares_both_indian_days_of_a_payment(
 ) -> None:
     """A single payment of a Japanese day makes both its Indian days due, although one of them has no payments."""
     hand_clock.at = max(begun_at, INDIAN_MIDNIGHT)
-    due_days = []
+    due_days = set()
     settings = {"TIME_SCALE": "1", **make_settings("http://127.0.0.1:9")}
     with place.desk(alarmbox, hand_clock, **settings) as console:  # type: ignore[arg-type]  # the values are texts
         insert_payment(ReportRows(place), 1, begun_at, begun_at)
         for _ in range(3):
-            due_days += [day for name, day, _ in console.reconciliation._find_due_days() if name == "atom"]
+            due_days |= {day for name, day, _ in console.reconciliation._find_due_days() if name == "atom"}
             hand_clock.at += ONE_DAY
-    assert due_days == [YESTERDAY - ONE_DAY, YESTERDAY]
+    assert due_days == {YESTERDAY - ONE_DAY, YESTERDAY}
