@@ -10,7 +10,7 @@ from typing import Protocol
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, OutcomeUnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import ENDED_UNPAID_STATES
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -224,7 +224,12 @@ class OperationRecovery:
         is_start = _is_payment_start(operation)
         if target_state == "completed":
             if is_start:
-                self._lost_payment_restorer.probe(entry, operation)
+                payment = self._lost_payment_restorer.probe(entry, operation)
+                if payment.state not in PAID_STATES:
+                    raise ConsoleError(
+                        ErrorCode.EVIDENCE_MISMATCH,
+                        {"record": payment, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
+                    )
             elif not self._lost_refund_prober.probe(entry, operation):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,

@@ -367,6 +367,25 @@ def test_one_person_denies_a_lost_payment_ended_at_the_gateway(scene: PaymentDes
     assert back.state.value == "expired"
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("state", ["authorized", "failed"])
+def test_a_lost_payment_is_completed_only_if_the_gateway_confirms_it(scene: PaymentDesk, state: str) -> None:
+    """A person decides that a lost payment is completed, and the gateway reports another state: the payment is
+    restored in this state, and the decision is refused.
+    """
+    payment = start_payment(scene)
+    scene.money.change_payment_state("paypay", "ORD-1", state, notify=False)
+    operation = delete_payment(scene, payment, deletes_journal_row=True)
+    refused = call_for_refusal(
+        lambda: scene.console.recovery.resolve("operation", operation, "completed", "the customer says so")
+    )
+    back = scene.find_payment("paypay", "ORD-1")
+    assert back is not None
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
+    assert refused.detail["record"] == back
+    assert back.state.value == ("user_payment" if state == "authorized" else "payment_failed")
+
+
 @pytest.mark.parametrize("known_part", ["desk", "database"])
 def test_an_imported_second_payment_gets_the_order_of_its_start(scene: PaymentDesk, known_part: str) -> None:
     """The database has lost the second payment of an order, and somebody imports it. The start in a spool or in the
