@@ -67,19 +67,16 @@ _ORDERS_OF_DAY_QUERY = (
 
 def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order | Payment, ...]:
     """Return the payments and orders that have one of these numbers: as our payment number, as the provider's id
-    of a payment, or as order number."""
+    of a payment, or as order number. Rows that can't be read are left out."""
     if not numbers:
         return ()
     values = {"numbers": sorted(numbers), "limit": MAX_CANDIDATES * len(numbers)}
     records_by_key: dict[tuple[str, int], Order | Payment] = {}
     for query in (_PAYMENTS_BY_OUR_NUMBER_QUERY, _PAYMENTS_BY_PROVIDER_ID_QUERY):
-        records_by_key |= {
-            (payments.PAYMENT_KIND, record.id): record for record in payments.select_records(conn, query, values)
-        }
-    records_by_key |= {
-        (orders.ORDER_KIND, record.id): record
-        for record in orders.select_records(conn, _ORDERS_BY_NUMBER_QUERY, values)
-    }
+        found_payments = payments.select_records(conn, query, values, skips_unreadable=True)
+        records_by_key |= {(payments.PAYMENT_KIND, payment.id): payment for payment in found_payments}
+    found_orders = orders.select_records(conn, _ORDERS_BY_NUMBER_QUERY, values, skips_unreadable=True)
+    records_by_key |= {(orders.ORDER_KIND, order.id): order for order in found_orders}
     return tuple(records_by_key.values())
 
 

@@ -86,6 +86,20 @@ def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
     assert scene.find_payment("bank", "ORD-1") is None
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_unreadable_record_with_the_number_of_a_notice_hides_no_notice(scene: PaymentDesk) -> None:
+    """An order that another program has damaged has the number of an unmatched notice: the queue still shows all
+    notices.
+    """
+    for event, number in (("ev-1", "ORD-1"), ("ev-2", "ORD-2")):
+        scene.payments.receive_notice(scene.make_bank_notice(event, number))
+    scene.insert_order("ORD-1", 3300)
+    scene.place.drop_table_triggers("orders")
+    scene.place.sql("UPDATE orders SET total_amount = '3,300'")
+    assert set(read_unmatched_notices(scene)) == {"ORD-1", "ORD-2"}
+
+
 def test_similar_payments_leave_room_for_similar_orders(scene: PaymentDesk) -> None:
     """Ten payments have the notice's amount and day: the list of similar records still contains the unpaid order of
     that amount.
