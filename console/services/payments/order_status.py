@@ -28,8 +28,7 @@ PAID_AFTER_CANCEL_RULE = WorkReason.PAID_AFTER_CANCEL
 ORDER_NOT_SET_PAID_RULE = WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 _PAYMENT_COUNT_PATTERN = re.compile("[0-9]+ payments")
-"""Pattern of the text of a case that only counts the order's payments in this database, and names no further capture.
-"""
+"""Pattern of a fact in the text of a case: the number of the order's payments in this database."""
 
 
 def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> None:
@@ -145,9 +144,14 @@ def list_further_capture_cases(conn: Connection, payment_id: int) -> tuple[Alert
     return tuple(
         case
         for case in alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
-        if case.rule_id == WorkReason.PAID_TWICE
-        and not all(_PAYMENT_COUNT_PATTERN.fullmatch(fact) for fact in case.observed.split(FACT_SEPARATOR))
+        if case.rule_id == WorkReason.PAID_TWICE and not _counts_only_payments(case)
     )
+
+
+def _counts_only_payments(case: Alert) -> bool:
+    """True if a case about an order that was paid twice only counts the order's payments in this database, perhaps
+    several times (`2 payments, 3 payments`), and names no further capture."""
+    return all(_PAYMENT_COUNT_PATTERN.fullmatch(fact) for fact in case.observed.split(FACT_SEPARATOR))
 
 
 def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
@@ -157,9 +161,7 @@ def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, pa
     """
     payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), PAID_AFTER_CANCEL_RULE)
     is_about_payments_here = any(
-        case.rule_id == WorkReason.PAID_TWICE
-        and case.resolved_at is None
-        and _PAYMENT_COUNT_PATTERN.fullmatch(case.observed)
+        case.rule_id == WorkReason.PAID_TWICE and case.resolved_at is None and _counts_only_payments(case)
         for case in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     )
     if is_about_payments_here:
