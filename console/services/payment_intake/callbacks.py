@@ -120,7 +120,8 @@ class CallbackHandler:
         """
         if event.payment_id is None:
             return event.state
-        effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
+        answer_effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)
+        effect = common.find_final_effect(self._context, event, answer_effect)
         if effect is None:
             return common.EVENT_QUEUED
         event_state = common.EVENT_BOOKED if event.state == common.EVENT_QUEUED else common.find_event_state(effect)
@@ -130,12 +131,14 @@ class CallbackHandler:
     def ask_about_refused_callback(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
         damaged genuine callback. Return the state (column `done`) that the event has afterwards: `refused_asked` if
-        the provider has answered with the payment's state, or if our database has no payment with this number;
-        otherwise the event's unchanged state.
+        the provider has answered with the payment's state, if it still has no such payment some time after the
+        callback, or if our database has no payment with this number; otherwise the event's unchanged state.
         """
         with self._context.database.read() as conn:
             payment = payments.find_by_payment_number(conn, self._provider, event.order_no or "")
-        if payment is not None and self._payment_prober.confirm_by_provider(payment.id) is None:
-            return event.state
+        if payment is not None:
+            answer_effect = self._payment_prober.confirm_by_provider(payment.id)
+            if common.find_final_effect(self._context, event, answer_effect) is None:
+                return event.state
         common.settle_event(self._context, self._provider, event.event_id, common.EVENT_REFUSED_ANSWERED, None)
         return common.EVENT_REFUSED_ANSWERED

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from console.domain.audit.actions import AuditAction
+from console.domain.clock import compute_age
 from console.domain.payments.records import ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkReason
 from console.services.payments.apply_report import ReportEffectName
+from console.services.payments.probe import NOT_FOUND_EFFECT, ConfirmationEffect
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -20,6 +22,11 @@ from console.store.payments.events import PaymentEvent
 
 NOTICE_CLOCK_TOLERANCE = timedelta(minutes=5)
 """Largest accepted difference between the clock of a notice's sender and our clock."""
+LATE_ANSWER_PERIOD = timedelta(minutes=15)
+"""Time after the arrival of a notice during which the provider is asked again, if its answer says that the payer has
+not paid or that there is no such payment: the provider's read call may know of the payment later than its sender of
+notices.
+"""
 NOTICE_KIND = payment_events.NOTICE_KIND
 EVENT_BOOKED = "booked"
 """State of an event: the notice's report has changed our payment."""
@@ -112,6 +119,32 @@ def find_event_state(effect: ReportEffectName) -> str:
     payment.
     """
     return _EVENT_STATE_BY_EFFECT[effect]
+
+
+def is_late_answer_possible(context: ServiceContext, event: PaymentEvent) -> bool:
+    """True if the notice arrived less than LATE_ANSWER_PERIOD ago, or just now (`received_at` is None). The
+    provider's answer may then be older than the notice."""
+    if event.received_at is None:
+        return True
+    age = compute_age(event.received_at, context.now())
+    return age is not None and age < context.scale.scale_delta(LATE_ANSWER_PERIOD)
+
+
+def find_final_effect(
+    context: ServiceContext, event: PaymentEvent, effect: ConfirmationEffect | None
+) -> ReportEffectName | None:
+    """Return the effect with which the stored notice ends; None if the provider must be asked again. `effect` is the
+    effect of the provider's answer, None without a usable answer.
+
+    The answer that the provider has no such payment ends a notice when LATE_ANSWER_PERIOD has passed since its
+    arrival; otherwise the program would ask for ever. It never ends an unmatched notice: the notice may be about an
+    earlier payment with the same number, which the database has lost, and a provider that searches by day doesn't
+    find that payment by the day of ours.
+    """
+    if effect != NOT_FOUND_EFFECT:
+        return effect
+    is_open = event.state == EVENT_UNMATCHED or is_late_answer_possible(context, event)
+    return None if is_open else "unchanged"
 
 
 def refuse_future_time(

@@ -6,11 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from console.domain.clock import compute_age
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment, ReceivedNotice
@@ -30,10 +28,6 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 from console.store.reconciliation.our_records import ANNOUNCED_EVENT_STATE
 
-LATE_ANSWER_PERIOD = timedelta(minutes=15)
-"""Time after the arrival of a hint about a paid payment during which the provider is asked again, if its answer says
-that the payer has not paid: the provider's read call may know of the payment later than its sender of hints.
-"""
 _LONGEST_STORED_HINT_CHARACTERS = 2_000
 """Largest number of characters of a hint that are stored as evidence."""
 _UNPAID_STATES = WAITING_STATES | ENDED_UNPAID_STATES
@@ -188,6 +182,7 @@ class HintHandler:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             effect = "unchanged"
+        effect = common.find_final_effect(self._context, event, effect)
         if effect is None or self._may_answer_be_outdated(event):
             return common.EVENT_QUEUED
         event_state = common.find_event_state(effect)
@@ -197,16 +192,13 @@ class HintHandler:
     def _may_answer_be_outdated(self, event: PaymentEvent) -> bool:
         """True if the provider's answer may be older than the hint: the hint reports its payment as paid, the
         payment, which the answer has changed, is stored as unpaid, and the hint arrived less than
-        LATE_ANSWER_PERIOD ago. The provider must then be asked again; otherwise another payment of the order could
-        be started, or the order be cancelled, although the payer has paid.
+        `common.LATE_ANSWER_PERIOD` ago. The provider must then be asked again; otherwise another payment of the order
+        could be started, or the order be cancelled, although the payer has paid.
         """
-        context = self._context
         if event.payment_id is None or not self._is_reported_as_paid(event):
             return False
-        if event.received_at is not None:
-            age = compute_age(event.received_at, context.now())
-            if age is None or age >= context.scale.scale_delta(LATE_ANSWER_PERIOD):
-                return False
+        if not common.is_late_answer_possible(self._context, event):
+            return False
         payment = self._payment_prober.read_payment(event.payment_id)
         return payment.certainty is Certainty.KNOWN and payment.state in _UNPAID_STATES
 

@@ -5,6 +5,7 @@ confirm a notice.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Literal
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import OutcomeUnknownReason
@@ -44,6 +45,11 @@ ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", OTHER_AMOUNT_REASON, "ot
 _REASONS_WITHOUT_PAYMENT = ("provider_error", "bad_question", "other_id", "not_found")
 """Outcome reasons of answers with HTTP status 2xx that can't contain the payment of the question."""
 EVIDENCE_CALL_NAME = "payment"
+NOT_FOUND_EFFECT: Literal["not_found"] = "not_found"
+ConfirmationEffect = ReportEffectName | Literal["not_found"]
+"""Effect of the provider's answer about the payment of a notice: that of the reported state, or NOT_FOUND_EFFECT if
+the provider has no such payment.
+"""
 
 
 def make_lease_name(payment_id: int) -> str:
@@ -212,9 +218,10 @@ class PaymentProber:
         """
         return is_of_other_merchant(self._context, self._payment_providers, payment)
 
-    def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> ReportEffectName | None:
+    def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> ConfirmationEffect | None:
         """Ask the provider about the payment of a notice, and apply the answer. Return the effect of the answer on
-        the payment; None if the provider can't be asked or its answer did not contain the payment's state.
+        the payment; None if the provider can't be asked, or if its answer contains neither the payment's state nor
+        that it has no such payment.
 
         `event_id` is the id of the notice. This method acquires no lease, because reports may be applied in any
         sequence. An answer without the payment's state is stored only if it differs from the newest stored one: the
@@ -228,9 +235,10 @@ class PaymentProber:
         if outcome is None:
             return None
         if find_report(outcome) is None:
-            return self._context.write(
+            self._context.write(
                 lambda tx: self._store_answer(tx, payment, outcome, EVIDENCE_CALL_NAME, skips_repetition=True)
             )
+            return NOT_FOUND_EFFECT if outcome.kind is OutcomeClass.NOT_FOUND else None
         return self.apply_answer(payment, outcome, asked_at, event_id=event_id)
 
     def apply_answer(

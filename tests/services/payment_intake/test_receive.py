@@ -16,7 +16,7 @@ from console.domain.payments.records import PaymentImport, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
-from console.services.payment_intake.hints import LATE_ANSWER_PERIOD
+from console.services.payment_intake.common import LATE_ANSWER_PERIOD
 from console.services.payment_intake.receive import MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 from console.services.payments.probe import PaymentProber
 from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
@@ -225,6 +225,36 @@ def test_a_repeated_answer_to_a_notice_is_stored_once(
     with suppress(ConsoleError):
         scene.payments.probe(payment_id)
     assert (stored_count, count_evidence(scene) - before) == (1, 2)
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(
+    ("provider", "manner", "done"),
+    [("paypay", {}, "unchanged"), ("atom", {}, "booked"), ("atom", {"manner": "bad_signature"}, "refused_asked")],
+)
+def test_a_notice_of_a_payment_that_is_not_found_is_asked_about_for_a_limited_time(
+    scene: PaymentDesk,
+    clock: MovedClock,
+    provider: str,
+    manner: dict[str, str],
+    done: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The provider answers that it has no payment of a notice: when LATE_ANSWER_PERIOD has passed since the notice,
+    the program accepts this answer and asks no more.
+    """
+    begin_and_pay(scene, provider)
+    outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES, status=400)
+    questions = []
+    monkeypatch.setattr(PaymentProber, "ask_provider", lambda _, payment: questions.append(payment) or outcome)
+    scene.deliver_notice(provider, "ORD-1", **manner)
+    receiver = scene.machinery.payments._notice_receiver
+    assert receiver.confirm_due_notices() == 0
+    asked_count = len(questions)
+    clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
+    assert (receiver.confirm_due_notices(), receiver.confirm_due_notices()) == (1, 0)
+    assert len(questions) == asked_count + 1
+    assert scene.place.sql("SELECT done FROM payment_events") == [(done,)]
 
 
 def count_evidence(scene: PaymentDesk) -> int:
