@@ -53,8 +53,9 @@ class TransactionHint:
 
     `payment_id` is the id that the provider has given to the payment, `merchant_payment_id` the id that we have given
     to it. At least one of the two ids is set. `event_id` is the same for each repetition; if the provider sends none,
-    it is a digest of the fields in which events differ. `amount` and `newest_time` (the newest time in the notice,
-    UTC) are None if they are missing or invalid: such a hint is still useful.
+    it is a digest of the fields in which events differ. `amount` and `newest_time` (the newest time of an event in
+    the notice, UTC; not the time at which something expires) are None if they are missing or invalid: such a hint is
+    still useful.
     """
 
     event_id: str

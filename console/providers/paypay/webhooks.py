@@ -13,7 +13,10 @@ from console.providers.paypay.responses import is_valid_id
 LARGEST_NOTICE_BYTES = 64 << 10
 NOTIFIED_STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
 """Payment states that a notice of PayPay may contain."""
-_TIME_FIELDS_OF_NOTICE = ("authorized_at", "expires_at", "paid_at", "confirmation_expires_at", "canceled_at")
+_EVENT_TIME_FIELDS = ("authorized_at", "paid_at", "canceled_at")
+"""Fields of a notice with the time of a past event."""
+_TIME_FIELDS_OF_NOTICE = (*_EVENT_TIME_FIELDS, "expires_at", "confirmation_expires_at")
+"""All fields of a notice with a time. The expiry of an authorised payment may be in the future."""
 _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 
 
@@ -42,15 +45,17 @@ def _read_transaction_hint(fields: dict[str, object]) -> Hint:
     if payment_id is None and merchant_payment_id is None:
         raise UnreadableJson("no payment")
     amount = _parse_amount(fields.get("order_amount"))
-    newest_time = max(
-        filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS_OF_NOTICE)), default=None
-    )
     if state not in NOTIFIED_STATES:
         return OtherHint("Transaction")
-    event_values = (payment_id, merchant_payment_id, state, newest_time, amount)
-    return TransactionHint(
-        _compute_event_id("paypay-tx", *event_values), payment_id, merchant_payment_id, state, amount, newest_time
-    )
+    event_values = (payment_id, merchant_payment_id, state, _find_newest_time(fields, _TIME_FIELDS_OF_NOTICE), amount)
+    event_id = _compute_event_id("paypay-tx", *event_values)
+    newest_time = _find_newest_time(fields, _EVENT_TIME_FIELDS)
+    return TransactionHint(event_id, payment_id, merchant_payment_id, state, amount, newest_time)
+
+
+def _find_newest_time(fields: dict[str, object], names: tuple[str, ...]) -> datetime | None:
+    """Return the newest time in the fields of these names; None if none of them has a time."""
+    return max(filter(None, (_parse_instant(fields.get(name)) for name in names)), default=None)
 
 
 def _read_file_hint(fields: dict[str, object]) -> Hint:

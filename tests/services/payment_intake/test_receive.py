@@ -321,6 +321,21 @@ def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str
     assert len(scene.control.read_requests(call="paypay_payment")) == 0
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(
+    ("field", "is_refused"),
+    [("expires_at", False), ("confirmation_expires_at", False), ("authorized_at", True), ("paid_at", True)],
+)
+def test_only_an_event_in_the_future_makes_a_webhook_wrong(scene: PaymentDesk, field: str, is_refused: bool) -> None:
+    """A hint about an authorised payment may say when the authorisation expires. A hint whose event has a time in the
+    future is refused.
+    """
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
+    scene.money.change_payment_state("paypay", "ORD-1", "authorized", notify=False)
+    tomorrow = f"{scene.context.now() + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert scene.deliver_notice("paypay", "ORD-1", fields={field: tomorrow}).is_refused is is_refused
+
+
 def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> None:
     """A notice about a payment that is not stored in our database is acknowledged, stored as unmatched, and opens one
     case.
