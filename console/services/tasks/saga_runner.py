@@ -28,6 +28,8 @@ INTERNAL_ERROR_COUNT_FACT_KEY = "faults"
 """Key of the saga's fact that counts the internal errors of its steps."""
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
+MAX_RETURNS_PER_RUN = 1
+"""Largest number of returns to an earlier step in one run of a saga."""
 _TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
     ErrorCode.BAD_PROFILE,
     ErrorCode.IN_PROGRESS,
@@ -157,10 +159,20 @@ class SagaRunner:
     def run(self, saga: Saga) -> Saga:
         """Run those steps of the saga that can be done now, one after another. Return the saga afterwards. If a step
         fails, the saga is scheduled again; after MAX_INTERNAL_ERRORS internal errors (all errors without a code of
-        _TRANSIENT_ERROR_CODES), it is stopped."""
+        _TRANSIENT_ERROR_CODES), it is stopped. If a step requires an earlier one again and again, for example because
+        two clocks differ, stop after MAX_RETURNS_PER_RUN returns: the saga stays due for the next run."""
+        return_count = 0
         try:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
-                saga = self._undo_step(saga) if UNDOING_FACT_KEY in saga.facts else self._run_step(saga)
+                if UNDOING_FACT_KEY in saga.facts:
+                    saga = self._undo_step(saga)
+                    continue
+                position = self._plan.step_names.index(saga.step)
+                saga = self._run_step(saga)
+                is_undoing = UNDOING_FACT_KEY in saga.facts
+                return_count += not is_undoing and self._plan.step_names.index(saga.step) < position
+                if return_count > MAX_RETURNS_PER_RUN:
+                    return saga
         except StepTakenOver:
             return self._reread_saga(saga)
         except Exception as error:

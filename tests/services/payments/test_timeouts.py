@@ -128,6 +128,28 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
     assert len(read_sagas(scene)) == 1
 
 
+@pytest.mark.engines("sqlite")
+def test_a_report_from_an_ahead_clock_causes_no_endless_questions(scene: PaymentDesk, clock: MovedClock) -> None:
+    """A desk whose clock is ahead has stored a report that seems newer than each answer of the provider: a run of the
+    saga asks only twice. When the time of that report has passed, the payment expires.
+    """
+    payment = start_with_stock(scene)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    scene.place.drop_table_triggers("payments")
+    ahead = timedelta(minutes=3)
+    scene.place.sql(
+        f"UPDATE payments SET told_at = '{scene.context.now() + ahead:%Y-%m-%d %H:%M:%S}', work_state = 'none',"
+        " work_reason = NULL, work_at = NULL"
+    )
+    asked_count = len(scene.control.read_requests(call="paypay_payment"))
+    run_timeout_task(scene)
+    assert len(scene.control.read_requests(call="paypay_payment")) - asked_count == 2
+    assert scene.read_payment(payment.id).state == "token_generated"
+    pass_time(scene, clock, ahead)
+    run_due_tasks_and_count_payments(scene)
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
+
+
 def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: MovedClock) -> None:
     """If the last read finds that the payment was paid, the payment is booked, the order is paid and the saga
     ends.
