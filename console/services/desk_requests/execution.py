@@ -417,12 +417,27 @@ class RequestExecutor:
         try:
             return CallAnswer(self._run_command(taken_request))
         except ConsoleError as error:
-            return CallAnswer(error=error)
+            return CallAnswer(error=self._make_truthful_error(taken_request, error))
         except ActNotAnswered:
             raise
         except Exception:
             _log.exception("desk request %s failed", taken_request.id)
             return CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
+
+    def _make_truthful_error(self, taken_request: TakenDeskRequest, error: ConsoleError) -> ConsoleError:
+        """Return the error that answers a desk request whose command has raised `error`. If an earlier worker may
+        have begun the command, a failure of this worker must not say that nothing was sent. For a request that this
+        worker can't read, the answer is then outcome_unknown. A failure of the database or of the disk is then
+        raised, so that a worker that takes the request later answers it."""
+        is_unreadable = error.detail.get("problem") == UsageProblem.UNREADABLE_DESK_REQUEST
+        if taken_request.fencing_token == 1 or not (is_unreadable or error.code in OWN_FAILURE_ERROR_CODES):
+            return error
+        with self._context.database.read() as conn:
+            if not requests.may_have_begun(conn, taken_request):
+                return error
+        if is_unreadable:
+            return _make_unknown_answer_error()
+        raise error
 
     def _run_command(self, taken_request: TakenDeskRequest) -> object:
         if taken_request.action in ACTIONS_WITH_PASSWORD:

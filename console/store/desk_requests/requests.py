@@ -209,6 +209,9 @@ _TAKEN_REQUEST_QUERY = select(
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
     requests.c.expires_at <= literal_column(f"{_NOW_SQL} - INTERVAL {TAKEOVER_MARGIN_SECONDS} SECOND"),
 ).where(requests.c.id == bindparam("desk_request_id"))  # fmt: skip
+_BEGUN_REQUEST_QUERY = select(requests.c.id).where(
+    requests.c.id == bindparam("desk_request_id"), _MAY_HAVE_BEGUN_CONDITION
+)
 _FENCE_QUERY = select(requests.c.fence).where(requests.c.id == bindparam("desk_request_id"))
 _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
     requests.c.id != bindparam("desk_request_id"),
@@ -631,6 +634,11 @@ def _read_lapsed_requests(conn: Connection, locked_requests: LockedIds, limit: i
     return conn.execute(
         _LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked_requests.locked_ids), "limit": limit}
     ).all()
+
+
+def may_have_begun(conn: Connection, request: TakenDeskRequest) -> bool:
+    """True if a worker may have begun the command of a desk request (see _MAY_HAVE_BEGUN_CONDITION)."""
+    return conn.execute(_BEGUN_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None
 
 
 def read_request_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:

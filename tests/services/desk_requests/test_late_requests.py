@@ -4,8 +4,9 @@ and still answers each request that was begun.
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from types import NoneType
 
 import pytest
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from console.app import Console
 from console.domain.bulk.records import ChosenRecord
 from console.domain.desk_requests.records import NewDeskRequest, OwnRequestState, TakenDeskRequest, make_request_id
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.records import CreditCheck, PurchaseRequest
@@ -191,6 +192,52 @@ def test_a_late_request_is_answered_with_its_stored_answer(scene: LateScene) -> 
     assert isinstance(answer.value, CreditCheck)
     assert answer.value.corporation_number == number
     assert len(scene.sandbox.ledger.list_charges_of_number(number)) == 1
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_worker_whose_database_fails_does_not_deny_an_earlier_purchase(
+    scene: LateScene, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
+) -> None:
+    """The first worker was killed, after or before it bought. The next worker can't read the database. It answers
+    with this failure, which says that nothing was sent, only if nothing was bought; otherwise a later worker answers
+    with the purchase.
+    """
+    (number,) = invent_numbers(1, seed=67)
+    request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
+    taken = scene.take_request()
+    if is_begun:
+        scene.first_worker.desk_requests._make_answer(taken)
+    scene.make_taken_requests_old(30)
+
+    def raise_unreachable(*_: object) -> None:
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(requests, "read_request_file", raise_unreachable)
+        with pytest.raises(ConsoleError) if is_begun else nullcontext():
+            scene.second_worker.desk_requests.execute_next()
+    if is_begun:
+        assert scene.read_state(request) == "taken"
+        scene.make_taken_requests_old(0)
+        assert scene.second_worker.desk_requests.execute_next()
+    answer = scene.read_answer(request)
+    assert (type(answer.value), answer.error and answer.error.code) == (
+        (CreditCheck, None) if is_begun else (NoneType, "database_unreachable")
+    )
+
+
+def test_a_worker_of_another_version_does_not_deny_an_earlier_purchase(scene: LateScene) -> None:
+    """The first worker bought and was killed before it answered. The next worker doesn't know the command of the
+    request: it answers that the outcome is unknown, not that the request was refused.
+    """
+    (number,) = invent_numbers(1, seed=68)
+    request = scene.store_request("purchase", PurchaseRequest(number, "1"), kind="company", id=number)
+    scene.first_worker.desk_requests._make_answer(scene.take_request())
+    scene.make_taken_requests_old(30)
+    scene.second_worker.desk_requests._form_by_command = {}
+    assert scene.second_worker.desk_requests.execute_next()
+    error = scene.read_answer(request).error
+    assert (error and (error.code, error.detail)) == UNKNOWN_ANSWER
 
 
 @pytest.mark.parametrize(("seconds", "is_executed"), [(90, True), (36_000, False)])
