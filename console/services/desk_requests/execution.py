@@ -64,6 +64,11 @@ _LONGEST_AUDITED_SUBJECT_CHARACTERS = 40
 _log = logging.getLogger("console.worker")
 
 
+class _RequestTakenOver(Exception):
+    """Raised in a transaction that ends a desk request if another worker has taken the request meanwhile. The
+    transaction is rolled back."""
+
+
 class RequestExecutor:
     """Executes desk requests under the database account of a worker. Several threads and several processes may
     execute requests at the same time. By the name of each command, `commands` has the function that runs the command,
@@ -261,9 +266,11 @@ class RequestExecutor:
     def _add_lease_beat(self, taken_request: TakenDeskRequest) -> None:
         """Add a beat to this process's heartbeat: the heartbeat renews the lease of the taken desk request until the
         caller removes the beat."""
-        self._context.heartbeat.add_beat(
-            _make_beat_name(taken_request), lambda: self._renew_request_lease(taken_request)
-        )
+
+        def renew_lease() -> None:
+            self._renew_request_lease(taken_request)
+
+        self._context.heartbeat.add_beat(_make_beat_name(taken_request), renew_lease)
 
     def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
         """Execute a desk request and store its answer. If workers have already taken the request
@@ -354,22 +361,27 @@ class RequestExecutor:
     def _try_to_write_entry(
         self, taken_request: TakenDeskRequest, entry: NewAuditEntry, *, ends_request: bool
     ) -> bool:
-        """Write the audit entry; with `ends_request`, also end the desk request in the same transaction. Return True,
-        or False if the database refuses the entry. An entry in the person's name is written as part of the desk
-        request, an entry in the worker's own name as an act of the worker."""
+        """Write the audit entry; with `ends_request`, also end the desk request in the same transaction, or write
+        nothing and return True if another worker has taken the request meanwhile, because that worker writes the
+        entry. Otherwise return True, or False if the database refuses the entry. An entry in the person's name is
+        written as part of the desk request, an entry in the worker's own name as an act of the worker."""
 
         def write_entry(tx: Transaction) -> None:
             self._context.audit.record_all(tx, (entry,))
-            if ends_request:
-                requests.store_answer(tx, taken_request, "")
+            if ends_request and not requests.store_answer(tx, taken_request, ""):
+                raise _RequestTakenOver
 
         is_own_entry = entry.person == self._context.database.account_name
         try:
             with act_for_requester(None if is_own_entry else taken_request):
                 self._context.write(write_entry)
+        except _RequestTakenOver:
+            return True
         except Exception as refusal:
             if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAILURE_ERROR_CODES:
                 raise
+            if ends_request and not self._renew_request_lease(taken_request):
+                return True
             _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
             return False
         return True
@@ -392,8 +404,9 @@ class RequestExecutor:
             taken_request, (replace(each, detail={**each.detail, **facts}) for each in entries), ends_request=True
         )
 
-    def _renew_request_lease(self, taken_request: TakenDeskRequest) -> None:
-        self._context.write(
+    def _renew_request_lease(self, taken_request: TakenDeskRequest) -> bool:
+        """Renew the lease of a taken desk request (see `requests.renew_lease`)."""
+        return self._context.write(
             lambda tx: requests.renew_lease(tx.conn, taken_request, self._context.heartbeat.scale_lease_seconds)
         )
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from console.app import Console
+from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, make_request_id
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -111,6 +112,29 @@ def test_a_worker_takes_over_a_request_after_its_lease(
     assert read_request_state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
     assert read_request_state(desk, request) is DeskRequestState.ENDED
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_a_worker_that_slept_writes_no_second_audit_entry(
+    place: Place, desk_and_workers: tuple[Console, Console, Console], *, is_ended: bool
+) -> None:
+    """A worker takes a request for an audit entry and sleeps until another worker has taken the request over, or has
+    also ended it. The first worker then writes no entry, so the trail has the entry once, and no entry about an
+    unreadable request.
+    """
+    desk, first, second = desk_and_workers
+    context = desk._context
+    context.write(lambda tx: context.record_audit(tx, AuditAction.LIST_EXPORTED, "1", {}, kind="export"))
+    left = take_next_request(first)
+    assert left is not None
+    place.sql("UPDATE requests SET lease_expires = 1")
+    again = take_next_request(second)
+    assert again is not None
+    executors = [(first, left), (second, again)]
+    for worker, taken in reversed(executors) if is_ended else executors:
+        worker.desk_requests._write_requested_audit_entry(taken)
+    assert place.sql("SELECT what FROM audit_log WHERE detail LIKE '%\"request\"%'") == [("list.exported",)]
+    assert read_request_state(desk, left.id) is DeskRequestState.ENDED
 
 
 def test_a_worker_that_ends_returns_its_unbegun_request(
