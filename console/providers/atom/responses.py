@@ -310,23 +310,26 @@ def make_refund_list_reader(
 ) -> AnswerReader[tuple[ListedRefund, ...]]:
     """Return the function that reads all refunds in a REFUNDSTATUS answer, except those that Atom reports as failed.
     `provider_payment_id` is the id that Atom has given to the payment; `payment_amount` is the amount of the payment,
-    None if it isn't known. If Atom has no data, the outcome is NOT_FOUND. The answer is unusable if a refund has no
-    idempotency key (`no_id`), or one that can't be an id (`bad_id`).
+    None if it isn't known. Two refunds with the same key and different numbers of Atom are two refunds, because Atom
+    may execute a repeated request again. If Atom has no data, the outcome is NOT_FOUND. The answer is unusable if a
+    refund has no idempotency key (`no_id`), or if its key or its number can't be an id (`bad_id`).
     """
 
     def read_refunds(message: Fields) -> OutcomeAndContent[tuple[ListedRefund, ...]]:
         verdict, refund_entries = _read_refund_entries(message, provider_payment_id)
         if refund_entries is None:
             return verdict, None
-        refunds = tuple(
-            dict.fromkeys(
+        numbers_and_refunds = dict.fromkeys(
+            (
+                parse_id(row.get("refundTxnId")),
                 ListedRefund(
                     _read_refund_key(row), _find_largest_possible_amount(row.get("refundAmt"), payment_amount)
-                )
-                for row in refund_entries
-                if not _has_refund_failed(row)
+                ),
             )
+            for row in refund_entries
+            if not _has_refund_failed(row)
         )
+        refunds = tuple(refund for _, refund in numbers_and_refunds)
         keys = [refund.key for refund in refunds]
         if not all(is_valid_id(key, _LONGEST_LISTED_KEY_CHARACTERS) for key in keys):
             raise UnusableAnswer("bad_id" if all(keys) else "no_id")

@@ -217,9 +217,9 @@ def _list_uncounted_refunds(
     listed_refunds: Collection[ListedRefund],
 ) -> list[ListedRefund]:
     """Return the listed refunds that the payment's sums `refunded_minor` and `reserved_minor` don't include. These
-    are refunds that this database doesn't have, and refunds that have ended without effect in this database although
-    the provider has made them. After a person has acknowledged such refunds, they no longer prevent another refund;
-    but the payer has received their amounts.
+    are refunds that this database doesn't have, refunds that have ended without effect in this database although the
+    provider has made them, and further refunds that the provider has made with the key of one refund. After a person
+    has acknowledged such refunds, they no longer prevent another refund; but the payer has received their amounts.
     """
     payment = refund_with_payment.payment
     counted_keys = {find_refund_key(context, conn, refund_with_payment.refund, payment)} | {
@@ -227,7 +227,13 @@ def _list_uncounted_refunds(
         for refund in refunds.find_by_payment(conn, payment.id)
         if refund.state is RefundState.COMPLETED or refund.state not in ENDED_REFUND_STATES
     }
-    return [listed_refund for listed_refund in listed_refunds if listed_refund.key not in counted_keys]
+    uncounted_refunds = []
+    for listed_refund in listed_refunds:
+        if listed_refund.key in counted_keys:
+            counted_keys.remove(listed_refund.key)  # the sums include one refund with this key
+        else:
+            uncounted_refunds.append(listed_refund)
+    return uncounted_refunds
 
 
 def _store_list_and_open_unknown_refund_case(

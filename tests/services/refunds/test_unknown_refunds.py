@@ -104,6 +104,29 @@ def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
     assert len(desk.list_provider_keys(payment)) == 3
 
 
+@pytest.mark.parametrize("is_our_key", [True, False])
+def test_two_refunds_with_one_key_are_both_counted(desk: RefundDesk, *, is_our_key: bool) -> None:
+    """Atom has made two refunds with the same key, because it executes a repeated request again. Both amounts reduce
+    the refundable amount.
+    """
+    desk.control.change_settings(accepts_refunds_above_captured=True)
+    payment, key = desk.make_paid_payment(minor=50_000, provider="atom"), "BACKOFFICE-01"
+    if is_our_key:
+        first = desk.approve_refund(desk.request_refund(payment, "1"))
+        key = first.provider_refund_key or ""
+        desk.control.payments_control.change_refund_state(key, "completed")
+        desk.probe_refund(first)
+        refund_elsewhere(desk, payment, key)
+    else:
+        refund_elsewhere(desk, payment, key, key)
+    refund = desk.request_refund(payment, "499")
+    if not is_our_key:
+        assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+        acknowledge_case(desk)
+    assert read_refusal(lambda: desk.approve_refund(refund)) == ("exceeds_captured", "provider")
+    assert desk.list_provider_keys(payment) == [key, key]
+
+
 def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> None:
     """Atom's list of refunds is a separate answer. If it has a refund that a person made on Atom's page, the next
     refund is stopped until that refund is acknowledged. Without the list nothing is sent.
