@@ -7,10 +7,14 @@ from typing import TypeAlias
 
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
+TOO_LARGE_REASON = "answer_too_large"
+"""Reason of calls whose answer exceeds its size limit."""
+CUT_REASON = "answer_cut"
+"""Reason of calls whose answer broke off."""
 BROKEN_ANSWER_REASONS = frozenset(
     {
-        "answer_cut",
-        "answer_too_large",
+        CUT_REASON,
+        TOO_LARGE_REASON,
         "budget_spent",
         "connection_broken",
         "read_timeout",
@@ -184,9 +188,9 @@ def _make_rows_of_broken_exchanges() -> tuple[FailureRow, ...]:
     answer_errors = (requests_errors.InvalidHeader, requests_errors.InvalidJSONError, UnknownAnswerCoding)
     parse_errors = (json.JSONDecodeError, UnicodeDecodeError, *answer_errors)
     return (
-        ("answer_too_large", SendingCertainty.YES, (AnswerTooLarge,), ""),
+        (TOO_LARGE_REASON, SendingCertainty.YES, (AnswerTooLarge,), ""),
         ("read_timeout", SendingCertainty.MAYBE, (requests_errors.ReadTimeout, urllib3_errors.ReadTimeoutError), ""),
-        ("answer_cut", SendingCertainty.YES, incomplete_errors, ""),
+        (CUT_REASON, SendingCertainty.YES, incomplete_errors, ""),
         ("connection_broken", SendingCertainty.MAYBE, connection_errors, ""),
         (
             "tls_broken",

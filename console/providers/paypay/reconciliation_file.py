@@ -21,7 +21,9 @@ from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
+from console.providers.http.failure_classes import CUT_REASON
 from console.providers.http.rate_limiter import RateLimiter
+from console.providers.http.response_classes import UNREADABLE_REASON
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
 from console.providers.payments.plugin import HistoryRowIndex
@@ -241,17 +243,21 @@ def fetch_daily_file(
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
     """Return the outcome into which the HTTP answer with the daily file is converted: NOT_FOUND for status 404,
-    UNKNOWN for any other status than 200, or if the body isn't a daily file. The evidence is the file's size and
-    hash, not its content."""
+    UNKNOWN for any other status than 200, if the body isn't a daily file, or if the headers don't declare the end of
+    the body: the file may then be cut after any line, and the missing lines would count as missing at PayPay. The
+    evidence is the file's size and hash, not its content."""
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
         outcome_class = OutcomeClass.NOT_FOUND if answer.status == 404 else OutcomeClass.UNKNOWN
         return Outcome(outcome_class, reason, SendingCertainty.YES, None, answer.status, evidence, answer.sha256)
+    defect = None if answer.is_end_declared else CUT_REASON
     try:
         _read_header(io.BytesIO(answer.body))
     except InvalidDailyFile:
-        return Outcome(OutcomeClass.UNKNOWN, "unreadable", SendingCertainty.YES, None, 200, evidence, answer.sha256)
+        defect = UNREADABLE_REASON
+    if defect is not None:
+        return Outcome(OutcomeClass.UNKNOWN, defect, SendingCertainty.YES, None, 200, evidence, answer.sha256)
     return Outcome(
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, answer.body, 200, evidence, answer.sha256
     )

@@ -20,6 +20,8 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
+from console.providers.http.failure_classes import TOO_LARGE_REASON
+from console.providers.http.response_classes import UNREADABLE_REASON
 from console.providers.payments.plugin import DailyFiles, ProviderPlugin
 from console.services.guarded.operation import OWN_FAILURE_ERROR_CODES
 from console.services.payment_intake.common import NOTICE_KIND
@@ -248,7 +250,7 @@ def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> Consol
         return make_outcome_error(
             ErrorCode.PROVIDER_REFUSED, {**facts, "provider": event.source, "reason": "recon_file_gone"}
         )
-    if outcome.reason in ("unreadable", "redirect", "too_large"):
+    if outcome.reason in (UNREADABLE_REASON, "redirect", TOO_LARGE_REASON):
         return make_outcome_error(
             ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableAnswerReason.DAILY_FILE_UNREADABLE}
         )

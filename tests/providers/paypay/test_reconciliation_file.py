@@ -23,7 +23,7 @@ from console.providers.paypay.reconciliation_file import (
 )
 from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CLOCK, CountingRateLimiter
-from tests.providers.raw_server import Script, make_answer_script, serve_scripts
+from tests.providers.raw_server import Script, make_answer_script, make_bytes_script, serve_scripts
 
 FILE_DAY = date(2026, 11, 19)
 FILE_HEADER = (
@@ -241,11 +241,16 @@ def test_an_invalid_file_address_is_refused(url: str) -> None:
         (make_answer_script(403), OutcomeClass.UNKNOWN, "http_403"),
         (make_answer_script(302, b"", {"Location": "https://example.com/"}), OutcomeClass.UNKNOWN, "redirect"),
         (make_answer_script(200, "<html>"), OutcomeClass.UNKNOWN, "unreadable"),
+        (
+            make_bytes_script(b"HTTP/1.1 200 OK\r\n\r\n" + make_file(*ORDINARY_LINES)),
+            OutcomeClass.UNKNOWN,
+            "answer_cut",
+        ),
     ],
 )
 def test_a_missing_daily_file_is_reported(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """If the daily file is missing or the server sends another answer, the program reports an outcome that proves
-    nothing about the payments.
+    """If the daily file is missing or may be cut, or if the server sends another answer, the program reports an
+    outcome that proves nothing about the payments.
     """
     outcome, _ = fetch_file(script)
     assert (outcome.kind, outcome.reason) == (kind, reason)

@@ -13,6 +13,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
 from console.domain.reports.daily_close import NotFinalReason
 from console.domain.tasks.records import ReconcileReport
+from console.providers.paypay import reconciliation_file
 from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire_lease
 from console.services.process.failpoints import FailpointReached
@@ -173,6 +174,18 @@ def test_a_day_without_an_announced_file_has_no_run(reconciled_day: ReconciledDa
         assert "PayPay" in sentence
         assert hours in sentence
     assert reconciled_day.count_rows()["reconciliations"] == 0
+
+
+@pytest.mark.engines("sqlite")
+def test_a_run_with_a_file_above_the_size_limit_is_refused(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daily file that is too large can't be read, so the person isn't told to wait and reconcile again."""
+    reconciled_day.announce_file()
+    monkeypatch.setattr(reconciliation_file, "LARGEST_FILE_BYTES", 16)
+    with pytest.raises(ConsoleError) as caught:
+        reconciled_day.reconcile_day()
+    assert (caught.value.code, caught.value.detail["reason"]) == ("provider_answer_unusable", "recon_file_unreadable")
 
 
 @pytest.mark.engines("sqlite")
