@@ -5,7 +5,7 @@ I/O.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from threading import Lock
 
@@ -54,7 +54,7 @@ class AnswerDates:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._newest: tuple[datetime, float] | None = None
+        self._newest: tuple[float, float] | None = None
 
     def is_before_earlier_answer(self, headers: Mapping[str, str], monotonic_seconds: float) -> bool:
         """True if the `date` header of an answer is older than it can be, judged by an earlier answer and the time
@@ -65,7 +65,7 @@ class AnswerDates:
         If all answers within _REFERENCE_DATE_LIFETIME_SECONDS were old, the next answer becomes the reference: the
         clock of the origin was set back.
         """
-        answered_at = _parse_date(headers.get("date", ""))
+        answered_at = _parse_date_as_epoch_seconds(headers.get("date", ""))
         if answered_at is None:
             return False
         with self._lock:
@@ -73,21 +73,22 @@ class AnswerDates:
             if newest is not None and monotonic_seconds - newest[1] > _REFERENCE_DATE_LIFETIME_SECONDS:
                 newest = None
             if newest is not None:
-                expected_at = newest[0] + timedelta(seconds=monotonic_seconds - newest[1])
-                if answered_at < expected_at - CLOCK_TOLERANCE:
+                expected_at = newest[0] + monotonic_seconds - newest[1]
+                if answered_at < expected_at - CLOCK_TOLERANCE.total_seconds():
                     return True
             if newest is None or answered_at > newest[0]:
                 self._newest = (answered_at, monotonic_seconds)
         return False
 
 
-def _parse_date(text: str) -> datetime | None:
-    """Return the instant (aware) of a header `date`; None if it can't be read."""
+def _parse_date_as_epoch_seconds(text: str) -> float | None:
+    """Return the instant of a header `date` in seconds since 1970; None if it can't be read. It is a number, because
+    no time can be added to an instant at the end of the year 9999."""
     try:
         instant = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)  # "-0000": UTC
+    return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp()  # "-0000": UTC
 
 
 def _is_number(text: str) -> bool:

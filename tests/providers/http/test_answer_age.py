@@ -142,6 +142,16 @@ def test_an_answer_older_than_an_earlier_one_is_refused(second: str, is_old: boo
         assert send_request(line, has_effect=True)[0] is OutcomeClass.NOT_FOUND
 
 
+def test_the_last_date_of_the_calendar_makes_no_later_answer_unreadable() -> None:
+    """A server sends the last date of the calendar: the next answer to a call with an effect still counts."""
+    clock, dates = _ManualClock(), ("Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 20 Nov 2026 03:00:00 GMT")
+    with serve_scripts(*(make_answer_script(404, {}, _make_date_header(date)) for date in dates)) as server:
+        line = HttpTransport(server.url, clock=clock)
+        send_request(line)
+        clock.seconds = 1.0
+        assert send_request(line, has_effect=True) == (OutcomeClass.NOT_FOUND, "http_404")
+
+
 def test_answers_count_again_after_a_providers_clock_is_put_back() -> None:
     """The provider's clock was ten minutes ahead and is then corrected. For up to one hour after the last answer with
     the wrong clock, answers look old and are refused; later answers are accepted again.
