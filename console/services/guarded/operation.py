@@ -9,6 +9,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
+from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.providers.http.answer_age import OLD_ANSWER_REASON
@@ -173,17 +174,20 @@ _REASONS_OF_FAILED_TOKEN_RENEWAL = BROKEN_ANSWER_REASONS | {
     "address_not_allowed",
     "bad_certificate",
     "connect_timeout",
+    interrupts.INTERRUPT_REASON,
     ErrorCode.LEASE_TIMEOUT,
     "name_not_resolved",
     "not_connected",
     OLD_ANSWER_REASON,
     "proxy_refused",
+    STOPPED_BEFORE_SENDING_REASON,
     "stored_by_another_desk",
     "token_unreadable",
     UNREADABLE_REASON,
 }
 """Reasons for which this program got no newer access token after the provider refused the outdated one: the provider
-could not be reached, or its answer could not be used. The provider has not refused the credentials.
+could not be reached, its answer could not be used, or this program had to end. The provider has not refused the
+credentials.
 """
 
 

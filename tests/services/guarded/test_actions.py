@@ -429,6 +429,21 @@ def test_a_declaration_that_contradicts_itself_is_refused(
         replace(gift_card_desk.sending.action, **wrong_fields)  # type: ignore[arg-type]  # wrong on purpose
 
 
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("interrupted", ErrorCode.PROVIDER_UNREACHABLE),
+        ("stopped_before_sending", ErrorCode.PROVIDER_UNREACHABLE),
+        ("authorise_again", ErrorCode.PROVIDER_AUTH),
+    ],
+)
+def test_a_token_that_was_not_renewed_is_no_refusal_of_the_credentials(reason: str, code: ErrorCode) -> None:
+    """The provider refused an outdated access token, and this program had to end before it got a new one: nobody
+    needs to renew the credentials."""
+    outcome: Outcome[object] = Outcome(OutcomeClass.AUTH, reason, SendingCertainty.YES)
+    assert find_error_code_of_effect_call(outcome) is code
+
+
 def test_the_decision_record_has_the_declaration_of_these_tests() -> None:
     """The example in the decision record 0028 is the declaration of the invented action in this module."""
     decisions = Path(__file__).resolve().parents[3] / "docs" / "decisions"
