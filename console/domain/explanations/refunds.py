@@ -235,10 +235,9 @@ def _explain_ended_refund(record: Refund, relations: RefundRelations, facts: Fac
     next_step_code = "next.nothing"
     if is_refused_for_good(record):
         next_step_code = "next.refund_final"
-    elif record.state in (RefundState.FAILED, RefundState.EXPIRED) and _is_amount_requestable(
-        record, relations.payment
-    ):
-        next_step_code = "next.refund_ask_anew"
+    elif may_be_requested_again(record, relations.payment):
+        next_step_code = "next.refund_ask_anew" if relations.request_refusal is None else "next.payment_refund_off"
+        facts = {**facts, "refusal": relations.request_refusal}
     is_decided_by_people = record.error_code == RESOLVED_BY_PEOPLE_CAUSE
     verdict, reason = f"verdict.refund_{record.state}", f"why.refund_{record.state}"
     if is_decided_by_people and record.state is RefundState.FAILED:
@@ -255,6 +254,14 @@ def is_refused_for_good(record: Refund) -> bool:
     refuse another refund of the payment too. A person may still request another refund; then its maker and its
     approvers see a risk signal."""
     return record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS
+
+
+def may_be_requested_again(record: Refund, payment: Payment | None) -> bool:
+    """True if the refund has failed or expired and its amount can be requested again, unless a rule about the payment
+    refuses each request (`RefundRelations.request_refusal`). `payment` is the refund's payment, None if it was not
+    read."""
+    has_failed = record.state in (RefundState.FAILED, RefundState.EXPIRED) and not is_refused_for_good(record)
+    return has_failed and _is_amount_requestable(record, payment)
 
 
 def _is_amount_requestable(record: Refund, payment: Payment | None) -> bool:

@@ -259,6 +259,8 @@ class RefundRelations:
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
       None if an approver can, or if the refund isn't requested
+    - `request_refusal`: the reason for which no refund of the payment can be requested now, a wording code without
+      `reason.`; None if a refund can be requested, or if none is advised
     - `lacks_approver`: the refund is requested, and no person may approve it now except its maker and the people who
       have already approved it
     - `read_only_switch`: the switch that stops changes at the payment's provider; None if no switch does, or if the
@@ -274,6 +276,7 @@ class RefundRelations:
     contradicting_answer: str | None = None
     lacks_second_person: bool = False
     lacks_approver: bool = False
+    request_refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

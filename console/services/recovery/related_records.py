@@ -18,6 +18,7 @@ from console.domain.corporation_number import is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
 from console.domain.explanations.records import explain_record
+from console.domain.explanations.refunds import may_be_requested_again
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import (
@@ -67,7 +68,8 @@ ReadOnlySwitchFinder = Callable[[str | None], ReadOnlySwitch | None]
 class RelatedRecordCompleter:
     """Adds the related records (such as a payment's order and refunds) to records that were read for a list. No
     provider is called, and nothing is written. The number of queries does not depend on the number of records,
-    with one exception: for payments whose next step is a refund, the rules of refunds are checked one by one.
+    with one exception: for payments whose next step is a refund, and for ended refunds whose next step is a new
+    request, the rules of refunds are checked one by one.
     """
 
     def __init__(
@@ -360,9 +362,14 @@ class RelatedRecordCompleter:
             payment.id: payment
             for payment in payments.find_by_ids(conn, payment_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
         }
-        requested_payment_ids = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
+        judged_payment_ids = {
+            refund.payment_id
+            for refund in records
+            if refund.state is RefundState.REQUESTED
+            or may_be_requested_again(refund, payment_by_id.get(refund.payment_id))
+        }
         refunds_by_payment_id = _group_items_by(
-            refunds.find_by_payments(conn, requested_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
+            refunds.find_by_payments(conn, judged_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
         undecided_ids = [
@@ -379,11 +386,18 @@ class RelatedRecordCompleter:
         read_limits = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)
-            refusal = None
-            if payment is not None and refund.state is RefundState.REQUESTED:
-                refusal = self._refund_requests.find_approval_refusal(
-                    conn, refund, payment, refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
-                )
+            refusal = request_refusal = None
+            if payment is not None and payment.id in judged_payment_ids:
+                payment_refunds = refunds_by_payment_id.get(payment.id, ())
+                refund_limits = read_limits(payment.currency)
+                if refund.state is RefundState.REQUESTED:
+                    refusal = self._refund_requests.find_approval_refusal(
+                        conn, refund, payment, payment_refunds, refund_limits
+                    )
+                elif may_be_requested_again(refund, payment):
+                    request_refusal, _ = self._refund_requests.find_request_refusal(
+                        conn, payment, payment_refunds, refund_limits
+                    )
             relations = RefundRelations(
                 payment,
                 str(refund.id) in proposed_states,
@@ -391,6 +405,7 @@ class RelatedRecordCompleter:
                 contradicting_answer=contradicting_answers.get(refund.id),
                 lacks_second_person=str(refund.id) in ids_without_second_person,
                 lacks_approver=_lacks_approver(refund, count_other_approvers),
+                request_refusal=request_refusal,
             )
             completed_refund = replace(refund, relations=relations)
             if self._may_be_stopped_by_switch(completed_refund):

@@ -253,6 +253,16 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
 
 
+@pytest.mark.parametrize("state", [RefundState.FAILED, RefundState.EXPIRED])
+def test_no_new_request_is_advised_that_would_be_refused(state: RefundState) -> None:
+    """If a rule refuses each refund of the payment, such as a refund period that is over, the next step of an ended
+    refund names that rule and advises no new request."""
+    relations = RefundRelations(PAID_PAYMENT, request_refusal="refund_window_over")
+    told = explain_refund(replace(REQUESTED_REFUND, state=state, relations=relations), NOW)
+    assert (told.next_step.code, told.next_step.facts["refusal"]) == ("next.payment_refund_off", "refund_window_over")
+    assert told.work is WorkBadge.POSSIBLE
+
+
 @pytest.mark.parametrize("work", [Work(), SCHEDULED_WORK, REVIEW_WORK])
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is the decision of the second person."""

@@ -3,6 +3,7 @@ may execute.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -121,6 +122,19 @@ def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
     assert [one.id for one in inbox.other_refunds] == [mine.id, half.id]
     with desk.console.acting_as("op-a"):
         assert desk.refunds.read_inbox().refunds_to_decide == ()
+
+
+def test_an_expired_request_advises_no_request_that_is_refused(desk: RefundDesk) -> None:
+    """An expired request advises a new request only as long as one is possible: not after the gateway's refund period
+    is over.
+    """
+    refund = desk.request_refund(desk.make_paid_payment("ORD-1"))
+    desk.move_clock(hours=73)
+    assert desk.run_due_tasks()["refund_expiry"] == 1
+    assert desk.refunds.read_refund(refund.id).explanation.next_step.code == "next.refund_ask_anew"
+    desk.clock.offset += timedelta(days=367)
+    step = desk.refunds.read_refund(refund.id).explanation.next_step
+    assert (step.code, step.facts["refusal"]) == ("next.payment_refund_off", "refund_window_over")
 
 
 def test_an_overdue_request_is_in_no_list(desk: RefundDesk) -> None:
