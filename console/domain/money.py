@@ -60,9 +60,16 @@ def make_stored_money(minor: int, currency: str) -> Money | None:
 
 def format_decimal(money: Money) -> str:
     """Return the amount with all decimal places of its currency: `3300` (yen), `150.50` (rupees)."""
-    digits = MINOR_DIGITS_BY_CURRENCY[money.currency]
-    major_units, minor_part = divmod(money.minor, 10**digits)
-    return f"{major_units}.{minor_part:0{digits}}" if digits else str(major_units)
+    return format_stored_decimal(money.minor, money.currency)
+
+
+def format_stored_decimal(minor: int, currency: str) -> str:
+    """Return the amount `minor` (minor units) of a database row with all decimal places of its currency. Amounts and
+    currencies that Money refuses are accepted: another program may have stored such a row."""
+    digits = get_decimal_places(currency)
+    major_units, minor_part = divmod(abs(minor), 10**digits)
+    text = f"{major_units}.{minor_part:0{digits}}" if digits else str(major_units)
+    return f"-{text}" if minor < 0 else text
 
 
 def format_shortest_decimal(money: Money) -> str:

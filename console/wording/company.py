@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from console.domain.money import Money
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyTotals
 from console.wording.records import get_certainty_badge_key, get_state_badge_key, get_work_badge_key
 from console.wording.sentences.catalogue import get_badge_word, translate
-from console.wording.sentences.formats import format_corporation_number
+from console.wording.sentences.formats import format_amount, format_corporation_number
 
 _KIND_BY_RECORD_CLASS: dict[type, str] = {
     CreditCheck: "credit-check",
@@ -26,7 +25,7 @@ def format_company_totals(totals: CompanyTotals, language: str) -> str:
     refunds whose outcome is unknown.
     """
     amounts = {
-        name: Money(getattr(totals, f"{name}_minor"), totals.currency)
+        name: format_amount(getattr(totals, f"{name}_minor"), totals.currency)
         for name in ("paid", "refunded", "sending", "unknown")
     }
     return translate("company_page.totals", language, currency=totals.currency, **amounts)

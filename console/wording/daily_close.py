@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from console.domain.money import Money
 from console.domain.reports.daily_close import (
     SHOWN_SUM_NAMES,
     CloseReconciliation,
@@ -82,7 +81,7 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
             "close.moved_reversal",
             language,
             n=reversal.count,
-            amount=Money(reversal.minor, reversal.currency),
+            amount=format_amount(reversal.minor, reversal.currency),
             paid_on=reversal.paid_on.isoformat(),
             reversed_on=reversal.reversed_on.isoformat(),
         )
@@ -130,7 +129,7 @@ def format_daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
             language,
             record=format_unknown_record(record, language),
             number=record.number,
-            amount=Money(record.minor, record.currency),
+            amount=format_amount(record.minor, record.currency),
             since=format_instant(record.since),
             settled=format_settled_outcome(record, language),
         )

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
-from console.domain.money import Money
 from console.domain.reports.provider_success import Outage, ProviderSeries, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
 from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_REFUND_ENDINGS, CountAndSum, RefundFunnelReport
@@ -191,10 +190,8 @@ def format_settlement_lines(report: SettlementReport, language: str) -> Iterator
 
 
 def _format_settlement_sums(key: str, paid_minor: int, refunded_minor: int, currency: str, language: str) -> str:
-    net = format_amount(paid_minor - refunded_minor, currency)
-    return translate(
-        key, language, paid=Money(paid_minor, currency), refunded=Money(refunded_minor, currency), net=net
-    )
+    sums = {"paid": paid_minor, "refunded": refunded_minor, "net": paid_minor - refunded_minor}
+    return translate(key, language, **{name: format_amount(minor, currency) for name, minor in sums.items()})
 
 
 # -- time to truth

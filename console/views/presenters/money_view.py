@@ -6,7 +6,7 @@ from datetime import datetime
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION
 from console.domain.explanations.refunds import is_refused_for_good
-from console.domain.money import Money, format_decimal
+from console.domain.money import format_stored_decimal
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import (
@@ -235,7 +235,7 @@ def make_money_parts(
         """Return the part with the key `name` (a field of MoneyParts). `amount_minor` is positive and is shown with a
         minus sign; `fill_pattern` is its pattern in the bar, see MoneyPart."""
         text = wording.format_amount(-amount_minor, currency)
-        plain_number = f"-{format_decimal(Money(amount_minor, currency))}"
+        plain_number = format_stored_decimal(-amount_minor, currency)
         return MoneyPart(
             translate(f"money.part.{name}"),
             text,
@@ -276,7 +276,7 @@ def _make_paid_part(money: MoneyParts, context: WindowContext, *, is_unknown: bo
         "empty",
         "text",
         key="" if is_unknown or not money.captured else PAID_PART_KEY,
-        copied_text=format_decimal(Money(money.captured, money.currency)),
+        copied_text=format_stored_decimal(money.captured, money.currency),
     )
 
 
