@@ -214,7 +214,7 @@ QUERIES_SORTED_IN_MEMORY: dict[str, Query] = {
     "beginning of a name": lambda conn: beginnings.find_ids_by_prefix(conn, "ORD-7", 20),
     "refunds of an order": lambda conn: refunds.find_by_order(conn, 70),
     "refunds of makers": lambda conn: refunds.read_sums_of_makers_since(conn, ["op-7", "op-8"], _NOW),
-    "refunds of payers": lambda conn: refunds.find_by_payers_since(conn, {70: "架空7", 71: "架空8"}, _NOW),
+    "refunds of payers": lambda conn: refunds.list_ids_by_payers_since(conn, {70: "架空7", 71: "架空8"}, _NOW),
     "refunds of orders": lambda conn: refunds.find_by_orders(conn, [70, 71]),
     "refunds by their ids": lambda conn: refunds.find_by_ids(conn, [70, 71]),
     "facts of requests": lambda conn: refunds.read_request_facts(conn, [70, 71]),

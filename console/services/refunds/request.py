@@ -142,7 +142,7 @@ class RefundRequestService:
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker_reasons=refund_rules.find_second_checker_reasons(
-                refund_facts, amount_minor, len(signal_facts.payer_refunds), refund_facts.now
+                refund_facts, amount_minor, len(signal_facts.payer_refund_ids), refund_facts.now
             ),
             cooling_off_until=refund_rules.find_cooling_off_end(
                 context, payment, amount_minor, refund_facts.limits, refund_facts.now
@@ -435,7 +435,7 @@ class RefundRequestService:
             replace(signal, answer=comment_by_rule.get(signal.rule))
             for signal in risk_signals.find_risk_signals(signal_facts, amount_minor)
         )
-        return signals, len(signal_facts.payer_refunds)
+        return signals, len(signal_facts.payer_refund_ids)
 
     def _make_new_refund(
         self,

@@ -41,14 +41,19 @@ class RiskSignalFacts:
     the same order, then payments of the same corporation with an equal captured amount. (The second group may also
     contain payments whose amount equals that of another payment whose facts are read in the same call.)
     `open_case_rules` are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's
-    order, `payer_refunds` the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD. The refunds, and the
-    payments in each of the two groups, are sorted newest first.
+    order. `payer_refund_ids` are the ids of the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD, and
+    `payer_refunds` those of them that this program can read. The refunds, and the payments in each of the two groups,
+    are sorted newest first.
+
+    Rows of other payments and of their refunds that this program can't read are left out: a signal about them never
+    refuses a refund, and a case names the row.
     """
 
     refund_facts: RefundFacts
     similar_payments: tuple[Payment, ...]
     open_case_rules: tuple[str, ...]
     order_refunds: tuple[Refund, ...]
+    payer_refund_ids: tuple[int, ...]
     payer_refunds: tuple[Refund, ...]
 
 
@@ -60,7 +65,7 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
     refund_payments = [facts.payment for facts in refund_facts]
     order_ids = {payment.order_id for payment in refund_payments if payment.order_id is not None}
     payments_by_order_id = _group_records_by(
-        payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id
+        payments.find_by_orders(conn, order_ids, skips_unreadable=True), lambda payment: payment.order_id
     )
     numbers = {payment.corporation_number for payment in refund_payments if payment.corporation_number}
     amounts = {payment.captured_minor for payment in refund_payments}
@@ -70,11 +75,17 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
     case_rules_by_payment_id = cases.list_rules_of_open_cases_by_id(
         conn, payments.PAYMENT_KIND, {payment.id for payment in refund_payments}
     )
-    refunds_by_order_id = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
+    refunds_by_order_id = _group_records_by(
+        refunds.find_by_orders(conn, order_ids, skips_unreadable=True), lambda refund: refund.order_id
+    )
     payer_by_payment_id = {payment.id: payment.payer for payment in refund_payments if payment.payer}
-    payer_refunds_by_payment_id = refunds.find_by_payers_since(
+    payer_refund_ids_by_payment_id = refunds.list_ids_by_payers_since(
         conn, payer_by_payment_id, refund_facts[0].now - PAYER_REFUND_SEARCH_PERIOD
     )
+    payer_refund_ids = {id for ids in payer_refund_ids_by_payment_id.values() for id in ids}
+    payer_refund_by_id = {
+        refund.id: refund for refund in refunds.find_by_ids(conn, payer_refund_ids, skips_unreadable=True)
+    }
     return tuple(
         RiskSignalFacts(
             facts,
@@ -84,7 +95,8 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
             ),
             case_rules_by_payment_id.get(payment.id, ()),
             tuple(refunds_by_order_id.get(payment.order_id, ())),
-            payer_refunds_by_payment_id.get(payment.id, ()),
+            ids := payer_refund_ids_by_payment_id.get(payment.id, ()),
+            tuple(payer_refund_by_id[id] for id in ids if id in payer_refund_by_id),
         )
         for facts, payment in zip(refund_facts, refund_payments, strict=True)
     )
@@ -222,17 +234,18 @@ def _find_payer_refund_signals(
     with itself.
     """
     payment = facts.refund_facts.payment
-    earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]
-    if len(earlier_refunds) >= FREQUENT_PAYER_REFUND_COUNT:
+    earlier_ids = [id for id in facts.payer_refund_ids if id != own_refund_id]
+    if len(earlier_ids) >= FREQUENT_PAYER_REFUND_COUNT:
         yield RiskSignal(
             "payer_often",
-            {"n": len(earlier_refunds), "days": PAYER_REFUND_SEARCH_PERIOD.days},
+            {"n": len(earlier_ids), "days": PAYER_REFUND_SEARCH_PERIOD.days},
             refunds.REFUND_KIND,
-            earlier_refunds[0].id,
+            earlier_ids[0],
         )
-    for refund in earlier_refunds:
+    for refund in facts.payer_refunds:
         if (
-            refund.payment_id != payment.id
+            refund.id != own_refund_id
+            and refund.payment_id != payment.id
             and refund.currency == payment.currency
             and _is_similar_amount(refund, amount_minor)
         ):

@@ -56,12 +56,13 @@ _ERROR_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
 class RefundFacts:
     """All facts that the rules of a refund need, read in one transaction.
 
-    `order` is the payment's order, None if the payment has none. `refunds` are all refunds of the payment, newest
-    first. `limits` are the limits of its currency. `maker` is the name of the person who requests the refund.
-    `requested_today_minor` is the sum that the maker has requested since midnight in Japan, in minor units.
-    `is_maker_active`: the maker is enabled and may still request refunds. `contradicted_refund` is an ended refund of
-    the payment whose state the provider contradicts, None if there is none. `is_contradiction_acknowledged`: a person
-    has acknowledged each such contradiction. `now` is the time by the clock of the database.
+    `order` is the payment's order, None if the payment has none or if the order's row can't be read. `refunds` are
+    all refunds of the payment, newest first. `limits` are the limits of its currency. `maker` is the name of the
+    person who requests the refund. `requested_today_minor` is the sum that the maker has requested since midnight in
+    Japan, in minor units. `is_maker_active`: the maker is enabled and may still request refunds.
+    `contradicted_refund` is an ended refund of the payment whose state the provider contradicts, None if there is
+    none. `is_contradiction_acknowledged`: a person has acknowledged each such contradiction. `now` is the time by the
+    clock of the database.
     """
 
     payment: Payment
@@ -114,7 +115,7 @@ def read_facts_of_refunds(
     ):
         refunds_by_payment_id[refund.payment_id] = (*refunds_by_payment_id.get(refund.payment_id, ()), refund)
     order_ids = {payment.order_id for payment in requested_payments if payment.order_id is not None}
-    order_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
+    order_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids, skips_unreadable=True)}
     limits_by_currency = limits.read_limits_by_currency(conn, {payment.currency for payment in requested_payments})
     sum_by_maker_and_currency = refunds.read_sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active_makers(context, conn, makers)

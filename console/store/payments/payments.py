@@ -199,11 +199,11 @@ def find_by_corporations_and_amounts(
     conn: Connection, corporation_numbers: Collection[str], captured_amounts: Collection[int]
 ) -> tuple[Payment, ...]:
     """Return the payments whose own row has one of these corporation numbers and one of these captured amounts
-    (minor units), newest first."""
+    (minor units), newest first. Rows that can't be read are left out."""
     if not corporation_numbers or not captured_amounts:
         return ()
     values = {"numbers": sorted(corporation_numbers), "amounts": sorted(captured_amounts)}
-    return select_records(conn, _PAYMENTS_OF_CORPORATIONS_QUERY, values)
+    return select_records(conn, _PAYMENTS_OF_CORPORATIONS_QUERY, values, skips_unreadable=True)
 
 
 def list_due_payments(

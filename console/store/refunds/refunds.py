@@ -1,6 +1,6 @@
 """Rows of refunds: reads of refunds with their approvers, and writes by compare-and-swap."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -266,9 +266,15 @@ def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] 
     return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"order_id": order_id}, lapsed_ids)
 
 
-def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
-    """Return all refunds of these orders, newest first."""
-    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}) if order_ids else ()
+def find_by_orders(
+    conn: Connection, order_ids: Collection[int], *, skips_unreadable: bool = False
+) -> tuple[Refund, ...]:
+    """Return all refunds of these orders, newest first. If `skips_unreadable` is True, leave out the rows that this
+    program can't read and report them (`unreadable_rows`)."""
+    if not order_ids:
+        return ()
+    values = {"order_ids": sorted(order_ids)}
+    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, values, skips_unreadable=skips_unreadable)
 
 
 def list_refunds_waiting_for_decision(
@@ -281,6 +287,17 @@ def list_refunds_waiting_for_decision(
     """
     parameters = {"now": convert_to_naive_utc(now), "after": after_id, "limit": limit}
     return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY, parameters, skips_unreadable=True)
+
+
+def iterate_refunds_waiting_for_decision(conn: Connection, now: datetime, page_size: int = 1_000) -> Iterator[Refund]:
+    """Yield all refunds of `list_refunds_waiting_for_decision`, oldest first. They are read in pages of `page_size`
+    refunds."""
+    after_id = 0
+    while page := list_refunds_waiting_for_decision(conn, now, page_size, after_id):
+        yield from page
+        if len(page) < page_size:
+            return
+        after_id = page[-1].id
 
 
 def list_refunds_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
@@ -340,11 +357,11 @@ def read_sums_of_makers_since(
     return {(maker, currency): int(total) for maker, currency, total in rows}
 
 
-def find_by_payers_since(
+def list_ids_by_payers_since(
     conn: Connection, payer_of_payment: Mapping[int, str], since: datetime, limit: int = 100
-) -> Mapping[int, tuple[Refund, ...]]:
-    """Return, for each of these payments, at most `limit` refunds to its payer that were requested at `since` or
-    later, newest first. Refunds in a state of `STATES_WITHOUT_MOVED_MONEY` are left out.
+) -> Mapping[int, tuple[int, ...]]:
+    """Return, for each of these payments, the ids of at most `limit` refunds to its payer that were requested at
+    `since` or later, newest first. Refunds in a state of `STATES_WITHOUT_MOVED_MONEY` are left out.
 
     `payer_of_payment`: the payer of each payment by the payment's id.
     """
@@ -357,13 +374,9 @@ def find_by_payers_since(
         for payment_id, payer in payer_of_payment.items()
     )
     rows = conn.execute(union_all(*queries), {"since": convert_to_naive_utc(since)}).all()
-    refund_by_id = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in rows})}
-    refund_ids_by_payment = {
-        payment_id: [row.id for row in rows if row.for_payment == payment_id] for payment_id in payer_of_payment
-    }
     return {
-        payment_id: tuple(refund_by_id[id] for id in sorted(ids, reverse=True))
-        for payment_id, ids in refund_ids_by_payment.items()
+        payment_id: tuple(sorted((row.id for row in rows if row.for_payment == payment_id), reverse=True))
+        for payment_id in payer_of_payment
     }
 
 

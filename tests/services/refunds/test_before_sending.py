@@ -12,6 +12,7 @@ from console.domain.records import WorkState
 from console.domain.setting_problems import SettingProblem
 from console.sandbox import SandboxControl
 from console.services.refunds import due_tasks
+from console.store.database import unreadable_rows
 from tests.support.refund_desks import RefundDesk, call_and_get_code
 
 PROBE_CALL_NAME = "paypay_refund_details"
@@ -182,6 +183,33 @@ def test_an_unreadable_refund_stops_no_other_refund(desk: RefundDesk, control: S
     desk.run_due_tasks()
     assert desk.read_refund(approved).state is RefundState.COMPLETED
     assert desk.read_refund(requested).state is RefundState.EXPIRED
+
+
+@pytest.mark.expects_log("a row that can't be read is told")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE payments SET late_after = 'of_a_newer_one', version = version + 1 WHERE id = 2",
+        "UPDATE refunds SET work_state = 'of_a_newer_one', version = version + 1 WHERE id = 3",
+        "UPDATE orders SET work_state = 'of_a_newer_one' WHERE merch_txn_id = 'ORD-1'",
+    ],
+    ids=["payment of the corporation", "refund of the payer", "order of the payment"],
+)
+def test_an_unreadable_row_beside_a_payment_stops_no_refund_of_it(desk: RefundDesk, damage: str) -> None:
+    """A payment of the same corporation and amount, a refund to the same payer, or the payment's order can't be read.
+    A refund of the payment can still be planned, requested and sent, and the unreadable refund still counts among
+    those of the payer.
+    """
+    unreadable_rows._logged_rows.clear()
+    number_of_company = "1180301018771"
+    payment = desk.make_paid_payment("ORD-1", payer="payer-12345678", corporation_number=number_of_company)
+    desk.make_paid_payment("ORD-2", corporation_number=number_of_company)
+    for number in (3, 4, 5):
+        desk.request_refund(desk.make_paid_payment(f"ORD-{number}", 9_000, payer="payer-12345678"), f"{number}000")
+    desk.sql(damage)
+    assert "payer_often" in {signal.rule for signal in desk.refunds.make_plan(payment.id, "1000").risk_signals}
+    refund = desk.request_refund(payment, "1000")
+    assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_a_read_only_provider_delays_no_other_provider(
