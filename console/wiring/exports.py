@@ -9,6 +9,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.payments import provider_registry
+from console.domain.payments.records import Refund
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
@@ -197,11 +198,20 @@ def _make_companies_list(services: ExportReadServices, request: ExportRequest, c
 
 def _make_approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
-        inbox = services.refunds.read_inbox()
-        yield (*inbox.refunds_to_decide, *inbox.other_refunds)
+        after = 0
+        while page := _read_waiting_refunds(services, after):
+            yield page
+            after = max(refund.id for refund in page)
         yield services.recovery.list_proposals()
 
     return _ExportList(lists.make_approval_columns(context), read_pages)
+
+
+def _read_waiting_refunds(services: ExportReadServices, after_id: int) -> tuple[Refund, ...]:
+    """Return the next page of the refunds that wait for a decision, after the refund `after_id`: first those about
+    which the acting person may decide."""
+    inbox = services.refunds.read_inbox(after_id)
+    return (*inbox.refunds_to_decide, *inbox.other_refunds)
 
 
 def _make_alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

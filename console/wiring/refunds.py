@@ -191,10 +191,10 @@ class RefundService:
         not_allowed if the acting person has no right to read."""
         return self._details_reader.read_refund(id)
 
-    def read_inbox(self) -> ApprovalInbox:
-        """Return the refunds that wait for a decision, oldest first. Raises not_allowed if the acting person has no
-        right to read."""
-        return self._details_reader.read_inbox()
+    def read_inbox(self, after_id: int = 0) -> ApprovalInbox:
+        """Return a page of the refunds that wait for a decision, oldest first. `after_id` is the largest id of the
+        previous page; 0 for the first page. Raises not_allowed if the acting person has no right to read."""
+        return self._details_reader.read_inbox(after_id)
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by the id of each of these refunds, its payment and the number of its risk signals and broken

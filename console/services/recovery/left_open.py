@@ -11,7 +11,6 @@ from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, Lef
 from console.services.desk_requests.own_requests import OwnDeskRequestService
 from console.services.guarded.second_person import list_valid_proposals
 from console.services.process.context import ServiceContext
-from console.services.refunds.view import MAX_APPROVAL_INBOX_ROWS
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -70,7 +69,7 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     server_now = read_current_time(conn, context.now())
-    for refund in refunds.list_refunds_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS):
+    for refund in refunds.iterate_refunds_waiting_for_decision(conn, server_now):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
             yield LeftOpen(LeftOpenReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)

@@ -101,18 +101,19 @@ class RefundDetailsReader:
         self._opening_log.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
         return details
 
-    def read_inbox(self) -> ApprovalInbox:
+    def read_inbox(self, after_id: int = 0) -> ApprovalInbox:
         """Return the refunds that wait for a decision in two lists, each oldest first. The first list has the refunds
         about which the acting person may decide, the second list all others. Together they have at most
-        MAX_APPROVAL_INBOX_ROWS refunds, the oldest ones. Refunds whose time limit `decide_by` has passed, and rows
-        that can't be read, are left out. Raises not_allowed if the acting person has no right to read."""
+        MAX_APPROVAL_INBOX_ROWS refunds, the oldest ones with an id above `after_id`: the largest id of the previous
+        page, 0 for the first page. Refunds whose time limit `decide_by` has passed, and rows that can't be read, are
+        left out. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             server_now = read_current_time(conn, self._context.now())
             open_refunds = complete_with_corporations(
                 self._context,
                 conn,
-                refunds.list_refunds_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS),
+                refunds.list_refunds_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS, after_id),
             )
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable_refunds = tuple(

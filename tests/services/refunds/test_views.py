@@ -7,9 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.states import RefundState
 from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.service_results import AllowedAction
+from console.services.refunds import view
+from console.wiring.exports import make_export_table
+from console.wording.sentences.text_context import FileTextContext
 from tests.support.refund_desks import RefundDesk, call_and_get_code
 from tests.support.sent_statements import record_statements
 
@@ -135,6 +139,18 @@ def test_an_expired_request_advises_no_request_that_is_refused(desk: RefundDesk)
     desk.clock.offset += timedelta(days=367)
     step = desk.refunds.read_refund(refund.id).explanation.next_step
     assert (step.code, step.facts["refusal"]) == ("next.payment_refund_off", "refund_window_over")
+
+
+def test_the_exported_approvals_have_every_waiting_refund(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exported list of approvals has all refunds that wait for a decision, also if they are more than one page of
+    the screen.
+    """
+    monkeypatch.setattr(view, "MAX_APPROVAL_INBOX_ROWS", 2)
+    ids = [desk.request_refund(desk.make_paid_payment(f"ORD-{number}")).id for number in range(5)]
+    with desk.console.acting_as("lead-b"):
+        context = FileTextContext("en", desk.context.now)
+        table = make_export_table(desk.console, ExportRequest(ListName.APPROVALS), "lead-b", context)
+        assert [refund.id for page in table.read_pages() for refund in page] == ids
 
 
 def test_an_overdue_request_is_in_no_list(desk: RefundDesk) -> None:
