@@ -14,6 +14,7 @@ from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo.samples import CheckSample, generate_checks, write_samples
 from console.domain.payments.limits import Limit
+from console.domain.views.any_record import QueuePage
 from console.sandbox.alarmbox import companies as content
 from console.settings.settings import Settings
 from tests.support.desks import make_environment
@@ -31,6 +32,17 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
     with open_console(Settings.load(make_environment(tmp_path, "http://127.0.0.1:9"))) as console:
         write_samples(console._context, made, DEMO_PEOPLE, render_sample_report_pdf)
         yield console, list({sample.sample_kind: sample for sample in made}.values())
+
+
+def test_a_page_without_readable_records_leads_to_the_next_page() -> None:
+    """If no record of a page can be read, the text has the command for the next page, and doesn't say that the queue
+    is empty."""
+    translator = Translator()
+    translator.language = "en"
+    (line,) = cli_text.format_queue_page_lines(QueuePage("unknown", (), "cursor-1"), translator)
+    assert line == "More: support-console queue unknown --after cursor-1"
+    (line,) = cli_text.format_queue_page_lines(QueuePage("unknown", (), None), translator)
+    assert line == "No unknown outcomes."
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -158,7 +158,7 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
     """
     from console.domain.views.any_record import QueuePage
 
-    if not page.items:
+    if not page.items and page.next_cursor is None:
         has_filter = isinstance(page, QueuePage) and page.filter != ""
         yield format_empty_queue_sentence(page.queue, translator, has_filter=has_filter)
         return

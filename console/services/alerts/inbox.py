@@ -165,15 +165,13 @@ class AlertService:
         last_id = parse_alert_cursor(COMPANIES_QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = complete_alerts_with_corporations(
-                self._context, alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit, last_id)
-            )
+            found_alerts = alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, limit + 1, last_id)
+            open_alerts = complete_alerts_with_corporations(self._context, found_alerts[:limit])
             items = self._make_changed_company_items(
                 conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
             )
-        next_cursor = (
-            format_alert_cursor(COMPANIES_QUEUE_NAME, open_alerts[-1].id) if len(open_alerts) == limit else None
-        )
+        has_more = len(found_alerts) > limit
+        next_cursor = format_alert_cursor(COMPANIES_QUEUE_NAME, open_alerts[-1].id) if has_more else None
         return ChangedCompanyPage(COMPANIES_QUEUE_NAME, items, next_cursor)
 
     def list_acknowledged_changes(self) -> tuple[ChangedCompanyItem, ...]:

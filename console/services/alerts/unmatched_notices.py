@@ -67,9 +67,10 @@ class UnmatchedNoticeReader:
         last_id = parse_alert_cursor(NOTICES_QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_cases = alerts.list_unacknowledged_alerts(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)
-            items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
-        next_cursor = format_alert_cursor(NOTICES_QUEUE_NAME, open_cases[-1].id) if len(open_cases) == limit else None
+            open_cases = alerts.list_unacknowledged_alerts(conn, _UNMATCHED_NOTICE_RULE, limit + 1, last_id)
+            items = tuple(self._make_items(conn, open_cases[:limit], with_candidates=with_candidates))
+        has_more = len(open_cases) > limit
+        next_cursor = format_alert_cursor(NOTICES_QUEUE_NAME, open_cases[limit - 1].id) if has_more else None
         return UnmatchedNoticePage(NOTICES_QUEUE_NAME, items, next_cursor)
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:

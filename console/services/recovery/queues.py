@@ -116,12 +116,12 @@ class QueueReader:
             conn,
             queue_name,
             queue_cursors.parse_queue_position(after_position),
-            limit,
+            limit + 1,
             journal.list_lapsed_record_ids_by_kind(conn),
             choice,
         )
-        next_position = queue_cursors.format_queue_position(rows[-1][0]) if len(rows) == limit else None
-        return [record for _, record in rows if record is not None], next_position
+        next_position = queue_cursors.format_queue_position(rows[limit - 1][0]) if len(rows) > limit else None
+        return [record for _, record in rows[:limit] if record is not None], next_position
 
     def _read_sorted_page(
         self, conn: Connection, queue_name: str, limit: int, after_position: str | None, choice: QueueChoice
@@ -132,10 +132,11 @@ class QueueReader:
         page begins after them."""
         position = queue_cursors.parse_sorted_queue_position(after_position, choice.sort_order.column)
         rows = chosen_records.read_sorted_page(
-            conn, queue_name, position, limit, journal.list_lapsed_record_ids_by_kind(conn), choice
+            conn, queue_name, position, limit + 1, journal.list_lapsed_record_ids_by_kind(conn), choice
         )
-        next_position = queue_cursors.format_sorted_queue_position(rows[-1][0]) if len(rows) == limit else None
-        return [record for _, record in rows if record is not None], next_position
+        has_more = len(rows) > limit
+        next_position = queue_cursors.format_sorted_queue_position(rows[limit - 1][0]) if has_more else None
+        return [record for _, record in rows[:limit] if record is not None], next_position
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
         """Return for each record the name of the person who has taken it; None if it is not taken."""

@@ -166,5 +166,6 @@ def test_pages_have_each_unmatched_notice_once(scene: PaymentDesk) -> None:
         if after is None:
             break
     assert found == [f"ORD-{number}" for number in range(5)]
+    assert scene.console.notices.read_page(5).next_cursor is None
     with pytest.raises(ConsoleError, match="usage"):
         scene.console.notices.read_page(2, "x")

@@ -62,6 +62,18 @@ def require_refused(call: Callable[[], object]) -> None:
     assert (refused.code, refused.detail) == ("usage", {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
+@pytest.mark.parametrize("order", [DEFAULT_SORT_ORDER, *SORT_ORDERS])
+def test_a_full_last_page_has_no_cursor(
+    console: Console, read_page_cursor: Callable[..., str], order: QueueSortOrder
+) -> None:
+    """A page that ends with the last record of the queue has no cursor, also if the page is full. An empty page after
+    it would read as if the queue had no records."""
+    assert console.recovery.read_queue("pending", 3, None, NO_FILTER, order).next_cursor is None
+    first = console.recovery.read_queue("pending", 1, None, NO_FILTER, order)
+    rest = console.recovery.read_queue("pending", 2, first.next_cursor, NO_FILTER, order)
+    assert (len(rest.items), rest.next_cursor) == (2, None)
+
+
 def test_each_sort_order_refuses_cursors_of_other_sort_orders(
     console: Console, read_page_cursor: Callable[..., str]
 ) -> None:
