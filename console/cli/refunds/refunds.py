@@ -11,6 +11,7 @@ from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
+from console.domain.records import WorkReason
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -59,8 +60,8 @@ def _format_changed_refund_lines(record: Refund, translator: Translator) -> Iter
     missing_checkers = max(record.checkers_needed - len(record.checkers), 1)
     if record.state.value == "requested":
         yield translator("cli.refund.checkers", n=missing_checkers, by=record.decide_by)
-    if record.state.value == "approved" and record.sends_after is not None:
-        yield translator("cli.refund.sends_after", at=record.sends_after)
+    if record.state.value == "approved" and record.work.reason == WorkReason.COOLING_OFF:
+        yield translator("cli.refund.sends_after", at=record.cooling_off_end)
     yield from cli_text.format_explained_record(record, translator)
 
 

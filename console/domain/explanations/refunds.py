@@ -136,7 +136,7 @@ def _make_explanation_facts(record: Refund, now: datetime) -> Facts:
         "since": record.state_since,
         "asked_at": record.created_at,
         "sent_at": record.last_sent_at,
-        "sends_after": record.sends_after,
+        "sends_after": record.cooling_off_end,
         "decide_by": record.decide_by,
         "at": find_next_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
@@ -198,7 +198,7 @@ def _explain_approved_refund(record: Refund, relations: RefundRelations, facts: 
     """Return the explanation of an approved refund: a read-only switch stops it, its cooling-off period has not
     ended, or the program will send it soon."""
     command = f"support-console refund approve {record.id}"
-    is_cooling_off = record.sends_after is not None and record.sends_after > now
+    is_cooling_off = record.cooling_off_end is not None and record.cooling_off_end > now
     if relations.read_only_switch is not None:
         facts = {**facts, **make_prefixed_switch_facts(relations.read_only_switch)}
         next_step_code = (

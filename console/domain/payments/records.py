@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, ReadOnlySwitch, Work
+from console.domain.records import Certainty, ReadOnlySwitch, Work, WorkReason
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import RegistryEntry
@@ -205,6 +205,14 @@ class Refund:
     """The related facts from which the explanation of the refund's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
+
+    @property
+    def cooling_off_end(self) -> datetime | None:
+        """The end of the cooling-off period; None if the refund has none. A limit that was changed between the
+        request and the approval can make the period longer than `sends_after`; the work of the approved refund then
+        waits for the later end."""
+        waits_until = self.work.at if self.work.reason == WorkReason.COOLING_OFF else None
+        return max((end for end in (self.sends_after, waits_until) if end is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,9 +142,9 @@ def _make_refund_remark(
     state; before the decision, the number of reasons against the refund, the checkers who have already approved it,
     the end of its cooling-off period, the maker's reason. It is "" if none exists.
     """
-    is_cooling_off = refund.sends_after is not None and refund.sends_after > now
+    is_cooling_off = refund.cooling_off_end is not None and refund.cooling_off_end > now
     if refund.state is RefundState.APPROVED and is_cooling_off:
-        return context.translate("approvals.cooling_off", at=refund.sends_after), "hourglass", "muted"
+        return context.translate("approvals.cooling_off", at=refund.cooling_off_end), "hourglass", "muted"
     if refund.state is not RefundState.REQUESTED:
         badge = record_words.make_state_cell(case_words.get_state_badge_key(refund), context.language)
         return badge.word, badge.icon_name, badge.tone
@@ -154,6 +154,6 @@ def _make_refund_remark(
     if refund.checkers:
         return context.translate("approvals.half", checkers=refund.checkers), "person", "muted"
     if is_cooling_off:
-        return context.translate("approvals.cooling_off", at=refund.sends_after), "hourglass", "muted"
+        return context.translate("approvals.cooling_off", at=refund.cooling_off_end), "hourglass", "muted"
     reason = record_texts.format_refund_reason(refund, context)
     return (context.translate("approvals.reason", reason=reason) if reason else ""), "", "muted"

@@ -180,6 +180,18 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(
         assert desk.json("show", "refund", str(refund)).data["state"] == state
 
 
+def test_a_cooling_off_period_that_began_after_the_request_is_named(desk: PayingTerminal) -> None:
+    """If the limits give a refund a cooling-off period only after its request, the answer of the approval names the
+    end of the period, and the queue and the page advise to wait for it."""
+    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
+    desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600", "CONSOLE_TIME_SCALE": "1"}
+    answer = desk("refund", "approve", str(refund), OPERATOR=CHECKER, LANGUAGE="en").out.decode()
+    assert "The refund is sent after " in answer
+    shown = desk.json("show", "refund", str(refund)).data
+    (listed,) = desk.json("queue", "refunds").data["items"]
+    assert listed["next_step"]["code"] == shown["next_step"]["code"] == "next.refund_cooling_off"
+
+
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize(
     ("fault", "refusal", "known_state"),

@@ -63,6 +63,10 @@ SITUATIONS = {
         SHOW_COMMAND,
         NO_ROLE_MAY_ACT,
     ),
+    "longer cooling off": (
+        replace(APPROVED_REFUND, sends_after=NOW, work=Work(WorkState.SCHEDULED, NOW + MICROSECOND, "cooling_off")),
+        "approved", "cooling_off", "cooling_off", SHOW_COMMAND, NO_ROLE_MAY_ACT,
+    ),
     "cooled off": (replace(APPROVED_REFUND, sends_after=NOW), "approved", "approved", "sent_by_itself",
         APPROVE_COMMAND,
         NO_ROLE_MAY_ACT),
