@@ -9,6 +9,7 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.sandbox.server import Sandbox
+from console.wording.sentences.catalogue import translate
 from tests.cli.paying_terminal import (
     ATOM_ORDER_NUMBER,
     CHECKER,
@@ -178,6 +179,15 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(
         desk.json("worker", "--once")
         assert [one["amount_minor"] for one in desk.money.read_refunds()] == sent_amounts
         assert desk.json("show", "refund", str(refund)).data["state"] == state
+
+
+@pytest.mark.parametrize("state", ["rejected", "withdrawn", "expired", "failed"])
+def test_the_answer_about_an_ended_refund_fits_money_set_aside(state: str) -> None:
+    """The amount of an ended refund is refundable again, is set aside again, or was taken back with the payment. The
+    answer only says what is so in each case: the amount is no longer reserved."""
+    sentence = translate(f"cli.refund.{state}", "en", id=7)
+    assert "no longer reserved" in sentence
+    assert "refundable" not in sentence
 
 
 def test_a_cooling_off_period_that_began_after_the_request_is_named(desk: PayingTerminal) -> None:
