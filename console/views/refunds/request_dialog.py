@@ -47,13 +47,13 @@ class RefundDialog(DialogFrame):
         )
         block_button_while_read_only(context, self.main_button, "refund_request")
         self._context, self.plan = context, plan
-        self._is_reading_plan, self._plan_read_number = False, 0
+        self._is_reading_plan, self._plan_read_number, self._plan_failure_text = False, 0, ""
         self.set_aside = set_aside
         self._refund: Refund | None = None
         self._is_request_sent = False
         self.review: RefundReview | None = None
         self.form = RefundForm(context, plan, set_aside)
-        self.form.changed.connect(self._update_main_button)
+        self.form.changed.connect(self._handle_form_change)
         self.form.amount_changed.connect(self._read_plan)
         self.form.risk_signal_opened.connect(self._open_risk_signal_record)
         self._is_probing = False
@@ -116,6 +116,15 @@ class RefundDialog(DialogFrame):
         return case_words.get_provider_name(self.plan.payment.provider, self._context)
 
     @Slot()
+    def _handle_form_change(self) -> None:
+        """Show whether the form can be reviewed. If the plan for the present amount couldn't be read, read it again:
+        the plan that the dialog has is about an earlier amount."""
+        if self._plan_failure_text and not self.form.is_plan_due:
+            self._read_plan_for_typed_amount()
+        else:
+            self._update_main_button()
+
+    @Slot()
     def _update_main_button(self) -> None:
         """Enable the main button if the person can request the refund; otherwise disable the button and show the
         reason. If no inputs would make a refund request possible, disable the inputs as well. If the answer of the
@@ -128,6 +137,8 @@ class RefundDialog(DialogFrame):
             refusal_reason
             or (self._context.translate("dialog.refund.old") if is_answer_old else "")
             or self.form.find_disabled_reason()
+            or (self._context.translate("dialog.busy") if self._is_probing else "")
+            or self._plan_failure_text
         )
         if disabled_reason or self._is_reading_plan or self.form.is_plan_due:
             self.disable_main_button(disabled_reason or self._context.translate("dialog.refund.reading"))
@@ -138,7 +149,7 @@ class RefundDialog(DialogFrame):
     def _read_plan(self, amount_text: str | None) -> None:
         """Read the refund plan for an amount from the service, because risk signals and rules depend on the
         amount. `amount_text` is a decimal text in major units; None means the whole refundable amount."""
-        payment_id, self._is_reading_plan = self.plan.payment.id, True
+        payment_id, self._is_reading_plan, self._plan_failure_text = self.plan.payment.id, True, ""
         self._plan_read_number += 1
         number = self._plan_read_number
         self._update_main_button()
@@ -183,6 +194,9 @@ class RefundDialog(DialogFrame):
         self.probe_button.show_text(self._context.translate("action.probe"))
         self.probe_button.enable_button()
         self._probe_failure_bar.hide()
+        self._read_plan_for_typed_amount()
+
+    def _read_plan_for_typed_amount(self) -> None:
         entered_money = self.form.entered_money
         self._read_plan(format_decimal(entered_money) if entered_money is not None else None)
 
@@ -192,6 +206,7 @@ class RefundDialog(DialogFrame):
         self.probe_button.enable_button()
         self._probe_failure_bar.show_text("", self._context.format_failure(failure))
         self._probe_failure_bar.show()
+        self._update_main_button()
 
     def _store_and_show_plan(self, plan: RefundPlan) -> None:
         """Store the newly read refund plan, and show its risk signals and rules in the form."""
@@ -200,9 +215,8 @@ class RefundDialog(DialogFrame):
         self.form.show_plan(plan)
 
     def _show_plan_failure(self, failure: Failure) -> None:
-        self._is_reading_plan = False
+        self._is_reading_plan, self._plan_failure_text = False, self._context.format_failure(failure)
         self._update_main_button()
-        self.disable_main_button(self._context.format_failure(failure))
 
     # -- review
 

@@ -198,6 +198,8 @@ class RefundForm(QWidget):
         self._show_amount_choices()
         self._replace_widget("_risk_signal_box", self._make_risk_signal_box(answer_by_rule))
         self._replace_widget("_rule_lines", self._make_rule_lines())
+        if self._amount_buttons.checkedButton() in (self.overpaid_amount_button, self.full_amount_button):
+            self._check_button_of_amount()  # the amounts of the buttons may have changed, the typed one has not
         self._show_remaining_refundable()
         self.changed.emit()
 
@@ -482,6 +484,13 @@ class RefundForm(QWidget):
         """Adapt the form to a newly typed amount: select its radio button (overpaid, whole or partial amount), show
         the remaining refundable amount, emit `changed`, and start the timer after which the refund plan is requested.
         """
+        self._check_button_of_amount()
+        self._show_remaining_refundable()
+        self.changed.emit()
+        self._plan_request_timer.start()
+
+    def _check_button_of_amount(self) -> None:
+        """Select the radio button that has the typed amount."""
         entered_money = self.entered_money
         entered_minor = None if entered_money is None else entered_money.minor
         if entered_minor is not None and entered_minor == self.overpaid_minor:
@@ -494,9 +503,6 @@ class RefundForm(QWidget):
         # replace the typed amount.
         with QSignalBlocker(self._amount_buttons):
             button.setChecked(True)
-        self._show_remaining_refundable()
-        self.changed.emit()
-        self._plan_request_timer.start()
 
     @Slot(QAbstractButton, bool)
     def _fill_or_focus_amount(self, button: QAbstractButton, is_on: bool) -> None:

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.access.permissions import APPROVER
 from console.domain.error_reasons import ExceedsCapturedReason, InProgressReason, OverLimitReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
@@ -25,6 +26,7 @@ from console.views.refunds.request_form import EQUAL_RECENT_REFUND_RULE, RefundF
 from console.views.refunds.request_review import OrderNumberConfirmation
 from console.views.refunds.texts import format_checkers
 from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import LinkButton
@@ -45,6 +47,7 @@ class RefundServices:
 
     def __init__(self, plan: RefundPlan) -> None:
         self.made, self.requests = plan, list[RefundRequest]()
+        self.plan_error: ConsoleError | None = None
 
     @property
     def refunds(self) -> "RefundServices":
@@ -62,6 +65,8 @@ class RefundServices:
         return self.made.payment
 
     def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
+        if self.plan_error is not None:
+            raise self.plan_error
         return self.made
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
@@ -306,6 +311,65 @@ def test_only_the_plan_for_the_typed_amount_opens_the_review(parent: QWidget, qt
     dialog.main_button.click()
     assert dialog.review is not None
     assert dialog.review.needs_order_number
+
+
+def test_a_failed_read_of_the_plan_keeps_the_review_closed(parent: QWidget, qtbot: QtBot) -> None:
+    """The plan for the typed amount couldn't be read. Other inputs don't open the review with the plan for an earlier
+    amount; they read the plan again."""
+    dialog, services, context = open_dialog(parent, qtbot, make_refund_plan())
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    context.runner = runner = InlineRunner(paused=True)
+    services.plan_error = ConsoleError(ErrorCode.DATABASE_LOCKED)
+    dialog.form.amount_edit.setText("8500")
+    dialog.form._plan_request_timer.stop()
+    dialog.form._request_plan()
+    runner.execute_oldest_task()
+    failure_text = dialog.hint.plain
+    services.plan_error = None
+    services.made = make_refund_plan(second_checker_reasons=("second_checker_above",))
+    dialog.form.explanation_edit.setText("twice")
+    assert not dialog.main_button.isEnabled()
+    assert dialog.hint.plain == context.translate("dialog.refund.reading") != failure_text
+    runner.execute_oldest_task()
+    dialog.main_button.click()
+    assert dialog.review is not None
+    assert dialog.review.needs_order_number
+
+
+def test_the_review_waits_for_a_running_probe(parent: QWidget, qtbot: QtBot) -> None:
+    """The answer of a probe brings a new plan. It doesn't come behind a review that shows the plan before it, and
+    doesn't enable the button of the review."""
+    old = make_refund_plan(payment=make_payment(told_at=NOW - timedelta(hours=30)))
+    dialog, services, context = open_dialog(parent, qtbot, old)
+    context.runner = runner = InlineRunner(paused=True)
+    dialog._probe_payment()
+    services.made = make_refund_plan()
+    dialog.form._plan_request_timer.stop()
+    dialog.form._request_plan()
+    runner.execute_newest_task()
+    assert not dialog.main_button.isEnabled()
+    assert dialog.hint.plain == context.translate("dialog.busy")
+    runner.execute_oldest_task()
+    runner.execute_oldest_task()
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+
+
+def test_a_failed_probe_reenables_the_review(parent: QWidget, qtbot: QtBot) -> None:
+    dialog, _, _ = open_dialog(parent, qtbot, make_refund_plan())
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    dialog._is_probing = True
+    dialog._update_main_button()
+    assert not dialog.main_button.isEnabled()
+    dialog._show_probe_failure(Failure(ErrorCode.PROVIDER_UNREACHABLE))
+    assert dialog.main_button.isEnabled()
+
+
+def test_a_smaller_refundable_amount_unchecks_everything_left(appearance: object) -> None:
+    """The typed amount stays, and is no longer everything that is left: the radio buttons say so."""
+    form = make_form()
+    form.show_plan(make_refund_plan(payment=make_payment(provider_refunded_minor=3_500)))
+    assert form.amount_edit.text() == "12,000"
+    assert form.partial_amount_button.isChecked()
 
 
 def test_quick_clicks_open_the_review_and_request_nothing(parent: QWidget, qtbot: QtBot) -> None:
