@@ -33,10 +33,12 @@ _MAX_SEARCHED_PAGES = 5
 @dataclass(frozen=True, slots=True)
 class _ComparedQueue:
     """The first items of a queue's list, and `removed_refs`: the records that the table shows but that are no longer
-    in the list. `removed_refs` is None if the list is too long to be searched completely."""
+    in the list. `removed_refs` is None if the list is too long to be searched completely. `is_complete` is True if
+    the list has no items beside the first ones."""
 
     first_items: tuple[QueueItem, ...]
     removed_refs: frozenset[RecordRef] | None
+    is_complete: bool
 
 
 class QueueArrivals(QObject):
@@ -109,6 +111,8 @@ class QueueArrivals(QObject):
         of `query`; see `compare_queue_with_table`."""
         if query != self._compared_query:
             return
+        if compared_queue.is_complete:
+            self._new_refs.clear()  # a new item can have left the list again
         for item in compared_queue.first_items:
             row_index = table.rows.find_row(make_record_ref(item.record))
             if row_index is None and not counts_new_items:
@@ -153,15 +157,15 @@ def _read_and_compare(
         return page.items if has_words is None else tuple(filter(has_words, page.items))
 
     page = query.read_page(services, MAX_COMPARED_QUEUE_ITEMS)
-    first_items = list_items(page)
+    first_items, is_complete = list_items(page), page.next_cursor is None
     missing_refs = frozenset(shown_refs) - {make_record_ref(item.record) for item in first_items}
     for _ in range(_MAX_SEARCHED_PAGES):
         if not missing_refs or page.next_cursor is None:
-            return _ComparedQueue(first_items, missing_refs)
+            return _ComparedQueue(first_items, missing_refs, is_complete)
         page = query.read_page(services, _ITEMS_PER_SEARCHED_PAGE, page.next_cursor)
         missing_refs -= {make_record_ref(item.record) for item in list_items(page)}
     is_known = not missing_refs or page.next_cursor is None
-    return _ComparedQueue(first_items, missing_refs if is_known else None)
+    return _ComparedQueue(first_items, missing_refs if is_known else None, is_complete)
 
 
 def _ignore_failure(_failure: Failure) -> None:

@@ -18,7 +18,7 @@ from console.domain.views.any_record import QueueItem
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import NOW, QueueServices, make_check, make_window_context
+from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import ORDER, make_payment
 
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW)
@@ -39,6 +39,9 @@ class ReviewServices(QueueServices):
 
     def read_view(self, id: str) -> SavedView:
         return SavedView(int(id), "Mine", False, "op-a", ViewContent("unknown", words="sakura"), "op-a", NOW)
+
+    def add_record(self, id: int) -> None:
+        self._items.append(make_queue_item(make_check(id, work=REVIEW_WORK)))
 
     def remove_record(self, id: int) -> None:
         self._items = [item for item in self._items if item.record.id != id]
@@ -77,6 +80,17 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
     assert page.current_row is not None
     assert page.current_row.record.id == 2
     assert page.row_model.removed_keys == {("credit-check", 2)}
+
+
+def test_a_new_record_that_leaves_again_is_not_counted(qtbot: QtBot) -> None:
+    services = ReviewServices(CHECKS_TO_REVIEW)
+    page = show_page(qtbot, services)
+    services.add_record(4)
+    page.refresh("changed")
+    assert page.new_arrivals.button.isVisible()
+    services.remove_record(4)
+    page.refresh("changed")
+    assert page.new_arrivals.button.isHidden()
 
 
 def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) -> None:
