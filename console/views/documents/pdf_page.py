@@ -100,7 +100,7 @@ class PdfPage(Page):
         self._match_index = -1
         self._searched_text = ""
         self._text_matches: list[tuple[int, int]] = []
-        self.shows_text = self._has_read_text = False
+        self.shows_text = self._has_read_text = self._is_text_shown = False
         self.title = TitleLabel()
         self.page_position_label = TextLabel("", "body", "muted")
         self.zoom_label = TextLabel("", "body", "muted")
@@ -302,7 +302,8 @@ class PdfPage(Page):
         """End the child process that reads the shown PDF, and clear the matches of the search."""
         pdf_document, self._pdf_document = self._pdf_document, None
         self._image_matches, self._match_index, self.page_count, self.quarter_turns = (), -1, 0, 0
-        self._text_matches, self._searched_text, self._has_read_text = [], "", False
+        self._text_matches, self._searched_text = [], ""
+        self._has_read_text = self._is_text_shown = False
         self.text_field.show_message("")
         self.match_position_label.show_text("")
         if pdf_document is not None:
@@ -371,6 +372,8 @@ class PdfPage(Page):
         )
 
     def _show_text(self, texts: list[str]) -> None:
+        """Show the text of the pages. If the person has searched in it while it was read, show the first match."""
+        self._is_text_shown = True
         if not any(clean_pdf_text(text) for text in texts):
             self.text_field.show_message(self.context.translate("pdf.no_text"))
             announce(self.text_field, self.context.translate("pdf.no_text"), icon_name="square_bang", tone="care")
@@ -380,6 +383,9 @@ class PdfPage(Page):
         end_note = translate("pdf.text_cut", page=len(texts), count=count) if len(texts) < count else ""
         self.text_field.show_pages(headings, texts, end_note)
         self.text_field.go_to_page(self.page_index)
+        search_text, self._searched_text = self._searched_text, ""
+        if self.shows_text and search_text:
+            self._search_in_text(search_text)
 
     # -- pages
 
@@ -536,10 +542,11 @@ class PdfPage(Page):
         if self._image_matches and search_text == self._searched_text:
             self._show_match(self._match_index + 1)
             return
-        self._searched_text = search_text
+        self._searched_text, self._image_matches, self._match_index = search_text, (), -1
+        self.match_position_label.show_text("")
         self.context.runner.run(
             lambda: pdf_document.search(search_text),
-            self._make_callback_for_shown_pdf(pdf_document, self._show_matches),
+            self._make_callback_for_shown_pdf(pdf_document, partial(self._show_matches, search_text)),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
             pool_name="documents",
@@ -548,7 +555,10 @@ class PdfPage(Page):
 
     def _search_in_text(self, search_text: str) -> None:
         """Search the PDF's text for `search_text` and select the first match, or the next match if the last search
-        was for the same text."""
+        was for the same text. Before the text is shown, only remember what to search for."""
+        if not self._is_text_shown:
+            self._searched_text = search_text
+            return
         if search_text != self._searched_text:
             self._searched_text, self._match_index = search_text, -1
             self._text_matches = find_text_matches(self.text_field.toPlainText(), search_text)
@@ -570,7 +580,11 @@ class PdfPage(Page):
         self.match_position_label.show_text(position_text)
         announce(self.match_position_label, join_spoken_text(position_text, line), is_stored=False)
 
-    def _show_matches(self, search: PageSearch) -> None:
+    def _show_matches(self, search_text: str, search: PageSearch) -> None:
+        """Show the first match of `search_text`. Do nothing if the person has searched for another text or has
+        switched to the text of the PDF since then."""
+        if self.shows_text or search_text != self._searched_text:
+            return
         self._image_matches = search.matches
         if search.matches:
             self._show_match(0)
