@@ -176,7 +176,7 @@ class LookupPage(Page):
         """Remove the shown records when the person edits the text in the input field."""
         if text != self._looked_up_text and self._looked_up_text:
             self._looked_up_text = ""
-            self._replace_result(QWidget())
+            self._remove_result()
 
     def _act_on_shown_company(self, act: Callable[[], None]) -> None:
         """Call `act`, the action of a pressed key on the company or its current record. While no company is shown,
@@ -248,7 +248,7 @@ class LookupPage(Page):
         """Begin the lookup of the text: now if the page is visible, otherwise when it is next shown. Remove the
         records of the previous lookup at once, so that no key acts on them."""
         if text != self._looked_up_text:
-            self._replace_result(QWidget())
+            self._remove_result()
         self._looked_up_text, self._search_limit = text, _FIRST_SEARCH_LIMIT
         if self.isVisible():
             self.read_data("asked")
@@ -421,6 +421,11 @@ class LookupPage(Page):
     @Slot(str)
     def _open_corporation_number(self, corporation_number: str) -> None:
         self.context.navigate(LookupRoute(wording.format_corporation_number(corporation_number)))
+
+    def _remove_result(self) -> None:
+        """Show no result. A dialog about the company that was shown, whose data is still being read, doesn't open."""
+        self.cancel_requested_dialog()
+        self._replace_result(QWidget())
 
     def _replace_result(self, widget: QWidget) -> None:
         """Show this widget below the input field in place of the previous result."""

@@ -690,8 +690,12 @@ class Page(QWidget):
 
     def open_acting_dialog(self, dialog: QDialog) -> None:
         """Open a dialog whose action changes the data of this page. Read the data again after the action."""
-        dialog.accepted.connect(partial(self.refresh, "acted"))
+        dialog.accepted.connect(self._refresh_after_action)  # a slot: a dialog can outlive the page
         dialog.open()
+
+    @Slot()
+    def _refresh_after_action(self) -> None:
+        self.refresh("acted")
 
     @property
     def is_dialog_expected(self) -> bool:
@@ -707,8 +711,8 @@ class Page(QWidget):
     ) -> None:
         """Read the data for a dialog that the person has requested on this page, then call `open_dialog` with it;
         after a failed read, call `on_failed`. Don't open the dialog if the person has meanwhile left the page, opened
-        another dialog or requested a newer one, or if the window is locked: the person would type into a dialog that
-        they don't expect.
+        another dialog or requested a newer one, if the page shows another record, or if the window is locked: the
+        person would type into a dialog that they don't expect.
         """
         self._dialog_request_number += 1
         number = self._dialog_request_number
@@ -718,7 +722,16 @@ class Page(QWidget):
             if is_newest and self.is_dialog_expected:
                 open_dialog(value)
 
-        self.context.run_read(call, open_dialog_if_expected, on_failed, caller=self)
+        def tell_failure_if_expected(failure: Failure) -> None:
+            if number == self._dialog_request_number:
+                on_failed(failure)
+
+        self.context.run_read(call, open_dialog_if_expected, tell_failure_if_expected, caller=self)
+
+    def cancel_requested_dialog(self) -> None:
+        """Open no dialog whose data is still being read, and tell no failure of this read: the page shows another
+        record from now on."""
+        self._dialog_request_number += 1
 
     def refresh(self, reason: str) -> None:
         """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing

@@ -238,6 +238,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.details, self._shown_state = None, ()
+            self.cancel_requested_dialog()
             self.contents_area.scroll_to_top()
             self.reset_read_state()
             for name in self.list_bar_names():

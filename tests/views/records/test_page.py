@@ -9,8 +9,10 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -29,6 +31,7 @@ from console.views.records.action_bar import ActionButtons
 from console.views.records.header import make_explanation_form
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, RefundRoute
+from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -108,6 +111,37 @@ def test_a_requested_dialog_opens_over_no_other_page(page: PaymentPage) -> None:
         runner.execute_oldest_task()
     assert page.details is not None
     assert count_note_dialogs(page) == 0
+
+
+def fail_to_read(_services: object) -> str:
+    raise ConsoleError(ErrorCode.DATABASE_LOCKED)
+
+
+def test_no_dialog_of_another_record_opens(page: PaymentPage) -> None:
+    """The person moves on to another record before the data of a requested dialog has been read. The dialog doesn't
+    open over that record, and a failure of its read isn't told there."""
+    page.show_route(PaymentRoute(5))
+    page.context.runner = runner = InlineRunner(paused=True)
+    opened, failed = list[str](), list[Failure]()
+    page.read_for_dialog(lambda _: "plan", opened.append, failed.append)
+    page.show_route(PaymentRoute(6))
+    page.read_for_dialog(fail_to_read, opened.append, failed.append)
+    page.show_route(PaymentRoute(5))
+    while runner.waiting_task_count:
+        runner.execute_oldest_task()
+    assert (opened, failed) == ([], [])
+
+
+def test_a_dialog_that_outlives_its_page_reads_nothing(page: PaymentPage, qtbot: QtBot) -> None:
+    """The pages are built anew in another language while a dialog stays open. The end of the dialog reaches none of
+    the deleted pages."""
+    dialog = QDialog()
+    qtbot.addWidget(dialog)
+    other_page = PaymentPage(page.context)
+    other_page.open_acting_dialog(dialog)
+    shiboken6.delete(other_page)
+    dialog.accept()
+    assert not dialog.isVisible()
 
 
 def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage, services: PaymentServices) -> None:
