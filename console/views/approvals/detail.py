@@ -116,6 +116,7 @@ class RefundRequestPanel(QScrollArea):
         bar.valueChanged.connect(self._mark_read_if_end_visible)
         bar.rangeChanged.connect(self._keep_end_visible)
         bar.rangeChanged.connect(self._check_end_visible_later)
+        context.person_changed.connect(self._forget_read_versions)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._report_focus_move)
@@ -127,6 +128,15 @@ class RefundRequestPanel(QScrollArea):
         return (
             self.details is not None and (self.details.record.id, self.details.record.version) in self._read_versions
         )
+
+    @Slot()
+    def _forget_read_versions(self) -> None:
+        """Forget which requests the previous person has read, and show the request from its start to the next one."""
+        self._read_versions.clear()
+        self._is_end_visible = False
+        for area in (self, *self._list_outer_areas()):
+            area.verticalScrollBar().setValue(0)
+        self._check_end_visible_later()
 
     @Slot()
     def _check_end_visible_later(self) -> None:

@@ -568,6 +568,30 @@ def test_a_request_counts_as_read_when_its_end_was_shown(appearance: Appearance,
     sheet.hide()
 
 
+def test_the_next_person_reads_a_request_anew(appearance: Appearance) -> None:
+    """Another person signs in after one has read a request to its end. The request is shown from its start, and the
+    button to approve waits until this person has reached the end, too."""
+    context = make_window_context()
+    context.change_operator("lead-b")
+    page = ApprovalsPage(context)
+    page.resize(978, 420)
+    page.show()
+    page.refund_id = 9
+    page._show_details(9, make_refund_details(None, MATCHED_RISK_SIGNAL))
+    for _ in range(5):
+        QApplication.processEvents()
+    QTest.keyClick(page.request_panel, Qt.Key.Key_End)
+    assert is_approvable(page)
+    context.change_operator("lead-c")
+    QApplication.processEvents()
+    details = page.request_panel.details
+    assert details is not None
+    assert page.find_approval_disabled_reason(details) == "Read to the end first."
+    QTest.keyClick(page.request_panel, Qt.Key.Key_End)
+    assert is_approvable(page)
+    page.hide()
+
+
 def is_approvable(page: ApprovalsPage) -> bool:
     return page.find_approval_disabled_reason(make_refund_details(None, MATCHED_RISK_SIGNAL)) == ""
 
