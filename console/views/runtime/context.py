@@ -147,6 +147,7 @@ class WindowContext(QObject):
         self.connection_state = ConnectionState()
         self.saved_views: tuple[ViewCount, ...] = ()
         self.visits: list[RecordVisit] = []
+        self._unread_visits: list[tuple[tuple[str, int], datetime]] = []
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
         self.own_bulk_runs: set[int] = set()
@@ -598,9 +599,13 @@ class WindowContext(QObject):
         self.first_tasks.mark_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
+        """Store the visits. The stored ones whose records haven't been read yet stay behind them."""
+        visits = [(_get_visit_ref(visit), visit.at) for visit in self.visits]
+        visited_refs = {ref for ref, _ in visits}
+        visits += [(ref, at) for ref, at in self._unread_visits if ref not in visited_refs]
         self.person_values.store(
             VISITS_VALUE_NAME,
-            [[*_get_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits],
+            [[*ref, at.isoformat(timespec="seconds")] for ref, at in visits[:_MAX_RECORD_VISITS]],
         )
 
     @Slot()
@@ -610,11 +615,12 @@ class WindowContext(QObject):
         stored_visits = read_visit_refs(self.person_values.get_value(VISITS_VALUE_NAME))
         if not stored_visits or not self.is_ready:
             return
-        acting_person = self.operator
+        acting_person, self._unread_visits = self.operator, stored_visits
 
         def show_records(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
             if self.operator != acting_person:
                 return
+            self._unread_visits = []
             visited_refs = {_get_visit_ref(visit) for visit in self.visits}
             older_visits = [
                 RecordVisit(records[ref], at)
@@ -670,7 +676,7 @@ class WindowContext(QObject):
         """Make `operator` the acting person, and remove the visits of the previous acting person."""
         if operator != self.operator:
             self.operator = operator
-            self.visits = []
+            self.visits, self._unread_visits = [], []
             self.person_changed.emit()
 
     # -- status
