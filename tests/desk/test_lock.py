@@ -5,6 +5,7 @@ texts and dialogs are as before.
 from datetime import timedelta
 
 import pytest
+import shiboken6
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from console.app import Console
@@ -272,3 +273,34 @@ def test_another_person_may_unlock_the_window_on_sqlite(
     unlock_window(window_desks, person)
     assert person.opening.context.operator == "lead-b"
     assert person.frame.top_bar.operator.text() == "lead-b"
+
+
+@pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
+def test_another_person_gets_no_dialog_and_no_message_of_the_previous_one(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """Another person unlocks the window. The dialog of the previous person is closed, and its text stays the draft of
+    this person. The messages before and during the lock aren't shown to the next one."""
+    record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
+    person = open_window()
+    context = person.opening.context
+    person.frame.show_route(CreditCheckRoute(record.id))
+    person.wait_for_page(CreditCheckPage).action_handlers.open_resolve_dialog(record)
+    dialog = person.wait_for_dialog(ResolveDialog)
+    dialog.form.kind_buttons["text"].setChecked(True)
+    dialog.form.text_field.edit.setFocus()
+    person.type_in("as they wrote")
+    context.show_toast("Before the lock", subject="")
+    get_idle_lock(person).lock_window()
+    form = wait_for_lock_form(person)
+    context.show_toast("During the lock", subject="")
+    form.person_list.setCurrentIndex(form.person_list.findData("lead-b"))
+    unlock_window(window_desks, person)
+    person.wait_until_read()
+    assert context.operator == "lead-b"
+    assert person.frame.toasts.visible_toasts == ()
+    assert context.person_values.list_drafts() == ()
+    assert not shiboken6.isValid(dialog)
+    assert [one for one in QApplication.topLevelWidgets() if one.isVisible()] == [person.window]
+    context.change_operator(FIRST_PERSON)
+    person.wait_until(lambda: len(context.person_values.list_drafts()) == 1)

@@ -126,6 +126,7 @@ class WindowFrame(CoveredWindow):
         context.people_changed.connect(self._reopen_route_if_right_changed)
         context.person_changed.connect(self._reopen_route_if_right_changed)
         context.person_changed.connect(self.announcer.clear_announcements)
+        context.person_changed.connect(self._remove_covered_toasts)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._keep_focus_visible)
@@ -520,6 +521,13 @@ class WindowFrame(CoveredWindow):
             return QRect()
         free_area = self.sidebar.compute_free_area().adjusted(4, 0, -4, -8)
         return free_area.translated(self.sidebar.mapTo(self.window, QPoint(0, 0)))
+
+    @Slot()
+    def _remove_covered_toasts(self) -> None:
+        """Remove the toasts of the previous person if another person unlocks the window."""
+        if self.window_cover.is_covered and self.context.is_ready:
+            self._toasts_held_back.clear()
+            self.toasts.remove_all_toasts()
 
     @Slot()
     def _show_toasts_hidden_by_cover(self) -> None:

@@ -2,7 +2,7 @@
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QApplication, QFocusFrame, QMainWindow, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QFocusFrame, QMainWindow, QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import discard_widget
@@ -75,6 +75,13 @@ class WindowCover(QObject):
             focus_before_cover.window().activateWindow()
             focus_before_cover.setFocus(Qt.FocusReason.OtherFocusReason)
         self.cover_removed.emit()
+
+    def reject_hidden_dialogs(self) -> None:
+        """Close the dialogs behind the cover as the Esc key does, the newest first. A dialog whose action is being
+        executed stays."""
+        for widget in reversed(self._hidden_widgets):
+            if shiboken6.isValid(widget) and isinstance(widget, QDialog):
+                widget.reject()
 
     def discard_cover(self) -> None:
         """Stop covering the window without showing the hidden widgets again, because the window is being

@@ -24,7 +24,7 @@ _INPUT_EVENT_TYPES = {
 
 class IdleLock(QObject):
     """Locks the window after a time without input, or when the person requests the lock. It observes the input events
-    of all windows of the process. Typed texts and open dialogs stay.
+    of all windows of the process. Typed texts and open dialogs stay, unless another person unlocks the window.
 
     Signals:
     - other_person_requested: another person wants to sign in.
@@ -143,8 +143,9 @@ class IdleLock(QObject):
         context.runner.run(confirm_password, self._unlock_or_show_wrong_password, self._show_failure, caller=self)
 
     def _unlock_or_show_wrong_password(self, is_password_right: bool) -> None:
-        """If the password is right, unlock the window, and make the person whom the form has selected the acting
-        person. Otherwise show that the password is wrong."""
+        """If the password is right, unlock the window. If the form has selected another person, first close the
+        dialogs of the previous person and make the other one the acting person, so that no text of the one acts or is
+        stored for the other. If the password is wrong, show this."""
         form = self._form
         if form is None:
             return
@@ -152,9 +153,12 @@ class IdleLock(QObject):
             form.show_failure(None)
             return
         person = form.person_list.currentData()
-        self.unlock_window()
-        if isinstance(person, str):
-            self._context.change_operator(person)
+        if not isinstance(person, str) or person == self._context.operator:
+            self.unlock_window()
+            return
+        self._frame.window_cover.reject_hidden_dialogs()
+        self._context.change_operator(person)
+        QTimer.singleShot(0, self, self.unlock_window)  # after Qt has deleted the closed dialogs and removed toasts
 
     def _show_failure(self, failure: Failure) -> None:
         """Show that the password couldn't be checked. The window stays locked."""

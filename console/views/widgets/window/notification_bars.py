@@ -359,6 +359,11 @@ class ToastStack(QObject):
             self._remove_toast(toast)
         self.place_toasts()
 
+    def remove_all_toasts(self) -> None:
+        for toast in self.visible_toasts:
+            self._remove_toast(toast)
+        self.place_toasts()
+
     def remove_toasts_about(self, topic: str) -> None:
         """Remove the toasts about this topic, because its state has changed since they appeared."""
         for toast in [toast for toast in self._toasts if toast.topic == topic]:
