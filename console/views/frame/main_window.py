@@ -506,7 +506,7 @@ class WindowFrame(CoveredWindow):
             self.toasts.remove_file_toasts()
         if toast.path:
             if self.current_page is not None:
-                self.current_page.hide_bar("act")  # an earlier refusal would contradict the success
+                self.current_page.hide_refusal_bar()  # an earlier refusal would contradict the success
             frame.add_file_buttons(toast.path, translate("action.copy_path"), translate("action.open_folder"))
         self.toasts.show_toast(frame)
 

@@ -42,6 +42,7 @@ from console.wording.sentences.formats import join_facts
 T = TypeVar("T")
 _REASON_BY_KEY_OF_OTHER_PAGES = {"Ctrl+P": "reason.no_print", "Ctrl+E": "reason.no_list"}
 """For a shortcut that only some pages bind: the wording key of the reason why it has no effect on the others."""
+_REFUSAL_TONES = ("care", "bad")
 _log = logging.getLogger("console.views")
 _HEADER_GAPS_WIDTH_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
@@ -818,6 +819,13 @@ class Page(QWidget):
         if bar is not None:
             for bar_container in (self._bars_above, self.bars_below):
                 bar_container.remove_bar(bar)
+
+    def hide_refusal_bar(self) -> None:
+        """Remove the bar about a refused action. A bar about an action that is being executed, or whose outcome is
+        unknown, stays."""
+        bar = self._bar_by_name.get("act")
+        if bar is not None and bar.tone in _REFUSAL_TONES:
+            self.hide_bar("act")
 
     def list_bar_names(self) -> tuple[str, ...]:
         return tuple(self._bar_by_name)

@@ -616,7 +616,7 @@ class RecordPage(Page, Generic[DetailsT]):
         if (
             button is not None and action_name in ACTIONS_OF_ALL_RECORD_KINDS
         ):  # every record has them, with the same rights
-            if button.isEnabled():
+            if button.isEnabled() or (action_name == "take" and self._is_only_page_record_taken):
                 title = case_words.format_record_title(row, self.context)
                 any(
                     actions.run_action_if_supported(action_name, *case_words.make_record_ref(row), title)
@@ -635,6 +635,16 @@ class RecordPage(Page, Generic[DetailsT]):
         else:
             title = case_words.format_record_title(row, self.context)
             self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
+
+    @property
+    def _is_only_page_record_taken(self) -> bool:
+        """True if nothing but the take of the record of the page by another person disables the button *Take*: the
+        person can take a related record."""
+        return (
+            self.details is not None
+            and bool(self.action_bar.taken_reason)
+            and not self.context.find_disabled_reason("take")
+        )
 
     def _run_action_on_own_take(self, action_name: str) -> None:
         if self.details is not None:

@@ -32,6 +32,7 @@ from console.views.records.header import make_explanation_form
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.runtime.tasks import Failure
+from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -130,6 +131,17 @@ def test_no_dialog_of_another_record_opens(page: PaymentPage) -> None:
     while runner.waiting_task_count:
         runner.execute_oldest_task()
     assert (opened, failed) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("tone", "is_shown"), [("progress", True), ("unknown", True), ("bad", False), ("care", False)]
+)
+def test_a_saved_file_ends_the_bar_of_a_refusal_only(page: PaymentPage, tone: Tone, *, is_shown: bool) -> None:
+    """The bar about a running probe, with its button, and the one about an unknown outcome stay when the file of an
+    export has been written. The bar of an earlier refusal would contradict the success."""
+    page.show_bar("act", NotificationBar("", "of this payment", tone=tone, icon_name="question"))
+    page.hide_refusal_bar()
+    assert ("act" in page.list_bar_names()) is is_shown
 
 
 def test_a_dialog_that_outlives_its_page_reads_nothing(page: PaymentPage, qtbot: QtBot) -> None:
@@ -324,6 +336,19 @@ def test_the_page_offers_to_extend_an_own_take(
         services.taken = Take("payment", 5, person, NOW - timedelta(minutes=2), until)
         page.show_route(PaymentRoute(5))
         assert (button.text(), button.isEnabled()) == (page.context.translate(f"action.{action}"), True)
+
+
+def test_a_related_record_is_taken_beside_one_that_another_person_has_taken(
+    page: PaymentPage, services: PaymentServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record of the page is taken by another person. The key T on the row of a refund takes this refund."""
+    services.taken = Take("payment", 5, "lead-b", NOW - timedelta(minutes=2), NOW + timedelta(minutes=30))
+    page.show_route(PaymentRoute(5))
+    monkeypatch.setattr(page.tabs, "find_focused_row", lambda: make_refund(id=9))
+    taken: list[tuple[str, int]] = []
+    monkeypatch.setattr(page.collaboration, "take_record", lambda kind, id, _title: taken.append((kind, id)))
+    page._run_action_by_shortcut("take")
+    assert taken == [("refund", 9)]
 
 
 def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPage, services: PaymentServices) -> None:
