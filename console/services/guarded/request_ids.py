@@ -347,12 +347,14 @@ class RequestIdService:
         that the first call changed. Return None if the first call had no effect.
 
         A final answer is stored, so that later calls get the same answer even if the record changes. The row's new
-        state also prevents the first process, if it still runs, from writing under the request id.
+        state also prevents the first process, if it still runs, from writing under the request id. A refusal isn't
+        stored: the first call has written something, and a stored refusal would free the id for a second act.
         """
         answer = find_answer(row)
         if answer is not None and _is_final_answer(answer):
             with log_and_suppress("storing a found answer"):
-                self._store_answer(LeasedRequestId(request, row.fence), answer)
+                if _had_effect(answer):
+                    self._store_answer(LeasedRequestId(request, row.fence), answer)
         return answer
 
     def _refuse_running_call(self, request: RequestKey, row: RequestIdUse) -> None:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import AlreadyPurchasedReason, OutcomeUnknownReason, PossibleRepeatReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import AlreadyPurchasedDetail
+from console.domain.errors.details import AlreadyPurchasedDetail, ProviderAnswerFacts
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
-from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation
+from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation, OperationState
 from console.domain.recovery.decidable import is_denied_but_bought
 from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
@@ -72,7 +72,8 @@ def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
 def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
     """Return the function that answers a repeated start of a payment. It returns the payment that the first call
     started, or the error with which the first start ended (outcome_unknown while its outcome is unknown); None if
-    the first call had no effect."""
+    the first call had no effect. If the provider accepted the start, but the payment has no code that can still be
+    paid, the error is already_decided with the payment's state."""
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -86,6 +87,13 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
         if payment.handle is not None and payment.state not in ENDED_WITHOUT_MONEY_STATES:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
             return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
+        if operation.state is OperationState.DONE:  # without a code that can still be paid, but no refusal
+            facts: ProviderAnswerFacts = {
+                "record": payment,
+                "reason": operation.reason,
+                "state": payment.state.value,
+            }
+            return CallAnswer(error=make_outcome_error(ErrorCode.ALREADY_DECIDED, facts))
         return None if _was_never_sent(request_id_use, answers) else _make_refusal_answer(operation, payment)
 
     return find_answer

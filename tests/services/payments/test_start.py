@@ -118,6 +118,32 @@ def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
+@pytest.mark.expects_log("an answer that never came is told")
+@pytest.mark.parametrize(("word", "state"), [(None, "user_payment"), ("paid", "completed")])
+def test_a_repeated_start_with_a_lost_answer_tells_what_the_payment_is(
+    scene: PaymentDesk, word: str | None, state: str
+) -> None:
+    """The answer to a start is lost, and a probe finds the payment, open or paid. The same request id is not answered
+    as a refusal of the provider, because the provider has accepted the start; nothing is sent."""
+    order = scene.insert_order("ORD-1", 3300)
+    scene.control.add_fault("close_after_charge", call="paypay_create", times=1)
+    lost = call_for_refusal(lambda: scene.payments.start(order, "paypay", request_id="start-1"))
+    assert lost.code == "outcome_unknown"
+    if word is not None:
+        scene.money.change_payment_state("paypay", "ORD-1", word)
+    stored = scene.find_payment("paypay", "ORD-1")
+    assert stored is not None
+    payment = scene.payments.probe(stored.id)
+    assert (payment.state, payment.certainty) == (state, "known")
+    for _ in range(3):
+        again = call_for_refusal(lambda: scene.payments.start(order, "paypay", request_id="start-1"))
+        assert (again.code, again.detail["record"], again.detail["state"]) == ("already_decided", payment, state)
+        assert again.detail["duplicate"]
+        # as if the first call was killed before it could store its answer
+        scene.place.sql("UPDATE request_ids SET state = 'running', answer = NULL, lease_expires = 0")
+    assert len(scene.control.read_requests(call="paypay_create")) == 1
+
+
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
 def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str) -> None:
     """An order was cancelled, or its total was changed, after the start of its payment: a second start is refused and
