@@ -46,7 +46,8 @@ def read_difference_part(body: bytes, first_day: date, last_day: date, part_numb
     if part_count > MAX_ANSWER_PARTS:
         raise UnusableAnswer("too_many_parts")
     if (
-        (row_count == 0) != (part_count == 0)
+        (row_count > 0 and part_count == 0)
+        or (row_count == 0 and part_count > 1)  # the publisher's texts don't say if no rows are no part or one part
         or (row_count > 0) != bool(lines)
         or len(lines) > row_count
         or part_number > max(part_count, 1)

@@ -11,6 +11,7 @@ from console.domain.clock import SystemClock, TimeScale
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.registry.corporations import CloseCause, Closure, CorporationEvent
 from console.providers.registry.client import RegistryApi, RegistryConfig
+from console.providers.registry.responses import read_difference_part
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import InventedRegistry, close_company, delete_company, make_company_row, merge_company
@@ -67,6 +68,13 @@ def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_differe
     empty = api.read_difference(date(2026, 11, 3)).found
     assert empty is not None
     assert (empty.row_count, empty.part_count, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
+
+
+@pytest.mark.parametrize("part_count", [0, 1])
+def test_a_day_without_changes_has_no_part_or_one_empty_part(part_count: int) -> None:
+    answer = f"{DIFFERENCE_DAY.isoformat()},0,1,{part_count}\r\n".encode()
+    part = read_difference_part(answer, DIFFERENCE_DAY, DIFFERENCE_DAY, 1)
+    assert (part.row_count, part.lines, part.updated_on) == (0, (), DIFFERENCE_DAY)
 
 
 def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -> None:
