@@ -5,7 +5,7 @@ confirm a notice.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import OutcomeUnknownReason
@@ -45,7 +45,7 @@ ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", OTHER_AMOUNT_REASON, "ot
 _REASONS_WITHOUT_PAYMENT = ("provider_error", "bad_question", "other_id", "not_found")
 """Outcome reasons of answers with HTTP status 2xx that can't contain the payment of the question."""
 EVIDENCE_CALL_NAME = "payment"
-NOT_FOUND_EFFECT: Literal["not_found"] = "not_found"
+NOT_FOUND_EFFECT: Final = "not_found"
 ConfirmationEffect = ReportEffectName | Literal["not_found"]
 """Effect of the provider's answer about the payment of a notice: that of the reported state, or NOT_FOUND_EFFECT if
 the provider has no such payment.

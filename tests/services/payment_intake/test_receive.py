@@ -12,7 +12,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.records import PaymentImport, ReceivedNotice
+from console.domain.payments.records import Payment, PaymentImport, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty
@@ -245,8 +245,13 @@ def test_a_notice_of_a_payment_that_is_not_found_is_asked_about_for_a_limited_ti
     """
     begin_and_pay(scene, provider)
     outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES, status=400)
-    questions = []
-    monkeypatch.setattr(PaymentProber, "ask_provider", lambda _, payment: questions.append(payment) or outcome)
+    questions: list[Payment] = []
+
+    def ask_provider(_prober: PaymentProber, payment: Payment) -> Outcome[PaymentReport]:
+        questions.append(payment)
+        return outcome
+
+    monkeypatch.setattr(PaymentProber, "ask_provider", ask_provider)
     scene.deliver_notice(provider, "ORD-1", **manner)
     receiver = scene.machinery.payments._notice_receiver
     assert receiver.confirm_due_notices() == 0

@@ -4,7 +4,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -126,7 +126,7 @@ def test_the_worker_compares_both_indian_days_of_a_payment(
 ) -> None:
     """A single payment of a Japanese day makes both its Indian days due, although one of them has no payments."""
     hand_clock.at = max(begun_at, INDIAN_MIDNIGHT)
-    due_days = set()
+    due_days = set[date]()
     settings = {"TIME_SCALE": "1", **make_settings("http://127.0.0.1:9")}
     with place.desk(alarmbox, hand_clock, **settings) as console:  # type: ignore[arg-type]  # the values are texts
         insert_payment(ReportRows(place), 1, begun_at, begun_at)
