@@ -262,6 +262,9 @@ class OwnRecordComparison:
     def _compare_payment_with_answer(
         self, provider: str, run_journal: ReconciliationRunJournal, payment: Payment, key: str
     ) -> None:
+        if self._payment_prober.is_of_other_merchant(payment):
+            _record_refused_row(run_journal, payment, "other_merchant", key)
+            return
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         if outcome is None:
             raise ConsoleError(

@@ -16,6 +16,7 @@ from console.domain.tasks.records import ReconcileReport
 from console.providers.paypay import reconciliation_file
 from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire_lease
+from console.services.payments.probe import PaymentProber
 from console.services.process.failpoints import FailpointReached
 from console.services.reconciliation import provider_rows
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
@@ -721,6 +722,23 @@ def test_a_payment_that_cannot_be_read_at_atom_ends_no_run(scene: PaymentDesk, c
     assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
     assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     assert sorted(one.theirs or "" for one in report.differences) == ["amount ORD-1", "id ORD 2?"]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_payment_of_another_merchant_ends_no_run(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A payment was started under another merchant id than this desk's, so this desk can't ask Atom about it: the
+    payment is refused with a case, and the run compares the payments after it.
+    """
+    day = scene.context.now().astimezone(IST).date()
+    for number in ("ORD-1", "ORD-2"):
+        scene.money.register_payment("atom", number, 50_000, "paid")
+        scene.payments.import_payment(PaymentImport("atom", number, amount="500.00", day=day))
+    monkeypatch.setattr(
+        PaymentProber, "is_of_other_merchant", lambda _, payment: payment.merchant_payment_id == "ORD-1"
+    )
+    report = scene.console.reconciliation.run("atom", day, day)
+    assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 1)
+    assert [difference.theirs for difference in report.differences] == ["other_merchant ORD-1"]
 
 
 @pytest.mark.time_scale("20")  # waits for an end
