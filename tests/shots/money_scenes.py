@@ -7,6 +7,7 @@ from datetime import timedelta
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.payments.service_results import RefundDetails
 from console.domain.records import CreditCheck
 from console.services.alerts.evaluate import AlertRuleEvaluator
@@ -262,12 +263,19 @@ def show_resolve_money(stage: WindowStage) -> None:
     dialog.reject()
 
 
+def _is_acknowledgeable(incident: Incident) -> bool:
+    """Return True if the incident is open and nobody has acknowledged it."""
+    return incident.state is IncidentState.OPEN and not incident.is_acknowledged
+
+
 def show_alerts(stage: WindowStage) -> None:
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.show_route(AlertsRoute())
     stage.take_picture("alerts")
     page = stage.find(AlertsPage)
+    # Another scene may have left an incident selected that is acknowledged and resolved.
+    stage.wait_until(lambda: page.table.go_to_item(_is_acknowledgeable))
     page.snooze_or_unsnooze_current_incident()
     snooze = stage.find(SnoozeIncidentDialog)
     stage.take_picture("dialog-snooze")
