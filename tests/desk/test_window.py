@@ -418,7 +418,9 @@ def save_picture(person: Person, name: str) -> None:
 
 
 def test_a_row_written_by_another_program_appears(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
-    """A row that another program has written changes the counts, because the window reads the change feed."""
+    """A row that another program has written changes the counts: a due task adopts the row, and the window reads this
+    change in the feed.
+    """
     person = open_window()
     before = person.opening.context.work_counts.find_queue_count("review")
     assert before is not None
@@ -429,8 +431,7 @@ def test_a_row_written_by_another_program_appears(window_desks: WindowTestDesks,
                 " VALUES (7, '架空商事', 'pending')"
             )
         )
-    assert person.opening.controller is not None
-    person.opening.controller.background_refresh.run_due_tasks()
+    window_desks.run_due_tasks(person)
     person.wait_until(lambda: person.opening.context.work_counts.find_queue_count("review") != before)
 
 

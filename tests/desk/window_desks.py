@@ -88,6 +88,12 @@ class WindowTestDesks(ABC):
         """Yield a transaction of the database account that owns the schema, as another application would use it."""
 
     @abstractmethod
+    def run_due_tasks(self, person: Person) -> None:
+        """Run the due tasks once, where they run every minute: in the person's window if the desks act themselves, in
+        the worker if one acts for the people. The call may return before the tasks have ended.
+        """
+
+    @abstractmethod
     def drop_table_triggers(self, table: str) -> None:
         """Drop the table's triggers for this test."""
 
@@ -162,6 +168,10 @@ class EmbeddedDesks(WindowTestDesks):
     def write_as_owner(self) -> Iterator[Transaction]:
         with self._desk.database.write_without_retries() as tx:
             yield tx
+
+    def run_due_tasks(self, person: Person) -> None:
+        assert person.opening.controller is not None
+        person.opening.controller.background_refresh.run_due_tasks()
 
     def drop_table_triggers(self, table: str) -> None:
         with self.write_as_owner() as tx:
@@ -253,6 +263,9 @@ class TeamModeDesks(WindowTestDesks):
     def write_as_owner(self) -> Iterator[Transaction]:
         with closing(Database(self._database.owner)) as database, database.write_without_retries() as tx:
             yield tx
+
+    def run_due_tasks(self, person: Person) -> None:
+        self.acting_desk.recovery.run_due_tasks()
 
     def drop_table_triggers(self, table: str) -> None:
         self._database.drop_table_triggers(table)
