@@ -71,7 +71,8 @@ class AlertsPage(Page):
     """The alerts page, a list of incidents. Each of these keys does something with the selected incident:
 
     - Enter opens the record on which a person removes the cause.
-    - I opens a dialog with the incident's details in a low window, which has no room for the panel.
+    - I opens a dialog with the incident's details in a low window, which has no room for the panel. In a high window
+      it says where the panel is.
     - A acknowledges the alerts, Shift+A acknowledges them with a note.
     - Ctrl+Z undoes the person's own acknowledgement.
     - Shift+E reopens an incident that another person has acknowledged.
@@ -464,11 +465,15 @@ class AlertsPage(Page):
     @Slot()
     def open_details(self) -> None:
         """Open a dialog with everything that the panel of the selected incident shows. A low window has no room for
-        this panel; a high window shows it, so this method then does nothing. Without a selected incident, say so."""
+        this panel. A high window shows it below the list; this method then says so. Without a selected incident,
+        say this instead."""
         incident, translate = self.current_incident, self.context.translate
         if incident is None:
-            self.press_button(self.details_button, translate("act.none_selected"))
-        elif self.is_low_window:
+            self.show_key_refusal(translate("act.none_selected"))
+        elif not self.is_low_window:
+            self.show_key_refusal(translate("incident.details_shown"))
+        else:
+            self.hide_bar("act")
             dialog = DialogFrame(
                 translate("incident.action.details"),
                 incident_texts.format_incident_name(incident, self.context),
@@ -668,10 +673,13 @@ class AlertsPage(Page):
 
     @Slot(object)
     def _open_record_of_cause(self, incident: Incident) -> None:
-        """Open the page of the record on which a person removes the cause of the incident."""
+        """Open the page of the record on which a person removes the cause of the incident. If the incident
+        offers no action, show that there is no record to open."""
         route = incident_texts.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)
+        else:
+            self.show_key_refusal(self.context.translate("act.nothing_to_open"))
 
 
 def _read_incidents(

@@ -113,6 +113,8 @@ class AuditPage(Page):
         kind, _, id = entry.subject.partition(" ")
         if kind in RECORD_KINDS and id.isdecimal():
             self.context.navigate(make_route_to_record(kind, int(id), (), "audit"))
+        else:
+            self.show_key_refusal(self.context.translate("act.nothing_to_open"))
 
     # -- verification
 

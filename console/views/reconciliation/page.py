@@ -387,8 +387,13 @@ class ReconcilePage(Page):
 
     @Slot()
     def open_current_payment(self) -> None:
+        """Open the page of the payment of the current difference. If it has none, or if the current row is an
+        unreadable line, only show a sentence which says that there is no payment."""
         item = self.current_difference
-        if item is None or item.payment is None or self.run_details is None:
+        if self.run_details is None:
+            return
+        if item is None or item.payment is None:
+            self.show_key_refusal(self.context.translate("reconcile.no_payment_here"))
             return
         neighbour_rows = [
             row

@@ -42,6 +42,7 @@ from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 
@@ -594,6 +595,42 @@ def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: A
     (record_button,) = (button for button in dialog.findChildren(KeyButton) if "PAY-4" in button.text())
     record_button.click()
     assert dialog.isHidden()
+
+
+def test_the_key_i_of_a_high_window_says_where_the_details_are(appearance: Appearance, qtbot: QtBot) -> None:
+    """A high window shows the details below the list. The key I opens no dialog there, and says so; without an
+    incident, it says that none is selected. A dialog that opens in a low window removes this bar.
+    """
+
+    def press_and_read_bar(page: AlertsPage) -> str:
+        page.open_details()
+        (bar,) = page.findChildren(NotificationBar)
+        return bar.accessibleName()
+
+    appearance.set_text_scale(2.0)
+    page, empty_page = make_page(make_incident(PENDING_ORDER_ALERT)), make_page()
+    for shown in (page, empty_page):
+        qtbot.addWidget(shown)
+        shown.resize(1440, 1000)
+        shown.show()
+        assert not shown.is_low_window
+    assert "The details are below the list." in press_and_read_bar(page)
+    assert "No record is selected." in press_and_read_bar(empty_page)
+    page.resize(1280, 720)
+    assert page.is_low_window
+    page.open_details()
+    (dialog,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame))
+    assert "act" not in page.list_bar_names()
+    dialog.reject()
+
+
+def test_enter_on_an_incident_without_a_record_says_so(appearance: Appearance, qtbot: QtBot) -> None:
+    """Enter on an incident that no page of a record resolves, such as a late due task, shows that there is none."""
+    page = make_page(make_incident(LATE_TASK_ITEM))
+    qtbot.addWidget(page)
+    page.show()
+    QTest.keyClick(page.table, Qt.Key.Key_Return)
+    assert "act" in page.list_bar_names()
 
 
 def test_a_long_name_in_one_row_does_not_cut_off_the_causes(appearance: Appearance, qtbot: QtBot) -> None:

@@ -230,6 +230,22 @@ def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     assert shown.payment.id == 2
 
 
+def test_a_row_without_a_payment_says_that_none_can_be_opened(show_page: ShowPageFunction) -> None:
+    """Enter on a line that could not be read, or on a difference without a payment, shows that there is none."""
+    page = show_page(make_run_details(refused_row_count=1))
+    routes = record_requested_routes(page.context)
+    denied_count = 0
+    for row in range(page.table.rows.rowCount()):
+        page.table.go_to_row(row)
+        if page.current_difference is None or page.current_difference.payment is None:
+            page.hide_bar("act")
+            QTest.keyClick(page.table, Qt.Key.Key_Return)
+            assert "act" in page.list_bar_names()
+            denied_count += 1
+    assert denied_count > 0
+    assert routes == []
+
+
 def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPageFunction) -> None:
     """For an open difference the page offers to open the payment, to probe it and to add a note; for an imported
     payment, it offers the same without the probe. For an unreadable row it offers no action, and names what helps.
