@@ -813,8 +813,11 @@ class Page(QWidget):
         elif shown_bar is None or shown_bar.sentence != bar.sentence:
             self.show_bar(bar_name, bar, is_above_contents=is_above_contents)
 
-    def hide_bar(self, bar_name: str) -> None:
-        """Remove the notification bar with this name; do nothing if there is none."""
+    def hide_bar(self, bar_name: str, only: NotificationBar | None = None) -> None:
+        """Remove the notification bar with this name; do nothing if there is none, or if it is another one than
+        `only`."""
+        if only is not None and self._bar_by_name.get(bar_name) is not only:
+            return
         bar = self._bar_by_name.pop(bar_name, None)
         if bar is not None:
             for bar_container in (self._bars_above, self.bars_below):

@@ -107,7 +107,7 @@ class RecordActionHandlers(QObject):
         self._page.show_bar("act", busy_bar)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
-            lambda record_after: self._show_probe_result(record, record_after),
+            lambda record_after: self._show_probe_result(record, record_after, busy_bar),
             lambda failure: self._show_probe_failure(record, failure),
             caller=self,
             label=call_label,
@@ -119,10 +119,10 @@ class RecordActionHandlers(QObject):
         )
 
     def _show_probe_result(
-        self, record_before: ShownRecord | Operation, record_after: ShownRecord | Operation
+        self, record_before: ShownRecord | Operation, record_after: ShownRecord | Operation, busy_bar: NotificationBar
     ) -> None:
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(record_before))
-        self._page.hide_bar("act")
+        self._page.hide_bar("act", only=busy_bar)  # another probe may have replaced it
         toast = make_probe_toast(self._context, record_before, record_after)
         if self._is_probe_shown_in_bar:
             result_bar = NotificationBar(

@@ -46,6 +46,7 @@ class PaymentServices:
 
     training = None
     lookup = SimpleNamespace(find_record_numbers=lambda _subjects: {})
+    recovery = SimpleNamespace(probe=lambda _kind, id, *, request_id: make_payment(id=id))
 
     def __init__(self) -> None:
         self.is_away = False
@@ -131,6 +132,18 @@ def test_no_dialog_of_another_record_opens(page: PaymentPage) -> None:
     while runner.waiting_task_count:
         runner.execute_oldest_task()
     assert (opened, failed) == ([], [])
+
+
+def test_the_answer_of_a_probe_keeps_the_bar_of_another_one(page: PaymentPage) -> None:
+    """Two probes run. The answer of the first one leaves the bar of the second one, with its button. The answer of
+    the second one removes it."""
+    page.context.runner = runner = InlineRunner(paused=True)
+    for id in (5, 6):
+        page.action_handlers.probe(make_payment(id=id))
+    runner.execute_oldest_task()
+    assert page.list_bar_names() == ("act",)
+    runner.execute_oldest_task()
+    assert page.list_bar_names() == ()
 
 
 @pytest.mark.parametrize(
