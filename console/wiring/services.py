@@ -329,7 +329,15 @@ class ServiceBuilder:
         )
         forecaster = BulkRowForecaster(self.readers.action_choices)
         executor = BulkExecutor(context, forecaster, action_runner)
-        return BulkRunService(context, self.readers.queues, forecaster, action_runner, executor, self._request_ids)
+        return BulkRunService(
+            context,
+            self.readers.queues,
+            self.readers.complete_records,
+            forecaster,
+            action_runner,
+            executor,
+            self._request_ids,
+        )
 
     @cached_property
     def reconciliation_service(self) -> ReconciliationService:

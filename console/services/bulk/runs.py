@@ -33,7 +33,7 @@ from console.services.bulk.execute import (
     make_lease_name,
     require_run,
 )
-from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader
+from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader, RefundCompleter
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.recovery.queues import QueueReader
@@ -63,12 +63,13 @@ class BulkRunService(BulkRunReader):
         self,
         context: ServiceContext,
         queues: QueueReader,
+        complete_refunds: RefundCompleter,
         forecaster: BulkRowForecaster,
         actions: BulkActionRunner,
         executor: BulkExecutor,
         request_ids: RequestIdService,
     ) -> None:
-        super().__init__(context, forecaster, actions)
+        super().__init__(context, complete_refunds, forecaster, actions)
         self._request_ids = request_ids
         self._queues, self._executor = queues, executor
 

@@ -1,6 +1,6 @@
 """Read bulk runs: lists of runs, and the result or forecast of each row of a run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from console.domain.bulk.records import (
@@ -15,6 +15,7 @@ from console.domain.bulk.records import (
     get_row_outcome,
     make_bulk_plan,
 )
+from console.domain.payments.records import Refund
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import BulkRowForecaster
@@ -29,6 +30,8 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.tasks import bulk_runs as bulk
 
+RefundCompleter = Callable[[Connection, Sequence[Refund]], Sequence[Refund]]
+"""Function that returns the refunds, in the same sequence, each with its related records."""
 ROWS_PER_PAGE = 200
 _MAX_LISTED_FINISHED_RUNS = 20
 """Number of the newest runs of which the finished ones are listed below the unfinished ones."""
@@ -38,8 +41,15 @@ class BulkRunReader:
     """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if the acting person
     has no right to read."""
 
-    def __init__(self, context: ServiceContext, forecaster: BulkRowForecaster, actions: BulkActionRunner) -> None:
-        self._context, self._forecaster, self._actions = context, forecaster, actions
+    def __init__(
+        self,
+        context: ServiceContext,
+        complete_refunds: RefundCompleter,
+        forecaster: BulkRowForecaster,
+        actions: BulkActionRunner,
+    ) -> None:
+        self._context, self._complete_refunds = context, complete_refunds
+        self._forecaster, self._actions = forecaster, actions
 
     def read_run(self, run_id: int) -> BulkRun:
         """Return the bulk run with this id. Raises not_found if no bulk run has this id."""
@@ -119,7 +129,7 @@ class BulkRunReader:
             lapsed_ids = journal.list_lapsed_record_ids_by_kind(conn)
             records = [_find_readable_record(conn, row, lapsed_ids) for row in rows]
             stored_records = [record for record in records if record is not None]
-            completed_records = iter(complete_with_corporations(self._context, conn, stored_records))
+            completed_records = iter(self._complete_records(conn, stored_records))
         return tuple(
             BulkRowWithRecord(row, None if record is None else next(completed_records))
             for row, record in zip(rows, records, strict=True)
@@ -136,7 +146,7 @@ class BulkRunReader:
             with self._context.database.read() as conn:
                 page = [self._forecaster.make_forecast(conn, run, row, person) for row in rows]
                 stored_records = [forecast.record for forecast in page if forecast.record is not None]
-                completed_records = iter(complete_with_corporations(self._context, conn, stored_records))
+                completed_records = iter(self._complete_records(conn, stored_records))
                 forecasts += [
                     forecast if forecast.record is None else replace(forecast, record=next(completed_records))
                     for forecast in page
@@ -146,6 +156,14 @@ class BulkRunReader:
         providers = {forecast.provider for forecast in forecasts}
         return make_bulk_plan(
             run, forecasts, {name: self._actions.get_shortest_row_seconds(run.action, name) for name in providers}
+        )
+
+    def _complete_records(self, conn: Connection, records: Sequence[QueuedRecord]) -> tuple[QueuedRecord, ...]:
+        """Return the records, in the same sequence, each with the registry's entry about its corporation, and refunds
+        with their payment, which has the corporation number."""
+        refunds = iter(self._complete_refunds(conn, [record for record in records if isinstance(record, Refund)]))
+        return complete_with_corporations(
+            self._context, conn, [next(refunds) if isinstance(record, Refund) else record for record in records]
         )
 
     def _read_row_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:

@@ -14,9 +14,18 @@ from console.domain.records import CreditCheck
 from console.sandbox.registry.files import write_whole_file
 from console.sandbox.registry.rows import make_company_row
 from console.services.process.context import WORKER, act_as
+from console.store.refunds.refunds import REFUND_KIND
 from console.store.registry.import_files import import_registry_files
+from console.wording.records import get_corporation_number
 from tests.services.bulk.test_runs import call_for_refusal
-from tests.support.bulk_stage import CHECK_KIND, count_bought_entries, make_alarmbox, make_unknown_checks
+from tests.store.money_rows import insert_begun_payment, insert_requested_refund
+from tests.support.bulk_stage import (
+    CHECK_KIND,
+    count_bought_entries,
+    make_alarmbox,
+    make_corporation_numbers,
+    make_unknown_checks,
+)
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
@@ -67,6 +76,23 @@ def test_the_records_of_a_plan_and_of_a_result_have_the_same_company_name(consol
     assert forecast.record is not None
     assert forecast.record.registry_entry == row.record.registry_entry
     assert forecast.record.registry_entry is not None
+
+
+def test_a_refund_has_the_corporation_number_of_its_payment(place: Place, console: Console) -> None:
+    """In the plan as among the results, a refund comes with its payment, which has the corporation number."""
+
+    (number,) = make_corporation_numbers(1)
+    place.drop_table_triggers("refunds")
+    payment = console._context.write(lambda tx: insert_begun_payment(tx.conn, "P-1", corporation_number=number))
+    maker = place.get_account_name("op-a")
+    refund = console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=maker))
+    chosen = ChosenRecord(REFUND_KIND, refund.id, refund.version)
+    run = console.bulk.create_run("note", [chosen], "seen")
+    (forecast,) = console.bulk.make_plan(run.id).forecasts
+    (row,) = console.bulk.list_rows_with_records(run.id)
+    for record in (forecast.record, row.record):
+        assert record is not None
+        assert get_corporation_number(record) == number
 
 
 def test_a_plan_estimates_the_time_of_the_rows_that_would_run(

@@ -153,7 +153,7 @@ def test_a_list_of_further_conditions_is_visible_while_it_is_used(filter_bar: Qu
     assert shown == [
         "Order, Payment",
         "10 states",
-        "Known, Unknown",
+        "Confirmed, Unknown",
         "Other work",
         "4 causes",
         "2026-11-18",
