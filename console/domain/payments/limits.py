@@ -36,7 +36,7 @@ PROVIDER_CONDITION_PREFIX = "second_above_"
 PAYER_HISTORY_PERIOD = timedelta(days=30)
 """Time before a refund request in which the refunds of the same payer are counted."""
 LARGEST_LIMIT = 10**15 - 1
-"""Largest value that a limit may have, in the limit's unit."""
+"""Largest value of any limit, in the limit's unit; some limits have a smaller one (`get_largest_limit`)."""
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
 """Time for which a proposed change of a refund limit waits for a second administrator."""
 
@@ -60,9 +60,19 @@ _UNIT_BY_NAME: Mapping[str, LimitUnit] = {
 }
 
 
+_LARGEST_PERIOD_BY_UNIT: Mapping[LimitUnit, int] = {LimitUnit.SECONDS: 365 * 86_400, LimitUnit.DAYS: 36_500}
+"""Largest value of a limit that is a period: a year for a cooling-off period, a century for the age of a payment. A
+much longer period can't be added to an instant."""
+
+
 def get_limit_unit(name: str) -> LimitUnit:
     """Return the unit in which the values of the limit or condition `name` are stored."""
     return _UNIT_BY_NAME.get(name, LimitUnit.AMOUNT)
+
+
+def get_largest_limit(name: str) -> int:
+    """Return the largest value that the limit or condition `name` may have, in its unit."""
+    return _LARGEST_PERIOD_BY_UNIT.get(get_limit_unit(name), LARGEST_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AmountProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.limits import (
-    LARGEST_LIMIT,
     LIMIT_KIND,
     LIMIT_NAMES,
     Limit,
+    get_largest_limit,
     list_condition_names,
     make_limit_subject,
 )
@@ -49,14 +49,14 @@ class RefundLimitService:
         this value. A proposal counts only as long as its proposer is an administrator. Nothing changes if the limit
         has this value already. Return the limit.
 
-        Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
-        if the acting person has made the open proposal, and not_allowed if the acting person is not an administrator.
-        A call with the `request_id` of an earlier call changes nothing and returns the earlier call's result. With
-        `request_id` None, a repeated call isn't recognised.
+        Raises not_found for an unknown limit, invalid_amount for a value below 0 or above `get_largest_limit`,
+        same_person if the acting person has made the open proposal, and not_allowed if the acting person is not an
+        administrator. A call with the `request_id` of an earlier call changes nothing and returns the earlier call's
+        result. With `request_id` None, a repeated call isn't recognised.
         """
         arguments = (limit_name, currency, limit_value)
         # Before a desk request is made, which has room for smaller numbers only.
-        if not 0 <= limit_value <= LARGEST_LIMIT:
+        if not 0 <= limit_value <= get_largest_limit(limit_name):
             raise ConsoleError(
                 ErrorCode.INVALID_AMOUNT,
                 {"amount": str(limit_value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 from console.domain.money import InvalidAmountText, parse_typed_money
-from console.domain.payments.limits import LARGEST_LIMIT, Limit, LimitUnit, get_limit_unit
+from console.domain.payments.limits import Limit, LimitUnit, get_largest_limit, get_limit_unit
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
@@ -85,7 +85,8 @@ class LimitDialog(FormDialog):
         value of this limit."""
         if get_limit_unit(self._limit.name) is not LimitUnit.AMOUNT:
             text = self.value_field.text().strip().replace(",", "")
-            return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_LIMIT else None
+            largest_value = get_largest_limit(self._limit.name)
+            return int(text) if text.isascii() and text.isdigit() and int(text) <= largest_value else None
         try:
             return parse_typed_money(self.value_field.text(), self._limit.currency).minor
         except InvalidAmountText:

@@ -108,6 +108,15 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
         assert read_limit(console) == Limit("per_refund", "JPY", NEW_LIMIT_JPY)
 
 
+@pytest.mark.parametrize(("name", "longest"), [("second_checker_age", 36_500), ("cooling_off_seconds", 31_536_000)])
+def test_no_limit_is_a_period_without_an_end(tmp_path: Path, name: str, longest: int) -> None:
+    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(told)) as console:
+        console.people.add_person(Person("adm-f", frozenset({ADMIN}), may_buy=False))
+        assert read_refusal_code(console, name, "JPY", longest + 1) == "invalid_amount"
+        assert console.limits.set_limit(name, "JPY", longest).proposed == longest
+
+
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, change: str) -> None:
     """The proposal of a limit by a person who is no longer an administrator doesn't count: when the next

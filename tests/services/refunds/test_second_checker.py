@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from console.domain.explanations.refunds import explain_refund
+from console.domain.payments.limits import LARGEST_LIMIT
 from console.sandbox import SandboxControl
 from console.services.reports.report_queries import read_refund_funnel
 from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
@@ -80,6 +81,14 @@ def test_a_refund_of_a_payment_of_unknown_age_needs_two_approvers(desk: RefundDe
     desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
     set_condition(desk, "second_checker_age", 36_500)
     assert desk.request_refund(payment, "1000").checkers_needed == 2
+
+
+@pytest.mark.parametrize("name", ["second_checker_age", "cooling_off_seconds"])
+def test_a_refund_is_requested_despite_a_period_without_an_end(desk: RefundDesk, name: str) -> None:
+    """Earlier versions accepted a period of 10^15 - 1 days or seconds. It can't be added to an instant."""
+    lower_limit(desk, name, LARGEST_LIMIT)
+    refund = desk.request_refund(desk.make_paid_payment(minor=200_000), "150000")
+    assert (refund.checkers_needed, refund.sends_after is not None) == (1, True)
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])

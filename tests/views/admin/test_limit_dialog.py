@@ -93,5 +93,6 @@ def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: 
     assert format_limit_value(context, period, 900) == "15 minutes"
     assert format_limit_value(context, period, 5401) == "1 hour 30 minutes 1 second"
     assert format_limit_value(context, period, 0) == "0 seconds"
+    assert format_limit_value(context, period, 10**15) == format_limit_value(context, period, 31_536_000)
     assert LimitDialog(context, period, parent).value_field.edit.accessibleName() == "New value in seconds"
     assert format_limit_value(context, find_limit(desk), 500_000) == "¥500,000"
