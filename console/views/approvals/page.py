@@ -337,7 +337,7 @@ class ApprovalsPage(Page):
         """Show this proposal and select its card in the list."""
         self.refund_id, self.proposal = 0, proposal
         self.list_panel.select_card((PROPOSAL_CARD_KIND, proposal.id))
-        self.hide_bar("act")
+        self.hide_ended_action_bar()
         self._update_buttons()
         self.proposal_panel.show_proposal(proposal)
         self.content.setCurrentWidget(self.proposal_panel)
@@ -366,7 +366,7 @@ class ApprovalsPage(Page):
             self._update_key_hints()
         self.refund_id = id
         self.list_panel.select_card(("refund", id))
-        self.hide_bar("act")
+        self.hide_ended_action_bar()
         self._update_buttons()
         self._read_refund(id)
         self._placeholder_timer.start()
@@ -591,21 +591,21 @@ class ApprovalsPage(Page):
     def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.approve_button.isEnabled():
-            self.hide_bar("act")  # the reason of an earlier refusal is over
+            self.hide_ended_action_bar()
             self.action_handlers.open_approve_dialog(self.shown_details)
 
     @Slot()
     def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.reject_button.isEnabled():
-            self.hide_bar("act")  # the reason of an earlier refusal is over
+            self.hide_ended_action_bar()
             self.action_handlers.open_reject_dialog(self.shown_details)
 
     @Slot()
     def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
         if self.shown_details is not None and self.withdraw_button.isEnabled():
-            self.hide_bar("act")  # the reason of an earlier refusal is over
+            self.hide_ended_action_bar()
             self.action_handlers.open_withdraw_dialog(self.shown_details)
 
     @Slot(str, int)

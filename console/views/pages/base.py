@@ -596,9 +596,9 @@ class Page(QWidget):
         `reason` if it has none. If it is hidden, show `reason`, or its own reason if `reason` is "". If neither
         reason exists, show a sentence which says that the action doesn't fit the selected row. Do nothing for a busy
         button, because the window has already shown that its call is running. A button that can be pressed also
-        removes the bar about an earlier refusal, whose reason is over."""
+        removes the bar about an earlier action, such as a refusal whose reason is over."""
         if button.isEnabled() and button.isVisibleTo(self):
-            self.hide_bar("act")
+            self.hide_ended_action_bar()
             button.click()
         elif not button.is_busy:
             reasons = (button.shown_reason, reason) if button.isVisibleTo(self) else (reason, button.shown_reason)
@@ -615,10 +615,14 @@ class Page(QWidget):
 
     def show_key_refusal(self, reason: str) -> None:
         """Show in a bar the reason why a pressed shortcut has no effect. A screen reader speaks the bar, so that a
-        person who can't see the disabled button also learns the reason."""
+        person who can't see the disabled button also learns the reason. While the bar says that an action is still
+        being executed, show the reason in a toast instead."""
+        lead = self.context.translate("act.refused")
+        if self.is_action_bar_busy:
+            self.context.show_toast(lead, reason, "square_bang", "care", subject="")
+            return
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(partial(self.hide_bar, "act"))
-        lead = self.context.translate("act.refused")
         self.show_bar("act", NotificationBar(lead, reason, tone="care", icon_name="square_bang", button=close_button))
 
     # -- display
@@ -829,6 +833,18 @@ class Page(QWidget):
         bar = self._bar_by_name.get("act")
         if bar is not None and bar.tone in _REFUSAL_TONES:
             self.hide_bar("act")
+
+    def hide_ended_action_bar(self) -> None:
+        """Remove the bar about an action, because the page shows another record or the person begins another action.
+        The bar about an action that is still being executed stays, with the button that withdraws it."""
+        if not self.is_action_bar_busy:
+            self.hide_bar("act")
+
+    @property
+    def is_action_bar_busy(self) -> bool:
+        """True if the bar about an action says that the action is still being executed."""
+        bar = self._bar_by_name.get("act")
+        return bar is not None and bar.tone == "progress"
 
     def list_bar_names(self) -> tuple[str, ...]:
         return tuple(self._bar_by_name)

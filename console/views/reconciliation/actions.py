@@ -54,18 +54,16 @@ class ReconciliationActions(QObject):
             return
         self._resumed_providers.add(provider)
         lead = context.translate("reconcile.going_on", title=words.format_run_title(run_item, context))
-        self._page.show_bar(
-            "act",
-            NotificationBar(
-                lead, context.translate("reconcile.may_leave"), tone="progress", icon_name="circle_arrow"
-            ),
+        busy_bar = NotificationBar(
+            lead, context.translate("reconcile.may_leave"), tone="progress", icon_name="circle_arrow"
         )
+        self._page.show_bar("act", busy_bar)
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
                 provider, run_item.from_day, run_item.to_day, request_id=request_id
             ),
-            lambda report: self._show_report(provider, report),
-            lambda failure: self._show_refusal(provider, failure),
+            lambda report: self._show_report(provider, busy_bar, report),
+            lambda failure: self._show_refusal(run_item, busy_bar, failure),
             caller=self,
             label=lead,
             make_toast=lambda report: words.make_run_toast(context, report),
@@ -74,14 +72,21 @@ class ReconciliationActions(QObject):
             provider="",
         )
 
-    def _show_report(self, provider: str, report: ReconcileReport) -> None:
+    def _show_report(self, provider: str, busy_bar: NotificationBar, report: ReconcileReport) -> None:
         self._resumed_providers.discard(provider)
-        self._page.hide_bar("act")
+        self._page.hide_bar("act", only=busy_bar)  # the run of another provider may have replaced it
         self._context.toast_requested.emit(words.make_run_toast(self._context, report))
         self._page.refresh("asked")
 
-    def _show_refusal(self, provider: str, failure: Failure) -> None:
-        self._resumed_providers.discard(provider)
-        title, message = self._context.format_failure_title(failure), self._context.format_failure(failure)
-        self._page.show_bar("act", make_failure_bar(failure, message, title))
+    def _show_refusal(self, run_item: ReconciliationRunItem, busy_bar: NotificationBar, failure: Failure) -> None:
+        """Show the failure in the bar of the page. While the bar says that the run of another provider is being
+        resumed, show the failure in a toast instead."""
+        context = self._context
+        self._resumed_providers.discard(run_item.provider)
+        self._page.hide_bar("act", only=busy_bar)
+        if self._page.is_action_bar_busy:
+            context.show_failure_toast(failure, subject=words.format_run_title(run_item, context))
+        else:
+            title, message = context.format_failure_title(failure), context.format_failure(failure)
+            self._page.show_bar("act", make_failure_bar(failure, message, title))
         self._page.refresh("asked")

@@ -108,7 +108,7 @@ class RecordActionHandlers(QObject):
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
             lambda record_after: self._show_probe_result(record, record_after, busy_bar),
-            lambda failure: self._show_probe_failure(record, failure),
+            lambda failure: self._show_probe_failure(record, busy_bar, failure),
             caller=self,
             label=call_label,
             make_toast=lambda record_after: make_probe_toast(context, record, record_after),
@@ -124,7 +124,7 @@ class RecordActionHandlers(QObject):
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(record_before))
         self._page.hide_bar("act", only=busy_bar)  # another probe may have replaced it
         toast = make_probe_toast(self._context, record_before, record_after)
-        if self._is_probe_shown_in_bar:
+        if self._is_probe_shown_in_bar and not self._page.is_action_bar_busy:
             result_bar = NotificationBar(
                 toast.message,
                 toast.detail,
@@ -137,9 +137,12 @@ class RecordActionHandlers(QObject):
             self._context.toast_requested.emit(toast)
         self._page.refresh("probed")
 
-    def _show_probe_failure(self, record: ShownRecord | Operation, failure: Failure) -> None:
+    def _show_probe_failure(
+        self, record: ShownRecord | Operation, busy_bar: NotificationBar, failure: Failure
+    ) -> None:
         self._probed_subjects.discard(case_words.get_subject_kind_and_id(record))
         is_record_shown = case_words.get_subject_kind_and_id(record) == self._get_shown_ref()
+        self._page.hide_bar("act", only=busy_bar)  # another probe may have replaced it
         self.show_refusal(
             failure, case_words.format_subject_title(record, self._context), is_record_shown=is_record_shown
         )
@@ -150,8 +153,12 @@ class RecordActionHandlers(QObject):
         `title` is the title of the record that the action was about, because another record may have become the
         current one meanwhile; "" if the page shows only one record. `is_record_shown` is True if the page shows the
         explanation of this record: the bar then doesn't advise to open the record. Without a title, this also holds
-        if the page shows the explanation of any record."""
+        if the page shows the explanation of any record. While the bar says that an action is still being executed,
+        show the reason in a toast instead."""
         context = self._context
+        if self._page.is_action_bar_busy:
+            context.show_failure_toast(failure, subject=title)
+            return
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
             bold_text, tone, icon_name = context.translate("dialog.probe.still_unknown"), "unknown", "question"
@@ -179,8 +186,12 @@ class RecordActionHandlers(QObject):
         """Show the reason why the data that an action needs could not be read, in a bar of the page that stays until
         the person closes it. The title of the bar says that the action was not done, for every kind of failure,
         because the action has not begun. `subject` names the record of the action; "" if it is about several.
+        While the bar says that an action is still being executed, show the reason in a toast instead.
         """
         title, message = self._context.translate("act.refused"), self._context.format_failure(failure)
+        if self._page.is_action_bar_busy:
+            self._context.show_toast(title, message, "square_bang", "bad", subject=subject)
+            return
         if subject:
             message = self._context.translate("act.about", title=subject, message=message)
         close_button = self._make_close_button()

@@ -333,7 +333,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.mark_data_read()
         if earlier_details is None:
             self._show_hidden_contents()
-            self.hide_bar("act")  # it said that the record was still being read
+            self.hide_ended_action_bar()  # it said that the record was still being read
             self.context.add_visit(details.record)
         else:
             self._show_change_since(earlier_details, details)

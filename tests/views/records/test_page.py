@@ -20,7 +20,7 @@ from console.domain.explanations.payments import (
     OPEN_REFUND_ACTION,
     explain_payment,
 )
-from console.domain.payments.records import PaymentRelations
+from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, TimelineEntry, Work, WorkReason, WorkState
@@ -28,8 +28,10 @@ from console.domain.service_results import AllowedAction, NextStep, WorkBadge
 from console.domain.tasks.records import Take
 from console.views.money.payment_page import PaymentPage
 from console.views.records.action_bar import ActionButtons
+from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import make_explanation_form
 from console.views.records.note_dialog import NoteDialog
+from console.views.runtime.context import Toast
 from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
@@ -46,10 +48,10 @@ class PaymentServices:
 
     training = None
     lookup = SimpleNamespace(find_record_numbers=lambda _subjects: {})
-    recovery = SimpleNamespace(probe=lambda _kind, id, *, request_id: make_payment(id=id))
 
     def __init__(self) -> None:
-        self.is_away = False
+        self.is_away = self.is_provider_away = False
+        self.recovery = SimpleNamespace(probe=self.probe)
         self.timeline: tuple[TimelineEntry, ...] = ()
         self.relations = PaymentRelations()
         self.payer: str | None = "PAYER-36567306"
@@ -62,6 +64,11 @@ class PaymentServices:
 
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
+
+    def probe(self, _kind: str, id: int, *, request_id: str) -> Payment:
+        if self.is_provider_away:
+            raise ConsoleError(ErrorCode.PROVIDER_UNREACHABLE)
+        return make_payment(id=id)
 
     def read_payment(self, id: int) -> PaymentDetails:
         if self.is_away:
@@ -144,6 +151,47 @@ def test_the_answer_of_a_probe_keeps_the_bar_of_another_one(page: PaymentPage) -
     assert page.list_bar_names() == ("act",)
     runner.execute_oldest_task()
     assert page.list_bar_names() == ()
+
+
+@pytest.mark.parametrize("is_result_in_bar", [False, True])
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_the_end_of_a_probe_is_in_no_bar_while_another_one_runs(
+    page: PaymentPage, services: PaymentServices, *, is_result_in_bar: bool, has_failed: bool
+) -> None:
+    """Two probes run. The result or failure of the first one is shown in a toast, so that the bar of the second one
+    stays, with its button. The failure of the second one is shown in a bar."""
+    page.context.runner = runner = InlineRunner(paused=True)
+    handlers, toasts = RecordActionHandlers(page.context, page, is_probe_shown_in_bar=is_result_in_bar), list[Toast]()
+    page.context.toast_requested.connect(toasts.append)
+    for id in (5, 6):
+        handlers.probe(make_payment(id=id))
+    busy_bar = page._bar_by_name["act"]
+    services.is_provider_away = has_failed
+    runner.execute_oldest_task()
+    assert page._bar_by_name["act"] is busy_bar
+    assert len(toasts) == 1
+    services.is_provider_away = True
+    runner.execute_oldest_task()
+    assert not page.is_action_bar_busy
+    assert page.list_bar_names() == ("act",)
+    assert len(toasts) == 1
+
+
+def test_another_action_leaves_the_bar_of_a_running_probe(page: PaymentPage) -> None:
+    """The key of another action, or its refusal, doesn't remove the bar of a running probe, with the button that
+    withdraws it. The refusal is shown in a toast."""
+    page.context.runner, toasts = InlineRunner(paused=True), list[Toast]()
+    page.context.toast_requested.connect(toasts.append)
+    page.action_handlers.probe(make_payment())
+    busy_bar = page._bar_by_name["act"]
+    button = KeyButton("Copy", "C", parent=page)
+    button.show()
+    page.press_button(button)
+    page.show_key_refusal("No record is selected.")
+    page.action_handlers.show_refusal(Failure(ErrorCode.PROVIDER_UNREACHABLE), "Payment 7")
+    page.action_handlers.show_failed_read(Failure(ErrorCode.DATABASE_LOCKED), "Payment 7")
+    assert page._bar_by_name["act"] is busy_bar
+    assert len(toasts) == 3
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from console.wording.sentences import catalogue as wording
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment, make_refund, make_refund_details, make_refund_plan
+from tests.views.invented_runs import make_run_item
 
 UNCERTAIN_FAILURES = {
     "the worker's answer is missing": Failure(
@@ -157,9 +158,13 @@ def test_a_dialog_colours_a_failure_by_what_is_known(parent: QWidget, name: str)
         assert (tone == "bad") == ("bad" in [bar.tone for bar in dialog.findChildren(NotificationBar)]), case
 
 
+def show_reconciliation_refusal(page: Page, failure: Failure) -> None:
+    ReconciliationActions(page.context, page)._show_refusal(make_run_item(), NotificationBar(""), failure)
+
+
 SHOW_FAILURE_ON_PAGE: dict[str, Callable[[Page, Failure], None]] = {
     "alerts": lambda page, failure: AlertsPage._show_action_refusal(page, failure),  # type: ignore[arg-type]
-    "reconcile": lambda page, failure: ReconciliationActions(page.context, page)._show_refusal("paypay", failure),
+    "reconcile": lambda page, failure: show_reconciliation_refusal(page, failure),
     "record": lambda page, failure: RecordActionHandlers(page.context, page).show_refusal(failure),
 }
 
