@@ -119,6 +119,7 @@ class HomePage(Page):
         self.add_content(self._make_table_and_recent_panel(), 1)
         self.add_key_hints()
         context.work_counts_changed.connect(self._show_work_counts)
+        context.person_changed.connect(self._show_work_counts)
         context.connection_state_changed.connect(self._show_response_times)
         context.minute_passed.connect(self._show_work_counts)
         self.table.installEventFilter(self)

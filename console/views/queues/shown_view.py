@@ -50,6 +50,7 @@ class ShownSavedView(QObject):
         page.bind_shortcut(SAVE_VIEW_SHORTCUT, self.open_save_dialog)
         page.bind_shortcut(VIEW_MENU_SHORTCUT, self.open_menu)
         context.saved_views_changed.connect(self._update_view_name)
+        context.person_changed.connect(self._leave_private_view)
 
     @property
     def is_changed(self) -> bool:
@@ -64,6 +65,17 @@ class ShownSavedView(QObject):
         if self.view is not None:
             self.view = None
             self.changed.emit()
+
+    @Slot()
+    def _leave_private_view(self) -> None:
+        """Leave the shown view after a change of the acting person, unless it is a view of the team: only the person
+        who made a private view sees its name. Also forget a view that is still being read for the earlier person, and
+        remove the bar with the name of a view that this person has deleted."""
+        if self.view is None or not self.view.is_team:
+            self.leave_view()
+        else:
+            self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
+            self._requested_view_id = self.view.id
 
     def open_view(self, id: int) -> None:
         """Read the view with this id, and emit `view_opened` with it. If the view can't be read, show a bar with the

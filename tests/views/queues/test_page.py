@@ -29,6 +29,7 @@ class ReviewServices(QueueServices):
     """Services that have one queue, whose records may be removed."""
 
     training = None
+    are_views_of_team = False
 
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
@@ -38,7 +39,8 @@ class ReviewServices(QueueServices):
         return self
 
     def read_view(self, id: str) -> SavedView:
-        return SavedView(int(id), "Mine", False, "op-a", ViewContent("unknown", words="sakura"), "op-a", NOW)
+        content = ViewContent("unknown", words="sakura")
+        return SavedView(int(id), "Mine", self.are_views_of_team, "op-a", content, "op-a", NOW)
 
     def add_record(self, id: int) -> None:
         self._items.append(make_queue_item(make_check(id, work=REVIEW_WORK)))
@@ -91,6 +93,31 @@ def test_a_new_record_that_leaves_again_is_not_counted(qtbot: QtBot) -> None:
     services.remove_record(4)
     page.refresh("changed")
     assert page.new_arrivals.button.isHidden()
+
+
+@pytest.mark.parametrize("is_team", [False, True])
+def test_another_person_sees_no_name_of_a_private_view(qtbot: QtBot, *, is_team: bool) -> None:
+    """Another person becomes the acting person while the page shows a saved view. The page keeps the name of a view
+    of the team, but not that of a private view."""
+    services = ReviewServices(CHECKS_TO_REVIEW)
+    services.are_views_of_team = is_team
+    page = show_page(qtbot, services)
+    page.show_route(QueuesRoute(view_id=7))
+    assert "Mine" in page.head.sentence_label.plain
+    page.context.change_operator("lead-b")
+    assert ("Mine" in page.head.sentence_label.plain) is is_team
+    assert (page.shown_saved_view.view is not None) is is_team
+
+
+def test_a_view_read_for_another_person_does_not_open(qtbot: QtBot) -> None:
+    page = show_page(qtbot, ReviewServices(CHECKS_TO_REVIEW))
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = True
+    page.show_route(QueuesRoute(view_id=7))
+    page.context.change_operator("lead-b")
+    execute_tasks(runner)
+    assert (page.queue, page.shown_saved_view.view) == ("review", None)
 
 
 def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) -> None:
