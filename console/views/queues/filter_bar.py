@@ -287,6 +287,7 @@ class QueueFilterBar(Surface):
         """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text in
         the field. `order` is the text form of the sort order; "" for the default sort order.
         """
+        self._timer.stop()  # the text that the person was typing is replaced
         remaining_parts = []
         operators = {term.partition(":")[0]: term for term in text.split() if ":" in term}
         for name, chip in self.chip_by_list_name.items():

@@ -93,6 +93,14 @@ def test_a_restored_filter_has_all_its_conditions(filter_bar: QueueFilterBar) ->
     assert filter_bar.chip_by_list_name["age"].count() == filter_bar.chip_by_list_name["age"].findData("age:<1d") + 1
 
 
+def test_a_shown_filter_ends_the_pause_of_typing(filter_bar: QueueFilterBar) -> None:
+    """A saved view opens within the pause after the last typed letter. The end of the pause doesn't read its list a
+    second time."""
+    filter_bar.edit.textEdited.emit("sak")
+    filter_bar.show_filter("provider:atom")
+    assert not filter_bar._timer.isActive()
+
+
 @pytest.mark.parametrize(
     ("name", "operator", "english", "japanese"),
     [
