@@ -139,8 +139,8 @@ class OrderNumberConfirmation(QWidget):
         self.setLayout(make_column(self.field))
 
     def find_disabled_reason(self) -> str:
-        typed_text = self.field.text().strip()
-        return "" if typed_text == self._last_four else self._context.translate("dialog.refund.needs_last_four")
+        is_typed = self.field.text().strip() == self._last_four.strip()
+        return "" if is_typed else self._context.translate("dialog.refund.needs_last_four")
 
 
 def compute_amounts_after_refund(

@@ -466,6 +466,20 @@ def test_a_large_amount_requires_the_last_four_digits(parent: QWidget, qtbot: Qt
     assert OrderNumberConfirmation(make_window_context(), "A-1").find_disabled_reason() != ""
 
 
+@pytest.mark.parametrize(
+    ("order_number", "typed_text"), [("A-1 042", " 042"), ("A-1 042", "042"), ("A-12 42", "2 42"), ("A-042 ", "042 ")]
+)
+def test_an_order_number_with_a_space_can_be_confirmed(
+    appearance: object, order_number: str, typed_text: str
+) -> None:
+    """A space at the edge of the last four characters needn't be typed, because the field ignores one there."""
+    check = OrderNumberConfirmation(make_window_context(), order_number)
+    check.field.edit.setText(typed_text)  # type: ignore[union-attr]  # a line
+    assert check.find_disabled_reason() == ""
+    check.field.edit.setText("043")  # type: ignore[union-attr]  # a line
+    assert check.find_disabled_reason() != ""
+
+
 def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtbot: QtBot) -> None:
     """The review names each condition because of which the refund needs two approvers. Their text wraps, so that the
     dialog doesn't become wider.
