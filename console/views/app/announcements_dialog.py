@@ -97,6 +97,8 @@ class AnnouncementsDialog(DialogFrame):
         if isinstance(announcement, Announcement) and announcement.route is not None:
             self.accept()
             self._context.navigate(announcement.route)
+        else:
+            self.announce_disabled_reason()
 
 
 def _make_announcement_columns(context: WindowContext) -> list[Column]:

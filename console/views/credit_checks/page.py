@@ -53,6 +53,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         self._id_at_provider = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
+        tabs.missing_pdf_requested.connect(self._show_missing_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
 
@@ -175,3 +176,7 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     @Slot(str)
     def _open_stored_pdf(self, sha256: str) -> None:
         self.context.navigate(PdfRoute(self.id, sha256))
+
+    @Slot()
+    def _show_missing_pdf(self) -> None:
+        self.show_key_refusal(self.context.translate("record.document.row_without_pdf"))

@@ -51,11 +51,13 @@ class CreditCheckTabs(RecordTabs):
 
     Signals:
     - pdf_requested(str): the person wants to open the stored PDF with this SHA-256.
+    - missing_pdf_requested: the person wants to open a PDF that isn't stored.
     - comparison_requested(str): the person wants to compare the stored PDF with this SHA-256 ("" for the newest)
       with another version.
     """
 
     pdf_requested = Signal(str)
+    missing_pdf_requested = Signal()
     comparison_requested = Signal(str)
 
     def __init__(self, context: WindowContext) -> None:
@@ -169,9 +171,11 @@ class CreditCheckTabs(RecordTabs):
 
     @Slot(object)
     def request_document(self, row: DocumentRow) -> None:
-        """Emit `pdf_requested` for the stored PDF of `row`; do nothing if the PDF of this row is missing."""
+        """Emit `pdf_requested` for the stored PDF of `row`, or `missing_pdf_requested` if this row has none."""
         if row.document is not None:
             self.pdf_requested.emit(row.document.sha256)
+        else:
+            self.missing_pdf_requested.emit()
 
 
 def _make_document_rows(details: CreditCheckDetails, context: WindowContext) -> list[DocumentRow]:

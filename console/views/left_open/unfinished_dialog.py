@@ -535,8 +535,8 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot(object)
     def _open_item(self, row: object) -> None:
-        """Open the page or dialog in which the person continues the work of the row. Do nothing if the row has
-        neither a page nor a dialog."""
+        """Open the page or dialog in which the person continues the work of the row. If the row has neither a page
+        nor a dialog, let a screen reader speak the reason, which the footer shows."""
         if isinstance(row, UnfinishedWork):
             self.accept()
             record, operation = row.record, OperationRoute(row.operation.id)
@@ -556,6 +556,8 @@ class UnfinishedWorkDialog(DialogFrame):
         elif isinstance(row, Take) and _is_take_of_record(row):
             self.accept()
             self._context.navigate(make_route_to_record(row.kind, row.subject_id))
+        else:
+            self.announce_disabled_reason()
 
     def _can_open_item(self, row: object) -> bool:
         """Return True if there is a page or dialog to open for this row. There is none for a desk request or own work
@@ -594,6 +596,8 @@ class UnfinishedWorkDialog(DialogFrame):
         elif route is not None:
             self.accept()
             self._context.navigate(route)
+        else:
+            self.announce_disabled_reason()
 
     def offer_to_leave(self, sentence: str, leave_text: str, leave: Callable[[], object]) -> None:
         """Show the tab with the person's own unfinished work, and above it a bar with the text `sentence` and a
@@ -621,6 +625,8 @@ class UnfinishedWorkDialog(DialogFrame):
             self._context.navigate(route)
         elif request_words.is_about_bulk_run(request):
             self.show_tab("runs")
+        else:
+            self.announce_disabled_reason()
 
 
 def _is_open_or_unanswered(request: OwnRequest) -> bool:

@@ -1,4 +1,5 @@
-"""Tests that the dialog of unfinished work says once, and not at each read, that the database doesn't answer."""
+"""Tests that the dialog of unfinished work says once, and not at each read, that the database doesn't answer, and why
+it can't open a row."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.errors import ConsoleError, ErrorCode
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.widgets.window.notification_bars import NotificationBar
+from tests.support.announcements import collect_announcements
 from tests.views.invented_checks import make_window_context
 
 
@@ -52,3 +54,18 @@ def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
     services.is_lost = False
     dialog._read_desk_requests()
     assert count_bars() == 0
+
+
+def test_enter_on_a_row_without_a_page_speaks_the_reason(qtbot: QtBot) -> None:
+    """The footer shows why the row can't be opened. A screen reader, which isn't at the footer, speaks it."""
+    context, services = make_window_context(), UnreachableServices()
+    services.is_lost = False
+    context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    parent.resize(1280, 800)
+    dialog = UnfinishedWorkDialog(context, parent)
+    with collect_announcements() as announcements:
+        dialog._open_item(None)
+    assert [announcement.sentence for announcement in announcements] == [dialog.hint.plain]
+    assert dialog.hint.plain

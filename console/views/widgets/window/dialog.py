@@ -582,6 +582,11 @@ class DialogFrame(QDialog):
             self.hint.show_text(self.too_early_text)
             announce(self, self.too_early_text, icon_name="square_bang", tone="care")
 
+    def announce_disabled_reason(self) -> None:
+        """Let a screen reader speak the reason why the main button is disabled, because the person has pressed Enter
+        on a row that it can't open. The footer already shows the reason. Do nothing while there is no reason."""
+        announce(self, self._disabled_reason, icon_name="square_bang", tone="care", is_stored=False)
+
     def _handle_enter_key(self) -> None:
         """Handle the Enter key. If a button has the focus, press this button. While the dialog's action runs, do
         nothing else. If `submits_on_enter` is True and the main button isn't disabled with a reason, press the main
