@@ -209,8 +209,12 @@ class DailyCloseSection(ReportSection):
             close.day,
         )
         self._daily_close, language = close, self._context.language
+        # The names of its provider and day, too: if the next close can't be read, this one stays on the screen.
+        title = close_words.format_daily_close_title(close, language)
+        state_text = close_words.format_daily_close_state(close, language)
         self.state_label.show_text(
-            close_words.format_daily_close_state(close, language), "good" if close.is_final else "care"
+            self._context.translate("act.about", title=title, message=state_text),
+            "good" if close.is_final else "care",
         )
         self.scope_label.show_text("\n".join(close_words.format_daily_close_notes(close, language)))
         self.changes_label.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
@@ -218,11 +222,7 @@ class DailyCloseSection(ReportSection):
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
         self._unknown_rows.show_rows(close.unknown_records)
         if is_other:
-            announce(
-                self.state_label,
-                f"{close_words.format_daily_close_title(close, language)}: {self.state_label.plain}",
-                is_stored=False,
-            )
+            announce(self.state_label, self.state_label.plain, is_stored=False)
         self.figures_read.emit(close.read_at)
 
     @Slot(object)

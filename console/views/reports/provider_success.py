@@ -86,7 +86,8 @@ def _make_outage_range(outage: Outage, period: Period, now: datetime) -> MarkedR
     day_seconds = 86_400  # Japan has no summer time
 
     def compute_bar_position(at: datetime) -> float:
-        return (at - get_start_of_day(period.first)).total_seconds() / day_seconds
+        """Return the position of the instant `at` on the axis. An outage may have begun before the first day."""
+        return max(0.0, (at - get_start_of_day(period.first)).total_seconds() / day_seconds)
 
     return MarkedRange(compute_bar_position(outage.since), compute_bar_position(outage.until or now))
 

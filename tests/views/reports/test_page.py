@@ -164,6 +164,15 @@ def test_a_report_switches_between_picture_and_table(
     assert "Atom" in section.note_label.plain, "it says that older payments are missing"
 
 
+def test_an_outage_that_began_before_the_first_day_is_marked_inside_the_picture(
+    qtbot: QtBot, appearance: Appearance
+) -> None:
+    outage = Outage("paypay", NOW - timedelta(days=400), NOW - timedelta(hours=6))
+    page = make_page(ReportServices(replace(SUCCESS_REPORT, outages=(outage,))), qtbot)
+    (marked_range,) = get_chart_section(page).chart.content.strips[0].marked_ranges
+    assert 0 == marked_range.start_position < marked_range.end_position
+
+
 @pytest.mark.parametrize("has_outage", [True, False])
 def test_the_legend_names_outages_only_if_the_picture_has_one(
     qtbot: QtBot, appearance: Appearance, *, has_outage: bool
@@ -375,8 +384,10 @@ def test_the_daily_close_is_shown_and_exported(
     assert shown == [[kinds[0], "ORD-8"], [kinds[1], "ORD-9"]]
     assert len(section.sums_table.all_rows) == 16
     assert "¥6,600" in section.changes_label.plain
+    assert yesterday.isoformat() in section.state_label.plain, "it stays if the next close can't be read"
     section.provider_list.setCurrentIndex(1)
     assert reports.asked[-1] == ("paypay", yesterday)
+    assert "PayPay" in section.state_label.plain
     for text in ("2026-11-31", "yesterday", "2999-01-01"):
         count = len(reports.asked)
         section._day_edit.setText(text)
