@@ -199,6 +199,22 @@ def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: 
     assert spoken == "Queues, 12, Alt+2"
 
 
+def test_the_menu_of_the_sidebar_opens_the_entry_that_it_names(show_widget: ShowWidget) -> None:
+    """The saved views change while the menu with the entries is open. An entry of the menu opens the page that it
+    names, and one whose saved view is gone opens none."""
+    home, alerts = SidebarEntry("home", "home", "Home"), SidebarEntry("alerts", "warning", "Alerts")
+    view = SidebarEntry("view/7", "filter", "Mine", is_nested=True)
+    bar = Sidebar([home, view, alerts], "Screens")
+    show_widget(bar)
+    chosen: list[str] = []
+    bar.page_requested.connect(chosen.append)
+    _, view_action, alerts_action = bar.build_menu().actions()
+    bar.show_nested_entries("home", ())
+    alerts_action.trigger()
+    view_action.trigger()
+    assert chosen == ["alerts"]
+
+
 @pytest.mark.parametrize("is_current", [True, False])
 @pytest.mark.parametrize(("scale", "has_shortcut"), [(1.0, True), (2.0, False)])
 @pytest.mark.parametrize("count", ["", "3"])

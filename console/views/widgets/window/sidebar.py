@@ -123,7 +123,7 @@ class Sidebar(RememberedCurrentItem, QListView):
             action = menu.addAction(format_menu_entry(menu_text, entry.shortcut))
             action.setCheckable(True)
             action.setChecked(row == self.currentIndex().row())
-            action.triggered.connect(partial(self.open_row, row))
+            action.triggered.connect(partial(self.open_entry, entry.key))  # other saved views may move the rows
         return menu
 
     def mark_current_entry(self, key: str) -> None:
@@ -175,8 +175,11 @@ class Sidebar(RememberedCurrentItem, QListView):
         return self._entries.entries[row]
 
     def open_entry(self, key: str) -> None:
-        """Make the entry with this key current, and request its page."""
-        self.open_row(next(row for row, entry in enumerate(self._entries.entries) if entry.key == key))
+        """Make the entry with this key current, and request its page. Do nothing if the sidebar no longer has the
+        entry: a saved view may have been deleted while the menu was open."""
+        row = next((row for row, entry in enumerate(self._entries.entries) if entry.key == key), None)
+        if row is not None:
+            self.open_row(row)
 
     def open_row(self, row: int) -> None:
         """Make the entry at this position current, and request its page."""
