@@ -211,11 +211,10 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
     )
     x = box.left + icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(get_state_word_tone(cell.tone)))
-    painter.setFont(appearance.font("body"))
-    word_runs = elide_text(cell.word, box.right - x)
-    painter.drawText(x, box.baseline, word_runs)
+    shown_word = elide_text(cell.word, box.right - x)
+    draw_font_runs(painter, x, box.baseline, ((shown_word, False),))
     if cell.extra_text:
-        x += round(measure_font_runs(((word_runs + " ", False),)))
+        x += round(measure_font_runs(((shown_word + " ", False),)))
         painter.setPen(appearance.colour("text"))
         draw_font_runs(painter, x, box.baseline, split_font_runs(cell.extra_text))
 
@@ -243,8 +242,7 @@ def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None
         )
         x += icon_px + _ICON_GAP_PX
     painter.setPen(appearance.colour(group.tone))
-    painter.setFont(appearance.font("body", is_bold=True))
-    painter.drawText(x, box.baseline, group.word)
+    draw_font_runs(painter, x, box.baseline, ((group.word, False),), is_bold=True)
     painter.setPen(appearance.colour("muted"))
     x += round(measure_font_runs(((group.word, False),), is_bold=True)) + CELL_PADDING_PX
     draw_font_runs(painter, x, box.baseline, split_identifier_font_runs(group.count_text))
