@@ -86,7 +86,8 @@ class LimitDialog(FormDialog):
         if get_limit_unit(self._limit.name) is not LimitUnit.AMOUNT:
             text = self.value_field.text().strip().replace(",", "")
             largest_value = get_largest_limit(self._limit.name)
-            return int(text) if text.isascii() and text.isdigit() and int(text) <= largest_value else None
+            is_number = text.isascii() and text.isdigit() and len(text) <= len(str(largest_value))
+            return int(text) if is_number and int(text) <= largest_value else None
         try:
             return parse_typed_money(self.value_field.text(), self._limit.currency).minor
         except InvalidAmountText:

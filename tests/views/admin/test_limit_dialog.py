@@ -96,3 +96,12 @@ def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: 
     assert format_limit_value(context, period, 10**15) == format_limit_value(context, period, 31_536_000)
     assert LimitDialog(context, period, parent).value_field.edit.accessibleName() == "New value in seconds"
     assert format_limit_value(context, find_limit(desk), 500_000) == "¥500,000"
+
+
+@pytest.mark.usefixtures("appearance")
+def test_a_pasted_number_of_any_length_is_refused(desk: Console, qtbot: QtBot) -> None:
+    """Python converts no text with more than 4,300 digits to a number."""
+    context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
+    dialog = LimitDialog(context, find_limit(desk, "cooling_off_seconds"), parent)
+    type_value(dialog, "9" * 5_000)
+    assert dialog.find_form_problem() == "dialog.limit.needs_value"
