@@ -95,10 +95,11 @@ def has_unsent_operations(context: ServiceContext) -> bool:
 
 def settle_all_unsent_operations(context: ServiceContext, settlers: "Mapping[str, OperationSettler]") -> int:
     """Settle this desk's unsent operations as not sent; return the number of settled operations. The keys of
-    `settlers` are action names."""
-    entries = find_unsent_operations(context)
+    `settlers` are action names. An operation of an action that this program version doesn't know stays in the spool,
+    for the version that knows the action."""
     results = (
         settle_unsent_operation(context, entry.intent.operation_id, settlers[entry.intent.action].deliver_outcome)
-        for entry in entries
+        for entry in find_unsent_operations(context)
+        if entry.intent.action in settlers
     )
     return sum(results)

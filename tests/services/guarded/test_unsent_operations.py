@@ -11,6 +11,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.records import CreditCheck, PurchaseRequest
+from console.services.guarded import unsent_operations
 from console.services.process.failpoints import Failpoints
 from console.store.spool.spool import Intent, SpoolState
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
@@ -199,6 +200,24 @@ def test_a_claim_that_was_never_committed_is_forgotten(
     assert context.spool.list_unsent_entries(context.database_id) == ()
     assert len(context.spool.list_unsent_entries("another database")) == 1
     assert not context.spool.mark_calling("op-1")
+
+
+def test_an_action_of_another_version_stops_no_other_operation(
+    console: Console, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest unsent operation has an action that this program version doesn't know. The next one is settled."""
+    context = console._context
+    with pytest.MonkeyPatch.context() as patch:
+        context.failpoints = FailpointsWithKillAfterClaim(console, patch)
+        with pytest.raises(ProcessKilled):
+            buy_check(console)
+    context.failpoints = Failpoints(None)
+    hand_clock.at += LONGER_THAN_A_LEASE
+    (unsent,) = unsent_operations.find_unsent_operations(context)
+    of_other_version = replace(unsent, intent=replace(unsent.intent, operation_id="op-other", action="newer.action"))
+    monkeypatch.setattr(unsent_operations, "find_unsent_operations", lambda _context: (of_other_version, unsent))
+    console.recovery.run_all_tasks()
+    assert (read_single_record(console).state, alarmbox.charges) == ("error", [])
 
 
 def _make_intent(database_id: str, operation_id: str, console: Console) -> Intent:
