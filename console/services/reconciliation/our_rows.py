@@ -34,15 +34,20 @@ from console.services.payments.apply_report import (
 )
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_row_difference
+from console.services.reconciliation.apply_row import (
+    UNREADABLE_ROW_REASON,
+    HistoryRowApplier,
+    make_refused_row_difference,
+)
 from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import HistorySource
 from console.services.tasks.cancellation import is_stopping
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
+from console.store.database.unreadable_rows import READ_ERRORS
 from console.store.payments import payments
 from console.store.reconciliation import our_records
-from console.store.reconciliation.our_records import PagePosition
+from console.store.reconciliation.our_records import OwnRow, PagePosition
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
@@ -56,7 +61,7 @@ _REFUSED_ROW_REASONS: Mapping[str, str] = {
 """By the reason for which an adapter sends no question about a payment: the code of the reason for which a
 reconciliation refuses our row. The values of the row are the cause, so that asking later doesn't help."""
 RecordT = TypeVar("RecordT", Payment, Refund)
-RecordPageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
+RowPageReader = Callable[[Connection, PagePosition], Sequence[OwnRow[RecordT]]]
 
 
 class OwnRecordComparison:
@@ -105,21 +110,17 @@ class OwnRecordComparison:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
-        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
+        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[OwnRow[Payment]]:
             return our_records.list_paid_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
-        for payment in self._iterate_pages(
-            run_journal, read_page, _get_paid_at, _parse_first_position(position, span[0])
-        ):
-            if payment is None:
+        for row in self._iterate_pages(run_journal, read_page, _parse_first_position(position, span[0])):
+            if row is None:
                 return False
-            if payment.state in PAID_STATES and not history.has_paid_payment(payment):
-                self._write_missing_payment(
-                    run_journal,
-                    _format_position(_get_paid_at(payment), payment.id),
-                    payment,
-                    f"{provider} tells nothing of it",
-                )
+            key, payment = _format_position(row.at, row.id), row.record
+            if payment is None:
+                _record_unreadable_row(run_journal, row.id, f"ours:{key}", key)
+            elif payment.state in PAID_STATES and not history.has_paid_payment(payment):
+                self._write_missing_payment(run_journal, key, payment, f"{provider} tells nothing of it")
         return True
 
     def _write_missing_payment(
@@ -154,73 +155,63 @@ class OwnRecordComparison:
         if history.find_refund_times("", 0) is None:
             return True
 
-        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Refund]:
+        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[OwnRow[Refund]]:
             return our_records.list_sent_refunds(conn, page_position, span[1], ROWS_PER_BATCH)
 
-        for refund in self._iterate_pages(
-            run_journal,
-            read_page,
-            _get_sent_at,
-            _parse_first_position(position, span[0]),
-            REFUND_PHASE_POSITION_PREFIX,
+        for row in self._iterate_pages(
+            run_journal, read_page, _parse_first_position(position, span[0]), REFUND_PHASE_POSITION_PREFIX
         ):
-            if refund is None:
+            if row is None:
                 return False
-            payment = self._find_payment_of_missing_refund(provider, history, refund, span[1])
+            refund = row.record
+            if refund is not None and not _is_completed_before(refund, span[1]):
+                continue
+            key = REFUND_PHASE_POSITION_PREFIX + _format_position(row.at, row.id)
+            payment_and_refunds = self._read_payment_and_refunds(row)
+            if refund is None or payment_and_refunds is None:
+                if self._is_of_provider(row, provider):
+                    _record_unreadable_row(run_journal, row.payment_id, key, key)
+                continue
+            payment = _find_payment_of_missing_refund(provider, history, refund, *payment_and_refunds)
             if payment is not None:
-                observed = row_comparison.format_missing_refund(refund)
                 self._write_missing_payment(
-                    run_journal,
-                    REFUND_PHASE_POSITION_PREFIX + _format_position(_get_sent_at(refund), refund.id),
-                    payment,
-                    observed,
-                    "",
+                    run_journal, key, payment, row_comparison.format_missing_refund(refund), ""
                 )
         return True
 
-    def _find_payment_of_missing_refund(
-        self, provider: str, history: HistorySource, refund: Refund, until: datetime
-    ) -> Payment | None:
-        """Return the refund's payment if the provider's history should contain the refund but doesn't; otherwise
-        return None. `until` is the end of the compared span.
-        """
-        completed_at = row_comparison.find_completion_time(refund)
-        if completed_at is None or completed_at >= until:
-            return None
+    def _read_payment_and_refunds(self, row: OwnRow[Refund]) -> tuple[Payment | None, Sequence[Refund]] | None:
+        """Return the payment of the refund's row (None if there is none) and all its refunds; return None if this
+        program can't read one of these rows."""
         with self._context.database.read() as conn:
-            payment = payments.find(conn, refund.payment_id)
-            payment_refunds = refunds.find_by_payment(conn, refund.payment_id)
-        if payment is None or payment.provider != provider or payment.provider_payment_id is None:
-            return None
-        times = history.find_refund_times(payment.provider_payment_id, refund.amount_minor) or ()
-        refunds_of_same_amount = [
-            other_refund for other_refund in payment_refunds if other_refund.amount_minor == refund.amount_minor
-        ]
-        reported_refunds = row_comparison.match_refunds(refunds_of_same_amount, times).values()
-        return None if any(match.id == refund.id for match in reported_refunds) else payment
+            try:
+                return payments.find(conn, row.payment_id), refunds.find_by_payment(conn, row.payment_id)
+            except READ_ERRORS:
+                return None
+
+    def _is_of_provider(self, row: OwnRow[Refund], provider: str) -> bool:
+        with self._context.database.read() as conn:
+            return our_records.find_provider_of_payment(conn, row.payment_id) == provider
 
     def _iterate_pages(
         self,
         run_journal: ReconciliationRunJournal,
-        read_page: RecordPageReader[RecordT],
-        get_instant: Callable[[RecordT], datetime],
+        read_page: RowPageReader[RecordT],
         page_position: PagePosition,
         position_prefix: str = "",
-    ) -> Iterator[RecordT | None]:
-        """Yield our records one by one, beginning after `page_position`. The records are read page by page, and the
-        run's position is stored after each full page. If the process was stopped, yield None as the last value.
+    ) -> Iterator[OwnRow[RecordT] | None]:
+        """Yield our rows one by one, beginning after `page_position`. The rows are read page by page, and the run's
+        position is stored after each full page. If the process was stopped, yield None as the last value.
 
-        `read_page` is a function that reads one page. `get_instant` is a function that returns the instant of a
-        record, by which the records are sorted. `position_prefix` is the first part of the stored position:
+        `read_page` is a function that reads one page. `position_prefix` is the first part of the stored position:
         REFUND_PHASE_POSITION_PREFIX while the run reads refunds, "" while it reads payments.
         """
         while True:
             with self._context.database.read() as conn:
-                records = read_page(conn, page_position)
-            yield from records
-            if len(records) < ROWS_PER_BATCH:
+                rows = read_page(conn, page_position)
+            yield from rows
+            if len(rows) < ROWS_PER_BATCH:
                 return
-            page_position = get_instant(records[-1]), records[-1].id
+            page_position = rows[-1].at, rows[-1].id
             run_journal.set_position(position_prefix + _format_position(*page_position))
             run_journal.store_progress()
             if is_stopping():
@@ -245,17 +236,17 @@ class OwnRecordComparison:
         calls, provider_unreachable if the question was not sent, otherwise outcome_unknown.
         """
 
-        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
+        def read_page(conn: Connection, page_position: PagePosition) -> Sequence[OwnRow[Payment]]:
             return our_records.list_begun_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
-        for payment in self._iterate_pages(
-            run_journal, read_page, _get_begun_at, _parse_first_position(position, span[0])
-        ):
-            if payment is None or is_stopping():
+        for row in self._iterate_pages(run_journal, read_page, _parse_first_position(position, span[0])):
+            if row is None or is_stopping():
                 return False
-            self._compare_payment_with_answer(
-                provider, run_journal, payment, _format_position(_get_begun_at(payment), payment.id)
-            )
+            key = _format_position(row.at, row.id)
+            if row.record is None:
+                _record_unreadable_row(run_journal, row.id, key, key)
+            else:
+                self._compare_payment_with_answer(provider, run_journal, row.record, key)
             run_journal.store_progress()
         return True
 
@@ -388,12 +379,46 @@ class OwnRecordComparison:
         )
 
 
+def _is_completed_before(refund: Refund, until: datetime) -> bool:
+    completed_at = row_comparison.find_completion_time(refund)
+    return completed_at is not None and completed_at < until
+
+
+def _find_payment_of_missing_refund(
+    provider: str,
+    history: HistorySource,
+    refund: Refund,
+    payment: Payment | None,
+    payment_refunds: Sequence[Refund],
+) -> Payment | None:
+    """Return `payment`, the payment of the completed refund, if the provider's history should contain the refund but
+    doesn't; otherwise return None. `payment_refunds` are all refunds of the payment.
+    """
+    if payment is None or payment.provider != provider or payment.provider_payment_id is None:
+        return None
+    times = history.find_refund_times(payment.provider_payment_id, refund.amount_minor) or ()
+    refunds_of_same_amount = [
+        other_refund for other_refund in payment_refunds if other_refund.amount_minor == refund.amount_minor
+    ]
+    reported_refunds = row_comparison.match_refunds(refunds_of_same_amount, times).values()
+    return None if any(match.id == refund.id for match in reported_refunds) else payment
+
+
 def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
     """Write our payment to the run journal as a row that can't be compared. `reason` is the code of the reason, `key`
     the key of the row. This row doesn't end the run with an error, because every later run would also end at this
     row."""
     difference = make_refused_row_difference(key, reason, payment.merchant_payment_id)
     run_journal.write_row(key, difference, lambda _tx: difference)
+
+
+def _record_unreadable_row(
+    run_journal: ReconciliationRunJournal, payment_id: int, row_key: str, position: str
+) -> None:
+    """Write to the run journal that the program can't read our payment with this id, or one of its refunds, so that
+    nobody knows if the provider has it. `row_key` is the key of the difference, `position` that of the run."""
+    difference = make_refused_row_difference(row_key, UNREADABLE_ROW_REASON, str(payment_id))
+    run_journal.write_row(position, difference, lambda _tx: difference)
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow | None:
@@ -412,27 +437,6 @@ def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key
 
 def _read_current_payment(tx: Transaction, payment: Payment) -> Payment:
     return payments.find(tx.conn, payment.id) or payment
-
-
-def _get_paid_at(payment: Payment) -> datetime:
-    return _require_instant(payment.paid_at)
-
-
-def _get_begun_at(payment: Payment) -> datetime:
-    return _require_instant(payment.begun_at)
-
-
-def _get_sent_at(refund: Refund) -> datetime:
-    return _require_instant(refund.first_sent_at)
-
-
-def _require_instant(at: datetime | None) -> datetime:
-    """Return `at`, the instant by which the query has selected a record. This tells the type checker that `at` isn't
-    None. Raises LookupError for None, which only a bug of the query can cause.
-    """
-    if at is None:
-        raise LookupError("a row without the instant by which it was found")
-    return at
 
 
 def _format_position(at: datetime, row_id: int) -> str:

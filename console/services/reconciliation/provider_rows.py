@@ -31,6 +31,7 @@ from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS, HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.database.engine import Transaction
+from console.store.database.unreadable_rows import READ_ERRORS
 from console.store.reconciliation import our_records
 from console.store.refunds import refunds
 
@@ -158,6 +159,7 @@ class _HistoryRowBatch:
             payment_ids = {
                 payment.id
                 for payment in (*self._payment_by_id_at_provider.values(), *self._payment_by_merchant_id.values())
+                if payment is not None
             }
             self._open_cases = our_records.find_open_cases_of_payments(
                 conn, payment_ids, row_comparison.RECONCILIATION_CASE_RULES
@@ -168,6 +170,8 @@ class _HistoryRowBatch:
         for row in self._rows:
             if isinstance(row, RefusedRow):
                 self._record_refused_row(row.key, row.reason, row.provider_payment_id)
+            elif self._is_payment_unreadable(row):
+                self._record_refused_row(row.key, apply_row.UNREADABLE_ROW_REASON, row.provider_payment_id)
             elif row.refund_state is None:
                 self._compare_payment(row)
             else:
@@ -176,6 +180,14 @@ class _HistoryRowBatch:
     def _record_refused_row(self, key: str, reason: str, id_at_provider: str | None) -> None:
         difference = apply_row.make_refused_row_difference(key, reason, id_at_provider)
         self._run_journal.write_row(key, difference, lambda _tx: difference)
+
+    def _is_payment_unreadable(self, row: HistoryRow) -> bool:
+        """True if our database has the row's payment but this program can't read it. The row is then neither missing
+        here nor a match."""
+        id_at_provider, number = row.provider_payment_id or "", row.merchant_payment_id or ""
+        if id_at_provider in self._payment_by_id_at_provider:
+            return self._payment_by_id_at_provider[id_at_provider] is None
+        return number in self._payment_by_merchant_id and self._payment_by_merchant_id[number] is None
 
     def _find_payment(self, row: HistoryRow) -> Payment | None:
         payment = self._payment_by_id_at_provider.get(row.provider_payment_id or "")
@@ -232,7 +244,11 @@ class _HistoryRowBatch:
         payment = self._find_payment(row)
         if payment is None and not self._run_journal.is_dry_run:
             self._comparison.import_missing_payment(self._provider, row)
-        refund = self._find_refund(row, payment)
+        try:
+            refund = self._find_refund(row, payment)
+        except READ_ERRORS:  # of one of the payment's refunds
+            self._record_refused_row(row.key, apply_row.UNREADABLE_ROW_REASON, row.provider_payment_id)
+            return
         if refund is not None and refund.state is RefundState.COMPLETED:
             self._record_match(row, payment, refund)
             return

@@ -256,11 +256,15 @@ def select_records(
     if not skips_unreadable:
         return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))
     return unreadable_rows.select_readable_records(
-        conn, query, values, lambda rows: _read_readable_rows(rows, lapsed_ids)
+        conn, query, values, lambda rows: read_readable_payments(rows, lapsed_ids)
     )
 
 
-def _read_readable_rows(rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int]) -> tuple[Payment, ...]:
+def read_readable_payments(
+    rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
+) -> tuple[Payment, ...]:
+    """Convert rows of `get_all_rows_query()` into payments. Leave out the rows that this program can't read and
+    report them (`unreadable_rows`). `lapsed_ids` are those of `select_records`."""
     return unreadable_rows.read_readable_rows(
         payments.name, rows, lambda row: make_record(row, lapsed_ids), lambda row: (PAYMENT_KIND, row.id)
     )

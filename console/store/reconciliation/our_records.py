@@ -1,12 +1,12 @@
 """Reads the records of this console for a reconciliation: payments by their numbers, pages of payments, refunds
 and events sorted by time, and the open cases of a run."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Integer, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, Integer, Row, Select, and_, bindparam, func, or_, select
 
 from console.domain.payments.records import Payment, Refund
 from console.domain.tasks.records import Alert, ReconciliationVerdict
@@ -15,7 +15,6 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.payments import events as payment_events
 from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
-from console.store.payments.row_mapping import make_record
 from console.store.refunds import refunds
 from console.store.schema.core import alerts
 from console.store.schema.payments import payment_events as events_table
@@ -28,6 +27,19 @@ ANNOUNCED_EVENT_STATE = "announced"
 PagePosition = tuple[datetime, int]
 """Position at which a page begins: the instant and the id of the last row of the previous page; for the first page,
 the first instant of the searched period and the id 0."""
+
+RecordT = TypeVar("RecordT", Payment, Refund)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRow(Generic[RecordT]):
+    """A row of our payments or refunds: its id, the id of its payment, the instant by which the rows are sorted, and
+    the record, None if this program can't read the row."""
+
+    id: int
+    payment_id: int
+    at: datetime
+    record: RecordT | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,56 +122,64 @@ _CASE_IDS_OF_RUN_QUERY = (
 
 def find_payments_by_id_at_provider(
     conn: Connection, provider: str, provider_payment_ids: Collection[str]
-) -> dict[str, Payment]:
+) -> dict[str, Payment | None]:
     """Return the payments to which `provider` gave one of the ids `provider_payment_ids`, by this id. An id without a
-    payment is left out.
+    payment is left out; the value is None for a payment that this program can't read.
     """
-    return {
-        str(payment.provider_payment_id): payment
-        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_PROVIDER_ID_QUERY, provider, provider_payment_ids)
-    }
+    return _find_by_provider_and_ids(
+        conn, _PAYMENTS_BY_PROVIDER_ID_QUERY, provider, provider_payment_ids, lambda row: row.provider_payment_id
+    )
 
 
 def find_payments_by_number(
     conn: Connection, provider: str, merchant_payment_ids: Collection[str]
-) -> dict[str, Payment]:
+) -> dict[str, Payment | None]:
     """Return the payments at `provider` with one of our payment numbers `merchant_payment_ids`, by this number. A
-    number without a payment is left out.
+    number without a payment is left out; the value is None for a payment that this program can't read.
     """
-    return {
-        payment.merchant_payment_id: payment
-        for payment in _find_by_provider_and_ids(conn, _PAYMENTS_BY_MERCHANT_ID_QUERY, provider, merchant_payment_ids)
-    }
+    return _find_by_provider_and_ids(
+        conn, _PAYMENTS_BY_MERCHANT_ID_QUERY, provider, merchant_payment_ids, lambda row: row.merchant_payment_id
+    )
 
 
 def _find_by_provider_and_ids(
-    conn: Connection, query: Select[Any], provider: str, ids: Collection[str]
-) -> tuple[Payment, ...]:
-    """Return the payments of `provider` that `query` finds by these ids."""
-    rows = conn.execute(query, {"provider": provider, "numbers": sorted(ids)}) if ids else ()
-    return tuple(make_record(row) for row in rows)
+    conn: Connection,
+    query: Select[Any],
+    provider: str,
+    ids: Collection[str],
+    get_number: Callable[[Row[Any]], str],
+) -> dict[str, Payment | None]:
+    """Return the payments of `provider` that `query` finds by these ids, by the id that `get_number` returns; the
+    value is None for a row that this program can't read."""
+    rows = conn.execute(query, {"provider": provider, "numbers": sorted(ids)}).all() if ids else ()
+    payment_by_id = {payment.id: payment for payment in payments.read_readable_payments(rows)}
+    return {get_number(row): payment_by_id.get(row.id) for row in rows}
+
+
+def find_provider_of_payment(conn: Connection, payment_id: int) -> str | None:
+    """Return the provider of this payment, also if this program can't read the rest of its row; None if there is no
+    such payment."""
+    return conn.scalar(select(table.c.provider).where(table.c.id == payment_id))
 
 
 def list_paid_payments(
     conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
-) -> tuple[Payment, ...]:
+) -> tuple[OwnRow[Payment], ...]:
     """Return at most `limit` payments of a provider that were paid before `until`, sorted by the time of payment
     and the id. `after_position`: time and id of the last payment of the previous page."""
-    return payments.select_records(
-        conn, _PAID_PAYMENTS_PAGE_QUERY, {"provider": provider, **_make_page_parameters(after_position, until, limit)}
-    )
+    values = {"provider": provider, **_make_page_parameters(after_position, until, limit)}
+    rows = conn.execute(_PAID_PAYMENTS_PAGE_QUERY, values).all()
+    return _make_own_rows(rows, payments.read_readable_payments(rows), lambda row: (row.id, row.paid_at))
 
 
 def list_begun_payments(
     conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
-) -> tuple[Payment, ...]:
+) -> tuple[OwnRow[Payment], ...]:
     """Return at most `limit` payments of a provider that began before `until`, sorted by the time of their
     beginning and the id. `after_position`: time and id of the last payment of the previous page."""
-    return payments.select_records(
-        conn,
-        _BEGUN_PAYMENTS_PAGE_QUERY,
-        {"provider": provider, **_make_page_parameters(after_position, until, limit)},
-    )
+    values = {"provider": provider, **_make_page_parameters(after_position, until, limit)}
+    rows = conn.execute(_BEGUN_PAYMENTS_PAGE_QUERY, values).all()
+    return _make_own_rows(rows, payments.read_readable_payments(rows), lambda row: (row.id, row.begun_at))
 
 
 def has_begun_payments(conn: Connection, provider: str, since: datetime, until: datetime) -> bool:
@@ -170,10 +190,27 @@ def has_begun_payments(conn: Connection, provider: str, since: datetime, until: 
 
 def list_sent_refunds(
     conn: Connection, after_position: PagePosition, until: datetime, limit: int
-) -> tuple[Refund, ...]:
+) -> tuple[OwnRow[Refund], ...]:
     """Return at most `limit` refunds of all providers that were first sent before `until`, sorted by the time of
     the first sending and the id. `after_position`: time and id of the last refund of the previous page."""
-    return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after_position, until, limit))
+    rows = conn.execute(_SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after_position, until, limit)).all()
+    readable_refunds = refunds.read_refunds(conn, rows, skips_unreadable=True)
+    return _make_own_rows(rows, readable_refunds, lambda row: (row.payment_id, row.first_sent_at))
+
+
+def _make_own_rows(
+    rows: Sequence[Row[Any]],
+    readable_records: Sequence[RecordT],
+    get_payment_id_and_time: Callable[[Row[Any]], tuple[int, datetime]],
+) -> tuple[OwnRow[RecordT], ...]:
+    """Return the rows, each with its record from `readable_records`. `get_payment_id_and_time` returns the id of the
+    row's payment and the instant by which the rows are sorted."""
+    record_by_id = {record.id: record for record in readable_records}
+    return tuple(
+        OwnRow(row.id, payment_id, convert_to_aware_utc(at), record_by_id.get(row.id))
+        for row in rows
+        for payment_id, at in [get_payment_id_and_time(row)]
+    )
 
 
 def list_events_of_source(

@@ -372,6 +372,35 @@ def test_the_list_of_another_day_is_refused(reconciled_day: ReconciledDay, monke
 
 
 @pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a row that can't be read")
+def test_an_unreadable_payment_is_named_and_ends_no_run(reconciled_day: ReconciledDay) -> None:
+    """A payment of both sides whose row the program can't read is neither missing nor imported: its row in the file
+    and our row count as refused.
+    """
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    reconciled_day.add_payment_on_both_sides("ORD-2")
+    reconciled_day.announce_file()
+    reconciled_day.scene.place.drop_table_triggers("payments")
+    reconciled_day.scene.place.sql(f"UPDATE payments SET status = 'future' WHERE id = {payment.id}")
+    report = reconciled_day.reconcile_day()
+    assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
+    assert {row.verdict for row in report.differences} == {"refused"}
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a row that can't be read")
+def test_an_unreadable_refund_is_named_and_ends_no_run(reconciled_day: ReconciledDay) -> None:
+    """A completed refund of ours whose row the program can't read counts as refused, and not as missing."""
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    insert_completed_refund(reconciled_day, payment.id, 500)
+    reconciled_day.announce_file()
+    reconciled_day.scene.place.drop_table_triggers("refunds")
+    reconciled_day.scene.place.sql("UPDATE refunds SET status = 'future'")
+    report = reconciled_day.reconcile_day()
+    assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 1)
+
+
+@pytest.mark.engines("sqlite")
 def test_a_refund_missing_in_the_file_has_its_verdict(reconciled_day: ReconciledDay) -> None:
     """A completed refund of ours that is not in the daily file gets the verdict that it is missing at the
     provider.
