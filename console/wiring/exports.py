@@ -202,7 +202,7 @@ def _make_approvals_list(services: ExportReadServices, request: ExportRequest, c
         while page := _read_waiting_refunds(services, after):
             yield page
             after = max(refund.id for refund in page)
-        yield services.recovery.list_proposals()
+        yield services.recovery.list_proposals(None)
 
     return _ExportList(lists.make_approval_columns(context), read_pages)
 

@@ -173,10 +173,10 @@ class RecoveryService:
         no right to read."""
         return self._queues.list_takes()
 
-    def list_proposals(self) -> tuple[WaitingProposal, ...]:
-        """Return the proposed outcomes that wait for a second person, oldest first, at most MAX_LISTED_PROPOSALS
-        (`services/guarded/second_person.py`). Raises not_allowed if the acting person has no right to read."""
-        return second_person.list_open_proposals(self._context)
+    def list_proposals(self, limit: int | None = second_person.MAX_LISTED_PROPOSALS) -> tuple[WaitingProposal, ...]:
+        """Return the proposed outcomes that wait for a second person, oldest first, at most `limit` (None: all).
+        Raises not_allowed if the acting person has no right to read."""
+        return second_person.list_open_proposals(self._context, limit)
 
     def run_all_tasks(self) -> tuple[TaskRun, ...]:
         """Run every task of the scheduler once, including tasks that aren't due, and return the runs. The count of a

@@ -240,10 +240,11 @@ class RefundDetails:
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
     """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all
-    others."""
+    others. `is_cut` is True if there may be more, later refunds."""
 
     refunds_to_decide: tuple[Refund, ...]
     other_refunds: tuple[Refund, ...]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

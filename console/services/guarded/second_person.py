@@ -125,25 +125,29 @@ def is_version_decidable(context: ServiceContext, kind: str, record: CreditCheck
         return approvals.find_open_proposal(conn, kind, str(record.id)) is None
 
 
-def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
-    """Return at most MAX_LISTED_PROPOSALS proposals of an outcome that wait for a second person, oldest first. Each
+def list_open_proposals(
+    context: ServiceContext, limit: int | None = MAX_LISTED_PROPOSALS
+) -> tuple[WaitingProposal, ...]:
+    """Return at most `limit` proposals of an outcome that wait for a second person (None: all), oldest first. Each
     proposal has the reason why the acting person can't be its second person (None: the person can be). Raises
     not_allowed if the acting person has no right to read.
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
-        proposals = list_valid_proposals(context, conn)
+        proposals = list_valid_proposals(context, conn, limit)
     return tuple(
         replace(proposal, refusal=_find_second_person_refusal(person, proposal.person)) for proposal in proposals
     )
 
 
-def list_valid_proposals(context: ServiceContext, conn: Connection) -> tuple[WaitingProposal, ...]:
-    """Return at most MAX_LISTED_PROPOSALS open proposals, oldest first, whose proposer is still an enabled person
-    with the right to resolve. Any other open proposal is left out: no second person can confirm it, because the next
-    decision replaces it."""
+def list_valid_proposals(
+    context: ServiceContext, conn: Connection, limit: int | None = None
+) -> tuple[WaitingProposal, ...]:
+    """Return those of the first `limit` open proposals (None: of all), oldest first, whose proposer is still an
+    enabled person with the right to resolve. Any other open proposal is left out: no second person can confirm it,
+    because the next decision replaces it."""
     may_decide = cache(lambda proposer: may_proposer_still_decide(context, conn, proposer))
-    proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
+    proposals = approvals.list_open_proposals(conn, limit)
     return tuple(proposal for proposal in proposals if may_decide(proposal.person))
 
 

@@ -76,7 +76,7 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
     for proposal in list_valid_proposals(context, conn):
         if is_same_person(proposal.person, person):
             yield LeftOpen(LeftOpenReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
-    for bulk_run in bulk_runs.list_open_runs(conn):
+    for bulk_run in bulk_runs.list_all_open_runs(conn):
         if is_same_person(bulk_run.made_by, person):
             yield LeftOpen(
                 LeftOpenReason.BULK_RUN, BULK_RUN_KIND, str(bulk_run.id), bulk_run.made_at, None, bulk_run.name

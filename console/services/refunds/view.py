@@ -122,7 +122,9 @@ class RefundDetailsReader:
             if may_decide and person is not None and _may_approve(refund, person, server_now)
         )
         return ApprovalInbox(
-            decidable_refunds, tuple(refund for refund in open_refunds if refund not in decidable_refunds)
+            decidable_refunds,
+            tuple(refund for refund in open_refunds if refund not in decidable_refunds),
+            is_cut=len(open_refunds) >= MAX_APPROVAL_INBOX_ROWS,
         )
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:

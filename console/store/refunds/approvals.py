@@ -68,8 +68,9 @@ class StoredProposal:
     evidence_id: int | None
 
 
-def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, ...]:
-    """Return at most `limit` proposals about records of every kind that wait for a second person, oldest first."""
+def list_open_proposals(conn: Connection, limit: int | None) -> tuple[WaitingProposal, ...]:
+    """Return at most `limit` proposals about records of every kind that wait for a second person (None: all), oldest
+    first."""
     return tuple(
         WaitingProposal(
             row.id, row.subject_kind, row.subject_id, row.payment_number, row.proposed, row.person,

@@ -49,11 +49,10 @@ _BULK_RUNS_QUERY = select(
 )  # fmt: skip
 _BULK_RUN_BY_ID_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.id == bindparam("run_id"))
 _RUNNING_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state == RUNNING_RUN_STATE).order_by(bulk_runs.c.id)
-_OPEN_BULK_RUNS_QUERY = (
-    _BULK_RUNS_QUERY.where(bulk_runs.c.state != DONE_RUN_STATE)
-    .order_by(bulk_runs.c.id.desc())
-    .limit(_LIMIT_PARAMETER)
+_ALL_OPEN_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state != DONE_RUN_STATE).order_by(
+    bulk_runs.c.id.desc()
 )
+_OPEN_BULK_RUNS_QUERY = _ALL_OPEN_BULK_RUNS_QUERY.limit(_LIMIT_PARAMETER)
 _LATEST_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
 _BULK_ROWS_QUERY = select(
     bulk_rows.c.position,
@@ -165,6 +164,11 @@ def list_running_runs(conn: Connection) -> tuple[BulkRun, ...]:
 def list_open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
     """Return at most `limit` bulk runs that aren't done, newest first."""
     return _select_runs(conn, _OPEN_BULK_RUNS_QUERY, limit=limit)
+
+
+def list_all_open_runs(conn: Connection) -> tuple[BulkRun, ...]:
+    """Return all bulk runs that aren't done, newest first."""
+    return _select_runs(conn, _ALL_OPEN_BULK_RUNS_QUERY)
 
 
 def list_latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:

@@ -279,9 +279,8 @@ class ApprovalsPage(Page):
         confirmable_count = sum(not proposal.refusal for proposal in proposals)
         decidable_count = len(inbox.refunds_to_decide) + confirmable_count
         others_count = len(inbox.other_refunds) + len(proposals) - confirmable_count
-        self.hint_bar.status_label.show_text(
-            self.context.translate("approvals.count", n=decidable_count, others=others_count)
-        )
+        key = "approvals.count_cut" if inbox.is_cut else "approvals.count"
+        self.hint_bar.status_label.show_text(self.context.translate(key, n=decidable_count, others=others_count))
         self.restore_focus()
 
     def _show_empty_state(self) -> None:

@@ -69,3 +69,4 @@ def test_open_proposals_of_every_kind_are_listed_oldest_first(connection: Connec
     ]
     assert before <= found[0].since <= found[1].since <= found[2].since <= read_current_time(connection, later)
     assert approvals.list_open_proposals(connection, 1) == found[:1]
+    assert approvals.list_open_proposals(connection, None) == found
