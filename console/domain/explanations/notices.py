@@ -1,6 +1,7 @@
 """Explain an unmatched notice: the reason for which it belongs to no payment and no order of this database, and the
 possible actions."""
 
+import shlex
 from collections.abc import Sequence
 
 from console.domain.access.permissions import APPROVER, OPERATOR
@@ -79,10 +80,15 @@ def _choose_next_step(
     amount = _find_amount(notice)
     lacks_fact = needs_amount_and_day and (amount is None or notice.occurred_at is None)
     if can_import and notice.order_no and not lacks_fact:
-        command = f"support-console payment import {notice.source} {notice.order_no}"
+        options = ""
         if needs_amount_and_day and amount is not None and notice.occurred_at is not None:
             day = notice.occurred_at.astimezone(provider_registry.get_time_zone(notice.source)).date()
-            command += f" --amount {format_decimal(amount)} --date {day}"
+            options = f" --amount {format_decimal(amount)} --date {day}"
+        number = shlex.quote(notice.order_no)
+        if notice.order_no.startswith("-"):  # The parser would read the number as an option.
+            command = f"support-console payment import{options} -- {notice.source} {number}"
+        else:
+            command = f"support-console payment import {notice.source} {number}{options}"
         return NextStep("next.notice_import", facts, command)
     case = facts["case"]
     command = f"support-console alerts ack {case} --note TEXT"
