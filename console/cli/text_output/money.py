@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from console.cli.text_output.records import TableRow, format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.consistency import compute_reversed_minor
-from console.domain.payments.records import Payment, Refund
+from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
 from console.domain.payments.states import RESERVING_REFUND_STATES
 from console.domain.recovery.decidable import is_refund_certainly_unsent
@@ -32,6 +32,19 @@ def format_money_table(money: MoneyParts, payment: Payment, translator: Translat
     if payment_words.is_paid_amount_unknown(payment):
         rows["paid"] = wording.NO_VALUE
     return format_aligned_lines((translator(f"money.part.{part}"), text) for part, text in rows.items())
+
+
+def format_set_aside_table(set_asides: Iterable[SetAside], translator: Translator) -> Lines:
+    """Return the amounts of a payment that were set aside as aligned lines: the amount, its present state, and the
+    refund that gives it back."""
+    return format_aligned_lines(
+        (
+            wording.format_amount(set_aside.amount_minor, set_aside.currency),
+            translator(f"state.set_aside.{set_aside.state}"),
+            f"R-{set_aside.refund_id}" if set_aside.refund_id is not None else wording.NO_VALUE,
+        )
+        for set_aside in set_asides
+    )
 
 
 def format_compared_states_table(

@@ -93,6 +93,9 @@ def _format_sections_of_record_kind(details: AnyRecordDetails, translator: Trans
                 cli_text_money.format_money_table(details.money, details.record, translator),
                 translator,
             )
+            yield from format_section_lines(
+                "screen.set_asides", cli_text_money.format_set_aside_table(details.set_asides, translator), translator
+            )
             yield from _format_sides_section(details, translator)
             yield from format_section_lines(
                 "cli.refunds", format_records_of_one_kind(details.refunds, translator), translator

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from console.cli.text_output.record_details import format_details_lines
+from console.cli.text_output.translator import Translator
 from console.domain.money import Money
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import Payment, SetAsideState
@@ -85,6 +87,9 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
     assert (payment.captured_minor, payment.set_aside_minor) == (3300, excess)
     asides = scene.payments.list_set_asides()
     assert [one.record.amount_minor for one in asides] == ([excess] if excess else [])
+    translator = Translator()
+    lines = tuple(format_details_lines(scene.payments.read_payment(payment.id), translator))
+    assert (translator("screen.set_asides") in lines) == bool(excess)
     told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts")
     expected = [("set_aside", f"{excess} of 3300 JPY", f"at most {limit} JPY")] if excess else []
     assert [tuple(row) for row in told] == expected
