@@ -208,7 +208,7 @@ def get_provider_name(name: str, context: TextContext) -> str:
 
 def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
     """Return the name of the provider of a record. For a refund, return the provider of its payment ("" if the
-    payment wasn't read); for an order, return ""."""
+    payment wasn't read); for an order, return the providers of its payments ("" without payments)."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
@@ -217,7 +217,9 @@ def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
         case Refund():
             payment = record.relations.payment if record.relations is not None else None
             return get_provider_name(payment.provider, context) if payment is not None else ""
-    return ""
+        case Order():
+            providers = record.relations.providers if record.relations is not None else ()
+            return wording.join_facts([get_provider_name(name, context) for name in providers], context.translate)
 
 
 def mask_payer(text: str | None) -> str:

@@ -300,6 +300,7 @@ class OrderRelations:
     - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
       order isn't pending
     - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`); None if there is none
+    - `providers`: the providers of its payments, sorted
     """
 
     payments: tuple[Payment, ...] = field(default=(), repr=False)
@@ -311,6 +312,7 @@ class OrderRelations:
     pending_refund: "Refund | None" = field(default=None, repr=False)
     unknown_payment: Payment | None = field(default=None, repr=False)
     reviewed_payment: Payment | None = field(default=None, repr=False)
+    providers: tuple[str, ...] = ()
 
 
 _PENDING_REFUND_STATES = frozenset(

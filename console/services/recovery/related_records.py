@@ -185,7 +185,7 @@ class RelatedRecordCompleter:
             refunds.find_by_payments(conn, payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        unfinished_payments = _read_unfinished_payments(conn, records, lapsed_ids)
+        read_payments = _read_payments(conn, records, lapsed_ids)
         sagas_by_payment_id = _group_items_by(
             (
                 saga
@@ -204,7 +204,7 @@ class RelatedRecordCompleter:
                     self._find_alert_of_broken_rule(order, order_payments, open_alerts.get(order.id, ())),
                     [refund for id in order.payment_ids for refund in refunds_by_payment_id.get(id, ())],
                     [saga for id in order.payment_ids for saga in sagas_by_payment_id.get(id, ())],
-                    unfinished_payments.get(order.id, ()),
+                    read_payments.get(order.id, ()),
                 ),
             )
 
@@ -451,22 +451,14 @@ ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT")
 
 
-def _read_unfinished_payments(
+def _read_payments(
     conn: Connection, records: Sequence[Order], lapsed_ids: LapsedIdsByKind
 ) -> dict[int | None, list[Payment]]:
-    """Return the payments of these orders that have an unknown outcome or that a person must look at, by order id.
-    `lapsed_ids` has the ids of the records with a lapsed operation, by kind. The key None never occurs: each of these
-    payments has an order."""
+    """Return the payments of these orders by order id, without their relations. `lapsed_ids` has the ids of the
+    records with a lapsed operation, by kind. The key None never occurs: each of these payments has an order."""
     order_ids = [order.id for order in records if order.payment_ids]
     order_payments = payments.find_by_orders(conn, order_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
-    return _group_items_by(
-        (
-            payment
-            for payment in order_payments
-            if payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-        ),
-        lambda payment: payment.order_id,
-    )
+    return _group_items_by(order_payments, lambda payment: payment.order_id)
 
 
 def _read_change_alerts(conn: Connection, checks: Sequence[CreditCheck]) -> dict[int, int]:
@@ -491,13 +483,12 @@ def _make_order_relations(
     alert: Alert | None,
     order_refunds: Iterable[Refund],
     order_sagas: Sequence[Saga],
-    unfinished_payments: Sequence[Payment],
+    read_payments: Sequence[Payment],
 ) -> OrderRelations:
     """Return the facts of related rows that the explanation of the order needs. `order_payments` are the order's
     payments, empty for an order without an open alert; `alert` is the order's open alert whose rule the order still
     breaks (None: there is none). `order_refunds` and `order_sagas` are the refunds and the timeout sagas of the
-    order's payments. `unfinished_payments` are the order's payments that have an unknown outcome or that a person
-    must look at."""
+    order's payments. `read_payments` are the payments of every order, without their relations."""
     return OrderRelations(
         payments=order_payments,
         alert_rule=alert.rule_id if alert else None,
@@ -506,22 +497,23 @@ def _make_order_relations(
         stuck_payment_id=next((saga.subject_id for saga in order_sagas if saga.state is SagaState.STUCK), None),
         is_saga_running=any(saga.state is SagaState.RUNNING for saga in order_sagas),
         pending_refund=find_pending_refund(order_refunds),
-        unknown_payment=_find_payment_with_unknown_outcome(order, unfinished_payments),
-        reviewed_payment=_find_payment_to_review(unfinished_payments),
+        unknown_payment=_find_payment_with_unknown_outcome(order, read_payments),
+        reviewed_payment=_find_payment_to_review(read_payments),
+        providers=tuple(sorted({payment.provider for payment in read_payments})),
     )
 
 
-def _find_payment_with_unknown_outcome(order: Order, unfinished_payments: Iterable[Payment]) -> Payment | None:
-    """Return the first of `unfinished_payments`, the order's payments, that has an unknown outcome; None if there is
+def _find_payment_with_unknown_outcome(order: Order, order_payments: Iterable[Payment]) -> Payment | None:
+    """Return the first of `order_payments` that has an unknown outcome; None if there is
     none, or if the order is not pending."""
     if order.state is not OrderState.PENDING:
         return None
-    return next((payment for payment in unfinished_payments if payment.certainty is Certainty.UNKNOWN), None)
+    return next((payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN), None)
 
 
-def _find_payment_to_review(unfinished_payments: Iterable[Payment]) -> Payment | None:
-    """Return the first of `unfinished_payments` that a person must look at; None if there is none."""
-    return next((payment for payment in unfinished_payments if payment.work.state is WorkState.NEEDS_REVIEW), None)
+def _find_payment_to_review(order_payments: Iterable[Payment]) -> Payment | None:
+    """Return the first of `order_payments` that a person must look at; None if there is none."""
+    return next((payment for payment in order_payments if payment.work.state is WorkState.NEEDS_REVIEW), None)
 
 
 def _read_contradicting_answers(
