@@ -266,15 +266,18 @@ class PaymentProber:
         asked_at: datetime,
         call_name: str,
         event_id: str | None = None,
+        *,
+        skips_repetition: bool = False,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's
         effect on the payment; None if the answer did not contain the payment's state. `asked_at` is the time of the
         question; `call_name` is the name of the source in the evidence; `event_id` is the id of the notice that
-        caused the question.
+        caused the question. With `skips_repetition`, an answer without the payment's state is stored only if it
+        differs from the newest stored one.
         """
         report = find_report(outcome)
         if report is None:
-            return self._store_answer(tx, payment, outcome, call_name)
+            return self._store_answer(tx, payment, outcome, call_name, skips_repetition=skips_repetition)
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, call_name, outcome, event_id)
         return apply_report(self._context, tx, payment, sourced_report).effect
 

@@ -286,7 +286,9 @@ class PaymentTimeoutSagas:
         """
         if outcome is None:
             return StepWaiting("nobody_to_ask")
-        self._payment_prober.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
+        self._payment_prober.apply_answer_in_transaction(
+            tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME, skips_repetition=True
+        )
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
         current_payment = payment_work.require_payment(tx, payment.id)

@@ -22,6 +22,8 @@ from console.store.payments import orders
 from console.store.payments import payment_deadlines as payment_times
 from console.store.payments import stock_reservations as stock_rows
 from console.store.tasks import sagas as sagas_table
+from console.wording.records import get_record_provider_name
+from console.wording.sentences.text_context import FileTextContext
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import MAX_WAIT_SECONDS
@@ -372,6 +374,21 @@ def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
     """Return the query as SQL text that contains its parameter values."""
     compiled = query.params(values).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     return str(compiled)
+
+
+@pytest.mark.engines("sqlite")
+def test_the_same_answer_about_an_expired_payment_is_stored_once(scene: PaymentDesk, clock: MovedClock) -> None:
+    payment = start_with_stock(scene)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    scene.control.add_fault("status:503", call="paypay_payment", times=10_000)
+    for _ in range(3):
+        run_timeout_task(scene)
+        pass_time(scene, clock, timedelta(hours=2))
+    stored = scene.place.sql(
+        "SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'"
+        f" AND subject_id = {payment.id} AND source = 'paypay.payment'"
+    )
+    assert stored == [(1,)]
 
 
 @pytest.mark.parametrize(("fault", "max_calls"), [("status:503", 4 * 13), ("result:RATE_LIMIT", 13)])
@@ -749,6 +766,13 @@ def test_an_order_says_that_its_payment_expires(scene: PaymentDesk, clock: Moved
     assert read_single_saga(scene).record.state is SagaState.RUNNING
     explanation = scene.payments.read_order(scene.read_order("ORD-1").id).explanation
     assert (explanation.why, explanation.next_step.code) == ("why.order_expiring", "next.order_expires")
+
+
+@pytest.mark.engines("sqlite")
+def test_an_order_has_the_provider_of_its_payments(scene: PaymentDesk) -> None:
+    start_with_stock(scene)
+    record = scene.payments.read_order(scene.read_order("ORD-1").id).record
+    assert get_record_provider_name(record, FileTextContext("en", scene.context.now)) == "PayPay"
 
 
 @pytest.mark.expects_log("stays at release_stock")
