@@ -54,6 +54,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
@@ -76,14 +77,15 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     RefundWindowReason.NO_SECOND_REFUND: "refund_repeated",
     RefundWindowReason.REFUND_COUNT_REACHED: "refund_count",
     RefundWindowReason.REFUND_PERIOD_OVER: "refund_window_over",
+    OverLimitReason.LIMIT_PER_PERSON_AND_DAY: "refund_over_day_limit",
+    OverLimitReason.LIMIT_PER_REFUND: "refund_over_limit",
 }
-"""For each rule that stays broken if the person requests a smaller amount: the part of its wording key after
-`reason.`.
+"""For each rule that can stay broken if the person requests a smaller amount: the part of its wording key after
+`reason.`. A limit refuses every amount only if it is 0.
 """
 _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
     **_REASON_KEY_OF_REQUEST_RULE,
     RefundWindowReason.NO_PARTIAL_REFUND: "refund_partial",
-    OverLimitReason.LIMIT_PER_REFUND: "refund_over_limit",
     NotAllowedReason.MAKER_NOT_ACTIVE: "refund_maker_inactive",
 }
 """For each rule that an approval checks: the last part of its wording key, `reason.…`."""
@@ -174,7 +176,7 @@ class RefundRequestService:
             is_maker_active=True,  # rules about a person don't refuse everybody
             contradicted_refund=contradicted_refund,
             is_contradiction_acknowledged=is_acknowledged,
-            now=self._context.now(),
+            now=read_current_time(conn, self._context.now()),
         )
         is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
         set_aside_minor = payment.set_aside_minor if is_only_set_aside_left else None
@@ -212,7 +214,7 @@ class RefundRequestService:
             is_maker_active=bool(refund_rules.find_active_makers(self._context, conn, [refund.maker])),
             contradicted_refund=contradicted_refund,
             is_contradiction_acknowledged=is_acknowledged,
-            now=self._context.now(),
+            now=read_current_time(conn, self._context.now()),
         )
         checks = refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_before_request=False)
         broken_rule = next((check.rule for check in checks if not check.holds), None)
@@ -252,7 +254,7 @@ class RefundRequestService:
                 for check in checks
                 if not check.holds
                 and check.rule in _REASON_KEY_OF_REQUEST_RULE
-                and not _can_smaller_amount_satisfy(check, payment)
+                and not _can_smaller_amount_satisfy(check, refund_facts)
             ),
             None,
         )
@@ -558,8 +560,14 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
     return tuple(person.name for person in approvers if not is_same_person(person.name, maker))
 
 
-def _can_smaller_amount_satisfy(check: RuleCheck, payment: Payment) -> bool:
-    """True if a request for a smaller amount would satisfy the rule that `check` found broken."""
+def _can_smaller_amount_satisfy(check: RuleCheck, refund_facts: RefundFacts) -> bool:
+    """True if a request for a smaller amount, today or on another day, would satisfy the rule that `check` found
+    broken."""
+    payment, refund_limits = refund_facts.payment, refund_facts.limits
+    if check.rule == OverLimitReason.LIMIT_PER_PERSON_AND_DAY:
+        return refund_limits.per_person_day > 0
+    if check.rule == OverLimitReason.LIMIT_PER_REFUND:
+        return refund_limits.per_refund > 0
     return (
         check.rule == ExceedsCapturedReason.MORE_THAN_REFUNDABLE
         and payment.requestable_minor > 0

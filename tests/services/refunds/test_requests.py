@@ -305,6 +305,16 @@ def test_a_lost_refund_in_the_spool_prevents_another_request(desk: RefundDesk) -
     assert desk.request_refund(payment).state is RefundState.REQUESTED
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("per_refund", "refund_over_limit"), ("per_person_day", "refund_over_day_limit")]
+)
+def test_a_limit_of_zero_refuses_each_amount(desk: RefundDesk, limit: str, reason: str) -> None:
+    payment = desk.make_paid_payment()
+    desk.sql("UPDATE limits SET value = 0 WHERE name = :name AND currency = 'JPY'", name=limit)
+    assert desk.refunds.make_plan(payment.id).refusal_code == reason
+    assert desk.refunds.make_plan(payment.id, "1").refusal_code == reason
+
+
 def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
     """Set-aside money can be refunded only as a whole. After a rejected refund the money is set aside again; after a
     completed refund it counts as refunded.
