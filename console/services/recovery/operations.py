@@ -588,6 +588,9 @@ class OperationRecovery:
             command = f"support-console resolve operation {operation.id} --as {options} --evidence FILE"
             money_suffix = "" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "_money"
             step = NextStep(f"next.resolve_operation{money_suffix}", {"id": operation.id}, command)
+            if operation.state is OperationState.DONE:  # Nobody can decide that the refund was not made.
+                command = f"support-console probe operation {operation.id}"
+                step = NextStep("next.probe_lost_refund", {"id": operation.id}, command)
             verdict, reason = f"verdict.only_desk_knows{money_suffix}", f"why.row_vanished{money_suffix}"
             return Explanation(verdict, reason, step, roles_that_may_act=("approver", "operator"))
         has_ended = operation.state in (OperationState.DONE, OperationState.FAILED)

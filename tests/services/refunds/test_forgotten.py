@@ -66,6 +66,8 @@ def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk)
     payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
     delete_refund(desk, payment)
+    step = desk.console.recovery.read_record("operation", operation).explanation.next_step
+    assert step.command == f"support-console probe operation {operation}"
     found = desk.console.recovery.probe("operation", operation)
     assert (found.source, found.state, found.subject_kind) == ("desk", OperationState.DONE, "refund")  # type: ignore[union-attr]
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts WHERE subject_kind = 'payment'")] == [
