@@ -69,7 +69,7 @@ def test_ages_are_repainted_each_minute_without_new_counts(
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: home.table.rows.rowCount() == 1)
     person.wait_until_read()
-    footer = "Yours: 1 of 1 in Unfinished work."
+    footer = "Yours: 1 of 1 operation without a result."
     assert footer in [label.plain for label in home.own_work_panel.findChildren(TextLabel)]
     assert person.opening.context.work_counts.unfinished_count == 1  # the status bar and the dialog say as much
     painted = _PaintCounter()

@@ -170,7 +170,10 @@ def test_two_exercises_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     )
     person.press("Alt+1")
     assert person.wait_for_page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
-    assert person.wait_for_page(HomePage).own_work_panel._footer_label.text() == "There is no unfinished work."
+    assert (
+        person.wait_for_page(HomePage).own_work_panel._footer_label.text()
+        == "There are no operations without a result."
+    )
     page = start_exercise(person, "missing_pdf")
     assert page.current_exercise is not None
     assert list_primary_buttons(page) == ["Check"], "a new start would discard the work"
