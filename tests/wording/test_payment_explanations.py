@@ -293,7 +293,7 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
         ("payment unknown", 2, "8 回中 3 回目", "automatic check 3 of 8"),
         ("payment order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
         ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's is ¥11,500"),
-        ("payment reversible", 0, "2026-11-22", "2026-11-22"),
+        ("payment reversible", 0, "11-23 03:30", "11-23 03:30"),
         ("payment partly refunded", 1, "¥10,000", "¥10,000"),
         ("payment with a failed refund", 1, "返金 R-", "was not made"),
         ("refund requested", 1, "op-a", "op-a"),
@@ -342,6 +342,8 @@ def test_only_a_recently_paid_atom_payment_is_reversible() -> None:
     assert (
         explain_payment(replace(atom, relations=PaymentRelations(ORDER)), until).verdict == "verdict.payment_complete"
     )
+    verdict = make_sentences(explain_payment(replace(atom, relations=PaymentRelations(ORDER)), NOW), "en")[0]
+    assert verdict.endswith("The bank can reverse it until 11-23 03:30.")
 
 
 def test_a_next_step_for_a_person_has_command_and_roles() -> None:

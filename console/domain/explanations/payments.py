@@ -8,7 +8,7 @@ look at the record and names the reason (`work.reason.*`).
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import ReadOnlySwitch
@@ -721,7 +721,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
     reversal_deadline = find_reversal_deadline(record)
     if reversal_deadline is not None and now < reversal_deadline:
-        facts = {**facts, "until": (reversal_deadline - timedelta(microseconds=1)).date()}
+        facts = {**facts, "until": reversal_deadline}
         step = NextStep("next.payment_reversible", facts)
         return Explanation("verdict.payment_reversible", "why.payment_reversible", step, facts)
     if is_refunded_in_full(record):
