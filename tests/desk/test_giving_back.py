@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from console.app import Console
@@ -333,6 +333,8 @@ def test_the_list_of_left_open_records_gives_them_back(
     dialog = person.wait_for_dialog(UnfinishedWorkDialog)
     rows = dialog.own_items_table
     person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
+    column = next(number for number, column in enumerate(rows.rows.columns) if column.key == "number")
+    assert rows.rows.data(rows.rows.index(0, column), Qt.ItemDataRole.DisplayRole) == "1 1803 0101 8771"
     assert not dialog.own_takes.give_back_button.isEnabled()
     rows.go_to_row(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
     person.wait_until(dialog.own_takes.give_back_button.isEnabled)

@@ -45,7 +45,8 @@ class LeftOpen:
       for a request about no record both are "".
     - `until` is the end of a take; None for all other work.
     - `name` is the name of a draft or of a bulk run; "" for all other work.
-    - `action` is the action of an operation, such as `refund.submit`; None for all other work.
+    - `action` is the action of an operation, such as `refund.submit`; `corporation_number` is its corporation, if
+      known. Both are None for all other work.
     """
 
     reason: LeftOpenReason
@@ -55,6 +56,7 @@ class LeftOpen:
     until: datetime | None = None
     name: str = ""
     action: str | None = None
+    corporation_number: str | None = None
 
     @property
     def link(self) -> str | None:

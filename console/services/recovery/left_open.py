@@ -65,7 +65,13 @@ class LeftOpenService:
 def _list_own_records(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
     for operation in journal.list_unfinished_operations(conn, operator=person):
         subject = _find_operation_subject(operation)
-        yield LeftOpen(LeftOpenReason.OPERATION, *subject, operation.started_at, action=operation.action)
+        yield LeftOpen(
+            LeftOpenReason.OPERATION,
+            *subject,
+            operation.started_at,
+            action=operation.action,
+            corporation_number=operation.corporation_number,
+        )
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     server_now = read_current_time(conn, context.now())

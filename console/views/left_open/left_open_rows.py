@@ -26,9 +26,9 @@ _ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftOpenReason, tuple[str, Tone]] = 
 
 
 def make_left_open_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
-    """Return the columns of the table with the person's own unfinished work: reason, record, the time at which the
-    work began, and the end of a take (empty for other work). `name_record(kind, id)` returns the text that names a
-    record, such as its kind and its number."""
+    """Return the columns of the table with the person's own unfinished work: reason, record, the corporation
+    number of an operation, the time at which the work began, and the end of a take. `name_record(kind, id)` returns
+    the text that names a record, such as its kind and its number."""
     translate = context.translate
 
     def make_reason_cell(own_item: LeftOpen) -> StateCell:
@@ -36,6 +36,9 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
             translate(f"left_open.{own_item.reason.value}", action=own_item.action),
             *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[own_item.reason],
         )
+
+    def format_number(own_item: LeftOpen) -> str:
+        return wording.format_corporation_number(own_item.corporation_number or "")
 
     def format_since(own_item: LeftOpen) -> str:
         return wording.format_short_instant(own_item.since, context.now())
@@ -54,6 +57,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
             "data",
             is_stretched=True,
         ),
+        Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("since", translate("column.since"), 112, format_since, "data"),
         Column("until", translate("column.until"), 96, format_until, "data"),
     ]

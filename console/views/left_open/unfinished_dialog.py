@@ -151,7 +151,7 @@ class UnfinishedWorkDialog(DialogFrame):
             titles[3],
             hideable_columns=("until", "since"),  # only takes have an end
         )
-        self.own_items_table.keys_hidden_if_empty = ("until",)
+        self.own_items_table.keys_hidden_if_empty = ("until", "number")
         self.mentions_table = _make_work_table(
             context,
             make_mention_columns(context, self._format_record_name),
