@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
+from math import ceil
 
 from PySide6.QtGui import QPainter
 
@@ -326,6 +327,22 @@ def measure_longest_piece(text: str, role: TextRoleName = "body") -> float:
         ),
         default=0.0,
     )
+
+
+def measure_two_line_width(text: str, role: TextRoleName = "body") -> int:
+    """Return the least width in px at which the text takes at most two lines."""
+    return _measure_two_line_width(text, role, current_appearance().scale)
+
+
+@lru_cache(maxsize=256)
+def _measure_two_line_width(text: str, role: TextRoleName, _scale: float) -> int:
+    pieces = [remove_line_break_marks(piece) for piece in _split_at_line_ends(text)]
+
+    def measure_pieces(line_pieces: list[str]) -> float:
+        return measure_font_runs(split_font_runs("".join(line_pieces).strip()), role)
+
+    widths = (max(measure_pieces(pieces[:end]), measure_pieces(pieces[end:])) for end in range(len(pieces)))
+    return ceil(min(widths, default=0.0)) + 1
 
 
 def wrap_text(text: str, width_px: float) -> tuple[str, ...]:

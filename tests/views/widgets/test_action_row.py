@@ -73,3 +73,16 @@ def test_no_button_of_the_row_is_hidden_and_shown_in_one_step(qtbot: QtBot, appe
     QApplication.processEvents()
     shown = [label.plain for label in row._reason_labels.values() if label.isVisible()]
     assert shown == ["The record is still being read. Wait until it is shown."]
+
+
+def test_a_reason_takes_at_most_two_lines(qtbot: QtBot, appearance: object) -> None:
+    """A reason beside a button takes at most two lines, at each width of the row, also if a longer reason stands in
+    the same row."""
+    window, _, row, buttons = make_page(qtbot)
+    buttons[0].disable_with_reason("Nothing was paid, so nothing can be refunded to the customer. " * 3)
+    buttons[1].disable_with_reason("The outcome of this payment is known already and confirmed by the gateway.")
+    for width in range(300, 1800, 50):
+        window.resize(width, 200)
+        QApplication.processEvents()
+        for label in filter(QWidget.isVisible, row._reason_labels.values()):
+            assert label.heightForWidth(label.width()) <= 2 * label.heightForWidth(2_000) + 1, (width, label.plain)

@@ -7,15 +7,12 @@ from PySide6.QtCore import QEvent, QPoint, QSize, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QMenu, QWidget
 
-from console.views.theme.mixed_font_text import format_menu_entry
+from console.views.theme.mixed_font_text import format_menu_entry, measure_two_line_width
 from console.views.widgets.base import make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 
 _BUTTON_GAP_PX = 8
 _MAX_FIT_ATTEMPTS = 3  # a layout that follows from the second fitting finds the same buttons
-_TWO_LINE_REASON_WIDTH_RATIO = (
-    0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
-)
 
 
 class ActionRow(QWidget):
@@ -118,7 +115,9 @@ class ActionRow(QWidget):
         explained_buttons = self._list_buttons_with_reason(visible_buttons)
         for button, labelled_button in self._labelled_buttons.items():
             labelled_button.setVisible(button in visible_buttons)
-            self._reason_labels[button].setVisible(button in explained_buttons)
+            reason_label = self._reason_labels[button]
+            reason_label.setMinimumWidth(_measure_reason_width(reason_label))
+            reason_label.setVisible(button in explained_buttons)
         self.menu_button.setVisible(bool(self.list_buttons_in_menu()))
 
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
@@ -139,17 +138,8 @@ class ActionRow(QWidget):
     def _measure_needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
         has_menu = bool(self._menu_buttons) or len(shown_buttons) < len(self._list_visible_buttons())
         widths = [button.sizeHint().width() + _BUTTON_GAP_PX for button in shown_buttons]
-        for button in self._list_buttons_with_reason(
-            shown_buttons
-        ):  # a reason may take two lines, which are as high as a button
-            reason_label = self._reason_labels[button]
-            widths.append(
-                max(
-                    reason_label.minimumSizeHint().width(),
-                    round(reason_label.measure_line_width() * _TWO_LINE_REASON_WIDTH_RATIO),
-                )
-                + _BUTTON_GAP_PX
-            )
+        for button in self._list_buttons_with_reason(shown_buttons):
+            widths.append(_measure_reason_width(self._reason_labels[button]) + _BUTTON_GAP_PX)
         return sum(widths) + (self.menu_button.sizeHint().width() if has_menu else 0)
 
     @Slot()
@@ -184,6 +174,12 @@ class ActionRow(QWidget):
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_buttons()
         return super().event(event)
+
+
+def _measure_reason_width(reason_label: ReasonLabel) -> int:
+    """Return the least width of a reason in px: it may take two lines, which are as high as a button."""
+    two_line_width = measure_two_line_width(reason_label.plain, reason_label.role)
+    return max(reason_label.minimumSizeHint().width(), two_line_width)
 
 
 def _make_button_with_reason(button: KeyButton, reason_label: ReasonLabel) -> QWidget:
