@@ -261,8 +261,7 @@ class CompanyPanel(QWidget):
         name = next((name for name in our_names if name), "")
         if corporation is not None:
             name = registry_words.get_official_name(corporation, context.translate)
-        no_name_text = context.translate("record.no_name" if self.credit_checks else "lookup.unknown_company")
-        self.name_label.show_text(name or no_name_text, "text" if name else "muted")
+        self.name_label.show_text(name or context.translate("record.no_name"), "text" if name else "muted")
         self.furigana_label.show_text(corporation.furigana if corporation is not None else "")
         self.registry_facts.show_facts(facts, our_names)
 
