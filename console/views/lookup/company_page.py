@@ -374,6 +374,15 @@ class CompanyPanel(QWidget):
         if record is not None:
             self.record_requested.emit(record)
 
+    def has_rows_to_open(self) -> bool:
+        """Return True if the visible list or the list of open items has a row."""
+        return bool(self._get_visible_table().all_rows or self.open_items.focus_stops)
+
+    def list_records_for_keys(self) -> list[ShownRecord]:
+        """Return the records to which keys of the page can apply: those of the visible list and the open items."""
+        rows = self._get_visible_table().all_rows if self.visible_list_name else ()
+        return [*rows, *filter(case_words.is_record_open, self.all_records)]
+
     def list_visible_refs(self) -> tuple[RecordRef, ...]:
         """Return kind and id of all records in the visible list; () for documents, notes and history. A route
         stores them, so that the page of a record has keys for the previous and the next record of this list."""

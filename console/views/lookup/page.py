@@ -106,6 +106,7 @@ class LookupPage(Page):
         self._show_offered_key_hints()
         self.company_panel.record_requested.connect(self._open_record)
         self.company_panel.position_changed.connect(self.hint_bar.status_label.show_text)
+        self.company_panel.position_changed.connect(self._show_offered_key_hints)
         self.company_panel.number_requested.connect(self._open_corporation_number)
         functions_by_key = {
             "B": self.company_panel.open_purchase_dialog,
@@ -199,9 +200,10 @@ class LookupPage(Page):
         """Show the hints of those keys that can have an effect on the present contents of the page."""
         shown_widget = self.result_stack.currentWidget()
         is_company = shown_widget is self.company_panel
-        records = self.company_panel.all_records if is_company else ()
+        records = self.company_panel.list_records_for_keys() if is_company else []
+        has_rows = self.company_panel.has_rows_to_open() if is_company else False
         is_offered = {
-            "key.open": bool(records) or isinstance(shown_widget, FoundRecordsPanel | CompanyList),
+            "key.open": has_rows or isinstance(shown_widget, FoundRecordsPanel | CompanyList),
             "key.purchase": is_company,
             "key.refetch": any(isinstance(record, CreditCheck) for record in records),
             "key.probe": bool(records),

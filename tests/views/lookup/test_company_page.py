@@ -152,7 +152,7 @@ def list_hint_keys(page: LookupPage) -> set[str]:
 
 def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
     """The hint bar of the company page offers only keys that have an effect. It offers no keys if there is no
-    company, and no keys for records if the company has no records.
+    company, and no keys for records if the company or the visible tab has no records.
     """
     page = LookupPage(make_window_context())
     on_records, on_company = {"Enter", "F", "P"}, {"B", "Ctrl+C"}
@@ -162,6 +162,11 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
     page._show_result(number, LookupResult(number, (CHECK_WITHOUT_PDF,)))
     assert on_records | on_company <= list_hint_keys(page)
     assert "R" not in list_hint_keys(page), "it has no payment"
+    page._show_result(number, LookupResult(number, (make_check(),)))
+    assert on_records <= list_hint_keys(page)
+    page.company_panel.tabs.setCurrentIndex(page.company_panel.company_tabs[1].tab_index)
+    assert on_company <= list_hint_keys(page)
+    assert not list_hint_keys(page) & on_records, "the tab of notes has no row"
     page._show_result(number, LookupResult(number, ()))
     assert on_company <= list_hint_keys(page)
     assert not list_hint_keys(page) & on_records
