@@ -435,17 +435,21 @@ class UnfinishedWorkDialog(DialogFrame):
     @Slot()
     def _update_buttons(self) -> None:
         """Enable the button "open" if the selected row of the visible table has a page or dialog to open;
-        otherwise disable it with the reason. Update the other buttons and the sentence below the table, too."""
+        otherwise disable it with the reason. Update the other buttons and the sentence below the table, too. Hide all
+        these buttons if the table has no rows."""
         tab_index = self.tabs.currentIndex()
         table, translate = self._tables[tab_index], self._context.translate
         has_rows = self._lists_by_tab[tab_index].currentWidget() is table
         item = table.current_item if has_rows else None
-        self.own_takes.setVisible(table in (self.leases_and_takes_table, self.own_items_table))
+        self.main_button.setVisible(has_rows)
+        self.own_takes.setVisible(has_rows and table in (self.leases_and_takes_table, self.own_items_table))
         self.own_takes.enable_for_row(item)
-        self.mention_buttons.setVisible(table is self.mentions_table)
+        self.mention_buttons.setVisible(has_rows and table is self.mentions_table)
         self.mention_buttons.enable_for_row(item)
         if item is None:
             self.disable_main_button(translate("dialog.unfinished.open_off"))
+            if not has_rows:
+                self.hint.show_text("")  # no row can be selected
         elif table is self.leases_and_takes_table and not _is_take_of_record(item):
             self.disable_main_button(translate("reason.lease_no_record"))
         elif not self._can_open_item(item):
@@ -477,8 +481,10 @@ class UnfinishedWorkDialog(DialogFrame):
 
     def _update_withdraw_button(self, request: OwnRequest | None) -> None:
         """On the tab of the desk requests, show the button that withdraws the selected request, or the reason why
-        it can't be withdrawn. Hide the button on the other tabs."""
-        is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
+        it can't be withdrawn. Hide the button on the other tabs, and if there is no request."""
+        has_rows = self.own_requests_table is not None and bool(self.own_requests_table.all_rows)
+        is_shown = has_rows and self.tabs.currentIndex() == self.TAB_NAMES.index("requests")
+        translate = self._context.translate
         for widget in (self.withdraw_button, self.withdraw_reason_label):
             widget.setVisible(is_shown)
         if request is None:

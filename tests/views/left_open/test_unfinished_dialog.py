@@ -1,5 +1,5 @@
-"""Tests that the dialog of unfinished work says once, and not at each read, that the database doesn't answer, and why
-it can't open a row."""
+"""Tests of the dialog of unfinished work while the database doesn't answer, without unfinished work, and with a row that
+it can't open."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -69,3 +69,22 @@ def test_enter_on_a_row_without_a_page_speaks_the_reason(qtbot: QtBot) -> None:
         dialog._open_item(None)
     assert [announcement.sentence for announcement in announcements] == [dialog.hint.plain]
     assert dialog.hint.plain
+
+
+def test_a_tab_without_rows_has_no_buttons_for_a_row(qtbot: QtBot) -> None:
+    """A tab without rows has neither a button that needs a selected row nor the advice to select one. Before the rows
+    are read, the button "open" is there."""
+    context, services = make_window_context(), UnreachableServices()
+    context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    parent.resize(1280, 800)
+    dialog = UnfinishedWorkDialog(context, parent)
+    assert not dialog.main_button.isHidden()
+    services.is_lost = False
+    dialog.read_lists()
+    for tab_name in dialog.TAB_NAMES:
+        dialog.show_tab(tab_name)
+        row_widgets = dialog.main_button, dialog.own_takes, dialog.mention_buttons, dialog.withdraw_button
+        assert all(widget.isHidden() for widget in row_widgets), tab_name
+        assert dialog.hint.plain == "", tab_name
