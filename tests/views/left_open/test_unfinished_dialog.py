@@ -1,5 +1,5 @@
-"""Tests of the dialog of unfinished work while the database doesn't answer, without unfinished work, and with a row that
-it can't open."""
+"""Tests of the dialog of unfinished work while the database doesn't answer, without unfinished work, and with a row
+that it can't open."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -59,7 +59,6 @@ def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
 def test_enter_on_a_row_without_a_page_speaks_the_reason(qtbot: QtBot) -> None:
     """The footer shows why the row can't be opened. A screen reader, which isn't at the footer, speaks it."""
     context, services = make_window_context(), UnreachableServices()
-    services.is_lost = False
     context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
     parent = QWidget()
     qtbot.addWidget(parent)
