@@ -63,6 +63,7 @@ def start_exercise(person: Person, key: str, presses: int = 1, gate: Event | Non
         gate.set()
     person.wait_until(lambda: page.current_exercise is not None and page.current_exercise.state == "open")
     assert page.check_button.isEnabled()
+    person.wait_until(lambda: (("S",), "Start again") in page.hint_bar.key_hints)  # as on the button
     return page
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.training.results import INVENTED_APPROVER_NAME, TrainingExercise, TrainingOverview, TrainingState
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
@@ -143,6 +143,14 @@ class TrainingPage(Page):
     # -- current exercise
 
     @property
+    def hinted_shortcuts(self) -> Sequence[KeyHint]:
+        """The page's shortcuts. The key S has the words of its button: it starts an exercise, or starts it again."""
+        exercise = self.current_exercise
+        is_new = exercise is None or exercise.state is TrainingState.NOT_BEGUN
+        names = {} if is_new else {"key.training_begin": "training.start_again"}
+        return [(keys, names.get(wording_key, wording_key)) for keys, wording_key in self.key_hints]
+
+    @property
     def current_exercise(self) -> TrainingExercise | None:
         row = self.table.current_item
         return row if isinstance(row, TrainingExercise) else None
@@ -179,6 +187,7 @@ class TrainingPage(Page):
         )
         for button, _ in self._button_actions:
             button.set_kind("primary" if button is primary_button else "default")
+        self._update_key_hints()
 
     # -- acts
 
