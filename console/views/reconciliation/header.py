@@ -168,7 +168,7 @@ def make_run_state_bar(run_details: ReconciliationRunDetails, context: WindowCon
         starter = run_details.holder.operator if run_details.holder else item.asked_by
         return NotificationBar(
             translate(key),
-            translate(f"{key}_words", who=starter, cause=item.reason),
+            translate(f"{key}_words", who=starter, cause=item.reason, provider=item.provider),
             tone=state_cell.tone,
             icon_name=state_cell.icon_name,
         )
