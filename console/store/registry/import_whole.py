@@ -54,7 +54,7 @@ from console.store.registry.source_file import SourceFile, make_bad_file_error, 
 _CACHE_KIB = 32 * 1024
 _SORTING_CACHE_KIB = 8 * 1024
 _BLOCKS_PER_COMMIT = 64
-_BUILD_STEPS_VERSION = 3
+_BUILD_STEPS_VERSION = 4
 """Version of the steps of a build. The build of a program with other steps isn't continued."""
 _OUTDATED_CORPORATION_ROWS_QUERY = """
 SELECT id FROM (
@@ -194,7 +194,7 @@ def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, .
 
 
 def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, import_run: ImportRun) -> None:
-    fact_name = f"lines of {source.name}"
+    fact_name = f"lines of {source.sha256}"  # two files in different folders may have the same name
     done_lines = after = read_registry_fact(connection, fact_name) or 0
     places = PlaceIds(connection)
     next_id = (connection.execute("SELECT max(id) FROM corporations").fetchone()[0] or 0) + 1

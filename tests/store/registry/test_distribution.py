@@ -294,6 +294,20 @@ def test_fetched_parts_of_a_base_are_not_fetched_again(
     assert len(parts) > 6
 
 
+def test_a_desk_fetches_differences_of_one_name(published_registry: PublishedRegistry) -> None:
+    """A desk fetches and applies each of several differences, also if the worker imported files of one name from
+    different folders."""
+    published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
+    paths = []
+    for csv_name, company in (("diff_20251104", "乙"), ("diff_20251105", "丙")):
+        folder = published_registry.folder / csv_name
+        folder.mkdir()
+        paths.append(write_file(folder, csv_name, [make_row(0, name=company)]).rename(folder / "download.zip"))
+    import_registry_files(published_registry.worker, paths)
+    publish_registry(published_registry.worker, published_registry.documents, paths)
+    assert published_registry.fetch_names("desk") == ["丙"]
+
+
 def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     published_registry: PublishedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,6 +150,21 @@ def test_a_whole_file_stores_the_deletions_of_known_corporations(tmp_path: Path,
     reader.close()
 
 
+def test_files_of_one_name_in_different_folders_are_imported_whole(tmp_path: Path) -> None:
+    """Each file of a prefecture is imported whole, also if another file of the same import, or of the import before
+    it, had the same name in another folder."""
+    paths = []
+    for first_index, csv_name in enumerate(
+        ("13_tokyo_all_20251031", "27_osaka_all_20251031", "14_kanagawa_all_20251031")
+    ):
+        rows = [make_row(10 * first_index + index) for index in range(3)]
+        paths.append(tmp_path / csv_name / "download.zip")
+        paths[-1].parent.mkdir()
+        write_file(paths[-1].parent, csv_name, rows).rename(paths[-1])
+    assert import_registry_files(tmp_path / "registry", paths[:2]).rows == 6
+    assert import_registry_files(tmp_path / "registry", paths[2:]).rows == 9
+
+
 def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path) -> None:
     """A file may merge all of its corporations into one. A lookup of that corporation returns a limited number of
     predecessors."""
