@@ -57,12 +57,16 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     cases they are the newest whole files and the differences for the days after them: if the differences don't reach
     the day of the whole files, or if the registry in use is of the same day and lacks one of the whole files. If the
     folder has only differences after a missing day, the first of them is returned. Its import fails, and the error
-    names the missing days.
+    names the missing days. If the registry in use has the whole nation, files of single prefectures are left out:
+    their import would be refused, because it would remove the other prefectures.
     """
     differences = sorted(file for file in files if file.is_difference)
     following_files = _list_following_differences(differences, status.registry_date) if status else []
     reached_day = following_files[-1].day if following_files else status.registry_date if status else date.min
-    whole_files = _choose_newest_whole_files(files)
+    has_nation = status is not None and _has_nation(status)
+    whole_files = _choose_newest_whole_files(
+        [file for file in files if not has_nation or file.prefecture_code == WHOLE_NATION_CODE]
+    )
     if whole_files and (whole_files[0].day > reached_day or _would_add_prefectures(whole_files, status)):
         return (*whole_files, *_list_following_differences(differences, whole_files[0].day))
     if following_files or status is None:
@@ -91,6 +95,11 @@ def _choose_newest_whole_files(files: Collection[PublishedFile]) -> list[Publish
     newest_day = max((file.day for file in whole_files), default=None)
     newest_day_files = sorted(file for file in whole_files if file.day == newest_day)
     return [file for file in newest_day_files if file.prefecture_code == WHOLE_NATION_CODE][:1] or newest_day_files
+
+
+def _has_nation(status: RegistryStatus) -> bool:
+    """True if the registry in use was made of a file of the whole nation."""
+    return any(file.prefecture_code == WHOLE_NATION_CODE for file in status.files if not file.is_difference)
 
 
 def _would_add_prefectures(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:

@@ -328,10 +328,10 @@ def read_status(connection: sqlite3.Connection) -> RegistryStatus:
 
 
 def _read_status(connection: sqlite3.Connection) -> RegistryStatus:
-    query = "SELECT name, sha256, day, is_difference, row_count FROM files ORDER BY id"
+    query = "SELECT name, sha256, day, is_difference, row_count, prefecture FROM files ORDER BY id"
     files = tuple(
-        ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows)
-        for name, sha256, day, is_difference, rows in connection.execute(query)
+        ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows, prefecture)
+        for name, sha256, day, is_difference, rows, prefecture in connection.execute(query)
     )
     if not files:
         raise DamagedRegistry("no source files")

@@ -15,7 +15,12 @@ MONDAY_FILE, TUESDAY_FILE, WEDNESDAY_FILE, THURSDAY_FILE = (f"diff_202611{day}.z
 
 
 def make_status(day: str, *names: str) -> RegistryStatus:
-    files = tuple(ImportedFile(name, "", date.fromisoformat(day), name.startswith("diff"), 1) for name in names)
+    files = tuple(
+        ImportedFile(
+            name, "", date.fromisoformat(day), name.startswith("diff"), 1, "" if "diff" in name else name[:2]
+        )
+        for name in names
+    )
     return RegistryStatus(date.fromisoformat(day), 1, files)
 
 
@@ -68,6 +73,19 @@ PLAN_CASES = [
         (WHOLE_FILE, MONDAY_FILE, TUESDAY_FILE),
         make_status("2026-11-16", EARLIER_WHOLE_FILE),
         [TUESDAY_FILE],
+    ),
+    (
+        "a prefecture of the nation's day",
+        (TOKYO_FILE, MONDAY_FILE),
+        make_status("2026-11-13", WHOLE_FILE),
+        [MONDAY_FILE],
+    ),
+    ("a prefecture of a later day", (TOKYO_FILE,), make_status("2026-10-30", EARLIER_WHOLE_FILE), NO_IMPORTS),
+    (
+        "a prefecture of a later day, over a missing day",
+        ("13_tokyo_all_20261116.zip", WHOLE_FILE),
+        make_status("2026-11-04", EARLIER_WHOLE_FILE),
+        [WHOLE_FILE],
     ),
     ("an older whole", (EARLIER_WHOLE_FILE,), make_status("2026-11-13", WHOLE_FILE), NO_IMPORTS),
     (
