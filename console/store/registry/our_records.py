@@ -18,6 +18,8 @@ from sqlalchemy import (
 )
 
 from console.domain.batches import split_into_batches
+from console.domain.corporation_number import DIGIT_COUNT
+from console.domain.lookup.number_input import find_number
 from console.domain.payments.states import RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.schema.core import credit_checks
@@ -114,5 +116,12 @@ def find_our_numbers(conn: Connection, corporation_numbers: Collection[str]) -> 
 
 
 def list_all_numbers(conn: Connection) -> frozenset[str]:
-    """Return the corporation numbers of all credit checks, orders and payments of this database."""
-    return frozenset(conn.scalars(_ALL_NUMBERS_QUERY))
+    """Return the corporation numbers of all credit checks, orders and payments of this database. A number that SQL
+    couldn't normalise, such as `T` and the digits, is parsed. Rows without a readable number are left out."""
+    numbers = conn.scalars(_ALL_NUMBERS_QUERY)
+    return frozenset(filter(None, (_normalise_number(number) for number in numbers)))
+
+
+def _normalise_number(number_key: str | None) -> str | None:
+    """Return the 13 digits of a number as SQL has normalised it; None if it is NULL or can't be parsed."""
+    return number_key if number_key is not None and len(number_key) == DIGIT_COUNT else find_number(number_key)
