@@ -161,9 +161,12 @@ class BulkRunReader:
     def _complete_records(self, conn: Connection, records: Sequence[QueuedRecord]) -> tuple[QueuedRecord, ...]:
         """Return the records, in the same sequence, each with the registry's entry about its corporation, and refunds
         with their payment, which has the corporation number."""
-        refunds = iter(self._complete_refunds(conn, [record for record in records if isinstance(record, Refund)]))
+        refunds = self._complete_refunds(conn, [record for record in records if isinstance(record, Refund)])
+        refund_by_id = {refund.id: refund for refund in refunds}
         return complete_with_corporations(
-            self._context, conn, [next(refunds) if isinstance(record, Refund) else record for record in records]
+            self._context,
+            conn,
+            [refund_by_id[record.id] if isinstance(record, Refund) else record for record in records],
         )
 
     def _read_row_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:

@@ -386,22 +386,15 @@ class RelatedRecordCompleter:
         read_limits = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)
-            refusal = request_refusal = None
+            approval_refusal = request_refusal = None
             if payment is not None and payment.id in judged_payment_ids:
-                payment_refunds = refunds_by_payment_id.get(payment.id, ())
-                refund_limits = read_limits(payment.currency)
-                if refund.state is RefundState.REQUESTED:
-                    refusal = self._refund_requests.find_approval_refusal(
-                        conn, refund, payment, payment_refunds, refund_limits
-                    )
-                elif may_be_requested_again(refund, payment):
-                    request_refusal, _ = self._refund_requests.find_request_refusal(
-                        conn, payment, payment_refunds, refund_limits
-                    )
+                approval_refusal, request_refusal = self._find_refund_refusals(
+                    conn, refund, payment, refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
+                )
             relations = RefundRelations(
                 payment,
                 str(refund.id) in proposed_states,
-                refusal,
+                approval_refusal,
                 contradicting_answer=contradicting_answers.get(refund.id),
                 lacks_second_person=str(refund.id) in ids_without_second_person,
                 lacks_approver=_lacks_approver(refund, count_other_approvers),
@@ -413,6 +406,18 @@ class RelatedRecordCompleter:
                 relations = replace(relations, read_only_switch=find_switch(provider))
                 completed_refund = replace(refund, relations=relations)
             yield completed_refund
+
+    def _find_refund_refusals(
+        self, conn: Connection, refund: Refund, payment: Payment, payment_refunds: Sequence[Refund], limits: Limits
+    ) -> tuple[str | None, str | None]:
+        """Return two reasons: that for which no person can approve the refund now, and that for which no new refund
+        of its payment can be requested now. Each is None if there is no such reason, or if the refund's next step is
+        something else. `payment_refunds` are all refunds of the payment, `limits` those in its currency."""
+        if refund.state is RefundState.REQUESTED:
+            return self._refund_requests.find_approval_refusal(conn, refund, payment, payment_refunds, limits), None
+        if may_be_requested_again(refund, payment):
+            return None, self._refund_requests.find_request_refusal(conn, payment, payment_refunds, limits)[0]
+        return None, None
 
 
 def _lacks_approver(refund: Refund, count_other_approvers: second_person.ApproverCounter) -> bool:

@@ -35,15 +35,20 @@ class UnreachableServices:
         return ()
 
 
-def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
-    """The dialog reads the person's requests every second. While these reads fail, it shows one bar, not one more for
-    each read; the bar disappears when a read succeeds."""
-    context, services = make_window_context(), UnreachableServices()
+def make_dialog(qtbot: QtBot, services: UnreachableServices) -> UnfinishedWorkDialog:
+    context = make_window_context()
     context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
     parent = QWidget()
     qtbot.addWidget(parent)
     parent.resize(1280, 800)
-    dialog = UnfinishedWorkDialog(context, parent)
+    return UnfinishedWorkDialog(context, parent)
+
+
+def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
+    """The dialog reads the person's requests every second. While these reads fail, it shows one bar, not one more for
+    each read; the bar disappears when a read succeeds."""
+    services = UnreachableServices()
+    dialog = make_dialog(qtbot, services)
 
     def count_bars() -> int:
         return sum(not bar.isHidden() for bar in dialog.findChildren(NotificationBar))
@@ -58,12 +63,7 @@ def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
 
 def test_enter_on_a_row_without_a_page_speaks_the_reason(qtbot: QtBot) -> None:
     """The footer shows why the row can't be opened. A screen reader, which isn't at the footer, speaks it."""
-    context, services = make_window_context(), UnreachableServices()
-    context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
-    parent = QWidget()
-    qtbot.addWidget(parent)
-    parent.resize(1280, 800)
-    dialog = UnfinishedWorkDialog(context, parent)
+    dialog = make_dialog(qtbot, UnreachableServices())
     with collect_announcements() as announcements:
         dialog._open_item(None)
     assert [announcement.sentence for announcement in announcements] == [dialog.hint.plain]
@@ -73,12 +73,8 @@ def test_enter_on_a_row_without_a_page_speaks_the_reason(qtbot: QtBot) -> None:
 def test_a_tab_without_rows_has_no_buttons_for_a_row(qtbot: QtBot) -> None:
     """A tab without rows has neither a button that needs a selected row nor the advice to select one. Before the rows
     are read, the button "open" is there."""
-    context, services = make_window_context(), UnreachableServices()
-    context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
-    parent = QWidget()
-    qtbot.addWidget(parent)
-    parent.resize(1280, 800)
-    dialog = UnfinishedWorkDialog(context, parent)
+    services = UnreachableServices()
+    dialog = make_dialog(qtbot, services)
     assert not dialog.main_button.isHidden()
     services.is_lost = False
     dialog.read_lists()
