@@ -25,7 +25,7 @@ class BlockingSessionsThread:
     set. `is_standby` returns True while another worker polls for desk requests; then there are fewer passes."""
 
     def __init__(
-        self, session_ender: BlockingSessionEnder, stop_event: Event, is_standby: Callable[[], bool] = lambda: False
+        self, session_ender: BlockingSessionEnder, stop_event: Event, is_standby: Callable[[], bool]
     ) -> None:
         self._session_ender, self._stop_event, self._is_standby = session_ender, stop_event, is_standby
         self._thread = DaemonThread(self._end_sessions_until_stopped, "lock-watch")
@@ -46,14 +46,16 @@ class BlockingSessionsThread:
         last_error_code: ErrorCode | None = None
         while not self._stop_event.is_set():
             ended_count, last_error_code = self._end_blocking_sessions(last_error_code)
-            self._stop_event.wait(
-                PAUSE_AFTER_ENDED_SESSION_SECONDS
-                if ended_count
-                else PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS
-                if self._is_standby()
-                else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
-            )
+            self._stop_event.wait(self._choose_pause_seconds(ended_count))
         self._session_ender.close()
+
+    def _choose_pause_seconds(self, ended_count: int) -> float:
+        """Return the pause in seconds after a pass that has ended `ended_count` sessions."""
+        if ended_count:
+            return PAUSE_AFTER_ENDED_SESSION_SECONDS
+        return (
+            PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS if self._is_standby() else PAUSE_BETWEEN_LOCK_PASSES_SECONDS
+        )
 
     def _end_blocking_sessions(self, last_error_code: ErrorCode | None) -> tuple[int, ErrorCode | None]:
         """Run one pass of `BlockingSessionEnder.end_blocking_sessions`. Return the number of ended database sessions

@@ -98,8 +98,8 @@ class DeskRequestThreads:
                 was_any_waiting, is_any_waiting = is_any_waiting, self._executor.is_any_request_waiting()
                 waiting_count = 0
                 if is_any_waiting and not was_any_waiting:
-                    waiting_count = 1  # to count the others takes two more queries: the next poll does so
-                elif is_any_waiting or (is_renewal_due and self._executor.is_any_request_open()):
+                    waiting_count = 1  # to count the others takes more queries: the next poll does so
+                elif is_any_waiting or is_renewal_due:  # an ended worker can have left a request that it had taken
                     waiting_count = self._executor.count_waiting_requests()
                 self._wake_threads(waiting_count)
                 self._wake_lock_waiting_thread()

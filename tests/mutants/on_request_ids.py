@@ -83,7 +83,7 @@ REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
         "_MAX_ANSWER_STORE_ATTEMPTS = 3", "_MAX_ANSWER_STORE_ATTEMPTS = 1",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
     _make_mutant("an answer that was found is found anew each time", _IDS_FILE,
-        "if answer is not None and _is_final_answer(answer):", "if answer is None:",
+        "if answer is not None and _is_final_answer(answer) and _had_effect(answer):", "if answer is None:",
         f"{_ANSWERS_AFTER_FAULTS_TESTS}::test_an_answer_that_could_not_be_stored_is_stored_later"),
     _make_mutant("who approved hears of the sending by others", _RECORDS_FILE,
         "            if operation is None:\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, DeskRequestState
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME, DeskRequestState, TakenDeskRequest
 from console.sandbox.server import Sandbox
 from console.worker.lock_thread import (
     PAUSE_BETWEEN_LOCK_PASSES_OF_STANDBY_SECONDS,
@@ -63,13 +63,23 @@ def test_the_first_request_wakes_a_thread_without_a_count(
     with place.open_desk(sandbox, TIME_SCALE="1") as console:
         executor, is_waiting = console.desk_requests, iter((False, True, True, False, True))
         monkeypatch.setattr(executor, "is_any_request_waiting", lambda: next(is_waiting))
-        monkeypatch.setattr(executor, "is_any_request_open", lambda: True)
         monkeypatch.setattr(executor, "count_waiting_requests", lambda: 3)
         monkeypatch.setattr(executor, "clock", ManualClock())
         threads = DeskRequestThreads(executor, CountedStop(5))
         monkeypatch.setattr(threads, "_wake_threads", woken.append)
         threads._poll_requests_until_stopped()
     assert woken[:5] == [3, 1, 3, 0, 1]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_request_that_was_taken_for_the_next_free_thread_waits(place: Place, sandbox: Sandbox) -> None:
+    """A request whose locks this worker has waited for is taken already, so no row of the table waits."""
+    with place.open_desk(sandbox) as console:
+        executor = console.desk_requests
+        assert not executor.is_any_request_waiting()
+        executor._unexecuted_requests.append(TakenDeskRequest("1", "op-a", "purchase", "[]", "1", None, False, 1))
+        assert executor.is_any_request_waiting()
+        executor._unexecuted_requests.clear()
 
 
 @pytest.mark.engines("sqlite")

@@ -141,7 +141,7 @@ class RegistryMatches:
 class ImportedFile:
     """A file from which the registry in use was made. `sha256` is the lower-case hexadecimal digest of its bytes;
     `is_difference` is False for a whole file; `day` is the day of its contents. `rows` is the number of its rows.
-    `prefecture_code` is the code of the prefecture of a whole file (`00`: the nation); empty if it wasn't read.
+    `prefecture_code` is the code of the prefecture of a whole file (`00`: the nation), empty for a difference.
     """
 
     name: str
@@ -149,7 +149,7 @@ class ImportedFile:
     day: date
     is_difference: bool
     rows: int
-    prefecture_code: str = ""
+    prefecture_code: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,10 @@ from console.services.bulk.execute import (
     make_lease_name,
     require_run,
 )
-from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader, RefundCompleter
+from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
+from console.services.records.completer import RecordsCompleter
 from console.services.recovery.queues import QueueReader
 from console.services.recovery.replayed_answers import make_bulk_run_answer_finder
 from console.services.tasks import cancellation
@@ -63,13 +64,13 @@ class BulkRunService(BulkRunReader):
         self,
         context: ServiceContext,
         queues: QueueReader,
-        complete_refunds: RefundCompleter,
+        complete_records: RecordsCompleter,
         forecaster: BulkRowForecaster,
         actions: BulkActionRunner,
         executor: BulkExecutor,
         request_ids: RequestIdService,
     ) -> None:
-        super().__init__(context, complete_refunds, forecaster, actions)
+        super().__init__(context, complete_records, forecaster, actions)
         self._request_ids = request_ids
         self._queues, self._executor = queues, executor
 

@@ -21,6 +21,7 @@ from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import BulkRowForecaster
 from console.services.bulk.execute import make_lease_name, require_run
 from console.services.process.context import ServiceContext
+from console.services.records.completer import RecordsCompleter, map_readable_records
 from console.services.registry.facts import complete_with_corporations
 from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
@@ -30,8 +31,6 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.tasks import bulk_runs as bulk
 
-RefundCompleter = Callable[[Connection, Sequence[Refund]], Sequence[Refund]]
-"""Function that returns the refunds, in the same sequence, each with its related records."""
 ROWS_PER_PAGE = 200
 _MAX_LISTED_FINISHED_RUNS = 20
 """Number of the newest runs of which the finished ones are listed below the unfinished ones."""
@@ -44,11 +43,11 @@ class BulkRunReader:
     def __init__(
         self,
         context: ServiceContext,
-        complete_refunds: RefundCompleter,
+        complete_records: RecordsCompleter,
         forecaster: BulkRowForecaster,
         actions: BulkActionRunner,
     ) -> None:
-        self._context, self._complete_refunds = context, complete_refunds
+        self._context, self._complete_refunds = context, complete_records
         self._forecaster, self._actions = forecaster, actions
 
     def read_run(self, run_id: int) -> BulkRun:
@@ -160,13 +159,12 @@ class BulkRunReader:
 
     def _complete_records(self, conn: Connection, records: Sequence[QueuedRecord]) -> tuple[QueuedRecord, ...]:
         """Return the records, in the same sequence, each with the registry's entry about its corporation, and refunds
-        with their payment, which has the corporation number."""
-        refunds = self._complete_refunds(conn, [record for record in records if isinstance(record, Refund)])
-        refund_by_id = {refund.id: refund for refund in refunds}
+        with their payment, which has the corporation number. A refund whose payment can't be read stays without it.
+        """
+        refunds: list[QueuedRecord] = [record for record in records if isinstance(record, Refund)]
+        completed_refunds = map_readable_records(self._complete_refunds, conn, refunds)
         return complete_with_corporations(
-            self._context,
-            conn,
-            [refund_by_id[record.id] if isinstance(record, Refund) else record for record in records],
+            self._context, conn, [completed_refunds.get((type(record), record.id), record) for record in records]
         )
 
     def _read_row_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:

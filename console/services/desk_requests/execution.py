@@ -153,18 +153,16 @@ class RequestExecutor:
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
 
     def is_any_request_waiting(self) -> bool:
-        """True if a desk request waits. The database reads one entry of an index."""
+        """True if a desk request waits, or if this worker has taken one for its next free thread. The database reads
+        at most one entry of an index."""
+        if self._unexecuted_requests:
+            return True
         with self._context.database.read() as conn:
             return requests.is_any_request_waiting(conn)
 
-    def is_any_request_open(self) -> bool:
-        """True if a desk request waits or is taken, even by a worker that has ended."""
-        with self._context.database.read() as conn:
-            return requests.is_any_request_open(conn)
-
     def count_waiting_requests(self) -> int:
         """Return the number of desk requests that this worker may take now, including requests that it has already
-        taken for its next free thread."""
+        taken for its next free thread. If no request is open, the database reads one entry of an index."""
         with self._context.database.read() as conn:
             return len(self._unexecuted_requests) + requests.count_takable_requests(conn, self._locked_requests.ids)
 

@@ -351,10 +351,9 @@ class RequestIdService:
         stored: the first call has written something, and a stored refusal would free the id for a second act.
         """
         answer = find_answer(row)
-        if answer is not None and _is_final_answer(answer):
+        if answer is not None and _is_final_answer(answer) and _had_effect(answer):
             with log_and_suppress("storing a found answer"):
-                if _had_effect(answer):
-                    self._store_answer(LeasedRequestId(request, row.fence), answer)
+                self._store_answer(LeasedRequestId(request, row.fence), answer)
         return answer
 
     def _refuse_running_call(self, request: RequestKey, row: RequestIdUse) -> None:

@@ -165,8 +165,8 @@ class RelatedRecordCompleter:
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Order]:
         """Return the orders with the records that their explanations need: the open alert and, for an order with an
-        open alert, its payments; refunds that have not ended, payments with an unknown outcome, and the sagas of
-        expired payments."""
+        open alert, its payments with their relations; all its payments without them, refunds that have not ended, and
+        the sagas of expired payments."""
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
@@ -493,7 +493,7 @@ def _make_order_relations(
     """Return the facts of related rows that the explanation of the order needs. `order_payments` are the order's
     payments, empty for an order without an open alert; `alert` is the order's open alert whose rule the order still
     breaks (None: there is none). `order_refunds` and `order_sagas` are the refunds and the timeout sagas of the
-    order's payments. `read_payments` are the payments of every order, without their relations."""
+    order's payments. `read_payments` are all payments of the order, without their relations."""
     return OrderRelations(
         payments=order_payments,
         alert_rule=alert.rule_id if alert else None,

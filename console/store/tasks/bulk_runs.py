@@ -32,6 +32,7 @@ DONE_RUN_STATE = "done"
 """State of a bulk run of which all records are processed."""
 
 _ROWS_PER_INSERT = 1_000
+_MAX_LISTED_OPEN_RUNS = 200
 """Largest number of rows in one INSERT."""
 
 _LIMIT_PARAMETER = bindparam("limit", type_=Integer)
@@ -161,9 +162,9 @@ def list_running_runs(conn: Connection) -> tuple[BulkRun, ...]:
     return _select_runs(conn, _RUNNING_BULK_RUNS_QUERY)
 
 
-def list_open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
-    """Return at most `limit` bulk runs that aren't done, newest first."""
-    return _select_runs(conn, _OPEN_BULK_RUNS_QUERY, limit=limit)
+def list_open_runs(conn: Connection) -> tuple[BulkRun, ...]:
+    """Return at most _MAX_LISTED_OPEN_RUNS bulk runs that aren't done, newest first."""
+    return _select_runs(conn, _OPEN_BULK_RUNS_QUERY, limit=_MAX_LISTED_OPEN_RUNS)
 
 
 def list_all_open_runs(conn: Connection) -> tuple[BulkRun, ...]:

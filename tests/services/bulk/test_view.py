@@ -10,6 +10,7 @@ import pytest
 
 from console.app import Console
 from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, ChosenRecord, ForecastKind
+from console.domain.payments.records import Refund
 from console.domain.records import CreditCheck
 from console.sandbox.registry.files import write_whole_file
 from console.sandbox.registry.rows import make_company_row
@@ -93,6 +94,24 @@ def test_a_refund_has_the_corporation_number_of_its_payment(place: Place, consol
     for record in (forecast.record, row.record):
         assert record is not None
         assert get_corporation_number(record) == number
+
+
+@pytest.mark.expects_log("a record that can't be read is told")
+def test_a_refund_whose_payment_cannot_be_read_is_listed(place: Place, console: Console) -> None:
+    """The payment of a refund is one of a newer program. The plan refuses the row, and the list of rows has the
+    refund without its payment."""
+    place.drop_table_triggers("refunds")
+    place.drop_table_triggers("payments")
+    payment = console._context.write(lambda tx: insert_begun_payment(tx.conn, "P-1"))
+    maker = place.get_account_name("op-a")
+    refund = console._context.write(lambda tx: insert_requested_refund(tx.conn, payment, maker=maker))
+    run = console.bulk.create_run("note", [ChosenRecord(REFUND_KIND, refund.id, refund.version)], "seen")
+    place.sql(f"UPDATE payments SET certainty = 'future' WHERE id = {payment.id}")
+    (forecast,) = console.bulk.make_plan(run.id).forecasts
+    (row,) = console.bulk.list_rows_with_records(run.id)
+    assert (forecast.kind, forecast.record) == (ForecastKind.REFUSED, None)
+    assert isinstance(row.record, Refund)
+    assert (row.record.id, row.record.relations) == (refund.id, None)
 
 
 def test_a_plan_estimates_the_time_of_the_rows_that_would_run(

@@ -70,7 +70,7 @@ def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
     them.
     """
     over = Event()
-    thread = BlockingSessionsThread(worker.blocking_session_ender, over)
+    thread = BlockingSessionsThread(worker.blocking_session_ender, over, lambda: False)
     thread.start()
     try:
         with keep_executing_desk_requests(worker):
@@ -821,7 +821,7 @@ def test_a_worker_whose_search_fails_releases_the_watcher_lock_and_tries_again(
     """
     assert isinstance(place, ServerPlace)
     over = Event()
-    thread = BlockingSessionsThread(worker.blocking_session_ender, over)
+    thread = BlockingSessionsThread(worker.blocking_session_ender, over, lambda: False)
     with (
         closing(connect_as_owner(place)) as connection,
         connection.cursor() as cursor,

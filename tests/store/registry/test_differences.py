@@ -265,8 +265,8 @@ def test_the_changes_are_complete_since_the_day_after_the_whole_file(
 def test_the_changes_are_incomplete_before_the_oldest_kept_difference() -> None:
     """Changes are deleted after CHANGE_RETENTION_DAYS days, so the registry's changes are complete only since that
     many days before its date, although its whole file is older."""
-    whole = ImportedFile("whole", "", date(2025, 1, 31), is_difference=False, rows=1)
-    difference = ImportedFile("difference", "", date(2025, 10, 31), is_difference=True, rows=1)
+    whole = ImportedFile("whole", "", date(2025, 1, 31), is_difference=False, rows=1, prefecture_code="")
+    difference = ImportedFile("difference", "", date(2025, 10, 31), is_difference=True, rows=1, prefecture_code="")
     assert RegistryStatus(date(2025, 10, 31), 1, (whole, difference)).changes_complete_since == date(2025, 7, 31)
 
 
