@@ -241,16 +241,17 @@ class Scheduler:
 
     def _list_due_task_names(self, early_margin: timedelta) -> list[str]:
         """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
-        holds, and of those that run with them (`_is_due_with_others`). Another process may still acquire the lease of
-        a task before this process."""
+        holds, and of those that run with them (`_is_due_with_others`). If other processes hold the leases of all due
+        tasks, the result is empty. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
             stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
             rows = [(name, stored_tasks.get(name)) for name in self._tasks]
-            if not any(task is None or self._is_due(task, early_margin) for _, task in rows):
-                return []
-            due_names = [name for name, task in rows if task is None or self._is_due_with_others(task, early_margin)]
-            held_lease_names = _list_acquired_lease_names(conn)
-        return [name for name in due_names if TASK_LEASE_PREFIX + name not in held_lease_names]
+            due_names = {name for name, task in rows if task is None or self._is_due(task, early_margin)}
+            held_lease_names = _list_acquired_lease_names(conn) if due_names else ()
+        free_rows = [(name, task) for name, task in rows if TASK_LEASE_PREFIX + name not in held_lease_names]
+        if due_names.isdisjoint(name for name, _ in free_rows):
+            return []
+        return [name for name, task in free_rows if task is None or self._is_due_with_others(task, early_margin)]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
         """True if the task is due now or within `early_margin`. Also True if the time of its next run is further in
