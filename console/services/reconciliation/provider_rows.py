@@ -245,10 +245,11 @@ class _HistoryRowBatch:
         if payment is None and not self._run_journal.is_dry_run:
             self._comparison.import_missing_payment(self._provider, row)
         try:
-            refund = self._find_refund(row, payment)
+            payment_refunds = self._read_refunds(row, payment)
         except READ_ERRORS:  # of one of the payment's refunds
             self._record_refused_row(row.key, apply_row.UNREADABLE_ROW_REASON, row.provider_payment_id)
             return
+        refund = self._find_refund(row, payment_refunds)
         if refund is not None and refund.state is RefundState.COMPLETED:
             self._record_match(row, payment, refund)
             return
@@ -260,14 +261,17 @@ class _HistoryRowBatch:
         )
         self._run_journal.write_row(row.key, difference, lambda tx: self._write_difference(tx, row, refund))
 
-    def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
-        """Return our refund that the row describes; None if our database has none. Also return None if the row's
-        payment id is not the id that the provider gave to `payment`. Our payment number was then paid twice at the
-        provider, and the refund belongs to the other payment."""
+    def _read_refunds(self, row: HistoryRow, payment: Payment | None) -> Sequence[Refund]:
+        """Return our refunds of `payment`; () without a payment. Also return () if the row's payment id is not the id
+        that the provider gave to `payment`. Our payment number was then paid twice at the provider, and the row's
+        refund belongs to the other payment. Raises one of READ_ERRORS if this program can't read a refund."""
         if payment is None or row.provider_payment_id not in (None, payment.provider_payment_id):
-            return None
+            return ()
         with self._comparison.context.database.read() as conn:
-            payment_refunds = refunds.find_by_payment(conn, payment.id)
+            return refunds.find_by_payment(conn, payment.id)
+
+    def _find_refund(self, row: HistoryRow, payment_refunds: Sequence[Refund]) -> Refund | None:
+        """Return the refund of `payment_refunds` that the row describes; None if there is none."""
         refunds_of_same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
         times = self._history.find_refund_times(row.provider_payment_id or "", row.amount.minor) or ()
         return row_comparison.match_refunds(refunds_of_same_amount, [at for at in times if at <= row.at]).get(row.at)

@@ -11,6 +11,7 @@ import pytest
 from console.domain.calendar_days import IST, JST, get_utc_span, list_days_of_span
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
+from console.domain.reconciliation import row_comparison
 from console.domain.reports.daily_close import NotFinalReason
 from console.domain.tasks.records import ReconcileReport
 from console.providers.paypay import reconciliation_file
@@ -398,6 +399,26 @@ def test_an_unreadable_refund_is_named_and_ends_no_run(reconciled_day: Reconcile
     reconciled_day.scene.place.sql("UPDATE refunds SET status = 'future'")
     report = reconciled_day.reconcile_day()
     assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 1)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_programming_error_is_not_an_unreadable_refund(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in the comparison of a refund that was read ends the run: the row doesn't count as refused."""
+
+    def raise_error(*_: object) -> None:
+        raise KeyError("a bug")
+
+    payment = reconciled_day.add_payment_on_both_sides(
+        "ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": reconciled_day.noon.isoformat()}]
+    )
+    insert_completed_refund(reconciled_day, payment.id, 500)
+    reconciled_day.announce_file()
+    monkeypatch.setattr(row_comparison, "match_refunds", raise_error)
+    with pytest.raises(KeyError):
+        reconciled_day.reconcile_day()
+    assert reconciled_day.scene.place.sql("SELECT verdict FROM reconciliation_rows") == []
 
 
 @pytest.mark.engines("sqlite")
