@@ -45,6 +45,20 @@ def make_started_payment_key(provider: str, payment_number: str) -> str:
     return f"{provider}:{payment_number}"
 
 
+def split_started_payment_key(key: str | None) -> tuple[str, str]:
+    """Return the provider and our payment number in `key`, a value of `make_started_payment_key`. Both are empty if
+    there is no key."""
+    provider, _, number = (key or "").partition(":")
+    return provider, number
+
+
+def find_payment_of_start(conn: Connection, start_intent: Intent) -> Payment | None:
+    """Return the payment that the start `start_intent` has begun, found by the payment number in its key. Return None
+    if the database doesn't have the payment, or if the start has no key."""
+    provider, number = split_started_payment_key(start_intent.provider_key)
+    return payments.find_by_payment_number(conn, provider, number) if number else None
+
+
 def compute_start_fingerprint(order_number: str, provider: str, amount: Money) -> str:
     """Return the fingerprint of the start of a payment for this order with this amount: the first 32 hex digits of a
     SHA-256. The journal and the spool store this fingerprint."""
@@ -104,7 +118,7 @@ class LostPaymentRestorer:
 
     def _probe_intent(self, intent: Intent, operation: Operation) -> Payment:
         context = self._context
-        provider, _, number = (intent.provider_key or "").partition(":")
+        provider, number = split_started_payment_key(intent.provider_key)
         facts: ProviderAnswerFacts = {"record": operation, "about": "payment"}
         if not number:
             raise make_outcome_error(
@@ -156,10 +170,10 @@ class LostPaymentRestorer:
         the old id is in use. Raises RunAgain if another process has just inserted the payment.
         """
         context = self._context
-        provider, _, number = (intent.provider_key or "").partition(":")
-        payment = payments.find_by_payment_number(tx.conn, provider, number)
+        payment = find_payment_of_start(tx.conn, intent)
         if payment is not None:
             return payment
+        provider, number = split_started_payment_key(intent.provider_key)
         order = _find_order(tx, provider, number, amount, intent.fingerprint)
         is_id_used = intent.record_id is None or payments.find(tx.conn, intent.record_id) is not None
         new_payment = NewPayment(

@@ -19,7 +19,12 @@ from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import find_number
 from console.domain.money import InvalidAmountText, Money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, ENDED_WITHOUT_MONEY_STATES, PAID_STATES
+from console.domain.payments.consistency import (
+    ENDED_UNPAID_STATES,
+    ENDED_WITHOUT_MONEY_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+)
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.report_rules import find_other_paid_amount
@@ -58,9 +63,11 @@ from console.services.payments.providers import PaymentProviders, find_payment_s
 from console.services.payments.spooled_payments import (
     LONGEST_ORDER_NUMBER_PART,
     compute_start_fingerprint,
+    find_payment_of_start,
     is_start_of_order,
     list_sent_starts,
     make_started_payment_key,
+    split_started_payment_key,
 )
 from console.services.payments.start_outcomes import (
     is_contradicting_answer,
@@ -344,29 +351,18 @@ class _StartAttempt:
         unpaid in our database while its provider says otherwise; a payment of the order ended, or its expiry time
         passed, after `prepare`, so that the provider wasn't asked about it; a notice reports a payment of the order
         that the database doesn't have; the database has lost a payment of the order at this provider; or it has such
-        a payment only without its order, because the payment was imported.
+        a payment only without its order, because the payment was imported, and the payment is running or ended unpaid
+        while its provider says otherwise. If a payment without its order is paid or has an unknown outcome, raises
+        already_decided or outcome_unknown instead.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
         for payment in self._read_live_payments(conn, self._order_id):
-            if payment.state in PAID_STATES:
-                raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
-            facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
-            has_ended_unpaid = payment.state in ENDED_WITHOUT_MONEY_STATES
-            if has_ended_unpaid and payment.certainty is Certainty.KNOWN:
-                facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
-                raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
-            is_at_other_provider = payment.provider != self._provider
-            if is_at_other_provider and not has_ended_unpaid and find_other_paid_amount(payment) is None:
+            is_waiting_elsewhere = payment.provider != self._provider and payment.state in WAITING_STATES
+            if is_waiting_elsewhere and find_other_paid_amount(payment) is None:
                 continue
-            if payment.certainty is Certainty.UNKNOWN:
-                raise ConsoleError(
-                    ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": OutcomeUnknownReason.EARLIER_ATTEMPT}
-                )
-            if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order no longer has
-                facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
-            raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
+            raise _make_live_payment_error(payment)
         for payment in self._list_ended_payments(conn, self._order_id):
             if payment.id not in self._ended_payment_ids:  # it has ended since `prepare`, so nobody asked about it
                 raise _make_unclear_payment_error(payment)
@@ -378,8 +374,8 @@ class _StartAttempt:
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
         """Raise in_progress if a desk has sent a start for this order to this provider, under any payment number, and
         the database has lost the started payment. The payer may have paid that payment. People must settle that
-        operation first. If the payment was imported meanwhile, but without its order, raise already_decided or
-        in_progress unless it has ended without money.
+        operation first. If the payment was imported meanwhile, but without its order, raise the error of
+        `_refuse_if_payment_without_order_is_live`.
         """
         first_key = make_started_payment_key(self._provider, order.merch_txn_id)
         later_keys = make_started_payment_key(self._provider, _make_later_payment_number(order, ""))
@@ -537,6 +533,26 @@ status. An answer about another payment opens a case, and this case stops the st
 """
 
 
+def _make_live_payment_error(payment: Payment) -> ConsoleError:
+    """Return the error for a start that is refused because this other payment of the order was paid or can still be
+    paid. The error is already_decided if the payment is paid, and outcome_unknown if its outcome is unknown. In any
+    other case it is in_progress; its reason says whether the payment has ended unpaid while its provider says
+    otherwise, or can still be paid, for example with an amount that the order no longer has.
+    """
+    if payment.state in PAID_STATES:
+        return ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
+    if payment.certainty is Certainty.UNKNOWN:
+        return ConsoleError(
+            ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": OutcomeUnknownReason.EARLIER_ATTEMPT}
+        )
+    facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
+    if payment.state in ENDED_WITHOUT_MONEY_STATES:
+        facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
+    elif payment.state in _OPEN_PAYMENT_STATES:
+        facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
+    return ConsoleError(ErrorCode.IN_PROGRESS, facts)
+
+
 def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
     """Return the error for a start that is refused because the payer may have paid or may still pay this earlier
     payment."""
@@ -633,21 +649,16 @@ def _require_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def _refuse_if_payment_without_order_is_live(conn: Connection, order: Order, start_intent: Intent) -> None:
-    """Raise already_decided or in_progress if the start `start_intent` was certainly for `order` and the database has
+def _refuse_if_payment_without_order_is_live(conn: Connection, order: Order, start: Intent) -> None:
+    """Raise the error of `_make_live_payment_error` if `start` was certainly a start for `order` and the database has
     its payment without an order, because the payment was imported after the database had lost it. Raise nothing for
-    a payment that has ended without money.
+    a payment that has ended without money, unless the payer may have paid it (`_may_be_paid`).
     """
-    provider, _, number = (start_intent.provider_key or "").partition(":")
-    payment = payments.find_by_payment_number(conn, provider, number) if number else None
-    if payment is None or payment.order_id is not None or not is_start_of_order(start_intent, provider, order):
+    payment = find_payment_of_start(conn, start)
+    if payment is None or payment.order_id is not None or not is_start_of_order(start, payment.provider, order):
         return
-    if payment.state in PAID_STATES:
-        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})
-    has_ended = payment.state in ENDED_WITHOUT_MONEY_STATES and payment.certainty is Certainty.KNOWN
-    if not has_ended or _may_be_paid(conn, payment):
-        facts: InProgressDetail = {"record": payment, "holder": None, "since": payment.begun_at}
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "reason": InProgressReason.OTHER_PAYMENT_OPEN})
+    if payment.state not in ENDED_WITHOUT_MONEY_STATES or _may_be_paid(conn, payment):
+        raise _make_live_payment_error(payment)
 
 
 def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, fingerprint: str) -> bool:
@@ -658,10 +669,10 @@ def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, finge
     start of the order would have now. Second: its payment number is a number of this order; this finds a start that
     was made before the order's total changed. The result is also True if the intent has no payment number.
     """
-    provider, _, number = (start_intent.provider_key or "").partition(":")
+    _, number = split_started_payment_key(start_intent.provider_key)
     if not number:  # too long to be stored: known by its fingerprint, and without a payment
         return True
-    if payments.find_by_payment_number(conn, provider, number) is not None:
+    if find_payment_of_start(conn, start_intent) is not None:
         return False
     return start_intent.fingerprint == fingerprint or _is_payment_number_of_order(conn, order, number)
 

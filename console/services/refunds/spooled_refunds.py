@@ -17,6 +17,7 @@ from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments.providers import PaymentProviders
+from console.services.payments.spooled_payments import find_payment_of_start
 from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
@@ -101,8 +102,7 @@ def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
     if payment is not None and is_refund_of_payment(intent, payment):
         return payment
     for start in lost_operations.list_lost_starts_of_payment(conn, intent.payment_id or 0):
-        provider, _, number = (start.provider_key or "").partition(":")
-        payment = payments.find_by_payment_number(conn, provider, number)
+        payment = find_payment_of_start(conn, start)
         if payment is not None and is_refund_of_payment(intent, payment):
             return payment
     return None

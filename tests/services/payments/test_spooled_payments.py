@@ -406,27 +406,43 @@ def test_an_imported_second_payment_gets_the_order_of_its_start(scene: PaymentDe
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
-    ("state", "code"), [("paid", "already_decided"), ("authorized", "in_progress"), ("failed", None)]
+    ("state", "code", "reason"),
+    [
+        ("paid", "already_decided", None),
+        ("authorized", "in_progress", "payment_open"),
+        ("contradicted", "in_progress", "payment_contradicted"),
+        ("unknown", "outcome_unknown", "earlier_attempt"),
+        ("failed", None, None),
+    ],
 )
 def test_a_payment_that_was_imported_without_its_order_stops_a_third_one(
-    scene: PaymentDesk, state: str, code: str | None
+    scene: PaymentDesk, state: str, code: str | None, reason: str | None
 ) -> None:
     """A desk without a trace of the start has imported the lost second payment of an order, so the payment has no
-    order. The desk that started it still starts no third payment, unless the second one has ended unpaid.
+    order. The desk that started it still starts no third payment, unless the second one has certainly ended unpaid.
+    Its error says whether the second payment is paid, can still be paid, has ended while its provider says otherwise,
+    or has an unknown outcome.
     """
     order = scene.insert_order("ORD-1", 3300)
     second = start_payment_twice(scene, order)[1]
-    scene.money.change_payment_state("paypay", "ORD-1-2", state, notify=False)
+    provider_state = "failed" if state in ("contradicted", "unknown") else state
+    scene.money.change_payment_state("paypay", "ORD-1-2", provider_state, notify=False)
     operation, spool = delete_payment(scene, second, deletes_journal_row=True), scene.context.spool
     spool.mark_ended(operation, holds_claim=False)  # as the spool of another desk
     imported = scene.payments.import_payment(PaymentImport("paypay", "ORD-1-2"))
     spool.mark_ended(operation, holds_claim=True)
     assert imported.order_id is None
+    scene.place.drop_table_triggers("payments")
+    if state == "contradicted":
+        scene.place.sql(f"UPDATE payments SET work_reason = 'contradicted' WHERE id = {imported.id}")
+    elif state == "unknown":
+        scene.place.sql(f"UPDATE payments SET certainty = 'unknown' WHERE id = {imported.id}")
     if code is None:
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-3"
         return
     refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
-    assert (refused.code, refused.detail["record"]) == (code, scene.read_payment(imported.id))
+    assert (refused.code, refused.detail.get("reason")) == (code, reason)
+    assert refused.detail["record"] == scene.read_payment(imported.id)
 
 
 def test_an_imported_payment_of_another_order_stops_no_start(scene: PaymentDesk) -> None:
