@@ -45,7 +45,11 @@ _ANSWER_TAKEN_AS_TRUE_CODE = """            from console.domain.money import Mon
             )
             told = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, said)
             current = self._payment_prober.read_payment(event.payment_id)
-            effect = self._payment_prober.apply_answer(current, told, self._context.now(), event_id=event.event_id)
+            effect = self._context.write(
+                lambda tx: self._payment_prober.apply_answer_in_transaction(
+                    tx, current, told, self._context.now(), "payment", event.event_id
+                )
+            )
 """
 REFUND_MUTANTS: tuple[Mutant, ...] = (
     Mutant(

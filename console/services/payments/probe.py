@@ -234,28 +234,24 @@ class PaymentProber:
         self._context.failpoints.reach("after_confirm")
         if outcome is None:
             return None
-        if find_report(outcome) is None:
-            self._context.write(
-                lambda tx: self._store_answer(tx, payment, outcome, EVIDENCE_CALL_NAME, skips_repetition=True)
+        effect = self._context.write(
+            lambda tx: self.apply_answer_in_transaction(
+                tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME, event_id, skips_repetition=True
             )
-            return NOT_FOUND_EFFECT if outcome.kind is OutcomeClass.NOT_FOUND else None
-        return self.apply_answer(payment, outcome, asked_at, event_id=event_id)
+        )
+        return NOT_FOUND_EFFECT if effect is None and outcome.kind is OutcomeClass.NOT_FOUND else effect
 
     def apply_answer(
-        self,
-        payment: Payment,
-        outcome: Outcome[PaymentReport],
-        asked_at: datetime,
-        event_id: str | None = None,
+        self, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in a separate transaction. Return the answer's effect
         on the payment; None if the answer did not contain the payment's state.
 
         `asked_at` is the time of the question (`read_question_time`); the answer describes the payment at that time
-        or later. `event_id` is the id of the notice that caused the question.
+        or later.
         """
         return self._context.write(
-            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME, event_id)
+            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
         )
 
     def apply_answer_in_transaction(
@@ -289,7 +285,7 @@ class PaymentProber:
         outcome: Outcome[PaymentReport],
         call_name: str,
         *,
-        skips_repetition: bool = False,
+        skips_repetition: bool,
     ) -> None:
         """Store as evidence a provider's answer that doesn't contain the payment's state; `call_name` is the name of
         the call in the evidence. With `skips_repetition`, don't store an answer that equals the newest stored one.
