@@ -454,7 +454,7 @@ def _has_events_around_day(conn: Connection, provider: str, day: date) -> bool:
     japanese_days = list_days_of_span(*_make_utc_span(provider, day, day), JST)
     begins_at, until = get_utc_span(japanese_days[0], japanese_days[-1], JST)
     if lacks_history(provider):
-        return our_records.has_begun_payments(conn, provider, begins_at, until)
+        return bool(our_records.list_begun_payments(conn, provider, (begins_at, 0), until, 1))
     return bool(our_records.list_events_of_source(conn, provider, (begins_at, 0), until, 1))
 
 

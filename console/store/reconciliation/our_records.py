@@ -78,7 +78,6 @@ def _make_page_query(rows_query: Select[Any], time_column: Any, id_column: Any) 
 
 _PAID_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
 _BEGUN_PAYMENTS_PAGE_QUERY = _make_page_query(_PAYMENTS_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
-_BEGUN_PAYMENT_ID_QUERY = _BEGUN_PAYMENTS_PAGE_QUERY.with_only_columns(table.c.id)
 _EVENTS_OF_SOURCE_PAGE_QUERY = _make_page_query(
     payment_events.get_all_rows_query().where(
         events_table.c.source == bindparam("source"), events_table.c.order_no.is_not(None)
@@ -180,12 +179,6 @@ def list_begun_payments(
     values = {"provider": provider, **_make_page_parameters(after_position, until, limit)}
     rows = conn.execute(_BEGUN_PAYMENTS_PAGE_QUERY, values).all()
     return _make_own_rows(rows, payments.read_readable_payments(rows), lambda row: (row.id, row.begun_at))
-
-
-def has_begun_payments(conn: Connection, provider: str, since: datetime, until: datetime) -> bool:
-    """True if a payment of the provider began at `since` or later and before `until`."""
-    values = {"provider": provider, **_make_page_parameters((since, 0), until, 1)}
-    return conn.execute(_BEGUN_PAYMENT_ID_QUERY, values).first() is not None
 
 
 def list_sent_refunds(
