@@ -9,11 +9,12 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.process import correlation as tracing
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.providers.atom.status_codes import FailureCause, find_failure_cause
+from console.providers.http.failure_classes import CUT_REASON
 
 T = TypeVar("T")
 
 # Reasons of failures that occur quickly. A timeout isn't listed: it has already taken long.
-_TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connected"})
+_TEMPORARY_REASONS = frozenset({"connection_broken", CUT_REASON, "not_connected"})
 
 
 @dataclass(frozen=True, slots=True)
