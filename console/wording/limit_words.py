@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX, LimitUnit, get_largest_limit, get_limit_unit
+from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX, LimitUnit, get_limit_unit, get_usable_limit
 from console.wording.sentences import catalogue as wording
 
 
@@ -20,7 +20,7 @@ def format_limit_value(name: str, value: int, currency: str, language: str) -> s
     """Return a limit's value with its unit. The limit's code `name` determines whether the value is an amount of the
     currency in minor units, a number of seconds, a number of days, or a number of refunds. A larger value than the
     limit may have is shown as the largest one, which counts in its place."""
-    value = min(value, get_largest_limit(name))
+    value = get_usable_limit(name, value)
     match get_limit_unit(name):
         case LimitUnit.SECONDS:
             return wording.format_duration(timedelta(seconds=value), language)

@@ -75,6 +75,12 @@ def get_largest_limit(name: str) -> int:
     return _LARGEST_PERIOD_BY_UNIT.get(get_limit_unit(name), LARGEST_LIMIT)
 
 
+def get_usable_limit(name: str, stored_value: int) -> int:
+    """Return the value that counts for the limit or condition `name`: the stored value, or the largest one that the
+    limit may have, if the stored value is larger. Earlier versions stored longer periods."""
+    return min(stored_value, get_largest_limit(name))
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A limit of refunds, or a condition for a second approver, in one currency. `value` is in minor units, seconds,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, bindparam, select
 
-from console.domain.payments.limits import CONDITION_NAMES, PROVIDER_CONDITION_PREFIX, get_largest_limit
+from console.domain.payments.limits import CONDITION_NAMES, PROVIDER_CONDITION_PREFIX, get_usable_limit
 from console.domain.payments.records import Limits
 from console.store.schema.payments import limits
 
@@ -40,7 +40,7 @@ def read_limits_by_currency(conn: Connection, currencies: Collection[str]) -> Ma
     ):
         if currency not in values:
             continue
-        usable_value = min(int(value), get_largest_limit(name))  # earlier versions accepted longer periods
+        usable_value = get_usable_limit(name, int(value))
         if name in _STRICTEST_LIMITS:
             values[currency][name] = usable_value
         elif name in CONDITION_NAMES or name.startswith(PROVIDER_CONDITION_PREFIX):
