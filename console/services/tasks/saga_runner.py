@@ -28,8 +28,8 @@ INTERNAL_ERROR_COUNT_FACT_KEY = "faults"
 """Key of the saga's fact that counts the internal errors of its steps."""
 MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
-MAX_RETURNS_PER_RUN = 1
-"""Largest number of returns to an earlier step in one run of a saga."""
+MAX_RETURNS_PER_RUN = 2
+"""Largest number of returns to an earlier step in one run of a saga. The run ends after the last of them."""
 _TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
     ErrorCode.BAD_PROFILE,
     ErrorCode.IN_PROGRESS,
@@ -169,9 +169,9 @@ class SagaRunner:
                     continue
                 position = self._plan.step_names.index(saga.step)
                 saga = self._run_step(saga)
-                is_undoing = UNDOING_FACT_KEY in saga.facts
-                return_count += not is_undoing and self._plan.step_names.index(saga.step) < position
-                if return_count > MAX_RETURNS_PER_RUN:
+                if UNDOING_FACT_KEY not in saga.facts:
+                    return_count += self._plan.step_names.index(saga.step) < position
+                if return_count == MAX_RETURNS_PER_RUN:
                     return saga
         except StepTakenOver:
             return self._reread_saga(saga)

@@ -278,6 +278,17 @@ def test_a_saga_goes_back_to_an_earlier_step(console: Console, clock: MovedClock
     assert saga_desk.list_entries(place) == ["one", "two", "one", "two", "three"]
 
 
+def test_a_run_ends_after_its_second_return_to_an_earlier_step(saga_desk: SagaDesk, place: Place) -> None:
+    """If a step returns to an earlier step each time, the run ends after the second return, and the saga stays
+    due."""
+    saga_desk.answers["two"] = EarlierStepRequired("one")
+    returned = saga_desk.runner.run(saga_desk.start_saga())
+    assert (returned.state, returned.step) == (SagaState.RUNNING, "one")
+    assert saga_desk.list_entries(place) == ["one", "two"] * 2
+    saga_desk.runner.run(returned)
+    assert saga_desk.list_entries(place) == ["one", "two"] * 4
+
+
 def test_only_one_of_two_processes_runs_a_saga_step(saga_desk: SagaDesk, place: Place) -> None:
     """If two processes run one step, the process whose read of the journal is out of date does nothing and returns
     the other process's result.
