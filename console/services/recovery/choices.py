@@ -40,6 +40,7 @@ from console.services.recovery.provider_statement import find_last_provider_stat
 from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequestService
 from console.store.credit_checks import credit_checks
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.payments import currency_limits, orders, payments
@@ -202,7 +203,7 @@ class DecisionChoiceReader:
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
         refusal, refusal_facts = self._refund_requests.find_request_refusal(
-            conn, payment, payment_refunds, refund_limits
+            conn, payment, payment_refunds, refund_limits, read_current_time(conn, self._context.now())
         )
         return replace(
             facts,

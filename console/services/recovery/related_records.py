@@ -53,6 +53,7 @@ from console.services.recovery.provider_statement import find_last_provider_stat
 from console.services.refunds.request import RefundRequestService
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import currency_limits, orders, payments
@@ -257,7 +258,7 @@ class RelatedRecordCompleter:
             conn, payments.PAYMENT_KIND, proposed_states, second_person.make_approver_counter(conn)
         )
         contradicting_answers = _read_contradicting_answers(conn, payments.PAYMENT_KIND, records)
-        read_limits = self._make_limits_reader(conn)
+        read_limits, read_server_now = self._make_limits_reader(conn), self._make_server_time_reader(conn)
         completed_payments = []
         for payment in records:
             order = order_by_id.get(payment.order_id) if payment.order_id is not None else None
@@ -274,7 +275,9 @@ class RelatedRecordCompleter:
                 lacks_second_person=str(payment.id) in ids_without_second_person,
             )
             completed_payments.append(
-                self._add_refusals_of_next_step(conn, replace(payment, relations=relations), find_switch, read_limits)
+                self._add_refusals_of_next_step(
+                    conn, replace(payment, relations=relations), find_switch, read_limits, read_server_now
+                )
             )
         return tuple(completed_payments)
 
@@ -284,19 +287,21 @@ class RelatedRecordCompleter:
         payment: Payment,
         find_switch: ReadOnlySwitchFinder,
         read_limits: Callable[[str], Limits],
+        read_server_now: Callable[[], datetime],
     ) -> Payment:
         """Return the payment with two facts that can stop the next step that its explanation advises: the read-only
         switch that is on, and the refusal of a refund request. `payment` already has its other relations.
         `find_switch` returns the switch that stops changes at a provider, `read_limits` the limits of refunds in a
-        currency.
+        currency, `read_server_now` the present instant by the database server.
         """
         relations = payment.relations or PaymentRelations()
         may_advise_refund = _may_advise_refund(payment, self._context.now())
         if may_advise_refund or self._may_be_stopped_by_switch(payment):
             relations = replace(relations, read_only_switch=find_switch(payment.provider))
         if may_advise_refund:
-            refund_limits = read_limits(payment.currency)
-            refusal, _ = self._refund_requests.find_request_refusal(conn, payment, relations.refunds, refund_limits)
+            refusal, _ = self._refund_requests.find_request_refusal(
+                conn, payment, relations.refunds, read_limits(payment.currency), read_server_now()
+            )
             relations = replace(relations, refund_refusal=refusal)
         return replace(payment, relations=relations)
 
@@ -346,6 +351,11 @@ class RelatedRecordCompleter:
         currency only once from the database."""
         return cache(lambda currency: currency_limits.read_limits(conn, currency))
 
+    def _make_server_time_reader(self, conn: Connection) -> Callable[[], datetime]:
+        """Return a function that returns the present instant by the database server. Only the first call of the
+        function asks the server."""
+        return cache(lambda: read_current_time(conn, self._context.now()))
+
     # Refunds
 
     def _add_relations_to_refunds(
@@ -383,13 +393,18 @@ class RelatedRecordCompleter:
             conn, refunds.REFUND_KIND, proposed_states, count_other_approvers
         )
         contradicting_answers = _read_contradicting_answers(conn, refunds.REFUND_KIND, records)
-        read_limits = self._make_limits_reader(conn)
+        read_limits, read_server_now = self._make_limits_reader(conn), self._make_server_time_reader(conn)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)
             approval_refusal = request_refusal = None
             if payment is not None and payment.id in judged_payment_ids:
                 approval_refusal, request_refusal = self._find_refund_refusals(
-                    conn, refund, payment, refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
+                    conn,
+                    refund,
+                    payment,
+                    refunds_by_payment_id.get(payment.id, ()),
+                    read_limits(payment.currency),
+                    read_server_now(),
                 )
             relations = RefundRelations(
                 payment,
@@ -408,15 +423,26 @@ class RelatedRecordCompleter:
             yield completed_refund
 
     def _find_refund_refusals(
-        self, conn: Connection, refund: Refund, payment: Payment, payment_refunds: Sequence[Refund], limits: Limits
+        self,
+        conn: Connection,
+        refund: Refund,
+        payment: Payment,
+        payment_refunds: Sequence[Refund],
+        limits: Limits,
+        server_now: datetime,
     ) -> tuple[str | None, str | None]:
         """Return two reasons: that for which no person can approve the refund now, and that for which no new refund
         of its payment can be requested now. Each is None if there is no such reason, or if the refund's next step is
-        something else. `payment_refunds` are all refunds of the payment, `limits` those in its currency."""
+        something else. `payment_refunds` are all refunds of the payment, `limits` those in its currency; `server_now`
+        is the present instant by the database server."""
         if refund.state is RefundState.REQUESTED:
-            return self._refund_requests.find_approval_refusal(conn, refund, payment, payment_refunds, limits), None
+            return self._refund_requests.find_approval_refusal(
+                conn, refund, payment, payment_refunds, limits, server_now
+            ), None
         if may_be_requested_again(refund, payment):
-            return None, self._refund_requests.find_request_refusal(conn, payment, payment_refunds, limits)[0]
+            return None, self._refund_requests.find_request_refusal(
+                conn, payment, payment_refunds, limits, server_now
+            )[0]
         return None, None
 
 

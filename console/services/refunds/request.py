@@ -54,7 +54,6 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
-from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection, UniqueViolation
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
@@ -156,12 +155,18 @@ class RefundRequestService:
         )
 
     def find_request_refusal(
-        self, conn: Connection, payment: Payment, payment_refunds: Sequence[Refund], refund_limits: Limits
+        self,
+        conn: Connection,
+        payment: Payment,
+        payment_refunds: Sequence[Refund],
+        refund_limits: Limits,
+        server_now: datetime,
     ) -> tuple[str | None, Mapping[str, object]]:
         """Return the code of the reason why the rules refuse every refund request for this payment now, and the facts
         of that reason. Return None and no facts if the rules allow a request. `payment_refunds` are the payment's
-        refunds, newest first; `refund_limits` are the limits of its currency. If all money that is left is set aside,
-        the rules are checked for a refund of this set-aside money.
+        refunds, newest first; `refund_limits` are the limits of its currency; `server_now` is the present instant by
+        the database server. If all money that is left is set aside, the rules are checked for a refund of this
+        set-aside money.
         """
         contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund_and_acknowledgement(
             conn, payment_refunds
@@ -176,7 +181,7 @@ class RefundRequestService:
             is_maker_active=True,  # rules about a person don't refuse everybody
             contradicted_refund=contradicted_refund,
             is_contradiction_acknowledged=is_acknowledged,
-            now=read_current_time(conn, self._context.now()),
+            now=server_now,
         )
         is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
         set_aside_minor = payment.set_aside_minor if is_only_set_aside_left else None
@@ -192,11 +197,12 @@ class RefundRequestService:
         payment: Payment,
         payment_refunds: Sequence[Refund],
         refund_limits: Limits,
+        server_now: datetime,
     ) -> str | None:
         """Return the code of the rule that refuses the approval of this requested refund now. Return None if an
         approver can approve it, or if this desk can't query the provider and so can't check the rules. The approval
         itself checks the same rules again. `payment_refunds` are the payment's refunds, newest first; `refund_limits`
-        are the limits of its currency."""
+        are the limits of its currency; `server_now` is the present instant by the database server."""
         try:
             reader = self._payment_providers.get_reader(payment.provider)
         except ConsoleError:
@@ -214,7 +220,7 @@ class RefundRequestService:
             is_maker_active=bool(refund_rules.find_active_makers(self._context, conn, [refund.maker])),
             contradicted_refund=contradicted_refund,
             is_contradiction_acknowledged=is_acknowledged,
-            now=read_current_time(conn, self._context.now()),
+            now=server_now,
         )
         checks = refund_rules.check_refund_rules(refund_facts, refund.amount_minor, reader, is_before_request=False)
         broken_rule = next((check.rule for check in checks if not check.holds), None)

@@ -34,6 +34,7 @@ from tests.store.money_rows import (
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.places import Place
+from tests.support.sent_statements import record_statements
 
 CORPORATION_NUMBER, OTHER_NUMBER = CORPORATION_NUMBERS[:2]
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
@@ -193,6 +194,17 @@ def test_a_lapsed_call_makes_related_records_unknown_everywhere(console: Console
     assert funnel.unknown.minor == refund.amount_minor
     (series,) = console.reports.read_provider_success().providers
     assert sum(day.unknown for day in series.days) == 1
+
+
+@pytest.mark.engines("mariadb")
+def test_a_list_of_refunds_asks_for_the_servers_time_once(console: Console, connection: Connection) -> None:
+    """A list of expired refunds, whose next step is a new request, asks the database server for its time once."""
+    for number in ("P-1", "P-2"):
+        refund = insert_requested_refund(connection, insert_paid_payment(connection, number))
+        move_refund_to_state(connection, refund, RefundState.EXPIRED)
+    with record_statements(console) as sent:
+        assert len(console.lookup.search("kind:refund").groups["refund"].records) == 2
+    assert sum("SYSDATE" in statement and "FROM" not in statement for statement in sent) == 1
 
 
 def test_an_ended_process_leaves_open_only_what_may_have_cost_money(
