@@ -240,7 +240,7 @@ class RefundDetails:
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
     """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all
-    others. `is_cut` is True if there may be more, later refunds."""
+    others. `is_cut` is True if there are more, later refunds."""
 
     refunds_to_decide: tuple[Refund, ...]
     other_refunds: tuple[Refund, ...]

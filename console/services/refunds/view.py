@@ -110,11 +110,10 @@ class RefundDetailsReader:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             server_now = read_current_time(conn, self._context.now())
-            open_refunds = complete_with_corporations(
-                self._context,
-                conn,
-                refunds.list_refunds_waiting_for_decision(conn, server_now, MAX_APPROVAL_INBOX_ROWS, after_id),
+            waiting_refunds = refunds.list_refunds_waiting_for_decision(
+                conn, server_now, MAX_APPROVAL_INBOX_ROWS + 1, after_id
             )
+            open_refunds = complete_with_corporations(self._context, conn, waiting_refunds[:MAX_APPROVAL_INBOX_ROWS])
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable_refunds = tuple(
             refund
@@ -124,7 +123,7 @@ class RefundDetailsReader:
         return ApprovalInbox(
             decidable_refunds,
             tuple(refund for refund in open_refunds if refund not in decidable_refunds),
-            is_cut=len(open_refunds) >= MAX_APPROVAL_INBOX_ROWS,
+            is_cut=len(waiting_refunds) > MAX_APPROVAL_INBOX_ROWS,
         )
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:

@@ -153,6 +153,21 @@ def test_the_exported_approvals_have_every_waiting_refund(desk: RefundDesk, monk
         assert [refund.id for page in table.read_pages() for refund in page] == ids
 
 
+def test_the_approvals_are_cut_only_if_more_refunds_wait(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The approval page has all refunds that wait for a decision if they are exactly its largest number. One more
+    refund, and the page says that it has only the oldest.
+    """
+    monkeypatch.setattr(view, "MAX_APPROVAL_INBOX_ROWS", 2)
+    ids = [desk.request_refund(desk.make_paid_payment(f"ORD-{number}")).id for number in range(2)]
+    with desk.console.acting_as("lead-b"):
+        inbox = desk.refunds.read_inbox()
+        assert ([refund.id for refund in inbox.refunds_to_decide], inbox.is_cut) == (ids, False)
+    desk.request_refund(desk.make_paid_payment("ORD-2"))
+    with desk.console.acting_as("lead-b"):
+        inbox = desk.refunds.read_inbox()
+        assert ([refund.id for refund in inbox.refunds_to_decide], inbox.is_cut) == (ids, True)
+
+
 def test_an_overdue_request_is_in_no_list(desk: RefundDesk) -> None:
     """A request whose time to decide is over, although no due task has expired it yet, is in no list of waiting
     refunds and not among the requester's left-open records.
