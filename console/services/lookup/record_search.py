@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from console.domain.corporation_number import list_numbers_one_typing_error_away
+from console.domain.corporation_number import list_numbers_one_typing_error_away, read_first_digits
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from console.store.queues.table_queries import QueuedRecord
 
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
-
-_DIGIT_INPUT_TRANSLATION = {0xFF10 + i: 0x30 + i for i in range(10)} | {
-    ord(c): None for c in " \u3000-\u2010\u2212\uff0d\u30fc"
-}
-"""Translation of typed characters: wide digits become ASCII digits; spaces and hyphens are removed."""
 
 
 class Lookup:
@@ -317,8 +312,7 @@ def _find_credit_checks(
     number. If `query` has other characters, return at most `limit` credit checks whose company name, with or without
     a legal form before it, begins with a spelling of `query`. `lapsed_ids` are the ids of the credit checks whose
     purchase has lapsed; these are returned with an unknown outcome."""
-    digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
-    digits = digits if digits.isascii() and digits.isdecimal() else ""
+    digits = read_first_digits(query.removeprefix("T"))
     if not digits:
         from console.store.records.prefix_search import (
             list_company_name_beginnings,

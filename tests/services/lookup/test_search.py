@@ -256,6 +256,14 @@ def test_another_application_s_spelling_of_a_number_hides_no_credit_check(
     assert list_found_records(console.lookup.search(CORPORATION_NUMBERS[1])) == set()
 
 
+@pytest.mark.parametrize("typed", ["{}-{}", "{}–{}", "{} {}", "T{}—{}"])
+def test_the_beginning_of_a_number_is_found_with_any_dash(console: Console, typed: str) -> None:
+    """A search finds a credit check by the first digits of its corporation number, whichever dash divides them."""
+    check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
+    text = typed.format(CORPORATION_NUMBER[:1], CORPORATION_NUMBER[1:5])
+    assert list_found_records(console.lookup.search(text)) == {("credit-check", check.id)}
+
+
 @pytest.mark.parametrize(
     ("stored", "typed"),
     [
