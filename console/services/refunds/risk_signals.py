@@ -75,9 +75,7 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
     case_rules_by_payment_id = cases.list_rules_of_open_cases_by_id(
         conn, payments.PAYMENT_KIND, {payment.id for payment in refund_payments}
     )
-    refunds_by_order_id = _group_records_by(
-        refunds.find_by_orders(conn, order_ids, skips_unreadable=True), lambda refund: refund.order_id
-    )
+    refunds_by_order_id = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payer_by_payment_id = {payment.id: payment.payer for payment in refund_payments if payment.payer}
     payer_refund_ids_by_payment_id = refunds.list_ids_by_payers_since(
         conn, payer_by_payment_id, refund_facts[0].now - PAYER_REFUND_SEARCH_PERIOD

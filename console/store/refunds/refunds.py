@@ -266,15 +266,13 @@ def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] 
     return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"order_id": order_id}, lapsed_ids)
 
 
-def find_by_orders(
-    conn: Connection, order_ids: Collection[int], *, skips_unreadable: bool = False
-) -> tuple[Refund, ...]:
-    """Return all refunds of these orders, newest first. If `skips_unreadable` is True, leave out the rows that this
-    program can't read and report them (`unreadable_rows`)."""
+def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
+    """Return all refunds of these orders, newest first. Rows that this program can't read are left out and reported
+    (`unreadable_rows`)."""
     if not order_ids:
         return ()
     values = {"order_ids": sorted(order_ids)}
-    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, values, skips_unreadable=skips_unreadable)
+    return select_records(conn, _REFUNDS_OF_ORDERS_QUERY, values, skips_unreadable=True)
 
 
 def list_refunds_waiting_for_decision(
