@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, compute_check_digit, read_number
+from console.domain.lookup.number_input import HYPHEN_BY_DASH
 from console.domain.registry.legal_forms import remove_legal_form, write_out_legal_forms
 from console.domain.registry.spelling import fold_address, join_voicing_marks, list_comparison_forms
 
@@ -31,7 +32,7 @@ _MIN_SEARCHED_DIGITS = 4
 """Smallest number of digits that are searched as the beginning of a number."""
 _NUMBER_AMONG_WORDS_PATTERN = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE_PATTERN = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
-_HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
+_HYPHEN_FOLDING = HYPHEN_BY_DASH | {ord("ｰ"): "-"}  # the digits of a query are read before NFKC
 _KANA_RUN_PATTERN = re.compile(r"([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
 _INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
