@@ -84,11 +84,8 @@ def _choose_next_step(
         if needs_amount_and_day and amount is not None and notice.occurred_at is not None:
             day = notice.occurred_at.astimezone(provider_registry.get_time_zone(notice.source)).date()
             options = f" --amount {format_decimal(amount)} --date {day}"
-        number = shlex.quote(notice.order_no)
-        if notice.order_no.startswith("-"):  # The parser would read the number as an option.
-            command = f"support-console payment import{options} -- {notice.source} {number}"
-        else:
-            command = f"support-console payment import {notice.source} {number}{options}"
+        separator = "-- " if notice.order_no.startswith("-") else ""  # otherwise the parser would read an option
+        command = f"support-console payment import{options} {separator}{notice.source} {shlex.quote(notice.order_no)}"
         return NextStep("next.notice_import", facts, command)
     case = facts["case"]
     command = f"support-console alerts ack {case} --note TEXT"

@@ -21,3 +21,6 @@ def test_the_advised_import_has_the_number_of_the_notice(source: str, number: st
     assert step.command is not None
     arguments = parse_arguments(shlex.split(step.command)[1:], lambda key, **_facts: key)
     assert (arguments.provider, arguments.merchant_payment_id) == (source, number)
+    options = " --amount 33.00 --date 2026-11-20" if source == "atom" else ""
+    separator = " --" if number == "-ORD9" else ""
+    assert step.command == f"support-console payment import{options}{separator} {source} {shlex.quote(number)}"
