@@ -840,6 +840,13 @@ class Page(QWidget):
         if not self.is_action_bar_busy:
             self.hide_bar("act")
 
+    def hide_bars_of_contents(self) -> None:
+        """Remove all bars, because the page shows another record. The bar about an action that is still being
+        executed stays."""
+        for name in set(self.list_bar_names()) - {"act"}:
+            self.hide_bar(name)
+        self.hide_ended_action_bar()
+
     @property
     def is_action_bar_busy(self) -> bool:
         """True if the bar about an action says that the action is still being executed."""

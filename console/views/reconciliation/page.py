@@ -210,9 +210,7 @@ class ReconcilePage(Page):
     def _clear_run(self) -> None:
         """Remove the shown run and its bars from the page, because another run will be read."""
         self.run_details, self._shown_run_and_tab = None, None
-        for name in set(self.list_bar_names()) - {"act"}:
-            self.hide_bar(name)
-        self.hide_ended_action_bar()
+        self.hide_bars_of_contents()
         self._show_run_widgets(is_visible=False)
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:

@@ -62,12 +62,11 @@ class RecordActionHandlers(QObject):
     def set_current_record(self, ref: RecordRef | None) -> None:
         """Store `ref` (kind and id) as the current record of the page; for None, do nothing. If the current record
         changes, remove the bar with the result of an action, because a person would read the result as one about the
-        new current record. While a probe runs, the bar stays, because it names the probed record.
+        new current record. The bar about an action that is still being executed stays, because it names its record.
         """
         if ref is not None and ref != self._current_ref:
             self._current_ref = ref
-            if not self._probed_subjects:
-                self._page.hide_bar("act")
+            self._page.hide_ended_action_bar()
 
     # -- probe
 
@@ -156,9 +155,6 @@ class RecordActionHandlers(QObject):
         if the page shows the explanation of any record. While the bar says that an action is still being executed,
         show the reason in a toast instead."""
         context = self._context
-        if self._page.is_action_bar_busy:
-            context.show_failure_toast(failure, subject=title)
-            return
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
             bold_text, tone, icon_name = context.translate("dialog.probe.still_unknown"), "unknown", "question"
@@ -168,6 +164,9 @@ class RecordActionHandlers(QObject):
             bold_text, (icon_name, tone) = context.format_failure_title(failure), failure.icon_and_tone
         is_record_shown = is_record_shown or (not title and self._get_shown_ref() is not None)
         message = context.format_failure(failure, is_record_shown=is_record_shown)
+        if self._page.is_action_bar_busy:
+            context.show_toast(bold_text, message, icon_name, tone, subject=title)
+            return
         if title:
             message = context.translate("act.about", title=title, message=message)
         self._page.show_bar(

@@ -241,8 +241,7 @@ class RecordPage(Page, Generic[DetailsT]):
             self.cancel_requested_dialog()
             self.contents_area.scroll_to_top()
             self.reset_read_state()
-            for name in self.list_bar_names():
-                self.hide_bar(name)
+            self.hide_bars_of_contents()
             self.head.show_title_while_reading(self.format_reading_title(route.id), str(route.id))
             self._show_reading_state()
             self.set_page_name(self.head.title.short_form)

@@ -194,6 +194,54 @@ def test_another_action_leaves_the_bar_of_a_running_probe(page: PaymentPage) -> 
     assert len(toasts) == 3
 
 
+def test_another_record_leaves_the_bar_of_a_running_probe_only(page: PaymentPage) -> None:
+    """The person moves on to another record while a probe runs. The bar of the probe stays, with the button that
+    withdraws it; the bars about the previous record are removed. Without a probe, no bar stays."""
+    page.show_route(PaymentRoute(5))
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.action_handlers.probe(make_payment(id=5))
+    page.show_bar("holder", NotificationBar("", "Another person has taken the record."))
+    busy_bar = page._bar_by_name["act"]
+    page.show_route(PaymentRoute(6))
+    assert page._bar_by_name == {"act": busy_bar}
+    while runner.waiting_task_count:
+        runner.execute_oldest_task()
+    page.show_key_refusal("No record is selected.")
+    page.show_route(PaymentRoute(5))
+    assert page.list_bar_names() == ()
+
+
+def test_the_result_of_a_probe_is_removed_with_its_row_while_another_one_runs(page: PaymentPage) -> None:
+    """Two probes run, and the second one ends first. Its result is removed when another row becomes the current one,
+    although the first probe still runs. The bar of a running probe stays."""
+    page.context.runner = runner = InlineRunner(paused=True)
+    handlers = RecordActionHandlers(page.context, page, is_probe_shown_in_bar=True)
+    for id in (5, 6):
+        handlers.probe(make_payment(id=id))
+    handlers.set_current_record(("payment", 5))
+    assert page.is_action_bar_busy
+    runner.execute_newest_task()
+    assert page.list_bar_names() == ("act",)
+    handlers.set_current_record(("payment", 6))
+    assert page.list_bar_names() == ()
+
+
+def test_a_probe_without_outcome_is_told_alike_in_a_toast(page: PaymentPage) -> None:
+    """The bar about a probe that left the outcome unknown, and the toast while another probe runs, have the same
+    words and colour."""
+    page.context.runner, toasts = InlineRunner(paused=True), list[Toast]()
+    page.context.toast_requested.connect(toasts.append)
+    failure = Failure(ErrorCode.OUTCOME_UNKNOWN)
+    page.action_handlers.show_refusal(failure)
+    bar = page._bar_by_name["act"]
+    page.action_handlers.probe(make_payment())
+    page.action_handlers.show_refusal(failure, "Payment 7", is_record_shown=True)
+    [toast] = toasts
+    assert toast.message == page.context.translate("dialog.probe.still_unknown")
+    assert (toast.subject, toast.tone) == ("Payment 7", bar.tone)
+    assert bar.sentence == f"{toast.message} {toast.detail}"
+
+
 @pytest.mark.parametrize(
     ("tone", "is_shown"), [("progress", True), ("unknown", True), ("bad", False), ("care", False)]
 )
