@@ -298,6 +298,11 @@ class Operation:
     reason: str | None = None
     source: str = "database"
 
+    @property
+    def is_lost_without_effect(self) -> bool:
+        """True for a lost operation that certainly had no effect: it blocks nothing, and there is nothing to ask."""
+        return self.source == "desk" and self.state is OperationState.FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:

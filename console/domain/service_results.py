@@ -101,7 +101,8 @@ class AllowedAction:
 @dataclass(frozen=True, slots=True)
 class OperationDetails:
     """One guarded operation with its history. `awaiting` is "second_person" while a decision waits for its second
-    person. `can_resolve` is False for a lost operation that has ended: a person's decision about it is refused.
+    person. `can_resolve` is False for a lost operation that certainly had no effect, except a purchase that two
+    people have denied: a person's decision about it is refused.
     """
 
     record: Operation

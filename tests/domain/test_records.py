@@ -92,3 +92,12 @@ def test_a_credit_check_without_related_facts_waits_for_nobody() -> None:
     nothing = CheckRelations()
     assert (nothing.awaits_second_person, nothing.claim_holder, nothing.finds_purchases) == (False, None, True)
     assert nothing.read_only_switch is None
+
+
+@pytest.mark.parametrize("source", ["desk", "database"])
+@pytest.mark.parametrize("state", OperationState)
+def test_only_a_lost_operation_that_has_failed_is_without_effect(source: str, state: OperationState) -> None:
+    operation = Operation(
+        "01OPERATION", "payment.start", "payment", 7, state, "op-a", "desk-1", NOW, None, source=source
+    )
+    assert operation.is_lost_without_effect == ((source, state) == ("desk", OperationState.FAILED))

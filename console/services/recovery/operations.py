@@ -135,7 +135,7 @@ class OperationRecovery:
 
     def _can_resolve(self, operation: Operation) -> bool:
         """False for a lost operation that certainly had no effect, except a purchase that two people have denied."""
-        if operation.source == "database" or operation.state is not OperationState.FAILED:
+        if not operation.is_lost_without_effect:
             return True
         entry = self._find_spool_entry(operation.id)
         return entry is not None and _is_purchase(operation) and self._is_decided_as_not_made(entry)
@@ -572,7 +572,7 @@ class OperationRecovery:
             return lost_operations.find_lost_operation(conn, operation_id)
 
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
-        if operation.source == "desk" and operation.state is OperationState.FAILED:
+        if operation.is_lost_without_effect:
             step = NextStep("next.nothing", {}, None)
             facts = _make_operation_facts(operation)
             return Explanation("verdict.operation_failed_money", "why.operation_failed", step, facts)

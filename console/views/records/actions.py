@@ -399,7 +399,7 @@ def _find_probed_provider_name(record: ShownRecord | Operation) -> str:
     an order, because its payments can have different providers, for a refund that was read without its payment, and
     for an operation that starts a payment or sends a refund. Return "" also for a lost operation that has failed,
     because its probe calls no provider."""
-    if isinstance(record, Operation) and (record.source, record.state) == ("desk", OperationState.FAILED):
+    if isinstance(record, Operation) and record.is_lost_without_effect:
         return ""
     if _is_about_purchase(record):
         return ALARMBOX_PROVIDER_NAME

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import Operation, OperationState
+from console.domain.records import Operation
 from console.domain.service_results import OperationDetails
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -149,7 +149,7 @@ class OperationPage(Page):
         """Show the bar which says what a lost operation blocks. Remove the bar if the operation has ended without
         effect, or if the journal has the operation by now."""
         bar = None
-        if operation.source == "desk" and not _has_ended_without_effect(operation):
+        if operation.source == "desk" and not operation.is_lost_without_effect:
             bold_key, sentence_key = _BLOCKING_BAR_KEYS_BY_KIND.get(
                 operation.subject_kind, ("record.blocked", "record.blocked_until")
             )
@@ -193,7 +193,7 @@ class OperationPage(Page):
             open_button = KeyButton(translate("action.open_record"), kind="primary")
             open_button.clicked.connect(self._open_record)
             return [open_button]
-        has_ended, action_buttons = _has_ended_without_effect(details.record), list[KeyButton]()
+        has_ended, action_buttons = details.record.is_lost_without_effect, list[KeyButton]()
         if details.can_resolve:
             can_decide = not find_second_decision_refusal(details, self.context)
             resolve_button = KeyButton(
@@ -219,7 +219,7 @@ class OperationPage(Page):
 
     @Slot()
     def _probe_operation(self) -> None:
-        if self.details is not None and _has_ended_without_effect(self.details.record):
+        if self.details is not None and self.details.record.is_lost_without_effect:
             self.show_key_refusal(self.context.translate("verdict.operation_failed_money"))
         elif self.details is not None:
             self.action_handlers.probe(self.details.record)
@@ -234,14 +234,9 @@ class OperationPage(Page):
             self.show_key_refusal(self.context.translate("act.operation_has_record"))
 
 
-def _has_ended_without_effect(operation: Operation) -> bool:
-    """True for a lost operation that certainly had no effect: it blocks nothing, and there is nothing to ask."""
-    return operation.source == "desk" and operation.state is OperationState.FAILED
-
-
 def _list_hidden_hints(details: OperationDetails) -> tuple[str, ...]:
     """Return the wording keys of the shortcuts that the page doesn't offer for this operation."""
     if details.record.source != "desk":
         return "key.probe", "key.resolve"
-    offers_key = {"key.probe": not _has_ended_without_effect(details.record), "key.resolve": details.can_resolve}
+    offers_key = {"key.probe": not details.record.is_lost_without_effect, "key.resolve": details.can_resolve}
     return tuple(key for key, is_offered in offers_key.items() if not is_offered)
