@@ -365,7 +365,7 @@ class PdfPage(Page):
         self.context.runner.run(
             read_page_texts,
             self._make_callback_for_shown_pdf(pdf_document, self._show_text),
-            self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
+            self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_text),
             caller=self,
             pool_name="documents",
             is_cancellable=True,
@@ -386,6 +386,12 @@ class PdfPage(Page):
         search_text, self._searched_text = self._searched_text, ""
         if self.shows_text and search_text:
             self._search_in_text(search_text)
+
+    def _show_unreadable_text(self, failure: Failure) -> None:
+        """Show the message about the failed read in place of the text. From now on, a search searches the message, so
+        that it isn't silent."""
+        self._is_text_shown = True
+        self._show_unreadable_pdf(failure)
 
     # -- pages
 

@@ -8,6 +8,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.domain.documents.pdf_pages import PageSearch, PageSearchMatch
+from console.domain.error_reasons import UnusableAnswerReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.views.documents.pdf_page import PdfPage
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
@@ -33,6 +35,14 @@ class SearchedPdf:
 
     def close(self) -> None:
         pass
+
+
+class UnreadablePdf(SearchedPdf):
+    """A PDF whose text can't be read, because its child process has ended."""
+
+    def read_page_text(self, _index: int) -> str:
+        reason = UnusableAnswerReason.PDF_READER_CRASHED
+        raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": reason})
 
 
 @pytest.fixture
@@ -81,6 +91,18 @@ def test_matches_on_images_are_not_shown_over_the_text(page: PdfPage) -> None:
     page.toggle_text_view()
     execute_tasks(page)
     assert page.match_position_label.plain == ""
+
+
+def test_a_search_after_a_failed_read_of_the_text_is_answered(page: PdfPage) -> None:
+    """If the text can't be read, a message is in its place. A search finds the words of the message only."""
+    page._pdf_document = UnreadablePdf()  # type: ignore[assignment]  # read by its calls
+    page.toggle_text_view()
+    execute_tasks(page)
+    assert page.text_field.toPlainText() == page.page_view.message_text != ""
+    search(page, "last")
+    assert page.match_position_label.plain == page.context.translate("pdf.none_found")
+    search(page, page.page_view.message_text)
+    assert page.match_position_label.plain == "1 of 1"
 
 
 def test_a_search_before_the_text_is_read_finds_in_it(page: PdfPage) -> None:
