@@ -456,7 +456,9 @@ class UnfinishedWorkDialog(DialogFrame):
             self.disable_main_button(translate("reason.request_no_record"))
         else:
             self.enable_main_button()
-        self._update_withdraw_button(item if isinstance(item, OwnRequest) else None)
+        self._update_withdraw_button(
+            item if isinstance(item, OwnRequest) else None, is_shown=has_rows and table is self.own_requests_table
+        )
         self._show_row_sentence(item)
 
     def _show_row_sentence(self, row: object) -> None:
@@ -479,11 +481,9 @@ class UnfinishedWorkDialog(DialogFrame):
             self._tables[self.tabs.currentIndex()] not in (self.leases_and_takes_table, self.own_items_table)
         )
 
-    def _update_withdraw_button(self, request: OwnRequest | None) -> None:
-        """On the tab of the desk requests, show the button that withdraws the selected request, or the reason why
-        it can't be withdrawn. Hide the button on the other tabs, and if there is no request."""
-        has_rows = self.own_requests_table is not None and bool(self.own_requests_table.all_rows)
-        is_shown = has_rows and self.tabs.currentIndex() == self.TAB_NAMES.index("requests")
+    def _update_withdraw_button(self, request: OwnRequest | None, *, is_shown: bool) -> None:
+        """If `is_shown`, show the button that withdraws `request`, the selected one, or the reason why it can't be
+        withdrawn. Otherwise hide the button."""
         translate = self._context.translate
         for widget in (self.withdraw_button, self.withdraw_reason_label):
             widget.setVisible(is_shown)

@@ -297,9 +297,9 @@ def _wrap_text(text: str, width_px: float, _scale: float) -> tuple[str, ...]:
     return tuple(remove_line_break_marks(text_line).strip() for text_line in (*lines, line))
 
 
-def _measure_line(text: str) -> float:
-    """Return the width in px of a line, without the spaces at its end and the marks that are not painted."""
-    return measure_font_runs(split_font_runs(remove_line_break_marks(text).rstrip()))
+def _measure_line(text: str, role: TextRoleName = "body") -> float:
+    """Return the width in px of a line, without the spaces at its ends and the marks that are not painted."""
+    return measure_font_runs(split_font_runs(remove_line_break_marks(text).strip()), role)
 
 
 def _count_letters_of_one_line(text: str, width_px: float) -> int:
@@ -320,13 +320,7 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
 def measure_longest_piece(text: str, role: TextRoleName = "body") -> float:
     """Return the width in px of the longest piece of the text in which no line may end, such as a number. On lines
     that are narrower, the piece is broken at any letter."""
-    return max(
-        (
-            measure_font_runs(split_font_runs(remove_line_break_marks(piece).strip()), role)
-            for piece in _split_at_line_ends(text)
-        ),
-        default=0.0,
-    )
+    return max((_measure_line(piece, role) for piece in _split_at_line_ends(text)), default=0.0)
 
 
 def measure_two_line_width(text: str, role: TextRoleName = "body") -> int:
@@ -336,12 +330,9 @@ def measure_two_line_width(text: str, role: TextRoleName = "body") -> int:
 
 @lru_cache(maxsize=256)
 def _measure_two_line_width(text: str, role: TextRoleName, _scale: float) -> int:
-    pieces = [remove_line_break_marks(piece) for piece in _split_at_line_ends(text)]
-
-    def measure_pieces(line_pieces: list[str]) -> float:
-        return measure_font_runs(split_font_runs("".join(line_pieces).strip()), role)
-
-    widths = (max(measure_pieces(pieces[:end]), measure_pieces(pieces[end:])) for end in range(len(pieces)))
+    pieces = list(_split_at_line_ends(text))
+    lines = (("".join(pieces[:end]), "".join(pieces[end:])) for end in range(len(pieces)))
+    widths = (max(_measure_line(first, role), _measure_line(second, role)) for first, second in lines)
     return ceil(min(widths, default=0.0)) + 1
 
 

@@ -145,10 +145,13 @@ class TrainingPage(Page):
     @property
     def hinted_shortcuts(self) -> Sequence[KeyHint]:
         """The page's shortcuts. The key S has the words of its button: it starts an exercise, or starts it again."""
-        exercise = self.current_exercise
-        is_new = exercise is None or exercise.state is TrainingState.NOT_BEGUN
-        names = {} if is_new else {"key.training_begin": "training.start_again"}
+        names = {"key.training_begin": "training.start_again"} if self._starts_again else {}
         return [(keys, names.get(wording_key, wording_key)) for keys, wording_key in self.key_hints]
+
+    @property
+    def _starts_again(self) -> bool:
+        """True if the key S starts the current exercise again; False if it begins it."""
+        return self.current_exercise is not None and self.current_exercise.state is not TrainingState.NOT_BEGUN
 
     @property
     def current_exercise(self) -> TrainingExercise | None:
@@ -180,8 +183,8 @@ class TrainingPage(Page):
         self.approver.setVisible(exercise.state in (TrainingState.NOT_BEGUN, TrainingState.OPEN))
         if self._acting_button is not None:
             return  # the buttons change when the answer to the action comes
-        is_new = exercise.state is TrainingState.NOT_BEGUN
-        self.begin_button.show_text(self.context.translate("training.begin" if is_new else "training.start_again"))
+        begin_wording_key = "training.start_again" if self._starts_again else "training.begin"
+        self.begin_button.show_text(self.context.translate(begin_wording_key))
         primary_button = {TrainingState.OPEN: self.check_button, TrainingState.RIGHT: self.next_button}.get(
             exercise.state, self.begin_button
         )
