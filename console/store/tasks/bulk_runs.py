@@ -32,8 +32,9 @@ DONE_RUN_STATE = "done"
 """State of a bulk run of which all records are processed."""
 
 _ROWS_PER_INSERT = 1_000
-_MAX_LISTED_OPEN_RUNS = 200
 """Largest number of rows in one INSERT."""
+_MAX_LISTED_OPEN_RUNS = 200
+"""Largest number of runs in the list of open runs."""
 
 _LIMIT_PARAMETER = bindparam("limit", type_=Integer)
 _ROW_OF_RUN_CONDITION = bulk_rows.c.run_id == bindparam("of_run_id")
@@ -50,10 +51,14 @@ _BULK_RUNS_QUERY = select(
 )  # fmt: skip
 _BULK_RUN_BY_ID_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.id == bindparam("run_id"))
 _RUNNING_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state == RUNNING_RUN_STATE).order_by(bulk_runs.c.id)
-_ALL_OPEN_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(bulk_runs.c.state != DONE_RUN_STATE).order_by(
-    bulk_runs.c.id.desc()
+_OPEN_BULK_RUNS_QUERY = (
+    _BULK_RUNS_QUERY.where(bulk_runs.c.state != DONE_RUN_STATE)
+    .order_by(bulk_runs.c.id.desc())
+    .limit(_LIMIT_PARAMETER)
 )
-_OPEN_BULK_RUNS_QUERY = _ALL_OPEN_BULK_RUNS_QUERY.limit(_LIMIT_PARAMETER)
+_ALL_OPEN_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.where(
+    bulk_runs.c.state.in_((FROZEN_RUN_STATE, RUNNING_RUN_STATE, PAUSED_RUN_STATE, STOPPED_RUN_STATE))
+).order_by(bulk_runs.c.state, bulk_runs.c.id)
 _LATEST_BULK_RUNS_QUERY = _BULK_RUNS_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
 _BULK_ROWS_QUERY = select(
     bulk_rows.c.position,
@@ -168,7 +173,7 @@ def list_open_runs(conn: Connection) -> tuple[BulkRun, ...]:
 
 
 def list_all_open_runs(conn: Connection) -> tuple[BulkRun, ...]:
-    """Return all bulk runs that aren't done, newest first."""
+    """Return all bulk runs that aren't done, sorted by state and id as in the index that the query reads."""
     return _select_runs(conn, _ALL_OPEN_BULK_RUNS_QUERY)
 
 
