@@ -172,13 +172,48 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
     assert "5 passed" in run_tests(tmp_path, file)
     path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))
     assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=16")
-    assert "use it with make nightly" in run_tests(tmp_path, file, "--draw-variants=16", "--keep-seconds", status=4)
 
 
 def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -> None:
     """The processor seconds of a fixture that the tests of a file share are measured for the file, not for the test
     that happens to run first.
     """
+    prepare_measured_tests(tmp_path)
+    run_tests(tmp_path, "test_a.py", "--keep-seconds")
+    rows = [line.split() for line in (tmp_path / "seconds.txt").read_text(encoding="utf-8").splitlines()]
+    assert [name for _, name in rows] == ["test_a.py", "test_a.py::test_second"]
+    assert float(rows[0][0]) >= 0.5
+
+
+def test_a_run_of_drawn_variants_adds_missing_rows_only(tmp_path: Path) -> None:
+    """A run that measures only the drawn variants adds rows for functions that have none, and leaves the others."""
+    prepare_measured_tests(tmp_path)
+    (tmp_path / "seconds.txt").write_text("  0.010 test_a.py::test_second\n  9.000 test_b.py::test_other\n")
+    run_tests(tmp_path, "test_a.py", "--draw-variants=1", "--turns=1", "--keep-seconds")
+    rows = [line.split() for line in (tmp_path / "seconds.txt").read_text(encoding="utf-8").splitlines()]
+    assert [name for _, name in rows] == ["test_b.py::test_other", "test_a.py", "test_a.py::test_second"]
+    assert (rows[0][0], rows[2][0]) == ("9.000", "0.010")
+
+
+def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
+    """A variant that only the soak runs isn't drawn, because then no variant of its function would run."""
+    costly = next(
+        one for one, seconds in read_seconds_table().items() if seconds > 1 and one.startswith("tests/crash/")
+    )
+    file, _, function = costly.partition("::")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = soak: full counts\n")
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "import pytest\n\n"
+        'SOAK = [pytest.param(f"whole-{number}", marks=pytest.mark.soak) for number in range(20)]\n\n'
+        f'@pytest.mark.parametrize("routes", ["some", *SOAK])\ndef {function}(routes): pass\n'
+    )
+    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=16")
+
+
+def prepare_measured_tests(tmp_path: Path) -> None:
+    """Write a test file whose fixtures and second test use the processor, and a table of its own for the rows."""
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "conftest.py").write_text(
         "from pathlib import Path\n"
@@ -198,27 +233,7 @@ def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -
         "def test_first(shared): pass\n\n"
         "def test_second(shared): use_processor(0.3)\n"
     )
-    run_tests(tmp_path, "test_a.py", "--keep-seconds")
-    rows = [line.split() for line in (tmp_path / "seconds.txt").read_text(encoding="utf-8").splitlines()]
-    assert [name for _, name in rows] == ["test_a.py", "test_a.py::test_second"]
-    assert float(rows[0][0]) >= 0.5
-
-
-def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
-    """A variant that only the soak runs isn't drawn, because then no variant of its function would run."""
-    costly = next(
-        one for one, seconds in read_seconds_table().items() if seconds > 1 and one.startswith("tests/crash/")
-    )
-    file, _, function = costly.partition("::")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = soak: full counts\n")
-    path = tmp_path / file
-    path.parent.mkdir(parents=True)
-    path.write_text(
-        "import pytest\n\n"
-        'SOAK = [pytest.param(f"whole-{number}", marks=pytest.mark.soak) for number in range(20)]\n\n'
-        f'@pytest.mark.parametrize("routes", ["some", *SOAK])\ndef {function}(routes): pass\n'
-    )
-    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=16")
+    (tmp_path / "seconds.txt").touch()
 
 
 def run_tests(folder: Path, *words: str, status: int = 0) -> str:

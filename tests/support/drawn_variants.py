@@ -16,7 +16,8 @@ a part of the whole.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function, and those of the costly fixtures
 that the tests of a file share, by file. Approximate values are enough, so the file may be old. `make nightly
-ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
+ARGS=--keep-seconds` measures them and writes the file; `make test ARGS=--keep-seconds` adds rows for functions that
+have none (see docs/decisions/0077).
 """
 
 import os
@@ -244,11 +245,10 @@ def read_seconds_table() -> dict[str, float]:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--keep-seconds"):
-        if config.getoption("--draw-variants") is not None:
-            raise pytest.UsageError("--keep-seconds measures all variants: use it with make nightly")
         config.pluginmanager.register(_Stopwatch())
         if not hasattr(config, "workerinput"):
-            config.pluginmanager.register(_SecondsTable())
+            is_whole_run = config.getoption("--draw-variants") is None
+            config.pluginmanager.register(_SecondsTable({} if is_whole_run else read_seconds_table()))
 
 
 class _Stopwatch:
@@ -289,9 +289,12 @@ class _Stopwatch:
 
 
 class _SecondsTable:
-    """Adds up the processor seconds in the reports of all worker processes, and writes the table."""
+    """Adds up the processor seconds in the reports of all worker processes, and writes the table. `kept_rows` are the
+    rows that stay as they are: those of a run that does not measure each variant of each function.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, kept_rows: Mapping[str, float]) -> None:
+        self._kept_rows = kept_rows
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._shared_seconds: defaultdict[str, float] = defaultdict(float)
 
@@ -307,16 +310,18 @@ class _SecondsTable:
         for variant, seconds in self._seconds.items():
             of_servers = seconds * sum(_SERVER_SECONDS_BY_ENGINE.get(value, 0.0) for value in _split_variant(variant))
             by_function[get_function_id(variant)].append(seconds + of_servers)
-        functions = [
-            (-fmean(seconds), function)
+        functions = {
+            function: fmean(seconds)
             for function, seconds in by_function.items()
             if fmean(seconds) > _MAX_SECONDS_WITHOUT_TURNS
             or (len(seconds) > 1 and sum(seconds) > _SECONDS_PER_FUNCTION)
+        }
+        files = {file: seconds for file, seconds in self._shared_seconds.items() if seconds >= _MIN_SHARED_SECONDS}
+        rows = {**functions, **files, **self._kept_rows}
+        lines = [
+            f"{seconds:7.3f} {name}\n" for name, seconds in sorted(rows.items(), key=lambda row: (-row[1], row[0]))
         ]
-        files = [(-seconds, file) for file, seconds in self._shared_seconds.items() if seconds >= _MIN_SHARED_SECONDS]
-        SECONDS_TABLE_FILE.write_text(
-            "".join(f"{-seconds:7.3f} {name}\n" for seconds, name in sorted([*functions, *files])), encoding="utf-8"
-        )
+        SECONDS_TABLE_FILE.write_text("".join(lines), encoding="utf-8")
 
 
 def _measure_processor_seconds() -> float:

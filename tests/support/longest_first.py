@@ -1,10 +1,12 @@
 """Runs the slowest test files first, so that at the end of a run all worker processes are busy.
 
 `longest_files.txt` has the seconds of each slow file, the slowest first. Only the order is used, so the file may be
-old. `make nightly ARGS=--keep-seconds` measures the seconds and writes the file.
+old. `make nightly ARGS=--keep-seconds` measures the seconds and writes the file; `make test ARGS=--keep-seconds` adds
+rows for files that have none.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--keep-seconds") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Stopwatch())
+        is_whole_run = config.getoption("--draw-variants") is None
+        config.pluginmanager.register(_Stopwatch({} if is_whole_run else read_longest_files_table()))
 
 
 @pytest.hookimpl(trylast=True)
@@ -41,16 +44,19 @@ def read_longest_files_table() -> dict[str, int]:
 
 
 class _Stopwatch:
-    """Adds up the real time (seconds) of the tests of each file over all worker processes, and writes the table."""
+    """Adds up the real time (seconds) of the tests of each file over all worker processes, and writes the table.
+    `kept_rows` are the rows that stay as they are: those of a run that does not measure each variant.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, kept_rows: Mapping[str, int]) -> None:
+        self._kept_rows = kept_rows
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid.partition("::")[0]] += report.duration
 
     def pytest_sessionfinish(self) -> None:
-        rows = sorted(
-            (-round(seconds), path) for path, seconds in self._seconds.items() if seconds >= _MIN_FILE_SECONDS
-        )
-        LONGEST_FILES_TABLE.write_text("".join(f"{-seconds:4} {path}\n" for seconds, path in rows), encoding="utf-8")
+        measured = {path: round(seconds) for path, seconds in self._seconds.items() if seconds >= _MIN_FILE_SECONDS}
+        rows = {**measured, **self._kept_rows}
+        lines = [f"{seconds:4} {path}\n" for path, seconds in sorted(rows.items(), key=lambda row: (-row[1], row[0]))]
+        LONGEST_FILES_TABLE.write_text("".join(lines), encoding="utf-8")
