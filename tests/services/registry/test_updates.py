@@ -303,7 +303,9 @@ def test_a_folder_that_cannot_be_read_is_named(folder_desk: WatchedFolderDesk, t
 
 
 def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk) -> None:
-    """If a file stands in the place of the registry's own folder, the task fails with the path of the state."""
+    """If a file stands in the place of the registry's own folder, the task fails, and its error names the file of its
+    state that it could not write.
+    """
     folder_desk.put_whole_file()
     folder_desk.folder.touch()
     with pytest.raises(ConsoleError) as refused:
@@ -315,7 +317,7 @@ def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk)
 def test_a_fetched_difference_that_cannot_be_written_is_named(
     folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox
 ) -> None:
-    """If the difference from the Web-API can't be written, the task fails with the path of the file."""
+    """If the difference from the Web-API can't be written, the task fails and its error names that file."""
     folder_desk_with_api.put_whole_file()
     sandbox.registry.publish_difference(MONDAY, 3)
     fetched = folder_desk_with_api.folder / "fetched"
