@@ -28,6 +28,8 @@ from sqlalchemy import (
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.registry.our_records import normalise_number
+from console.store.schema.claim_columns import list_number_keys
 from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
@@ -38,6 +40,7 @@ LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
+_NUMBER_KEYS_PARAMETER: BindParameter[Any] = bindparam("number_keys", expanding=True)
 _EXPIRY_BOUND_PARAMETER: BindParameter[datetime] = bindparam("expires_after")
 # coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
 _LIVE_CHECK_CONDITION = (
@@ -82,11 +85,10 @@ def _make_beginnings_query(
     number: ColumnElement[str], begun_at: ColumnElement[Any], *conditions: ColumnElement[bool]
 ) -> Select[Any]:
     """Return the query of (corporation number, instant at which the record began) of the rows that fulfil all
-    `conditions` and whose corporation number is in the parameter of the searched numbers. `number` and `begun_at` are
-    the two columns."""
-    return select(number.label("number"), begun_at.label("begun_at")).where(
-        number.in_(_NUMBERS_PARAMETER), *conditions
-    )
+    `conditions` and whose corporation number is in the parameter of the searched numbers; for the number of an order,
+    which may have another spelling, in the parameter `number_keys`. `number` and `begun_at` are the two columns."""
+    parameter = _NUMBER_KEYS_PARAMETER if number is orders.c.number_key else _NUMBERS_PARAMETER
+    return select(number.label("number"), begun_at.label("begun_at")).where(number.in_(parameter), *conditions)
 
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
@@ -128,7 +130,8 @@ def list_live_numbers_in_id_range(
         "up_to_id": up_to_id,
         "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN),
     }
-    return frozenset(filter(_is_corporation_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values)))
+    numbers = map(normalise_number, conn.scalars(_NUMBERS_QUERY_BY_RECORD_KIND[kind], values))
+    return frozenset(number for number in numbers if number is not None and _is_corporation_number(number))
 
 
 def find_record_beginnings(
@@ -139,9 +142,13 @@ def find_record_beginnings(
     beginnings: dict[str, datetime | None] = {}
     values = {
         "numbers": sorted(corporation_numbers),
+        "number_keys": list_number_keys(sorted(corporation_numbers)),
         "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN),
     }
-    for number, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if corporation_numbers else ():
+    for number_key, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if corporation_numbers else ():
+        number = normalise_number(number_key)
+        if number is None:
+            continue
         begun_at = convert_to_aware_utc(stored_at) if stored_at is not None and stored_at > EPOCH_START else None
         known_instants = [at for at in (beginnings.get(number), begun_at) if at is not None]
         beginnings[number] = min(known_instants, default=None)

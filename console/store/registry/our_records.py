@@ -22,6 +22,7 @@ from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.lookup.number_input import find_number
 from console.domain.payments.states import RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.store.schema.claim_columns import list_number_keys
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
@@ -33,10 +34,12 @@ _UNKNOWN_CERTAINTY = "unknown"
 
 
 def _make_our_numbers_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
-    """Return a query of those corporation numbers of the parameter `numbers` that occur in the column `number`. Each
-    has a second column: 1 if one of the number's records fulfils `is_open`, otherwise 0."""
+    """Return a query of those corporation numbers of a parameter that occur in the column `number`. Each has a second
+    column: 1 if one of the number's records fulfils `is_open`, otherwise 0. The parameter is `numbers`. For the
+    column of orders it is `number_keys`, because no task corrects the spelling of an order's number."""
     has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
-    number_condition = number.in_(bindparam("numbers", expanding=True))
+    parameter = "number_keys" if number is orders.c.number_key else "numbers"
+    number_condition = number.in_(bindparam(parameter, expanding=True))
     return select(number.label("number"), has_open).where(number_condition).group_by(number)
 
 
@@ -100,7 +103,7 @@ _OPEN_NUMBERS_QUERY = union(
 def list_numbers_of_open_records(conn: Connection) -> frozenset[str]:
     """Return the corporation numbers of open records: those that wait for a person or have an unknown outcome, and
     refunds that have not ended. Only the first MAX_OPEN_NUMBERS records for each kind and condition are read."""
-    return frozenset(number for number in conn.scalars(_OPEN_NUMBERS_QUERY) if number)
+    return frozenset(filter(None, map(normalise_number, conn.scalars(_OPEN_NUMBERS_QUERY))))
 
 
 def find_our_numbers(conn: Connection, corporation_numbers: Collection[str]) -> dict[str, bool]:
@@ -110,8 +113,10 @@ def find_our_numbers(conn: Connection, corporation_numbers: Collection[str]) -> 
     """
     openness_by_number: dict[str, bool] = {}
     for part in split_into_batches(tuple(dict.fromkeys(corporation_numbers)), _MAX_NUMBERS_PER_QUERY):
-        for number, has_open in conn.execute(_OUR_NUMBERS_QUERY, {"numbers": part}):
-            openness_by_number[number] = openness_by_number.get(number, False) or bool(has_open)
+        values = {"numbers": part, "number_keys": list_number_keys(part)}
+        for number_key, has_open in conn.execute(_OUR_NUMBERS_QUERY, values):
+            if (number := normalise_number(number_key)) is not None:
+                openness_by_number[number] = openness_by_number.get(number, False) or bool(has_open)
     return openness_by_number
 
 
@@ -119,9 +124,9 @@ def list_all_numbers(conn: Connection) -> frozenset[str]:
     """Return the corporation numbers of all credit checks, orders and payments of this database. A number that SQL
     couldn't normalise, such as `T` and the digits, is parsed. Rows without a readable number are left out."""
     numbers = conn.scalars(_ALL_NUMBERS_QUERY)
-    return frozenset(filter(None, (_normalise_number(number) for number in numbers)))
+    return frozenset(filter(None, map(normalise_number, numbers)))
 
 
-def _normalise_number(number_key: str | None) -> str | None:
+def normalise_number(number_key: str | None) -> str | None:
     """Return the 13 digits of a number as SQL has normalised it; None if it is NULL or can't be parsed."""
     return number_key if number_key is not None and len(number_key) == DIGIT_COUNT else find_number(number_key)

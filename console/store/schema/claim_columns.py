@@ -6,7 +6,7 @@ digit isn't verified. A due task corrects numbers that are spelled in another wa
 functions that every supported database has and accepts in an indexed column.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import String, bindparam, literal
@@ -102,3 +102,17 @@ def is_number_sql(number_key: ColumnElement[Any], corporation_number: str | None
         *(digits + literal(text, String) for text in _SUFFIXES_OF_UNNORMALISED_NUMBER),
     )
     return number_key.in_([digits, *spellings])
+
+
+def list_number_keys(corporation_numbers: Iterable[str]) -> list[str]:
+    """Return the values of `number_key` by which `is_number_sql` finds these corporation numbers, for a query of many
+    numbers."""
+    return [
+        key
+        for number in corporation_numbers
+        for key in (
+            number,
+            *(text + number for text in _PREFIXES_OF_UNNORMALISED_NUMBER),
+            *(number + text for text in _SUFFIXES_OF_UNNORMALISED_NUMBER),
+        )
+    ]

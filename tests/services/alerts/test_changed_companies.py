@@ -110,6 +110,22 @@ def write_records(scene: DesksWithSameRegistry) -> None:
     scene.insert_check(SUCCESSOR_COMPANY_INDEX, expires_at=EXPIRED_AT)
 
 
+@pytest.mark.engines("sqlite")
+def test_a_company_with_an_unnormalised_order_number_is_watched(place: Place, hand_clock: ManualClock) -> None:
+    """The shop has stored the number of an order as `T` and the digits, which SQL doesn't normalise and no task
+    corrects. A change of the company raises an alert, as for any open payment.
+    """
+    rows = make_registry_rows([0])
+    with open_company_desks(place, hand_clock, rows) as scene:
+        scene.insert_payment(0, by_order=True, number_prefix="T")
+        scene.import_files(scene.whole)
+        assert scene.run_watch() == 0
+        renamed = changes.rename_company(rows[0], "株式会社改名", DIFFERENCE_DAY)
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, [renamed]))
+        assert scene.run_watch() == 1
+        assert set(scene.read_alert_texts()) == {make_corporation_number(0)}
+
+
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_forty_changes_raise_one_alert_each(
     place: Place, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
