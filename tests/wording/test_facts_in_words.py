@@ -325,7 +325,14 @@ def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("reason", [*WorkReason, "A", "B", "C", "task_late", "provider_away", "undelivered_answer"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *WorkReason,
+        *("A", "B", "C", "task_late", "provider_away", "undelivered_answer"),
+        *("days_not_reconciled", "reconcile_rows_refused"),
+    ],
+)
 def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
     """Each rule and reason that alerts, queues and cases show has a word in both languages."""
     key = wording.find_alert_rule_sentence_key(reason)

@@ -324,7 +324,7 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
     },
     **{name: name for name in sorted(_RULES_ABOUT_ORDERS)},
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
-    **{name: name for name in (AUTHORISATION_RULE, "provider_slow", "queue_age", "task_late")},
+    **{name: name for name in (AUTHORISATION_RULE, "days_not_reconciled", "provider_slow", "queue_age", "task_late")},
 }
 """For each rule of alerts, the name of its playbook. A playbook is a list of steps that a person follows to
 remove the cause; the wordings have the steps as `playbook.<name>.1`, `playbook.<name>.2` and so on.

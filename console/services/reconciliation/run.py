@@ -7,10 +7,11 @@ A payment that our database doesn't have is imported. An expected change of a pa
 probe. A difference that remains opens a case for a person. The reconciliation corrects nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST, get_utc_span, list_days_of_span
 from console.domain.clock import is_in_future
@@ -69,6 +70,11 @@ DOWNLOAD_ADDRESS_VALID_TIME = timedelta(hours=2)
 MAX_DAYS_TO_CATCH_UP = 7
 """Number of days before today for which the due task starts a run, if there is none yet. This is for providers
 without daily files."""
+LATE_DAYS_RULE = "days_not_reconciled"
+"""Alert rule about a provider of which a day isn't reconciled LATE_AFTER after the due task could have done so."""
+LATE_AFTER = timedelta(hours=1)
+"""Time in which the due task tries several times to reconcile a day before people are told."""
+_MAX_OPEN_ALERTS = 1_000
 _MAX_LISTED_LATEST_RUNS = 50
 """Number of the newest runs that are read to find the earlier runs of the same days."""
 
@@ -395,8 +401,12 @@ class ReconciliationService:
         """Due task: for each provider, continue the interrupted runs, then start runs for the days that have no run
         yet. For a provider with daily files, these are the days whose file was announced within
         DOWNLOAD_ADDRESS_VALID_TIME, also a compared day whose file was announced again; for any other provider, the
-        last MAX_DAYS_TO_CATCH_UP days. Return the number of runs that ended without an error."""
-        return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
+        last MAX_DAYS_TO_CATCH_UP days. Then update the alerts about days that are not reconciled. Return the number
+        of runs that ended without an error."""
+        count = sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
+        for provider in iterate_until_stopped(self._list_reconcilable_providers()):
+            self._update_alert(provider)
+        return count
 
     def _run_as_due_task(self, provider: str, first_day: date, last_day: date) -> int:
         """Reconcile the provider's days for a due task. Return 1 if the run ended; if it failed, log the error and
@@ -420,19 +430,59 @@ class ReconciliationService:
                 ]
                 latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             due_days += unfinished_days
-            for day, announced_at in self._find_comparable_days(provider, now).items():
-                runs_with_newest_file = (
-                    run for run in latest_runs if announced_at is None or not run.begun_at < announced_at <= now
-                )
-                if not any(_has_compared_day(run, day, now) for run in runs_with_newest_file):
+            comparable_days = self._find_comparable_days(provider, now, now - DOWNLOAD_ADDRESS_VALID_TIME)
+            for day, announced_at in comparable_days.items():
+                if not _has_run_of_day(latest_runs, day, announced_at, now):
                     due_days.append((provider, day, day))
         return due_days
 
-    def _find_comparable_days(self, provider: str, now: datetime) -> dict[date, datetime | None]:
+    def _update_alert(self, provider: str) -> None:
+        """Raise an alert if days of this provider are not reconciled although they should be (`_find_late_days`), and
+        resolve it if there is no such day."""
+        context, subject_id = self._context, compute_provider_subject_id(provider)
+        with context.database.read() as conn:
+            open_alerts = alerts.list_open_alerts_of_rule(conn, LATE_DAYS_RULE, _MAX_OPEN_ALERTS)
+        alert_id = next((alert.id for alert in open_alerts if alert.subject_id == subject_id), None)
+        late_days = self._find_late_days(provider)
+        if late_days and alert_id is None:
+            observed = f"{provider} not reconciled: {', '.join(map(str, late_days))}"
+            context.write(
+                lambda tx: alerts.raise_alert(
+                    tx.conn, LATE_DAYS_RULE, PROVIDER_KIND, subject_id, None, observed, "done", context.now()
+                )
+            )
+        elif alert_id is not None and not late_days:
+            context.write(lambda tx: alerts.resolve(tx.conn, alert_id, context.now()))
+
+    def _find_late_days(self, provider: str) -> list[date]:
+        """Return, oldest first, the days of this provider that should be reconciled and are not: the first days of
+        unfinished runs without progress for LATE_AFTER, and the days that could be compared LATE_AFTER ago and that
+        no run has compared to its end, whether the run failed, was interrupted, or could not fetch the file. Only
+        days of the last MAX_DAYS_TO_CATCH_UP days count: PayPay announces a file again for no longer.
+        """
+        with self._context.database.read() as conn:
+            now = read_time_of_ended_days(conn, self._context.now())
+            latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
+            unfinished_runs = reconciliations.list_unfinished_runs(conn, provider)
+        due_until = now - LATE_AFTER
+        ended_runs = [run for run in latest_runs if run.state == reconciliations.DONE_RUN_STATE]
+        comparable_days = self._find_comparable_days(provider, now, now - timedelta(days=MAX_DAYS_TO_CATCH_UP))
+        late_days = {run.from_day for run in unfinished_runs if run.changed_at < due_until}
+        late_days.update(
+            day
+            for day, announced_at in comparable_days.items()
+            if (_is_day_over(provider, day, due_until) if announced_at is None else announced_at < due_until)
+            and not _has_run_of_day(ended_runs, day, announced_at, now)
+        )
+        return sorted(late_days)
+
+    def _find_comparable_days(
+        self, provider: str, now: datetime, announced_since: datetime
+    ) -> dict[date, datetime | None]:
         """Return the days that can be compared at `now`, oldest first. For a provider with daily files, these are the
-        announced days, each with the time at which the newest notice about its file came. A run that began before
-        that time has not read the newest file. The provider announces a file again on request, for example because
-        the earlier file could not be read.
+        days announced at `announced_since` or later, each with the time at which the newest notice about its file
+        came. A run that began before that time has not read the newest file. The provider announces a file again on
+        request, for example because the earlier file could not be read.
 
         For any other provider, these are the last MAX_DAYS_TO_CATCH_UP days, because no worker may have run for some
         days, if a Japanese day that overlaps with the day has payments or notices. The daily close of this Japanese
@@ -440,8 +490,7 @@ class ReconciliationService:
         """
         with self._context.database.read() as conn:
             if provider in self._daily_file_stores:
-                since = now - DOWNLOAD_ADDRESS_VALID_TIME
-                announced_days = our_records.list_announced_days(conn, provider, since)
+                announced_days = our_records.list_announced_days(conn, provider, announced_since)
                 return {date.fromisoformat(day): announced_at for day, announced_at in announced_days.items()}
             today = now.astimezone(get_time_zone(provider)).date()
             days = list_days(today - timedelta(days=MAX_DAYS_TO_CATCH_UP), today - timedelta(days=1))
@@ -463,6 +512,18 @@ def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[date
     the provider's time zone.
     """
     return get_utc_span(first_day, last_day, get_time_zone(provider))
+
+
+def _has_run_of_day(
+    runs: Sequence[ReconciliationRun], day: date, announced_at: datetime | None, now: datetime
+) -> bool:
+    """True if one of the runs has compared this day, with the file that was announced at `announced_at` (None: the
+    provider has no daily files)."""
+    return any(
+        _has_compared_day(run, day, now)
+        for run in runs
+        if announced_at is None or not run.begun_at < announced_at <= now
+    )
 
 
 def _has_compared_day(run: ReconciliationRun, day: date, now: datetime) -> bool:

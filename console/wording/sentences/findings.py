@@ -53,6 +53,7 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
     "nothing_there": re.compile(r"(?P<provider>\S+) tells nothing of it"),
     "slow": re.compile(r"(?P<provider>\S+) answers in (?P<seconds>\d+\.\d) s \(median of (?P<n>\d+) calls\)"),
     "queue_since": re.compile(r"queue (?P<queue>[a-z]+) since (?P<at>\d{4}-\S+Z)"),
+    "not_reconciled": re.compile(r"(?P<provider>\S+) not reconciled: (?P<days>.+)"),
     "within": re.compile(r"within (?P<seconds>\d{1,9}) s"),
     "clock": re.compile(r"clock of (?P<name>.+): (?P<seconds>\d+\.\d) s (?P<way>ahead|behind)"),
     "begun": re.compile(r"begun (?P<number>\S+)(?: \S+)?"),  # earlier versions added the payer's code

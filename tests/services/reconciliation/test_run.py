@@ -5,11 +5,12 @@ proves, and continues after an interruption.
 import tracemalloc
 from contextlib import suppress
 from datetime import datetime, time, timedelta
+from unittest.mock import Mock
 
 import pytest
 
 from console.domain.calendar_days import IST, JST, get_utc_span, list_days_of_span
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.records import PaymentImport
 from console.domain.reconciliation import row_comparison
 from console.domain.reports.daily_close import NotFinalReason
@@ -20,6 +21,7 @@ from console.services.guarded.leases import acquire_lease
 from console.services.payments.probe import PaymentProber
 from console.services.process.failpoints import FailpointReached
 from console.services.reconciliation import provider_rows
+from console.services.reconciliation.provider_rows import ProviderHistoryComparison
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS
 from console.services.recovery.related_records import _read_contradicting_answers
 from console.store.operations import leases
@@ -636,6 +638,38 @@ def test_a_file_that_is_announced_again_is_compared_again(
     reconciled_day.announce_file()
     assert [reconciliation.reconcile_due_days() for _ in range(2)] == [1, 0]
     assert reconciled_day.scene.find_payment("paypay", "ORD-1") is not None
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("failure", ["file_unusable", "file_not_fetched", "interrupted"])
+def test_a_day_that_is_not_reconciled_raises_an_alert(
+    reconciled_day: ReconciledDay, clock: MovedClock, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    """The run of an announced day fails, can't fetch its file, or is interrupted again and again. An hour after the
+    announcement an alert names the day. It closes when the day is reconciled.
+    """
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.announce_file()
+    scene, reconciliation = reconciled_day.scene, reconciled_day.scene.console.reconciliation
+    if failure == "file_unusable":
+        monkeypatch.setattr(provider_rows, "MAX_REFUSED_ROWS", -1)
+    elif failure == "file_not_fetched":
+        monkeypatch.setattr(reconciliation_file, "LARGEST_FILE_BYTES", 16)
+    else:
+        refusal = rebuild_error(ErrorCode.PROVIDER_UNREACHABLE, {})
+        monkeypatch.setattr(ProviderHistoryComparison, "compare", Mock(side_effect=refusal))
+    assert reconciliation.reconcile_due_days() == 0
+    assert scene.list_open_alert_rules("provider") == []
+    clock.offset += timedelta(minutes=61)
+    for _ in range(2):
+        assert reconciliation.reconcile_due_days() == 0
+        assert scene.list_open_alert_rules("provider") == ["days_not_reconciled"]
+    observed = scene.place.sql("SELECT observed FROM alerts WHERE rule_id = 'days_not_reconciled'")
+    assert observed == [(f"paypay not reconciled: {reconciled_day.day}",)]
+    monkeypatch.undo()
+    reconciled_day.announce_file()
+    assert reconciliation.reconcile_due_days() >= 1
+    assert scene.list_open_alert_rules("provider") == []
 
 
 @pytest.mark.engines("sqlite")
