@@ -13,6 +13,7 @@ but every desk still refuses to repeat an operation that the database has lost
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -380,16 +381,29 @@ def _report_rollback(
     is not reported as a loss.
     """
     spooled_operations = _list_operations_not_in_journal(context, old_database_id)
-    try:
-        finding, resolved_alerts = context.write(
+
+    def write_rollback(*, may_alert: bool) -> tuple[DatabaseRollback | None, frozenset[str] | None]:
+        return context.write(
             lambda tx: _write_rollback(
-                tx, context, own_anchors, old_database_id, earlier_resolved_alerts, spooled_operations
+                tx,
+                context,
+                own_anchors,
+                old_database_id,
+                earlier_resolved_alerts,
+                spooled_operations,
+                may_alert=may_alert,
             )
         )
+
+    try:
+        finding, resolved_alerts = write_rollback(may_alert=True)
     except ConsoleError as refusal:
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
-        # This account may only read, so it can't raise the alert.
+        # This account may only read, or it has raised too many of these alerts today. In the second case the database
+        # still accepts the lost operations, which no other desk can repeat then.
+        with suppress(ConsoleError):
+            write_rollback(may_alert=False)
         return DatabaseRollback(None, tuple(entry.intent for entry in spooled_operations))
     if finding is None and resolved_alerts is not None:
         _mark_anchors_given_up(context, old_database_id)
@@ -417,10 +431,13 @@ def _write_rollback(
     old_database_id: str | None,
     earlier_resolved_alerts: frozenset[str],
     spool_entries: Sequence[SpoolEntry],
+    *,
+    may_alert: bool,
 ) -> tuple[DatabaseRollback | None, frozenset[str] | None]:
-    """Store the operations that the database has lost, and raise the alert `database_went_back` if the loss is new or
-    if a lost operation that was not yet stored holds a claim. The loss is new unless an alert of this rule has been
-    resolved since this desk read `earlier_resolved_alerts`: then a person has already checked the loss.
+    """Store the operations that the database has lost. If `may_alert` is True, also raise the alert
+    `database_went_back` if the loss is new or if a lost operation that was not yet stored holds a claim. The loss is
+    new unless an alert of this rule has been resolved since this desk read `earlier_resolved_alerts`: then a person
+    has already checked the loss.
 
     `own_anchors` are the anchors of this desk, `spool_entries` the operations in its spool that the journal lacks.
     `old_database_id` is the id of the database that was at this address before, None if it was this database.
@@ -438,7 +455,7 @@ def _write_rollback(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)
     )
     is_new = not resolved_alerts - earlier_resolved_alerts
-    must_alert = is_new or any(entry.holds_claim for entry in unreported_entries)
+    must_alert = may_alert and (is_new or any(entry.holds_claim for entry in unreported_entries))
     if unreported_entries or (must_alert and anchors.find_open_rollback_alert_id(tx.conn) is None):
         # A server accepts lost operations, and the alert that stops everything, only after this entry.
         _audit_database_loss(tx, context, missing_heads, old_database_id, len(unreported_entries))

@@ -18,6 +18,7 @@ from console.domain.process.read_interruption import ReadInterrupted, ReadInterr
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import Alert
 from console.services.guarded import database_rollback
+from console.store.constraints.worker import MAX_DATABASE_LOSS_REPORTS_PER_DAY
 from tests.support import backups
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
@@ -251,6 +252,29 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, alarmbox: InMemoryAlarm
         )
         assert (refused.code, refused.detail["operation_id"]) == ("already_purchased", lost_renewal.operation_id)
     assert len(alarmbox.charges) == 2
+
+
+@pytest.mark.engines("mariadb")
+def test_a_loss_beyond_the_daily_alerts_stores_the_lost_operations(
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock
+) -> None:
+    """The database goes back a fourth time within 24 hours, and its rules refuse one more alert of the same account.
+    The lost purchase is stored, so that another person's desk doesn't charge it again.
+    """
+    with place.desk(alarmbox, clock) as desk:
+        context = desk._context
+        for _ in range(MAX_DATABASE_LOSS_REPORTS_PER_DAY):
+            context.write(lambda tx: database_rollback._audit_database_loss(tx, context, (), None, 0))
+        put_back = backups.take_backup(place)
+        lost = buy_check(desk)
+    put_back()
+    with place.desk(alarmbox, clock) as knowing:
+        assert call_for_refusal(lambda: buy_check(knowing)).code == ROLLBACK_ERROR_CODE
+        assert list_loss_alerts(knowing) == []
+    assert place.sql("SELECT id FROM lost_operations") == [(lost.operation_id,)]
+    with place.desk(alarmbox, clock, person="op-b", desk=2) as other:
+        assert call_for_refusal(lambda: buy_check(other)).code in ("in_progress", "already_purchased")
+    assert len(alarmbox.charges) == 1
 
 
 def test_both_processes_of_a_desk_see_an_acknowledgement(
