@@ -178,13 +178,16 @@ class Scheduler:
         doesn't answer.
         """
         pass_began_at = self._context.now()
-        due_names = self._list_due_task_names(early_margin)
+        due_names = self._list_due_task_names(self._tasks, early_margin)
         if not due_names:
             return ()
         runs: list[_TaskRun] = []
         with self._act_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._exclude_money_tasks_after_rollback(_select_permitted_task_names(due_names, person)):
+            names = self._exclude_money_tasks_after_rollback(_select_permitted_task_names(self._tasks, person))
+            if len(names) < len(self._tasks):  # a due task that is left out lets no other task run early
+                due_names = self._list_due_task_names(names, early_margin)
+            for name in due_names:
                 if should_stop() or interrupts.is_interrupt_pending():
                     break
                 run = self._end_and_begin_run(
@@ -239,13 +242,13 @@ class Scheduler:
             is_stopped = anchors.find_open_rollback_alert_id(conn) is not None
         return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names
 
-    def _list_due_task_names(self, early_margin: timedelta) -> list[str]:
-        """Return the names of the tasks that are due now or within `early_margin` and whose lease no process
+    def _list_due_task_names(self, names: Collection[str], early_margin: timedelta) -> list[str]:
+        """Return those of `names` whose tasks are due now or within `early_margin` and whose lease no process
         holds, and of those that run with them (`_is_due_with_others`). If other processes hold the leases of all due
         tasks, the result is empty. Another process may still acquire the lease of a task before this process."""
         with self._context.database.read() as conn:
             stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
-            rows = [(name, stored_tasks.get(name)) for name in self._tasks]
+            rows = [(name, stored_tasks.get(name)) for name in names]
             due_names = {name for name, task in rows if task is None or self._is_due(task, early_margin)}
             held_lease_names = _list_acquired_lease_names(conn) if due_names else ()
         free_rows = [(name, task) for name, task in rows if TASK_LEASE_PREFIX + name not in held_lease_names]

@@ -12,15 +12,23 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.service_results import TaskRun
-from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN_TIME, TASK_LEASE_PREFIX, get_interval
+from console.domain.tasks.intervals import (
+    INTERVAL_OF_TASK,
+    LONGEST_RUN_TIME,
+    RIGHT_OF_TASK,
+    TASK_LEASE_PREFIX,
+    get_interval,
+)
 from console.domain.tasks.records import Alert, ScheduledTask
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.services.process.heartbeat import Heartbeat
 from console.services.recovery.queues import QueueReader
 from console.services.tasks import overdue_alerts as late_tasks
+from console.services.tasks import scheduler as scheduler_module
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.scheduler import Scheduler
 from console.store.alerts import alerts, cases
+from console.store.audit import anchors
 from console.store.database import unreadable_rows
 from console.store.operations import leases
 from console.store.tasks import tasks as rows
@@ -154,6 +162,26 @@ def test_a_due_task_of_another_process_runs_no_task_early(tasks: CountedTasks, h
     tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(seconds=50)  # "probes" is due, "refetches" in 10 s
     tasks.acquire_probes_lease()
+    assert tasks.scheduler.run_due_tasks() == ()
+    hand_clock.at += timedelta(seconds=10)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("refetches", 2),)
+
+
+@pytest.mark.parametrize("reason", ["right", "rollback"])
+def test_a_due_task_that_is_left_out_runs_no_task_early(
+    tasks: CountedTasks, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """The only due task may not run on this desk, because its person lacks the right or because the database has gone
+    back to an earlier state. A task in the last fifth of its interval doesn't run early with it.
+    """
+    if reason == "right":
+        monkeypatch.setattr(scheduler_module, "has_right", lambda person, right: False)
+        monkeypatch.setitem(RIGHT_OF_TASK, "probes", "audit_root")
+    else:
+        monkeypatch.setattr(scheduler_module, "MONEY_TASK_NAMES", frozenset({"probes"}))
+        monkeypatch.setattr(anchors, "find_open_rollback_alert_id", lambda conn: 1)
+    assert tasks.scheduler.run_due_tasks() == (TaskRun("refetches", 2),)
+    hand_clock.at += timedelta(seconds=50)
     assert tasks.scheduler.run_due_tasks() == ()
     hand_clock.at += timedelta(seconds=10)
     assert tasks.scheduler.run_due_tasks() == (TaskRun("refetches", 2),)
