@@ -422,7 +422,17 @@ class RequestExecutor:
                 self.clock.sleep(self.scale.scale_seconds(REQUEST_RETRY_SECONDS))
                 answer = self._run_command_and_make_answer(taken_request)
             answer = mask_payers_in_answer(self._context, answer)
+        if repeats.is_repetition and self._has_earlier_worker_executed(taken_request):
+            return _serialize_answer(_remove_repetition_mark(answer))
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
+
+    def _has_earlier_worker_executed(self, taken_request: TakenDeskRequest) -> bool:
+        """True if the stored answer to a desk request is that of an earlier worker that had taken the same request,
+        and not the answer to an earlier call of the person with the same request id."""
+        if taken_request.fencing_token == 1:
+            return False
+        with self._context.database.read() as conn:
+            return not requests.has_earlier_request(conn, taken_request)
 
     def _run_command_and_make_answer(self, taken_request: TakenDeskRequest) -> CallAnswer:
         try:
@@ -553,6 +563,15 @@ def _serialize_answer(answer: CallAnswer, *, is_repetition: bool = False) -> str
     True if this answer was stored by an earlier call with the same request id."""
     content = {"answer": answer_serialization.serialize_answer(answer), "repeated": is_repetition}
     return json.dumps({**content, "version": __version__})
+
+
+def _remove_repetition_mark(answer: CallAnswer) -> CallAnswer:
+    """Return the answer without the fact that an error repeats the error of an earlier call."""
+    error = answer.error
+    if error is None:
+        return answer
+    detail = {name: value for name, value in error.detail.items() if name != "duplicate"}
+    return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 
 
 def _make_answer_without_values(text: str) -> str:

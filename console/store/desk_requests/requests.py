@@ -212,6 +212,17 @@ _TAKEN_REQUEST_QUERY = select(
 _BEGUN_REQUEST_QUERY = select(requests.c.id).where(
     requests.c.id == bindparam("desk_request_id"), _MAY_HAVE_BEGUN_CONDITION
 )
+_earlier_request = requests.alias("earlier")
+_EARLIER_REQUEST_QUERY = (
+    select(_earlier_request.c.id)
+    .join(requests, _earlier_request.c.who == requests.c.who)
+    .where(
+        requests.c.id == bindparam("desk_request_id"),
+        _earlier_request.c.request_id == requests.c.request_id,
+        _earlier_request.c.at < requests.c.at,
+    )
+    .limit(1)
+)
 _FENCE_QUERY = select(requests.c.fence).where(requests.c.id == bindparam("desk_request_id"))
 _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
     requests.c.id != bindparam("desk_request_id"),
@@ -637,6 +648,11 @@ def _read_lapsed_requests(conn: Connection, locked_requests: LockedIds, limit: i
 def may_have_begun(conn: Connection, request: TakenDeskRequest) -> bool:
     """True if a worker may have begun the command of a desk request (see _MAY_HAVE_BEGUN_CONDITION)."""
     return conn.execute(_BEGUN_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None
+
+
+def has_earlier_request(conn: Connection, request: TakenDeskRequest) -> bool:
+    """True if the person of a desk request has stored another one with the same request id before it."""
+    return conn.execute(_EARLIER_REQUEST_QUERY, {"desk_request_id": request.id}).first() is not None
 
 
 def read_request_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:

@@ -48,10 +48,12 @@ class LateScene:
     first_worker: Console
     second_worker: Console
 
-    def store_request(self, action: str, *arguments: object, kind: str, id: object) -> str:
+    def store_request(
+        self, action: str, *arguments: object, kind: str, id: object, request_id: str | None = None
+    ) -> str:
         """Store a desk request of op-a, and return its id."""
         args = json.dumps([answer_serialization.serialize_value(argument) for argument in arguments])
-        request = NewDeskRequest(make_request_id(), action, args, kind, str(id))
+        request = NewDeskRequest(make_request_id(), action, args, kind, str(id), request_id=request_id)
         self.desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
         return request.id
 
@@ -192,6 +194,29 @@ def test_a_late_request_is_answered_with_its_stored_answer(scene: LateScene) -> 
     assert isinstance(answer.value, CreditCheck)
     assert answer.value.corporation_number == number
     assert len(scene.sandbox.ledger.list_charges_of_number(number)) == 1
+
+
+@pytest.mark.parametrize(("fault", "code"), [(None, None), ("status:422", "provider_refused")])
+def test_only_the_answer_to_an_earlier_call_is_a_repetition(
+    scene: LateScene, fault: str | None, code: str | None
+) -> None:
+    """A worker takes over a request that a killed worker has executed: for the person, its answer is the first one.
+    The answer to the person's next call with the same request id is a repetition, also after a takeover.
+    """
+    (number,) = invent_numbers(1, seed=69)
+    if fault is not None:
+        scene.sandbox.control.add_fault(fault, call="purchase", number=number)
+    for is_repetition in (False, True):
+        request = scene.store_request(
+            "purchase", PurchaseRequest(number, "1"), kind="company", id=number, request_id="job-1"
+        )
+        scene.first_worker.desk_requests._make_answer(scene.take_request())
+        scene.make_taken_requests_old(30)
+        assert scene.second_worker.desk_requests.execute_next()
+        ((result,),) = scene.place.sql(f"SELECT result FROM requests WHERE id = '{request}'")
+        answer, is_marked = parse_stored_answer(result)
+        assert (answer.error and answer.error.code, is_marked) == (code, is_repetition)
+        assert answer.error is None or ("duplicate" in answer.error.detail) is is_repetition
 
 
 @pytest.mark.parametrize("is_begun", [True, False])
