@@ -50,6 +50,7 @@ from console.services.payments import timeout_start
 from console.services.payments.providers import PaymentProviders, find_payment_state_of_provider_word
 from console.services.process.context import ServiceContext
 from console.services.recovery.provider_statement import find_last_provider_statement
+from console.services.refunds import rules as refund_rules
 from console.services.refunds.request import RefundRequestService
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -396,6 +397,11 @@ class RelatedRecordCompleter:
         read_limits, read_server_now = self._make_limits_reader(conn), self._make_server_time_reader(conn)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)
+            if payment is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
+                # A limit that was changed since the request can make the period longer than the row says.
+                limits = read_limits(payment.currency)
+                until = refund_rules.find_later_cooling_off_end(self._context, payment, refund, limits)
+                refund = replace(refund, sends_after=until)
             approval_refusal = request_refusal = None
             if payment is not None and payment.id in judged_payment_ids:
                 approval_refusal, request_refusal = self._find_refund_refusals(

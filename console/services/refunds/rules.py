@@ -335,7 +335,7 @@ def refuse_unsendable_refund(
     raise_first_broken_rule(
         check_refund_rules(facts, refund.amount_minor, reader, is_before_request=False), facts, refund
     )
-    until = find_later_cooling_off_end(context, facts, refund)
+    until = find_later_cooling_off_end(context, facts.payment, refund, facts.limits)
     other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
     if len(other_checkers) < count_needed_checkers(facts, refund):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
@@ -399,19 +399,23 @@ def find_remaining_cooling_off_end(
 ) -> datetime | None:
     """Return the end of the refund's cooling-off period if it is in the future by the database server's clock,
     otherwise None."""
-    facts = read_facts(context, conn, refund_with_payment.payment, refund_with_payment.refund.maker)
-    until = find_later_cooling_off_end(context, facts, refund_with_payment.refund)
+    payment, refund = refund_with_payment.payment, refund_with_payment.refund
+    facts = read_facts(context, conn, payment, refund.maker)
+    until = find_later_cooling_off_end(context, payment, refund, facts.limits)
     return until if until is not None and until > facts.now else None
 
 
-def find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
+def find_later_cooling_off_end(
+    context: ServiceContext, payment: Payment, refund: Refund, refund_limits: Limits
+) -> datetime | None:
     """Return the later of two ends of the refund's cooling-off period: the end computed from the limits and the
     request time, and the end stored in the refund's row. The stored end alone would not be safe, because the maker's
-    desk has written it. Return None if the refund has neither of these ends.
+    desk has written it. Return None if the refund has neither of these ends. `refund_limits` are the limits of the
+    payment's currency.
     """
     requested_at = refund.created_at
     computed_end = (
-        find_cooling_off_end(context, facts.payment, refund.amount_minor, facts.limits, requested_at)
+        find_cooling_off_end(context, payment, refund.amount_minor, refund_limits, requested_at)
         if requested_at
         else None
     )

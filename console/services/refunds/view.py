@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -178,10 +177,6 @@ class RefundDetailsReader:
         payment = complete_record(self._complete_records, conn, pair.payment)
         relations = refund.relations or RefundRelations()
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
-        if refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
-            # A limit that was changed since the request can make the period longer than the row says.
-            until = refund_rules.find_later_cooling_off_end(context, refund_facts, refund)
-            refund = replace(refund, sends_after=until)
         (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
         stored_texts = refunds.read_request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_signals = _parse_facts_at_request(refund_id, stored_texts)

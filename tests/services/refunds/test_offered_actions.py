@@ -189,6 +189,24 @@ def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) 
         assert offered == accepts, (person.name, reasons)
 
 
+def test_lists_name_the_cooling_off_end_of_a_changed_limit(desk: RefundDesk) -> None:
+    """A limit that was changed after the approval makes the cooling-off period longer. The queue of refunds names the
+    end until which the service refuses the sending, as the refund's page does.
+    """
+    desk.insert_team()
+    refund = make_cooling_off_refund(desk, desk.make_paid_payment(minor=900_000))
+    desk.sql("UPDATE limits SET value = 7200 WHERE name = 'cooling_off_seconds'")
+    (item,) = desk.console.recovery.read_queue("refunds").items
+    with desk.console.acting_as("lead-b"):
+        error = call_for_refusal(lambda: desk.refunds.submit(refund.id))
+    until = error.detail["until"]
+    assert refund.sends_after is not None
+    assert until > refund.sends_after
+    assert isinstance(item.record, Refund)
+    assert item.record.cooling_off_end == until
+    assert desk.refunds.read_refund(refund.id).record.cooling_off_end == until
+
+
 def test_a_lowered_limit_delays_the_offered_sending(desk: RefundDesk) -> None:
     """The limit above which refunds wait was lowered after the request. The pages before and after the approval name
     the end of the cooling-off period by which the service refuses the sending, and don't offer it.
