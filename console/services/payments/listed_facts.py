@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console.domain.records import WorkReason
+from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import RunAgain, Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 
 FACT_SEPARATOR = ", "
@@ -53,9 +55,7 @@ def close_case_that_lacks_a_fact(
     """
     cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     cases = [case for case in cases_of_payment if case.rule_id == rule]
-    acknowledged_keys = {
-        _parse_fact_key(text) for case in cases if case.acknowledged_by for text in _split_whole_texts(case.observed)
-    }
+    acknowledged_keys = _list_acknowledged_keys(cases)
     open_case = next((case for case in cases if case.resolved_at is None), None)
     texts_of_open_case = [
         text
@@ -76,6 +76,13 @@ def close_case_that_lacks_a_fact(
     return ListedFacts(has_unacknowledged_facts=True, case_text=case_text)
 
 
+def find_acknowledged_keys(conn: Connection, payment_id: int, rule: WorkReason) -> frozenset[str]:
+    """Return the keys of the facts in those cases of the alert rule `rule` about the payment that a person has
+    acknowledged."""
+    cases_of_payment = alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
+    return _list_acknowledged_keys([case for case in cases_of_payment if case.rule_id == rule])
+
+
 def end_acknowledged_case(
     context: ServiceContext, tx: Transaction, subject: tuple[str, int], rule: str, observed: str
 ) -> None:
@@ -91,6 +98,12 @@ def end_acknowledged_case(
         return
     if not alerts.resolve(tx.conn, open_case.id, context.now()):
         raise RunAgain
+
+
+def _list_acknowledged_keys(cases: Sequence[Alert]) -> frozenset[str]:
+    return frozenset(
+        _parse_fact_key(text) for case in cases if case.acknowledged_by for text in _split_whole_texts(case.observed)
+    )
 
 
 def _parse_fact_key(text: str) -> str:

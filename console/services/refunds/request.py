@@ -246,7 +246,7 @@ class RefundRequestService:
         except ConsoleError as error:
             reason = "refund_sqlite" if error.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
-        lost_refunds = refund_rules.find_lost_refunds(context, conn, payment)
+        lost_refunds = refund_rules.find_lost_refunds(context, conn, payment, reader)
         checks = refund_rules.check_refund_rules(
             refund_facts, max(amount_minor, 1), reader, is_before_request=True, set_aside_minor=set_aside_minor
         )
@@ -421,7 +421,7 @@ class RefundRequestService:
         breaks another rule.
         """
         context, amount_minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
-        for intent in refund_rules.find_lost_refunds(context, conn, payment):
+        for intent in refund_rules.find_lost_refunds(context, conn, payment, valid_request.reader):
             raise make_lost_operation_error(intent, {"record": payment})
         lookalike_refund = risk_signals.find_equal_recent_refund(conn, payment.id, amount_minor, refund_facts.now)
         if lookalike_refund is not None and not valid_request.request.intended_repeat:

@@ -26,6 +26,7 @@ from console.domain.payments.states import OPEN_REFUND_STATES, RefundState
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
+from console.services.payments.listed_facts import find_acknowledged_keys
 from console.services.payments.providers import find_payment_state_of_provider_word
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
@@ -236,6 +237,10 @@ def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
     )
 
 
+def _lists_refunds(reader: PaymentReader) -> bool:
+    return isinstance(reader, RefundLister) or reader.capabilities.lists_refunds_with_payment
+
+
 def _check_other_refunds(facts: RefundFacts, reader: PaymentReader, *, is_before_request: bool) -> list[RuleCheck]:
     """Return the checks of the rules about the payment's other refunds. The provider must not contradict the state of
     any other refund. For a refund that is not requested yet (`is_before_request`), no other refund may be open.
@@ -244,9 +249,7 @@ def _check_other_refunds(facts: RefundFacts, reader: PaymentReader, *, is_before
     the sending, the amounts in its list count (`payment_precheck`).
     """
     other_refunds = {InProgressReason.OTHER_REFUND_OPEN: facts.open_refund} if is_before_request else {}
-    is_counted = facts.is_contradiction_acknowledged and (
-        isinstance(reader, RefundLister) or reader.capabilities.lists_refunds_with_payment
-    )
+    is_counted = facts.is_contradiction_acknowledged and _lists_refunds(reader)
     contradicted_refund = None if is_counted else facts.contradicted_refund
     other_refunds |= {InProgressReason.OTHER_REFUND_CONTRADICTED: contradicted_refund}
     return [
@@ -434,16 +437,26 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Payment) -> tuple[Intent, ...]:
+def find_lost_refunds(
+    context: ServiceContext, conn: Connection, payment: Payment, reader: PaymentReader
+) -> tuple[Intent, ...]:
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
     (intents) of the spools. The search does not depend on the payment's id: a payment that the database had lost may
     have been restored with another id (see `is_refund_of_payment`).
+
+    If the provider lists the refunds of a payment, a lost refund that it has is left out after a person has
+    acknowledged the case about it. It then counts as a refund that was made elsewhere: before each sending, the
+    amounts in the list count (`payment_precheck`), and a refund of the same amount has its key. `reader` is the
+    adapter of the payment's provider.
     """
     spooled_refunds = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
-    intents = (*spooled_refunds, *lost_operations.list_refunds_holding_amount(conn))
-    return tuple(
+    intents = tuple(
         intent
-        for intent in intents
+        for intent in (*spooled_refunds, *lost_operations.list_refunds_holding_amount(conn))
         if is_refund_of_payment(intent, payment)
         and refunds.find_by_idempotency_key(conn, intent.provider_key or "") is None
     )
+    if not intents or not _lists_refunds(reader):
+        return intents
+    acknowledged_keys = find_acknowledged_keys(conn, payment.id, WorkReason.UNKNOWN_REFUND)
+    return tuple(intent for intent in intents if intent.provider_key not in acknowledged_keys)

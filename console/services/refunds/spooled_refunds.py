@@ -1,8 +1,9 @@
 """Probe refunds that the database has lost and that only a desk's spool still has. The program asks the provider by
 the idempotency key in the spool.
 
-If the provider has processed such a refund, the program opens a case about its payment, and this desk sends no other
-refund of the payment. The lost refund is not inserted into the database again.
+If the provider has processed such a refund, the program opens a case about its payment. No other refund of the
+payment is sent until a person has acknowledged the case (`rules.find_lost_refunds`). The lost refund is not inserted
+into the database again.
 """
 
 from console.domain.audit.actions import AuditAction

@@ -172,9 +172,10 @@ class _SubmissionAttempt:
         nothing, because the provider counts the two refunds as one.
         """
         own_key = find_refund_key(self._context, conn, refund_with_payment.refund, refund_with_payment.payment)
-        for intent in refund_rules.find_lost_refunds(self._context, conn, refund_with_payment.payment):
+        payment = refund_with_payment.payment
+        for intent in refund_rules.find_lost_refunds(self._context, conn, payment, self._adapter):
             if intent.provider_key != own_key or not self._adapter.capabilities.keeps_idempotency_keys:
-                raise make_lost_operation_error(intent, {"record": refund_with_payment.payment})
+                raise make_lost_operation_error(intent, {"record": payment})
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.

@@ -77,6 +77,41 @@ def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk)
     assert desk.console.recovery.resolve("operation", operation, "completed", "seen").awaiting is None
 
 
+def acknowledge_lost_refund(desk: RefundDesk) -> tuple[Payment, Refund]:
+    """Lose a refund of 1000 yen that the provider has made, probe it, and acknowledge the case about its payment.
+    Return the payment and the lost refund."""
+    payment, refund = approve_refund(desk)
+    delete_refund(desk, payment)
+    desk.console.recovery.probe("operation", refund.operation_id or "")
+    (case,) = [alert for alert in desk.console.alerts.list_alerts() if alert.rule_id == "unknown_refund"]
+    with desk.console.acting_as("lead-b"):
+        desk.console.alerts.acknowledge(case.id, "the gateway has made it")
+    return payment, refund
+
+
+def test_an_acknowledged_lost_refund_holds_its_payment_no_longer(desk: RefundDesk) -> None:
+    """The provider has made a lost refund, and a person has acknowledged the case about it. Other refunds of the
+    payment are sent, but not more than the provider can still refund.
+    """
+    payment, refund = acknowledge_lost_refund(desk)
+    too_much = desk.request_refund(payment, "3000")
+    assert call_and_get_code(lambda: desk.approve_refund(too_much)) == "exceeds_captured"
+    desk.reject_refund(too_much)
+    rest = desk.approve_refund(desk.request_refund(payment, "2300"))
+    assert rest.state is RefundState.SUBMITTED
+    assert desk.list_provider_keys(payment) == [refund.provider_refund_key, rest.provider_refund_key]
+
+
+def test_a_refund_of_the_same_amount_books_the_acknowledged_one(desk: RefundDesk) -> None:
+    """After a person has acknowledged that the provider has made a lost refund, a refund of the same amount gets its
+    key. The provider answers with the refund that it has, so that the amount is booked here and not sent again.
+    """
+    payment, refund = acknowledge_lost_refund(desk)
+    again = desk.approve_refund(desk.request_refund(payment, "1000"))
+    assert again.provider_refund_key == refund.provider_refund_key
+    assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
+
+
 def test_a_lost_refund_unknown_to_the_provider_needs_two_people(desk: RefundDesk, control: SandboxControl) -> None:
     """If the provider does not have the key of a lost refund, this proves nothing: two people must decide, and then
     the payment can be refunded again.
