@@ -17,6 +17,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -377,7 +378,28 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
     assert terminal.json(*words).data == repeated
 
 
-def _end_process(*_: object) -> NoReturn:
+def test_a_corrected_clock_repeats_no_audit_entry_of_a_restore(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk's clock is ahead when the restored database takes its place, and is then corrected. The restore, whose
+    process is killed after it has written its audit entry, is repeated: the entry isn't written again.
+    """
+    real, words = backups.store_request_of_restore, ("db", "restore", str(backup), "--request-id", "r-1")
+
+    def store_request_ahead(*values: Any) -> None:
+        *others, now = values
+        real(*others, now + timedelta(hours=1))
+
+    with monkeypatch.context() as killed:
+        killed.setattr(backups, "store_request_of_restore", store_request_ahead)
+        killed.setattr(backups, "store_restore_result", _end_process)
+        assert terminal(*words).status != 0
+    assert terminal.json(*words).data["duplicate"] is True
+    entries = [entry["what"] for entry in terminal.json("audit", "list").data["entries"]]
+    assert entries.count("database.restored") == 1
+
+
+def _end_process(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

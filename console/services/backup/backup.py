@@ -354,15 +354,15 @@ def _prepare_restored_file(
     return has_raised_alert
 
 
-def record_restore(context: ServiceContext, result: RestoreResult, begun_at: datetime | None = None) -> RestoreResult:
+def record_restore(context: ServiceContext, result: RestoreResult, *, is_repeated: bool = False) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks. If the
     search finds any (on a server: in every case), guarded operations are refused until a person has acknowledged the
     alert that the database went back to an earlier state. Return a copy of `result` with the facts of these
     operations (at most 100) in `lost_operations`, which is empty if no operation is missing.
 
-    `begun_at` is the time of a restore whose process ended early; None for a restore that this process has made. The
-    audit entry isn't written again if that process has written it.
+    `is_repeated` is True for a restore whose process ended early. The audit entry isn't written again if that process
+    has written it.
     """
     # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
     if context.database.file is not None:
@@ -379,18 +379,22 @@ def record_restore(context: ServiceContext, result: RestoreResult, begun_at: dat
         facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.document_count}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
-    if begun_at is None or not _is_restore_recorded(context, begun_at):
+    if not (is_repeated and _is_restore_recorded(context, result.backup.manifest.taken_at)):
         context.write(write_epoch_and_audit_entry)
     return replace(
         result, lost_operations=() if rollback is None else tuple(rollback.make_refusal().detail["missing"])
     )
 
 
-def _is_restore_recorded(context: ServiceContext, begun_at: datetime) -> bool:
-    """Return True if the database has an audit entry about a restore that was written at `begun_at` or later."""
+def _is_restore_recorded(context: ServiceContext, taken_at: str) -> bool:
+    """Return True if the restored database has an audit entry about the restore of the backup that was taken at
+    `taken_at`. No backup contains the entry about its own restore. The times of the entries prove nothing, because a
+    clock may have been wrong."""
     with context.database.read() as conn:
         entries = audit_trail.list_entries_of_subject(conn, "database", context.database_id)
-    return any(entry.what == AuditAction.DATABASE_RESTORED and entry.at >= begun_at for entry in entries)
+    return any(
+        entry.what == AuditAction.DATABASE_RESTORED and entry.detail.get("taken_at") == taken_at for entry in entries
+    )
 
 
 def _list_replaced_database_files(database_file: Path, database_id: str) -> list[Path]:

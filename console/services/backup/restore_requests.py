@@ -42,15 +42,6 @@ class RestoreFacts:
     has_raised_alert: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BegunRestore:
-    """A restore with a request id whose restored database has taken the place of the earlier one. `since` is the time
-    of the restore."""
-
-    facts: RestoreFacts
-    since: datetime
-
-
 @contextmanager
 def hold_restore_lock(settings: Settings) -> Iterator[None]:
     """Context manager: prevent other restores with a request id at this desk during the block. Raises in_progress at
@@ -70,11 +61,11 @@ def make_restore_request(settings: Settings, folder: str, request_id: str) -> Re
     return RequestKey(person, request_id, _RESTORE_COMMAND, fingerprint)
 
 
-def find_begun_restore(settings: Settings, request: RequestKey) -> BegunRestore | None:
-    """Return the restore that an earlier call of this request has made; None if the present database contains no such
-    restore, if its schema has another version than this program's, or if it can't be read (a person may restore a
-    database because it is damaged). Raises possible_repeat if the request id was used for another command, or for the
-    restore of another folder.
+def find_begun_restore(settings: Settings, request: RequestKey) -> RestoreFacts | None:
+    """Return the facts of the restore that an earlier call of this request has made; None if the present database
+    contains no such restore, if its schema has another version than this program's, or if it can't be read (a person
+    may restore a database because it is damaged). Raises possible_repeat if the request id was used for another
+    command, or for the restore of another folder.
     """
     with closing(Database(settings.database_url)) as database:
         if database.file is not None and sqlite_copy.find_database_id(database.file) is None:
@@ -88,7 +79,7 @@ def find_begun_restore(settings: Settings, request: RequestKey) -> BegunRestore 
             if error.code is ErrorCode.POSSIBLE_REPEAT:
                 raise
             return None
-    return None if use is None else BegunRestore(RestoreFacts(**json.loads(use.answer or "{}")), use.holder.since)
+    return None if use is None else RestoreFacts(**json.loads(use.answer or "{}"))
 
 
 def store_request_of_restore(
