@@ -6,7 +6,12 @@ import re
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
+from console.domain.payments.consistency import (
+    CONFIRMED_PAID_STATES,
+    PAID_STATES,
+    is_order_covered,
+    is_order_overpaid,
+)
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
@@ -109,14 +114,16 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
 
 def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
     """Set a pending order to paid if its paid payments cover its total. Open a case and return True if the payments
-    don't cover the total, if the order is cancelled, or if another payment has already paid the order; otherwise
-    return False."""
+    don't cover the total, if the order is cancelled, or if the order has another paid payment and is refunded or
+    overpaid; otherwise return False. Payments that together are the order's total have not paid it twice."""
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
         _open_case_of_late_payment(context, tx, payment, order)
         return True
     if order.state is not OrderState.PENDING:
-        is_paid_twice = any(paid_payment.id != payment.id for paid_payment in paid_payments)
+        is_paid_twice = any(paid_payment.id != payment.id for paid_payment in paid_payments) and (
+            order.state is OrderState.REFUNDED or is_order_overpaid(paid_payments, order)
+        )
         if is_paid_twice:
             expected = f"{order.merch_txn_id} is {order.state}"
             facts = [f"{len(paid_payments)} payments"]

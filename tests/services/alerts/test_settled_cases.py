@@ -9,6 +9,7 @@ import pytest
 from console.domain.payments.records import RefundRequest
 from console.domain.records import Work, WorkReason, WorkState
 from console.services.payments.next_work import open_case
+from console.services.payments.order_status import set_order_paid
 from console.store.alerts import cases
 from tests.support.payment_desks import PaymentDesk
 
@@ -101,3 +102,33 @@ def test_a_second_payment_of_an_order_needs_nobody_after_its_full_refund(
     refund_amount(scene, payment, "2300")
     work = scene.read_payment(payment).work
     assert (scene.list_open_alert_rules(), [work.reason] if work.reason else []) == (rules, rules)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "order_state", "rules"),
+    [
+        ("captured_minor = 2000", "captured_minor = 1300", "paid", []),
+        ("captured_minor = 3300, refunded_minor = 3300", "captured_minor = 3300", "paid", []),
+        ("captured_minor = 3300, refunded_minor = 3300", "captured_minor = 3300", "refunded", ["paid_twice"]),
+        ("captured_minor = 3300", "captured_minor = 3300", "paid", ["paid_twice"]),
+    ],
+)
+def test_an_order_is_paid_twice_only_by_more_than_its_total(
+    scene: PaymentDesk, first: str, second: str, order_state: str, rules: list[str]
+) -> None:
+    """The task that sets an order to paid comes to a payment of an order that another payment has set to paid. A case
+    is opened if the payments are together more than the order's total, or if the order was refunded before. No case
+    is opened for two part payments, or if the other payment was fully refunded.
+    """
+    order, ids = scene.insert_order("ORD-1", 3300), []
+    scene.place.drop_table_triggers("orders")
+    for values in (first, second):
+        ids.append(scene.payments.start(order, "paypay").payment.id)
+        scene.place.drop_table_triggers("payments")
+        scene.place.sql(
+            f"UPDATE payments SET {values}, status = 'expired', version = version + 1 WHERE id = {ids[-1]}"
+        )
+    scene.place.sql("UPDATE payments SET status = 'completed'")
+    scene.place.sql(f"UPDATE orders SET status = '{order_state}' WHERE id = {order}")
+    set_order_paid(scene.context, ids[1])
+    assert scene.list_open_alert_rules() == rules
