@@ -135,6 +135,7 @@ class AdminPage(Page):
         self._known_worker_times = self._get_worker_times()
         context.minute_passed.connect(self._refresh_each_minute)
         context.connection_state_changed.connect(self._refresh_on_worker_change)
+        context.person_changed.connect(self._remove_restricted_rows)
         self._is_task_list_empty = False
         self.add_content(self.head)
         self.add_content(tab_line)
@@ -250,6 +251,14 @@ class AdminPage(Page):
             caller=self,
             key="health",
         )
+
+    @Slot()
+    def _remove_restricted_rows(self) -> None:
+        """Remove the rows that not everyone may read. If the read for the present acting person fails, the page would
+        still show those of the previous person."""
+        for name in self._refusal_by_tab_name:
+            self._table_by_tab_name[name].show_rows(())
+        self._update_buttons()
 
     def _show_health_checks(self, checks: tuple[HealthCheck, ...], *, is_automatic: bool) -> None:
         self.hide_bar("health")
