@@ -10,8 +10,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 
 EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001  # without a zone, as columns store it
-"""Value (UTC) that the types `Instant` (on a server) and `ShopInstant` return in place of a stored date that doesn't
-exist, such as 0000-00-00. `SharedColumnInstant` returns None."""
+"""Value (UTC) that the type `Instant` returns in place of a stored value that isn't an instant, such as the date
+0000-00-00. `SharedColumnInstant` returns None."""
 
 
 class _LenientInstant(sqlite.DATETIME):
@@ -31,8 +31,9 @@ class _LenientInstant(sqlite.DATETIME):
 
 
 class _ReadableInstant(_LenientInstant):
-    """Column type on SQLite of an instant that the shop writes. A stored value that isn't an instant is returned as
-    EPOCH_START, so that the row can be read. A stored instant with a time zone is converted to UTC.
+    """Column type of an instant on SQLite. A stored value that isn't an instant is returned as EPOCH_START, so that
+    the row can be read: an error here would end the whole list, not only its row. A stored instant with a time zone
+    is converted to UTC.
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
@@ -99,8 +100,9 @@ def _compile_sixteen_megabyte_text_for_mysql(*_: object, **__: object) -> str:
     return "MEDIUMTEXT"
 
 
-Instant = DateTime().with_variant(_MicrosecondInstant(), "mysql")
-ShopInstant = Instant.with_variant(_ReadableInstant(), "sqlite")  # type: ignore[no-untyped-call]  # as above
+Instant = (
+    DateTime().with_variant(_MicrosecondInstant(), "mysql").with_variant(_ReadableInstant(), "sqlite")  # type: ignore[no-untyped-call]  # as above
+)
 UNKNOWN_INSTANT_SQL = "1970-01-01 00:00:00.000000"
 """Default of the columns `state_since`: the instant isn't known. It equals EPOCH_START, so these rows come first
 in an index, like the oldest rows, and a key never has a NULL. It has all its digits, because SQLite compares it

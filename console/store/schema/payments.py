@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, St
 from console.domain.payments.states import OPEN_REFUND_STATES
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema import mismatch_columns as mismatch_sql
-from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, ShopInstant
+from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText
 from console.store.schema.core import metadata as metadata
 
 _OPEN_STATES_SQL = ", ".join(sorted(repr(state.value) for state in OPEN_REFUND_STATES))
@@ -29,8 +29,8 @@ orders = Table(
     Column("currency", String(3), nullable=False, server_default="JPY"),
     Column("payment_method", String(20)),
     Column("status", String(20), nullable=False, server_default="pending"),
-    Column("created_at", ShopInstant),
-    Column("updated_at", ShopInstant),
+    Column("created_at", Instant),
+    Column("updated_at", Instant),
     # Columns of the console.
     Column("work_state", String(16), nullable=False, server_default="none"),
     Column("work_at", Instant),

@@ -206,3 +206,14 @@ def test_unusable_stored_views_are_omitted(place: Place) -> None:
             )
         assert desk.saved_views.list_views() == (view,)
         assert [one.view for one in desk.saved_views.count_records_of_views()] == [replace(view)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_view_with_an_unreadable_time_hides_no_other_view(place: Place) -> None:
+    """SQLite stores any text as an instant. All views are listed, also the one whose time of change isn't an
+    instant."""
+    with place.desk(InMemoryAlarmBox()) as desk:
+        views = [desk.saved_views.save_view(name, True, REVIEW_VIEW) for name in ("first", "second")]
+        place.sql(f"UPDATE saved_views SET changed_at = 'today', version = version + 1 WHERE id = {views[0].id}")
+        assert list_view_names(desk) == [("first", True), ("second", True)]
+        assert [one.count for one in desk.saved_views.count_records_of_views()] == [0, 0]
