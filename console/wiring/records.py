@@ -400,7 +400,9 @@ class RecoveryService:
                 *list_reason_arguments(reason),
             ),
             lambda: self._resolve_record(kind, id, target_state, evidence, id_at_provider, expected_version, reason),
-            record_answers.make_resolve_answer_finder(self._context, kind, id),
+            record_answers.make_resolve_answer_finder(
+                self._context, kind, id, self._services.operations.read_operation if kind == "operation" else None
+            ),
         )
 
     def _resolve_record(

@@ -120,7 +120,7 @@ class OperationRecovery:
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
         ):
-            operation = self._require_operation(operation_id)
+            operation = self.read_operation(operation_id)
         with self._context.database.read() as conn:
             answers = evidence.find_by_operation(conn, operation_id)
             record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
@@ -156,7 +156,7 @@ class OperationRecovery:
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
         ):
             self._context.require_right("probe")
-            return self._probe_operation(self._require_operation(operation_id))
+            return self._probe_operation(self.read_operation(operation_id))
 
     def _probe_operation(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
@@ -169,7 +169,7 @@ class OperationRecovery:
             return self._lost_payment_restorer.probe(entry, operation)
         if entry is not None and entry.intent.payment_id is not None:
             self._lost_refund_prober.probe(entry, operation)
-            return self._require_operation(operation.id)
+            return self.read_operation(operation.id)
         if entry is not None and entry.id_at_provider is not None:
             return self._restore_credit_check(entry, entry.id_at_provider, None)
         raise ConsoleError(
@@ -203,7 +203,7 @@ class OperationRecovery:
             self._context, AuditAction.OPERATION_RESOLVE, operation_id[:64], facts, kind=OPERATION_KIND
         ):
             self._context.require_right("resolve")
-            operation = self._require_operation(operation_id)
+            operation = self.read_operation(operation_id)
             recovery = self._recoveries.get(operation.subject_kind)
             if operation.source == "database" and recovery is not None:
                 identifier = None if id_at_provider is None else str(id_at_provider)
@@ -235,7 +235,7 @@ class OperationRecovery:
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": operation, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
                 )
-            return ResolveResult(self._require_operation(operation.id))
+            return ResolveResult(self.read_operation(operation.id))
         end_states = ["completed", "payment_failed" if is_start else "failed"]
         if target_state not in end_states:
             raise ConsoleError(
@@ -274,7 +274,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": payment, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
-        return ResolveResult(self._require_operation(operation.id))
+        return ResolveResult(self.read_operation(operation.id))
 
     def _deny_lost_refund(
         self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
@@ -295,7 +295,7 @@ class OperationRecovery:
                 ErrorCode.EVIDENCE_MISMATCH,
                 {"record": operation, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
-        return ResolveResult(self._require_operation(operation.id))
+        return ResolveResult(self.read_operation(operation.id))
 
     def _resolve_purchase_operation(
         self,
@@ -518,7 +518,7 @@ class OperationRecovery:
         if context.write(lambda tx: self._write_no_effect_decision(tx, operation, person_evidence, person)):
             return ResolveResult(operation, awaiting="second_person")
         context.spool.give_up_claim(entry)
-        return ResolveResult(self._require_operation(operation.id))
+        return ResolveResult(self.read_operation(operation.id))
 
     def _write_no_effect_decision(
         self, tx: Transaction, operation: Operation, person_evidence: PersonEvidence, person: str
@@ -542,7 +542,9 @@ class OperationRecovery:
             context, tx, decision, settle=close_proposals_and_audit, propose=lambda _proof_id: {"as": "error"}
         )
 
-    def _require_operation(self, operation_id: str) -> Operation:
+    def read_operation(self, operation_id: str) -> Operation:
+        """Return an operation: from the database, or from a spool if the database has lost it or its record. Raises
+        not_found if neither has the operation, and not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             operation = journal.find_with_state_after_lapse(conn, operation_id)
@@ -563,13 +565,16 @@ class OperationRecovery:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
 
     def _find_spool_entry(self, operation_id: str) -> SpoolEntry | None:
-        """Return the spool entry of the operation: from this desk's spool, or a copy that another desk has
-        reported to the database. None if there is neither."""
+        """Return the spool entry of the operation: from this desk's spool, or the copy that a desk has reported to
+        the database. None if there is neither. The copy has no claim after two people have decided that the operation
+        had no effect. It then replaces an entry of this desk without an answer, because the people may have decided
+        at another desk, or the process of their decision may have ended before it changed the spool."""
         entry = find_own_spool_entry(self._context, operation_id)
-        if entry is not None:
-            return entry
         with self._context.database.read() as conn:
-            return lost_operations.find_lost_operation(conn, operation_id)
+            reported_entry = lost_operations.find_lost_operation(conn, operation_id)
+        if entry is None or (reported_entry and not reported_entry.holds_claim and not entry.has_answer):
+            return reported_entry
+        return entry
 
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.is_lost_without_effect:

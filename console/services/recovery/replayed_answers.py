@@ -153,21 +153,35 @@ def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, 
     return find_answer
 
 
-def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> AnswerFinder:
+def make_resolve_answer_finder(
+    context: ServiceContext,
+    kind: str,
+    record_id: int | str,
+    read_operation: Callable[[str], Operation] | None = None,
+) -> AnswerFinder:
     """Return the function that answers a person's repeated decision about an unknown outcome. It returns a
     `ResolveResult` with the record if the outcome is known now, or if the acting person's own proposal waits for a
-    second person (then `awaiting` is "second_person"); otherwise None."""
+    second person (then `awaiting` is "second_person"); otherwise None. `read_operation` returns the operation with an
+    id. It is needed for operations whose record the database has lost: the answer then has the operation."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            record = _find_record_with_outcome(conn, kind, record_id)
-            proposal = approvals.find_open_proposal(conn, record[0], str(record[1])) if record else None
-        if record is None:
+            found = _find_record_with_outcome(conn, kind, record_id)
+        record: CreditCheck | Payment | Refund | Operation
+        if found is not None:
+            subject_kind, subject_id, record = found
+            is_known = record.certainty is Certainty.KNOWN
+        elif read_operation is not None:
+            subject_kind, subject_id, record = kind, record_id, read_operation(str(record_id))
+            is_known = record.is_lost_without_effect
+        else:
             return None
-        if record[2].certainty is Certainty.KNOWN:
-            return CallAnswer(ResolveResult(record[2]))
+        if is_known:
+            return CallAnswer(ResolveResult(record))
+        with context.database.read() as conn:
+            proposal = approvals.find_open_proposal(conn, subject_kind, str(subject_id))
         is_own_proposal = proposal is not None and is_same_person(proposal.person, context.make_holder().operator)
-        return CallAnswer(ResolveResult(record[2], awaiting="second_person")) if is_own_proposal else None
+        return CallAnswer(ResolveResult(record, awaiting="second_person")) if is_own_proposal else None
 
     return find_answer
 

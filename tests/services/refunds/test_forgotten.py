@@ -8,10 +8,12 @@ from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.domain.records import Certainty, OperationState
+from console.domain.records import Certainty, Operation, OperationState
 from console.sandbox import SandboxControl
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
 from console.wording.sentences.catalogue import format_error_message
+from tests.support.lost_operations import store_lost_operations
 from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
 
@@ -218,3 +220,42 @@ def test_an_unknown_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDe
             )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
+
+
+def test_a_repeated_decision_about_a_lost_refund_is_answered(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people decide that a lost refund was not made. The process of each decision ends before it stores its
+    answer. Each repeated call gets the answer of the first one: a proposal, then the ended refund.
+    """
+    payment, refund = approve_refund(desk, "reset")
+    operation, recovery = refund.operation_id or "", desk.console.recovery
+    delete_refund(desk, payment)
+    for person, awaiting, state in (("op-a", "second_person", "unknown"), ("lead-b", None, "failed")):
+        with desk.console.acting_as(person):
+            with monkeypatch.context() as broken:
+                broken.setattr(RequestIdService, "_end_call", lambda *_: True)
+                recovery.resolve("operation", operation, "failed", "not there", request_id="r-1")
+            desk.sql("UPDATE request_ids SET lease_expires = 0")
+            result = recovery.resolve("operation", operation, "failed", "not there", request_id="r-1")
+        assert isinstance(result.record, Operation)
+        assert (result.record.id, result.record.state, result.awaiting) == (operation, state, awaiting)
+
+
+def test_a_lost_refund_denied_at_another_desk_is_failed_at_its_own(desk: RefundDesk) -> None:
+    """Two people decide at another desk that a lost refund was not made. The desk that has sent it shows it as
+    failed, although its spool has no answer, and refuses another decision.
+    """
+    payment, refund = approve_refund(desk, "reset")
+    operation, context = refund.operation_id or "", desk.console._context
+    delete_refund(desk, payment)
+    store_lost_operations(context, context.spool.read_entries(context.database_id))
+    for person in ("op-a", "lead-b"):
+        with desk.console.acting_as(person):
+            desk.console.recovery.resolve("operation", operation, "failed", "not there")
+    context.spool.mark_ended(operation, holds_claim=True)  # as the spool of the desk that sent it
+    assert desk.console.recovery.read_record("operation", operation).record.state is OperationState.FAILED
+    assert (
+        call_and_get_code(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
+        == "nothing_to_resolve"
+    )
