@@ -167,6 +167,7 @@ def make_resolve_answer_finder(
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             found = _find_record_with_outcome(conn, kind, record_id)
+        subject_id: int | str
         record: CreditCheck | Payment | Refund | Operation
         if found is not None:
             subject_kind, subject_id, record = found
