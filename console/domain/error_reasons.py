@@ -27,8 +27,8 @@ class NotAllowedReason(Reason):
     database account lacks a right. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the one
     whose database account is connected. RIGHT_MISSING: none of the person's roles has the right.
     STATE_NOT_REFUNDABLE: the provider doesn't report the payment as paid. SQLITE_REFUND: an SQLite file can't enforce
-    that two people decide. STATE_DIFFERS: the pasted address belongs to another authorisation. UNKNOWN_REFUND: the
-    provider has a refund that the console has not sent.
+    that two people decide. STATE_DIFFERS: the pasted address belongs to another authorisation.
+    UNRECORDED_REFUND: the provider has a refund that the database doesn't have; the code is older than the term.
     """
 
     BINARY_LOG_REFUSES_TRIGGERS = "binary_log"
@@ -50,7 +50,7 @@ class NotAllowedReason(Reason):
     SQLITE_REFUND = "sqlite_refund"
     STATE_DIFFERS = "state_differs"
     UNKNOWN_OPERATOR = "unknown_operator"
-    UNKNOWN_REFUND = "unknown_refund"
+    UNRECORDED_REFUND = "unknown_refund"
     WORKER_HOLDS_CREDENTIALS = "worker_holds_credentials"
 
 

@@ -19,7 +19,7 @@ _RUNS_TESTS = "tests/services/reconciliation/test_run.py"
 _REVERSED_AMOUNT_TESTS = (
     "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
 )
-_UNKNOWN_REFUNDS_TESTS = f"{_REFUNDS_FOLDER}/test_unknown_refunds.py"
+_UNRECORDED_REFUNDS_TESTS = f"{_REFUNDS_FOLDER}/test_unrecorded_refunds.py"
 _ON_SERVERS_TESTS = f"{_REFUNDS_FOLDER}/test_on_servers.py"
 _WRONG_CLOCK_TESTS = (f"{_ON_SERVERS_TESTS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
@@ -237,7 +237,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a key of another payment's refund is taken for ours",
         (SourceChange("console/services/refunds/late_outcomes.py", " or refund.payment_id != payment_id:", ":"),),
-        (f"{_UNKNOWN_REFUNDS_TESTS}::test_the_key_of_another_payments_refund_counts_as_unknown",),
+        (f"{_UNRECORDED_REFUNDS_TESTS}::test_the_key_of_another_payments_refund_counts_as_unrecorded",),
     ),
     Mutant(
         "a refund that is ours again fills the case",
@@ -248,7 +248,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_UNKNOWN_REFUNDS_TESTS}::test_a_known_refund_leaves_the_case_of_unknown_refunds",),
+        (f"{_UNRECORDED_REFUNDS_TESTS}::test_a_known_refund_leaves_the_case_of_unrecorded_refunds",),
     ),
     Mutant(
         "a refund of a second capture is matched with the first",

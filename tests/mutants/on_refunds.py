@@ -105,7 +105,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "        if self._list_failure is not None and _subject is None:\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_a_refund_made_on_atoms_page_stops_the_next_one",),
+        ("tests/services/refunds/test_unrecorded_refunds.py::test_a_refund_made_on_atoms_page_stops_the_next_one",),
     ),
     Mutant(
         "a notice about a lost payment stops no second code",
@@ -172,7 +172,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "        list_failure = None\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_a_missing_paypay_list_stops_the_next_refund",),
+        ("tests/services/refunds/test_unrecorded_refunds.py::test_a_missing_paypay_list_stops_the_next_refund",),
     ),
     Mutant(
         "a probe's answer that another one overtakes is not compared",
@@ -343,7 +343,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_recovery.py::test_a_late_refusal_of_an_earlier_sending_settles_nothing",),
     ),
     Mutant(
-        "an acknowledged unknown refund stands for all",
+        "an acknowledged unrecorded refund stands for all",
         (
             SourceChange(
                 "console/services/payments/listed_facts.py",
@@ -351,7 +351,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "    if acknowledged_keys or not facts:\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py",),
+        ("tests/services/refunds/test_unrecorded_refunds.py",),
     ),
     Mutant(
         "a lost refund is known by the id of its payment alone",
@@ -577,7 +577,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/refunds/test_unknown_refunds.py::test_a_list_without_our_completed_refund_stops_the_next_refund",
+            "tests/services/refunds/test_unrecorded_refunds.py::test_a_list_without_our_completed_refund_stops_the_next_refund",
         ),
     ),
     Mutant(
@@ -589,7 +589,9 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "payment.reserved_minor > payment.captured_minor",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_acknowledged_refunds_count_towards_the_paid_amount",),
+        (
+            "tests/services/refunds/test_unrecorded_refunds.py::test_acknowledged_refunds_count_towards_the_paid_amount",
+        ),
     ),
     Mutant(
         "a refund that ended here and was made later isn't counted",
@@ -633,7 +635,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_a_missing_paypay_list_stops_the_next_refund",),
+        ("tests/services/refunds/test_unrecorded_refunds.py::test_a_missing_paypay_list_stops_the_next_refund",),
     ),
     Mutant(
         "a refund that can't be sent keeps its turn before the others",

@@ -74,7 +74,7 @@ class AuditAction(StrEnum):
     """The provider's history lacks the payment. A case was opened."""
     PAYMENT_RECONCILE_STATE = "payment.reconcile_state"
     PAYMENT_RECONCILE_UNKNOWN_REFUND = "payment.reconcile_unknown_refund"
-    """The provider's history has a refund that this console has not sent. A case was opened."""
+    """The provider's history has an unrecorded refund. A case was opened."""
     PAYMENT_RECONCILED = "payment.reconciled"
     """The provider's history agrees with the payment again. The cases of the reconciliation were closed."""
     PAYMENT_RESOLVE = "payment.resolve"
@@ -94,7 +94,7 @@ class AuditAction(StrEnum):
     """A step of the saga that ends an overdue payment failed. A case was opened."""
     PAYMENT_UNKNOWN = "payment.unknown"
     PAYMENT_UNKNOWN_REFUND = "payment.unknown_refund"
-    """The provider reports a refund that this console has not sent. A case was opened."""
+    """The provider reports an unrecorded refund. A case was opened."""
     PAYMENT_UNMASK = "payment.unmask"
     """A person has seen, without masks, the payer's name or answers that contain it."""
 

@@ -73,7 +73,7 @@ _NEXT_STEP_CODE_BY_WORK_REASON: Mapping[str, str] = {
     WorkReason.NO_ORDER: "next.payment_find_order",
     WorkReason.AMOUNT_DIFFERS: "next.payment_compare_amounts",
     WorkReason.OTHER_PAYMENT: "next.payment_compare",
-    WorkReason.UNKNOWN_REFUND: "next.payment_compare",
+    WorkReason.UNRECORDED_REFUND: "next.payment_compare",
     WorkReason.CONTRADICTED: "next.payment_compare",
     **dict.fromkeys(RECONCILIATION_CASE_RULES, "next.payment_reconcile"),
     WorkReason.REVERSED: "next.payment_tell_order",
@@ -90,7 +90,7 @@ _WORK_REASONS_FOR_PROBE = frozenset(
         WorkReason.NOT_MOVED,
         WorkReason.OTHER_PAYMENT,
         WorkReason.TIMEOUT_STUCK,
-        WorkReason.UNKNOWN_REFUND,
+        WorkReason.UNRECORDED_REFUND,
         *RECONCILIATION_CASE_RULES,
     )
 )

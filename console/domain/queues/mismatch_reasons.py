@@ -15,11 +15,11 @@ MISMATCH_REASONS_BY_KIND: Mapping[str, frozenset[str]] = {
             WorkReason.PAID_AFTER_CANCEL,
             WorkReason.PAID_TWICE,
             WorkReason.REVERSED,
-            WorkReason.UNKNOWN_REFUND,
+            WorkReason.UNRECORDED_REFUND,
             WorkReason.RECONCILE_AMOUNT,
             WorkReason.RECONCILE_MISSING_THERE,
             WorkReason.RECONCILE_STATE,
-            WorkReason.RECONCILE_UNKNOWN_REFUND,
+            WorkReason.RECONCILE_UNRECORDED_REFUND,
         }
     ),
     "order": frozenset(

@@ -39,7 +39,7 @@ from console.services.payments.listed_facts import (
     close_case_that_lacks_a_fact,
     end_acknowledged_case,
 )
-from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
+from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import RunAgain, Transaction
@@ -505,9 +505,9 @@ def _apply_refunds(
     effective_at = sourced_report.effective_at
     if not sourced_report.report.refunds:
         return
-    unknown_keys = [
+    unrecorded_keys = [
         refund.key
         for refund in sourced_report.report.refunds
         if not context.apply_refund_report(context, tx, payment.id, refund, effective_at)
     ]
-    open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
+    open_case_of_unrecorded_refunds(context, tx, payment.id, unrecorded_keys)

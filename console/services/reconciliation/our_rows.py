@@ -356,7 +356,7 @@ class OwnRecordComparison:
             run_journal.count_match(key)
             return
         rule = (
-            row_comparison.UNKNOWN_REFUND_RULE
+            row_comparison.UNRECORDED_REFUND_RULE
             if reported_minor > payment.refunded_minor
             else row_comparison.DIFFERENT_AMOUNT_RULE
         )

@@ -287,7 +287,7 @@ class _HistoryRowBatch:
         open.
         """
         rules = (
-            row_comparison.UNKNOWN_REFUND_RULE,
+            row_comparison.UNRECORDED_REFUND_RULE,
             row_comparison.DIFFERENT_STATE_RULE,
             row_comparison.MISSING_THERE_RULE,
         )
@@ -306,7 +306,7 @@ class _HistoryRowBatch:
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         if payment is not None:
-            rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.DIFFERENT_STATE_RULE
+            rule = row_comparison.UNRECORDED_REFUND_RULE if refund is None else row_comparison.DIFFERENT_STATE_RULE
             expected = _describe_refund(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
             self._comparison.row_applier.open_case(

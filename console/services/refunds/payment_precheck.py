@@ -31,7 +31,7 @@ from console.providers.payments.provider import PaymentReader, RefundLister
 from console.services.payments.apply_report import ReportWithSource, store_stated_facts
 from console.services.payments.next_work import require_payment_after_lapse
 from console.services.payments.probe import find_report, read_question_time
-from console.services.payments.unknown_refunds import is_refund_of_this_console, open_case_of_unknown_refunds
+from console.services.payments.unrecorded_refunds import is_refund_of_this_console, open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
@@ -97,12 +97,12 @@ def require_refundable_payment(
     )
     asked_at = read_question_time(context)
     outcome = reader.read_payment(question)
-    has_unknown_refund = context.write(
-        lambda tx: _store_answer_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome, asked_at)
+    has_unrecorded_refund = context.write(
+        lambda tx: _store_answer_and_open_unrecorded_refund_case(context, tx, refund_with_payment, outcome, asked_at)
     )
     reported_refunds = _list_reported_refunds(outcome)
     objection = _find_refund_refusal(context, refund_with_payment, outcome, reported_refunds) or (
-        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown_refund else None
+        (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNRECORDED_REFUND) if has_unrecorded_refund else None
     )
     if objection is not None:
         code, reason = objection
@@ -149,8 +149,10 @@ def _find_list_failure(
     no person has acknowledged. Raises exceeds_captured if less than the refund's amount can still be refunded."""
     outcome = refund_lister.list_refunds(question)
     facts: ProviderAnswerFacts = {"record": refund_with_payment.refund}
-    if context.write(lambda tx: _store_list_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome)):
-        raise make_outcome_error(ErrorCode.NOT_ALLOWED, {**facts, "reason": NotAllowedReason.UNKNOWN_REFUND})
+    if context.write(
+        lambda tx: _store_list_and_open_unrecorded_refund_case(context, tx, refund_with_payment, outcome)
+    ):
+        raise make_outcome_error(ErrorCode.NOT_ALLOWED, {**facts, "reason": NotAllowedReason.UNRECORDED_REFUND})
     if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
         return outcome
     if _exceeds_captured_amount(context, refund_with_payment, outcome.found or ()):
@@ -236,7 +238,7 @@ def _list_uncounted_refunds(
     return uncounted_refunds
 
 
-def _store_list_and_open_unknown_refund_case(
+def _store_list_and_open_unrecorded_refund_case(
     context: ServiceContext,
     tx: Transaction,
     refund_with_payment: RefundWithPayment,
@@ -254,15 +256,15 @@ def _store_list_and_open_unknown_refund_case(
     evidence.add_answer(tx.conn, ("operation", None), payment.operation_id, source, operator, outcome, now)
     own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
     listed_refunds = outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ()
-    unknown_keys = [
+    unrecorded_keys = [
         key
         for key in dict.fromkeys(listed_refund.key for listed_refund in listed_refunds)
         if key != own_key and not is_refund_of_this_console(tx, payment.id, key)
     ]
-    return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
+    return open_case_of_unrecorded_refunds(context, tx, payment.id, unrecorded_keys)
 
 
-def _store_answer_and_open_unknown_refund_case(
+def _store_answer_and_open_unrecorded_refund_case(
     context: ServiceContext,
     tx: Transaction,
     refund_with_payment: RefundWithPayment,
@@ -278,7 +280,7 @@ def _store_answer_and_open_unknown_refund_case(
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
     own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
-    unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
+    unrecorded_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
         for refund in _get_refund_reports(outcome) or ()
         if not apply_refund_report(context, tx, payment.id, refund, asked_at)
@@ -289,7 +291,7 @@ def _store_answer_and_open_unknown_refund_case(
     if report is not None:
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, "payment", outcome)
         store_stated_facts(context, tx, payment, sourced_report)
-    return open_case_of_unknown_refunds(context, tx, payment.id, unknown_keys)
+    return open_case_of_unrecorded_refunds(context, tx, payment.id, unrecorded_keys)
 
 
 def _find_refund_refusal(

@@ -19,7 +19,7 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import find_payment_of_start
-from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
+from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.store.database.engine import Transaction
@@ -91,7 +91,7 @@ class LostRefundProber:
         )
         if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
-            open_case_of_unknown_refunds(context, tx, payment.id, [observed])
+            open_case_of_unrecorded_refunds(context, tx, payment.id, [observed])
 
 
 def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:

@@ -265,8 +265,8 @@ def test_unknown_providers_are_refused(reconciled_day: ReconciledDay, monkeypatc
 
 
 @pytest.mark.engines("sqlite")
-def test_an_unknown_refund_in_the_file_opens_a_case(reconciled_day: ReconciledDay) -> None:
-    """If the daily file has a refund that is not ours, the run opens one case."""
+def test_an_unrecorded_refund_in_the_file_opens_a_case(reconciled_day: ReconciledDay) -> None:
+    """If the daily file has an unrecorded refund, the run opens one case."""
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": reconciled_day.noon.isoformat()}
     payment = reconciled_day.add_payment_on_both_sides("ORD-1", refunds=[refund])
     reconciled_day.announce_file()

@@ -1,5 +1,5 @@
-"""Cases about refunds that the provider lists for a payment and that this database doesn't have. The database may
-have lost them, or a person has requested them on the provider's own website."""
+"""Cases about unrecorded refunds: the provider lists them for a payment, and this database doesn't have them. The
+database may have lost them, or a person has requested them on the provider's own website."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from console.store.database.engine import Transaction
 from console.store.refunds import refunds
 
 
-def open_case_of_unknown_refunds(
+def open_case_of_unrecorded_refunds(
     context: ServiceContext, tx: Transaction, payment_id: int, refunds: Sequence[str]
 ) -> bool:
     """Open a case about those `refunds` of the payment that no person has acknowledged yet. If a case is already open
@@ -19,7 +19,7 @@ def open_case_of_unknown_refunds(
     acknowledged all of `refunds`, otherwise True. Each text in `refunds` begins with the refund's key. Raises
     RunAgain if another process has just ended the case.
     """
-    rule = WorkReason.UNKNOWN_REFUND
+    rule = WorkReason.UNRECORDED_REFUND
     listed_refunds = close_case_that_lacks_a_fact(
         context, tx, payment_id, rule, refunds, lambda key: is_refund_of_this_console(tx, payment_id, key)
     )

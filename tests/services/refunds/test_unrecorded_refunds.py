@@ -18,7 +18,7 @@ from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.guarded.request_ids import RequestIdService
-from console.services.payments.unknown_refunds import open_case_of_unknown_refunds
+from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.refunds.idempotency_key import find_refund_key
 from console.store.database import boot_clock
 from console.store.operations.idempotency_cache import IdempotencyCache
@@ -54,7 +54,7 @@ def read_open_case(desk: RefundDesk) -> Alert:
     (case,) = [
         one
         for one in desk.console.alerts.list_alerts()
-        if one.rule_id == WorkReason.UNKNOWN_REFUND and one.resolved_at is None
+        if one.rule_id == WorkReason.UNRECORDED_REFUND and one.resolved_at is None
     ]
     return case
 
@@ -81,20 +81,20 @@ def read_refusal(act: Callable[[], Refund]) -> object:
     return refusal.code, refusal.detail["reason"]
 
 
-UNKNOWN_REFUND_REFUSAL = ("not_allowed", "unknown_refund")
+UNRECORDED_REFUND_REFUSAL = ("not_allowed", "unknown_refund")
 
 
-def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
+def test_a_second_unrecorded_refund_has_its_own_case(desk: RefundDesk) -> None:
     """If the provider gets a second refund that this database does not have, a second case is opened, although a
     person has acknowledged the first one. After the second case is acknowledged, the next refund is sent.
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     acknowledge_case(desk)
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[1])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (
         REFERENCES_FROM_OTHER_SYSTEMS[1],
         None,
@@ -121,7 +121,7 @@ def test_two_refunds_with_one_key_are_both_counted(desk: RefundDesk, *, is_our_k
         refund_elsewhere(desk, payment, key, key)
     refund = desk.request_refund(payment, "499")
     if not is_our_key:
-        assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+        assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
         acknowledge_case(desk)
     assert read_refusal(lambda: desk.approve_refund(refund)) == ("exceeds_captured", "provider")
     assert desk.list_provider_keys(payment) == [key, key]
@@ -134,7 +134,7 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
     payment = desk.make_paid_payment(minor=50_000, provider="atom")
     refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     assert read_open_case(desk).observed == "BACKOFFICE-01"
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
     acknowledge_case(desk)
@@ -171,8 +171,8 @@ def test_a_refund_made_elsewhere_while_the_machine_slept_stops_the_sending(
     monkeypatch.setattr(desk.context.failpoints, "reach", sleep_at_step)
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == {
-        "before_vote": UNKNOWN_REFUND_REFUSAL,
-        "after_vote": UNKNOWN_REFUND_REFUSAL,
+        "before_vote": UNRECORDED_REFUND_REFUSAL,
+        "after_vote": UNRECORDED_REFUND_REFUSAL,
     }.get(step, ("provider_unreachable", STOPPED_BEFORE_SENDING_REASON))
     desk.move_clock(minutes=10)
     desk.run_due_tasks()
@@ -224,7 +224,7 @@ def test_an_acknowledged_refund_without_an_amount_stops_the_next_refund(desk: Re
     payment = desk.make_paid_payment(minor=50_000, provider="atom")
     refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     acknowledge_case(desk)
     row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
     desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
@@ -276,8 +276,8 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
     assert len(desk.list_provider_keys(payment)) == 2
 
 
-def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: RefundDesk) -> None:
-    """If the provider has more refunds unknown to this database than one case can contain, acknowledging the case
+def test_unrecorded_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: RefundDesk) -> None:
+    """If the provider has more unrecorded refunds than one case can contain, acknowledging the case
     does not cover those that the case did not show. Those refunds stop the next refund until a person has seen and
     acknowledged them, too.
     """
@@ -286,7 +286,7 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
     for _ in REFERENCES_FROM_OTHER_SYSTEMS:
         if (
-            read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+            read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
             and read_open_case(desk).acknowledged_by is None
         ):
             acknowledge_case(desk)
@@ -294,20 +294,20 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
         if seen >= set(REFERENCES_FROM_OTHER_SYSTEMS[:6]):
             break
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[6])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     acknowledge_case(desk)
     desk.approve_refund(refund)
     assert len(desk.list_provider_keys(payment)) == 8
 
 
-def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
+def test_repeated_unrecorded_refunds_keep_their_case(desk: RefundDesk) -> None:
     """If the next approval or a probe finds the same refunds again, the case does not change."""
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     case = read_open_case(desk)
-    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNRECORDED_REFUND_REFUSAL
     assert read_open_case(desk) == case
     reads = len(desk.control.read_requests(call="paypay_payment"))
     probe_payment(desk, payment)
@@ -315,7 +315,7 @@ def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
     assert read_open_case(desk) == case
 
 
-def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> None:
+def test_a_known_refund_leaves_the_case_of_unrecorded_refunds(desk: RefundDesk) -> None:
     """A case is full of refunds that the database had lost and now has again. When refunds are found that the
     database still lacks, they replace the former ones in the case, as many as it can contain.
     """
@@ -324,7 +324,7 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
 
     def open_case(provider_keys: Sequence[str]) -> bool:
         return desk.context.write(
-            lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, provider_keys)
+            lambda tx: open_case_of_unrecorded_refunds(desk.context, tx, payment.id, provider_keys)
         )
 
     with desk.context.database.read() as conn:
@@ -342,7 +342,7 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, *, is_known: bool) -> None:
+def test_the_key_of_another_payments_refund_counts_as_unrecorded(desk: RefundDesk, *, is_known: bool) -> None:
     """If a refund at the provider has the key of our refund of another payment, it settles nothing and stops the next
     refund of its own payment.
     """
@@ -360,7 +360,7 @@ def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, 
     )
     assert desk.providers.get_adapter("paypay").refund(order).found is not None
     request = desk.request_refund(second, "700")
-    assert read_refusal(lambda: desk.approve_refund(request)) == UNKNOWN_REFUND_REFUSAL
+    assert read_refusal(lambda: desk.approve_refund(request)) == UNRECORDED_REFUND_REFUSAL
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)
     assert desk.read_refund(refund) == refund
 
@@ -373,7 +373,7 @@ def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDes
 
     def open_case(provider_keys: Sequence[str]) -> bool:
         return desk.context.write(
-            lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, provider_keys)
+            lambda tx: open_case_of_unrecorded_refunds(desk.context, tx, payment.id, provider_keys)
         )
 
     cases = []
