@@ -76,6 +76,13 @@ def wait_for_end(person: Person, dialog: BulkDialog) -> None:
     person.wait_until(lambda: not dialog.is_running_here and is_end_announced())
 
 
+def collect_toasts(person: Person) -> list[str]:
+    """Return a list to which the first line of each later toast is added."""
+    toasts: list[str] = []
+    person.frame.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
+    return toasts
+
+
 def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
     """Return, for each record, the number of times that AlarmBox has sent its PDF. The first attempt, at which the
     PDF was missing, isn't counted.
@@ -213,8 +220,7 @@ def test_a_run_of_the_first_rows_is_continued_later(
     another dry run. All texts of the first run say "one of three".
     """
     person = open_window()
-    toasts: list[str] = []
-    person.frame.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
+    toasts = collect_toasts(person)
     open_queue(person)
     person.press("Ctrl+A")
     person.press("T")
@@ -232,7 +238,6 @@ def test_a_run_of_the_first_rows_is_continued_later(
     assert dialog.progress_page is not None
     assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     assert dialog.progress_page.progress_label.plain == "1 of 3"
-    person.wait_until(lambda: any("1 of 3 (first 1 finished)" in toast for toast in toasts))
     unfinished = open_unfinished_work_dialog(person.frame)
     person.wait_until(lambda: unfinished.runs_table.current_item is not None)
     (shown,) = (column for column in unfinished.runs_table.rows.columns if column.key == "done")
@@ -247,6 +252,7 @@ def test_a_run_of_the_first_rows_is_continued_later(
     dialog.main_button.click()
     wait_for_end(person, dialog)
     assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in checks_without_pdf]
+    assert [toast for toast in toasts if "of 3" in toast] == []  # the open dialog says the same
 
 
 def test_the_first_row_of_a_dry_run_is_current_while_cancel_has_the_focus(
@@ -285,10 +291,12 @@ def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """A person closes the dialog of a bulk run while a provider hangs. The unfinished work lists the run, and from
-    there the person opens its dialog again, stops the run, and later discards the remaining records.
+    there the person opens its dialog again, stops the run, and later discards the remaining records. A toast
+    reports the end of the run, because the dialog that began it is closed.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = open_window()
+    toasts = collect_toasts(person)
     open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
@@ -309,6 +317,7 @@ def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
     person.wait_until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Continue...")
+    person.wait_until(lambda: any("1 of 3 (stopped)" in toast for toast in toasts))
     assert again.progress_page is not None
     assert console.bulk.list_latest()[0].done == 1
     again.progress_page.discard_button.click()

@@ -46,6 +46,28 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
     person.wait_until_read()
 
 
+def test_a_shown_payer_cannot_be_unmasked_again(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """While the payer is shown, the button that shows it is disabled with this reason, also after the page was read
+    again. The button is enabled again as soon as the payer is masked."""
+    payment = import_paid_payment(console, sandbox, "ORD-1")
+    set_payer_name(window_desks, payment.id)
+    person = open_window()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until_read()
+    button = page.action_bar.find_button("unmask")
+    assert button is not None
+    unmask_by_keyboard(person, page)
+    assert (button.isEnabled(), button.reason) == (False, "Already shown without masks.")
+    person.press("F5")
+    person.wait_until_read()
+    assert not button.isEnabled()
+    page.unmasking.mask()
+    assert button.isEnabled()
+
+
 @pytest.mark.both_ways
 def test_the_payer_is_masked_again_after_a_minute(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox

@@ -18,14 +18,15 @@ def execute_run_in_background(
     context: WindowContext,
     run: BulkRun,
     max_rows: int,
-    on_end: Callable[[], None],
+    on_end: Callable[[Toast], None],
     on_refused: Callable[[Failure], None],
 ) -> TaskHandle:
     """Execute the rows of a bulk run up to position `max_rows` in a background thread, and return the handle of this
     thread's task. If the window closes, the thread finishes only the row in progress; the remaining rows stay open.
 
-    After the execution has ended, the GUI thread shows a toast and calls `on_end`. If the service refuses the run,
-    the GUI thread calls `on_refused` with the failure. It calls these functions even if the dialog is already closed.
+    After the execution has ended, the GUI thread calls `on_end` with a toast about the result. If the service
+    refuses the run, the GUI thread calls `on_refused` with the failure. It calls these functions even if the dialog
+    is already closed.
     """
 
     def execute_run(
@@ -37,8 +38,7 @@ def execute_run_in_background(
         return executed_run, services.bulk.count_results(run.id)
 
     def report_end(run_and_progress: tuple[BulkRun, BulkProgress]) -> None:
-        context.toast_requested.emit(_make_end_toast(context, *run_and_progress))
-        on_end()
+        on_end(_make_end_toast(context, *run_and_progress))
 
     context.own_bulk_runs.add(run.id)
     return context.run_long_acting_call(

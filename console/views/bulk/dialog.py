@@ -206,7 +206,7 @@ class BulkDialog(BulkRunDialog):
             return
         run, max_rows = self.run, self.plan_page.max_rows
         self.task = background_run.execute_run_in_background(
-            self._context, run, max_rows, self.read_final_result, self.show_run_refusal
+            self._context, run, max_rows, self.show_run_end, self.show_run_refusal
         )
         self.run_confirmed.emit()
         if self._draft is not None:

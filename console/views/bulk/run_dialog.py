@@ -256,10 +256,13 @@ class BulkRunDialog(DialogFrame):
         self._shown_run_state = ""
         self._read_progress()
 
-    def read_final_result(self) -> None:
-        """Read and show the results after this window has executed the run. Do nothing if the dialog is closed."""
+    def show_run_end(self, toast: Toast) -> None:
+        """Show the results after this window has executed the run: in the dialog or, if the dialog is closed, in
+        `toast`."""
         if shiboken6.isValid(self):
             self._read_progress()
+        else:
+            self._context.toast_requested.emit(toast)
 
     def show_run_refusal(self, failure: Failure) -> None:
         """Show the reason why this window couldn't execute the run: in the dialog or, if the dialog is closed, in a

@@ -109,10 +109,11 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         masked = case_words.mask_payer(payer)
         return TextLabel(masked, wraps_lines=True, is_selectable=True) if masked else None
 
-    def disable_unmasking_without_payer(self, payer: str | None) -> None:
-        """Disable the action that shows the payer if the payment has no payer (`payer` is None or empty): nothing is
-        masked then."""
-        self.action_bar.missing_record_reasons = {} if payer else {"unmask": self.context.translate("money.no_payer")}
+    def disable_useless_unmasking(self, payer: str | None) -> None:
+        """Disable the action that shows the payer if the payment has no payer (`payer` is None or empty), or while
+        the payer is unmasked. The buttons change when the page shows its actions the next time."""
+        key = "money.payer_shown" if self.unmasking.texts is not None else "" if payer else "money.no_payer"
+        self.action_bar.missing_record_reasons = {"unmask": self.context.translate(key)} if key else {}
 
     @Slot()
     def _show_unmasked_texts(self) -> None:
@@ -120,6 +121,7 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         into view."""
         if self.details is not None:
             self.fill_facts_panel(self.details)
+            self._update_actions()
         self.tabs.show_unmasked_answers(self.unmasking.unmasked_answer_by_evidence_id)
         self._scroll_timer.start()
 

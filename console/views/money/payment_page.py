@@ -69,7 +69,6 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         self.tabs.show_details(details, refunds=details.refunds)
         self.fill_facts_panel(details)
         self._show_unknown_refund_bar(details)
-        self.disable_unmasking_without_payer(record.payer)
 
     def _show_unknown_refund_bar(self, details: PaymentDetails) -> None:
         """Show a bar if a refund of this payment has an unknown outcome, because another refund is possible only
@@ -114,6 +113,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     def fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
+        self.disable_useless_unmasking(record.payer)
         expires_at = (
             None
             if record.state in PAID_STATES or record.state is PaymentState.REVERSED  # it was paid in time

@@ -56,10 +56,10 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.answers.setVisible(bool(details.evidence))
         self.tabs.show_details(details, other_refunds=details.earlier)
         self.fill_facts_panel(details)
-        self.disable_unmasking_without_payer(payment.payer)
 
     def fill_facts_panel(self, details: RefundDetails) -> None:
         record, translate = details.record, self.context.translate
+        self.disable_useless_unmasking(details.payment.payer)
         facts = make_fact_list(
             (translate("field.reason"), record_texts.format_refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),

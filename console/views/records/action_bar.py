@@ -90,7 +90,7 @@ class ActionButtons(QObject):
         """
         self.missing_record_reasons: Mapping[str, str] = {}
         """For each action that is impossible because the record that it opens, or the payer that it shows, doesn't
-        exist: a sentence with this reason, by the name of the action.
+        exist, or because the payer is shown already: a sentence with this reason, by the name of the action.
         """
         self._buttons = {
             name: self._make_button(name)
@@ -203,7 +203,7 @@ class ActionButtons(QObject):
         `allowed_actions` are the service's answers about the actions of the record, by the name of the action. The
         possible reasons are:
 
-        - the record that the action opens, or the payer that it shows, doesn't exist
+        - the record that the action opens, or the payer that it shows, doesn't exist, or the payer is shown already
         - the service doesn't allow the action
         - the database is unreachable, a read-only switch is on, or no worker is present
         - the person lacks the right

@@ -435,7 +435,7 @@ def prepare_execute_run(window: PersonWindow) -> ClickFunction:
 
 
 def _execute_run(window: PersonWindow, frozen: BulkRun) -> None:
-    background_run.execute_run_in_background(window.context, frozen, 1, lambda: None, window.failures.append)
+    background_run.execute_run_in_background(window.context, frozen, 1, lambda _toast: None, window.failures.append)
 
 
 def prepare_stop_run(window: PersonWindow) -> ClickFunction:
