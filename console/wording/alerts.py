@@ -26,17 +26,19 @@ def format_alert_value(text: str, context: TextContext, other_text: str | None =
 
 def format_alert_record(item: AlertItem, context: TextContext) -> str:
     """Return the text that names the alert's record: the number of a corporation, with its official name if the
-    registry has it; the number of an order or a payment; a text with the id of a refund or a credit check; the name
-    of a queue, provider or task; for any other record, the word for its kind."""
+    registry has it; the kind and the number of an order or a payment, or the id of a refund or a credit check; the
+    number of a notice; the name of a queue, provider or task; for any other record, the word for its kind."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
         return format_changed_corporation(item.number or "", alert.registry_entry, context.translate)
-    if alert.order_no is not None or item.number is not None:
-        return alert.order_no or item.number or ""
+    if alert.order_no is not None:
+        return context.translate("case.title.order", number=alert.order_no)
+    if item.number is not None:
+        return context.translate("case.title.payment", number=item.number) if item.kind == "payment" else item.number
     key = _find_subject_name_key(alert) or f"kind.{alert.subject_kind}"
     kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
     if alert.subject_kind == "refund":
-        return context.translate("case.refund_short", id=alert.subject_id)
+        return context.translate("case.title.refund", id=alert.subject_id)
     # People know a credit check by its id, but not a payment or an order.
     text = f"{kind} {alert.subject_id}" if alert.subject_kind == "credit-check" else kind
     return wording.capitalize_first_letter(text)

@@ -749,7 +749,8 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         ),
         Column("cause", translate("incident.column.what"), 280,
                lambda incident: incident_texts.format_title_and_count(incident, context), is_stretched=True),
-        Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
+        Column("about", translate("alerts_screen.column.about"),
+               measure_column_width(translate("case.title.payment", number="ORD-2026-000001"), 24),
                lambda incident: incident_texts.format_incident_subject(incident, context), "data",
                is_stretched=True),  # so that a long name in a single row doesn't cut off the causes of all rows
         Column("extent", translate("incident.column.extent"), 110,

@@ -24,11 +24,11 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import block_button_while_read_only
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import measure_column_width
+from console.views.records.columns import format_name_with_kind, measure_name_with_kind
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
-from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row, set_visible_in_parent
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.controls.inputs import DropDownList
@@ -298,7 +298,11 @@ def _make_bulk_row_columns(
 
     def format_record(forecast_or_result: Any) -> str:
         row, record = get_row_and_record(forecast_or_result)
-        return bulk_words.get_row_record_name(record, row, context)
+        return (
+            bulk_words.get_row_record_name(record, row, context)
+            if record is None
+            else format_name_with_kind(record, context)
+        )
 
     def format_company(forecast_or_result: Any) -> str:
         return bulk_words.get_company_name_or_number(get_row_and_record(forecast_or_result)[1], context)
@@ -311,19 +315,11 @@ def _make_bulk_row_columns(
             format_position,
             "amount",
         ),
-        Column("record", translate("column.record"), _measure_record_name_width_px() + 20, format_record, "data"),
+        Column("record", translate("column.record"), measure_name_with_kind(context), format_record, "data"),
         Column("company", translate("column.corporation"), 136, format_company),
         state_column,
         Column("why", translate("column.reason"), 220, format_reason, is_stretched=True),
     ]
-
-
-def _measure_record_name_width_px() -> int:
-    """Return the width in px, at text scale 1.0, of a long record name such as an order number."""
-    return round(
-        current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
-        / current_appearance().scale
-    )
 
 
 def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:

@@ -38,6 +38,7 @@ from console.views.presenters.columns import measure_column_width
 from console.views.presenters.drafts import continue_draft
 from console.views.presenters.own_work import OwnWorkGroup, list_own_work
 from console.views.presenters.records import shorten_identifier
+from console.views.records.columns import format_name_with_kind, measure_name_with_kind
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
@@ -674,9 +675,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 
     def format_record(work: UnfinishedWork) -> str:
         return (
-            case_words.format_short_title(work.record, context)
-            if work.record
-            else translate("dialog.unfinished.only_desk")
+            format_name_with_kind(work.record, context) if work.record else translate("dialog.unfinished.only_desk")
         )
 
     def format_number(work: UnfinishedWork) -> str:
@@ -689,7 +688,7 @@ def _make_operation_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("since", translate("column.since"), 112, format_since, "data"),
-        Column("record", translate("column.record"), 150, format_record, "data"),
+        Column("record", translate("column.record"), measure_name_with_kind(context), format_record, "data"),
         Column("number", translate("column.number_short"), 128, format_number, "data"),
         Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column(

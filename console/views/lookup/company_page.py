@@ -14,6 +14,7 @@ from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
+from console.domain.views.company import MAX_ROWS_ON_COMPANY_PAGE
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel
@@ -30,7 +31,12 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord, make_record_ref
 from console.views.records.actions import RecordActionHandlers
-from console.views.records.columns import make_credit_check_columns, make_record_columns, return_record
+from console.views.records.columns import (
+    format_name_with_kind,
+    make_credit_check_columns,
+    make_record_columns,
+    return_record,
+)
 from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -82,6 +88,7 @@ class CompanyPanel(QWidget):
         self.lookup_result: LookupResult | None = None
         self.credit_checks: tuple[CreditCheck, ...] = ()
         self.all_records: tuple[ShownRecord, ...] = ()
+        self._record_by_ref: Mapping[RecordRef, ShownRecord] = {}
         self.open_items = OpenRecordList(context)
         self.table = StaticTable(
             context,
@@ -169,7 +176,9 @@ class CompanyPanel(QWidget):
         )
         self.check_stack.addWidget(self.no_records_of_registered)
         self.list_stack.addWidget(self.check_stack)
-        self.company_tabs = [CompanyTab(self._context, name, self.list_stack) for name in COMPANY_TAB_NAMES]
+        self.company_tabs = [
+            CompanyTab(self._context, name, self._name_record, self.list_stack) for name in COMPANY_TAB_NAMES
+        ]
         for tab in self.company_tabs:
             tab.tab_index = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.row_count_known.connect(self._show_row_counts)
@@ -209,11 +218,11 @@ class CompanyPanel(QWidget):
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
         self._show_company_names(result)
         self.totals_panel.show_totals(result.totals)
-        refs = tuple(case_words.make_record_ref(record) for record in self.all_records)
+        self._record_by_ref = {case_words.make_record_ref(record): record for record in self.all_records}
+        refs = tuple(self._record_by_ref)
         for tab in self.company_tabs:
             tab.mark_outdated(refs, is_other_company=is_other_number)
-            if is_other_number:
-                self.tabs.set_count(tab.tab_index, "")
+        self._show_row_counts()
         self.number_label.show_id(wording.format_corporation_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.credit_checks}, key=int)
         facts_key = "lookup.facts" if len(clients) == 1 else "lookup.facts_of_several"
@@ -353,26 +362,29 @@ class CompanyPanel(QWidget):
 
     @Slot()
     def _show_row_counts(self) -> None:
-        """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded."""
+        """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded and
+        up to date, and the position of the selected row."""
         for tab in self.company_tabs:
-            if tab.row_count is not None:
-                self.tabs.set_count(tab.tab_index, wording.format_count(tab.row_count))
+            count, is_capped = tab.row_count, (tab.row_count or 0) >= MAX_ROWS_ON_COMPANY_PAGE
+            text = "" if count is None else wording.format_count(count, is_capped=is_capped)
+            self.tabs.set_count(tab.tab_index, text)
         self._show_position()
 
     @Slot(object)
     def _request_record(self, ref: RecordRef) -> None:
         """Emit `record_requested` for the record with this kind and id, to which a document, note or event
         belongs."""
-        record = next(
-            (
-                company_record
-                for company_record in self.all_records
-                if case_words.make_record_ref(company_record) == ref
-            ),
-            None,
-        )
+        record = self._record_by_ref.get(ref)
         if record is not None:
             self.record_requested.emit(record)
+
+    def _name_record(self, ref: RecordRef) -> str:
+        """Return the name of the company's record with this kind and id, for a list of records of several kinds."""
+        kind, id = ref
+        record = self._record_by_ref.get(ref)
+        if record is not None:
+            return format_name_with_kind(record, self._context)
+        return f"{self._context.translate(f'kind.{kind}')} {id}"
 
     def has_rows_to_open(self) -> bool:
         """Return True if the visible list or the list of open items has a row."""

@@ -12,6 +12,7 @@ from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.views.company import CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
+from console.views.records.columns import measure_name_with_kind
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -35,9 +36,10 @@ _ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[RecordRef, ...]], tuple[
 
 
 class CompanyTab(QWidget):
-    """The tab of a company with its documents, notes or history; `name` is one of COMPANY_TAB_NAMES. It reads its
-    rows when it is or becomes visible and the company's records may have changed since the rows were last read. If
-    they can't be read, the earlier rows of this company stay, greyed, with the time at which they were read.
+    """The tab of a company with its documents, notes or history; `name` is one of COMPANY_TAB_NAMES, and
+    `name_record(ref)` returns the text that names the record of a row. The tab reads its rows when it is or becomes
+    visible and the company's records may have changed since the rows were last read. If they can't be read, the
+    earlier rows of this company stay, greyed, with the time at which they were read.
 
     Signals:
     - record_requested(object): the person wants to open the record with this kind and id.
@@ -47,7 +49,13 @@ class CompanyTab(QWidget):
     record_requested = Signal(object)
     row_count_known = Signal()
 
-    def __init__(self, context: WindowContext, name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        context: WindowContext,
+        name: str,
+        name_record: Callable[[RecordRef], str],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._context, self.name = context, name
         self.tab_index = -1
@@ -59,7 +67,7 @@ class CompanyTab(QWidget):
         context.minute_passed.connect(self._show_row_age)
         self.failure_label = TextLabel("", "small", "care", wraps_lines=True)
         self.failure_label.hide()
-        columns = _COLUMN_FACTORY_BY_TAB[name](context)
+        columns = _COLUMN_FACTORY_BY_TAB[name](context, name_record)
         self.table = StaticTable(context, columns, _make_row_key, context.translate(f"company_page.tab.{name}"))
         self.table.opened.connect(self._open_row)
         wording_key = f"company_page.{name}.empty"
@@ -76,8 +84,8 @@ class CompanyTab(QWidget):
 
     @property
     def row_count(self) -> int | None:
-        """The number of rows of this company, None until they have been read."""
-        return None if self._read_at is None else len(self.table.all_rows)
+        """The number of rows of this company; None until they have been read, and again while they are outdated."""
+        return None if self._read_at is None or not self._are_rows_current else len(self.table.all_rows)
 
     def mark_outdated(self, refs: tuple[RecordRef, ...], *, is_other_company: bool) -> None:
         """Mark the rows of this tab as outdated. When the tab is next visible, it reads the rows of the records
@@ -162,12 +170,11 @@ def _make_row_key(row: Any) -> Hashable:
     return (row.record, row.document.sha256) if isinstance(row, CompanyDocument) else row.id
 
 
-def _make_record_column(context: WindowContext) -> Column:
+def _make_record_column(context: WindowContext, name_record: Callable[[RecordRef], str]) -> Column:
     def format_name(row: Any) -> str:
-        kind, id = _make_row_record_ref(row)
-        return f"{context.translate(f'kind.{kind}')} {id}"
+        return name_record(_make_row_record_ref(row))
 
-    return Column("record", context.translate("column.record"), 150, format_name, "data")
+    return Column("record", context.translate("column.record"), measure_name_with_kind(context), format_name, "data")
 
 
 def _make_time_column(context: WindowContext, get_instant: Callable[[Any], datetime]) -> Column:
@@ -180,7 +187,7 @@ def _make_time_column(context: WindowContext, get_instant: Callable[[Any], datet
     )
 
 
-def _make_document_columns(context: WindowContext) -> Sequence[Column]:
+def _make_document_columns(context: WindowContext, name_record: Callable[[RecordRef], str]) -> Sequence[Column]:
     translate = context.translate
 
     def format_version(row: CompanyDocument) -> str:
@@ -192,7 +199,7 @@ def _make_document_columns(context: WindowContext) -> Sequence[Column]:
 
     return [
         _make_time_column(context, lambda row: row.document.fetched_at),
-        _make_record_column(context),
+        _make_record_column(context, name_record),
         Column("version", translate("company_page.column.version"), 80, format_version),
         Column(
             "size",
@@ -214,11 +221,11 @@ def _make_document_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-def _make_note_columns(context: WindowContext) -> Sequence[Column]:
+def _make_note_columns(context: WindowContext, name_record: Callable[[RecordRef], str]) -> Sequence[Column]:
     translate = context.translate
     return [
         _make_time_column(context, lambda row: row.at),
-        _make_record_column(context),
+        _make_record_column(context, name_record),
         Column("who", translate("column.who"), 110, lambda row: words.get_actor_name(row.person, context)),
         Column(
             "note",
@@ -230,7 +237,7 @@ def _make_note_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-def _make_history_columns(context: WindowContext) -> Sequence[Column]:
+def _make_history_columns(context: WindowContext, name_record: Callable[[RecordRef], str]) -> Sequence[Column]:
     translate = context.translate
 
     def format_actor(row: CompanyEvent) -> str:
@@ -246,13 +253,13 @@ def _make_history_columns(context: WindowContext) -> Sequence[Column]:
 
     return [
         _make_time_column(context, lambda row: row.event.at),
-        _make_record_column(context),
+        _make_record_column(context, name_record),
         Column("who", translate("column.who"), 110, format_actor),
         Column("event", translate("company_page.column.event"), 400, format_event, is_stretched=True),
     ]
 
 
-_COLUMN_FACTORY_BY_TAB: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
+_COLUMN_FACTORY_BY_TAB: dict[str, Callable[[WindowContext, Callable[[RecordRef], str]], Sequence[Column]]] = {
     "documents": _make_document_columns,
     "notes": _make_note_columns,
     "history": _make_history_columns,

@@ -40,11 +40,11 @@ def format_requested_action(request: OwnRequest, context: WindowContext) -> str:
 
 
 def format_request_record(request: OwnRequest, context: WindowContext, name_record: Callable[[str, str], str]) -> str:
-    """Return the short title or number of the record that the request is about; "" if the request is about no record.
+    """Return the kind and number of the record that the request is about; "" if the request is about no record.
     `name_record(kind, id)` returns the text that names a record, such as its kind and its number."""
     record, kind, id = _find_record_in_answer(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
-        return case_words.format_short_title(record, context)
+        return case_words.format_record_title(record, context)
     if kind is None or id is None:
         return ""
     if kind == "company":

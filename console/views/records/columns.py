@@ -35,6 +35,27 @@ these states decides the width of the column of states.
 ALL_STATE_GROUPS = tuple(_STATE_NAMES_BY_STATE_GROUP)
 CREDIT_CHECK_STATES_ONLY = ("credit_check",)
 MIN_LARGE_TEXT_SCALE = 1.5
+_LONG_RECORD_NUMBER = "ORD-20261120-000123"
+
+
+def format_name_with_kind(record: ShownRecord, context: WindowContext) -> str:
+    """Return the name of a record in a list of records of several kinds: its kind and its number or id. At a large
+    text size, at which the row has no room for the kind, return its short name."""
+    return (
+        case_words.format_record_title(record, context)
+        if current_appearance().scale < MIN_LARGE_TEXT_SCALE
+        else case_words.format_short_title(record, context)
+    )
+
+
+def measure_name_with_kind(context: WindowContext) -> int:
+    """Return the width (px at text scale 1.0) of a column with the names of `format_name_with_kind`."""
+    return _measure_name(context.translate("case.title.payment", number=_LONG_RECORD_NUMBER))
+
+
+def _measure_name(longest_name: str) -> int:
+    advance = current_appearance().font_metrics("data").horizontalAdvance(longest_name)
+    return round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
@@ -170,22 +191,21 @@ def _make_name_column(factory: _RecordColumnFactory) -> Column:
     """Return the column that names the record. It shows the number of a payment or order, and the id of a record of
     another kind. In a table with several kinds of records, the word for the kind precedes the number, except at large
     text sizes."""
-    context, longest_name = factory.context, "ORD-20261120-000123"
+    context = factory.context
 
     def format_name(record: ShownRecord) -> str:
-        has_kind = factory.has_several_kinds and current_appearance().scale < MIN_LARGE_TEXT_SCALE
         return (
-            case_words.format_record_title(record, context)
-            if has_kind
+            format_name_with_kind(record, context)
+            if factory.has_several_kinds
             else case_words.format_short_title(record, context)
         )
 
-    if factory.has_only_checks:
-        longest_name = context.translate("record.short", id=88_888)
-    elif factory.has_several_kinds:
-        longest_name = context.translate("case.title.payment", number=longest_name)
-    advance = current_appearance().font_metrics("data").horizontalAdvance(longest_name)
-    width = round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
+    if factory.has_several_kinds:
+        width = measure_name_with_kind(context)
+    elif factory.has_only_checks:
+        width = _measure_name(context.translate("record.short", id=88_888))
+    else:
+        width = _measure_name(_LONG_RECORD_NUMBER)
     return factory.make_column("name", width, format_name, "data", title_key="column.record")
 
 

@@ -145,10 +145,11 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     assert [
         alert_words.format_alert_record(item, make_window_context()) for item in (LATE_PAYMENT_ALERT, CASE_ITEM)
     ] == [
-        "ORD-3",
+        "Order ORD-3",
         "Payment",
     ]
-    assert alert_words.format_alert_record(replace(CASE_ITEM, number="A-10442"), make_window_context()) == "A-10442"
+    case_with_number = replace(CASE_ITEM, number="A-10442")
+    assert alert_words.format_alert_record(case_with_number, make_window_context()) == "Payment A-10442"
     assert alert_words.format_alert_rule(LATE_TASK_ITEM.alert, make_window_context()) == "Scheduled task is late"
 
 

@@ -25,6 +25,7 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import TextLabel
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
+from tests.views.invented_payments import make_payment
 
 CHECK = make_check(incomplete=("pdf",), pdf_file_path=None)
 CHECK_REF = ("credit-check", CHECK.id)
@@ -86,7 +87,7 @@ def test_a_late_failure_of_another_company_greys_no_tab(qtbot: QtBot, appearance
     view = make_company_panel(qtbot, lookup)
     view._context.runner = runner
     other = replace(CHECK, id=CHECK.id + 1, corporation_number="4000012090001")
-    tab = CompanyTab(view._context, "notes")
+    tab = CompanyTab(view._context, "notes", str)
     qtbot.addWidget(tab)
     tab.show()
     lookup.fails = True
@@ -119,6 +120,21 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
 
 
+def test_rows_name_a_payment_by_its_number(qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notes of a company name the record of a note by its kind and the number that people know, not by its id in
+    the database."""
+    payment = make_payment()
+    note = Note(1, "payment", payment.id, "op-c", "the payer has called", NOW)
+    lookup = SimpleNamespace(read_notes=lambda _refs: (note,))
+    view = make_company_panel(qtbot, lookup)  # type: ignore[arg-type]  # enough
+    result = LookupResult(CHECK.corporation_number, (CHECK,), payments=(payment,), totals=TOTALS)
+    view.show_result(result)
+    notes_tab = next(tab for tab in view.company_tabs if tab.name == "notes")
+    view.tabs.setCurrentIndex(notes_tab.tab_index)
+    (column,) = (column for column in notes_tab.table.rows.columns if column.key == "record")
+    assert column.text(note) == f"Payment {payment.merchant_payment_id}"
+
+
 def test_a_tab_without_rows_has_the_count_zero(
     qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +146,31 @@ def test_a_tab_without_rows_has_the_count_zero(
     assert view.tabs.tabText(notes_tab.tab_index) == "Notes"
     view.tabs.setCurrentIndex(notes_tab.tab_index)
     assert view.tabs.tabText(notes_tab.tab_index) == "Notes 0"
+
+
+def test_a_hidden_tab_of_a_changed_company_has_no_count(qtbot: QtBot, appearance: object) -> None:
+    """After a record of the company has changed, the title of a tab that isn't visible has no number, because nobody
+    has counted its rows since. The visible tab is read again and has its number."""
+    view = make_company_panel(qtbot, LookupService())
+    documents_tab, notes_tab = view.company_tabs[:2]
+    for tab in (notes_tab, documents_tab):
+        view.tabs.setCurrentIndex(tab.tab_index)
+    assert view.tabs.tabText(notes_tab.tab_index) == "Notes 1"
+    view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS), is_automatic=True)
+    titles = [view.tabs.tabText(tab.tab_index) for tab in (documents_tab, notes_tab)]
+    assert titles == ["Documents 1", "Notes"]
+
+
+def test_the_count_of_a_cut_list_says_that_there_may_be_more(
+    qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a tab has as many rows as the service returns at most, the number in its title is followed by a plus."""
+    notes = tuple(Note(number, *CHECK_REF, "op-c", "the payer is Hanako", NOW) for number in range(500))
+    monkeypatch.setitem(ROWS_BY_TAB, "notes", notes)
+    view = make_company_panel(qtbot, LookupService())
+    notes_tab = view.company_tabs[1]
+    view.tabs.setCurrentIndex(notes_tab.tab_index)
+    assert view.tabs.tabText(notes_tab.tab_index) == "Notes 500+"
 
 
 def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:

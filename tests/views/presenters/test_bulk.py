@@ -152,6 +152,16 @@ def test_the_rows_that_will_be_processed_are_first() -> None:
     assert page.max_rows == 4
 
 
+def test_a_row_names_the_kind_of_its_record() -> None:
+    """A bulk run may have records of several kinds, so that the name of each has its kind."""
+    run = BulkRun(7, BulkAction.TAKE, "frozen", "op-a", NOW, 1, 1, 0)
+    payment = make_payment()
+    forecast = RowForecast(BulkRow(1, "payment", payment.id, 7), ForecastKind.WOULD_RUN, record=payment)
+    table = BulkPlanPage(make_window_context(), make_bulk_plan(run, [forecast], {})).table
+    (column,) = (column for column in table.rows.columns if column.key == "record")
+    assert column.text(forecast) == "Payment A-10442"
+
+
 def test_a_run_of_the_first_rows_is_not_called_stopped() -> None:
     """A run that has executed its first rows, as planned, is called finished up to them; "stopped" is a run that a
     person has stopped. While it runs, its progress has the number of the rows that it executes."""
