@@ -10,7 +10,25 @@ from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
-from console.views.runtime.routes import CreditCheckRoute
+from console.views.pages.base import Page
+from console.views.runtime.routes import (
+    AdminRoute,
+    AlertsRoute,
+    ApprovalsRoute,
+    AuditRoute,
+    ChangedCompaniesRoute,
+    CreditCheckRoute,
+    HomeRoute,
+    LookupRoute,
+    PaymentRoute,
+    QueuesRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
+    RefundRoute,
+    ReportsRoute,
+    SetAsidesRoute,
+    UnmatchedNoticesRoute,
+)
 from console.views.theme import key_names
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
@@ -19,6 +37,35 @@ from console.wording.sentences.terms import Term
 from console.wording.sentences.text_context import Language
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.support.desks import CORPORATION_NUMBERS
+from tests.support.money_desks import import_paid_payment, request_refund
+
+
+def test_the_list_of_shortcuts_is_complete(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+    """Ctrl+/ lists each shortcut of the visible page and of the window."""
+    payment = import_paid_payment(console, sandbox, "ORD-1")
+    refund = request_refund(console, payment.id)
+    check = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
+    person, missing = open_window(), dict[str, list[str]]()
+    for route in (
+        HomeRoute(), QueuesRoute("unknown"), ChangedCompaniesRoute(), UnmatchedNoticesRoute(), LookupRoute(),
+        ApprovalsRoute(), ReconcileRoute(), ReconcileRunsRoute(), AlertsRoute(), AuditRoute(), ReportsRoute(),
+        AdminRoute(), SetAsidesRoute(), CreditCheckRoute(check.id), PaymentRoute(payment.id), RefundRoute(refund.id),
+    ):  # fmt: skip
+        person.frame.show_route(route)
+        person.wait_until_read()
+        page = person.frame.current_page
+        dialog = open_shortcuts_dialog(person.frame, page)
+        listed_keys = {cap.key for cap in dialog.findChildren(KeyCap)} | {f"Alt+{number}" for number in range(10)}
+        dialog.reject()
+        other_pages = [other for other in person.window.findChildren(Page) if other is not page]
+        of_other_pages = {shortcut for other in other_pages for shortcut in other.findChildren(QShortcut)}
+        bound_keys = {
+            shortcut.key().toString()
+            for shortcut in person.window.findChildren(QShortcut)
+            if shortcut not in of_other_pages
+        }
+        missing[type(route).__name__] = sorted(bound_keys - listed_keys)
+    assert {name: keys for name, keys in missing.items() if keys} == {}
 
 
 @pytest.mark.parametrize(("language", "first_terms"), [("en", "unknown"), ("ja", "結果不明")])

@@ -1,6 +1,7 @@
 """The dialog that lists the keyboard shortcuts of the whole window and of the visible page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -8,9 +9,12 @@ from console.views.frame.main_window import WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.pages.base import KeyHint, Page
 from console.views.widgets.base import TextLabel, make_column, make_row
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import KeyCap
 from console.views.widgets.window.dialog import DialogFrame
 
+_KeyLine: TypeAlias = tuple[Sequence[str], str]
+"""The names of the keys of one line, and the text about their action."""
 _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     ((SHORTCUT_BY_COMMAND["search"],), "key.search"),
     (("Alt+1", "…", "Alt+9"), "key.screens"),
@@ -25,12 +29,15 @@ _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     ((SHORTCUT_BY_COMMAND["keys"],), "key.list"),
     (("Esc",), "key.back"),
     (("Ctrl+C",), "key.copy"),
+    ((SHORTCUT_BY_COMMAND["quit"],), "command.quit"),
 )
+_ELLIPSIS = ".…"
 
 
 def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
-    """Open the dialog with the shortcuts over the window and return it. If `page` is None, it lists only the
-    shortcuts of the whole window."""
+    """Open the dialog with the shortcuts over the window and return it. For the page, it lists the shortcuts of its
+    bottom line and the keys of its other buttons. If `page` is None, it lists only the shortcuts of the whole
+    window."""
     translate = frame.context.translate
     dialog = DialogFrame(
         translate("dialog.keys.title"),
@@ -39,12 +46,18 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
         parent=frame.window,
     )
     page_hints = [hint for hint in (page.key_hints if page else ()) if hint not in _WINDOW_KEY_HINTS]
+    window_lines, page_lines = (
+        [(keys, translate(wording_key)) for keys, wording_key in hints] for hints in (_WINDOW_KEY_HINTS, page_hints)
+    )
+    if page is not None:
+        listed_keys = {key for keys, _text in (*window_lines, *page_lines) for key in keys}
+        page_lines += _list_other_buttons(page, listed_keys)
     content = QWidget()
     content.setLayout(
         make_row(
-            _make_key_hint_panel(frame, translate("dialog.keys.everywhere"), _WINDOW_KEY_HINTS),
+            _make_key_panel(translate("dialog.keys.everywhere"), window_lines),
             24,
-            _make_key_hint_panel(frame, translate("dialog.keys.here"), page_hints),
+            _make_key_panel(translate("dialog.keys.here"), page_lines),
         )
     )
     dialog.show_content(content)
@@ -52,16 +65,23 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     return dialog
 
 
-def _make_key_hint_panel(frame: WindowFrame, title: str, hints: Sequence[KeyHint]) -> QWidget:
+def _list_other_buttons(page: Page, listed_keys: Collection[str]) -> list[_KeyLine]:
+    """Return the keys and the texts of the page's buttons whose keys are not in `listed_keys`, also of the buttons
+    in its menus."""
+    texts_by_key = {button.key: button.text() for button in page.findChildren(KeyButton) if button.text()}
+    return [((key,), text.rstrip(_ELLIPSIS)) for key, text in texts_by_key.items() if key and key not in listed_keys]
+
+
+def _make_key_panel(title: str, lines: Sequence[_KeyLine]) -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)
-    for line, (keys, wording_key) in enumerate(hints):
+    for line, (keys, text) in enumerate(lines):
         key_caps = QWidget()
         key_caps.setLayout(make_row(*(KeyCap(key) for key in keys), None, gap_px=4))
         grid.addWidget(key_caps, line, 0)
-        grid.addWidget(TextLabel(frame.context.translate(wording_key)), line, 1)
-    grid.setRowStretch(len(hints), 1)
+        grid.addWidget(TextLabel(text), line, 1)
+    grid.setRowStretch(len(lines), 1)
     panel = QWidget()
     panel.setLayout(make_column(TextLabel(title, "panel_title", "muted"), grid, gap_px=8))
     return panel

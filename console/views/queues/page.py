@@ -109,6 +109,7 @@ class QueuesPage(Page):
         (("Ctrl+D",), "key.choose_none"),
         *list_export.EXPORT_KEY_HINTS,
         evidence_bundle.EVIDENCE_BUNDLE_KEY_HINT,
+        (("Ctrl+Shift+T",), "key.copy_story"),
         (("Ctrl+/",), "key.list"),
     )
 
