@@ -47,13 +47,14 @@ class RefundService:
             details_reader,
         )
 
-    def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
+    def make_plan(self, payment_id: int, amount: str | None = None, set_aside_id: int | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund of `amount` (in major units, as the
-        person typed it; None if no amount is chosen yet). Raises not_found if there is no such payment, not_allowed
-        if the acting person may not read, and invalid_amount if `amount` is no amount of the payment's currency, or
-        is 0.
+        person typed it; None if no amount is chosen yet). `set_aside_id` is the id of the money set aside from which
+        the refund is paid; None for an ordinary refund. Raises not_found if there is no such payment or set-aside,
+        not_allowed if the acting person may not read, and invalid_amount if `amount` is no amount of the payment's
+        currency, or is 0.
         """
-        return self._refund_requests.make_plan(payment_id, amount)
+        return self._refund_requests.make_plan(payment_id, amount, set_aside_id)
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
         """Request a refund as its maker, and return the refund. This call sends nothing to the provider. If the

@@ -112,24 +112,29 @@ class RefundRequestService:
 
     # Plan
 
-    def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
+    def make_plan(self, payment_id: int, amount: str | None = None, set_aside_id: int | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund of this payment. Nothing is reserved
         or written.
 
-        `amount` is decimal text; None means the largest amount that can be requested (`Payment.requestable_minor`).
-        Raises not_found if there is no such payment, not_allowed if the acting person has no right to read, and
-        invalid_amount if `amount` is no amount of the payment's currency, or is 0.
+        `amount` is decimal text; None means the largest amount that can be requested (`Payment.requestable_minor`, or
+        the amount of the set-aside `set_aside_id`). `set_aside_id` is None if the money to refund is not set aside.
+        Raises not_found if there is no such payment or set-aside, not_allowed if the acting person has no right to
+        read, and invalid_amount if `amount` is no amount of the payment's currency, or is 0.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             context.find_reading_person(conn)
             payment = require_payment_after_lapse(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
-            amount_minor = parse_amount(amount, payment) if amount is not None else payment.requestable_minor
+            set_aside = None if set_aside_id is None else _require_set_aside(conn, payment_id, set_aside_id)
+            largest_minor = payment.requestable_minor if set_aside is None else set_aside.amount_minor
+            amount_minor = parse_amount(amount, payment) if amount is not None else largest_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
             signals = risk_signals.find_risk_signals(signal_facts, amount_minor) if amount_minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
-            checks, reason, facts = self._check_all_refund_rules(conn, refund_facts, amount_minor)
+            checks, reason, facts = self._check_all_refund_rules(
+                conn, refund_facts, amount_minor, None if set_aside is None else set_aside.amount_minor
+            )
             switch = find_read_only_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", make_switch_facts(switch)
@@ -530,9 +535,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
     not `amount_minor`. The caller refuses a refund of a reversed payment."""
     if request.set_aside_id is None:
         return None
-    set_aside = set_asides.find(conn, request.set_aside_id)
-    if set_aside is None or set_aside.payment_id != request.payment_id:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.SET_ASIDE_KIND, "id": str(request.set_aside_id)})
+    set_aside = _require_set_aside(conn, request.payment_id, request.set_aside_id)
     if set_aside.state in (SetAsideState.REFUNDING, SetAsideState.REFUNDED):
         raise ConsoleError(
             ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": set_aside.refund_id}
@@ -543,6 +546,14 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
             ErrorCode.EXCEEDS_CAPTURED,
             {"reason": ExceedsCapturedReason.NOT_WHOLE_SET_ASIDE, "left": set_aside.amount_minor, "amount": amount},
         )
+    return set_aside
+
+
+def _require_set_aside(conn: Connection, payment_id: int, set_aside_id: int) -> SetAside:
+    """Return this set-aside of the payment. Raises not_found if the payment has no such set-aside."""
+    set_aside = set_asides.find(conn, set_aside_id)
+    if set_aside is None or set_aside.payment_id != payment_id:
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.SET_ASIDE_KIND, "id": str(set_aside_id)})
     return set_aside
 
 

@@ -285,7 +285,7 @@ class RecordActionHandlers(QObject):
         if self.refuse_if_right_missing("refund_request"):
             return
         self._page.read_for_dialog(
-            lambda services: services.refunds.make_plan(payment_id),
+            lambda services: services.refunds.make_plan(payment_id, None, set_aside.id if set_aside else None),
             lambda plan: self._open_dialog_with_refund_plan(plan, set_aside),
             self.show_failed_read,
         )

@@ -150,11 +150,12 @@ class RefundDialog(DialogFrame):
         """Read the refund plan for an amount from the service, because risk signals and rules depend on the
         amount. `amount_text` is a decimal text in major units; None means the whole refundable amount."""
         payment_id, self._is_reading_plan, self._plan_failure_text = self.plan.payment.id, True, ""
+        set_aside_id = self.set_aside.id if self.set_aside else None
         self._plan_read_number += 1
         number = self._plan_read_number
         self._update_main_button()
         self._context.run_read(
-            lambda services: services.refunds.make_plan(payment_id, amount_text),
+            lambda services: services.refunds.make_plan(payment_id, amount_text, set_aside_id),
             lambda plan: self._end_plan_read(number, partial(self._store_and_show_plan, plan)),
             lambda failure: self._end_plan_read(number, partial(self._show_plan_failure, failure)),
             caller=self,

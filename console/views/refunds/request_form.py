@@ -7,12 +7,12 @@ from itertools import pairwise
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QLayout, QWidget
 
-from console.domain.error_reasons import ExceedsCapturedReason, OverLimitReason, RefundWindowReason
+from console.domain.error_reasons import OverLimitReason, RefundWindowReason
 from console.domain.money import InvalidAmountText, Money, format_decimal, parse_typed_money
 from console.domain.payments.consistency import compute_overpaid_minor
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
-from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
+from console.domain.payments.service_results import RefundPlan, RiskSignal
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
@@ -290,7 +290,7 @@ class RefundForm(QWidget):
         currency = self.plan.payment.currency
         shown_checks = [
             check
-            for check in self._list_shown_checks()
+            for check in self.plan.checks
             if (check.rule in _ALWAYS_SHOWN_REFUND_RULES if check.holds else not self.is_every_amount_refused)
         ]
         lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in shown_checks]
@@ -310,8 +310,7 @@ class RefundForm(QWidget):
     def is_every_amount_refused(self) -> bool:
         """True if a person can request no amount at present. The dialog then shows the reason next to its main
         button, so the form doesn't show the broken rule."""
-        is_paid_from_set_aside = self._set_aside is not None and self.plan.refusal_code == "refund_nothing_left"
-        return bool(self.plan.refusal_code) and not is_paid_from_set_aside
+        return bool(self.plan.refusal_code)
 
     @property
     def largest_requestable_minor(self) -> int:
@@ -437,7 +436,7 @@ class RefundForm(QWidget):
         self.amount_field.show_error("" if is_untouched else amount_error)
         if amount_error:
             return amount_error
-        broken_check = next((check for check in self._list_shown_checks() if not check.holds), None)
+        broken_check = next((check for check in self.plan.checks if not check.holds), None)
         if broken_check:  # no answer below can make the refund possible
             return refund_words.format_rule_check(broken_check, self._context, self.plan.payment.currency)
         if not self.reason_code:
@@ -449,15 +448,6 @@ class RefundForm(QWidget):
         if EQUAL_RECENT_REFUND_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
         return ""
-
-    def _list_shown_checks(self) -> list[RuleCheck]:
-        """Return the results of the plan's rules that the form shows. For a refund from money set aside, the rule
-        `ExceedsCapturedReason.MORE_THAN_REFUNDABLE` is left out."""
-        return [
-            check
-            for check in self.plan.checks
-            if self._set_aside is None or check.rule != ExceedsCapturedReason.MORE_THAN_REFUNDABLE
-        ]
 
     def _find_amount_problem(self) -> str:
         """Return the text about the error in the typed amount, with the correction; "" if the amount is valid."""

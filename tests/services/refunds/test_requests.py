@@ -315,19 +315,42 @@ def test_a_limit_of_zero_refuses_each_amount(desk: RefundDesk, limit: str, reaso
     assert desk.refunds.make_plan(payment.id, "1").refusal_code == reason
 
 
+def insert_set_aside(desk: RefundDesk, payment: Payment, minor: int) -> int:
+    """Set `minor` of the payment aside, and return the id of the set-aside."""
+    now = desk.context.now()
+    assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, minor, now))
+    desk.sql(
+        "INSERT INTO accounts(id, corporation_number, currency, limit_minor) VALUES (1, '1180301018771', 'JPY', 3000)"
+    )
+    return desk.context.database.write(
+        lambda tx: set_asides.insert_set_aside(tx.conn, desk.read_payment(payment.id), 1, minor, now)
+    )
+
+
+def test_the_plan_of_a_set_aside_is_about_its_amount(desk: RefundDesk) -> None:
+    payment = desk.make_paid_payment(minor=90_000)
+    item = insert_set_aside(desk, payment, 80_000)
+    desk.sql("UPDATE limits SET value = 50000 WHERE name = 'second_checker_above'")
+    plan = desk.refunds.make_plan(payment.id, set_aside_id=item)
+    refund = desk.request_refund(payment, "80000", set_aside_id=item)
+    assert (plan.needs_second_checker, refund.checkers_needed) == (True, 2)
+    assert [check.rule for check in plan.checks if not check.holds] == []
+
+
+def test_the_plan_of_a_set_aside_names_the_rule_that_refuses_it(desk: RefundDesk) -> None:
+    """Nothing of the payment is left except the money set aside, and the provider's refund period is over."""
+    payment = desk.make_paid_payment()
+    item = insert_set_aside(desk, payment, payment.captured_minor)
+    desk.clock.offset += timedelta(days=367)
+    assert desk.refunds.make_plan(payment.id, set_aside_id=item).refusal_code == "refund_window_over"
+
+
 def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
     """Set-aside money can be refunded only as a whole. After a rejected refund the money is set aside again; after a
     completed refund it counts as refunded.
     """
     payment = desk.make_paid_payment()
-    now = desk.context.now()
-    assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, 300, now))
-    desk.sql(
-        "INSERT INTO accounts(id, corporation_number, currency, limit_minor) VALUES (1, '1180301018771', 'JPY', 3000)"
-    )
-    item = desk.context.database.write(
-        lambda tx: set_asides.insert_set_aside(tx.conn, desk.read_payment(payment.id), 1, 300, now)
-    )
+    item = insert_set_aside(desk, payment, 300)
     assert call_and_get_code(lambda: desk.request_refund(payment, "200", set_aside_id=item)) == "exceeds_captured"
     assert call_and_get_code(lambda: desk.request_refund(payment, "300", set_aside_id=99)) == "not_found"
     first = desk.request_refund(payment, "300", set_aside_id=item)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.access.permissions import APPROVER
-from console.domain.error_reasons import ExceedsCapturedReason, InProgressReason, OverLimitReason
+from console.domain.error_reasons import InProgressReason, OverLimitReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
@@ -47,6 +47,7 @@ class RefundServices:
 
     def __init__(self, plan: RefundPlan) -> None:
         self.made, self.requests = plan, list[RefundRequest]()
+        self.planned_set_asides: list[int | None] = []
         self.plan_error: ConsoleError | None = None
 
     @property
@@ -64,7 +65,8 @@ class RefundServices:
         """Return the payment unchanged, as after a probe without a new answer."""
         return self.made.payment
 
-    def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
+    def make_plan(self, _payment_id: int, _amount: str | None = None, set_aside_id: int | None = None) -> RefundPlan:
+        self.planned_set_asides.append(set_aside_id)
         if self.plan_error is not None:
             raise self.plan_error
         return self.made
@@ -196,11 +198,7 @@ def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """A set-aside can only be refunded as a whole: the form has the amount of the set-aside, refuses a part of it,
     and ignores the payment's other amounts.
     """
-    made = RefundForm(
-        make_window_context(),
-        make_refund_plan(checks=(RuleCheck(ExceedsCapturedReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
-        OPEN_SET_ASIDE,
-    )
+    made = RefundForm(make_window_context(), make_refund_plan(), OPEN_SET_ASIDE)
     assert made.amount_edit.text() == "6,000"
     assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
@@ -214,6 +212,15 @@ def parent(qtbot: QtBot, appearance: object) -> QWidget:
     qtbot.addWidget(window)
     window.show()
     return window
+
+
+def test_the_plan_of_money_set_aside_stays_about_it(parent: QWidget, qtbot: QtBot) -> None:
+    context, plan = make_window_context(), make_refund_plan()
+    services = RefundServices(plan)
+    context.store_services(services)  # type: ignore[arg-type]  # refunds are all it takes
+    RefundDialog(context, plan, OPEN_SET_ASIDE, parent)._read_plan_for_typed_amount()
+    qtbot.waitUntil(lambda: bool(services.planned_set_asides))
+    assert set(services.planned_set_asides) == {OPEN_SET_ASIDE.id}
 
 
 def open_dialog(
