@@ -35,6 +35,8 @@ PROVIDER_CONDITION_PREFIX = "second_above_"
 """Prefix of the name of a condition on the amount of refunds at one provider; the provider's name follows."""
 PAYER_HISTORY_PERIOD = timedelta(days=30)
 """Time before a refund request in which the refunds of the same payer are counted."""
+MAX_COUNTED_PAYER_REFUNDS = 100
+"""Largest number of refunds of one payer that are counted. A larger number counts as this one."""
 LARGEST_LIMIT = 10**15 - 1
 """Largest value of any limit, in the limit's unit; some limits have a smaller one (`get_largest_limit`)."""
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
@@ -60,9 +62,14 @@ _UNIT_BY_NAME: Mapping[str, LimitUnit] = {
 }
 
 
-_LARGEST_PERIOD_BY_UNIT: Mapping[LimitUnit, int] = {LimitUnit.SECONDS: 365 * 86_400, LimitUnit.DAYS: 36_500}
-"""Largest value of a limit that is a period: a year for a cooling-off period, a century for the age of a payment. A
-much longer period can't be added to an instant."""
+_LARGEST_VALUE_BY_UNIT: Mapping[LimitUnit, int] = {
+    LimitUnit.SECONDS: 365 * 86_400,
+    LimitUnit.DAYS: 36_500,
+    LimitUnit.REFUNDS: MAX_COUNTED_PAYER_REFUNDS - 1,
+}
+"""Largest value of a limit that isn't an amount: a year for a cooling-off period, a century for the age of a payment,
+because a much longer period can't be added to an instant; for a number of refunds, the largest one that the counted
+number can exceed."""
 
 
 def get_limit_unit(name: str) -> LimitUnit:
@@ -72,12 +79,12 @@ def get_limit_unit(name: str) -> LimitUnit:
 
 def get_largest_limit(name: str) -> int:
     """Return the largest value that the limit or condition `name` may have, in its unit."""
-    return _LARGEST_PERIOD_BY_UNIT.get(get_limit_unit(name), LARGEST_LIMIT)
+    return _LARGEST_VALUE_BY_UNIT.get(get_limit_unit(name), LARGEST_LIMIT)
 
 
 def get_usable_limit(name: str, stored_value: int) -> int:
     """Return the value that counts for the limit or condition `name`: the stored value, or the largest one that the
-    limit may have, if the stored value is larger. Earlier versions stored longer periods."""
+    limit may have, if the stored value is larger. Earlier versions stored larger values."""
     return min(stored_value, get_largest_limit(name))
 
 

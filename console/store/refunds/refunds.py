@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Integer, Row, Select, bindparam, column, func
 from sqlalchemy import insert as into
 
 from console.domain.access.permissions import has_right
+from console.domain.payments.limits import MAX_COUNTED_PAYER_REFUNDS
 from console.domain.payments.records import Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
@@ -356,7 +357,10 @@ def read_sums_of_makers_since(
 
 
 def list_ids_by_payers_since(
-    conn: Connection, payer_of_payment: Mapping[int, str], since: datetime, limit: int = 100
+    conn: Connection,
+    payer_of_payment: Mapping[int, str],
+    since: datetime,
+    limit: int = MAX_COUNTED_PAYER_REFUNDS,
 ) -> Mapping[int, tuple[int, ...]]:
     """Return, for each of these payments, the ids of at most `limit` refunds to its payer that were requested at
     `since` or later, newest first. Refunds in a state of `STATES_WITHOUT_MOVED_MONEY` are left out.

@@ -108,13 +108,19 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
         assert read_limit(console) == Limit("per_refund", "JPY", NEW_LIMIT_JPY)
 
 
-@pytest.mark.parametrize(("name", "longest"), [("second_checker_age", 36_500), ("cooling_off_seconds", 31_536_000)])
-def test_no_limit_is_a_period_without_an_end(tmp_path: Path, name: str, longest: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "largest"),
+    [("second_checker_age", 36_500), ("cooling_off_seconds", 31_536_000), ("second_checker_payer", 99)],
+)
+def test_a_limit_that_is_no_amount_has_a_largest_value(tmp_path: Path, name: str, largest: int) -> None:
+    """A longer period has no end in the calendar. The refunds of a payer are counted up to 100, so a larger limit
+    could not be exceeded.
+    """
     told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:
         console.people.add_person(Person("adm-f", frozenset({ADMIN}), may_buy=False))
-        assert read_refusal_code(console, name, "JPY", longest + 1) == "invalid_amount"
-        assert console.limits.set_limit(name, "JPY", longest).proposed == longest
+        assert read_refusal_code(console, name, "JPY", largest + 1) == "invalid_amount"
+        assert console.limits.set_limit(name, "JPY", largest).proposed == largest
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
