@@ -172,7 +172,8 @@ def _make_second_person_step(record: Refund, relations: RefundRelations, facts: 
     person has the needed role, the step is that an administrator gives a person this role."""
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, _format_show_command(record))
-    return NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
+    outcome = "completed --provider-id ID" if relations.proposed_state == RefundState.COMPLETED else "failed"
+    return NextStep("next.refund_second_person", facts, _format_resolve_command(record, outcome), "resolve")
 
 
 def _explain_requested_refund(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:

@@ -263,7 +263,7 @@ class RefundRelations:
     """The related facts of a refund.
 
     - `payment`: its payment; None if it was not read
-    - `awaits_second_person`: a first person has proposed a decision about the refund's outcome
+    - `awaits_second_person`: a first person has proposed the decision that the refund has the state `proposed_state`
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
       None if an approver can, or if the refund isn't requested
@@ -285,6 +285,7 @@ class RefundRelations:
     lacks_second_person: bool = False
     lacks_approver: bool = False
     request_refusal: str | None = None
+    proposed_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,12 @@ from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
 OPERATION_KIND = "operation"
 _LONGEST_ID_CHARACTERS = 18
+_OUTCOME_WITHOUT_EFFECT_BY_KIND: Mapping[str, str] = {
+    credit_checks.CREDIT_CHECK_KIND: "error",
+    payments.PAYMENT_KIND: "payment_failed",
+    refunds.REFUND_KIND: "failed",
+}
+"""The outcome with which two people decide that a lost operation had no effect, by the kind of its record."""
 _ERROR_CODES_WITHOUT_DEFINITE_ANSWER = frozenset({ErrorCode.OUTCOME_UNKNOWN, *NO_ANSWER_ERROR_CODES})
 """Error codes of a probe whose answer, if there is one, doesn't show whether the operation has happened. After such
 an error, two people can decide."""
@@ -130,6 +136,9 @@ class OperationRecovery:
             is_proposed = operation_id in read_proposed_states(self._context, conn, OPERATION_KIND, (operation_id,))
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
+        is_undecided = operation.source == "desk" and operation.state is not OperationState.DONE
+        if is_proposed and is_undecided and not operation.is_lost_without_effect:
+            explanation = replace(explanation, next_step=_make_second_person_step(operation))
         awaiting, can_resolve = "second_person" if is_proposed else None, self._can_resolve(operation)
         return OperationDetails(operation, explanation, history, answers, awaiting, facts, can_resolve)
 
@@ -606,6 +615,14 @@ class OperationRecovery:
         state = f"{operation.state.value}_money" if kind in self._recoveries else operation.state.value
         reason = f"why.operation_{operation.state.value}"
         return Explanation(f"verdict.operation_{state}", reason, step, _make_operation_facts(operation))
+
+
+def _make_second_person_step(operation: Operation) -> NextStep:
+    """Return the next step of a lost operation of which a first person has proposed that it had no effect: a second
+    person confirms this."""
+    outcome = _OUTCOME_WITHOUT_EFFECT_BY_KIND[operation.subject_kind]
+    command = f"support-console resolve operation {operation.id} --as {outcome} --evidence FILE"
+    return NextStep("next.second_person", {"id": operation.id}, command)
 
 
 def _make_operation_facts(operation: Operation) -> Mapping[str, object]:

@@ -420,6 +420,7 @@ class RelatedRecordCompleter:
                 lacks_second_person=str(refund.id) in ids_without_second_person,
                 lacks_approver=_lacks_approver(refund, count_other_approvers),
                 request_refusal=request_refusal,
+                proposed_state=proposed_states.get(str(refund.id)),
             )
             completed_refund = replace(refund, relations=relations)
             if self._may_be_stopped_by_switch(completed_refund):

@@ -267,13 +267,16 @@ def test_no_new_request_is_advised_that_would_be_refused(state: RefundState) -> 
     assert told.work is WorkBadge.POSSIBLE
 
 
+@pytest.mark.parametrize(
+    ("proposed_state", "command"),
+    [("failed", RESOLVE_AS_FAILED_COMMAND), ("completed", RESOLVE_AS_COMPLETED_COMMAND)],
+)
 @pytest.mark.parametrize("work", [Work(), SCHEDULED_WORK, REVIEW_WORK])
-def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
-    """If a proposal waits for a second person, the next step is the decision of the second person."""
-    step = explain_refund(
-        replace(UNKNOWN_REFUND, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
-    ).next_step
-    assert (step.code, step.command) == ("next.refund_second_person", RESOLVE_AS_FAILED_COMMAND)
+def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work, proposed_state: str, command: str) -> None:
+    """If a proposal waits for a second person, the next step is the same decision by the second person."""
+    relations = RefundRelations(awaits_second_person=True, proposed_state=proposed_state)
+    step = explain_refund(replace(UNKNOWN_REFUND, work=work, relations=relations), NOW).next_step
+    assert (step.code, step.command) == ("next.refund_second_person", command)
 
 
 def test_facts_of_sentences_have_attempts_and_age() -> None:

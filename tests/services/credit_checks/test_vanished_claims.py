@@ -167,8 +167,8 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
 def test_two_people_resolve_a_lost_purchase_as_not_bought(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
-    """Two people must decide with evidence that a lost purchase was not made. After that the corporation number can
-    be bought again.
+    """Two people must decide with evidence that a lost purchase was not made; after the first decision, the next step
+    is the second one. After that the corporation number can be bought again.
     """
     alarmbox.behaviour = "silent_before_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -181,6 +181,9 @@ def test_two_people_resolve_a_lost_purchase_as_not_bought(
 
     assert call_for_refusal(lambda: resolve_operation("  ")).code == "no_evidence"
     resolve_operation("their list is empty")
+    step = console.recovery.read_record("operation", operation_id).explanation.next_step
+    command = f"support-console resolve operation {operation_id} --as error --evidence FILE"
+    assert (step.code, step.command) == ("next.second_person", command)
     assert call_for_refusal(lambda: resolve_operation("still empty")).code == "same_person"
     assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     with place.open_console_of_person(console, "lead-b") as other:

@@ -107,6 +107,8 @@ def test_a_completed_outcome_needs_two_people_if_no_read_confirms_it(desk: Refun
     assert desk.resolve_refund(refund, "completed", "op-a", "1519").awaiting == "second_person"
     shown = desk.readers.payment_details.read_payment(payment.id).record
     assert explain_payment(shown, desk.context.now()).next_step.code == "next.payment_refund_second_person"
+    command = desk.refunds.read_refund(refund.id).explanation.next_step.command
+    assert command == f"support-console resolve refund {refund.id} --as completed --provider-id ID --evidence FILE"
     assert (
         call_for_refusal(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1520")).detail["reason"]
         == "other_id"
