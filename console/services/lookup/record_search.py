@@ -151,12 +151,14 @@ class Lookup:
         needs such facts for its explanation, read nothing and give them empty relations.
         """
         has_registry = self._context.open_registry() is not None
-        if not any(_needs_relations(record, has_registry=has_registry) for group in groups for record in group):
+        records = [record for group in groups for record in group]
+        if not _lacks_successor(records) and not any(
+            _needs_relations(record, has_registry=has_registry) for record in records
+        ):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
         # Imported here, because a lookup that reads no relations doesn't need the modules of all kinds of records.
         from console.services.records.completer import map_readable_records
 
-        records = [record for group in groups for record in group]
         completed_by_type_and_id = map_readable_records(self._complete_records, conn, records)
         return [
             tuple(
@@ -277,6 +279,14 @@ def _needs_relations(record: "QueuedRecord", *, has_registry: bool) -> bool:
         or record.work.state is WorkState.NEEDS_REVIEW
         or (has_registry and record.is_live and record.state is CheckState.SUCCESS)
     )
+
+
+def _lacks_successor(records: "Sequence[QueuedRecord]") -> bool:
+    """True if a credit check of `records` was renewed by one that isn't among them. The database may have lost the
+    renewal, and the explanation then says so."""
+    checks = [record for record in records if isinstance(record, CreditCheck)]
+    known_ids = {None, *(check.id for check in checks)}
+    return any(check.superseded_by not in known_ids for check in checks)
 
 
 def _add_empty_relations(record: "QueuedRecord") -> "QueuedRecord":

@@ -11,6 +11,7 @@ import pytest
 
 from console.app import Console, open_health_checks
 from console.domain.errors import ConsoleError
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
@@ -214,6 +215,16 @@ def test_pages_name_a_lost_renewal_and_advise_no_purchase(
     assert isinstance(blocker, CreditCheck)
     assert blocker.id == old.id
     assert read_next_step(console, failed) == "next.other_renewal_lost"
+    assert read_next_step(console, old) == "next.find_lost_renewal"
+
+
+@pytest.mark.engines("sqlite")
+def test_a_lookup_names_a_lost_renewal(console: Console, place: Place, clock: ManualClock) -> None:
+    old = buy_check(console)
+    clock.at += timedelta(days=400)
+    delete_rows(place, buy_check(console, renew=True), DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+    (found,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
+    assert explain_credit_check(found, clock.at).next_step.code == "next.find_lost_renewal"
     assert read_next_step(console, old) == "next.find_lost_renewal"
 
 
