@@ -229,8 +229,8 @@ class AuditTrail:
     written in the caller's transaction.
 
     `store_anchors` is called with committed rows, and stores them in the desk's spool. `insert_session` inserts the
-    process run into the table `sessions`; it is called in each transaction with entries until one of these
-    transactions is committed. It is None if the run is stored already.
+    process run into the table `sessions`; it is called in each transaction that begins the chain. It is None if the
+    run is stored already.
 
     Only this process writes the chain, so the object remembers the end of the chain instead of reading it for each
     entry. A row is inserted only if the remembered row is in the database. If the database doesn't have it, for
@@ -259,9 +259,6 @@ class AuditTrail:
     def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
         """Write the entries to the audit trail in their order. After the COMMIT of `tx` their rows are stored
         together in the spool as anchors."""
-        if self._insert_session is not None:
-            self._insert_session(tx.conn)
-            tx.call_after_commit(self._mark_session_as_inserted)
         now = self._clock.now()
         heads = [self._append_to_chain(tx, entry, now) for entry in new_entries]
         if heads:
@@ -270,7 +267,8 @@ class AuditTrail:
     def _append_to_chain(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
         """Insert an entry at the end of the chain and return its row as a head. The end of the chain is read from the
         database in two situations: this process doesn't remember the end, or the database doesn't have the row that
-        this process remembers as the end.
+        this process remembers as the end. If the database has no row of the chain, also insert the process run: an
+        earlier state of the database, from before the run, lacks both.
         """
         end = self._find_known_chain_end(tx)
         utc_time = None if end is None else end.find_insertion_time(tx.conn, now)
@@ -281,6 +279,8 @@ class AuditTrail:
                 return head
             _log.info("the end of the audit chain is read again")
         end = _read_chain_end(tx.conn, self._session, now)
+        if end.seq == 0 and self._insert_session is not None:
+            self._insert_session(tx.conn)
         head = _append_after_read_chain_end(tx, entry, self._session, self._desk, end)
         self._remember_chain_end(tx, replace(end, seq=head.seq, hash=head.hash))
         return head
@@ -300,10 +300,6 @@ class AuditTrail:
 
     def _remember_committed_chain_end(self, chain_end: _ChainEnd) -> None:
         self._committed_end, self._uncommitted_end = chain_end, None
-
-    def _mark_session_as_inserted(self) -> None:
-        """Record that a transaction with a call of `insert_session` was committed, so that it isn't called again."""
-        self._insert_session = None
 
     def _store_committed_anchors(self, heads: Sequence[ChainHead]) -> None:
         """Store the committed rows `heads` in the spool as anchors. If the spool fails, log the error and store these

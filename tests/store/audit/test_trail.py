@@ -192,6 +192,25 @@ def test_the_end_of_the_chain_is_remembered(
     assert [row[2] for row in trail_database.list_rows() if row[1] == "chain-a"] == [1, 2, 3, 4]
 
 
+def test_a_lost_chain_begins_again_with_its_process_run(trail_database: DatabaseWithThreeChains) -> None:
+    """A process inserts its run with the first row of its audit chain. If the database is set back to a state from
+    before that row, the process inserts the run again with its next row: a server accepts no entry in the name of a
+    person whose request a worker executes, unless the worker's run is stored.
+    """
+    insertions: list[Connection] = []
+    trail_database.trails["chain-a"] = AuditTrail(
+        "chain-a", DESK_NAME, SystemClock(), trail_database.anchors, insertions.append
+    )
+    trail_database.append_entries("chain-a", 2)
+    trail_database.append_entries("chain-a")
+    assert len(insertions) == 1
+    trail_database.execute_without_triggers("DELETE FROM audit_log WHERE session = 'chain-a'")
+    trail_database.append_entries("chain-a", 2)
+    trail_database.append_entries("chain-a")
+    assert len(insertions) == 2
+    assert [row[2] for row in trail_database.list_rows() if row[1] == "chain-a"] == [1, 2, 3]
+
+
 @pytest.mark.engines("mariadb")
 def test_a_wrong_time_is_read_again(trail_database: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server refuses an audit row whose time differs from the server's time. The program then reads the server's
