@@ -300,7 +300,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_saved_views(self) -> None:
         """Read the saved views with the counts of their records, and store them in the context when they have been
-        read. Nothing is read while the services aren't open or a previous read is running. If the read fails, the
+        read. Nothing is read while the services aren't open or a previous read is running. If another person has
+        become the acting person during the read, read the views of this person after it. If the read fails, the
         earlier views stay; if the person has no right to read them, they are removed. The window doesn't call this
         after every change of a record, because each call reads all queues that have a view."""
         if not self._mark_call_running_if_allowed("views"):
@@ -311,11 +312,20 @@ class BackgroundRefresh(QObject):
             self._running_call_kinds.discard("views")
             if person == self._context.operator:
                 self._context.store_saved_views(views)
+            else:
+                self.read_saved_views()
+
+        def end_failed_reading(failure: Failure) -> None:
+            self._running_call_kinds.discard("views")
+            if person != self._context.operator:
+                self.read_saved_views()
+            elif failure.code == ErrorCode.NOT_ALLOWED:
+                self._context.store_saved_views(())
 
         self._context.run_read(
             lambda services: services.saved_views.count_records_of_views(),
             store_views_in_context,
-            self._end_failed_saved_views_reading,
+            end_failed_reading,
             caller=self,
         )
 
@@ -324,13 +334,6 @@ class BackgroundRefresh(QObject):
         """Remove the previous person's saved views from the context, and read those of the new acting person."""
         self._context.store_saved_views(())
         self.read_saved_views()
-
-    def _end_failed_saved_views_reading(self, failure: Failure) -> None:
-        """Leave the earlier saved views in the context, because they could not be read again. If the read failed
-        because the person has no right to read saved views, remove them."""
-        self._running_call_kinds.discard("views")
-        if failure.code == ErrorCode.NOT_ALLOWED:
-            self._context.store_saved_views(())
 
     # -- people
 

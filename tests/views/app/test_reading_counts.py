@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from console.app import Console
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import SystemClock
+from console.domain.queues.saved_views import ViewContent
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
@@ -77,6 +78,22 @@ def test_the_counts_of_another_person_are_not_shown(qapp: QApplication, console:
     desk.context.work_counts_changed.connect(lambda: stored.append(desk.context.work_counts.person))
     desk.execute_all_tasks()
     assert stored == ["lead-b"]
+
+
+@pytest.mark.engines("sqlite")  # a server knows one person per account
+def test_the_saved_views_of_another_person_are_read_after_a_running_read(
+    qapp: QApplication, console: Console
+) -> None:
+    """If another person signs in while the window reads the saved views, the window reads those of the new person
+    directly after that, although it doesn't begin a second read at the same time.
+    """
+    with console.acting_as("lead-b"):
+        view = console.saved_views.save_view("unknown checks", False, ViewContent("unknown", "", "", "-age"))
+    desk = WindowCounts(console)
+    desk.refresh.read_saved_views()
+    desk.context.change_operator("lead-b")
+    desk.execute_all_tasks()
+    assert [count.view.id for count in desk.context.saved_views] == [view.id]
 
 
 def read_answer_time(desk: WindowCounts) -> datetime | None:
