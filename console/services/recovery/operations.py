@@ -396,7 +396,8 @@ class OperationRecovery:
         self, entry: SpoolEntry, id_at_provider: int, person_evidence: PersonEvidence | None
     ) -> CreditCheck:
         """Read the purchase with AlarmBox's id `id_at_provider`. If the answer confirms the purchase, insert the lost
-        credit check of the spool entry again. `person_evidence` is None for a probe. Return the credit check.
+        credit check of the spool entry again, unless another process has done so since the entry was read.
+        `person_evidence` is None for a probe. Return the credit check.
 
         Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. If this
         desk doesn't have the id from AlarmBox, also raises evidence_mismatch if the answer names no corporation, or
@@ -421,12 +422,17 @@ class OperationRecovery:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": mismatch})
 
         def insert_credit_check_and_evidence(tx: Transaction) -> int:
-            if check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider):
+            owners = check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider)
+            # Another process may have restored the purchase while this one asked AlarmBox.
+            restored_ids = [owner.id for owner in owners if owner.operation_id == intent.operation_id]
+            if owners and not restored_ids:
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD},
                 )
-            record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
+            record_id = (
+                restored_ids[0] if restored_ids else self._insert_lost_credit_check(tx, entry, outcome, report)
+            )
             if person_evidence is not None:
                 subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.make_holder().operator
                 evidence.add_person_evidence(

@@ -15,7 +15,7 @@ from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
-from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox
+from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox, LedgerReader
 from tests.support.invented import invent_numbers
 from tests.support.lost_operations import store_lost_operations
 from tests.support.places import Place
@@ -108,6 +108,27 @@ def test_a_confirmed_resolution_restores_a_lost_purchase(
     assert again.record.operator == place.get_account_name("op-a")
     assert call_for_refusal(lambda: buy_check(console)).detail["record"] == back
     console.audit.verify_chains()
+
+
+@pytest.mark.engines("sqlite")
+def test_a_lost_purchase_that_two_people_probe_at_once_is_restored_once(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a probe of a lost purchase asks AlarmBox, another probe restores the purchase: the first probe returns
+    the restored credit check, and doesn't say that the id belongs to another record.
+    """
+    lost = buy_check(console)
+    delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+    read_detail, restored = LedgerReader.read_detail, list[object]()
+
+    def restore_and_read_detail(reader: LedgerReader, id_at_provider: int) -> Outcome[CheckReport]:
+        monkeypatch.setattr(LedgerReader, "read_detail", read_detail)
+        restored.append(console.recovery.probe("operation", lost.operation_id or ""))
+        return read_detail(reader, id_at_provider)
+
+    monkeypatch.setattr(LedgerReader, "read_detail", restore_and_read_detail)
+    assert console.recovery.probe("operation", lost.operation_id or "") == restored[0]
+    assert place.sql("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks") == [(1,)]
 
 
 def test_the_providers_answer_about_a_lost_purchase_is_evidence(
