@@ -235,15 +235,6 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     return are_all_in_order_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
 
 
-def is_order_overpaid(paid_payments: Sequence[Payment], order: Order) -> bool:
-    """True if the paid payments without their refunds are together more than the order's total, or if a payment is in
-    another currency. A payment whose captured amount isn't known counts with its requested amount."""
-    left_minor = sum(
-        (payment.captured_minor or payment.asked_minor) - payment.refunded_minor for payment in paid_payments
-    )
-    return left_minor > order.total_minor or any(payment.currency != order.currency for payment in paid_payments)
-
-
 def compare_refund_sides(
     refund: Refund, payment: Payment, order: Order | None, known_provider_state: RefundState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:

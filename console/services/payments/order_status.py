@@ -6,12 +6,7 @@ import re
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import (
-    CONFIRMED_PAID_STATES,
-    PAID_STATES,
-    is_order_covered,
-    is_order_overpaid,
-)
+from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
@@ -114,16 +109,14 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
 
 def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
     """Set a pending order to paid if its paid payments cover its total. Open a case and return True if the payments
-    don't cover the total, if the order is cancelled, or if the order has another paid payment and is refunded or
-    overpaid; otherwise return False. Payments that together are the order's total have not paid it twice."""
+    don't cover the total, if the order is cancelled, or if other payments have already paid the order; otherwise
+    return False."""
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
         _open_case_of_late_payment(context, tx, payment, order)
         return True
     if order.state is not OrderState.PENDING:
-        is_paid_twice = any(paid_payment.id != payment.id for paid_payment in paid_payments) and (
-            order.state is OrderState.REFUNDED or is_order_overpaid(paid_payments, order)
-        )
+        is_paid_twice = _is_paid_without(payment, paid_payments, order)
         if is_paid_twice:
             expected = f"{order.merch_txn_id} is {order.state}"
             facts = [f"{len(paid_payments)} payments"]
@@ -142,6 +135,19 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
             payment_work.close_case(context, tx, paid_payment, ORDER_NOT_SET_PAID_RULE)
     return False
+
+
+def _is_paid_without(payment: Payment, paid_payments: list[Payment], order: Order) -> bool:
+    """True if other payments have paid the order, which is no longer pending. False if the order has no other payment
+    in a paid state, or if its total needs this payment too: then another payment's booking has set the order to paid,
+    with this payment's money, before an interrupted attempt for this payment was repeated."""
+    other_payments = [paid_payment for paid_payment in paid_payments if paid_payment.id != payment.id]
+    is_needed = (
+        order.state is OrderState.PAID
+        and is_order_covered(paid_payments, order)
+        and not is_order_covered(other_payments, order)
+    )
+    return bool(other_payments) and not is_needed
 
 
 def list_further_capture_cases(conn: Connection, payment_id: int) -> tuple[Alert, ...]:

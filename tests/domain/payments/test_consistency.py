@@ -12,7 +12,6 @@ from console.domain.payments.consistency import (
     compute_money_parts,
     compute_order_difference_minor,
     is_order_covered,
-    is_order_overpaid,
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
@@ -257,24 +256,3 @@ def test_a_refunded_amount_covers_no_order(refunded: int, reserved: int, is_cove
     second = replace(PAID_PAYMENT, id=2, captured_minor=1300)
     assert is_order_covered([first, second], ORDER) is is_covered
     assert is_order_covered([first, second, replace(PAID_PAYMENT, id=3, captured_minor=2000)], ORDER)
-
-
-@pytest.mark.parametrize(
-    ("sums", "refunded", "currency", "is_overpaid"),
-    [
-        ((2000, 1300), 0, "JPY", False),
-        ((2000, 1301), 0, "JPY", True),
-        ((3300, 3300), 3300, "JPY", False),
-        ((3300, 3300), 3299, "JPY", True),
-        ((3300, 0), 0, "JPY", True),
-        ((2000, 1300), 0, "INR", True),
-    ],
-)
-def test_an_order_is_overpaid_by_more_than_its_total(
-    sums: tuple[int, int], refunded: int, currency: str, is_overpaid: bool
-) -> None:
-    """An order is overpaid exactly if its payments, less what is refunded of the first one, are more than its total
-    or in another currency. A payment whose captured amount isn't known counts with its requested amount.
-    """
-    first, second = (replace(PAID_PAYMENT, id=id, captured_minor=sums[id], currency=currency) for id in (0, 1))
-    assert is_order_overpaid([replace(first, refunded_minor=refunded), second], ORDER) is is_overpaid

@@ -14,6 +14,7 @@ from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
+from console.services.payments.order_status import set_order_paid
 from console.services.process.failpoints import Failpoints
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import format_error_message
@@ -447,6 +448,36 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None
     assert scene.read_order("ORD-1").state == "pending"
     scene.place.sql("UPDATE payments SET status = 'completed', version = version + 1 WHERE captured_minor = 700")
     assert scene.payments.set_order_paid(payment.id).state == "paid"
+
+
+@pytest.mark.expects_log("what was tolerated is told")
+def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: PaymentDesk) -> None:
+    """Two payments pay an order only together, and the process dies between the booking of the first and its order.
+    The second payment sets the order to paid. The due task that repeats the step of the first opens no case that asks
+    people to refund it.
+    """
+    order = scene.insert_order("ORD-1", 3300)
+    first = scene.payments.start(order, "paypay").payment
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
+    scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
+    scene.payments.probe(first.id)
+    scene.place.drop_table_triggers("orders")
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(
+        "UPDATE orders SET total_amount = 4000, version = version + 1",
+        "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
+        " captured_minor, begun_at, changed_at, created_at)"
+        f" SELECT {order}, provider, 'ORD-1-2', 'completed', 'known', currency, 700, 700, begun_at,"
+        " changed_at, created_at FROM payments",
+    )
+    second = scene.find_payment("paypay", "ORD-1-2")
+    assert second is not None
+    assert set_order_paid(scene.context, second.id).state == "paid"
+    assert set_order_paid(scene.context, first.id).state == "paid"
+    assert scene.list_open_alert_rules() == []
+    current = scene.find_payment("paypay", "ORD-1")
+    assert current is not None
+    assert current.work.state is WorkState.NONE
 
 
 def test_a_proposal_waits_for_a_second_person(
