@@ -13,6 +13,7 @@ from console.domain.recovery.decidable import find_set_order_paid_refusal
 from console.domain.tasks.records import Alert
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
+from console.services.guarded.leases import lock_until_commit
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
 from console.services.payments.listed_facts import FACT_SEPARATOR, close_case_that_lacks_a_fact
@@ -100,6 +101,10 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "payment": str(payment_id)})
+    if len(order.payment_ids) > 1:
+        # Without the lock, two processes that book two payments at once may leave a case about the first payment open
+        # although the second one has set the order to paid.
+        lock_until_commit(context, tx, f"paid_order_{order.id}")
     order = order_columns.fill_empty_order_columns(context, tx, payment, order)
     has_case = payment.state in CONFIRMED_PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER_REASON:

@@ -388,6 +388,10 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
         order_status.close_cases_of_refunded_payment(context, tx, payment.id)
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
+    if len(order.payment_ids) > 1:
+        # Without the lock, two processes that complete refunds of two payments at once don't see each other's
+        # outcome, and neither sets the order to refunded.
+        lock_until_commit(context, tx, f"refunded_order_{order.id}")
     order_payments = payments.find_by_orders(tx.conn, order_ids, skips_unreadable=True)
     paid_payments = [paid_payment for paid_payment in order_payments if paid_payment.captured_minor]
     is_whole = {order_payment.id for order_payment in order_payments}.issuperset(order.payment_ids)

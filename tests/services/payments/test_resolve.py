@@ -5,6 +5,8 @@ payment's page shows this.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
+from threading import Thread
 
 import pytest
 
@@ -16,6 +18,8 @@ from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
 from console.services.payments.order_status import set_order_paid
 from console.services.process.failpoints import Failpoints
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import payments
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
@@ -450,11 +454,37 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None
     assert scene.payments.set_order_paid(payment.id).state == "paid"
 
 
+@pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
-def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: PaymentDesk) -> None:
-    """Two payments pay an order only together, and the process dies between the booking of the first and its order.
-    The second payment sets the order to paid. The due task that repeats the step of the first opens no case that asks
-    people to refund it.
+def test_two_payments_booked_at_once_leave_no_case(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two payments pay an order only together. While a process compares the first with the order's total, another
+    books the second and sets the order to paid. No case about the first payment stays open.
+    """
+    first, second = make_two_payments(scene, second_state="signature_verified")
+    find_payments, others = payments.find_by_order, list[Thread]()
+    with open_desk_of("lead-b") as lead:
+
+        def let_other_process_overtake(conn: Connection, order_id: int) -> list[Payment]:
+            found = find_payments(conn, order_id)
+            if not others:
+                others.append(Thread(target=partial(set_order_paid, lead.context, second.id)))
+                scene.place.sql(f"UPDATE payments SET status = 'completed', version = 9 WHERE id = {second.id}")
+                others[0].start()
+                others[0].join(3)
+            return found
+
+        monkeypatch.setattr(payments, "find_by_order", let_other_process_overtake)
+        set_order_paid(scene.context, first.id)
+        others[0].join()
+    assert scene.read_order("ORD-1").state == "paid"
+    assert scene.list_open_alert_rules() == []
+
+
+def make_two_payments(scene: PaymentDesk, second_state: str) -> tuple[Payment, Payment]:
+    """Return two payments that pay an order only together. The first is booked, but the step that sets its order to
+    paid was interrupted. The second has the state `second_state`.
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
@@ -464,14 +494,24 @@ def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: Payment
     scene.place.drop_table_triggers("orders")
     scene.place.drop_table_triggers("payments")
     scene.place.sql(
-        "UPDATE orders SET total_amount = 4000, version = version + 1",
+        "UPDATE orders SET total_amount = 4000, payment_method = 'paypay', version = version + 1",
         "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
         " captured_minor, begun_at, changed_at, created_at)"
-        f" SELECT {order}, provider, 'ORD-1-2', 'completed', 'known', currency, 700, 700, begun_at,"
+        f" SELECT {order}, provider, 'ORD-1-2', '{second_state}', 'known', currency, 700, 700, begun_at,"
         " changed_at, created_at FROM payments",
     )
     second = scene.find_payment("paypay", "ORD-1-2")
     assert second is not None
+    return first, second
+
+
+@pytest.mark.expects_log("what was tolerated is told")
+def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: PaymentDesk) -> None:
+    """Two payments pay an order only together, and the process dies between the booking of the first and its order.
+    The second payment sets the order to paid. The due task that repeats the step of the first opens no case that asks
+    people to refund it.
+    """
+    first, second = make_two_payments(scene, second_state="completed")
     assert set_order_paid(scene.context, second.id).state == "paid"
     assert set_order_paid(scene.context, first.id).state == "paid"
     assert scene.list_open_alert_rules() == []

@@ -4,8 +4,10 @@ services.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -157,6 +159,37 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
     rest = desks.request_refund(payment, "2300", by="lead-c")
     assert desks.approve_refund(rest).state is RefundState.SUBMITTED
     assert desks.check_payment_agrees(payment).refundable_minor == 0
+
+
+def test_an_order_is_refunded_by_two_workers_at_once(
+    desks: PeopleDesks, people: Team, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes complete the refunds of an order's two payments in overlapping transactions. The later one sees
+    the outcome of the other, and sets the order to refunded."""
+    first, second = (desks.make_paid_payment(1_000) for _ in range(2))
+    owner = desks.get_desk("owner")
+    owner.sql("UPDATE payments SET order_id = :order WHERE id = :id", order=first.order_id, id=second.id)
+    refunds_there = [desks.approve_refund(desks.request_refund(payment)) for payment in (first, second)]
+    find_payments, others = payments.find_by_orders, list[Thread]()
+
+    with make_quick_folder() as folder:
+        other_desks = PeopleDesks(folder, control, people)
+        other_probe = partial(other_desks.get_desk("worker").refunds.probe, refunds_there[1].id)
+
+        def let_other_process_overtake(*args: Any, **more: Any) -> list[Payment]:
+            found = find_payments(*args, **more)
+            if not others:
+                others.append(Thread(target=other_probe))
+                others[0].start()
+                others[0].join(3)
+            return found
+
+        monkeypatch.setattr(payments, "find_by_orders", let_other_process_overtake)
+        desks.get_desk("worker").refunds.probe(refunds_there[0].id)
+        others[0].join()
+        other_desks.close()
+    assert [desks.read_refund(refund).state for refund in refunds_there] == [RefundState.COMPLETED] * 2
+    assert owner.sql("SELECT status FROM orders WHERE id = :id", id=first.order_id)[0].status == "refunded"
 
 
 def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDesks) -> None:
