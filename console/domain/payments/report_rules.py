@@ -27,6 +27,10 @@ OTHER_AMOUNT_REASON = "other_amount"
 requested one.
 """
 
+NOT_BOOKABLE_REASON = "not_bookable"
+"""Reason for which a payment's outcome is unknown: the provider's answer lacks our payment number or another value
+without which its statement can't be booked.
+"""
 
 REVERSAL_NOTICE_TYPE = "payment.reversed"
 """Type of a signed notice which says that paid money went back."""
@@ -102,6 +106,8 @@ def compute_report_effect(
         return _compute_success_effect(payment, report, report_source, is_newer=is_newer)
     if not is_newer or keeps_other_amount_unknown(payment, report):
         return ReportEffect(is_newest_report=False)
+    if may_be_end_of_other_payment(payment, report):
+        return _compute_unassigned_end_effect(payment, report)
     if report.state is PaymentState.PAYMENT_FAILED:
         return _compute_failure_effect(payment, report, report_source)
     return (
@@ -109,6 +115,15 @@ def compute_report_effect(
         if report.state is PaymentState.EXPIRED
         else _compute_waiting_effect(payment, report, report_source)
     )
+
+
+def may_be_end_of_other_payment(payment: Payment, report: PaymentReport) -> bool:
+    """True if the report says that a payment has ended unpaid, and the provider's answer has neither our payment
+    number nor the payment id that the provider gave to `payment`. Like a success without our number, such an answer
+    may belong to another request, so it proves no state of the payment.
+    """
+    has_known_id = report.provider_payment_id is not None and not _is_report_of_another_attempt(payment, report)
+    return report.state in ENDED_UNPAID_STATES and not (report.has_payment_number or has_known_id)
 
 
 def keeps_other_amount_unknown(payment: Payment, report: PaymentReport) -> bool:
@@ -145,7 +160,7 @@ def _compute_success_effect(
     is_other_currency = report.amount is not None and report.amount.currency != payment.currency
     # People may resolve another amount, but nobody's yen are booked as another currency.
     if not is_bookable or report.amount is None or (is_other_currency and report_source is ReportSource.PEOPLE):
-        return ReportEffect(unknown_reason="not_bookable", is_newest_report=is_newer)
+        return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON, is_newest_report=is_newer)
     if (
         report.amount != make_stored_money(payment.asked_minor, payment.currency)
         and report_source is not ReportSource.PEOPLE
@@ -244,6 +259,15 @@ def _list_states_after_paid(state: PaymentState, report_source: ReportSource) ->
     if report_source is ReportSource.CALLBACK and state is PaymentState.CALLBACK_RECEIVED:
         return (PaymentState.SIGNATURE_VERIFIED,)
     return ()
+
+
+def _compute_unassigned_end_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
+    """Return the effect of a report of an unpaid end that may be about another payment: a case if our payment is
+    paid, an unknown outcome if it waits for the payer, otherwise none."""
+    if payment.state in PAID_STATES:
+        return _make_contradiction_effect(report)
+    is_waiting = payment.state in WAITING_STATES
+    return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON if is_waiting else None, is_newest_report=is_waiting)
 
 
 def _compute_failure_effect(payment: Payment, report: PaymentReport, report_source: ReportSource) -> ReportEffect:

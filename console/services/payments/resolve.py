@@ -19,6 +19,7 @@ from console.domain.payments.report_rules import (
     ReportSource,
     find_other_paid_amount,
     keeps_other_amount_unknown,
+    may_be_end_of_other_payment,
 )
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -121,15 +122,17 @@ class PaymentResolver:
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
         payment after the decision; the result's `awaiting` is "second_person" while a second person must still
-        confirm the decision, otherwise None. If the answer contains the payment's state and no unexpected amount, one
-        person is enough, but the answer must confirm the decision; otherwise two people must agree. `proof` is the
-        person's evidence; `id_at_provider` is the provider's payment id, None if the person doesn't have it."""
+        confirm the decision, otherwise None. If the answer contains the payment's state and no unexpected amount, and
+        can't be about another payment, one person is enough, but the answer must confirm the decision; otherwise two
+        people must agree. `proof` is the person's evidence; `id_at_provider` is the provider's payment id, None if
+        the person doesn't have it."""
         asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if (
             answer is not None
             and report is not None
             and answer.reason != OTHER_AMOUNT_REASON
+            and not may_be_end_of_other_payment(payment, report)
             and (report.state in PAID_STATES or not keeps_other_amount_unknown(payment, report))
         ):
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
@@ -266,7 +269,7 @@ class PaymentResolver:
         current_payment = payment_work.require_payment(tx, payment.id)
         if current_payment.version != payment.version:
             raise payments.StaleRow(payment.id)
-        agreed_id_at_provider = id_at_provider or _find_provider_payment_id(answer)
+        agreed_id_at_provider = id_at_provider or _find_provider_payment_id(payment, answer)
         is_completion = target is PaymentState.COMPLETED
         if is_completion and agreed_id_at_provider is not None:
             _refuse_id_of_other_payment(tx, current_payment, agreed_id_at_provider)
@@ -425,9 +428,11 @@ def _has_decided_outcome(state: PaymentState, target: PaymentState) -> bool:
     return state is target or (target is PaymentState.PAYMENT_FAILED and state is PaymentState.EXPIRED)
 
 
-def _find_provider_payment_id(answer: Outcome[PaymentReport] | None) -> str | None:
-    """Return the payment id that the provider's answer contains; None without an answer, or if it contains no id."""
-    return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
+def _find_provider_payment_id(payment: Payment, answer: Outcome[PaymentReport] | None) -> str | None:
+    """Return the payment id that the provider's answer contains; None without an answer, if it contains no id, or if
+    it may be about another payment."""
+    report = answer.found if answer is not None else None
+    return None if report is None or may_be_end_of_other_payment(payment, report) else report.provider_payment_id
 
 
 def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_payment_id: str) -> None:

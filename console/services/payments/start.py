@@ -27,7 +27,7 @@ from console.domain.payments.consistency import (
 )
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.report_rules import find_other_paid_amount
+from console.domain.payments.report_rules import find_other_paid_amount, may_be_end_of_other_payment
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
@@ -301,6 +301,8 @@ class _StartAttempt:
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
         report = None if outcome is None else find_report(outcome)
+        if report is not None and may_be_end_of_other_payment(payment, report):
+            report = None
         if report is not None and report.state in ENDED_UNPAID_STATES:
             return True
         is_denied = _is_denied_by_people(payment)

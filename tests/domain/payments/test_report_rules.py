@@ -352,6 +352,35 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
         assert (news.new_states, news.is_newest_report) == (path, bool(path))
 
 
+@pytest.mark.parametrize("reported_state", sorted(ENDED_UNPAID_STATES))
+@pytest.mark.parametrize("state", sorted(PaymentState))
+def test_an_unpaid_end_without_our_payment_number_changes_no_state(
+    state: PaymentState, reported_state: PaymentState
+) -> None:
+    """An answer that names no payment may belong to another request: it reverses no paid payment and ends no waiting
+    one. With the payment's id at the provider, it is about our payment."""
+    is_paid = state in PAID_STATES
+    payment = replace(
+        STARTED_PAYMENT,
+        state=state,
+        captured_minor=3300 if is_paid else 0,
+        provider_payment_id="0421" if is_paid else None,
+    )
+    report, at, source = make_fact(reported_state, 1)
+    unnamed = replace(report, has_payment_number=False, provider_payment_id=None)
+    news = compute_report_effect(payment, unnamed, at, source)
+    assert (news.new_states, news.case_rule, news.unknown_reason) == (
+        (),
+        "contradicted" if is_paid else None,
+        "not_bookable" if state in WAITING_STATES else None,
+    )
+    with_id = replace(unnamed, provider_payment_id=payment.provider_payment_id)
+    if is_paid:
+        assert compute_report_effect(payment, with_id, at, source) == compute_report_effect(
+            payment, report, at, source
+        )
+
+
 @pytest.mark.parametrize(
     ("source", "case"),
     [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
