@@ -186,10 +186,10 @@ def prevent_line_ends_in_numbers(text: str) -> str:
 
 
 def format_tooltip(text: str) -> str:
-    """Return the text for a tooltip. A text with "<" is escaped, because Qt could interpret the text as markup. Marks
-    of the direction of writing are left out."""
+    """Return the text for a tooltip. A text with "<" or "&lt;" is escaped, because Qt could interpret the text as
+    markup, in which each entity becomes a character. Marks of the direction of writing are left out."""
     text = remove_unreadable_marks(text)
-    return f"<span>{escape(text)}</span>" if "<" in text else text
+    return f"<span>{escape(text)}</span>" if "<" in text or "&lt;" in text else text
 
 
 def format_menu_entry(text: str, shortcut: str = "") -> str:

@@ -1,7 +1,7 @@
 """Tests which parts of a sentence are set in the figures font."""
 
 import pytest
-from PySide6.QtGui import QImage, QPainter, QTextLayout
+from PySide6.QtGui import QImage, QPainter, QTextDocument, QTextLayout
 from PySide6.QtWidgets import QMenu
 
 from console.views.theme.fonts import list_font_families
@@ -158,6 +158,15 @@ def test_text_of_others_is_never_markup() -> None:
     assert "&lt;b&gt;" in format_rich_text("<b>A-10442</b>")
     assert format_rich_text("plain words") == "plain words"
     assert "<b>" not in format_tooltip("<b>name</b>")
+
+
+def test_a_tooltip_shows_the_entities_of_a_name_as_they_are() -> None:
+    """Qt reads a tooltip with "&lt;" as markup: an entity in a name could then be a mark of the direction of
+    writing."""
+    text = "A &lt; B &#8238; 12,300"
+    document = QTextDocument()
+    document.setHtml(format_tooltip(text))
+    assert document.toPlainText() == text
 
 
 def test_the_sign_for_a_missing_value_has_the_text_font() -> None:
