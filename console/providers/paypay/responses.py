@@ -16,6 +16,7 @@ from console.domain.payments.provider_messages import (
     RefundReport,
     StartedPayment,
 )
+from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.http import list_pages
 from console.providers.http.response_classes import (
@@ -204,6 +205,9 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         refund_reports = _read_refund_reports(payment_fields.get("refunds"))
         if payment_fields["status"] == _REFUNDED_STATE and not refund_reports:
             refund_reports = None  # there is at least one, and the answer doesn't list it
+        names_payment = payment_id is not None or payment_fields.get("merchantPaymentId") is not None
+        if state_meaning.state is PaymentState.PAYMENT_SUCCESS and not names_payment:
+            refund_reports = None  # the answer may belong to another request
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
             provider_payment_id=payment_id,

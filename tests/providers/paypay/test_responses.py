@@ -609,6 +609,17 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
     assert found.refunds is None
 
 
+@pytest.mark.parametrize(("missing", "refunds"), [(("merchantPaymentId",), ()), (("paymentId",), ()),
+                                                  (("merchantPaymentId", "paymentId"), None)])  # fmt: skip
+def test_an_answer_that_names_no_payment_lists_no_refunds(
+    missing: tuple[str, ...], refunds: tuple[()] | None
+) -> None:
+    """An answer without both ids may belong to another request: it doesn't show that our payment has no refund."""
+    found = convert_payment({"refunds": None, **dict.fromkeys(missing)}).found
+    assert found is not None
+    assert found.refunds == refunds
+
+
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
     """An answer about a payment without refunds has an empty list of refunds."""

@@ -425,3 +425,22 @@ def test_a_list_without_our_completed_refund_stops_the_next_refund(
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(second.id)
     assert len(desk.list_provider_keys(payment)) == 3
+
+
+def test_an_answer_that_names_no_payment_stops_the_refund(desk: RefundDesk) -> None:
+    """PayPay's answer has neither our payment number nor PayPay's payment id, so it may belong to another request: it
+    doesn't show that the payment has no other refund, and no refund is sent.
+    """
+    payment = desk.make_paid_payment()
+    refund_elsewhere(desk, payment, "BACKOFFICE-01")
+    keys = desk.list_provider_keys(payment)
+    refund = desk.request_refund(payment, "100")
+    unnamed = {
+        "data.merchantPaymentId": None,
+        "data.paymentId": None,
+        "data.refunds": None,
+        "data.status": "COMPLETED",
+    }
+    desk.control.add_fault("set_fields", call="paypay_payment", times="always", fields=unnamed)
+    assert call_for_refusal(lambda: desk.approve_refund(refund)).code == "provider_answer_unusable"
+    assert desk.list_provider_keys(payment) == keys
