@@ -9,6 +9,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     NOT_FOUND_VERDICT,
+    NOT_PAID_YET_REASON,
     SUCCEEDED_VERDICT,
     UNLISTED_CODE_VERDICT,
     CodeOutcome,
@@ -47,6 +48,7 @@ class FailureCause(StrEnum):
 _SIGNATURE_REFUSED_VERDICT = make_denied_verdict("signature_refused")
 _CREDENTIALS_REFUSED_VERDICT = make_denied_verdict("credentials_refused")
 _MERCHANT_REFUSED_VERDICT = make_denied_verdict("merchant_refused")
+_NOT_PAID_YET_VERDICT = make_pending_verdict(NOT_PAID_YET_REASON)
 _PROVIDER_ERROR_VERDICT = make_unknown_verdict("provider_error")
 _VERDICT_BY_DENIED_CODE: Mapping[str, CodeOutcome] = {
     "OTS0506": _SIGNATURE_REFUSED_VERDICT,
@@ -61,8 +63,8 @@ PAYMENT_CODE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "OTS0000": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "OTS0002": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "OTS0551": PaymentCodeMeaning(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, is_final=False),
-    "OTS0351": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
-    "OTS0301": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
+    "OTS0351": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
+    "OTS0301": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
     "OTS0201": PaymentCodeMeaning(
         make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, is_final=False
     ),

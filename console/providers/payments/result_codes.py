@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import OutcomeClass
 
+NOT_PAID_YET_REASON = "not_paid_yet"
+"""Reason of the outcome PENDING of a payment that the payer has not paid yet. Other reasons of this outcome, such as
+`pending_at_bank`, mean that the payer has tried to pay, and that the payment can still succeed.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class CodeOutcome:

@@ -10,6 +10,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     NOT_FOUND_VERDICT,
+    NOT_PAID_YET_REASON,
     SUCCEEDED_VERDICT,
     UNLISTED_CODE_VERDICT,
     CodeOutcome,
@@ -134,7 +135,7 @@ def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
     return UNLISTED_CODE_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict
 
 
-_NOT_PAID_YET_VERDICT = make_pending_verdict("not_paid_yet")
+_NOT_PAID_YET_VERDICT = make_pending_verdict(NOT_PAID_YET_REASON)
 
 PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "CREATED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),

@@ -20,6 +20,7 @@ from console.domain.payments.report_rules import OTHER_AMOUNT_REASON, ReportSour
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
+from console.providers.payments.result_codes import NOT_PAID_YET_REASON
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.guarded.leases import hold_lease, refuse_running_operation
@@ -405,9 +406,11 @@ def may_answer_contain_payment(reason: str | None, status: int | None) -> bool:
 
 def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:
     """True if the answer proves that the payer has not paid: the provider has no such payment, or it has only the
-    payment's code, and no payer has used the code.
+    payment's code, and no payer has used the code. A payment that waits for a bank, or whose time is over, can still
+    succeed, also if the answer lacks the provider's payment id.
     """
     report = find_report(outcome)
     if report is None:
         return outcome.kind is OutcomeClass.NOT_FOUND
-    return report.state in WAITING_STATES and not report.is_final and report.provider_payment_id is None
+    is_unused = report.provider_payment_id is None and outcome.reason == NOT_PAID_YET_REASON
+    return report.state in WAITING_STATES and not report.is_final and is_unused

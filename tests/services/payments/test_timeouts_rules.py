@@ -1,6 +1,7 @@
 """Tests of the rules by which a payment counts as open or unpaid, and of the timeout saga of a single payment."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -30,18 +31,35 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
     assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
 
 
+@pytest.mark.parametrize("reason", ["not_paid_yet", "pending_at_bank", "payment_timed_out"])
 @pytest.mark.parametrize("is_final", [True, False])
 @pytest.mark.parametrize("provider_payment_id", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_unpaid_state_counts_only_without_an_attempt(
-    state: PaymentState, provider_payment_id: str | None, is_final: bool
+    state: PaymentState, provider_payment_id: str | None, is_final: bool, reason: str
 ) -> None:
     """The provider's state "unpaid" of a payment code counts only if the payer has begun no attempt (the report then
-    has no provider's id of the payment), because a begun attempt can still collect the money.
+    has no provider's id of the payment, and no reason that names an attempt), because a begun attempt can still
+    collect the money.
     """
     report = PaymentReport("ORD-1", provider_payment_id, "x", state, is_final, Money(3300, "JPY"))
-    outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
-    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not is_final and provider_payment_id is None)
+    outcome = Outcome(OutcomeClass.PENDING, reason, SendingCertainty.YES, report, 200, "{}")
+    has_attempt = provider_payment_id is not None or reason != "not_paid_yet"
+    assert is_unpaid_outcome(outcome) is (state in WAITING_STATES and not is_final and not has_attempt)
+
+
+@pytest.mark.parametrize("code", ["OTS0551", "OTS0201"])
+def test_a_payment_that_waits_for_the_bank_does_not_expire(scene: PaymentDesk, clock: MovedClock, code: str) -> None:
+    """Atom answers after the deadline that the bank hasn't decided yet, without Atom's payment id: the payment can
+    still succeed, so its order isn't cancelled."""
+    payment = start_with_stock(scene, provider="atom")
+    scene.money.change_payment_state("atom", "ORD-1", "pending", notify=False)
+    fields = {"payInstrument.0.responseDetails.statusCode": code, "payInstrument.0.payDetails.atomTxnId": None}
+    scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=fields)
+    pass_time(scene, clock, timedelta(days=2))
+    scene.machinery.timeouts.run_saga_now(payment.id)
+    assert scene.read_payment(payment.id).state in WAITING_STATES
+    assert scene.read_order("ORD-1").state == "pending"
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)
