@@ -105,9 +105,14 @@ class _CommandLineParser(argparse.ArgumentParser):
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Return the value of an option or argument. Refuse `--provider=--`, for which argparse before Python 3.13
-        would store an empty list, so that the option would count as absent."""
-        if action.option_strings and arg_strings == ["--"]:
-            raise argparse.ArgumentError(action, "expected one argument")
+        would store an empty list, so that the option would count as absent. After an earlier `--`, the text `--` is
+        the value of an argument such as ID; argparse would store an empty list for it, too."""
+        if action.nargs is None and arg_strings == ["--"]:
+            if action.option_strings:
+                raise argparse.ArgumentError(action, "expected one argument")
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value
         return super()._get_values(action, arg_strings)
 
     def format_synopsis(self) -> str:

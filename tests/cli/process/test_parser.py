@@ -237,6 +237,14 @@ def test_no_option_takes_two_hyphens_as_a_missing_value() -> None:
     )
 
 
+def test_two_hyphens_after_two_hyphens_are_the_value_of_an_argument() -> None:
+    """After `--`, a second `--` is the text of an argument, which the command then refuses; argparse before Python
+    3.13 stores an empty list, at which a command would end by a bug."""
+    assert parse_words("probe", "--", "credit-check", "--")["id"] == "--"
+    refusal = read_refusal("limits", "set", "--", "per_refund", "JPY", "--")
+    assert "argument N: a whole number" in str(refusal.detail["problem"])
+
+
 def _accepts_blanks(action: argparse.Action) -> bool:
     try:
         action.type(" ") if callable(action.type) else None
