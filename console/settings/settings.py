@@ -423,7 +423,11 @@ def _get_home_folder(env: Mapping[str, str]) -> Path:
         return RawSetting("CONSOLE_HOME", env["CONSOLE_HOME"]).parse_home_folder()
     from platformdirs import user_data_path
 
-    return user_data_path("support-console", appauthor=False).absolute()
+    try:
+        folder = user_data_path("support-console", appauthor=False)
+    except RuntimeError as cause:  # the system knows no home folder of this user, and HOME names none
+        raise make_bad_profile_error("CONSOLE_HOME", SettingProblem.BAD_PATH) from cause
+    return RawSetting("CONSOLE_HOME", str(folder)).parse_home_folder()
 
 
 def _is_valid_unicode(value: str) -> bool:

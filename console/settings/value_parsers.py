@@ -134,13 +134,18 @@ class RawSetting:
 
     def parse_path(self) -> Path:
         """Return an absolute path. A relative path begins at the working directory, `~` is the user's home folder.
-        Raises ConsoleError `bad_profile` for a text with a zero byte, and for `~user` of an unknown user."""
+        Raises ConsoleError `bad_profile` for a text with a zero byte, for `~user` of an unknown user, and for a path
+        below a folder whose name isn't UTF-8, at which SQLite opens no file."""
         if "\0" in self.text:
             raise self.make_error(SettingProblem.BAD_PATH)
         try:
-            return Path(self.text).expanduser().absolute()
+            path = Path(self.text).expanduser().absolute()
+            str(path).encode()
+        except UnicodeEncodeError as cause:
+            raise self.make_error(SettingProblem.NOT_UTF8) from cause
         except (RuntimeError, OSError) as cause:  # the user in "~user", or the working directory, doesn't exist
             raise self.make_error(SettingProblem.BAD_PATH) from cause
+        return path
 
     def parse_folder(self) -> Path:
         """Return the absolute path of a folder, which needn't exist. Raises ConsoleError `bad_profile` if the text is

@@ -52,6 +52,30 @@ def test_a_desk_without_a_home_setting_uses_the_systems_folder(monkeypatch: pyte
     assert Settings.load({}).home.name == "support-console"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows is asked for the folder, not HOME")
+def test_a_user_without_a_home_folder_is_told_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system knows no home folder of the user, as in a container that runs with any user id, the refusal names
+    the variable CONSOLE_HOME.
+    """
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 2_000_000_000)
+    assert read_refusal_detail({}) == {"variable": "CONSOLE_HOME", "problem": "bad_path"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows is asked for the folder, not HOME")
+@pytest.mark.parametrize("env", [{}, {"CONSOLE_HOME": "~/desk"}])
+def test_a_home_folder_with_a_name_not_in_utf8_is_refused(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str]
+) -> None:
+    """SQLite opens no file at a path that isn't UTF-8, so a desk there would have no spool. The path of the user's
+    home folder is checked like the value of CONSOLE_HOME.
+    """
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/somewhere/\udcff")
+    assert read_refusal_detail(env) == {"variable": "CONSOLE_HOME", "problem": "not_utf8"}
+
+
 def test_importing_settings_imports_no_heavy_library() -> None:
     """Importing the module of the settings imports no library for databases, HTTP, keyrings or windows."""
     heavy = {"sqlalchemy", "requests", "keyring", "PySide6", "platformdirs", "cryptography", "sqlite3"}
