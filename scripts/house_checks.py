@@ -23,7 +23,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
 
 # Assembled from pieces, so that this file passes its own rule.
-PATHS_OF_ONE_MACHINE = ("/work" + "/", "/root" + "/", "/home" + "/", "../sha" + "red")
+PATH_OF_ONE_MACHINE = re.compile(r"(?<!\w)/(work|root|home)/|\.\./shared")
 PACKAGE_INDEX_HOSTS = (
     *("files.pythonhosted" + ".org", "pypi" + ".org"),
     *("--index" + "-url", "--extra-index" + "-url", "--trusted" + "-host", "--find" + "-links"),
@@ -83,7 +83,7 @@ def check_files(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
 def check_machine_paths(path: str, text: str) -> Iterator[Finding]:
     """Yield a finding for each line with an absolute path of one machine, or with the address of a package index."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if any(word in line for word in PATHS_OF_ONE_MACHINE):
+        if PATH_OF_ONE_MACHINE.search(line):
             yield Finding(path, number, "a path of one machine; take it from a setting, tmp_path or __file__")
         if any(word in line for word in PACKAGE_INDEX_HOSTS):
             yield Finding(path, number, "a package index; which one is used is pip's own configuration")

@@ -17,7 +17,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +30,7 @@ from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.services.backup import backup as backups
 from console.services.backup.backup import RestoreResult, VerifiedBackup, back_up, restore
-from console.services.backup.restore_requests import make_restore_request
+from console.services.backup.restore_requests import make_restore_request, store_request_of_restore
 from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
@@ -384,11 +384,10 @@ def test_a_corrected_clock_repeats_no_audit_entry_of_a_restore(
     """The desk's clock is ahead when the restored database takes its place, and is then corrected. The restore, whose
     process is killed after it has written its audit entry, is repeated: the entry isn't written again.
     """
-    real, words = backups.store_request_of_restore, ("db", "restore", str(backup), "--request-id", "r-1")
+    words = ("db", "restore", str(backup), "--request-id", "r-1")
 
-    def store_request_ahead(*values: Any) -> None:
-        *others, now = values
-        real(*others, now + timedelta(hours=1))
+    def store_request_ahead(tx: Any, request: Any, facts: Any, desk_id: str, now: datetime) -> None:
+        store_request_of_restore(tx, request, facts, desk_id, now + timedelta(hours=1))
 
     with monkeypatch.context() as killed:
         killed.setattr(backups, "store_request_of_restore", store_request_ahead)

@@ -61,6 +61,7 @@ def test_each_broken_rule_has_one_finding(tmp_path: Path, path: str, text: str, 
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        ("docs/index.md", "see tests/views/home/test_page.py\n"),
         ("console/sandbox/server.py", "import time\ntime.sleep(1)\n"),
         ("console/views/page.py", "self.filter.selectAll()\n"),
         ("console/views/app/main.py", "app.exec()\nQApplication.exec()\nsqlite.executemany()\n"),

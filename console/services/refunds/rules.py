@@ -458,5 +458,5 @@ def find_lost_refunds(
     )
     if not intents or not _lists_refunds(reader):
         return intents
-    acknowledged_keys = find_acknowledged_keys(conn, payment.id, WorkReason.UNKNOWN_REFUND)
+    acknowledged_keys = find_acknowledged_keys(conn, payment.id, WorkReason.UNRECORDED_REFUND)
     return tuple(intent for intent in intents if intent.provider_key not in acknowledged_keys)

@@ -27,6 +27,7 @@ from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
+from tests.support.waiting import wait_for_end_or_lock
 
 
 @pytest.fixture
@@ -488,13 +489,13 @@ def test_two_payments_booked_at_once_leave_no_case(
     find_payments, others = payments.find_by_order, list[Thread]()
     with open_desk_of("lead-b") as lead:
 
-        def let_other_process_overtake(conn: Connection, order_id: int) -> list[Payment]:
+        def let_other_process_overtake(conn: Connection, order_id: int) -> tuple[Payment, ...]:
             found = find_payments(conn, order_id)
             if not others:
                 others.append(Thread(target=partial(set_order_paid, lead.context, second.id)))
                 scene.place.sql(f"UPDATE payments SET status = 'completed', version = 9 WHERE id = {second.id}")
                 others[0].start()
-                others[0].join(3)
+                wait_for_end_or_lock(others[0], scene.place.sql)
             return found
 
         monkeypatch.setattr(payments, "find_by_order", let_other_process_overtake)

@@ -31,6 +31,7 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
+from tests.support.waiting import wait_for_end_or_lock
 
 _payment_numbers = count(1)
 
@@ -176,12 +177,12 @@ def test_an_order_is_refunded_by_two_workers_at_once(
         other_desks = PeopleDesks(folder, control, people)
         other_probe = partial(other_desks.get_desk("worker").refunds.probe, refunds_there[1].id)
 
-        def let_other_process_overtake(*args: Any, **more: Any) -> list[Payment]:
+        def let_other_process_overtake(*args: Any, **more: Any) -> tuple[Payment, ...]:
             found = find_payments(*args, **more)
             if not others:
                 others.append(Thread(target=other_probe))
                 others[0].start()
-                others[0].join(3)
+                wait_for_end_or_lock(others[0], owner.sql)
             return found
 
         monkeypatch.setattr(payments, "find_by_orders", let_other_process_overtake)
