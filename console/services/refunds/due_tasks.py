@@ -3,6 +3,7 @@ refunds of set-asides, and expire requests about which no person has decided."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from console.domain.error_reasons import NotAllowedReason
@@ -192,16 +193,20 @@ class RefundDueTasks:
     @refunds.run_again_if_stale()
     def _postpone_refund(self, tx: Transaction, due_refund: Refund, error: Exception) -> None:
         """Schedule the next attempt for a refund, unless its row has changed since it was listed as `due_refund`.
-        `error` has ended the attempt."""
+        `error` has ended the attempt. A refund whose cooling-off period has not ended waits for its end."""
         context, now = self._context, self._context.now()
         refund = refund_records.require_refund_after_lapse(tx.conn, due_refund.id)
         if refund.version != due_refund.version:
             return
-        reason = error.detail.get("reason") if isinstance(error, ConsoleError) else None
-        is_waiting = reason == NotAllowedReason.COOLING_OFF_NOT_OVER
+        detail = error.detail if isinstance(error, ConsoleError) else {}
+        is_waiting = detail.get("reason") == NotAllowedReason.COOLING_OFF_NOT_OVER
         if is_waiting or refund.work.reason not in (SUBMISSION_REASON, COOLING_OFF_REASON):
             at = compute_next_attempt_time_of_endless_schedule(REFUND_SENDING_WAITS, 0, now, context.scale)
-            refunds.change_refund(tx.conn, refund, now, **refunds.make_work_values(replace(refund.work, at=at)))
+            work = replace(refund.work, at=at)
+            until = detail.get("until")
+            if is_waiting and isinstance(until, datetime):  # by this desk's clock the end may be over
+                work = replace(work, at=max(at, until), reason=COOLING_OFF_REASON)
+            refunds.change_refund(tx.conn, refund, now, **refunds.make_work_values(work))
             return
         refund_outcomes.postpone_refund_sending(
             context, tx, refund, _find_error_cause(error), is_lasting=_is_lasting_error(error, refund.work.attempt)

@@ -259,6 +259,19 @@ def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
     assert (desk.read_refund(cooling).state, desk.list_provider_keys(large)) == (RefundState.APPROVED, [])
 
 
+def test_a_longer_cooling_off_period_postpones_the_sending(desk: RefundDesk) -> None:
+    """A limit that was changed after the approval makes the cooling-off period longer. The worker's attempt at the
+    earlier end is refused; the refund is then scheduled for the later end.
+    """
+    refund = desk.approve_refund(desk.request_refund(desk.make_paid_payment(minor=900_000), "200000"))
+    desk.sql("UPDATE limits SET value = 7200 WHERE name = 'cooling_off_seconds'")
+    until = call_for_refusal(lambda: desk.refunds.submit(refund.id)).detail["until"]
+    desk.move_clock(minutes=16)
+    desk.run_due_tasks()
+    waiting = desk.read_refund(refund)
+    assert (waiting.state, waiting.work.at, waiting.work.reason) == (RefundState.APPROVED, until, "cooling_off")
+
+
 @pytest.mark.parametrize(("state", "refusal_code"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
 def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     desk: RefundDesk, control: SandboxControl, state: str, refusal_code: str
