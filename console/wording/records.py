@@ -14,6 +14,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
+from console.domain.recovery.records import WaitingProposal
 from console.wording import credit_checks as check_words
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
@@ -274,6 +275,13 @@ def format_refund_reason(refund: Refund, context: TextContext) -> str:
     """Return the reason of the refund as text: the word for the reason's code, and the requester's own text if the
     requester has typed one."""
     return format_refund_reason_text(refund.reason_code, refund.reason, context)
+
+
+def format_proposal_reason(proposal: WaitingProposal, context: TextContext) -> str:
+    """Return the reason that the first person has stated for a proposed outcome; the beginning of the person's
+    evidence if the person has stated none, and "" if no evidence is stored."""
+    summary = proposal.evidence_summary
+    return wording.format_stated_reason(summary, context.language) or summary
 
 
 def format_refund_reason_text(code: RefundReason | None, own_text: str, context: TextContext) -> str:

@@ -76,6 +76,8 @@ class WaitingProposal:
       the proposal) or `role`; None if the person can.
     - `amount_minor` and `currency` are the amount of the payment or refund; None for other records.
     - `corporation_number`: the number of the record's company; None for an operation.
+    - `evidence_summary`: the stored summary of the proposer's evidence, which contains the proposer's reason; the
+      payer is masked in it. "" if no evidence is stored.
     """
 
     id: int
@@ -89,6 +91,7 @@ class WaitingProposal:
     amount_minor: int | None = None
     currency: str | None = None
     corporation_number: str | None = None
+    evidence_summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from console.domain.evidence.timeline import mask_text
 from console.domain.recovery.records import WaitingProposal
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
-from console.store.schema.core import approvals, credit_checks
+from console.store.schema.core import approvals, credit_checks, evidence
 from console.store.schema.payments import payments, refunds
 
 RESOLVE_ACTION = "resolve"
@@ -36,6 +37,7 @@ _OPEN_PROPOSALS_QUERY = (
         .label("amount_minor"),
         payments.c.currency,
         func.coalesce(payments.c.corporation_number, credit_checks.c.corporation_number).label("corporation_number"),
+        payments.c.payer_ref, evidence.c.summary,
     )
     .select_from(approvals)
     .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION))
@@ -47,6 +49,7 @@ _OPEN_PROPOSALS_QUERY = (
         credit_checks,
         and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION),
     )
+    .outerjoin(evidence, evidence.c.id == approvals.c.evidence_id)
     .where(approvals.c.vote_of.is_(None), *_OPEN_PROPOSAL_CONDITIONS)
     .order_by(approvals.c.at, approvals.c.id)
 )  # fmt: skip
@@ -75,6 +78,7 @@ def list_open_proposals(conn: Connection, limit: int | None) -> tuple[WaitingPro
         WaitingProposal(
             row.id, row.subject_kind, row.subject_id, row.payment_number, row.proposed, row.person,
             convert_to_aware_utc(row.at), None, row.amount_minor, row.currency, row.corporation_number,
+            mask_text(row.summary or "", (row.payer_ref or "",)),
         )
         for row in conn.execute(_OPEN_PROPOSALS_QUERY.limit(limit))
     )  # fmt: skip

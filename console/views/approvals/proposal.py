@@ -15,7 +15,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, make_route_to_record
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
-from console.wording.records import get_proposed_state_word
+from console.wording.records import format_proposal_reason, get_proposed_state_word
 from console.wording.sentences import catalogue as wording
 
 _CONTENT_MARGIN_PX = 24
@@ -23,7 +23,7 @@ _CONTENT_MARGIN_PX = 24
 
 class ProposalPanel(QWidget):
     """The panel that shows a proposed outcome: the title of its record, the proposed state, the person who
-    proposed it, and a button that opens the record.
+    proposed it and that person's reason, and a button that opens the record.
 
     Signals:
     - record_requested: the person has pressed the button.
@@ -74,6 +74,7 @@ class ProposalPanel(QWidget):
                     translate("approvals.proposed_who"),
                     translate("approvals.asked_by", maker=proposal.person, at=proposal.since),
                 ),
+                (translate("field.reason"), format_proposal_reason(proposal, context)),
             ),
         )
         self._content_column.replaceWidget(old_fact_list, self._fact_list)

@@ -232,15 +232,17 @@ def make_approval_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context, "column.checkers", lambda row: " ".join(row.checkers) if isinstance(row, Refund) else None
         ),
-        make_text_column(context, "column.reason", lambda row: _format_refund_reason(row, context)),
+        make_text_column(context, "column.reason", lambda row: _format_approval_reason(row, context)),
         make_instant_column(
             context, "column.since", lambda row: row.created_at if isinstance(row, Refund) else row.since
         ),
     )
 
 
-def _format_refund_reason(row: ApprovalRow, context: TextContext) -> str | None:
-    return record_words.format_refund_reason(row, context) if isinstance(row, Refund) else None
+def _format_approval_reason(row: ApprovalRow, context: TextContext) -> str:
+    if isinstance(row, Refund):
+        return record_words.format_refund_reason(row, context)
+    return record_words.format_proposal_reason(row, context)
 
 
 def _get_approval_kind(row: ApprovalRow, context: TextContext) -> str:

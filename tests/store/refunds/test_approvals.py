@@ -5,12 +5,15 @@ but don't affect each other.
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
 
+from console.domain.recovery.decision_reasons import DecisionReason, PersonEvidence, StatedReason
 from console.store.database.instants import read_current_time
 from console.store.payments import limit_changes
+from console.store.records import evidence
 from console.store.refunds import approvals
+from console.store.schema.payments import payments
 from tests.store.money_rows import NOW, insert_paid_payment
 
 
@@ -70,3 +73,15 @@ def test_open_proposals_of_every_kind_are_listed_oldest_first(connection: Connec
     assert before <= found[0].since <= found[1].since <= found[2].since <= read_current_time(connection, later)
     assert approvals.list_open_proposals(connection, 1) == found[:1]
     assert approvals.list_open_proposals(connection, None) == found
+
+
+def test_a_listed_proposal_has_its_reason_without_the_payer(connection: Connection) -> None:
+    """A listed proposal has the reason that its person has stated; the payer is masked in it."""
+    payment = insert_paid_payment(connection, "ORD-7")
+    connection.execute(update(payments).values(payer_ref="Hanako Sato"))
+    reason = StatedReason(DecisionReason.SETTLEMENT_REPORT, "row 14, of Hanako Sato")
+    proof = PersonEvidence(b"row 14", reason)
+    proof_id = evidence.add_person_evidence(connection, ("payment", payment.id), None, "op-a", proof, NOW)
+    approvals.insert_proposal(connection, "payment", str(payment.id), "completed", "op-a", proof_id, NOW)
+    (found,) = approvals.list_open_proposals(connection, None)
+    assert found.evidence_summary == "[settlement_report] row 14, of ****Sato"

@@ -35,6 +35,7 @@ from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.page import ApprovalsPage
+from console.views.approvals.proposal import ProposalPanel
 from console.views.money.set_asides_page import SetAsidesPage
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.refunds.decision_dialog import RejectDialog, WithdrawDialog
@@ -286,6 +287,14 @@ def test_own_proposals_are_listed_with_the_own_requests(appearance: object) -> N
     cards = {card.ref[1]: card for card in page.list_panel.cards}
     assert {card.remark for card in cards.values()} == {"Proposed outcome: Completed"}  # short enough for each card
     assert [cards[number].icon_name for number in (1, 2, 3)] == ["person", "person", ""]
+
+
+def test_a_proposal_is_shown_with_the_first_persons_reason(appearance: object) -> None:
+    """The panel of a proposed outcome shows the reason that the first person has stated."""
+    panel = ProposalPanel(make_window_context())
+    summary = "[settlement_report] row 14"
+    panel.show_proposal(WaitingProposal(1, "payment", "5", "A-1", "completed", "op-a", NOW, evidence_summary=summary))
+    assert "Settlement report: row 14" in [label.plain for label in panel.findChildren(TextLabel)]
 
 
 def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: object) -> None:
