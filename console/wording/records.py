@@ -13,6 +13,7 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
+from console.domain.recovery.decidable import has_probe_an_addressee
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.recovery.records import WaitingProposal
 from console.wording import credit_checks as check_words
@@ -275,6 +276,14 @@ def format_refund_reason(refund: Refund, context: TextContext) -> str:
     """Return the reason of the refund as text: the word for the reason's code, and the requester's own text if the
     requester has typed one."""
     return format_refund_reason_text(refund.reason_code, refund.reason, context)
+
+
+def get_unchanged_probe_key(record: ShownRecord) -> str:
+    """Return the wording key of the sentence about a probe that has changed nothing in `record`. If the probe has
+    asked nobody, the sentence says so, because "No change" would be read as the provider's answer."""
+    if has_probe_an_addressee(record):
+        return "record.no_change"
+    return "record.nothing_to_probe" if isinstance(record, Refund) else "reason.no_read_call"
 
 
 def format_proposal_reason(proposal: WaitingProposal, context: TextContext) -> str:

@@ -255,6 +255,14 @@ def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
     assert first_line.startswith("State: Completed → Reversed")
 
 
+def test_the_probe_of_an_unsent_refund_says_that_nobody_was_asked(desk: PayingTerminal) -> None:
+    """The text of the probe of a refund that was not sent doesn't say that the provider was asked."""
+    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
+    lines = desk("probe", "refund", str(refund), LANGUAGE="en").out.decode().splitlines()
+    assert lines[0] == "Nothing was sent to the gateway, so it was not asked."
+    assert "The provider was asked. The record now:" not in lines
+
+
 def test_a_payment_is_resolved_by_people(desk: PayingTerminal) -> None:
     """One person can resolve a payment as reversed if the gateway reports the same state. No person can resolve a
     payment as a state that the gateway denies.

@@ -127,12 +127,12 @@ def test_the_preview_is_built_once_for_rows_that_are_passed(
         fill_preview(preview, content, item)
 
     monkeypatch.setattr(RecordPreview, "_fill_preview", fill_and_count)
-    probe_button = next(button for button in page.preview.findChildren(KeyButton) if button.key == "P")
-    probed = QSignalSpy(page.preview.probe_requested)
+    resolve_button = next(button for button in page.preview.findChildren(KeyButton) if button.key == "E")
+    requested = QSignalSpy(page.preview.resolve_requested)
     for record in (second, third):
         go_to_record(page, record.id)
-    probe_button.click()
-    assert probed.count() == 0
+    resolve_button.click()
+    assert requested.count() == 0
     assert (built, page.preview.record) == ([], first)
     person.wait_until(lambda: page.preview.record == third)
     assert built == [third.id]

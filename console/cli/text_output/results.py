@@ -64,12 +64,20 @@ def format_probe_lines(
 ) -> Iterator[str]:
     """Yield the answer of the command `probe` as text: the changes that the probe made, or that it changed nothing,
     and the record after the probe. `record_before` is the record before the probe; None if it isn't known."""
+    is_provider_asked = True
     if record_before is not None and type(record) is type(record_before):
         from console.wording import records as record_words
 
         changes = record_words.list_probed_changes(record_before, record, translator.language)
-        yield translator("record.changed", changes=changes) if changes else translator.format_no_change_sentence()
-    yield translator("cli.probed")
+        unchanged_key = record_words.get_unchanged_probe_key(record_before)
+        is_provider_asked = unchanged_key == "record.no_change"
+        yield (
+            translator("record.changed", changes=changes)
+            if changes
+            else translator.format_unchanged_sentence(unchanged_key)
+        )
+    if is_provider_asked:
+        yield translator("cli.probed")
     yield from format_explained_record(record, translator)
 
 

@@ -50,9 +50,9 @@ class Translator:
 
         return wording.NO_VALUE if at is None else wording.format_short_instant(at, self._clock.now())
 
-    def format_no_change_sentence(self) -> str:
-        """Return the sentence which says that a probe has changed nothing, with the present time."""
-        return self("record.no_change", at=self._clock.now())
+    def format_unchanged_sentence(self, key: str) -> str:
+        """Return the sentence `key`, which says that a probe has changed nothing, with the present time."""
+        return self(key, at=self._clock.now())
 
     def compute_age(self, at: "datetime") -> "timedelta | None":
         """Return the time that has passed since the instant `at`. Return None if `at` is in the future: one of the

@@ -118,6 +118,18 @@ def is_refund_certainly_unsent(refund: Refund) -> bool:
     )
 
 
+def has_probe_an_addressee(record: CreditCheck | Payment | Order | Refund) -> bool:
+    """True if a probe of the record can ask a provider. False if the provider has no call for the question, or if the
+    record is a refund that no process has tried to send. Screens don't recommend such a probe.
+    """
+    if isinstance(record, CreditCheck):
+        is_known = record.certainty is Certainty.KNOWN
+        return is_known or record.relations is None or record.relations.finds_purchases
+    if isinstance(record, Refund):
+        return record.certainty is Certainty.UNKNOWN or record.provider_refund_key is not None
+    return isinstance(record, Order) or record.relations is None or record.relations.can_ask_provider
+
+
 def is_decision_time_over(refund: Refund, now: datetime) -> bool:
     """True if the time to decide about a refund request is over at the instant `now`. From then on, no person can
     approve or reject the refund, no list shows it as waiting for a decision, and it expires.

@@ -26,6 +26,7 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.records import get_unchanged_probe_key
 
 _KNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("check", "good")
 _UNKNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("question", "unknown")
@@ -430,7 +431,8 @@ def make_probe_toast(
         icon_name, tone = _CONTRADICTED_ICON_AND_TONE
         return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name, tone, route, subject="")
     if is_unchanged:
-        message = translate("record.no_change", at=context.now())
+        key = "record.no_change" if isinstance(record_before, Operation) else get_unchanged_probe_key(record_before)
+        message = translate(key, at=context.now())
         unknown_text = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
         return Toast(message, unknown_text if is_unknown else title, icon_name, tone, route, subject="")
     if is_unknown:

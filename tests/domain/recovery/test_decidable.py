@@ -16,9 +16,9 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
 )
-from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import (
     find_decision_path,
     find_decision_refusal,
@@ -28,6 +28,7 @@ from console.domain.recovery.decidable import (
     find_renewal_refusal,
     find_set_order_paid_refusal,
     find_withdrawal_refusal,
+    has_probe_an_addressee,
     is_decidable_check,
     is_decidable_refund,
     is_refund_certainly_unsent,
@@ -320,3 +321,26 @@ def test_refetch_and_renewal_are_refused_with_their_reason(
     check = replace(PURCHASED_CHECK, **changed)
     assert find_refetch_refusal(check) == refetch
     assert find_renewal_refusal(check, NOW) == renewal
+
+
+@pytest.mark.parametrize(
+    ("record", "is_asked"),
+    [
+        (CHECK, True),
+        (replace(CHECK, relations=CheckRelations(finds_purchases=False)), False),
+        (replace(CHECK, certainty=KNOWN, relations=CheckRelations(finds_purchases=False)), True),
+        (PAYMENT, True),
+        (replace(PAYMENT, relations=PaymentRelations(can_ask_provider=False)), False),
+        (ORDER, True),
+        (REFUND, True),
+        (replace(REFUND, certainty=KNOWN), True),
+        (replace(REFUND, provider_refund_key=None), True),
+        (replace(REFUND, certainty=KNOWN, provider_refund_key=None), False),
+    ],
+)
+def test_a_probe_asks_nobody_if_there_is_no_call_or_nothing_was_sent(
+    record: CreditCheck | Payment | Order | Refund, is_asked: bool
+) -> None:
+    """A probe asks nobody if the provider has no call for the question, or if the record is a refund that no process
+    has tried to send."""
+    assert has_probe_an_addressee(record) is is_asked

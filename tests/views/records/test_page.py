@@ -307,6 +307,17 @@ def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage
     assert opened_routes == [RefundRoute(29, (), page.sidebar_key)]
 
 
+@pytest.mark.parametrize("can_ask_provider", [True, False])
+def test_a_probe_is_recommended_only_if_the_provider_can_be_asked(
+    page: PaymentPage, services: PaymentServices, can_ask_provider: bool
+) -> None:
+    """The page doesn't recommend a probe if the provider has no call for it."""
+    services.relations = PaymentRelations(can_ask_provider=can_ask_provider)
+    page.show_route(PaymentRoute(5))
+    recommended = {button.property("act") for button in page.form.findChildren(KeyButton)}
+    assert ("probe" in recommended) is can_ask_provider
+
+
 @pytest.mark.parametrize("payer", ["PAYER-36567306", None])
 def test_a_payer_is_unmasked_only_if_there_is_one(
     page: PaymentPage, services: PaymentServices, payer: str | None

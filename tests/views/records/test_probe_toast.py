@@ -20,7 +20,7 @@ RECORD_BY_NAME: dict[str, ShownRecord] = {
     "credit check, unknown": make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN),
     "payment": make_payment(),
     "payment, unknown": make_payment(certainty=Certainty.UNKNOWN, state=PaymentState.INITIALIZING),
-    "refund": make_refund(),
+    "refund": make_refund(provider_refund_key="RFD-9"),
     "refund, unknown": make_refund(certainty=Certainty.UNKNOWN, state=RefundState.SUBMITTING),
     "order": ORDER,
 }
@@ -40,6 +40,13 @@ def test_the_toast_of_an_unchanged_record_says_that_nothing_changed(name: str, l
     assert "15:04:05" in toast.message
     assert case_words.format_record_title(record, context) in toast.detail
     assert (toast.tone == "unknown") == ("unknown" in name)
+
+
+def test_the_toast_of_an_unsent_refund_says_that_nobody_was_asked() -> None:
+    """The probe of a refund that was not sent asks no provider, so the toast doesn't say "No change"."""
+    context = make_window_context()
+    refund = make_refund(provider_refund_key=None)
+    assert make_probe_toast(context, refund, refund).message == context.translate("record.nothing_to_probe")
 
 
 CHANGED_RECORDS: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
