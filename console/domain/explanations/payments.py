@@ -17,7 +17,7 @@ from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import VERDICTS_OF_MISMATCH, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
-from console.domain.explanations.refunds import explain_refund
+from console.domain.explanations.refunds import explain_refund, may_be_requested_again
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import (
     CONFIRMED_PAID_STATES,
@@ -562,8 +562,9 @@ def _make_refund_request_step(
     asks_others_first: bool = False,
 ) -> NextStep:
     """Return the next step "request a refund" with the wording code `code`. `asks_others_first` is True if the person
-    must ask the shop before the request. If a refund of the payment is pending, return the next step of that refund;
-    if no refund can be requested now, return a step whose sentence names the reason.
+    must first ask the shop, or find out whether the refund is still needed. If a refund of the payment is pending,
+    return the next step of that refund; if no refund can be requested now, return a step whose sentence names the
+    reason.
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
@@ -738,9 +739,11 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if unmade_refund is not None and _is_certainly_not_made(unmade_refund):
         amount = _make_money(unmade_refund.amount_minor, unmade_refund.currency)
         facts = {**facts, "refund": unmade_refund.id, "refund_amount": amount}
-        return Explanation(
-            verdict, f"why.payment_refund_{unmade_refund.state}", NextStep("next.nothing", facts), facts
-        )
+        step = NextStep("next.nothing", facts)
+        if may_be_requested_again(unmade_refund, record):
+            code = "next.refund_ask_anew"
+            step = _make_refund_request_step(record, relations, code, facts, now, asks_others_first=True)
+        return Explanation(verdict, f"why.payment_refund_{unmade_refund.state}", step, facts)
     if record.refunded_minor:
         return Explanation(verdict, "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"

@@ -374,6 +374,38 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
 
 
+@pytest.mark.parametrize(
+    ("refusal", "step", "action"),
+    [
+        (None, "next.refund_ask_anew", "refund"),
+        ("refund_window_over", "next.payment_refund_off", None),
+    ],
+)
+def test_a_payment_whose_refund_request_expired_advises_another_request(
+    refusal: str | None, step: str, action: str | None
+) -> None:
+    """If nobody decided about the newest refund in time, the payment advises to request it again, as the page of the
+    refund does. If each request would be refused, it names the reason."""
+    expired = replace(OPEN_REFUND, state=RefundState.EXPIRED)
+    relations = PaymentRelations(ORDER, refunds=(expired,), refund_refusal=refusal)
+    explained = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
+    assert (explained.why, explained.next_step.code) == ("why.payment_refund_expired", step)
+    assert (explained.next_step.action, explained.next_step.facts["refusal"]) == (action, refusal)
+
+
+@pytest.mark.parametrize(
+    ("state", "refunded_minor"),
+    [(RefundState.EXPIRED, 3300 - 1), (RefundState.REJECTED, 0), (RefundState.WITHDRAWN, 0)],
+)
+def test_a_payment_advises_no_request_that_is_not_needed(state: RefundState, refunded_minor: int) -> None:
+    """A payment doesn't advise another request of its newest refund if the amount is no longer refundable, or if a
+    person has rejected or withdrawn the refund."""
+    ended = replace(OPEN_REFUND, state=state)
+    relations = PaymentRelations(ORDER, refunds=(ended,))
+    explained = explain_payment(replace(PAID_PAYMENT, refunded_minor=refunded_minor, relations=relations), NOW)
+    assert explained.next_step.code == "next.nothing"
+
+
 def test_facts_of_sentences_have_attempts_and_amount() -> None:
     """The facts of a sentence count the attempts from one, with their total. The amount is the captured one, or the
     requested one if none was captured."""
