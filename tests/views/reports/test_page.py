@@ -406,6 +406,25 @@ def test_the_daily_close_is_shown_and_exported(
     assert reports.written == [Path("/tmp/close.pdf")]
 
 
+def test_the_sums_of_a_daily_close_are_seen_at_once(qtbot: QtBot, appearance: Appearance) -> None:
+    """If no outcome was unknown, the text about it leaves the table of the sums the height that it needs for the sums
+    of one currency."""
+    money = (DailyCloseMoney("INR", *(CountAndSum(),) * 5),)
+    reports = DailyCloseServices(DailyClose("atom", NOW.date(), money, (), None, (), NOW, None, ()))
+    context = make_window_context()
+    services = SimpleNamespace(reports=reports, daily_closes=reports, acting_as=nullcontext)
+    context.store_services(services)  # type: ignore[arg-type]  # enough of them
+    page = ReportsPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 700)
+    page.show()
+    page.show_route(ReportsRoute("close"))
+    section = page.section
+    assert isinstance(section, DailyCloseSection)
+    assert len(section.sums_table.all_rows) == 8
+    qtbot.waitUntil(lambda: section.sums_table.height() >= section.sums_table.compute_height_for_rows(8))
+
+
 @pytest.mark.parametrize(
     ("percent", "text"),
     [(0.0, "0 %"), (0.2, "1 %"), (95.4, "95 %"), (95.65, "96 %"), (99.9, "99 %"), (100.0, "100 %"), (None, "–")],
