@@ -55,7 +55,8 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
 
 def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:
     """The company has the notes, documents and events of all its records, newest first, and none of other records.
-    The newest document of a record is marked as current; reading a record is no event.
+    The document whose path the record has is marked as current, also if another one was fetched at a later time by
+    the clock of its desk; reading a record is no event.
     """
     rows = ReportRows(place)
     for table in ("notes", "documents", "audit_log"):
@@ -63,6 +64,10 @@ def test_a_company_has_notes_documents_and_events_of_its_records(console: Consol
     note = {"person": "op-a", "words": "called back", "at": NOW}
     for kind, id in (("payment", 1), ("refund", 2), ("payment", 9)):
         rows.insert_row("notes", {**note, "kind": kind, "subject_id": id})
+    check = {"client_id": 1, "status": "success", "work_state": "none", "credit_check_id": 5}
+    for id, path in ((3, "0.pdf"), (4, "2.pdf")):
+        own = {"id": id, "corporation_number": f"700000000000{id}", "pdf_file_path": path}
+        rows.insert_row("hansha_alarmbox_credit_checks", {**check, **own})
     document = {"subject_kind": "credit-check", "bytes": 10}
     for number, (id, days) in enumerate(((3, 2), (3, 0), (4, 1), (8, 0))):
         facts = {
@@ -86,9 +91,9 @@ def test_a_company_has_notes_documents_and_events_of_its_records(console: Consol
     assert [(one.kind, one.subject_id) for one in console.lookup.read_notes(refs)] == [("refund", 2), ("payment", 1)]
     documents = console.lookup.read_documents(refs)
     assert [(one.record[1], one.document.path, one.document.is_current) for one in documents] == [
-        (3, "1.pdf", True),
+        (3, "1.pdf", False),
         (4, "2.pdf", True),
-        (3, "0.pdf", False),
+        (3, "0.pdf", True),
     ]
     notice = {"source": "paypay", "kind": "Transaction", "done": "done", "body": "", "amount_minor": 3_300,
               "currency": "JPY"}  # fmt: skip

@@ -33,7 +33,7 @@ from console.store.records.history import (
 )
 from console.store.records.money_by_corporation import RECORD_IDS_OF_NUMBER_SUBQUERY
 from console.store.refunds.refunds import REFUND_KIND
-from console.store.schema.core import audit_log, documents
+from console.store.schema.core import audit_log, credit_checks, documents
 from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
 
@@ -99,27 +99,27 @@ def read_notes(conn: Connection, references: Collection[RecordReference]) -> tup
 
 def read_documents(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
     """Return the newest stored PDFs of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE for each kind of
-    record. Each one has the reference (kind and id) of its record. The newest PDF of a record is marked as current
-    (`is_current`), the others as earlier versions.
+    record. Each one has the reference (kind and id) of its record. The PDF whose path the row of its credit check has
+    is marked as current (`is_current`), as on the page of the credit check; other records have no PDFs.
     """
     rows: list[Any] = []
     for kind, ids in _group_by_kind(references):
-        rows += _read_newest_rows(
-            conn,
-            select(documents).where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids)),
-            documents.c.id,
+        query = (
+            select(documents, credit_checks.c.pdf_file_path)
+            .outerjoin(credit_checks, credit_checks.c.id == documents.c.subject_id)
+            .where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids))
         )
+        rows += _read_newest_rows(conn, query, documents.c.id)
     rows.sort(key=lambda row: (row.fetched_at, row.id), reverse=True)
-    current: set[RecordReference] = set()
-    documents_found = []
-    for row in rows:
-        reference = (row.subject_kind, row.subject_id)
-        document = Document(
-            row.path, row.sha256, row.bytes, convert_to_aware_utc(row.fetched_at), reference not in current
+    return tuple(
+        CompanyDocument(
+            (row.subject_kind, row.subject_id),
+            Document(
+                row.path, row.sha256, row.bytes, convert_to_aware_utc(row.fetched_at), row.path == row.pdf_file_path
+            ),
         )
-        current.add(reference)
-        documents_found.append(CompanyDocument(reference, document))
-    return tuple(documents_found)
+        for row in rows
+    )
 
 
 def read_history(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:
