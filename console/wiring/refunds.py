@@ -50,9 +50,10 @@ class RefundService:
     def make_plan(self, payment_id: int, amount: str | None = None, set_aside_id: int | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund of `amount` (in major units, as the
         person typed it; None if no amount is chosen yet). `set_aside_id` is the id of the money set aside from which
-        the refund is paid; None for an ordinary refund. Raises not_found if there is no such payment or set-aside,
-        not_allowed if the acting person may not read, and invalid_amount if `amount` is no amount of the payment's
-        currency, or is 0.
+        the refund is paid; with None, the plan is about money set aside only if nothing else is left.
+
+        Raises not_found if there is no such payment or set-aside, not_allowed if the acting person may not read, and
+        invalid_amount if `amount` is no amount of the payment's currency, or is 0.
         """
         return self._refund_requests.make_plan(payment_id, amount, set_aside_id)
 

@@ -571,11 +571,8 @@ def _make_refund_request_step(
         return _choose_next_step_of_refund(pending_refund, facts, relations.read_only_switch, now)
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _format_show_command(record))
-    is_only_set_aside_left = (
-        record.set_aside_minor > 0 and record.refundable_minor <= 0
-    )  # the terminal can't refund this part
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
-    if is_only_set_aside_left:
+    if record.is_only_set_aside_left:
         command = _format_show_command(record)
     return NextStep(code, facts, command, "refund", asks_others_first)
 

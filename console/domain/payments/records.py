@@ -143,6 +143,12 @@ class Payment:
         return self.captured_minor - self.reserved_minor - self.refunded_minor - self.set_aside_minor
 
     @property
+    def is_only_set_aside_left(self) -> bool:
+        """True if nothing of the payment can be refunded except money that is set aside. The window requests the
+        refund of this money; the terminal can't."""
+        return self.refundable_minor <= 0 < self.set_aside_minor
+
+    @property
     def requestable_minor(self) -> int:
         """The largest amount (minor units) that a new refund can have; never negative. It is the refundable amount.
         If the provider has reported refunds that our sums don't contain, because another program made them, it is

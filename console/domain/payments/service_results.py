@@ -171,6 +171,7 @@ class RefundPlan:
     - `approvers`: the people who can approve the refund
     - `refusal_code`: a wording code if no refund of this payment can be requested now, otherwise None;
       `refusal_facts` are the facts of its sentence
+    - `set_aside`: the money set aside from which the refund is paid; None for an ordinary refund
     """
 
     payment: Payment
@@ -187,6 +188,7 @@ class RefundPlan:
     refusal_code: str | None = None
     refusal_facts: Mapping[str, object] = field(default_factory=dict)
     read_at: datetime | None = None
+    set_aside: SetAside | None = None
 
     @property
     def needs_second_checker(self) -> bool:

@@ -117,7 +117,8 @@ class RefundRequestService:
         or written.
 
         `amount` is decimal text; None means the largest amount that can be requested (`Payment.requestable_minor`, or
-        the amount of the set-aside `set_aside_id`). `set_aside_id` is None if the money to refund is not set aside.
+        the amount of the set-aside). The plan is about the set-aside `set_aside_id`. If that is None, it is about the
+        payment's oldest open set-aside if nothing else of the payment is left, otherwise about no set-aside.
         Raises not_found if there is no such payment or set-aside, not_allowed if the acting person has no right to
         read, and invalid_amount if `amount` is no amount of the payment's currency, or is 0.
         """
@@ -126,7 +127,7 @@ class RefundRequestService:
             context.find_reading_person(conn)
             payment = require_payment_after_lapse(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
-            set_aside = None if set_aside_id is None else _require_set_aside(conn, payment_id, set_aside_id)
+            set_aside = _find_planned_set_aside(conn, payment, set_aside_id)
             largest_minor = payment.requestable_minor if set_aside is None else set_aside.amount_minor
             amount_minor = parse_amount(amount, payment) if amount is not None else largest_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
@@ -157,6 +158,7 @@ class RefundRequestService:
             refusal_code=reason,
             refusal_facts=facts,
             read_at=now,
+            set_aside=set_aside,
         )
 
     def find_request_refusal(
@@ -188,8 +190,7 @@ class RefundRequestService:
             is_contradiction_acknowledged=is_acknowledged,
             now=server_now,
         )
-        is_only_set_aside_left = payment.refundable_minor <= 0 < payment.set_aside_minor
-        set_aside_minor = payment.set_aside_minor if is_only_set_aside_left else None
+        set_aside_minor = payment.set_aside_minor if payment.is_only_set_aside_left else None
         _, code, facts = self._check_all_refund_rules(
             conn, refund_facts, set_aside_minor or payment.requestable_minor, set_aside_minor
         )
@@ -547,6 +548,17 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
             {"reason": ExceedsCapturedReason.NOT_WHOLE_SET_ASIDE, "left": set_aside.amount_minor, "amount": amount},
         )
     return set_aside
+
+
+def _find_planned_set_aside(conn: Connection, payment: Payment, set_aside_id: int | None) -> SetAside | None:
+    """Return the set-aside `set_aside_id` of the payment. If `set_aside_id` is None, return the oldest open set-aside
+    if nothing else of the payment is left, otherwise None. Raises not_found if the payment has no such set-aside."""
+    if set_aside_id is not None:
+        return _require_set_aside(conn, payment.id, set_aside_id)
+    if not payment.is_only_set_aside_left:
+        return None
+    all_set_asides = set_asides.find_by_payment(conn, payment.id)
+    return next((set_aside for set_aside in all_set_asides if set_aside.state is SetAsideState.OPEN), None)
 
 
 def _require_set_aside(conn: Connection, payment_id: int, set_aside_id: int) -> SetAside:

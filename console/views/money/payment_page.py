@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -153,7 +152,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case "probe":
                 self.action_handlers.probe(details.record)
             case "refund":
-                self.action_handlers.open_refund_dialog(details.record.id, _find_only_refundable_set_aside(details))
+                self.action_handlers.open_refund_dialog(details.record.id)
             case _ if action_name == OPEN_REFUND_ACTION:
                 self._open_refund_of_next_step(details)
             case _ if action_name == OPEN_ORDER_ACTION:
@@ -207,13 +206,6 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def _open_order(self) -> None:
         if self.details is not None and self.details.order is not None:
             self.context.navigate(OrderRoute(self.details.order.id, (), self.sidebar_key))
-
-
-def _find_only_refundable_set_aside(details: PaymentDetails) -> SetAside | None:
-    """Return the payment's open set-aside if no other money of the payment can be refunded; otherwise None."""
-    if details.record.refundable_minor > 0:
-        return None
-    return next((item for item in details.set_asides if item.state is SetAsideState.OPEN), None)
 
 
 def _shorten_provider_payment_id(number: str | None) -> str:

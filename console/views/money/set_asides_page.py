@@ -157,7 +157,7 @@ class SetAsidesPage(Page):
         the button is disabled, or the set-aside isn't open."""
         item = self.current_item
         if item is not None and self.request_button.isEnabled() and item.record.state is SetAsideState.OPEN:
-            self.action_handlers.open_refund_dialog(item.payment.id, item.record)
+            self.action_handlers.open_refund_dialog(item.payment.id, item.record.id)
 
     @Slot(object)
     def _open_payment(self, set_aside_item: SetAsideItem) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication
 
 from console.domain.access.permissions import does_right_change_records
 from console.domain.errors import ErrorCode
-from console.domain.payments.records import Order, Payment, Refund, SetAside
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import RefundDetails, RefundPlan
 from console.domain.records import Certainty, CreditCheck, Operation, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import find_undecidable_reason, is_decidable_check
@@ -279,22 +279,22 @@ class RecordActionHandlers(QObject):
 
         PurchaseDialog(self._context, plan, client, self._page.window()).open()
 
-    def open_refund_dialog(self, payment_id: int, set_aside: SetAside | None = None) -> None:
-        """Read the refund plan of the payment, then open the dialog in which the person requests a refund. If
-        `set_aside` is given, the dialog requests the refund of this set-aside money. If the person lacks the right,
-        only show the reason."""
+    def open_refund_dialog(self, payment_id: int, set_aside_id: int | None = None) -> None:
+        """Read the refund plan of the payment, then open the dialog in which the person requests a refund: of the
+        money set aside with this id or, for None, of what is left of the payment. If the person lacks the right, only
+        show the reason."""
         if self.refuse_if_right_missing("refund_request"):
             return
         self._page.read_for_dialog(
-            lambda services: services.refunds.make_plan(payment_id, None, set_aside.id if set_aside else None),
-            lambda plan: self._open_dialog_with_refund_plan(plan, set_aside),
+            lambda services: services.refunds.make_plan(payment_id, None, set_aside_id),
+            self._open_dialog_with_refund_plan,
             self.show_failed_read,
         )
 
-    def _open_dialog_with_refund_plan(self, plan: RefundPlan, set_aside: SetAside | None) -> None:
+    def _open_dialog_with_refund_plan(self, plan: RefundPlan) -> None:
         from console.views.refunds.request_dialog import RefundDialog
 
-        RefundDialog(self._context, plan, set_aside, self._page.window()).open()
+        RefundDialog(self._context, plan, plan.set_aside, self._page.window()).open()
 
     def open_approve_dialog(self, details: RefundDetails) -> None:
         """Open the dialog in which the person approves the refund, if the person has the right."""

@@ -58,6 +58,14 @@ def test_each_rules_explanation_names_the_payment_and_the_command(rule: AlertRul
     assert explained.roles_that_may_act == ("approver", "operator")
 
 
+def test_money_set_aside_is_not_requested_in_the_terminal() -> None:
+    """If only money that is set aside is left, the command of the alert shows the payment: the terminal requests no
+    refund of such money."""
+    payment = replace(PAYMENT, set_aside_minor=PAYMENT.refundable_minor)
+    command = explain_finding(AlertRule.PAID_TOO_LATE, payment).next_step.command
+    assert command == "support-console show payment 5"
+
+
 @pytest.mark.parametrize(
     ("rule", "payment", "state", "why"),
     [

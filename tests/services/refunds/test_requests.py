@@ -337,6 +337,14 @@ def test_the_plan_of_a_set_aside_is_about_its_amount(desk: RefundDesk) -> None:
     assert [check.rule for check in plan.checks if not check.holds] == []
 
 
+def test_a_plan_is_about_the_money_set_aside_if_nothing_else_is_left(desk: RefundDesk) -> None:
+    payment = desk.make_paid_payment()
+    item = insert_set_aside(desk, payment, payment.captured_minor)
+    plan = desk.refunds.make_plan(payment.id)
+    assert plan.set_aside is not None
+    assert (plan.set_aside.id, plan.refusal_code) == (item, None)
+
+
 def test_the_plan_of_a_set_aside_names_the_rule_that_refuses_it(desk: RefundDesk) -> None:
     """Nothing of the payment is left except the money set aside, and the provider's refund period is over."""
     payment = desk.make_paid_payment()
