@@ -18,6 +18,7 @@ from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     compute_retained_minor,
+    compute_unrefunded_minor,
     is_order_covered,
 )
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
@@ -174,7 +175,7 @@ def _make_explanation_facts(
         "number": payment.merchant_payment_id,
         "provider": payment.provider,
         "amount": make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
-        "left": make_stored_money(max(0, payment.refundable_minor), payment.currency),
+        "left": make_stored_money(compute_unrefunded_minor(payment), payment.currency),
         "total": make_stored_money(order.total_minor, order.currency),
         "paid": make_stored_money(paid_minor, order.currency) if are_all_in_order_currency else None,
         "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency)

@@ -354,6 +354,12 @@ def compute_refundable_minor(payment: Payment) -> int:
     return payment.refundable_minor if payment.state in PAID_STATES else 0
 
 
+def compute_unrefunded_minor(payment: Payment) -> int:
+    """Return the part of a payment's captured amount (minor units) that hasn't been refunded, also if it is reserved
+    for a refund or set aside."""
+    return max(0, payment.captured_minor - payment.refunded_minor)
+
+
 def compute_reversed_minor(payment: Payment) -> int:
     """Return the part of a payment's captured amount (minor units) that the payer's bank has taken back by the
     reversal: all that isn't refunded or reserved for a refund, including the amount that was set aside. 0 if the

@@ -129,6 +129,11 @@ def test_an_instant_slightly_in_the_future_has_age_zero(paid_at: datetime, age: 
     assert explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
 
 
+def test_money_that_waits_for_its_refund_has_not_been_returned() -> None:
+    payment = replace(LATE_PAYMENT, reserved_minor=2000, set_aside_minor=500)
+    assert explain_finding(AlertRule.PAID_TOO_LATE, payment).facts["left"] == Money(2500, "JPY")
+
+
 def test_facts_of_sentences_have_captured_and_remaining_amounts() -> None:
     """The amount in the facts of a sentence is the captured one, or the requested one if none was captured. The
     remaining amount is the captured amount less the refunded amount."""

@@ -420,7 +420,7 @@ def test_facts_of_sentences_have_attempts_and_amount() -> None:
     )
     assert (facts["refunded"], facts["left"], facts["aside"]) == (
         Money(200, "JPY"),
-        Money(3000, "JPY"),
+        Money(3100, "JPY"),
         Money(100, "JPY"),
     )
     assert (facts["attempt"], facts["of"], facts["order"], facts["order_state"]) == (3, 8, "ORD-1", "paid")
