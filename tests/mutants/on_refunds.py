@@ -400,6 +400,42 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         "mariadb",
     ),
     Mutant(
+        "two refunds of one order never meet",
+        (
+            SourceChange(
+                "console/services/refunds/outcomes.py",
+                '        lock_until_commit(context, tx, f"refunded_order_{order.id}")\n',
+                "        pass\n",
+            ),
+        ),
+        ("tests/services/refunds/test_on_servers.py::test_an_order_is_refunded_by_two_workers_at_once",),
+        "mariadb",
+    ),
+    Mutant(
+        "two bookings of one order never meet",
+        (
+            SourceChange(
+                "console/services/payments/order_status.py",
+                '        lock_until_commit(context, tx, f"paid_order_{order.id}")\n',
+                "        pass\n",
+            ),
+        ),
+        ("tests/services/payments/test_resolve.py::test_two_payments_booked_at_once_leave_no_case",),
+        "mariadb",
+    ),
+    Mutant(
+        "each further payment of a paid order is a second one",
+        (
+            SourceChange(
+                "console/services/payments/order_status.py",
+                "    return bool(other_payments) and not is_needed\n",
+                "    return bool(other_payments)\n",
+            ),
+        ),
+        ("tests/services/payments/test_resolve.py::test_a_payment_that_its_paid_order_needs_is_no_second_payment",),
+        "sqlite",
+    ),
+    Mutant(
         "an old sending of a refund is not fenced",
         JOURNAL_WITHOUT_FENCE,
         ("tests/crash/test_refund_wakes.py",),

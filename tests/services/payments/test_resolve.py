@@ -16,7 +16,7 @@ from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
-from console.services.payments.order_status import set_order_paid
+from console.services.payments import order_status
 from console.services.process.failpoints import Failpoints
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
@@ -24,10 +24,10 @@ from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_reads_fail_after_commit
+from tests.support.overtaking import start_other_process
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
-from tests.support.waiting import wait_for_end_or_lock
 
 
 @pytest.fixture
@@ -128,28 +128,6 @@ def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> Non
     assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
     assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
     assert scene.read_payment(payment.id).state == "payment_failed"
-
-
-def test_a_failure_without_our_payment_number_is_no_outcome(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
-    """PayPay answers that a payment failed, without our payment number: the answer may belong to another request. The
-    order gets no other code, and two people must decide.
-    """
-    order = scene.insert_order("ORD-1", 3300)
-    payment = scene.payments.start(order, "paypay").payment
-    scene.money.change_payment_state("paypay", "ORD-1", "failed", notify=False)
-    unnamed = {"data.merchantPaymentId": None, "data.paymentId": None}
-    scene.control.add_fault("set_fields", call="paypay_payment", times="always", fields=unnamed)
-    call_for_refusal(scene.payments.probe, payment.id)
-    after = scene.read_payment(payment.id)
-    assert (after.state, after.certainty, after.error_code) == (payment.state, Certainty.UNKNOWN, "not_bookable")
-    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
-    assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting == "second_person"
-    with open_desk_of("lead-b") as lead:
-        assert lead.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
-    assert scene.read_payment(payment.id).state == "payment_failed"
-    assert call_for_refusal(scene.payments.start, order, "paypay").code == "in_progress"
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
@@ -486,20 +464,19 @@ def test_two_payments_booked_at_once_leave_no_case(
     books the second and sets the order to paid. No case about the first payment stays open.
     """
     first, second = make_two_payments(scene, second_state="signature_verified")
-    find_payments, others = payments.find_by_order, list[Thread]()
+    find_payments, turns, others = payments.find_by_order, iter([True]), list[Thread]()
     with open_desk_of("lead-b") as lead:
 
         def let_other_process_overtake(conn: Connection, order_id: int) -> tuple[Payment, ...]:
             found = find_payments(conn, order_id)
-            if not others:
-                others.append(Thread(target=partial(set_order_paid, lead.context, second.id)))
+            if next(turns, False):
                 scene.place.sql(f"UPDATE payments SET status = 'completed', version = 9 WHERE id = {second.id}")
-                others[0].start()
-                wait_for_end_or_lock(others[0], scene.place.sql)
+                book = partial(order_status.set_order_paid, lead.context, second.id)
+                others.append(start_other_process(monkeypatch, order_status, f"paid_order_{order_id}", book))
             return found
 
         monkeypatch.setattr(payments, "find_by_order", let_other_process_overtake)
-        set_order_paid(scene.context, first.id)
+        order_status.set_order_paid(scene.context, first.id)
         others[0].join()
     assert scene.read_order("ORD-1").state == "paid"
     assert scene.list_open_alert_rules() == []
@@ -535,8 +512,8 @@ def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: Payment
     people to refund it.
     """
     first, second = make_two_payments(scene, second_state="completed")
-    assert set_order_paid(scene.context, second.id).state == "paid"
-    assert set_order_paid(scene.context, first.id).state == "paid"
+    assert order_status.set_order_paid(scene.context, second.id).state == "paid"
+    assert order_status.set_order_paid(scene.context, first.id).state == "paid"
     assert scene.list_open_alert_rules() == []
     current = scene.find_payment("paypay", "ORD-1")
     assert current is not None

@@ -20,6 +20,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.sandbox import SandboxControl
 from console.services.payments.next_work import open_case
+from console.services.refunds import outcomes
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -27,11 +28,11 @@ from console.store.payments import account_limits as accounts
 from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
+from tests.support.overtaking import start_other_process
 from tests.support.quick_desks import make_quick_folder
 from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
-from tests.support.waiting import wait_for_end_or_lock
 
 _payment_numbers = count(1)
 
@@ -171,7 +172,8 @@ def test_an_order_is_refunded_by_two_workers_at_once(
     owner = desks.get_desk("owner")
     owner.sql("UPDATE payments SET order_id = :order WHERE id = :id", order=first.order_id, id=second.id)
     refunds_there = [desks.approve_refund(desks.request_refund(payment)) for payment in (first, second)]
-    find_payments, others = payments.find_by_orders, list[Thread]()
+    find_payments, lock_name = payments.find_by_orders, f"refunded_order_{first.order_id}"
+    turns, others = iter([True]), list[Thread]()
 
     with make_quick_folder() as folder:
         other_desks = PeopleDesks(folder, control, people)
@@ -179,10 +181,8 @@ def test_an_order_is_refunded_by_two_workers_at_once(
 
         def let_other_process_overtake(*args: Any, **more: Any) -> tuple[Payment, ...]:
             found = find_payments(*args, **more)
-            if not others:
-                others.append(Thread(target=other_probe))
-                others[0].start()
-                wait_for_end_or_lock(others[0], owner.sql)
+            if next(turns, False):
+                others.append(start_other_process(monkeypatch, outcomes, lock_name, other_probe))
             return found
 
         monkeypatch.setattr(payments, "find_by_orders", let_other_process_overtake)
