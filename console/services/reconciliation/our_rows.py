@@ -118,7 +118,7 @@ class OwnRecordComparison:
                 return False
             key, payment = _format_position(row.at, row.id), row.record
             if payment is None:
-                _record_unreadable_row(run_journal, row.id, f"ours:{key}", key)
+                _record_refused_row(run_journal, key, UNREADABLE_ROW_REASON, str(row.id), f"ours:{key}")
             elif payment.state in PAID_STATES and not history.has_paid_payment(payment):
                 self._write_missing_payment(run_journal, key, payment, f"{provider} tells nothing of it")
         return True
@@ -156,7 +156,7 @@ class OwnRecordComparison:
             return True
 
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[OwnRow[Refund]]:
-            return our_records.list_sent_refunds(conn, page_position, span[1], ROWS_PER_BATCH)
+            return our_records.list_sent_refunds(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
         for row in self._iterate_pages(
             run_journal, read_page, _parse_first_position(position, span[0]), REFUND_PHASE_POSITION_PREFIX
@@ -169,10 +169,9 @@ class OwnRecordComparison:
             key = REFUND_PHASE_POSITION_PREFIX + _format_position(row.at, row.id)
             payment_and_refunds = self._read_payment_and_refunds(row)
             if refund is None or payment_and_refunds is None:
-                if self._is_of_provider(row, provider):
-                    _record_unreadable_row(run_journal, row.payment_id, key, key)
+                _record_refused_row(run_journal, key, UNREADABLE_ROW_REASON, str(row.payment_id))
                 continue
-            payment = _find_payment_of_missing_refund(provider, history, refund, *payment_and_refunds)
+            payment = _find_payment_of_missing_refund(history, refund, *payment_and_refunds)
             if payment is not None:
                 self._write_missing_payment(
                     run_journal, key, payment, row_comparison.format_missing_refund(refund), ""
@@ -187,10 +186,6 @@ class OwnRecordComparison:
                 return payments.find(conn, row.payment_id), refunds.find_by_payment(conn, row.payment_id)
             except READ_ERRORS:
                 return None
-
-    def _is_of_provider(self, row: OwnRow[Refund], provider: str) -> bool:
-        with self._context.database.read() as conn:
-            return our_records.find_provider_of_payment(conn, row.payment_id) == provider
 
     def _iterate_pages(
         self,
@@ -244,7 +239,7 @@ class OwnRecordComparison:
                 return False
             key = _format_position(row.at, row.id)
             if row.record is None:
-                _record_unreadable_row(run_journal, row.id, key, key)
+                _record_refused_row(run_journal, key, UNREADABLE_ROW_REASON, str(row.id))
             else:
                 self._compare_payment_with_answer(provider, run_journal, row.record, key)
             run_journal.store_progress()
@@ -254,7 +249,7 @@ class OwnRecordComparison:
         self, provider: str, run_journal: ReconciliationRunJournal, payment: Payment, key: str
     ) -> None:
         if self._payment_prober.is_of_other_merchant(payment):
-            _record_refused_row(run_journal, payment, "other_merchant", key)
+            _record_refused_row(run_journal, key, "other_merchant", payment.merchant_payment_id)
             return
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         if outcome is None:
@@ -267,7 +262,7 @@ class OwnRecordComparison:
             return
         row = _make_history_row(payment, report, asked_at, key)
         if row is None:
-            _record_refused_row(run_journal, payment, "amount", key)
+            _record_refused_row(run_journal, key, "amount", payment.merchant_payment_id)
             return
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
         finding = compare_row(payment, row)
@@ -327,7 +322,7 @@ class OwnRecordComparison:
             run_journal.count_match(key)
             return
         if outcome.sent is SendingCertainty.NO and outcome.reason in _REFUSED_ROW_REASONS:
-            _record_refused_row(run_journal, payment, _REFUSED_ROW_REASONS[outcome.reason], key)
+            _record_refused_row(run_journal, key, _REFUSED_ROW_REASONS[outcome.reason], payment.merchant_payment_id)
             return
         if not run_journal.is_dry_run:
             context = self._context
@@ -385,7 +380,6 @@ def _is_completed_before(refund: Refund, until: datetime) -> bool:
 
 
 def _find_payment_of_missing_refund(
-    provider: str,
     history: HistorySource,
     refund: Refund,
     payment: Payment | None,
@@ -394,7 +388,7 @@ def _find_payment_of_missing_refund(
     """Return `payment`, the payment of the completed refund, if the provider's history should contain the refund but
     doesn't; otherwise return None. `payment_refunds` are all refunds of the payment.
     """
-    if payment is None or payment.provider != provider or payment.provider_payment_id is None:
+    if payment is None or payment.provider_payment_id is None:
         return None
     times = history.find_refund_times(payment.provider_payment_id, refund.amount_minor) or ()
     refunds_of_same_amount = [
@@ -404,21 +398,20 @@ def _find_payment_of_missing_refund(
     return None if any(match.id == refund.id for match in reported_refunds) else payment
 
 
-def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
-    """Write our payment to the run journal as a row that can't be compared. `reason` is the code of the reason, `key`
-    the key of the row. This row doesn't end the run with an error, because every later run would also end at this
-    row."""
-    difference = make_refused_row_difference(key, reason, payment.merchant_payment_id)
-    run_journal.write_row(key, difference, lambda _tx: difference)
-
-
-def _record_unreadable_row(
-    run_journal: ReconciliationRunJournal, payment_id: int, row_key: str, position: str
+def _record_refused_row(
+    run_journal: ReconciliationRunJournal,
+    key: str,
+    reason: str,
+    payment_number: str,
+    difference_key: str | None = None,
 ) -> None:
-    """Write to the run journal that the program can't read our payment with this id, or one of its refunds, so that
-    nobody knows if the provider has it. `row_key` is the key of the difference, `position` that of the run."""
-    difference = make_refused_row_difference(row_key, UNREADABLE_ROW_REASON, str(payment_id))
-    run_journal.write_row(position, difference, lambda _tx: difference)
+    """Write to the run journal a row of ours that can't be compared, so that nobody knows if the provider has it. The
+    row doesn't end the run with an error, because every later run would also end at this row.
+
+    `key` is the key of the row, `reason` the code of the reason, `payment_number` the number of our payment (its id if
+    its row or a refund can't be read). `difference_key` is the key of the difference; None: that of the row."""
+    difference = make_refused_row_difference(difference_key or key, reason, payment_number)
+    run_journal.write_row(key, difference, lambda _tx: difference)
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow | None:

@@ -85,8 +85,12 @@ _EVENTS_OF_SOURCE_PAGE_QUERY = _make_page_query(
     events_table.c.occurred_at,
     events_table.c.id,
 )
+# A subquery, not a join: the server then always reads the refunds in the order of the index `ix_refunds_sent`.
+_provider_of_refund = select(table.c.provider).where(table.c.id == refunds_table.c.payment_id).scalar_subquery()
 _SENT_REFUNDS_PAGE_QUERY = _make_page_query(
-    refunds.get_all_rows_query(), refunds_table.c.first_sent_at, refunds_table.c.id
+    refunds.get_all_rows_query().where(_provider_of_refund == bindparam("provider")),
+    refunds_table.c.first_sent_at,
+    refunds_table.c.id,
 )
 _ANNOUNCED_EVENTS_QUERY = (
     select(events_table.c.event_id)
@@ -155,12 +159,6 @@ def _find_by_provider_and_ids(
     return {get_number(row): payment_by_id.get(row.id) for row in rows}
 
 
-def find_provider_of_payment(conn: Connection, payment_id: int) -> str | None:
-    """Return the provider of this payment, also if this program can't read the rest of its row; None if there is no
-    such payment."""
-    return conn.scalar(select(table.c.provider).where(table.c.id == payment_id))
-
-
 def list_paid_payments(
     conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[OwnRow[Payment], ...]:
@@ -182,11 +180,12 @@ def list_begun_payments(
 
 
 def list_sent_refunds(
-    conn: Connection, after_position: PagePosition, until: datetime, limit: int
+    conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[OwnRow[Refund], ...]:
-    """Return at most `limit` refunds of all providers that were first sent before `until`, sorted by the time of
-    the first sending and the id. `after_position`: time and id of the last refund of the previous page."""
-    rows = conn.execute(_SENT_REFUNDS_PAGE_QUERY, _make_page_parameters(after_position, until, limit)).all()
+    """Return at most `limit` refunds of payments of a provider that were first sent before `until`, sorted by the time
+    of the first sending and the id. `after_position`: time and id of the last refund of the previous page."""
+    values = {"provider": provider, **_make_page_parameters(after_position, until, limit)}
+    rows = conn.execute(_SENT_REFUNDS_PAGE_QUERY, values).all()
     readable_refunds = refunds.read_refunds(conn, rows, skips_unreadable=True)
     return _make_own_rows(rows, readable_refunds, lambda row: (row.payment_id, row.first_sent_at))
 

@@ -5,12 +5,14 @@ relations of the records, without ANALYZE, as in most desks.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, event
 
 from console.app import Console
 from console.store.queues.queues import RECORD_QUEUE_NAMES
+from console.store.reconciliation import our_records
 from tests.bench import plans
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -97,11 +99,21 @@ def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> 
         read()
 
 
+def read_page_of_reconciliation(console: Console, set_name: Callable[[str], None]) -> None:
+    """Read one page of each list of our records that a reconciliation reads."""
+    now = console._context.now()
+    for list_rows in (our_records.list_paid_payments, our_records.list_begun_payments, our_records.list_sent_refunds):
+        set_name(list_rows.__name__)
+        with console.database.read() as conn:
+            list_rows(conn, "paypay", (now - timedelta(days=30), 0), now, 100)
+
+
 def test_no_read_of_a_screen_reads_a_whole_table(desk: SampleDesk) -> None:
     """Each statement finds its rows through an index, or reads rows by primary key until the page is full."""
     with record_statements() as (statements, set_name):
         read_all_records(desk, set_name)
         read_counts_and_lists(desk.console, set_name)
+        read_page_of_reconciliation(desk.console, set_name)
     assert len(statements) > 100
     wrong = []
     with desk.console.database.read() as conn:
