@@ -408,8 +408,8 @@ def _record_refused_row(
     """Write to the run journal a row of ours that can't be compared, so that nobody knows if the provider has it. The
     row doesn't end the run with an error, because every later run would also end at this row.
 
-    `key` is the key of the row, `reason` the code of the reason, `payment_number` the number of our payment (its id if
-    its row or a refund can't be read). `difference_key` is the key of the difference; None: that of the row."""
+    `key` is the key of the row, `reason` the code of the reason, `payment_number` the number of our payment (its id
+    if its row or a refund can't be read). `difference_key` is the key of the difference; None: that of the row."""
     difference = make_refused_row_difference(difference_key or key, reason, payment_number)
     run_journal.write_row(key, difference, lambda _tx: difference)
 

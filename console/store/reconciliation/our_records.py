@@ -182,8 +182,8 @@ def list_begun_payments(
 def list_sent_refunds(
     conn: Connection, provider: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[OwnRow[Refund], ...]:
-    """Return at most `limit` refunds of payments of a provider that were first sent before `until`, sorted by the time
-    of the first sending and the id. `after_position`: time and id of the last refund of the previous page."""
+    """Return at most `limit` refunds at a provider that were first sent before `until`, sorted by the time of the
+    first sending and the id. `after_position`: time and id of the last refund of the previous page."""
     values = {"provider": provider, **_make_page_parameters(after_position, until, limit)}
     rows = conn.execute(_SENT_REFUNDS_PAGE_QUERY, values).all()
     readable_refunds = refunds.read_refunds(conn, rows, skips_unreadable=True)
