@@ -172,14 +172,12 @@ class RelatedRecordCompleter:
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
-        ids_with_alert = [order.id for order in records if order.id in open_alerts]
-        payments_by_order_id = _group_items_by(
-            self._add_relations_to_payments(
-                conn,
-                payments.find_by_orders(conn, ids_with_alert, lapsed_ids.get(payments.PAYMENT_KIND, frozenset())),
-                lapsed_ids,
-                find_switch,
-            ),
+        payments_by_order_id = _read_payments(conn, records, lapsed_ids)
+        payments_of_orders_with_alert = [
+            payment for order_id in open_alerts for payment in payments_by_order_id.get(order_id, ())
+        ]
+        completed_payments_by_order_id = _group_items_by(
+            self._add_relations_to_payments(conn, payments_of_orders_with_alert, lapsed_ids, find_switch),
             lambda payment: payment.order_id,
         )
         payment_ids = [payment_id for order in records for payment_id in order.payment_ids]
@@ -187,7 +185,6 @@ class RelatedRecordCompleter:
             refunds.find_by_payments(conn, payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        read_payments = _read_payments(conn, records, lapsed_ids)
         sagas_by_payment_id = _group_items_by(
             (
                 saga
@@ -197,7 +194,7 @@ class RelatedRecordCompleter:
             lambda saga: saga.subject_id,
         )
         for order in records:
-            order_payments = tuple(payments_by_order_id.get(order.id, ()))
+            order_payments = tuple(completed_payments_by_order_id.get(order.id, ()))
             yield replace(
                 order,
                 relations=_make_order_relations(
@@ -206,7 +203,7 @@ class RelatedRecordCompleter:
                     self._find_alert_of_broken_rule(order, order_payments, open_alerts.get(order.id, ())),
                     [refund for id in order.payment_ids for refund in refunds_by_payment_id.get(id, ())],
                     [saga for id in order.payment_ids for saga in sagas_by_payment_id.get(id, ())],
-                    read_payments.get(order.id, ()),
+                    payments_by_order_id.get(order.id, ()),
                 ),
             )
 
