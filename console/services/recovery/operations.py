@@ -10,6 +10,7 @@ from typing import Protocol
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, OutcomeUnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import EvidenceMismatchDetail
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Payment, Refund
@@ -235,15 +236,9 @@ class OperationRecovery:
             if is_start:
                 payment = self._lost_payment_restorer.probe(entry, operation)
                 if payment.state not in PAID_STATES:
-                    raise ConsoleError(
-                        ErrorCode.EVIDENCE_MISMATCH,
-                        {"record": payment, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
-                    )
+                    raise _make_contradiction_error(payment)
             elif not self._lost_refund_prober.probe(entry, operation):
-                raise ConsoleError(
-                    ErrorCode.EVIDENCE_MISMATCH,
-                    {"record": operation, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
-                )
+                raise _make_contradiction_error(operation)
             return ResolveResult(self.read_operation(operation.id))
         end_states = ["completed", "payment_failed" if is_start else "failed"]
         if target_state not in end_states:
@@ -279,10 +274,7 @@ class OperationRecovery:
             _refuse_unpaid_decision_on_unusable_answer(error, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if payment.state not in ENDED_UNPAID_STATES:
-            raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH,
-                {"record": payment, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
-            )
+            raise _make_contradiction_error(payment)
         return ResolveResult(self.read_operation(operation.id))
 
     def _deny_lost_refund(
@@ -300,10 +292,7 @@ class OperationRecovery:
             refuse_decision_against_answer(self._context, entry, operation.id, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:
-            raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH,
-                {"record": operation, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
-            )
+            raise _make_contradiction_error(operation)
         return ResolveResult(self.read_operation(operation.id))
 
     def _resolve_purchase_operation(
@@ -602,15 +591,13 @@ class OperationRecovery:
             verdict = f"verdict.only_desk_knows_payment_{operation.state.value}"
             return Explanation(verdict, "why.row_vanished_payment", step, roles_that_may_act=("approver", "operator"))
         if operation.source == "desk":
-            options = (
-                "success --provider-id ID" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "failed"
-            )
+            is_check = operation.subject_kind == credit_checks.CREDIT_CHECK_KIND
+            options, money_suffix = ("success --provider-id ID", "") if is_check else ("failed", "_money")
             command = f"support-console resolve operation {operation.id} --as {options} --evidence FILE"
-            money_suffix = "" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "_money"
-            step = NextStep(f"next.resolve_operation{money_suffix}", {"id": operation.id}, command)
+            step_code = f"next.resolve_operation{money_suffix}"
             if operation.state is OperationState.DONE:  # Nobody can decide that the refund was not made.
-                command = f"support-console probe operation {operation.id}"
-                step = NextStep("next.probe_lost_refund", {"id": operation.id}, command)
+                command, step_code = f"support-console probe operation {operation.id}", "next.probe_lost_refund"
+            step = NextStep(step_code, {"id": operation.id}, command)
             verdict, reason = f"verdict.only_desk_knows{money_suffix}", f"why.row_vanished{money_suffix}"
             return Explanation(verdict, reason, step, roles_that_may_act=("approver", "operator"))
         has_ended = operation.state in (OperationState.DONE, OperationState.FAILED)
@@ -635,6 +622,12 @@ def _make_operation_facts(operation: Operation) -> Mapping[str, object]:
     """Return the facts for the sentence that says why an operation has its state: `since` and `ended_at`, the times
     of its beginning and its end, and `cause`, the code of its reason."""
     return {"since": operation.started_at, "ended_at": operation.ended_at, "cause": operation.reason}
+
+
+def _make_contradiction_error(record: Operation | Payment) -> ConsoleError:
+    """Return the error for a decision that the provider's answer about the lost operation contradicts."""
+    detail: EvidenceMismatchDetail = {"record": record, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE}
+    return ConsoleError(ErrorCode.EVIDENCE_MISMATCH, detail)
 
 
 def _refuse_unpaid_decision_on_unusable_answer(error: ConsoleError, operation: Operation) -> None:
