@@ -3,6 +3,8 @@ dialogs.
 """
 
 from collections.abc import Mapping
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
@@ -26,6 +28,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
 from console.views.records.note_dialog import HandOverDialog, NoteDialog
 from console.views.refunds.decision_dialog import WithdrawDialog
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
@@ -119,7 +122,14 @@ def show_further_dialogs(stage: WindowStage) -> None:
     _take_picture_of_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")
     request = PasswordRequest(context.translate("act.limit"), True, window, lambda _: None, lambda: None)
     _take_picture_and_close(stage, open_password_dialog(context, request, window), "dialog-password")
-    _take_picture_and_close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
+    label = context.translate(
+        "act.about",
+        title=context.translate("case.title.payment", number="ORD-20261130-000006"),
+        message=context.translate("action.probe"),
+    )
+    calls = (SimpleNamespace(label=label, state="running"),)
+    with patch.object(WindowContext, "running_acting_calls", property(lambda _: calls)):
+        _take_picture_and_close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
 
 
 def show_withdrawal(stage: WindowStage) -> None:

@@ -140,10 +140,12 @@ class SetAsidesPage(Page):
     @Slot(object)
     def _update_buttons(self, row: object) -> None:
         """Show the buttons that fit the current row: the button that requests a refund if the set-aside is open, and
-        the button that opens its refund if it has one."""
+        the button that opens its refund if it has one. The line at the bottom names the key of a shown button."""
         has_refund = isinstance(row, SetAsideItem) and row.record.refund_id is not None
-        self.request_button.setVisible(isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN)
+        is_open = isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN
+        self.request_button.setVisible(is_open)
         self.open_refund_button.setVisible(has_refund)
+        self.show_key_hints_without(() if is_open else {"key.refund"})
 
     def _press_request_button(self) -> None:
         """Press the button that requests a refund, because its shortcut was pressed. If it is hidden or disabled,

@@ -276,11 +276,11 @@ class ReconcilePage(Page):
         """Because no run exists yet, show a text that explains reconciliation."""
         self.run_details, self._shown_run_and_tab = None, None
         self._show_run_widgets(is_visible=False)
-        self.footer.hide()
         translate = self.context.translate
         self._show_instead_of_rows(
             EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), icon_name="swap")
         )
+        self._show_current_difference(None)
 
     # -- rows of the run
 

@@ -645,4 +645,5 @@ def test_an_empty_page_of_set_asides_offers_no_refund(appearance: object) -> Non
     page = SetAsidesPage(make_window_context())
     page._show_set_asides(())
     assert page.request_button.isHidden()
+    assert "R" not in {key for keys, _ in page.hint_bar.key_hints for key in keys}
     assert page.table_or_empty_state.currentWidget() is page.table_or_empty_state.empty_state

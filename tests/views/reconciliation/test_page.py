@@ -340,7 +340,8 @@ def test_continuing_a_run_twice_is_one_run(qtbot: QtBot, appearance: object) -> 
 
 
 def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPageFunction) -> None:
-    """Without any reconciliation the page shows only the text of the empty list."""
+    """Without any reconciliation the page shows only the text of the empty list, and at the bottom no key of an
+    action on a difference or a run."""
     page = show_page()
     assert page.table_stack.currentWidget() is page.empty_state
     assert "No reconciliations yet" in page.empty_state.accessibleName()
@@ -354,6 +355,8 @@ def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPage
     )
     assert all(part.isHidden() for part in hidden_parts)
     assert not page.begin_button.isHidden()
+    hinted_keys = {key for keys, _ in page.hint_bar.key_hints for key in keys}
+    assert hinted_keys & {"Enter", "P", "M", "N", "[", "L", "S", "G"} == {"L", "S"}
 
 
 def test_the_focus_stays_on_the_page(show_page: ShowPageFunction) -> None:
