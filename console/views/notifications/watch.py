@@ -86,8 +86,8 @@ class NotificationWatcher(QObject):
             self._context.toast_requested.emit(make_event_toast(other_events, self._context))
 
     def _is_own_bulk_run(self, event: PersonalEvent) -> bool:
-        """Return True if the event is the end of a bulk run that this window has executed. Another toast already
-        shows the result of such a run."""
+        """Return True if the event is the end of a bulk run that this window has executed. The dialog of such a run,
+        or another toast, already shows its result."""
         return event.kind is PersonalEventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
 
     @Slot(object)
