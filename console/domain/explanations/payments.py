@@ -713,10 +713,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.state in PAID_BY_CALLBACK_STATES:
         return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and has_unrefunded_amount(record) and compute_order_difference_minor(record, order) > 0:
-        code = "next.payment_refund_excess"
-        step = _make_refund_request_step(record, relations, code, facts, now, asks_others_first=True)
-        roles = _list_roles_for_refund(relations, now)
-        return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, roles)
+        return _explain_excess(record, relations, order, facts, now)
     reversal_deadline = find_reversal_deadline(record)
     if reversal_deadline is not None and now < reversal_deadline:
         facts = {**facts, "until": reversal_deadline}
@@ -747,6 +744,30 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.error_code == RESOLVED_BY_PEOPLE_CAUSE and relations.known_provider_state not in PAID_STATES:
         reason = "why.payment_decided_by_people"  # until a later read, the gateway has confirmed nothing
     return Explanation(verdict, reason, NextStep("next.nothing", facts), facts)
+
+
+def _explain_excess(
+    record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
+) -> Explanation:
+    """Return the explanation of a payment whose order is paid in excess. A refund is advised of the excess that is
+    neither refunded nor reserved for a refund. If the refunds of other payments of the order already give back the
+    whole excess, the step is to open the order."""
+    verdict, reason = "verdict.payment_excess", "why.payment_excess"
+    kept_minor = sum(map(compute_retained_minor, list_paid_order_payments(record)))
+    if kept_minor <= order.total_minor:
+        step = NextStep(
+            "next.payment_other_refund", facts, f"support-console show order {order.id}", OPEN_ORDER_ACTION
+        )
+        return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
+    facts = {
+        **facts,
+        "paid": _make_money(kept_minor, record.currency),
+        "excess": _make_money(kept_minor - order.total_minor, record.currency),
+    }
+    step = _make_refund_request_step(
+        record, relations, "next.payment_refund_excess", facts, now, asks_others_first=True
+    )
+    return Explanation(verdict, reason, step, facts, _list_roles_for_refund(relations, now))
 
 
 def _is_certainly_not_made(refund: Refund) -> bool:

@@ -406,6 +406,20 @@ def test_a_payment_advises_no_request_that_is_not_needed(state: RefundState, ref
     assert explained.next_step.code == "next.nothing"
 
 
+def test_the_advised_refund_of_an_excess_leaves_out_earlier_refunds() -> None:
+    relations = PaymentRelations(replace(ORDER, total_minor=2000))
+    step = explain_payment(replace(PAID_PAYMENT, refunded_minor=300, relations=relations), NOW).next_step
+    assert (step.code, step.facts["excess"]) == ("next.payment_refund_excess", Money(1000, "JPY"))
+
+
+def test_no_second_refund_of_an_excess_is_advised() -> None:
+    """The order was paid twice, and the other payment has an open refund of its whole amount."""
+    other_payment = replace(PAID_PAYMENT, id=6, reserved_minor=3300)
+    relations = PaymentRelations(ORDER, order_payments=(other_payment,))
+    step = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW).next_step
+    assert (step.code, step.command) == ("next.payment_other_refund", f"support-console show order {ORDER.id}")
+
+
 def test_facts_of_sentences_have_attempts_and_amount() -> None:
     """The facts of a sentence count the attempts from one, with their total. The amount is the captured one, or the
     requested one if none was captured."""
