@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.views.company import CompanyTotals
 from console.wording.timelines import format_event_sentence
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
@@ -51,6 +52,19 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
     result = console.lookup.find_records(CORPORATION_NUMBER)
     assert result.totals == (CompanyTotals("JPY", 3_800, 1_000, 200, 30), CompanyTotals("INR", 99))
     assert console.lookup.find_records(OTHER_NUMBER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_lookup_advises_no_renewal_while_alarmbox_is_read_only(console: Console, place: Place) -> None:
+    bought = {"client_id": 1, "corporation_number": CORPORATION_NUMBER, "credit_check_id": 5, "status": "success"}
+    details = {"company_name": "Sample", "result": "ok", "pdf_file_path": "a.pdf", "work_state": "none"}
+    dates = {"purchased_at": NOW - 400 * ONE_DAY, "expired_at": NOW - 30 * ONE_DAY}
+    ReportRows(place).insert_row("hansha_alarmbox_credit_checks", {**bought, **details, **dates})
+    console.read_only_switches.set_switch("alarmbox", True, "maintenance")
+    (found,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    page = console.credit_checks.read_credit_check(found.id)
+    assert page.explanation.next_step.code == "next.read_only_provider"
+    assert explain_credit_check(found, NOW) == page.explanation
 
 
 def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:

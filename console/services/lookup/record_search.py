@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from console.domain.access.read_only import IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION, is_action_stopped
 from console.domain.corporation_number import list_numbers_one_typing_error_away, read_first_digits
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.views.any_record import LookupResult
@@ -152,9 +154,12 @@ class Lookup:
         """
         has_registry = self._context.open_registry() is not None
         records = [record for group in groups for record in group]
-        if not _lacks_successor(records) and not any(
-            _needs_relations(record, has_registry=has_registry) for record in records
-        ):
+        needs_relations = (
+            _lacks_successor(records)
+            or any(_needs_relations(record, has_registry=has_registry) for record in records)
+            or self._is_next_step_stopped(conn, records)
+        )
+        if not needs_relations:
             return [tuple(map(_add_empty_relations, group)) for group in groups]
         # Imported here, because a lookup that reads no relations doesn't need the modules of all kinds of records.
         from console.services.records.completer import map_readable_records
@@ -168,6 +173,20 @@ class Lookup:
             )
             for group in groups
         ]
+
+    def _is_next_step_stopped(self, conn: Connection, records: "Sequence[QueuedRecord]") -> bool:
+        """True if a read-only switch stops the next step of a credit check in `records`, such as a renewal."""
+        now = self._context.now()
+        checks = [record for record in records if isinstance(record, CreditCheck)]
+        actions = {explain_credit_check(check, now).next_step.action for check in checks}
+        if actions.isdisjoint(IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION):
+            return False
+        # other lookups don't need these modules
+        from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+        from console.services.process.read_only import find_read_only_switch
+
+        switch = find_read_only_switch(conn, CREDIT_CHECK_PROVIDER)
+        return any(is_action_stopped(action, switch) for action in actions)
 
     def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
         """Return `record`, which a call or a stored answer has returned, with its present relations (facts of related
