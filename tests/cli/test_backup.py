@@ -1182,6 +1182,22 @@ def test_a_servers_backup_is_restored_only_into_an_empty_database(
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+@pytest.mark.parametrize("command", ["\\! touch {}", "\\T {}", "tee {}"])
+def test_a_dump_runs_no_command_of_the_client(
+    kind: str, command: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A changed dump may have lines that the server's client program would execute itself. They are statements, and
+    the server refuses them."""
+    require_engine(kind)
+    database = Database(request.getfixturevalue(f"{kind}_server").create_database(), without_time_limit=True)
+    dump, trace = tmp_path / "tables.sql", tmp_path / "trace"
+    dump.write_text(f"CREATE TABLE one (a INT PRIMARY KEY);\n{command.format(trace)}\n;\n")
+    with closing(database), pytest.raises(ConsoleError):
+        server_dump.load_dump(database, dump)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "mysql"])
 def test_a_backup_of_a_server_has_every_table(
     kind: str, request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -107,9 +107,13 @@ def read_dumped_table_names(dumps: Iterable[Path]) -> frozenset[str]:
 def load_dump(database: Database, dump: Path) -> None:
     """Execute the SQL file that `dump_tables` wrote. Raises ConsoleError `bad_profile` (dump_program) if this machine
     lacks the server's client program; `database_unreachable` if the server refuses a statement.
+
+    The client doesn't interpret its own commands in the file, such as `\\!`, which runs a program on this machine:
+    another person may have written the file.
     """
     client = make_client_command(database, "mariadb", "mysql")
-    command = [*client, "--default-character-set=utf8mb4", _get_database_name(database)]
+    options = ("--default-character-set=utf8mb4", "--binary-mode")
+    command = [*client, *options, _get_database_name(database)]
     with dump.open("rb") as file:
         completed_process = subprocess.run(
             command, env=_make_dump_environment(database), stdin=file, capture_output=True, check=False
