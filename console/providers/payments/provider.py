@@ -83,7 +83,8 @@ class PaymentReader(Protocol):
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read the state of a payment, and return the outcome with the provider's report. A report of a successful
-        payment has an id and an amount only if the report's `is_bookable` is True.
+        payment has an id and an amount only if the report's `is_bookable` is True. The outcome PENDING has the reason
+        NOT_PAID_YET_REASON (see `result_codes`) only if the payer has not tried to pay.
         """
         ...
 
