@@ -538,6 +538,20 @@ def test_doctor_distinguishes_a_damaged_spool_from_a_lost_database(terminal: Ter
     assert f"{spool} can't be used" in told
 
 
+@pytest.mark.parametrize(("name", "check"), [("console.db", "database"), ("desk.db", "went_back")])
+def test_doctor_names_a_file_that_it_may_only_read(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str, check: str
+) -> None:
+    """If this process may read but not write the database file or the spool, lookups work, and every purchase is
+    refused. `doctor` reports that.
+    """
+    terminal("lookup", CORPORATION_NUMBER)
+    assert read_failed_checks(terminal) == {}
+    monkeypatch.setattr("console.settings.private_files.can_this_process_write_to", lambda path: path.name != name)
+    (told,) = [text for failed, text in read_failed_checks(terminal).items() if failed == check]
+    assert name in told
+
+
 def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened_terminal: Terminal) -> None:
     """If the database file can't be opened, commands end with `database_unreachable`, and the message doesn't say
     that the connection was lost. `doctor` names the path.

@@ -2,6 +2,7 @@
 upgrade of the schema.
 """
 
+import errno
 import os
 import shutil
 import sys
@@ -18,9 +19,11 @@ from console.domain.alerts.provider_subjects import (
 )
 from console.domain.calendar_days import JST
 from console.domain.clock import Clock, TimeScale
+from console.domain.error_reasons import DatabaseUnreachableProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.process import failpoint_names
+from console.domain.reason import ForeignText
 from console.domain.service_results import HealthCheck
 from console.domain.setting_problems import UNUSABLE_ACCOUNT_PROBLEMS, SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_task_overdue
@@ -36,7 +39,7 @@ from console.services.process.merchants import (
     make_stored_merchant,
 )
 from console.services.process.temporary_files import get_temporary_folder, open_temporary_file
-from console.settings.private_files import is_open_to_others, is_readable_by_everybody
+from console.settings.private_files import find_unwritable_path, is_open_to_others, is_readable_by_everybody
 from console.settings.settings import NOTICE_KEY_PATTERN, Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
@@ -292,7 +295,14 @@ class HealthCheckService:
         return {"ok": free_space >= ENOUGH_FREE_DISK_BYTES, "free_mb": free_space // 1024**2, "folder": str(folder)}
 
     def _check_schema(self) -> _CheckFacts:
+        """Check that the database can be read and has this program's schema, and that its file can be written."""
         state = migrate.ensure_schema(self._database)
+        unwritable_path = find_unwritable_path(self._settings.database_path) if self._settings.database_path else None
+        if unwritable_path is not None:
+            raise ConsoleError(
+                ErrorCode.DATABASE_UNREACHABLE,
+                {"problem": DatabaseUnreachableProblem.FILE_NOT_WRITABLE, "file": str(unwritable_path)},
+            )
         return {"schema": state["schema"], "url": self._settings.masked_database_url}
 
     def _check_documents(self) -> _CheckFacts:
@@ -495,9 +505,14 @@ class HealthCheckService:
 
     def _check_database_rollback(self) -> _CheckFacts:
         """Check that the database still has the audit entries whose anchors are in this desk's spool, and that
-        operations aren't stopped by an open alert of the rule `database_went_back`.
+        operations aren't stopped by an open alert of the rule `database_went_back`. Raises storage_full if the spool
+        can't be written.
         """
         database_id = migrate.ensure_schema(self._database)["database_id"]
+        spool_file = self._settings.home / SPOOL_FILE_NAME
+        if find_unwritable_path(spool_file) is not None:
+            problem = ForeignText(os.strerror(errno.EACCES))
+            raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(spool_file), "problem": problem})
         spool = Spool(self._settings.home, cipher=None)
         try:
             missing_count = database_rollback.count_missing_anchors(spool, self._database, database_id)
