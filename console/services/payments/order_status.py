@@ -3,10 +3,16 @@ task repeats it until it succeeds.
 """
 
 import re
+from dataclasses import replace
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
+from console.domain.payments.consistency import (
+    CONFIRMED_PAID_STATES,
+    PAID_STATES,
+    compute_retained_minor,
+    is_order_covered,
+)
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
@@ -145,12 +151,18 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
 def _is_paid_without(payment: Payment, paid_payments: list[Payment], order: Order) -> bool:
     """True if other payments have paid the order, which is no longer pending. False if the order has no other payment
     in a paid state, or if its total needs this payment too: then another payment's booking has set the order to paid,
-    with this payment's money, before an interrupted attempt for this payment was repeated."""
+    with this payment's money, before an interrupted attempt for this payment was repeated.
+
+    Other payments that are partly refunded have paid the order nevertheless. Only if all payments together leave no
+    more than the total, this payment replaces the refunded money.
+    """
     other_payments = [paid_payment for paid_payment in paid_payments if paid_payment.id != payment.id]
+    others_before_refunds = [replace(other, refunded_minor=0, reserved_minor=0) for other in other_payments]
+    has_surplus = sum(map(compute_retained_minor, paid_payments)) > order.total_minor
     is_needed = (
         order.state is OrderState.PAID
         and is_order_covered(paid_payments, order)
-        and not is_order_covered(other_payments, order)
+        and not (has_surplus and is_order_covered(others_before_refunds, order))
     )
     return bool(other_payments) and not is_needed
 

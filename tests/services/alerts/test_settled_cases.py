@@ -111,14 +111,18 @@ def test_a_second_payment_of_an_order_needs_nobody_after_its_full_refund(
         ("captured_minor = 3300, refunded_minor = 3300", "captured_minor = 3300", "paid", []),
         ("captured_minor = 3300, refunded_minor = 3300", "captured_minor = 3300", "refunded", ["paid_twice"]),
         ("captured_minor = 3300", "captured_minor = 3300", "paid", ["paid_twice"]),
+        ("captured_minor = 3300, refunded_minor = 1000", "captured_minor = 3300", "paid", ["paid_twice"]),
+        ("captured_minor = 3300, refunded_minor = 1000", "captured_minor = 1000", "paid", []),
+        ("captured_minor = 2000", "captured_minor = 2000", "paid", []),
     ],
 )
 def test_an_order_is_paid_twice_only_by_more_than_its_total(
     scene: PaymentDesk, first: str, second: str, order_state: str, rules: list[str]
 ) -> None:
     """The task that sets an order to paid comes to a payment of an order that another payment has set to paid. A case
-    is opened if the payments are together more than the order's total, or if the order was refunded before. No case
-    is opened for two part payments, or if the other payment was fully refunded.
+    is opened if the other payment has paid the order's total and more than the total is left after the refunds, or if
+    the order was refunded before. No case is opened for two part payments, or if this payment
+    replaces refunded money.
     """
     order, ids = scene.insert_order("ORD-1", 3300), []
     scene.place.drop_table_triggers("orders")
