@@ -214,7 +214,9 @@ class BulkRun:
     """A fixed list of records and the action on them. `made_by` is the person who created the run at `made_at`.
     `state` is frozen (not begun), running, paused, stopped or done. `size` is the number of rows; only the first
     `most` rows are processed; `done` is the number of rows with a result. `words` is the text for the action `note`.
-    `reason` is the code of the reason for the run's state, such as `discarded`.
+    `reason` is the code of the reason for the run's state, such as `discarded`. `begun_position` is the position of
+    the row whose call of a provider began last (None: no call has begun). If its process crashed in this row, the
+    row has no result.
     """
 
     id: int
@@ -230,6 +232,7 @@ class BulkRun:
     ended_at: datetime | None = None
     changed_at: datetime | None = None
     version: int = 1
+    begun_position: int | None = None
 
     @property
     def name(self) -> str:

@@ -1,8 +1,8 @@
 """Execute a bulk run in this process, under the lease of the run. For each row, the result is forecast, the action
 is executed and its result is stored before the next row starts.
 
-While a run whose action calls a provider is in the state running, its column `reason` contains the position of the
-row whose action began last. If the process crashes, the next process forecasts that row again.
+A run whose action calls a provider stores the position of the row whose action began last (`begun_position`). If the
+process crashes in that row, the next process forecasts the row again, also after a stop or a pause of the run.
 """
 
 import logging
@@ -42,8 +42,6 @@ BULK_RUN_KIND = bulk.BULK_RUN_KIND
 MAX_CONSECUTIVE_PROVIDER_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
-_ROW_POSITION_PREFIX = "row:"
-"""Beginning of the text in a running run's column `reason`; the position of the present row follows."""
 _log = logging.getLogger("console.worker")
 
 ProgressReporter = Callable[[BulkProgress], None]
@@ -66,7 +64,7 @@ class BulkExecution:
 @dataclass
 class _ExecutedRun:
     """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row that
-    an earlier process was executing when it ended (None if there is no such row). `row_counts` has the number of rows
+    an earlier process executed last (None if there is no such row). `row_counts` has the number of rows
     by result, `refusals_by_provider` the number of consecutive refusals by provider, and `processed_count` is the
     number of rows that this execution has processed."""
 
@@ -106,8 +104,8 @@ class BulkExecutor:
         OWN_FAILURE_ERROR_CODES if this installation fails."""
         database_rollback.require_no_database_rollback(self._context)
         with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
-            run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
-            executed_run = _ExecutedRun(run, execution, lease, begun_position)
+            run = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
+            executed_run = _ExecutedRun(run, execution, lease, run.begun_position)
             try:
                 self._run_rows(executed_run)
             except _LeaseLost:
@@ -115,24 +113,18 @@ class BulkExecutor:
         return executed_run.processed_count
 
     @compare_and_swap.run_again_if_stale()
-    def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
+    def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> BulkRun:
         """Set the bulk run to the state running, unless its state is done; store `max_rows`, the largest number of
-        rows to execute, as its limit (None: keep the stored limit). Return the run, and the position of the row that
-        an earlier process was executing when it ended (None if there is no such row).
+        rows to execute, as its limit (None: keep the stored limit). Return the run.
         """
         run = require_run(tx.conn, run_id)
         if run.state == bulk.DONE_RUN_STATE:
-            return run, None
-        begun_text = (
-            (run.reason or "").removeprefix(_ROW_POSITION_PREFIX) if run.state == bulk.RUNNING_RUN_STATE else ""
-        )
-        running_run = bulk.write_run_state(
-            tx.conn, run, self._context.now(), bulk.RUNNING_RUN_STATE, max_rows, run.reason if begun_text else None
-        )
+            return run
+        running_run = bulk.write_run_state(tx.conn, run, self._context.now(), bulk.RUNNING_RUN_STATE, max_rows)
         self._context.record_audit(
             tx, AuditAction.BULK_BEGUN, run_id, {"most": running_run.most, "done": run.done}, kind=BULK_RUN_KIND
         )
-        return running_run, int(begun_text) if begun_text.isdecimal() else None
+        return running_run
 
     def _run_rows(self, executed_run: _ExecutedRun) -> None:
         """Execute the rows of the bulk run that have no result, page by page, until the limit of this execution is
@@ -235,10 +227,9 @@ class BulkExecutor:
         """Store in the bulk run that the execution of this row starts, so that after a crash the next process
         knows that the action may have been executed."""
         self._renew_lease(tx, executed_run)
-        position_text = f"{_ROW_POSITION_PREFIX}{row.position}"
         try:
             marked_run = bulk.write_run_state(
-                tx.conn, executed_run.run, self._context.now(), bulk.RUNNING_RUN_STATE, reason=position_text
+                tx.conn, executed_run.run, self._context.now(), bulk.RUNNING_RUN_STATE, begun_position=row.position
             )
         except bulk.StaleRow:
             raise _LeaseLost from None

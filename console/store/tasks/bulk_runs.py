@@ -31,6 +31,9 @@ STOPPED_RUN_STATE = "stopped"
 DONE_RUN_STATE = "done"
 """State of a bulk run of which all records are processed."""
 
+_BEGUN_POSITION_SEPARATOR = "row:"
+"""Text in the column `reason` of a run, between the reason and the position of the row that began last: `asked:row:5`
+or, without a reason, `row:5`."""
 _ROWS_PER_INSERT = 1_000
 """Largest number of rows in one INSERT."""
 _MAX_LISTED_OPEN_RUNS = 200
@@ -234,26 +237,31 @@ def write_run_state(
     state: str,
     rows_to_process: int | None = None,
     reason: str | None = None,
+    begun_position: int | None = None,
 ) -> BulkRun:
     """Write the new state of a bulk run that begins, pauses, stops, continues or ends, and return the changed run.
     `rows_to_process` is the number of rows to process; None leaves it unchanged. `reason` replaces the stored
-    reason of the state; None deletes it.
+    reason of the state; None deletes it. `begun_position` is the position of the row whose action begins; None leaves
+    the stored position unchanged until the run is done.
 
     Raises StaleRow if another process has changed the run since it was read; ForbiddenTransition for a run that is
     done.
     """
     if run.state == DONE_RUN_STATE:
         raise ForbiddenTransition("a bulk run that is done stays so")
+    position = None if state == DONE_RUN_STATE else begun_position or run.begun_position
+    stored_reasons = (reason, f"{_BEGUN_POSITION_SEPARATOR}{position}" if position else None)
     written_values: dict[str, Any] = {
         "state": state,
         "most": run.most if rows_to_process is None else rows_to_process,
-        "reason": reason,
+        "reason": ":".join(filter(None, stored_reasons)) or None,
         "ended_at": now if state in (STOPPED_RUN_STATE, DONE_RUN_STATE) else None,
         "changed_at": now,
     }
     compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written_values)
     compare_and_swap.announce_change(conn, BULK_RUN_KIND, run.id, now)
-    return replace(run, **written_values, version=run.version + 1)
+    changed_values = {**written_values, "reason": reason, "begun_position": position}
+    return replace(run, **changed_values, version=run.version + 1)
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:
@@ -263,10 +271,16 @@ def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tupl
 
 
 def _make_run(row: dict[str, Any]) -> BulkRun:
-    instants = {name: read_as_utc(row[name]) for name in ("changed_at", "ended_at")}
-    return BulkRun(
-        **{**row, **instants, "action": BulkAction(row["action"]), "made_at": convert_to_aware_utc(row["made_at"])}
-    )
+    reason, separator, position = (row["reason"] or "").rpartition(_BEGUN_POSITION_SEPARATOR)
+    other_values = {
+        "action": BulkAction(row["action"]),
+        "made_at": convert_to_aware_utc(row["made_at"]),
+        "changed_at": read_as_utc(row["changed_at"]),
+        "ended_at": read_as_utc(row["ended_at"]),
+        "reason": (reason.removesuffix(":") if separator else row["reason"]) or None,
+        "begun_position": int(position) if separator else None,
+    }
+    return BulkRun(**{**row, **other_values})
 
 
 def _select_rows(conn: Connection, query: Select[Any], run_id: int, **values: object) -> tuple[BulkRow, ...]:

@@ -479,7 +479,7 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
         _run_until_killed(place, run.id, count, f"{point}:{killed_at}:kill")
         died = console.bulk.read_run(run.id)
         at = stop_after + killed_at
-        assert (died.state, died.done, died.reason) == ("running", at - 1, f"row:{at}")
+        assert (died.state, died.done, died.begun_position) == ("running", at - 1, at)
         done = console.bulk.run(run.id)
         assert (done.state, done.done) == ("done", count)
         rows = console.bulk.list_rows(run.id, limit=count)
@@ -496,6 +496,20 @@ def test_a_row_interrupted_by_a_kill_is_executed_once(place: Place, point: str) 
     _stop_kill_and_complete(place, 6, 2, 2, point)
     assert count_bought_entries(place) == Counter(dict.fromkeys(count_bought_entries(place), 1))
     assert len(count_bought_entries(place)) == 6
+
+
+@pytest.mark.engines("sqlite")
+def test_a_run_stopped_after_a_kill_counts_the_executed_row(place: Place) -> None:
+    """A process is killed after the action of a row, and a person then stops the bulk run. The continued run counts
+    the row as done, although the action has changed the record.
+    """
+    with place.desk(make_alarmbox(3)) as console:
+        run = console.bulk.create_run("probe", make_unknown_checks(console, 3))
+        _run_until_killed(place, run.id, 3, "after_bulk_row:2:kill")
+        stopped = console.bulk.stop(run.id)
+        assert (stopped.state, stopped.reason, stopped.begun_position) == ("stopped", "asked", 2)
+        assert console.bulk.run(run.id).state == "done"
+        assert read_results(console, run.id) == [("done", None), ("done", "already_done"), ("done", None)]
 
 
 @pytest.mark.engines("sqlite")
