@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import shiboken6
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.calendar_days import parse_day
 from console.domain.exports.tables import DocumentFormat
@@ -115,16 +115,14 @@ class DailyCloseSection(ReportSection):
         sums_rows = TableOrEmptyState(
             self.sums_table, EmptyState(translate("close.table.money.empty"), icon_name="dash")
         )
-        unknown_rows = TableOrEmptyState(
-            self.unknown_table, EmptyState(translate("close.table.unknown.empty"), icon_name="check")
-        )
-        self._sums_rows, self._unknown_rows = sums_rows, unknown_rows
+        # Not a TableOrEmptyState, whose text would take the height of a table from the sums.
+        self._unknown_empty_state = EmptyState(translate("close.table.unknown.empty"), icon_name="check")
+        self._unknown_empty_state.hide()
+        self._sums_rows = sums_rows
         table_column.addWidget(sums_rows, 3)
         table_column.addLayout(make_row(unknown_heading, margins=(margin, 8, margin, 4)))
-        # Without rows, its text takes no height that the sums need.
-        unknown_rows.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
-        table_column.addWidget(unknown_rows, 2)
-        self._table_column = table_column
+        table_column.addWidget(self.unknown_table, 2)
+        table_column.addWidget(self._unknown_empty_state)
         self._tables.setLayout(table_column)
         self._stack = QStackedWidget()
         self._empty_state = EmptyState(translate("reports.empty"), translate("reports.close.empty"), icon_name="dash")
@@ -223,11 +221,15 @@ class DailyCloseSection(ReportSection):
         self.changes_label.show_text("\n".join(close_words.format_daily_close_change_lines(close, language)))
         self.changes_label.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _make_sum_rows(money)])
-        self._unknown_rows.show_rows(close.unknown_records)
-        self._table_column.setStretchFactor(self._unknown_rows, 2 if close.unknown_records else 0)
+        self._show_unknown_records(close.unknown_records)
         if is_other:
             announce(self.state_label, self.state_label.plain, is_stored=False)
         self.figures_read.emit(close.read_at)
+
+    def _show_unknown_records(self, records: Sequence[UnknownRecord]) -> None:
+        self.unknown_table.show_rows(records)
+        self.unknown_table.setVisible(bool(records))
+        self._unknown_empty_state.setVisible(not records)
 
     @Slot(object)
     def _open_record(self, row: UnknownRecord) -> None:

@@ -423,6 +423,9 @@ def test_the_sums_of_a_daily_close_are_seen_at_once(qtbot: QtBot, appearance: Ap
     assert isinstance(section, DailyCloseSection)
     assert len(section.sums_table.all_rows) == 8
     qtbot.waitUntil(lambda: section.sums_table.height() >= section.sums_table.compute_height_for_rows(8))
+    text = section._unknown_empty_state
+    assert text.isVisible()
+    assert text.height() >= text.minimumSizeHint().height() > 0
 
 
 @pytest.mark.parametrize(
