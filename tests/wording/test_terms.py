@@ -50,3 +50,14 @@ def test_a_term_is_found_at_the_beginning_of_a_word() -> None:
     assert not is_term_in_text(english["note"], "A banknote", "en")
     assert is_term_in_text(japanese["refund"], "一部返金の申請", "ja")
     assert not is_term_in_text(japanese["refund"], "決済", "ja")
+
+
+def test_terms_are_sorted_by_their_reading() -> None:
+    """Japanese terms are sorted by their usual reading (not in the order of Unicode), English ones in alphabetical
+    order without regard to capital letters.
+    """
+    words = [term.word for term in list_terms("ja")]
+    read_in_order = ["アラート", "依頼 ID", "確度", "決済", "口座", "承認", "担当", "不一致", "返金", "利用者"]
+    assert sorted(read_in_order, key=words.index) == read_in_order
+    english = [term.word.lower() for term in list_terms("en")]
+    assert english == sorted(english)

@@ -21,11 +21,12 @@ class Term:
 
 
 def list_terms(language: Language) -> tuple[Term, ...]:
-    """Return all terms in one language, sorted by their words."""
+    """Return all terms in one language, sorted by their words: Japanese words by the usual reading of their first
+    character, which is the order of the kanji in EUC-JP."""
     sentences = get_program_sentences(language)
     names = [key.removeprefix(_WORD_KEY_PREFIX) for key in sentences if key.startswith(_WORD_KEY_PREFIX)]
     terms = (Term(name, sentences[_WORD_KEY_PREFIX + name], sentences[_MEANING_KEY_PREFIX + name]) for name in names)
-    return tuple(sorted(terms, key=lambda term: term.word.casefold()))
+    return tuple(sorted(terms, key=lambda term: term.word.casefold().encode("euc_jp", "replace")))
 
 
 def is_term_in_text(term: Term, text: str, language: Language) -> bool:
