@@ -15,7 +15,6 @@ from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import has_probe_an_addressee
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
-from console.domain.recovery.records import WaitingProposal
 from console.wording import credit_checks as check_words
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
@@ -286,11 +285,13 @@ def get_unchanged_probe_key(record: ShownRecord) -> str:
     return "record.nothing_to_probe" if isinstance(record, Refund) else "reason.no_read_call"
 
 
-def format_proposal_reason(proposal: WaitingProposal, context: TextContext) -> str:
-    """Return the reason that the first person has stated for a proposed outcome; the beginning of the person's
-    evidence if the person has stated none, and "" if no evidence is stored."""
-    summary = proposal.evidence_summary
-    return wording.format_stated_reason(summary, context.language) or summary
+def format_proposal_reason(evidence_summary: str, context: TextContext) -> str:
+    """Return the reason for a proposed outcome from the stored summary of the first person's evidence: the stated
+    reason, or the beginning of a written statement if the person has stated no reason. Return "" for a file without a
+    stated reason, and for an empty summary."""
+    is_statement = "\ufffd" not in evidence_summary  # bytes that are no text, as of a picture
+    reason = wording.format_stated_reason(evidence_summary, context.language)
+    return reason or (evidence_summary.strip() if is_statement else "")
 
 
 def format_refund_reason_text(code: RefundReason | None, own_text: str, context: TextContext) -> str:

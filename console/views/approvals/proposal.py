@@ -74,7 +74,7 @@ class ProposalPanel(QWidget):
                     translate("approvals.proposed_who"),
                     translate("approvals.asked_by", maker=proposal.person, at=proposal.since),
                 ),
-                (translate("field.reason"), format_proposal_reason(proposal, context)),
+                (translate("field.reason"), format_proposal_reason(proposal.evidence_summary, context)),
             ),
         )
         self._content_column.replaceWidget(old_fact_list, self._fact_list)

@@ -29,7 +29,7 @@ from console.views.widgets.base import FlowLabel, Surface, make_column
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.record_parts import ExplanationForm
-from console.wording.records import get_proposed_state_word, get_record_kind
+from console.wording.records import format_proposal_reason, get_proposed_state_word, get_record_kind
 
 DecidableDetails: TypeAlias = CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails
 """Details of a record or operation with an outcome that people can decide: one person proposes it, and a second
@@ -361,11 +361,15 @@ def _find_proposal_entry(details: DecidableDetails) -> TimelineEntry | None:
 
 
 def format_proposal(details: DecidableDetails, context: WindowContext) -> str:
-    """Return the sentence that names the proposed outcome which waits for a second person, its proposer and the time;
-    "" if none waits, or if the timeline lacks its audit entry."""
+    """Return the sentence that names the proposed outcome which waits for a second person, its proposer, the time and
+    the proposer's reason; "" if none waits, or if the timeline lacks its audit entry."""
     entry = _find_proposal_entry(details)
     if entry is None:
         return ""
     kind = "operation" if isinstance(details, OperationDetails) else get_record_kind(details.record)
     word = get_proposed_state_word(kind, str(entry.detail.get("as")), context)
-    return context.translate("record.proposed", who=get_actor_name(entry.actor, context), state=word, at=entry.at)
+    evidence_id = entry.detail.get("evidence")
+    summary = next((item.summary for item in details.evidence if item.id == evidence_id), "")
+    reason = format_proposal_reason(summary, context) or None
+    who = get_actor_name(entry.actor, context)
+    return context.translate("record.proposed", who=who, state=word, at=entry.at, reason=reason)

@@ -242,7 +242,7 @@ def make_approval_columns(context: TextContext) -> ExportColumns:
 def _format_approval_reason(row: ApprovalRow, context: TextContext) -> str:
     if isinstance(row, Refund):
         return record_words.format_refund_reason(row, context)
-    return record_words.format_proposal_reason(row, context)
+    return record_words.format_proposal_reason(row.evidence_summary, context)
 
 
 def _get_approval_kind(row: ApprovalRow, context: TextContext) -> str:

@@ -1,5 +1,4 @@
-"""Tests of the next step of a record whose proposed outcome waits for a second person, for a person who can be this
-second person."""
+"""Tests of the texts of a record whose proposed outcome waits for a second person."""
 
 from dataclasses import replace
 from typing import Literal
@@ -7,16 +6,25 @@ from typing import Literal
 import pytest
 
 from console.domain.payments.records import PaymentRelations, RefundRelations
+from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CheckRelations, CheckState
+from console.domain.records import Certainty, CheckRelations, CheckState, EvidenceItem, TimelineEntry
 from console.domain.recovery.records import WaitingProposal
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
+from console.views.records.action_bar import format_proposal
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import WorkCounts
 from tests.views.invented_checks import NOW, make_check, make_window_context
-from tests.views.invented_payments import ORDER, make_payment, make_refund
+from tests.views.invented_payments import (
+    MONEY_PARTS,
+    ORDER,
+    PAYMENT_EXPLANATION,
+    make_compared_sides,
+    make_payment,
+    make_refund,
+)
 
 UNKNOWN_REFUND = make_refund(
     state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=RefundRelations(awaits_second_person=True)
@@ -75,3 +83,25 @@ def test_the_next_step_addresses_the_person_who_can_confirm_it(
     assert other_words not in text
     if name == "payment of the refund":
         assert "R-9" in text
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ("[settlement_report] row 14", "(Settlement report: row 14)"),
+        ("row 14 of the settlement", "(row 14 of the settlement)"),
+        ("\ufffdPNG", "15:04. The record"),
+    ],
+)
+def test_the_proposed_outcome_is_named_with_its_reason(summary: str, said: str) -> None:
+    """The sentence about a proposed outcome has the reason of the first person, but no bytes of a file."""
+    payment = make_payment()
+    entry = TimelineEntry(NOW, "op-c", "payment.resolve_proposed", {"as": "completed", "evidence": 7})
+    proof = (EvidenceItem(7, NOW, "person", "", summary), EvidenceItem(8, NOW, "person", "", "another one"))
+    details = PaymentDetails(
+        payment, PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, None, (), (), (entry,), proof, (),
+        awaiting="second_person",
+    )  # fmt: skip
+    context = make_window_context()
+    context.language = "en"
+    assert said in format_proposal(details, context)
