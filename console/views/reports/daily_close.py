@@ -117,6 +117,7 @@ class DailyCloseSection(ReportSection):
         )
         # Not a TableOrEmptyState, whose text would take the height of a table from the sums.
         self._unknown_empty_state = EmptyState(translate("close.table.unknown.empty"), icon_name="check")
+        self._unknown_empty_state.setContentsMargins(0, 0, 0, 12)
         self._unknown_empty_state.hide()
         self._sums_rows = sums_rows
         table_column.addWidget(sums_rows, 3)
