@@ -238,6 +238,8 @@ def test_a_run_of_the_first_rows_is_continued_later(
     assert dialog.progress_page is not None
     assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     assert dialog.progress_page.progress_label.plain == "1 of 3"
+    sentences = [one.sentence for one in person.frame.announcer.announcements]
+    assert "BS-1: 1 of 3 (first 1 finished). 1 taken" in sentences
     unfinished = open_unfinished_work_dialog(person.frame)
     person.wait_until(lambda: unfinished.runs_table.current_item is not None)
     (shown,) = (column for column in unfinished.runs_table.rows.columns if column.key == "done")

@@ -14,6 +14,7 @@ from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
 from console.views.pages.permission_buttons import block_button_while_read_only, change_right_of_blocked_button
 from console.views.presenters import credit_checks as record_words
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
 from console.views.theme.design_tokens import tokens
@@ -258,9 +259,11 @@ class BulkRunDialog(DialogFrame):
 
     def show_run_end(self, toast: Toast) -> None:
         """Show the results after this window has executed the run: in the dialog or, if the dialog is closed, in
-        `toast`."""
+        `toast`. In both cases screen readers and the list of messages get the text of the toast."""
         if shiboken6.isValid(self):
             self._read_progress()
+            sentence = join_spoken_text(toast.message, toast.detail)
+            announce(self, sentence, icon_name=toast.icon_name, tone=toast.tone)
         else:
             self._context.toast_requested.emit(toast)
 
