@@ -235,6 +235,15 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     return are_all_in_order_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
 
 
+def is_order_refunded(order_payments: Sequence[Payment]) -> bool:
+    """True if all captured payments of an order were refunded in full. `order_payments` are all payments of the
+    order. False if none was captured."""
+    captured_payments = [payment for payment in order_payments if payment.captured_minor]
+    return bool(captured_payments) and all(
+        payment.refunded_minor == payment.captured_minor for payment in captured_payments
+    )
+
+
 def compare_refund_sides(
     refund: Refund, payment: Payment, order: Order | None, known_provider_state: RefundState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:

@@ -11,11 +11,13 @@ from console.domain.payments.consistency import (
     WAITING_STATES,
     compute_money_parts,
     is_order_covered,
+    is_order_refunded,
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery.records import ChoiceFacts, DecisionEffect, ProviderStatement
+from console.domain.transitions.tables import ORDER_TRANSITIONS
 
 _CERTAINTY_AFTER_DECISION = Certainty.KNOWN
 
@@ -70,8 +72,9 @@ def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int
 
 
 def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
-    """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or its
-    reservation ends. None if the record isn't a refund, or if its payment isn't among the facts.
+    """Return the effect of a decision that a refund has the state `target`: its amount is refunded, after which the
+    order may be refunded, or its reservation ends. None if the record isn't a refund, or if its payment isn't among
+    the facts.
     """
     record, payment = facts.record, facts.payment
     if not isinstance(record, Refund) or payment is None:
@@ -86,8 +89,16 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
         compute_money_parts(payment, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
+    order_states = _get_unchanged_order_states(facts.order)
+    if (
+        facts.order is not None
+        and target is RefundState.COMPLETED
+        and OrderState.REFUNDED in ORDER_TRANSITIONS[facts.order.state]
+        and is_order_refunded((payment_after, *facts.other_order_payments))
+    ):
+        order_states = facts.order.state, OrderState.REFUNDED
     return DecisionEffect(
-        (record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), money_change=money_parts
+        (record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order_states, money_parts
     )
 
 

@@ -105,7 +105,7 @@ class ChoiceFacts:
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `is_order_covered`: the order's paid payments cover the order's total; `other_paid_payments` are these payments
-      without `payment`.
+      without `payment`; `other_order_payments` are all payments of the order without `payment`.
     - `purchase_blocker_id`: the id of the credit check that blocks a purchase of the corporation number; None if no
       credit check blocks it.
     - `refund_refusal`: the reason for which no refund can be requested now, with `refund_refusal_facts`.
@@ -129,6 +129,7 @@ class ChoiceFacts:
     refunds: tuple[Refund, ...] = ()
     is_order_covered: bool = True
     other_paid_payments: tuple[Payment, ...] = ()
+    other_order_payments: tuple[Payment, ...] = ()
     purchase_blocker_id: int | None = None
     refund_refusal: str | None = None
     refund_refusal_facts: Mapping[str, object] = field(default_factory=dict)
@@ -141,8 +142,7 @@ class ChoiceFacts:
 class DecisionEffect:
     """Effect of a choice, as pairs (value before the choice, value after it); the two values are equal if the choice
     doesn't change them. `order_state_change` has the states of a payment's order, `money_change` the parts of the
-    payment's money. Each is None if it doesn't belong to the record or can't be changed by the choice; for example, a
-    decision about a refund doesn't change the state of an order."""
+    payment's money. Each is None if it doesn't belong to the record or can't be changed by the choice."""
 
     state_change: tuple[str, str]
     certainty_change: tuple[str, str]

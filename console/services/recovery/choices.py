@@ -31,7 +31,6 @@ from console.domain.tasks.records import Take
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.guarded.second_person import may_proposer_still_decide
-from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -186,17 +185,24 @@ class DecisionChoiceReader:
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
         """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the reason
-        why no refund can be requested now, the other paid payments of the order, and a flag that is True if the paid
+        why no refund can be requested now, the other payments of the order, and a flag that is True if the paid
         payments cover the order's total."""
         payment, order = facts.payment, facts.order
-        paid_payments = order_status.list_paid_payments(conn, order) if order is not None else []
-        other_paid_payments = tuple(paid for paid in paid_payments if payment is None or paid.id != payment.id)
+        order_payments = payments.find_by_order(conn, order.id) if order is not None else ()
+        other_payments = tuple(other for other in order_payments if payment is None or other.id != payment.id)
+        paid_payments = [paid for paid in order_payments if paid.state in PAID_STATES]
+        other_paid_payments = tuple(paid for paid in paid_payments if paid in other_payments)
         # A payment that a callback alone calls paid counts here: the choices that complete it confirm it.
         own_payments = [
             replace(paid, state=PaymentState.COMPLETED) for paid in paid_payments if paid not in other_paid_payments
         ]
         is_covered = order is not None and is_order_covered([*own_payments, *other_paid_payments], order)
-        facts = replace(facts, is_order_covered=is_covered, other_paid_payments=other_paid_payments)
+        facts = replace(
+            facts,
+            is_order_covered=is_covered,
+            other_paid_payments=other_paid_payments,
+            other_order_payments=other_payments,
+        )
         if payment is None:
             return facts
         lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)

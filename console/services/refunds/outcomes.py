@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.consistency import is_order_refunded
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.report_rules import PROVIDER_CLOCK_TOLERANCE
@@ -393,13 +394,8 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
         # outcome, and neither sets the order to refunded.
         lock_until_commit(context, tx, f"refunded_order_{order.id}")
     order_payments = payments.find_by_orders(tx.conn, order_ids, skips_unreadable=True)
-    paid_payments = [paid_payment for paid_payment in order_payments if paid_payment.captured_minor]
     is_whole = {order_payment.id for order_payment in order_payments}.issuperset(order.payment_ids)
-    if (
-        is_whole
-        and paid_payments
-        and all(paid_payment.refunded_minor == paid_payment.captured_minor for paid_payment in paid_payments)
-    ):
+    if is_whole and is_order_refunded(order_payments):
         orders.change_order(tx.conn, order, context.now(), status=OrderState.REFUNDED)
         context.record_audit(
             tx, AuditAction.ORDER_REFUNDED, order.id, {"payment": payment_id}, kind=orders.ORDER_KIND

@@ -183,6 +183,27 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
 
 
 @pytest.mark.parametrize(
+    ("after", "other_refunded_minor", "order_state"),
+    [
+        (RefundState.COMPLETED, 2000, "refunded"),
+        (RefundState.COMPLETED, 1999, "paid"),
+        (RefundState.FAILED, 2000, "paid"),
+    ],
+)
+def test_the_last_refund_of_an_order_makes_it_refunded(
+    after: RefundState, other_refunded_minor: int, order_state: str
+) -> None:
+    minor = REFUND.amount_minor
+    payment = replace(COMPLETED_PAYMENT, captured_minor=minor, reserved_minor=minor, refunded_minor=0)
+    other = replace(payment, id=99, captured_minor=2000, reserved_minor=0, refunded_minor=other_refunded_minor)
+    paid_order = replace(ORDER, state=OrderState.PAID)
+    facts = make_facts(REFUND, payment=payment, order=paid_order, refunds=(REFUND,), other_order_payments=(other,))
+    effect = choice_effects.compute_refund_effect(facts, after)
+    assert effect is not None
+    assert effect.order_state_change == ("paid", order_state)
+
+
+@pytest.mark.parametrize(
     ("after", "set_aside_id", "parts"),
     [
         (RefundState.COMPLETED, None, (1000, 0, 2000)),
