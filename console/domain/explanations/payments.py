@@ -595,9 +595,10 @@ def _explain_order_not_set_to_paid(
     """Return the explanation of a paid payment whose order is still pending. If the order's paid payments cover its
     total, the order can be moved to paid without a call to the provider; otherwise the shop must decide.
     """
-    order = relations.order
-    if order is not None and not is_order_covered(list_paid_order_payments(record), order):
-        kept_minor = sum(map(compute_retained_minor, list_paid_order_payments(record)))
+    order, paid_payments = relations.order, list_paid_order_payments(record)
+    if order is not None and not is_order_covered(paid_payments, order):
+        confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
+        kept_minor = sum(map(compute_retained_minor, confirmed_payments))
         facts = {
             **facts,
             "paid": _make_money(kept_minor, record.currency),

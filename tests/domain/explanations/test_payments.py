@@ -406,6 +406,16 @@ def test_a_payment_advises_no_request_that_is_not_needed(state: RefundState, ref
     assert explained.next_step.code == "next.nothing"
 
 
+def test_only_confirmed_payments_count_for_a_pending_order() -> None:
+    """A callback alone reports the second payment of the order as paid, so the order still lacks its amount."""
+    payment = replace(PAID_PAYMENT, captured_minor=2000)
+    other_payment = replace(PAID_PAYMENT, id=6, state=PaymentState.SIGNATURE_VERIFIED)
+    relations = PaymentRelations(PENDING_ORDER, order_payments=(other_payment,))
+    told = explain_payment(replace(payment, relations=relations), NOW)
+    assert told.verdict == "verdict.payment_short"
+    assert (told.facts["paid"], told.facts["missing"]) == (Money(2000, "JPY"), Money(1300, "JPY"))
+
+
 def test_the_advised_refund_of_an_excess_leaves_out_earlier_refunds() -> None:
     relations = PaymentRelations(replace(ORDER, total_minor=2000))
     step = explain_payment(replace(PAID_PAYMENT, refunded_minor=300, relations=relations), NOW).next_step
