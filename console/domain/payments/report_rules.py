@@ -263,11 +263,12 @@ def _list_states_after_paid(state: PaymentState, report_source: ReportSource) ->
 
 def _compute_unassigned_end_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
     """Return the effect of a report of an unpaid end that may be about another payment: a case if our payment is
-    paid, an unknown outcome if it waits for the payer, otherwise none."""
+    paid, an unknown outcome if it waits for the payer, otherwise none. The report's facts aren't those of our
+    payment, so two people must decide an unknown outcome."""
     if payment.state in PAID_STATES:
-        return _make_contradiction_effect(report)
-    is_waiting = payment.state in WAITING_STATES
-    return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON if is_waiting else None, is_newest_report=is_waiting)
+        return _make_contradiction_effect(report, is_newest=False)
+    reason = NOT_BOOKABLE_REASON if payment.state in WAITING_STATES else None
+    return ReportEffect(unknown_reason=reason, is_newest_report=False)
 
 
 def _compute_failure_effect(payment: Payment, report: PaymentReport, report_source: ReportSource) -> ReportEffect:

@@ -369,10 +369,11 @@ def test_an_unpaid_end_without_our_payment_number_changes_no_state(
     report, at, source = make_fact(reported_state, 1)
     unnamed = replace(report, has_payment_number=False, provider_payment_id=None)
     news = compute_report_effect(payment, unnamed, at, source)
-    assert (news.new_states, news.case_rule, news.unknown_reason) == (
+    assert (news.new_states, news.case_rule, news.unknown_reason, news.is_newest_report) == (
         (),
         "contradicted" if is_paid else None,
         "not_bookable" if state in WAITING_STATES else None,
+        False,
     )
     with_id = replace(unnamed, provider_payment_id=payment.provider_payment_id)
     if is_paid:

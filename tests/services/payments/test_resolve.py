@@ -130,6 +130,29 @@ def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> Non
     assert scene.read_payment(payment.id).state == "payment_failed"
 
 
+def test_a_failure_without_our_payment_number_is_no_outcome(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """PayPay answers that a payment failed, without our payment number: the answer may belong to another request. The
+    order gets no other code, and two people must decide.
+    """
+    order = scene.insert_order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.change_payment_state("paypay", "ORD-1", "failed", notify=False)
+    unnamed = {"data.merchantPaymentId": None, "data.paymentId": None}
+    scene.control.add_fault("set_fields", call="paypay_payment", times="always", fields=unnamed)
+    call_for_refusal(scene.payments.probe, payment.id)
+    after = scene.read_payment(payment.id)
+    assert (after.state, after.certainty, after.error_code) == (payment.state, Certainty.UNKNOWN, "not_bookable")
+    assert after.provider_state != "FAILED", "the page would say that one person can decide"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting == "second_person"
+    with open_desk_of("lead-b") as lead:
+        assert lead.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
+    assert scene.read_payment(payment.id).state == "payment_failed"
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "in_progress"
+
+
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
 def test_a_not_found_that_contains_the_payment_denies_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], reason: str
