@@ -117,13 +117,16 @@ def compute_report_effect(
     )
 
 
-def may_be_end_of_other_payment(payment: Payment, report: PaymentReport) -> bool:
-    """True if the report says that a payment has ended unpaid, and the provider's answer has neither our payment
-    number nor the payment id that the provider gave to `payment`. Like a success without our number, such an answer
-    may belong to another request, so it proves no state of the payment.
-    """
+def names_payment(payment: Payment, report: PaymentReport) -> bool:
+    """True if the provider's answer has our payment number, or the payment id that the provider gave to `payment`.
+    Otherwise the answer may belong to another request, so it proves no state of the payment."""
     has_known_id = report.provider_payment_id is not None and not _is_report_of_another_attempt(payment, report)
-    return report.state in ENDED_UNPAID_STATES and not (report.has_payment_number or has_known_id)
+    return report.has_payment_number or has_known_id
+
+
+def may_be_end_of_other_payment(payment: Payment, report: PaymentReport) -> bool:
+    """True if the report says that a payment has ended unpaid, and the answer doesn't name `payment`."""
+    return report.state in ENDED_UNPAID_STATES and not names_payment(payment, report)
 
 
 def keeps_other_amount_unknown(payment: Payment, report: PaymentReport) -> bool:
@@ -160,7 +163,8 @@ def _compute_success_effect(
     is_other_currency = report.amount is not None and report.amount.currency != payment.currency
     # People may resolve another amount, but nobody's yen are booked as another currency.
     if not is_bookable or report.amount is None or (is_other_currency and report_source is ReportSource.PEOPLE):
-        return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON, is_newest_report=is_newer)
+        is_newest = is_newer and names_payment(payment, report)
+        return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON, is_newest_report=is_newest)
     if (
         report.amount != make_stored_money(payment.asked_minor, payment.currency)
         and report_source is not ReportSource.PEOPLE

@@ -11,7 +11,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import make_stored_money
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
@@ -19,7 +19,7 @@ from console.domain.payments.report_rules import (
     ReportSource,
     find_other_paid_amount,
     keeps_other_amount_unknown,
-    may_be_end_of_other_payment,
+    names_payment,
 )
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -132,7 +132,7 @@ class PaymentResolver:
             answer is not None
             and report is not None
             and answer.reason != OTHER_AMOUNT_REASON
-            and not may_be_end_of_other_payment(payment, report)
+            and (names_payment(payment, report) or report.state in WAITING_STATES)
             and (report.state in PAID_STATES or not keeps_other_amount_unknown(payment, report))
         ):
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
@@ -336,7 +336,7 @@ class PaymentResolver:
         amount if it has stated none. If `id_at_provider` is None, the payment can't be refunded until a later read at
         the provider has given it the provider's payment id."""
         read_report = find_report(answer) if answer is not None else None
-        if read_report is not None and read_report.state not in PAID_STATES:
+        if read_report is not None and not (read_report.state in PAID_STATES and names_payment(payment, read_report)):
             read_report = None
         amount = read_report.amount if read_report is not None else find_other_paid_amount(payment)
         report = PaymentReport(
@@ -432,7 +432,7 @@ def _find_provider_payment_id(payment: Payment, answer: Outcome[PaymentReport] |
     """Return the payment id that the provider's answer contains; None without an answer, if it contains no id, or if
     it may be about another payment."""
     report = answer.found if answer is not None else None
-    return None if report is None or may_be_end_of_other_payment(payment, report) else report.provider_payment_id
+    return report.provider_payment_id if report is not None and names_payment(payment, report) else None
 
 
 def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_payment_id: str) -> None:

@@ -153,6 +153,28 @@ def test_a_failure_without_our_payment_number_is_no_outcome(
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "in_progress"
 
 
+def test_two_people_decide_a_success_without_our_payment_number(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """PayPay answers that a payment was paid, without our payment number: the answer may belong to another request.
+    It is not booked, and two people can decide that the payment is completed, but not that it failed.
+    """
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
+    scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
+    scene.control.add_fault(
+        "set_fields", call="paypay_payment", times="always", fields={"data.merchantPaymentId": None}
+    )
+    call_for_refusal(scene.payments.probe, payment.id)
+    after = scene.read_payment(payment.id)
+    assert (after.certainty, after.error_code, after.provider_state) == (Certainty.UNKNOWN, "not_bookable", None)
+    assert call_for_refusal(scene.payments.resolve, payment.id, "payment_failed", "x").code == "evidence_mismatch"
+    assert scene.payments.resolve(payment.id, "completed", "their letter").awaiting == "second_person"
+    with open_desk_of("lead-b") as lead:
+        assert lead.payments.resolve(payment.id, "completed", "their letter").awaiting is None
+    done = scene.read_payment(payment.id)
+    assert (done.state, done.captured_minor, done.provider_payment_id) == ("completed", 3300, None)
+
+
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
 def test_a_not_found_that_contains_the_payment_denies_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], reason: str
