@@ -141,7 +141,7 @@ def _find_objection_to_refusal(call: AtomCall, answer: HttpAnswer, plaintext: by
         return "not_opened" if b"encData" in body else UNREADABLE_REASON
     text = (body if plaintext is None else plaintext).removeprefix(codecs.BOM_UTF8).strip()
     if plaintext is None and not text.startswith((b"{", b"[")):
-        return None
+        return None if has_no_information(answer) else UNREADABLE_REASON
     try:
         fields = parse_decrypted_message(b'{"list":%s}' % text if text.startswith(b"[") else text)
         if _contains_effect(call, fields):

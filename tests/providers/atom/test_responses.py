@@ -257,6 +257,7 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
     "UTF-16": ("encData=00".encode("utf-16"), "unreadable"),
     "the refund, not sealed": (json.dumps({"payInstrument": [ACCEPTED_REFUND]}).encode(), "refused_but_made"),
     "the refund in a list": (json.dumps([ACCEPTED_REFUND]).encode(), "refused_but_made"),
+    "the refund in a page": (b"<pre>" + json.dumps([ACCEPTED_REFUND]).encode() + b"</pre>", "unreadable"),
 }
 
 
