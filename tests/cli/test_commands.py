@@ -538,6 +538,17 @@ def test_doctor_distinguishes_a_damaged_spool_from_a_lost_database(terminal: Ter
     assert f"{spool} can't be used" in told
 
 
+def test_an_upgrade_of_a_database_that_lost_its_version_is_refused(terminal: Terminal) -> None:
+    """If the database has the tables of this program but not the version of its schema, it is damaged. `db upgrade`
+    then doesn't end by a bug, because the tables that it would create exist.
+    """
+    with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"]) / "console.db")) as conn, conn:
+        conn.execute("DELETE FROM alembic_version")
+    ended = terminal.json("db", "upgrade")
+    assert ended.exit_status_and_code == (3, "not_our_database")
+    assert ended.error["detail"]["problem"] == "damaged"
+
+
 @pytest.mark.parametrize(("name", "check"), [("console.db", "database"), ("desk.db", "went_back")])
 def test_doctor_names_a_file_that_it_may_only_read(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str, check: str

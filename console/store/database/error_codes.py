@@ -35,6 +35,7 @@ _SQLITE_MESSAGE_PARTS_AND_CODES = (
     ("disk i/o error", ErrorCode.STORAGE_FULL),
     ("not a database", ErrorCode.NOT_OUR_DATABASE),
     ("malformed", ErrorCode.NOT_OUR_DATABASE),
+    ("already exists", ErrorCode.NOT_OUR_DATABASE),  # all migrations run in one transaction
     ("no such table", ErrorCode.SCHEMA_MISMATCH),
     ("no such column", ErrorCode.SCHEMA_MISMATCH),
 )

@@ -48,6 +48,10 @@ _STORAGE_FULL_CODES = {
     sqlite3.SQLITE_PERM,
 }
 _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_INCOMPLETE_FILE_MESSAGE_PARTS = ("no such table", "no such column", "has no column named")
+"""Parts of SQLite's messages about a file of this program's version that lacks a table or column, for example
+because a person has repaired it with other tools.
+"""
 
 
 class _Connection(sqlite3.Connection):
@@ -292,7 +296,7 @@ def translate_errors(path: Path) -> Iterator[None]:
             raise ConsoleError(
                 ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}
             ) from error
-        if code in _DAMAGED_CODES:
+        if code in _DAMAGED_CODES or any(part in str(error) for part in _INCOMPLETE_FILE_MESSAGE_PARTS):
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DESK_FILE_DAMAGED}
             ) from error

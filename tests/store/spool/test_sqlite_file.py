@@ -95,6 +95,17 @@ def test_damage_behind_the_first_page_is_reported(tmp_path: Path) -> None:
     assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
 
 
+@pytest.mark.parametrize("script", ["DROP TABLE intents", "ALTER TABLE intents RENAME COLUMN action TO other"])
+def test_a_spool_file_without_a_table_or_column_is_reported_as_damaged(tmp_path: Path, script: str) -> None:
+    spool = Spool(tmp_path, None)
+    begin_operation(spool, make_intent("op-1"))
+    spool.close()
+    conn = sqlite3.connect(tmp_path / SPOOL_FILE_NAME)
+    conn.executescript(script)
+    conn.close()
+    assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
+
+
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
