@@ -105,7 +105,7 @@ class EvidenceBundleWriter:
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND
         ):
             person = self._context.require_right("audit_any")
-        record_keys = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
+        record_keys = tuple(dict.fromkeys((kind, _normalise_id(id)) for kind, id in records))
         if not 0 < len(record_keys) <= MAX_PACKS_PER_BUNDLE:
             raise ConsoleError(
                 ErrorCode.USAGE,
@@ -185,6 +185,13 @@ class EvidenceBundleWriter:
             for part in bundled_pack.content.left_out
         ]
         return WrittenBundle(str(draft.final_path), size, digest, len(written_packs), tuple(omitted_names))
+
+
+def _normalise_id(id: int | str) -> str:
+    """Return the id of a record as text, a number without leading zeros. Two packs of one record would have the same
+    name in the bundle, and the verification would report the bundle as damaged."""
+    text = str(id)
+    return (text.lstrip("0") or "0") if text.isdecimal() else text
 
 
 def _make_index_lines(bundled_pack: _BundledPack, language: str) -> bytes:

@@ -84,6 +84,15 @@ def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
     assert (entry.detail["n"], entry.detail["sha256"]) == (2, written.sha256)
 
 
+def test_a_record_whose_id_is_written_in_two_ways_has_one_pack(
+    pack_desk: PackDesk, records: list[tuple[str, int]]
+) -> None:
+    kind, id = records[0]
+    path = pack_desk.folder / "all.zip"
+    written = pack_desk.console.recovery.write_evidence_bundle([(kind, id), (kind, f"00{id}")], path)
+    assert (written.packs, verify_pack(path, written.sha256).problems) == (1, ())
+
+
 def test_the_refusal_of_a_long_queue_states_its_length(pack_desk: PackDesk) -> None:
     """The records of a queue with 1,203 records are listed page by page: all of them, or at most as many as the
     caller requests. A bundle of all of them is refused, and the refusal states their number and the limit.
