@@ -70,8 +70,8 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "an order that is not covered is advised to be moved",
         _PAYMENTS_FILE,
-        "    if order is not None and not is_order_covered(list_paid_order_payments(record), order):\n",
-        "    if order is None and not is_order_covered(list_paid_order_payments(record), order):\n",
+        "    if order is not None and not is_order_covered(paid_payments, order):\n",
+        "    if order is None and not is_order_covered(paid_payments, order):\n",
     ),
     _make_mutant(
         "an unknown purchase was not bought",
