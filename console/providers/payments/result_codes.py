@@ -7,7 +7,7 @@ from console.domain.provider_outcome import OutcomeClass
 
 NOT_PAID_YET_REASON = "not_paid_yet"
 """Reason of the outcome PENDING of a payment that the payer has not paid yet. Other reasons of this outcome, such as
-`pending_at_bank`, mean that the payer has tried to pay, and that the payment can still succeed.
+`pending_at_bank` or `not_captured`, mean that the payer has tried to pay, and that the payment can still succeed.
 """
 
 

@@ -136,11 +136,12 @@ def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
 
 
 _NOT_PAID_YET_VERDICT = make_pending_verdict(NOT_PAID_YET_REASON)
+_NOT_CAPTURED_VERDICT = make_pending_verdict("not_captured")
 
 PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "CREATED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
-    "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
-    "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
+    "AUTHORIZED": PaymentCodeMeaning(_NOT_CAPTURED_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
+    "REAUTHORIZING": PaymentCodeMeaning(_NOT_CAPTURED_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
     "COMPLETED": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "REFUNDED": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),

@@ -31,7 +31,7 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
     assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
 
 
-@pytest.mark.parametrize("reason", ["not_paid_yet", "pending_at_bank", "payment_timed_out"])
+@pytest.mark.parametrize("reason", ["not_paid_yet", "pending_at_bank", "payment_timed_out", "not_captured"])
 @pytest.mark.parametrize("is_final", [True, False])
 @pytest.mark.parametrize("provider_payment_id", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
@@ -56,6 +56,18 @@ def test_a_payment_that_waits_for_the_bank_does_not_expire(scene: PaymentDesk, c
     scene.money.change_payment_state("atom", "ORD-1", "pending", notify=False)
     fields = {"payInstrument.0.responseDetails.statusCode": code, "payInstrument.0.payDetails.atomTxnId": None}
     scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=fields)
+    pass_time(scene, clock, timedelta(days=2))
+    scene.machinery.timeouts.run_saga_now(payment.id)
+    assert scene.read_payment(payment.id).state in WAITING_STATES
+    assert scene.read_order("ORD-1").state == "pending"
+
+
+def test_a_payment_whose_money_is_blocked_does_not_expire(scene: PaymentDesk, clock: MovedClock) -> None:
+    """PayPay answers after the deadline, without its payment id, that the payment is authorised but not captured: the
+    payer has paid and the capture can still succeed, so the order isn't cancelled."""
+    payment = start_with_stock(scene)
+    scene.money.change_payment_state("paypay", "ORD-1", "authorized", notify=False)
+    scene.control.add_fault("set_fields", call="paypay_payment", times="always", fields={"data.paymentId": None})
     pass_time(scene, clock, timedelta(days=2))
     scene.machinery.timeouts.run_saga_now(payment.id)
     assert scene.read_payment(payment.id).state in WAITING_STATES
