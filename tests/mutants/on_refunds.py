@@ -312,8 +312,8 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/credit_checks/records.py",
-                "    return record is None or does_record_contradict_spooled_answer(context, conn, record)\n",
-                "    return record is None\n",
+                "    return does_record_contradict_spooled_answer(context, conn, record)\n",
+                "    return False\n",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),

@@ -6,6 +6,7 @@ certainty unknown.
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckState, CreditCheck, LeaseHolder, WorkReason
+from console.services.guarded.desk_answers import is_claim_ended_elsewhere
 from console.services.guarded.leases import lock_until_commit
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -51,10 +52,12 @@ def list_lost_purchases(
 
 
 def _is_purchase_lost(context: ServiceContext, conn: Connection, corporation_number: str, intent: Intent) -> bool:
-    """True if the database has no credit check of the purchase `intent`, or contradicts AlarmBox's answer in this
-    desk's spool about it."""
+    """True if the database has no credit check of the purchase `intent`, whose claim has not ended at another desk,
+    or contradicts AlarmBox's answer in this desk's spool about it."""
     record = credit_checks.find_by_operation(conn, corporation_number, intent.operation_id)
-    return record is None or does_record_contradict_spooled_answer(context, conn, record)
+    if record is None:
+        return not is_claim_ended_elsewhere(context, conn, intent.operation_id)
+    return does_record_contradict_spooled_answer(context, conn, record)
 
 
 def does_record_contradict_spooled_answer(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:

@@ -45,6 +45,7 @@ from console.services.credit_checks.resolve import (
 from console.services.credit_checks.view import read_timeline
 from console.services.guarded.desk_answers import (
     find_own_spool_entry,
+    is_claim_ended_elsewhere,
     refuse_decision_against_answer,
     refuse_denial_of_unclear_answer,
 )
@@ -570,15 +571,13 @@ class OperationRecovery:
 
     def _find_spool_entry(self, operation_id: str) -> SpoolEntry | None:
         """Return the spool entry of the operation: from this desk's spool, or the copy that a desk has reported to
-        the database. None if there is neither. The copy has no claim after two people have decided that the operation
-        had no effect. It then replaces an entry of this desk without an answer, because the people may have decided
-        at another desk, or the process of their decision may have ended before it changed the spool."""
+        the database. None if there is neither. The copy replaces an entry of this desk whose claim has ended
+        elsewhere (`is_claim_ended_elsewhere`)."""
         entry = find_own_spool_entry(self._context, operation_id)
         with self._context.database.read() as conn:
-            reported_entry = lost_operations.find_lost_operation(conn, operation_id)
-        if entry is None or (reported_entry and not reported_entry.holds_claim and not entry.has_answer):
-            return reported_entry
-        return entry
+            if entry is not None and not is_claim_ended_elsewhere(self._context, conn, operation_id):
+                return entry
+            return lost_operations.find_lost_operation(conn, operation_id)
 
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.is_lost_without_effect:

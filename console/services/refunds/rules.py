@@ -26,6 +26,7 @@ from console.domain.payments.states import OPEN_REFUND_STATES, RefundState
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
+from console.services.guarded.desk_answers import is_claim_ended_elsewhere
 from console.services.payments.listed_facts import find_acknowledged_keys
 from console.services.payments.providers import find_payment_state_of_provider_word
 from console.services.process.context import WORKER, ServiceContext
@@ -455,6 +456,7 @@ def find_lost_refunds(
         for intent in (*spooled_refunds, *lost_operations.list_refunds_holding_amount(conn))
         if is_refund_of_payment(intent, payment)
         and refunds.find_by_idempotency_key(conn, intent.provider_key or "") is None
+        and not is_claim_ended_elsewhere(context, conn, intent.operation_id)
     )
     if not intents or not _lists_refunds(reader):
         return intents

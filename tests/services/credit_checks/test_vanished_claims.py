@@ -216,6 +216,27 @@ def test_two_people_resolve_a_lost_purchase_as_not_bought(
 
 
 @pytest.mark.engines("sqlite")
+def test_a_lost_purchase_denied_at_another_desk_can_be_bought(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people decide at another desk that a lost purchase was not made. The desk that has sent it buys the
+    corporation number again, although its own spool still has the claim.
+    """
+    alarmbox.behaviour = "silent_before_charge"
+    record, context = call_for_refusal(lambda: buy_check(console)).detail["record"], console._context
+    assert isinstance(record, CreditCheck)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+    store_lost_operations(context, context.spool.read_entries(context.database_id))
+    monkeypatch.setattr(type(context.spool), "give_up_claim", lambda *_: None)
+    console.recovery.resolve("operation", record.operation_id or "", "error", "their list is empty")
+    with place.open_console_of_person(console, "lead-b") as other:
+        other.recovery.resolve("operation", record.operation_id or "", "error", "not on the bill")
+    (entry,) = context.spool.read_entries(context.database_id)
+    assert entry.holds_claim
+    alarmbox.behaviour = "answers"
+    assert buy_check(console).state == "success"
+
+
 def test_pages_name_a_lost_renewal_and_advise_no_purchase(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place, clock: ManualClock
 ) -> None:

@@ -242,20 +242,51 @@ def test_a_repeated_decision_about_a_lost_refund_is_answered(
         assert (result.record.id, result.record.state, result.awaiting) == (operation, state, awaiting)
 
 
-def test_a_lost_refund_denied_at_another_desk_is_failed_at_its_own(desk: RefundDesk) -> None:
-    """Two people decide at another desk that a lost refund was not made. The desk that has sent it shows it as
-    failed, although its spool has no answer, and refuses another decision.
-    """
+def deny_lost_refund_at_another_desk(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> tuple[Payment, str]:
+    """Lose a refund whose outcome is unknown. Two people decide at another desk that it was not made, so that the
+    spool of this desk keeps its claim. Return the payment and the id of the operation."""
     payment, refund = approve_refund(desk, "reset")
     operation, context = refund.operation_id or "", desk.console._context
     delete_refund(desk, payment)
     store_lost_operations(context, context.spool.read_entries(context.database_id))
-    for person in ("op-a", "lead-b"):
-        with desk.console.acting_as(person):
-            desk.console.recovery.resolve("operation", operation, "failed", "not there")
-    context.spool.mark_ended(operation, holds_claim=True)  # as the spool of the desk that sent it
+    with monkeypatch.context() as other_desk:
+        other_desk.setattr(type(context.spool), "give_up_claim", lambda *_: None)
+        for person in ("op-a", "lead-b"):
+            with desk.console.acting_as(person):
+                desk.console.recovery.resolve("operation", operation, "failed", "not there")
+    (entry,) = context.spool.read_entries(context.database_id)
+    assert entry.holds_claim
+    return payment, operation
+
+
+def test_a_lost_refund_denied_at_another_desk_is_failed_at_its_own(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people decide at another desk that a lost refund was not made. The desk that has sent it shows it as
+    failed, although its spool has no answer, and refuses another decision.
+    """
+    _, operation = deny_lost_refund_at_another_desk(desk, monkeypatch)
     assert desk.console.recovery.read_record("operation", operation).record.state is OperationState.FAILED
     assert (
         call_and_get_code(lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there"))
         == "nothing_to_resolve"
     )
+
+
+def test_a_lost_refund_denied_at_another_desk_holds_its_payment_no_longer(
+    desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people decide at another desk that a lost refund was not made. The desk that has sent it sends the next
+    refund of the payment, although its own spool still has the claim.
+    """
+    payment, _ = deny_lost_refund_at_another_desk(desk, monkeypatch)
+    assert desk.approve_refund(desk.request_refund(payment, "500")).state is RefundState.SUBMITTED
+
+
+def test_a_spool_that_proves_a_refund_keeps_its_payment(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two people decide at another desk that a lost refund was not made. This desk knows that it was made, and sends
+    no other refund of the payment.
+    """
+    payment, operation = deny_lost_refund_at_another_desk(desk, monkeypatch)
+    desk.console._context.spool.mark_ended(operation, holds_claim=True)
+    assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
