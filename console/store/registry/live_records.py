@@ -25,10 +25,11 @@ from sqlalchemy import (
     union_all,
 )
 
+from console.domain.batches import split_into_batches
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.registry.our_records import normalise_number
+from console.store.registry.our_records import MAX_NUMBERS_PER_QUERY, normalise_number
 from console.store.schema.claim_columns import list_number_keys
 from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks
@@ -140,18 +141,16 @@ def find_record_beginnings(
     """Return the watched corporation numbers among those in `corporation_numbers`, as a mapping to the instant at
     which the corporation's oldest live or open record began (None: no such instant is stored)."""
     beginnings: dict[str, datetime | None] = {}
-    values = {
-        "numbers": sorted(corporation_numbers),
-        "number_keys": list_number_keys(sorted(corporation_numbers)),
-        "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN),
-    }
-    for number_key, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values) if corporation_numbers else ():
-        number = normalise_number(number_key)
-        if number is None:
-            continue
-        begun_at = convert_to_aware_utc(stored_at) if stored_at is not None and stored_at > EPOCH_START else None
-        known_instants = [at for at in (beginnings.get(number), begun_at) if at is not None]
-        beginnings[number] = min(known_instants, default=None)
+    expires_after = convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)
+    for part in split_into_batches(sorted(corporation_numbers), MAX_NUMBERS_PER_QUERY):
+        values = {"numbers": part, "number_keys": list_number_keys(part), "expires_after": expires_after}
+        for number_key, stored_at in conn.execute(_BEGINNINGS_OF_RECORDS_QUERY, values):
+            number = normalise_number(number_key)
+            if number is None:
+                continue
+            begun_at = convert_to_aware_utc(stored_at) if stored_at is not None and stored_at > EPOCH_START else None
+            known_instants = [at for at in (beginnings.get(number), begun_at) if at is not None]
+            beginnings[number] = min(known_instants, default=None)
     return beginnings
 
 

@@ -26,7 +26,9 @@ from console.store.schema.claim_columns import list_number_keys
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
-_MAX_NUMBERS_PER_QUERY = 500
+MAX_NUMBERS_PER_QUERY = 500
+"""Largest number of corporation numbers in one query. A query has up to 39 parameters for each, and SQLite accepts at
+most 32,766 parameters."""
 MAX_OPEN_NUMBERS = 1_000
 """Largest number of records that `list_numbers_of_open_records` reads for each of its conditions."""
 _NEEDS_REVIEW_WORK_STATE = "needs_review"
@@ -112,7 +114,7 @@ def find_our_numbers(conn: Connection, corporation_numbers: Collection[str]) -> 
     outcome, or is a refund that has not ended.
     """
     openness_by_number: dict[str, bool] = {}
-    for part in split_into_batches(tuple(dict.fromkeys(corporation_numbers)), _MAX_NUMBERS_PER_QUERY):
+    for part in split_into_batches(tuple(dict.fromkeys(corporation_numbers)), MAX_NUMBERS_PER_QUERY):
         values = {"numbers": part, "number_keys": list_number_keys(part)}
         for number_key, has_open in conn.execute(_OUR_NUMBERS_QUERY, values):
             if (number := normalise_number(number_key)) is not None:
