@@ -62,7 +62,7 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     person.wait_until(lambda: page.details is not None and page.details.record.id == record.id)
     person.wait_until_read()
     offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
-    assert offered == ["probe"]
+    assert offered == []
     button = page.action_bar.find_button("resolve")
     assert button is not None
     assert (button.text(), button.isEnabled()) == ("Set another outcome...", True)
@@ -130,7 +130,7 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
     assert page.table.go_to_item(lambda row: row.item.record.id == records["op-a"].id)
     person.wait_until(lambda: shows_record(page.preview, records["op-a"].id))
     counts = context.work_counts
-    for decisions_to_make, kinds in (((), {"default"}), (counts.decisions_to_make, {"default", "primary"})):
+    for decisions_to_make, kinds in (((), {"default"}), (counts.decisions_to_make, {"primary"})):
         context.store_work_counts(replace(counts, decisions_to_make=decisions_to_make))  # read later than the rows
         assert {one.kind for one in page.preview.findChildren(KeyButton) if one.key} == kinds
 
