@@ -793,6 +793,27 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     assert not (tmp_path / "b.pdf").exists()
 
 
+@pytest.mark.parametrize(("name", "printed"), [(b"Minamo\xff", "Minamo\ufffd"), (7, "7")])
+def test_a_name_that_is_no_text_is_printed(
+    terminal: Terminal, tmp_path: Path, name: bytes | int, printed: str
+) -> None:
+    """SQLite stores whatever another application writes into a column of texts. Lists and exports print bytes and
+    numbers as text.
+    """
+    with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
+        database.execute(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, company_name,"
+            " result, pdf_file_path) VALUES (1, ?, 77, ?, ?, ?)",
+            (CORPORATION_NUMBER, name, name, name),
+        )
+    (record,) = terminal.json("lookup", CORPORATION_NUMBER).data["credit_checks"]
+    assert (record["company_name"], record["pdf_file_path"]) == (printed, printed)
+    export = tmp_path / "checks.csv"
+    for words in (("find", CORPORATION_NUMBER), ("export", "lookup", CORPORATION_NUMBER, "--to", str(export))):
+        assert terminal(*words).status == 0
+    assert printed in export.read_text("utf-8-sig")
+
+
 def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_path: Path) -> None:
     """Another application may write the times 9999-12-31 23:59:59, which has no time in Japan, and 0001-01-01. Lists,
     exports and `show` work with such a record.
@@ -847,6 +868,21 @@ def test_an_order_with_an_invalid_time_is_shown(
     assert (order["created_at"], order["changed_at"]) == (shown_text, shown_text)
     assert b"1970" not in terminal("show", "order", "1").out
     for words in (("lookup", CORPORATION_NUMBER), ("show", "order", "1"), ("queue", "pending"), ("find", "ORD-1")):
+        assert terminal(*words).status == 0
+
+
+def test_an_order_with_texts_that_are_no_text_is_printed(terminal: Terminal, tmp_path: Path) -> None:
+    """The shop may write bytes and numbers into the columns of texts of an SQLite database."""
+    with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
+        database.execute(
+            "INSERT INTO orders (merch_txn_id, corporation_number, total_amount, payment_method, atom_txn_id)"
+            " VALUES (?, ?, 3300, ?, ?)",
+            (b"ORD-1\xff", int(CORPORATION_NUMBER), b"paypay", 5),
+        )
+    (order,) = terminal.json("lookup", CORPORATION_NUMBER).data["orders"]
+    assert (order["merch_txn_id"], order["corporation_number"]) == ("ORD-1\ufffd", CORPORATION_NUMBER)
+    export = str(tmp_path / "orders.csv")
+    for words in (("show", "order", "1"), ("queue", "pending"), ("export", "queue", "pending", "--to", export)):
         assert terminal(*words).status == 0
 
 

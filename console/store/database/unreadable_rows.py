@@ -53,6 +53,15 @@ def require_numbers(*values: object) -> None:
             raise TypeError(f"no number but {type(value).__name__}")
 
 
+def read_text(value: object) -> str | None:
+    """Return the value of a text column that other applications write, as text. SQLite stores numbers and bytes in
+    such a column, too; the lists and exports would end with an error.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def read_readable_rows(
     table: str,
     rows: Iterable[Any],

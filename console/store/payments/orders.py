@@ -149,12 +149,16 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         state_since,
     ) = row  # fmt: skip
     unreadable_rows.require_numbers(total_minor, version, attempts)
+    texts = (order_number, stored_corporation_number, payment_method, token, transaction)
+    order_number, stored_corporation_number, payment_method, token, transaction = map(
+        unreadable_rows.read_text, texts
+    )
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:
         status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)
     return Order(
         id=order_id,
-        merch_txn_id=order_number,
+        merch_txn_id=order_number or "",
         corporation_number=_get_normalised_number(number_key, stored_corporation_number),
         state=OrderState(status),
         currency=currency,
