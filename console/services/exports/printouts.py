@@ -20,12 +20,14 @@ _EXPORT_AUDIT_SUBJECT_KIND = "export"
 @dataclass(frozen=True, slots=True)
 class PrintedList:
     """A list to print, as text: its title, the titles of its columns, and the cells of its rows. `is_cut` is True if
-    the list has more rows than MAX_PRINTED_ROWS."""
+    the list has more rows than MAX_PRINTED_ROWS. `notes` are the sentences about the rows and figures, such as that
+    more records match."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     is_cut: bool
+    notes: tuple[str, ...] = ()
 
 
 class PrintoutService:
@@ -64,7 +66,8 @@ class PrintoutService:
             tuple(make_cell_text(column.kind, column.read_cell(row)) for column in table.columns)
             for row in printed_rows
         )
-        printed_list = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
+        titles = tuple(column.title for column in table.columns)
+        printed_list = PrintedList(table.title, titles, tuple(cells), is_cut, table.notes)
         facts: dict[str, object] = {
             "list": request.name.value,
             "subject": request.subject[:100],

@@ -17,6 +17,7 @@ from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.save_file import ask_for_save_path
+from console.wording.sentences.formats import join_sentences
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -121,7 +122,9 @@ class ListExporter(QObject):
 
         def make_toast(written_export: WrittenExport) -> Toast:
             sentence = translate("export.written", rows=written_export.row_count, file=Path(written_export.file).name)
-            return Toast(sentence, written_export.file, path=written_export.file, subject="")
+            # A CSV file has no room for the notes, and a list that looks complete may lack records.
+            message = join_sentences((sentence, *written_export.notes), translate)
+            return Toast(message, written_export.file, path=written_export.file, subject="")
 
         def format_progress(rows: int) -> str:
             return translate("progress.export", rows=rows)

@@ -21,7 +21,7 @@ from console.views.printing.print_job import (
 )
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
-from console.wording.exports.titles import format_list_title, format_selection
+from console.wording.exports.titles import format_export_filter, format_list_title, format_selection
 
 if TYPE_CHECKING:
     from PySide6.QtPrintSupport import QPrintDialog, QPrinter
@@ -120,16 +120,17 @@ class PagePrinter(QObject):
     def print_list_to(self, request: ExportRequest, printer: "QPrinter") -> None:
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
         language, translate = self._context.language, self._context.translate
-        printed_by = self._format_printed_by()
+        printed_by, filter_text = self._format_printed_by(), format_export_filter(request, self._context)
 
         def print_read_list(printed_list: PrintedList) -> bool:
-            notes = [request.part] if request.part else []
+            notes = [filter_text] if filter_text else []
             if request.chosen_records is not None:
                 selected_count = request.chosen_records.count
                 row_count = selected_count if printed_list.is_cut else len(printed_list.rows)
                 notes.append(format_selection(selected_count, row_count, translate))
             if printed_list.is_cut:
                 notes.append(translate("print.cut", n=len(printed_list.rows)))
+            notes += printed_list.notes
             sheet = PrintedSheet(printed_list.title, notes, printed_by, printed_list.columns, printed_list.rows)
             return print_sheet(sheet, printer)
 

@@ -54,7 +54,7 @@ def format_export_description_lines(
     `registry_date` isn't None, a last line names the corporation registry as the source of names.
     """
     source = [] if registry_date is None else [format_registry_source(registry_date, context.translate)]
-    part = _format_export_filter(request, context)
+    part = format_export_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen_records is not None:
         filter_words.append(format_selection(request.chosen_records.count, row_count, context.translate))
@@ -71,7 +71,7 @@ def format_selection(selected_count: int, row_count: int, translate: TranslateFu
     return translate("export.about.chosen", n=row_count)
 
 
-def _format_export_filter(request: ExportRequest, context: TextContext) -> str:
+def format_export_filter(request: ExportRequest, context: TextContext) -> str:
     """Return the text of the list's filter; "" for a list without a filter. It is also "" for a lookup, because
     its title contains the searched number."""
     match request.name:

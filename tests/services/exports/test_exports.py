@@ -273,6 +273,12 @@ def test_an_exported_search_says_what_it_lacks(
     assert [note.partition(".")[0] for note in companies.notes] == ["There is no corporation registry on this desk"]
 
 
+def test_a_printed_search_says_what_it_lacks(desk: SampleDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.wiring.exports._MAX_SEARCH_RESULTS", 1)
+    printed_list = desk.console.printouts.read_list(ExportRequest(ListName.SEARCH, "provider:paypay"), "en")
+    assert printed_list.notes[0] == "Payments: 1 record shown. There are more."
+
+
 def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path) -> None:
     """The export of a bulk run names each record with its corporation and amount. Refused rows have the reason in
     words; the part `not_done` leaves out the executed rows.

@@ -23,10 +23,12 @@ ALERT_LIST = ExportRequest(ListName.ALERTS)
 
 
 class ExportServices:
-    """Services that only export and print lists. With `is_disk_full`, an export fails."""
+    """Services that only export and print lists. With `is_disk_full`, an export fails. `notes` are the notes of a
+    written export.
+    """
 
-    def __init__(self, *, is_disk_full: bool) -> None:
-        self._is_disk_full = is_disk_full
+    def __init__(self, *, is_disk_full: bool, notes: tuple[str, ...]) -> None:
+        self._is_disk_full, self._notes = is_disk_full, notes
 
     @property
     def exports(self) -> "ExportServices":
@@ -43,17 +45,19 @@ class ExportServices:
         report_progress(1)
         if self._is_disk_full:
             raise ConsoleError(ErrorCode.STORAGE_FULL)
-        return WrittenExport(str(path), 1, 9)
+        return WrittenExport(str(path), 1, 9, self._notes)
 
     def read_list(self, _request: ExportRequest, _language: str) -> PrintedList:
         return PrintedList("Alerts", ("What",), (("queue age",),), is_cut=False)
 
 
-def make_context(*, is_disk_full: bool = False) -> tuple[WindowContext, InlineRunner, list[Toast]]:
+def make_context(
+    *, is_disk_full: bool = False, notes: tuple[str, ...] = ()
+) -> tuple[WindowContext, InlineRunner, list[Toast]]:
     """Return a context whose tasks wait, its runner, and the list that gets its toasts."""
     context, toasts, runner = make_window_context(), list[Toast](), InlineRunner(paused=True)
     context.runner = runner
-    context.store_services(ExportServices(is_disk_full=is_disk_full))  # type: ignore[arg-type]  # exports alone
+    context.store_services(ExportServices(is_disk_full=is_disk_full, notes=notes))  # type: ignore[arg-type]  # exports alone
     context.toast_requested.connect(toasts.append)
     return context, runner, toasts
 
@@ -74,6 +78,15 @@ def test_the_end_of_an_export_is_shown_without_its_page_or_dialog(
     (toast,) = toasts
     assert (toast.message == "Not done") is is_disk_full
     assert toast.path == ("" if is_disk_full else str(tmp_path / "alerts.csv"))
+
+
+def test_the_toast_about_an_export_says_what_the_list_lacks(appearance: object, tmp_path: Path) -> None:
+    context, runner, toasts = make_context(notes=("Payments: 1 record shown. There are more.",))
+    ListExporter(context, Page(context), lambda: ALERT_LIST).export_list_to(str(tmp_path / "found.csv"))
+    runner.execute_oldest_task()
+    assert [toast.message for toast in toasts] == [
+        "Wrote 1 row to found.csv. Payments: 1 record shown. There are more."
+    ]
 
 
 def test_a_list_is_printed_without_its_page(appearance: object, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtPrintSupport import QPrinter
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.bulk.records import NOT_DONE_ROWS_FILTER
 from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
@@ -46,7 +47,7 @@ class PrintedServices:
         return nullcontext()
 
     def read_list(self, _request: ExportRequest, _language: str) -> PrintedList:
-        return PrintedList("Alerts", ("What",), (("queue age",),), is_cut=False)
+        return PrintedList("Alerts", ("What",), (("queue age",),), is_cut=False, notes=("There are more.",))
 
 
 def make_pdf_printer(file: Path) -> QPrinter:
@@ -116,6 +117,23 @@ def test_only_taken_pages_are_announced_as_sent(
     printer = make_pdf_printer(tmp_path / folder / "list.pdf")
     PagePrinter(context, window).print_list_to(ExportRequest(ListName.ALERTS), printer)
     assert [toast.message for toast in toasts] == [message]
+
+
+def test_a_printed_list_states_its_filter_in_words_and_what_it_lacks(
+    appearance: object, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, sheets, window = make_window_context(), list[PrintedSheet](), QWidget()
+    qtbot.addWidget(window)
+    context.store_services(PrintedServices())  # type: ignore[arg-type]  # printouts alone
+
+    def keep_sheet(sheet: PrintedSheet, _printer: QPrinter) -> bool:
+        sheets.append(sheet)
+        return True
+
+    monkeypatch.setattr(page_print, "print_sheet", keep_sheet)
+    request = ExportRequest(ListName.BULK, "1", NOT_DONE_ROWS_FILTER)
+    PagePrinter(context, window).print_list_to(request, QPrinter())
+    assert [sheet.paragraphs for sheet in sheets] == [["Not done", "There are more."]]
 
 
 def test_a_printout_is_made_outside_the_thread_of_the_window(
