@@ -17,12 +17,6 @@ def test_every_badge_has_a_drawing_and_a_tone() -> None:
         assert badge.word("en")
 
 
-def test_an_old_answer_does_not_look_like_work() -> None:
-    """The badge of an old answer is as quiet as the one of a record without work: nothing has to be done about the
-    answer until a person decides something."""
-    assert {tokens().badges[key].tone for key in ("certainty.old", "work.none")} == {"muted"}
-
-
 def test_the_themes_name_the_same_colours() -> None:
     """A colour name that exists in one theme exists in all themes."""
     light = set(tokens().get_colours("light"))
