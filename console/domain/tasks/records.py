@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class ScheduledTask:
     """A scheduled task and its last run. `begun_at` is the beginning of the last run, None if there was none.
     `ended_at` is the end of the last run that has written its end; if it is None or earlier than `begun_at`, the last
-    run has not written its end (see `is_task_running`). Of the run that ended at `ended_at`, `record_count` is the
-    number of records on which it worked, and `error_code` its error code, None after a success. `failures` is the
+    run has not written its end (see `is_task_running`). Of the run that ended at `ended_at`,
+    `handled_record_count` is the number of records on which it worked, and `error_code` its error code, None after a success. `failures` is the
     number of consecutive failed runs. `position` is the place at which the next run of a task with several parts
     continues.
     """
@@ -29,7 +29,7 @@ class ScheduledTask:
     next_at: datetime
     begun_at: datetime | None = None
     ended_at: datetime | None = None
-    record_count: int = 0
+    handled_record_count: int = 0
     error_code: str | None = None
     failures: int = 0
     position: str | None = None

@@ -35,7 +35,7 @@ _is_call_confirmed: ContextVar[bool | None] = ContextVar("is_call_confirmed", de
 runs no call for which a person is asked."""
 
 
-def call_with_confirmation(
+def call_with_password(
     context: ServiceContext, command: str, arguments: tuple[object, ...], call: Callable[[], T]
 ) -> T:
     """Run `call`, the work of `command` with these arguments, and return its result. If the command needs the acting

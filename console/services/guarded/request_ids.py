@@ -31,7 +31,7 @@ from console.domain.records import CreditCheck, OperationState
 from console.services.audit import refusals
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
-from console.services.guarded.confirmed_decisions import call_with_confirmation
+from console.services.guarded.confirmed_decisions import call_with_password
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import OutcomeUnrecorded, StepReporter
 from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_desk_request_id
@@ -211,9 +211,9 @@ class RequestIdService:
         continues the work that the first run has begun. Raises the errors of `act` (with detail.duplicate if the
         error is the stored answer); usage for a malformed id; possible_repeat if the id was used for another request
         within 24 hours; in_progress with the holder while the first call runs; not_allowed for auditors and admins on
-        a database server, and if a decision needs the person's password (`call_with_confirmation`).
+        a database server, and if a decision needs the person's password (`call_with_password`).
         """
-        return call_with_confirmation(
+        return call_with_password(
             self._context,
             command,
             arguments,

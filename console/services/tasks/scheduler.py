@@ -77,8 +77,8 @@ def _treat_every_task_as_due(_: ScheduledTask) -> bool:
 class _TaskRun:
     """One run of one due task in this process. `name` and `interval` are those of the task; `task` is the task's row
     as it was read at the beginning of the run. If `should_stop` returns True, the run ends after its present record.
-    `is_lease_lost` becomes True if another process has acquired the task's lease. `record_count` is the number of
-    handled records, `error` the exception that ended the run (None: the run did not fail)."""
+    `is_lease_lost` becomes True if another process has acquired the task's lease. `handled_record_count` is the
+    number of handled records, `error` the exception that ended the run (None: the run did not fail)."""
 
     name: str
     interval: TaskInterval
@@ -86,7 +86,7 @@ class _TaskRun:
     task: ScheduledTask
     should_stop: Callable[[], bool]
     is_lease_lost: bool = False
-    record_count: int = 0
+    handled_record_count: int = 0
     error: Exception | None = field(default=None, repr=False)
 
     def may_continue(self) -> bool:
@@ -110,7 +110,7 @@ class _TaskRun:
             )
         if self.should_stop():
             return now  # due immediately, so that another worker continues
-        is_batch_full = 0 < self.interval.batch_size <= self.record_count
+        is_batch_full = 0 < self.interval.batch_size <= self.handled_record_count
         return now + context.scale.scale_delta(
             min(FULL_BATCH_INTERVAL, self.interval.duration) if is_batch_full else self.interval.duration
         )
@@ -198,7 +198,7 @@ class Scheduler:
             open_cases_of_unreadable_rows(self._context)
             if not should_stop():
                 self._overdue_alerts.update_alerts(pass_began_at)
-        return tuple(TaskRun(run.name, run.record_count) for run in runs)
+        return tuple(TaskRun(run.name, run.handled_record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
         """Run every task once, whether it is due or not, except the tasks that are left out (see the class), and
@@ -225,7 +225,9 @@ class Scheduler:
         for task_run in runs.values():
             if task_run and task_run.error:
                 raise task_run.error
-        return tuple(TaskRun(name, task_run.record_count if task_run else 0) for name, task_run in runs.items())
+        return tuple(
+            TaskRun(name, task_run.handled_record_count if task_run else 0) for name, task_run in runs.items()
+        )
 
     @contextmanager
     def _act_as_worker(self) -> Iterator[Person]:
@@ -338,7 +340,7 @@ class Scheduler:
                 tx.conn,
                 task,
                 now,
-                run.record_count,
+                run.handled_record_count,
                 run.error_code,
                 run.find_next_time(now, self._context),
                 task.position,
@@ -367,9 +369,9 @@ class Scheduler:
             except BaseException:
                 self._release_lease_early(run)
                 raise
-            level = logging.INFO if run.record_count else logging.DEBUG  # most runs handle no record
+            level = logging.INFO if run.handled_record_count else logging.DEBUG  # most runs handle no record
             duration_ms = round((self._context.clock.monotonic() - started_at) * 1000)
-            _log.log(level, "task %s: took %d in %d ms", run.name, run.record_count, duration_ms)
+            _log.log(level, "task %s: took %d in %d ms", run.name, run.handled_record_count, duration_ms)
         return run
 
     @contextmanager
@@ -388,7 +390,7 @@ class Scheduler:
     def _execute_due_task(self, run: _TaskRun) -> None:
         self._context.failpoints.reach("after_task_begin")
         try:
-            run.record_count = self._tasks[run.name]()
+            run.handled_record_count = self._tasks[run.name]()
         except ConsoleError as refusal:
             run.error = refusal
             _log.warning("task %s failed: %s", run.name, refusal.code)

@@ -86,14 +86,14 @@ def end_run(
     conn: Connection,
     task: ScheduledTask,
     now: datetime,
-    record_count: int,
+    handled_record_count: int,
     error_code: str | None,
     next_at: datetime,
     position: str | None = None,
 ) -> ScheduledTask:
-    """Write the end of a task's run, and return the changed task, which is due again at `next_at`. `record_count` is
-    the number of records that the run worked on. `error_code` is the code of the error that ended the run; None after
-    success. `position` is the place at which the next run continues; None: it begins from the start.
+    """Write the end of a task's run, and return the changed task, which is due again at `next_at`.
+    `handled_record_count` is the number of records that the run worked on. `error_code` is the code of the error that
+    ended the run; None after success. `position` is the place at which the next run continues; None: it begins from the start.
 
     Raises StaleRow if the row has changed since `task` was read, because another worker has run the task or
     `store_task_position` was called.
@@ -102,7 +102,7 @@ def end_run(
         task,
         next_at=next_at,
         ended_at=now,
-        record_count=record_count,
+        handled_record_count=handled_record_count,
         error_code=error_code,
         failures=task.failures + 1 if error_code else 0,
         position=position,
@@ -113,7 +113,7 @@ def end_run(
         task,
         next_at=next_at,
         ended_at=now,
-        taken=record_count,
+        taken=handled_record_count,
         trouble=error_code,
         failures=ended_task.failures,
         position=position,
@@ -156,7 +156,7 @@ def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tup
 
 def _make_task(
     task_name: str, every_seconds: int, next_at: datetime, begun_at: datetime | None, ended_at: datetime | None,
-    record_count: int,
+    handled_record_count: int,
     error_code: str | None, failure_count: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
@@ -165,7 +165,7 @@ def _make_task(
         convert_to_aware_utc(next_at),
         read_as_utc(begun_at),
         read_as_utc(ended_at),
-        record_count,
+        handled_record_count,
         error_code,
         failure_count,
         position,

@@ -375,8 +375,8 @@ class FittedTable(RecordTable):
         return all(column.text(row) in ("", NO_VALUE) for row in rows)
 
     def _measure_needed_width(self, column_index: int) -> int:
-        """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows, at
-        its place: the first visible column begins at the table's margin."""
+        """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows.
+        The width of the first visible column includes the table's left margin."""
         is_moved = 0 < column_index == self.first_column
         margin_px = max(0, self.margin_px - CELL_PADDING_PX) if is_moved else 0
         return self._measure_contents_width(column_index) + margin_px

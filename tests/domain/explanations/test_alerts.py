@@ -58,7 +58,7 @@ def test_each_rules_explanation_names_the_payment_and_the_command(rule: AlertRul
     assert explained.roles_that_may_act == ("approver", "operator")
 
 
-def test_money_set_aside_is_not_requested_in_the_terminal() -> None:
+def test_the_command_of_an_alert_requests_no_money_set_aside() -> None:
     """If only money that is set aside is left, the command of the alert shows the payment: the terminal requests no
     refund of such money."""
     payment = replace(PAYMENT, set_aside_minor=PAYMENT.refundable_minor)

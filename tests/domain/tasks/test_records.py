@@ -22,7 +22,13 @@ RECONCILED_DAY = date(2026, 11, 19)
 def test_a_new_task_has_never_run_nor_failed() -> None:
     """A new task has no run and no failure."""
     task = ScheduledTask("probes", timedelta(seconds=30), NOW)
-    assert (task.record_count, task.failures, task.error_code, task.position, task.version) == (0, 0, None, None, 1)
+    assert (task.handled_record_count, task.failures, task.error_code, task.position, task.version) == (
+        0,
+        0,
+        None,
+        None,
+        1,
+    )
     assert (task.begun_at, task.ended_at) == (None, None)
 
 

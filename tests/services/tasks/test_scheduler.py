@@ -125,7 +125,7 @@ def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_cl
         hand_clock.at,
         hand_clock.at + PROBE_INTERVAL,
     )
-    assert (probes.record_count, probes.error_code, probes.failures) == (0, None, 0)
+    assert (probes.handled_record_count, probes.error_code, probes.failures) == (0, None, 0)
     assert tasks.list_acquired_lease_names() == set()
 
 
@@ -312,7 +312,7 @@ def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTa
     tasks.act = iterate_and_stop
     tasks.scheduler.run_due_tasks()
     assert done == [0, 1]
-    assert tasks.read_probes_row.record_count == 7
+    assert tasks.read_probes_row.handled_record_count == 7
 
 
 def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
@@ -328,7 +328,7 @@ def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
     tasks.scheduler.run_due_tasks()
     assert (
         tasks.read_probes_row.position,
-        tasks.read_probes_row.record_count,
+        tasks.read_probes_row.handled_record_count,
         tasks.read_probes_row.failures,
     ) == ("page 7", 5, 0)
     assert tasks.read_probes_row.next_at == tasks.context.now() + PROBE_INTERVAL

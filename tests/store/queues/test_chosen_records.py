@@ -65,8 +65,8 @@ FILTER_TEXTS = (
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """Yield a database with the records of test_queues.py, in addition with causes, providers, currencies and clients
-    of all kinds.
+    """Yield a database with the records of test_queues.py, of which some have other causes, providers, currencies and
+    clients, so that each of these conditions of a filter has records.
     """
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):

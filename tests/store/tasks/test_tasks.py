@@ -39,7 +39,12 @@ def test_a_running_task_stays_due(person_connection: Connection) -> None:
     assert tasks.list_due_tasks(person_connection, NOW) == (begun,)
     ended = tasks.end_run(person_connection, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
     assert find_task(person_connection, "probes") == ended
-    assert (ended.begun_at, ended.ended_at, ended.record_count, ended.position) == (NOW, NOW + MINUTE, 7, "id 9")
+    assert (ended.begun_at, ended.ended_at, ended.handled_record_count, ended.position) == (
+        NOW,
+        NOW + MINUTE,
+        7,
+        "id 9",
+    )
     assert tasks.list_due_tasks(person_connection, NOW + MINUTE) == ()
     assert tasks.list_due_tasks(person_connection, NOW + 2 * MINUTE) == (ended,)
 
