@@ -287,8 +287,8 @@ def get_unchanged_probe_key(record: ShownRecord) -> str:
 
 def format_proposal_reason(evidence_summary: str, context: TextContext) -> str:
     """Return the reason for a proposed outcome from the stored summary of the first person's evidence: the stated
-    reason, or the beginning of a written statement if the person has stated no reason. Return "" for a file without a
-    stated reason, and for an empty summary."""
+    reason, or the beginning of a written statement if the person has stated no reason. Return "" if no reason was
+    stated and the evidence is no UTF-8 text, and for an empty summary."""
     is_statement = "\ufffd" not in evidence_summary  # bytes that are no text, as of a picture
     reason = wording.format_stated_reason(evidence_summary, context.language)
     return reason or (evidence_summary.strip() if is_statement else "")

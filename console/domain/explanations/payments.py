@@ -751,20 +751,17 @@ def _explain_excess(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
     """Return the explanation of a payment whose order is paid in excess. A refund is advised of the excess that is
-    neither refunded nor reserved for a refund. If the refunds of other payments of the order already give back the
-    whole excess, the step is to open the order."""
+    neither refunded nor reserved for a refund. The step is to open the order if only a callback reports another
+    payment as paid, or if the refunds of other payments of the order already give back the whole excess."""
     verdict, reason = "verdict.payment_excess", "why.payment_excess"
-    kept_minor = sum(map(compute_retained_minor, list_paid_order_payments(record)))
-    if kept_minor <= order.total_minor:
-        step = NextStep(
-            "next.payment_other_refund", facts, f"support-console show order {order.id}", OPEN_ORDER_ACTION
-        )
+    paid_payments = list_paid_order_payments(record)
+    kept_minor = sum(map(compute_retained_minor, paid_payments))
+    is_unconfirmed = any(payment.state in PAID_BY_CALLBACK_STATES for payment in paid_payments)
+    if is_unconfirmed or kept_minor <= order.total_minor:
+        code = "next.payment_other_live" if is_unconfirmed else "next.payment_other_refund"
+        step = NextStep(code, facts, f"support-console show order {order.id}", OPEN_ORDER_ACTION)
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
-    facts = {
-        **facts,
-        "paid": _make_money(kept_minor, record.currency),
-        "excess": _make_money(kept_minor - order.total_minor, record.currency),
-    }
+    facts = {**facts, "excess": _make_money(kept_minor - order.total_minor, record.currency)}
     step = _make_refund_request_step(
         record, relations, "next.payment_refund_excess", facts, now, asks_others_first=True
     )

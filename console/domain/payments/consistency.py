@@ -239,9 +239,7 @@ def is_order_refunded(order_payments: Sequence[Payment]) -> bool:
     """True if all captured payments of an order were refunded in full. `order_payments` are all payments of the
     order. False if none was captured."""
     captured_payments = [payment for payment in order_payments if payment.captured_minor]
-    return bool(captured_payments) and all(
-        payment.refunded_minor == payment.captured_minor for payment in captured_payments
-    )
+    return bool(captured_payments) and all(map(is_refunded_in_full, captured_payments))
 
 
 def compare_refund_sides(

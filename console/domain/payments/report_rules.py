@@ -163,8 +163,8 @@ def _compute_success_effect(
     is_other_currency = report.amount is not None and report.amount.currency != payment.currency
     # People may resolve another amount, but nobody's yen are booked as another currency.
     if not is_bookable or report.amount is None or (is_other_currency and report_source is ReportSource.PEOPLE):
-        is_newest = is_newer and names_payment(payment, report)
-        return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON, is_newest_report=is_newest)
+        # Its facts aren't stored: the page would offer one person a decision for which the action needs two.
+        return ReportEffect(unknown_reason=NOT_BOOKABLE_REASON, is_newest_report=False)
     if (
         report.amount != make_stored_money(payment.asked_minor, payment.currency)
         and report_source is not ReportSource.PEOPLE

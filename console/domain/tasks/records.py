@@ -19,9 +19,9 @@ class ScheduledTask:
     """A scheduled task and its last run. `begun_at` is the beginning of the last run, None if there was none.
     `ended_at` is the end of the last run that has written its end; if it is None or earlier than `begun_at`, the last
     run has not written its end (see `is_task_running`). Of the run that ended at `ended_at`,
-    `handled_record_count` is the number of records on which it worked, and `error_code` its error code, None after a success. `failures` is the
-    number of consecutive failed runs. `position` is the place at which the next run of a task with several parts
-    continues.
+    `handled_record_count` is the number of records on which it worked, and `error_code` its error code, None after a
+    success. `failures` is the number of consecutive failed runs. `position` is the place at which the next run of a
+    task with several parts continues.
     """
 
     name: str
@@ -215,8 +215,8 @@ class BulkRun:
     `state` is frozen (not begun), running, paused, stopped or done. `size` is the number of rows; only the first
     `most` rows are processed; `done` is the number of rows with a result. `words` is the text for the action `note`.
     `reason` is the code of the reason for the run's state, such as `discarded`. `begun_position` is the position of
-    the row whose call of a provider began last (None: no call has begun). If its process crashed in this row, the
-    row has no result.
+    the row whose call of a provider began last (None: no call has begun, or the run is done). If its process crashed
+    in this row, the row has no result.
     """
 
     id: int

@@ -17,7 +17,7 @@ from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.process.context import ServiceContext
 from console.store.audit import trail as audit
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations.lost_operations import OPERATION_KIND, find_lost_operation
+from console.store.operations.lost_operations import OPERATION_KIND, has_no_effect
 from console.store.spool.spool import SpoolEntry
 
 
@@ -41,12 +41,11 @@ def find_own_spool_entry(context: ServiceContext, operation_id: str | None) -> S
 
 
 def is_claim_ended_elsewhere(context: ServiceContext, conn: Connection, operation_id: str) -> bool:
-    """True if the copy of a lost operation that a desk has reported to the database has no claim any more, and this
-    desk's spool has no answer about the operation and doesn't prove its effect. The spool may still have the claim:
-    two people may have decided at another desk that the operation had no effect, a probe there may have shown it, or
-    the process of the decision may have ended before it changed the spool."""
-    reported_entry = find_lost_operation(conn, operation_id)
-    if reported_entry is None or reported_entry.holds_claim:
+    """True if the database proves that a lost operation had no effect, and this desk's spool has no answer about the
+    operation and doesn't prove its effect. The spool may still have the claim: two people may have decided at another
+    desk that the operation had no effect, a probe there may have shown it, or the process of the decision may have
+    ended before it changed the spool."""
+    if not has_no_effect(conn, operation_id):
         return False
     entry = context.spool.find(operation_id)
     return entry is None or not (entry.has_answer or entry.proves_effect)

@@ -123,17 +123,16 @@ class PaymentResolver:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
         payment after the decision; the result's `awaiting` is "second_person" while a second person must still
         confirm the decision, otherwise None. If the answer contains the payment's state and no unexpected amount, and
-        can't be about another payment, one person is enough, but the answer must confirm the decision; otherwise two
-        people must agree. `proof` is the person's evidence; `id_at_provider` is the provider's payment id, None if
-        the person doesn't have it."""
+        can't be about another payment, one person is enough, but the answer must confirm the decision; an answer that
+        the payment still waits refuses each decision. Otherwise two people must agree. `proof` is the person's
+        evidence; `id_at_provider` is the provider's payment id, None if the person doesn't have it."""
         asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if (
             answer is not None
             and report is not None
             and answer.reason != OTHER_AMOUNT_REASON
-            and (names_payment(payment, report) or report.state in WAITING_STATES)
-            and (report.state in PAID_STATES or not keeps_other_amount_unknown(payment, report))
+            and _decides_for_one_person(payment, report)
         ):
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
             return self._settle_by_provider_answer(payment, target, proof, person, sourced_report)
@@ -389,6 +388,15 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
         raise make_stale_view_error(payment, expected_version)
     if find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
         raise make_undecidable_error(payment)
+
+
+def _decides_for_one_person(payment: Payment, report: PaymentReport) -> bool:
+    """True if the provider's report is enough to accept or refuse the decision of one person. A report that the
+    payment was paid must have all facts of a booking, because otherwise no decision could ever agree with it."""
+    if report.state in PAID_STATES:
+        return report.is_bookable and names_payment(payment, report)
+    is_about_payment = names_payment(payment, report) or report.state in WAITING_STATES
+    return is_about_payment and not keeps_other_amount_unknown(payment, report)
 
 
 def _refuse_unpaid_decision_against_answer(answer: Outcome[PaymentReport], payment: Payment) -> None:

@@ -544,7 +544,11 @@ class OperationRecovery:
             (OPERATION_KIND, None), "error", person, operation, operation.id, person_evidence, refusal_facts={}
         )
         return decide_with_second_person(
-            context, tx, decision, settle=close_proposals_and_audit, propose=lambda _proof_id: {"as": "error"}
+            context,
+            tx,
+            decision,
+            settle=close_proposals_and_audit,
+            propose=lambda proof_id: {"as": "error", "evidence": proof_id},
         )
 
     def read_operation(self, operation_id: str) -> Operation:

@@ -108,6 +108,9 @@ _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
     lost_operations.c.id.in_(bindparam("ids", expanding=True))
 )
 _DECIDED_OPERATION_IDS_QUERY = _LOST_OPERATION_IDS_QUERY.where(_DECIDED_LOST_OPERATION_CONDITION)
+_OPERATION_IDS_WITHOUT_EFFECT_QUERY = _LOST_OPERATION_IDS_QUERY.where(
+    or_(_DECIDED_LOST_OPERATION_CONDITION, _FAILED_LOST_OPERATION_CONDITION)
+)
 _RESTORED_OPERATION_CONDITION = exists().where(operations.c.id == lost_operations.c.id)
 _DENIED_PURCHASES_QUERY = (
     select(*_INTENT_COLUMNS)
@@ -230,6 +233,12 @@ def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tu
     """
     decided_ids = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
     return tuple(intent for intent in intents if intent.operation_id not in decided_ids)
+
+
+def has_no_effect(conn: Connection, operation_id: str) -> bool:
+    """True if two people have decided in this database that the lost operation had no effect, or if the provider has
+    answered that it certainly failed. The column `holds` doesn't count, because an acting account may write it."""
+    return bool(_read_existing_ids(conn, _OPERATION_IDS_WITHOUT_EFFECT_QUERY, [operation_id]))
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:

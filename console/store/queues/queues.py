@@ -146,7 +146,8 @@ def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds
 
 def _read_oldest_instants(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> list[datetime]:
     """Return the earliest stored instant at which a record got its present state (naive, UTC), for each index range
-    and work state of the queue `queue_name` that has such an instant. `lapsed_ids` are those of
+    and work state of the queue `queue_name` that has such an instant, and those of all its lapsed rows. `lapsed_ids`
+    are those of
     `count_queue_records`."""
     values: dict[str, object] = {}
     queries: list[Select[Any]] = []

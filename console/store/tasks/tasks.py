@@ -93,7 +93,8 @@ def end_run(
 ) -> ScheduledTask:
     """Write the end of a task's run, and return the changed task, which is due again at `next_at`.
     `handled_record_count` is the number of records that the run worked on. `error_code` is the code of the error that
-    ended the run; None after success. `position` is the place at which the next run continues; None: it begins from the start.
+    ended the run; None after success. `position` is the place at which the next run continues; None: it begins from
+    the start.
 
     Raises StaleRow if the row has changed since `task` was read, because another worker has run the task or
     `store_task_position` was called.

@@ -21,8 +21,8 @@ class Term:
 
 
 def list_terms(language: Language) -> tuple[Term, ...]:
-    """Return all terms in one language, sorted by their words: Japanese words by the usual reading of their first
-    character, which is the order of the kanji in EUC-JP."""
+    """Return all terms in one language, sorted by their words: Japanese words in the order of EUC-JP, which has
+    the kana first, and then the frequent kanji by their usual reading."""
     sentences = get_program_sentences(language)
     names = [key.removeprefix(_WORD_KEY_PREFIX) for key in sentences if key.startswith(_WORD_KEY_PREFIX)]
     terms = (Term(name, sentences[_WORD_KEY_PREFIX + name], sentences[_MEANING_KEY_PREFIX + name]) for name in names)

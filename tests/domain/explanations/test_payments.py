@@ -422,6 +422,14 @@ def test_the_advised_refund_of_an_excess_leaves_out_earlier_refunds() -> None:
     assert (step.code, step.facts["excess"]) == ("next.payment_refund_excess", Money(1000, "JPY"))
 
 
+def test_no_refund_is_advised_beside_an_unconfirmed_payment_of_the_order() -> None:
+    """Only a callback reports the order's other payment as paid: the excess may not exist."""
+    other_payment = replace(PAID_PAYMENT, id=6, state=PaymentState.SIGNATURE_VERIFIED)
+    relations = PaymentRelations(ORDER, order_payments=(other_payment,))
+    step = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW).next_step
+    assert (step.code, step.command) == ("next.payment_other_live", f"support-console show order {ORDER.id}")
+
+
 def test_no_second_refund_of_an_excess_is_advised() -> None:
     """The order was paid twice, and the other payment has an open refund of its whole amount."""
     other_payment = replace(PAID_PAYMENT, id=6, reserved_minor=3300)

@@ -14,10 +14,12 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, PaymentImport
 from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
+from console.domain.recovery.records import ProviderStatement
 from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
 from console.services.payments import order_status
 from console.services.process.failpoints import Failpoints
+from console.services.recovery.provider_statement import find_last_provider_statement
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.wording.sentences import catalogue as wording
@@ -153,20 +155,23 @@ def test_a_failure_without_our_payment_number_is_no_outcome(
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "in_progress"
 
 
-def test_two_people_decide_a_success_without_our_payment_number(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+@pytest.mark.parametrize("missing_field", ["merchantPaymentId", "paymentId"])
+def test_two_people_decide_a_success_that_lacks_a_payment_number(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], missing_field: str
 ) -> None:
-    """PayPay answers that a payment was paid, without our payment number: the answer may belong to another request.
-    It is not booked, and two people can decide that the payment is completed, but not that it failed.
+    """PayPay answers that a payment was paid, without our payment number or without its own: it is not booked, and
+    the page relies on no earlier answer. Two people can decide that the payment is completed, but not that it failed.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
+    scene.payments.probe(payment.id)
     scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     scene.control.add_fault(
-        "set_fields", call="paypay_payment", times="always", fields={"data.merchantPaymentId": None}
+        "set_fields", call="paypay_payment", times="always", fields={f"data.{missing_field}": None}
     )
     call_for_refusal(scene.payments.probe, payment.id)
     after = scene.read_payment(payment.id)
-    assert (after.certainty, after.error_code, after.provider_state) == (Certainty.UNKNOWN, "not_bookable", None)
+    assert (after.certainty, after.error_code, after.provider_state) == (Certainty.UNKNOWN, "not_bookable", "CREATED")
+    assert find_last_provider_statement(after, scene.context.now()) is ProviderStatement.NOTHING
     assert call_for_refusal(scene.payments.resolve, payment.id, "payment_failed", "x").code == "evidence_mismatch"
     assert scene.payments.resolve(payment.id, "completed", "their letter").awaiting == "second_person"
     with open_desk_of("lead-b") as lead:
