@@ -237,6 +237,23 @@ def test_a_lost_purchase_denied_at_another_desk_can_be_bought(
     assert buy_check(console).state == "success"
 
 
+@pytest.mark.engines("sqlite")
+def test_a_reported_purchase_that_holds_no_claim_stays_blocked_at_its_desk(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place
+) -> None:
+    """A lost purchase is stored as one that holds no claim, as an acting account may write it. Without a decision of
+    two people the desk that has sent it doesn't buy the corporation number again.
+    """
+    alarmbox.behaviour = "silent_before_charge"
+    record, context = call_for_refusal(lambda: buy_check(console)).detail["record"], console._context
+    assert isinstance(record, CreditCheck)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+    store_lost_operations(context, context.spool.read_entries(context.database_id))
+    place.drop_table_triggers("lost_operations")
+    place.sql("UPDATE lost_operations SET holds = 0")
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
+
+
 def test_pages_name_a_lost_renewal_and_advise_no_purchase(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place, clock: ManualClock
 ) -> None:
