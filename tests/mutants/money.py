@@ -233,8 +233,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "a lapsed refund counts twice",
         "console/store/queues/table_queries.py",
-        'if queue_name == "review" else lapsed_rows\n            )\n        return [select',
-        "if not queue_name else lapsed_rows\n            )\n        return [select",
+        'self.work_state != "needs_review") if queue_name == "review" else rows]\n',
+        'self.work_state != "needs_review") if not queue_name else rows]\n',
         _QUEUE_TESTS,
     ),
     _make_mutant(

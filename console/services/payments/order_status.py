@@ -154,7 +154,8 @@ def _is_paid_without(payment: Payment, paid_payments: list[Payment], order: Orde
     with this payment's money, before an interrupted attempt for this payment was repeated.
 
     Other payments that are partly refunded have paid the order nevertheless. Only if all payments together leave no
-    more than the total, this payment replaces the refunded money.
+    more than the total, this payment replaces the refunded money. Money that is reserved for a refund counts as
+    refunded; if the refund is declined, the page of each payment shows the excess.
     """
     other_payments = [paid_payment for paid_payment in paid_payments if paid_payment.id != payment.id]
     others_before_refunds = [replace(other, refunded_minor=0, reserved_minor=0) for other in other_payments]

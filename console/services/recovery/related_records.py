@@ -370,16 +370,6 @@ class RelatedRecordCompleter:
             payment.id: payment
             for payment in payments.find_by_ids(conn, payment_ids, lapsed_ids.get(payments.PAYMENT_KIND, frozenset()))
         }
-        judged_payment_ids = {
-            refund.payment_id
-            for refund in records
-            if refund.state is RefundState.REQUESTED
-            or may_be_requested_again(refund, payment_by_id.get(refund.payment_id))
-        }
-        refunds_by_payment_id = _group_items_by(
-            refunds.find_by_payments(conn, judged_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
-            lambda refund: refund.payment_id,
-        )
         undecided_ids = [
             str(refund.id)
             for refund in records
@@ -391,7 +381,8 @@ class RelatedRecordCompleter:
             conn, refunds.REFUND_KIND, proposed_states, count_other_approvers
         )
         contradicting_answers = _read_contradicting_answers(conn, refunds.REFUND_KIND, records)
-        read_limits, read_server_now = self._make_limits_reader(conn), self._make_server_time_reader(conn)
+        read_limits = self._make_limits_reader(conn)
+        find_refusals = self._make_refund_refusals_finder(conn, records, payment_by_id, lapsed_ids, read_limits)
         for refund in records:
             payment = payment_by_id.get(refund.payment_id)
             if payment is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
@@ -399,16 +390,7 @@ class RelatedRecordCompleter:
                 limits = read_limits(payment.currency)
                 until = refund_rules.find_later_cooling_off_end(self._context, payment, refund, limits)
                 refund = replace(refund, sends_after=until)
-            approval_refusal = request_refusal = None
-            if payment is not None and payment.id in judged_payment_ids:
-                approval_refusal, request_refusal = self._find_refund_refusals(
-                    conn,
-                    refund,
-                    payment,
-                    refunds_by_payment_id.get(payment.id, ()),
-                    read_limits(payment.currency),
-                    read_server_now(),
-                )
+            approval_refusal, request_refusal = find_refusals(refund)
             relations = RefundRelations(
                 payment,
                 str(refund.id) in proposed_states,
@@ -426,28 +408,48 @@ class RelatedRecordCompleter:
                 completed_refund = replace(refund, relations=relations)
             yield completed_refund
 
-    def _find_refund_refusals(
+    def _make_refund_refusals_finder(
         self,
         conn: Connection,
-        refund: Refund,
-        payment: Payment,
-        payment_refunds: Sequence[Refund],
-        limits: Limits,
-        server_now: datetime,
-    ) -> tuple[str | None, str | None]:
-        """Return two reasons: that for which no person can approve the refund now, and that for which no new refund
-        of its payment can be requested now. Each is None if there is no such reason, or if the refund's next step is
-        something else. `payment_refunds` are all refunds of the payment, `limits` those in its currency; `server_now`
-        is the present instant by the database server."""
-        if refund.state is RefundState.REQUESTED:
-            return self._refund_requests.find_approval_refusal(
-                conn, refund, payment, payment_refunds, limits, server_now
-            ), None
-        if may_be_requested_again(refund, payment):
-            return None, self._refund_requests.find_request_refusal(
-                conn, payment, payment_refunds, limits, server_now
-            )[0]
-        return None, None
+        records: Sequence[Refund],
+        payment_by_id: Mapping[int, Payment],
+        lapsed_ids: LapsedIdsByKind,
+        read_limits: Callable[[str], Limits],
+    ) -> Callable[[Refund], tuple[str | None, str | None]]:
+        """Return a function of one of the refunds `records`. It returns two reasons: that for which no person can
+        approve the refund now, and that for which no new refund of its payment can be requested now. Each is None if
+        there is no such reason, or if the refund's next step is something else.
+
+        `payment_by_id` has the payments of the refunds; `read_limits` returns the limits of refunds in a currency.
+        """
+        judged_payment_ids = {
+            refund.payment_id
+            for refund in records
+            if refund.state is RefundState.REQUESTED
+            or may_be_requested_again(refund, payment_by_id.get(refund.payment_id))
+        }
+        refunds_by_payment_id = _group_items_by(
+            refunds.find_by_payments(conn, judged_payment_ids, lapsed_ids.get(refunds.REFUND_KIND, frozenset())),
+            lambda refund: refund.payment_id,
+        )
+        read_server_now = self._make_server_time_reader(conn)
+
+        def find_refusals(refund: Refund) -> tuple[str | None, str | None]:
+            payment = payment_by_id.get(refund.payment_id)
+            if payment is None or payment.id not in judged_payment_ids:
+                return None, None
+            refunds_of_payment, limits = refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
+            if refund.state is RefundState.REQUESTED:
+                return self._refund_requests.find_approval_refusal(
+                    conn, refund, payment, refunds_of_payment, limits, read_server_now()
+                ), None
+            if may_be_requested_again(refund, payment):
+                return None, self._refund_requests.find_request_refusal(
+                    conn, payment, refunds_of_payment, limits, read_server_now()
+                )[0]
+            return None, None
+
+        return find_refusals
 
 
 def _lacks_approver(refund: Refund, count_other_approvers: second_person.ApproverCounter) -> bool:

@@ -147,14 +147,13 @@ def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds
 def _read_oldest_instants(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> list[datetime]:
     """Return the earliest stored instant at which a record got its present state (naive, UTC), for each index range
     and work state of the queue `queue_name` that has such an instant, and those of all its lapsed rows. `lapsed_ids`
-    are those of
-    `count_queue_records`."""
+    are those of `count_queue_records`."""
     values: dict[str, object] = {}
     queries: list[Select[Any]] = []
     for kind_queries in (one_kind for one_kind in QUEUE_TABLES if queue_name in one_kind.conditions_by_queue):
         ids = get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
         values |= kind_queries.make_lapsed_ids_parameter(ids)
-        queries += kind_queries.make_oldest_instant_queries(queue_name, ids)
+        queries += kind_queries.make_oldest_instant_queries(queue_name, has_lapsed=bool(ids))
     return list(conn.scalars(union_all(*queries), values))
 
 

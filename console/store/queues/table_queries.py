@@ -191,16 +191,19 @@ class RecordTableQueries:
         if is_split_by_state or (_needs_query_per_state(choice) and not lapsed_ids):
             states = _list_selected_work_states(choice) if not lapsed_ids else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
-        return [*ranges, *self._list_lapsed_ranges(queue_name, conditions, lapsed_ids)]
+        if lapsed_ids:
+            ranges += [
+                and_(rows, *conditions)
+                for rows in self._list_lapsed_ranges(queue_name, self.id.in_(sorted(lapsed_ids)))
+            ]
+        return ranges
 
-    def _list_lapsed_ranges(
-        self, queue_name: str, conditions: Sequence[ColumnElement[bool]], lapsed_ids: AbstractSet[int]
-    ) -> list[ColumnElement[bool]]:
-        """Return the condition of the lapsed rows that the queue `queue_name` has and that fulfil `conditions`. The
-        list is empty if the queue has no lapsed rows."""
-        if queue_name not in QUEUES_WITH_LAPSED_RECORDS or not lapsed_ids or self.may_be_lapsed is None:
+    def _list_lapsed_ranges(self, queue_name: str, is_lapsed: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+        """Return the condition of the lapsed rows of the queue `queue_name`; an empty list if the queue has no lapsed
+        rows. `is_lapsed` is the condition that a row's id is one of the lapsed ids."""
+        if queue_name not in QUEUES_WITH_LAPSED_RECORDS or self.may_be_lapsed is None:
             return []
-        rows = and_(self.id.in_(sorted(lapsed_ids)), self.may_be_lapsed, *conditions)
+        rows = and_(is_lapsed, self.may_be_lapsed)
         return [and_(rows, self.work_state != "needs_review") if queue_name == "review" else rows]
 
     def _make_conditions_by_range(
@@ -258,28 +261,26 @@ class RecordTableQueries:
         contains the column, so most of the queries read no row of the table. `has_lapsed`: some rows are lapsed now.
         """
         ranges = [*self.list_range_conditions(queue_name, has_lapsed=has_lapsed)]
-        if queue_name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
-            lapsed_rows = and_(self._is_lapsed_sql, self.may_be_lapsed)
-            ranges.append(
-                and_(lapsed_rows, self.work_state != "needs_review") if queue_name == "review" else lapsed_rows
-            )
+        if has_lapsed:
+            ranges += self._list_lapsed_ranges(queue_name, self._is_lapsed_sql)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
-    def make_oldest_instant_queries(self, queue_name: str, lapsed_ids: AbstractSet[int]) -> list[Select[Any]]:
+    def make_oldest_instant_queries(self, queue_name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return one query for each index range and work state of the queue `queue_name`. It returns the earliest
         stored instant in the column `state_since`, and no row if there is none. The index has the rows of one work
         state in this order, so each query reads one row. The query of the lapsed rows, which no index has in this
-        order, returns all their instants. `lapsed_ids` are the ids of the table's lapsed records."""
-        is_known = self.state_since > literal(EPOCH_START, Instant)
-        lapsed_ranges = self._list_lapsed_ranges(queue_name, (is_known,), lapsed_ids)
-        ranges = self.list_chosen_ranges(queue_name, UNFILTERED_CHOICE, lapsed_ids, is_split_by_state=True)
+        order, returns all their instants. `has_lapsed`: some rows are lapsed now.
+        """
+        is_known, since = self.state_since > literal(EPOCH_START, Instant), self.state_since.label("since")
         oldest_rows = [
-            select(self.state_since.label("since")).where(rows, is_known).order_by(self.state_since).limit(1)
-            for rows in ranges[: len(ranges) - len(lapsed_ranges)]
+            select(since).where(self.work_state == state, rows, is_known).order_by(self.state_since).limit(1)
+            for state in WorkState
+            for rows in self.list_range_conditions(queue_name, has_lapsed=has_lapsed)
         ]
+        lapsed_ranges = self._list_lapsed_ranges(queue_name, self._is_lapsed_sql) if has_lapsed else []
         return [
             *(select(rows.subquery()) for rows in oldest_rows),
-            *(select(self.state_since.label("since")).where(rows) for rows in lapsed_ranges),
+            *(select(since).where(rows, is_known) for rows in lapsed_ranges),
         ]
 
     def list_range_conditions(self, queue_name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
