@@ -15,9 +15,9 @@ from console.domain.alerts.rules import GRACE_PERIOD_BY_ALERT_RULE, BrokenRule
 from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
+    CONFIRMED_PAID_STATES,
     PAID_BY_CALLBACK_STATES,
-    PAID_STATES,
-    compute_retained_minor,
+    compute_kept_minor,
     compute_unrefunded_minor,
     is_order_covered,
 )
@@ -61,7 +61,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
         if payment.state in PAID_BY_CALLBACK_STATES:
             command = f"support-console probe payment {payment.id}"
             return AlertAction("ask_payment", "payment", payment.id, command, "_callback")
-        if is_order_covered(_list_paid_payments(payments), order):
+        if is_order_covered(payments, order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
         suffix = "_short" if _are_all_in_order_currency(order, payments) else "_currency"
@@ -124,14 +124,10 @@ def _find_payment_to_correct(payments: Sequence[Payment], broken_rule: BrokenRul
     return next(candidate for candidate in payments if candidate.id == broken_rule.payment_id)
 
 
-def _list_paid_payments(payments: Sequence[Payment]) -> Sequence[Payment]:
-    return [payment for payment in payments if payment.state in PAID_STATES]
-
-
 def _are_all_in_order_currency(order: Order, payments: Sequence[Payment]) -> bool:
-    """True if all paid payments are in the order's currency. Otherwise their amounts can't be added and compared with
-    the order's total."""
-    return all(payment.currency == order.currency for payment in _list_paid_payments(payments))
+    """True if all confirmed payments are in the order's currency. Otherwise their amounts can't be added and compared
+    with the order's total."""
+    return all(payment.currency == order.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES)
 
 
 def _find_late_payment_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
@@ -154,13 +150,13 @@ def _make_explanation_facts(
 ) -> Mapping[str, object]:
     """Return the facts for the sentences that explain an alert about an order. `at` is the time at which `payment`
     was paid or, for a paid order without a paid payment, at which the order's state changed; `age` is the time since
-    then. `since` is `detected_at`, `grace` the grace period of the broken rule. `paid` is the part of the paid
+    then. `since` is `detected_at`, `grace` the grace period of the broken rule. `paid` is the part of the confirmed
     `payments` that stays with the shop, `missing` the part of the order's total that `paid` doesn't cover; both are
-    None if a paid payment isn't in the order's currency. The other facts are values of the order (such as `order`,
-    its number), of `payment` and of its pending refund."""
+    None if a confirmed payment isn't in the order's currency. The other facts are values of the order (such as
+    `order`, its number), of `payment` and of its pending refund."""
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
-    paid_minor = sum(map(compute_retained_minor, _list_paid_payments(payments)))
+    paid_minor = compute_kept_minor(payments)
     are_all_in_order_currency = _are_all_in_order_currency(order, payments)
     refund = relations.pending_refund
     rule_broken_at = (

@@ -26,8 +26,8 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
     compare_payment_sides,
+    compute_kept_minor,
     compute_order_difference_minor,
-    compute_retained_minor,
     compute_reversed_minor,
     compute_unrefunded_minor,
     find_reversal_deadline,
@@ -597,8 +597,7 @@ def _explain_order_not_set_to_paid(
     """
     order, paid_payments = relations.order, list_paid_order_payments(record)
     if order is not None and not is_order_covered(paid_payments, order):
-        confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
-        kept_minor = sum(map(compute_retained_minor, confirmed_payments))
+        kept_minor = compute_kept_minor(paid_payments)
         facts = {
             **facts,
             "paid": _make_money(kept_minor, record.currency),
@@ -752,12 +751,15 @@ def _explain_excess(
 ) -> Explanation:
     """Return the explanation of a payment whose order is paid in excess. A refund is advised of the excess that is
     neither refunded nor reserved for a refund. The step is to open the order if only a callback reports another
-    payment as paid, or if the refunds of other payments of the order already give back the whole excess."""
+    payment as paid, or if the refunds of other payments of the order already give back the whole excess; the
+    excess is then all that isn't refunded yet."""
     verdict, reason = "verdict.payment_excess", "why.payment_excess"
     paid_payments = list_paid_order_payments(record)
-    kept_minor = sum(map(compute_retained_minor, paid_payments))
+    kept_minor = compute_kept_minor(paid_payments)
     is_unconfirmed = any(payment.state in PAID_BY_CALLBACK_STATES for payment in paid_payments)
     if is_unconfirmed or kept_minor <= order.total_minor:
+        unrefunded_minor = sum(map(compute_unrefunded_minor, paid_payments))
+        facts = {**facts, "excess": _make_money(unrefunded_minor - order.total_minor, record.currency)}
         code = "next.payment_other_live" if is_unconfirmed else "next.payment_other_refund"
         step = NextStep(code, facts, f"support-console show order {order.id}", OPEN_ORDER_ACTION)
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)

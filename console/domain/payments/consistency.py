@@ -232,7 +232,13 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
     """
     confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
     are_all_in_order_currency = all(payment.currency == order.currency for payment in confirmed_payments)
-    return are_all_in_order_currency and sum(map(compute_retained_minor, confirmed_payments)) >= order.total_minor
+    return are_all_in_order_currency and compute_kept_minor(confirmed_payments) >= order.total_minor
+
+
+def compute_kept_minor(paid_payments: Iterable[Payment]) -> int:
+    """Return the sum of the amounts (minor units) of the confirmed payments of `paid_payments` that stay with the
+    shop. A payment that only a callback reports as paid doesn't count. The currencies are not compared."""
+    return sum(compute_retained_minor(payment) for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES)
 
 
 def is_order_refunded(order_payments: Sequence[Payment]) -> bool:

@@ -10,7 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import (
     CONFIRMED_PAID_STATES,
     PAID_STATES,
-    compute_retained_minor,
+    compute_kept_minor,
     is_order_covered,
 )
 from console.domain.payments.records import Order, OrderState, Payment
@@ -159,7 +159,7 @@ def _is_paid_without(payment: Payment, paid_payments: list[Payment], order: Orde
     """
     other_payments = [paid_payment for paid_payment in paid_payments if paid_payment.id != payment.id]
     others_before_refunds = [replace(other, refunded_minor=0, reserved_minor=0) for other in other_payments]
-    has_surplus = sum(map(compute_retained_minor, paid_payments)) > order.total_minor
+    has_surplus = compute_kept_minor(paid_payments) > order.total_minor
     is_needed = (
         order.state is OrderState.PAID
         and is_order_covered(paid_payments, order)

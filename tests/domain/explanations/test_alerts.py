@@ -236,3 +236,13 @@ def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState
     assert explained.verdict == "verdict.order_alert_A_callback"
     assert explained.why == "why.order_alert_A_callback"
     assert explained.next_step.command == "support-console probe payment 5"
+
+
+def test_only_confirmed_payments_are_added_for_a_short_order() -> None:
+    """A callback alone reports the other payment as paid, so the order still lacks its amount. Its currency doesn't
+    matter either."""
+    told = replace(OTHER_PAYMENT, state=PaymentState.SIGNATURE_VERIFIED, currency="INR")
+    rule = BrokenRule(AlertRule.PAID_UNNOTICED, PAYMENT.id, "x", "y")
+    explained = explain_alert(ORDER, (told, PAYMENT), rule, ONE_HOUR_AGO, NOW)
+    assert explained.verdict == "verdict.order_alert_A_short"
+    assert (explained.facts["paid"], explained.facts["missing"]) == (Money(2500, "JPY"), Money(800, "JPY"))

@@ -438,6 +438,17 @@ def test_no_second_refund_of_an_excess_is_advised() -> None:
     assert (step.code, step.command) == ("next.payment_other_refund", f"support-console show order {ORDER.id}")
 
 
+@pytest.mark.parametrize("changed", [{"reserved_minor": 3300 - 400}, {"state": PaymentState.SIGNATURE_VERIFIED}])
+def test_an_excess_without_an_advised_refund_leaves_out_earlier_refunds(changed: dict[str, object]) -> None:
+    """The order was paid twice, and 400 yen of the other payment were refunded. No refund is advised now, and what is
+    still too much is the rest of the excess, also as long as it is only reserved for a refund."""
+    other_payment = replace(PAID_PAYMENT, id=6, refunded_minor=400, **changed)  # type: ignore[arg-type]  # of each case
+    relations = PaymentRelations(ORDER, order_payments=(other_payment,))
+    explained = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
+    assert explained.verdict == "verdict.payment_excess"
+    assert explained.facts["excess"] == Money(3300 - 400, "JPY")
+
+
 def test_facts_of_sentences_have_attempts_and_amount() -> None:
     """The facts of a sentence count the attempts from one, with their total. The amount is the captured one, or the
     requested one if none was captured."""
