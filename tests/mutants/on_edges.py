@@ -124,8 +124,8 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/domain/payments/consistency.py",
-                "compute_kept_minor(confirmed_payments) >= order",
-                "sum(payment.captured_minor for payment in confirmed_payments) >= order",
+                "sum(compute_retained_minor(payment) for payment in payments",
+                "sum(payment.captured_minor for payment in payments",
             ),
         ),
         ("tests/domain/payments/test_consistency.py::test_a_refunded_amount_covers_no_order",),

@@ -47,7 +47,7 @@ _ANSWER_TAKEN_AS_TRUE_CODE = """            from console.domain.money import Mon
             current = self._payment_prober.read_payment(event.payment_id)
             effect = self._context.write(
                 lambda tx: self._payment_prober.apply_answer_in_transaction(
-                    tx, current, told, self._context.now(), "payment", event.event_id
+                    tx, current, told, self._context.now(), event.event_id
                 )
             )
 """
@@ -289,8 +289,8 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
             ),
             SourceChange(
                 "console/domain/payments/consistency.py",
-                "[payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]",
-                "list(paid_payments)",
+                "_minor(payment) for payment in payments if payment.state in CONFIRMED_PAID_STATES)",
+                "_minor(payment) for payment in payments)",
             ),
         ),
         ("tests/services/payments/test_resolve.py::test_a_payment_by_callback_alone_covers_no_order",),

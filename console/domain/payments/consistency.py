@@ -225,20 +225,19 @@ def compute_retained_minor(payment: Payment) -> int:
     return payment.captured_minor - payment.refunded_minor - payment.reserved_minor
 
 
-def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
-    """True if the confirmed payments of `paid_payments` are all in the order's currency, and the sum of their amounts
-    that stay with the shop is at least the order's total. A payment that only a callback reports as paid doesn't
-    count, and its currency doesn't matter.
+def is_order_covered(payments: Sequence[Payment], order: Order) -> bool:
+    """True if the confirmed payments of `payments` are all in the order's currency, and the sum of their amounts that
+    stay with the shop is at least the order's total. A payment that only a callback reports as paid doesn't count,
+    and its currency doesn't matter.
     """
-    confirmed_payments = [payment for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES]
-    are_all_in_order_currency = all(payment.currency == order.currency for payment in confirmed_payments)
-    return are_all_in_order_currency and compute_kept_minor(confirmed_payments) >= order.total_minor
+    confirmed_currencies = {payment.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES}
+    return confirmed_currencies <= {order.currency} and compute_kept_minor(payments) >= order.total_minor
 
 
-def compute_kept_minor(paid_payments: Iterable[Payment]) -> int:
-    """Return the sum of the amounts (minor units) of the confirmed payments of `paid_payments` that stay with the
-    shop. A payment that only a callback reports as paid doesn't count. The currencies are not compared."""
-    return sum(compute_retained_minor(payment) for payment in paid_payments if payment.state in CONFIRMED_PAID_STATES)
+def compute_kept_minor(payments: Iterable[Payment]) -> int:
+    """Return the sum of the amounts (minor units) of the confirmed payments of `payments` that stay with the shop. A
+    payment that only a callback reports as paid doesn't count. The currencies are not compared."""
+    return sum(compute_retained_minor(payment) for payment in payments if payment.state in CONFIRMED_PAID_STATES)
 
 
 def is_order_refunded(order_payments: Sequence[Payment]) -> bool:

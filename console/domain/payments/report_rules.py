@@ -120,7 +120,8 @@ def compute_report_effect(
 def names_payment(payment: Payment, report: PaymentReport) -> bool:
     """True if the provider's answer has our payment number, or the payment id that the provider gave to `payment`.
     Otherwise the answer may belong to another request, so it proves no state of the payment."""
-    has_known_id = report.provider_payment_id is not None and not _is_report_of_another_attempt(payment, report)
+    reported_id = report.provider_payment_id
+    has_known_id = reported_id is not None and reported_id == payment.provider_payment_id
     return report.has_payment_number or has_known_id
 
 

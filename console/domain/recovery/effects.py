@@ -56,7 +56,7 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     )
     changes_payment = facts.statement is not ProviderStatement.PAID or record.state is not PaymentState.COMPLETED
     order = (
-        _find_order_states(facts.order, payment_after, facts.other_paid_payments)
+        _find_order_states(facts.order, payment_after, facts.other_order_payments)
         if changes_payment
         else _get_unchanged_order_states(facts.order)
     )
@@ -121,19 +121,19 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
 
 
 def _find_order_states(
-    order: Order | None, payment_after: Payment, other_paid_payments: Sequence[Payment]
+    order: Order | None, payment_after: Payment, other_order_payments: Sequence[Payment]
 ) -> tuple[str, str] | None:
     """Return the order's states before and after a decision by which its payment becomes `payment_after`; None
-    without an order. A pending order becomes paid if the decision confirms the payment, and if the payment and
-    `other_paid_payments`, the other paid payments of the order, together cover its total. Otherwise the state doesn't
-    change.
+    without an order. A pending order becomes paid if the decision confirms the payment, and if the payment and the
+    confirmed payments of `other_order_payments`, the other payments of the order, together cover its total. Otherwise
+    the state doesn't change.
     """
     if order is None:
         return None
     becomes_paid = (
         order.state is OrderState.PENDING
         and payment_after.state in CONFIRMED_PAID_STATES
-        and is_order_covered((payment_after, *other_paid_payments), order)
+        and is_order_covered((payment_after, *other_order_payments), order)
     )
     return order.state, OrderState.PAID if becomes_paid else order.state
 

@@ -104,8 +104,8 @@ class ChoiceFacts:
       report.
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
-    - `is_order_covered`: the order's paid payments cover the order's total; `other_paid_payments` are these payments
-      without `payment`; `other_order_payments` are all payments of the order without `payment`.
+    - `is_order_covered`: the order's paid payments cover the order's total; `other_order_payments` are all payments
+      of the order without `payment`.
     - `purchase_blocker_id`: the id of the credit check that blocks a purchase of the corporation number; None if no
       credit check blocks it.
     - `refund_refusal`: the reason for which no refund can be requested now, with `refund_refusal_facts`.
@@ -128,7 +128,6 @@ class ChoiceFacts:
     order: Order | None = None
     refunds: tuple[Refund, ...] = ()
     is_order_covered: bool = True
-    other_paid_payments: tuple[Payment, ...] = ()
     other_order_payments: tuple[Payment, ...] = ()
     purchase_blocker_id: int | None = None
     refund_refusal: str | None = None

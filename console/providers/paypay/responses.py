@@ -196,7 +196,8 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         state_meaning = PAYMENT_STATE_MEANINGS.get(_get_text_or_empty(payment_fields.get("status")))
         if state_meaning is None:
             raise UnusableAnswer("unlisted_state")
-        if payment_fields.get("merchantPaymentId") is not None:
+        has_payment_number = payment_fields.get("merchantPaymentId") is not None
+        if has_payment_number:
             _require_equal(payment_fields["merchantPaymentId"], question.merchant_payment_id, "other_id")
         payment_id = None if payment_fields.get("paymentId") is None else _require_id(payment_fields["paymentId"])
         if question.provider_payment_id is not None and payment_id not in (None, question.provider_payment_id):
@@ -205,8 +206,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
         refund_reports = _read_refund_reports(payment_fields.get("refunds"))
         if payment_fields["status"] == _REFUNDED_STATE and not refund_reports:
             refund_reports = None  # there is at least one, and the answer doesn't list it
-        names_payment = payment_id is not None or payment_fields.get("merchantPaymentId") is not None
-        if state_meaning.state is PaymentState.PAYMENT_SUCCESS and not names_payment:
+        if state_meaning.state is PaymentState.PAYMENT_SUCCESS and payment_id is None and not has_payment_number:
             refund_reports = None  # the answer may belong to another request
         report = PaymentReport(
             merchant_payment_id=question.merchant_payment_id,
@@ -219,7 +219,7 @@ def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
             paid_at=parse_instant(payment_fields.get("acceptedAt")),
             method=_join_payment_methods(payment_fields.get("paymentMethods")),
             refunds=refund_reports,
-            has_payment_number=payment_fields.get("merchantPaymentId") is not None,
+            has_payment_number=has_payment_number,
         )
         has_other_amount = question.amount is not None and amount not in (None, question.amount)
         return report, make_unknown_verdict("other_amount") if has_other_amount else state_meaning.verdict

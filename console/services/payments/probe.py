@@ -237,7 +237,7 @@ class PaymentProber:
             return None
         effect = self._context.write(
             lambda tx: self.apply_answer_in_transaction(
-                tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME, event_id, skips_repetition=True
+                tx, payment, outcome, asked_at, event_id, skips_repetition=True
             )
         )
         return NOT_FOUND_EFFECT if effect is None and outcome.kind is OutcomeClass.NOT_FOUND else effect
@@ -251,9 +251,7 @@ class PaymentProber:
         `asked_at` is the time of the question (`read_question_time`); the answer describes the payment at that time
         or later.
         """
-        return self._context.write(
-            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
-        )
+        return self._context.write(lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at))
 
     def apply_answer_in_transaction(
         self,
@@ -261,41 +259,35 @@ class PaymentProber:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call_name: str,
         event_id: str | None = None,
         *,
         skips_repetition: bool = False,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's
         effect on the payment; None if the answer did not contain the payment's state. `asked_at` is the time of the
-        question; `call_name` is the name of the source in the evidence; `event_id` is the id of the notice that
-        caused the question. With `skips_repetition`, an answer without the payment's state is stored only if it
-        differs from the newest stored one.
+        question; `event_id` is the id of the notice that caused the question. With `skips_repetition`, an answer
+        without the payment's state is stored only if it differs from the newest stored one.
         """
         report = find_report(outcome)
         if report is None:
-            return self._store_answer(tx, payment, outcome, call_name, skips_repetition=skips_repetition)
-        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, call_name, outcome, event_id)
+            return self._store_answer(tx, payment, outcome, skips_repetition=skips_repetition)
+        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome, event_id)
         return apply_report(self._context, tx, payment, sourced_report).effect
 
     @payments.run_again_if_stale()
     def _store_answer(
-        self,
-        tx: Transaction,
-        payment: Payment,
-        outcome: Outcome[PaymentReport],
-        call_name: str,
-        *,
-        skips_repetition: bool,
+        self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], *, skips_repetition: bool
     ) -> None:
-        """Store as evidence a provider's answer that doesn't contain the payment's state; `call_name` is the name of
-        the call in the evidence. With `skips_repetition`, don't store an answer that equals the newest stored one.
-        Open a case if the answer is about another payment, amount or currency. Also open a case if the provider says
-        that it has no such payment, but the payment is paid in our database.
+        """Store as evidence a provider's answer that doesn't contain the payment's state. With `skips_repetition`,
+        don't store an answer that equals the newest stored one. Open a case if the answer is about another payment,
+        amount or currency. Also open a case if the provider says that it has no such payment, but the payment is paid
+        in our database.
         """
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
-        if not skips_repetition or not reports.is_newest_stored_answer(tx, current_payment, call_name, outcome):
-            reports.store_answer(context, tx, current_payment, call_name, outcome)
+        if not skips_repetition or not reports.is_newest_stored_answer(
+            tx, current_payment, EVIDENCE_CALL_NAME, outcome
+        ):
+            reports.store_answer(context, tx, current_payment, EVIDENCE_CALL_NAME, outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             self._open_contradiction_case(tx, current_payment, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:

@@ -539,7 +539,8 @@ def _make_live_payment_error(payment: Payment) -> ConsoleError:
     """Return the error for a start that is refused because this other payment of the order was paid or can still be
     paid. The error is already_decided if the payment is paid, and outcome_unknown if its outcome is unknown. In any
     other case it is in_progress; its reason says whether the payment has ended unpaid while its provider says
-    otherwise, or can still be paid, for example with an amount that the order no longer has.
+    otherwise, or can still be paid, for example with an amount that the order no longer has. There is no reason while
+    the payment is only being started.
     """
     if payment.state in PAID_STATES:
         return ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": payment, "state": payment.state.value})

@@ -26,7 +26,6 @@ from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
 from console.services.payments.probe import (
-    EVIDENCE_CALL_NAME,
     PaymentProber,
     find_report,
     is_unpaid_outcome,
@@ -286,9 +285,7 @@ class PaymentTimeoutSagas:
         """
         if outcome is None:
             return StepWaiting("nobody_to_ask")
-        self._payment_prober.apply_answer_in_transaction(
-            tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME, skips_repetition=True
-        )
+        self._payment_prober.apply_answer_in_transaction(tx, payment, outcome, asked_at, skips_repetition=True)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
         current_payment = payment_work.require_payment(tx, payment.id)

@@ -190,19 +190,14 @@ class DecisionChoiceReader:
         payment, order = facts.payment, facts.order
         order_payments = payments.find_by_order(conn, order.id) if order is not None else ()
         other_payments = tuple(other for other in order_payments if payment is None or other.id != payment.id)
-        paid_payments = [paid for paid in order_payments if paid.state in PAID_STATES]
-        other_paid_payments = tuple(paid for paid in paid_payments if paid in other_payments)
         # A payment that a callback alone calls paid counts here: the choices that complete it confirm it.
         own_payments = [
-            replace(paid, state=PaymentState.COMPLETED) for paid in paid_payments if paid not in other_paid_payments
+            replace(own, state=PaymentState.COMPLETED)
+            for own in order_payments
+            if own not in other_payments and own.state in PAID_STATES
         ]
-        is_covered = order is not None and is_order_covered([*own_payments, *other_paid_payments], order)
-        facts = replace(
-            facts,
-            is_order_covered=is_covered,
-            other_paid_payments=other_paid_payments,
-            other_order_payments=other_payments,
-        )
+        is_covered = order is not None and is_order_covered([*own_payments, *other_payments], order)
+        facts = replace(facts, is_order_covered=is_covered, other_order_payments=other_payments)
         if payment is None:
             return facts
         lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)

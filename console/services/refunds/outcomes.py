@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import is_order_refunded
+from console.domain.payments.consistency import is_order_refunded, is_refunded_in_full
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.report_rules import PROVIDER_CLOCK_TOLERANCE
@@ -384,7 +384,7 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
     payment = payments.find(tx.conn, payment_id)
     order_ids = [payment.order_id] if payment and payment.order_id is not None else []
     order = next(iter(orders.find_by_ids(tx.conn, order_ids, skips_unreadable=True)), None)
-    if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
+    if payment and payment.work.state is WorkState.NEEDS_REVIEW and is_refunded_in_full(payment):
         # The payment is fully refunded, so people need not decide about it any more.
         order_status.close_cases_of_refunded_payment(context, tx, payment.id)
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:

@@ -404,9 +404,8 @@ def find_remaining_cooling_off_end(
     """Return the end of the refund's cooling-off period if it is in the future by the database server's clock,
     otherwise None."""
     payment, refund = refund_with_payment.payment, refund_with_payment.refund
-    facts = read_facts(context, conn, payment, refund.maker)
-    until = find_later_cooling_off_end(context, payment, refund, facts.limits)
-    return until if until is not None and until > facts.now else None
+    until = find_later_cooling_off_end(context, payment, refund, limits.read_limits(conn, payment.currency))
+    return until if until is not None and until > read_current_time(conn, context.now()) else None
 
 
 def find_later_cooling_off_end(

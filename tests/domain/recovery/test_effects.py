@@ -129,6 +129,7 @@ def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: Payme
         ({"total_minor": 3301}, ({"captured_minor": 1, "state": PaymentState.CALLBACK_RECEIVED},), "pending"),
         ({"total_minor": 3299}, (), "paid"),
         ({"total_minor": 3299}, ({"currency": "INR"},), "pending"),
+        ({"total_minor": 3299}, ({"currency": "INR", "state": PaymentState.EXPIRED},), "paid"),
         ({"currency": "INR"}, (), "pending"),
         ({"currency": "ABC"}, (), "pending"),
         ({"state": OrderState.SHIPPED}, (), "shipped"),
@@ -145,7 +146,7 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
     """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
     paid = tuple(replace(COMPLETED_PAYMENT, id=6 + place, **more) for place, more in enumerate(others))  # type: ignore[arg-type]  # likewise
-    facts = make_facts(WAITING_PAYMENT, order=order, other_paid_payments=paid)
+    facts = make_facts(WAITING_PAYMENT, order=order, other_order_payments=paid)
     effect = choice_effects.compute_payment_effect(facts, PaymentState.COMPLETED)
     assert effect is not None
     assert effect.order_state_change == (order.state, after)
