@@ -294,7 +294,7 @@ class RecordActionHandlers(QObject):
     def _open_dialog_with_refund_plan(self, plan: RefundPlan) -> None:
         from console.views.refunds.request_dialog import RefundDialog
 
-        RefundDialog(self._context, plan, plan.set_aside, self._page.window()).open()
+        RefundDialog(self._context, plan, self._page.window()).open()
 
     def open_approve_dialog(self, details: RefundDetails) -> None:
         """Open the dialog in which the person approves the refund, if the person has the right."""

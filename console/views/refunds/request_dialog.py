@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import ErrorCode
 from console.domain.money import format_decimal
 from console.domain.payments.consistency import is_answer_old
-from console.domain.payments.records import Refund, SetAside
+from console.domain.payments.records import Refund
 from console.domain.payments.service_results import RefundPlan
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import FORM_STAGE, REVIEW_STAGE, DialogDraft
@@ -30,11 +30,10 @@ from console.wording.sentences import catalogue as wording
 
 
 class RefundDialog(DialogFrame):
-    """The dialog in which a person (the maker) requests a refund. The payment provider gets no request yet,
-    because another person must approve the refund first. `set_aside` is the money set aside from which the refund is
-    paid; None for an ordinary refund."""
+    """The dialog in which a person (the maker) requests a refund. The payment provider gets no request yet, because
+    another person must approve the refund first."""
 
-    def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
+    def __init__(self, context: WindowContext, plan: RefundPlan, parent: QWidget) -> None:
         translate = context.translate
         payment_number = plan.payment.merchant_payment_id
         super().__init__(
@@ -48,11 +47,10 @@ class RefundDialog(DialogFrame):
         block_button_while_read_only(context, self.main_button, "refund_request")
         self._context, self.plan = context, plan
         self._is_reading_plan, self._plan_read_number, self._plan_failure_text = False, 0, ""
-        self.set_aside = set_aside
         self._refund: Refund | None = None
         self._is_request_sent = False
         self.review: RefundReview | None = None
-        self.form = RefundForm(context, plan, set_aside)
+        self.form = RefundForm(context, plan)
         self.form.changed.connect(self._handle_form_change)
         self.form.amount_changed.connect(self._read_plan)
         self.form.risk_signal_opened.connect(self._open_risk_signal_record)
@@ -79,7 +77,7 @@ class RefundDialog(DialogFrame):
     def _make_draft(self) -> DialogDraft | None:
         """Return the draft of this dialog. Return None for a refund from money set aside, because the person types
         no amount and no reason for it."""
-        if self.set_aside is not None:
+        if self.plan.set_aside is not None:
             return None
         payment = self.plan.payment
         draft = DialogDraft(
@@ -148,9 +146,10 @@ class RefundDialog(DialogFrame):
     @Slot(str)
     def _read_plan(self, amount_text: str | None) -> None:
         """Read the refund plan for an amount from the service, because risk signals and rules depend on the
-        amount. `amount_text` is a decimal text in major units; None means the whole refundable amount."""
+        amount. `amount_text` is a decimal text in major units; None means the largest amount that can be requested.
+        """
         payment_id, self._is_reading_plan, self._plan_failure_text = self.plan.payment.id, True, ""
-        set_aside_id = self.set_aside.id if self.set_aside else None
+        set_aside_id = self.plan.set_aside.id if self.plan.set_aside else None
         self._plan_read_number += 1
         number = self._plan_read_number
         self._update_main_button()

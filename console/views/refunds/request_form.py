@@ -58,9 +58,8 @@ _MAX_TEXT_CHARACTERS = 300
 class RefundForm(QWidget):
     """The form with the inputs of a refund request. At first, the amount is the largest amount that the person can
     request, and the other inputs are empty. If the amounts of the payment, of the provider and of the order disagree,
-    so that the refund of another amount is as likely, the amount is empty, too (decision 0164). `set_aside` is the
-    money set aside from which the refund is paid; the form then selects the reason at first. It is None for an
-    ordinary refund.
+    so that the refund of another amount is as likely, the amount is empty, too (decision 0164). If the refund is paid
+    from money set aside, the form selects the reason at first.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
@@ -73,9 +72,9 @@ class RefundForm(QWidget):
     amount_changed = Signal(str)
     risk_signal_opened = Signal(str, int)
 
-    def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None) -> None:
+    def __init__(self, context: WindowContext, plan: RefundPlan) -> None:
         super().__init__()
-        self._context, self.plan, self._set_aside = context, plan, set_aside
+        self._context, self.plan = context, plan
         self._answer_field_by_rule: dict[str, Field] = {}
         self.intended_repeat_box = CheckBox(context.translate("dialog.refund.intended"))
         self._make_input_widgets()
@@ -305,6 +304,11 @@ class RefundForm(QWidget):
         return make_flow_widget(*lines, gap_px=20, line_gap_px=6, has_equal_columns=True)
 
     # -- inputs
+
+    @property
+    def _set_aside(self) -> SetAside | None:
+        """The money set aside from which the refund is paid; None for an ordinary refund."""
+        return self.plan.set_aside
 
     @property
     def is_every_amount_refused(self) -> bool:

@@ -21,7 +21,7 @@ def make_form(**payment_fields: Any) -> RefundForm:
         refunded=payment.refunded_minor,
         refundable=payment.refundable_minor,
     )
-    return RefundForm(make_window_context(), make_refund_plan(payment=payment, money=money), None)
+    return RefundForm(make_window_context(), make_refund_plan(payment=payment, money=money))
 
 
 def test_an_overpaid_payment_offers_both_amounts_and_presets_none(appearance: object) -> None:
@@ -91,7 +91,7 @@ def test_an_order_in_another_currency_presets_no_amount(appearance: object) -> N
     """Amounts of different currencies are never subtracted: nothing is offered as overpaid, and nothing is filled
     in."""
     order = replace(ORDER, currency="INR")
-    form = RefundForm(make_window_context(), make_refund_plan(order=order), None)
+    form = RefundForm(make_window_context(), make_refund_plan(order=order))
     assert form.amount_edit.text() == ""
     assert not form.overpaid_amount_button.isVisibleTo(form)
     assert compute_overpaid_minor(make_payment(captured_minor=99_000), order) == 0
@@ -99,7 +99,9 @@ def test_an_order_in_another_currency_presets_no_amount(appearance: object) -> N
 
 def test_money_set_aside_is_filled_in_whole(appearance: object) -> None:
     """Money set aside of an overpaid payment can only be refunded whole, so its amount is filled in."""
-    plan = make_refund_plan(payment=make_payment(captured_minor=18_000, set_aside_minor=6_000))
-    form = RefundForm(make_window_context(), plan, OPEN_SET_ASIDE)
+    plan = make_refund_plan(
+        payment=make_payment(captured_minor=18_000, set_aside_minor=6_000), set_aside=OPEN_SET_ASIDE
+    )
+    form = RefundForm(make_window_context(), plan)
     assert form.amount_edit.text() == "6,000"
     assert not form.overpaid_amount_button.isVisibleTo(form)

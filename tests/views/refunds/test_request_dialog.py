@@ -34,7 +34,7 @@ from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import OPEN_SET_ASIDE, make_payment, make_refund, make_refund_plan
+from tests.views.invented_payments import MONEY_PARTS, OPEN_SET_ASIDE, make_payment, make_refund, make_refund_plan
 
 FREQUENT_PAYER_SIGNAL = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
 LOOKALIKE_SIGNAL = RiskSignal(
@@ -77,14 +77,14 @@ class RefundServices:
 
 
 def make_form(*hits: RiskSignal, **other: Any) -> RefundForm:
-    made = RefundForm(make_window_context(), make_refund_plan(*hits, **other), None)
+    made = RefundForm(make_window_context(), make_refund_plan(*hits, **other))
     made.reason_list.setCurrentIndex(0)
     return made
 
 
 def test_the_form_is_prefilled_with_the_refundable_amount(appearance: object) -> None:
     """The form already contains the whole refundable amount, and the person only has to select a reason."""
-    made = RefundForm(make_window_context(), make_refund_plan(), None)
+    made = RefundForm(make_window_context(), make_refund_plan())
     assert made.amount_edit.text() == "12,000"
     assert made.full_amount_button.isChecked()
     assert made.find_disabled_reason() == "Select a reason first."
@@ -108,7 +108,7 @@ def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: 
     """The currency sign is at the left end inside the amount field, and even the longest amount doesn't overlap
     it.
     """
-    made = RefundForm(make_window_context(), make_refund_plan(payment=make_payment(currency=currency)), None)
+    made = RefundForm(make_window_context(), make_refund_plan(payment=make_payment(currency=currency)))
     made.setParent(parent)
     made.show()
     symbols = [label for label in made.amount_edit.findChildren(TextLabel) if label.isVisible()]
@@ -189,7 +189,7 @@ def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits:
     """If the amount exceeds a limit, the form shows this first, because no reason or answer to a warning can make
     this request possible."""
     broken = RuleCheck(OverLimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
-    made = RefundForm(make_window_context(), make_refund_plan(*hits, checks=(broken,)), None)
+    made = RefundForm(make_window_context(), make_refund_plan(*hits, checks=(broken,)))
     assert made.reason_code is None
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
@@ -198,7 +198,7 @@ def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """A set-aside can only be refunded as a whole: the form has the amount of the set-aside, refuses a part of it,
     and ignores the payment's other amounts.
     """
-    made = RefundForm(make_window_context(), make_refund_plan(), OPEN_SET_ASIDE)
+    made = RefundForm(make_window_context(), make_refund_plan(set_aside=OPEN_SET_ASIDE))
     assert made.amount_edit.text() == "6,000"
     assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
@@ -215,12 +215,28 @@ def parent(qtbot: QtBot, appearance: object) -> QWidget:
 
 
 def test_the_plan_of_money_set_aside_stays_about_it(parent: QWidget, qtbot: QtBot) -> None:
-    context, plan = make_window_context(), make_refund_plan()
+    context, plan = make_window_context(), make_refund_plan(set_aside=OPEN_SET_ASIDE)
     services = RefundServices(plan)
     context.store_services(services)  # type: ignore[arg-type]  # refunds are all it takes
-    RefundDialog(context, plan, OPEN_SET_ASIDE, parent)._read_plan_for_typed_amount()
+    RefundDialog(context, plan, parent)._read_plan_for_typed_amount()
     qtbot.waitUntil(lambda: bool(services.planned_set_asides))
     assert set(services.planned_set_asides) == {OPEN_SET_ASIDE.id}
+
+
+def test_a_new_plan_of_only_money_set_aside_is_followed(parent: QWidget, qtbot: QtBot) -> None:
+    """Only money set aside is left when the dialog of an ordinary refund reads its plan again. The form then offers
+    this money, requests its refund, and the next reading of the plan is about it.
+    """
+    dialog, services, _ = open_dialog(parent, qtbot, make_refund_plan())
+    money = replace(MONEY_PARTS, refundable=0, set_aside=6_000)
+    services.made = make_refund_plan(money=money, set_aside=OPEN_SET_ASIDE)
+    dialog._read_plan_for_typed_amount()
+    qtbot.waitUntil(lambda: dialog.plan is services.made)
+    dialog.form.amount_edit.setText("6000")
+    assert dialog.form.find_disabled_reason() == ""
+    assert dialog.form.make_request().set_aside_id == OPEN_SET_ASIDE.id
+    dialog._read_plan_for_typed_amount()
+    qtbot.waitUntil(lambda: services.planned_set_asides[1:] == [OPEN_SET_ASIDE.id])
 
 
 def open_dialog(
@@ -228,7 +244,7 @@ def open_dialog(
 ) -> tuple[RefundDialog, RefundServices, WindowContext]:
     at, desk = make_window_context(), RefundServices(plan)
     at.store_services(desk)  # type: ignore[arg-type]  # refunds are all it takes
-    dialog = RefundDialog(at, plan, None, parent)
+    dialog = RefundDialog(at, plan, parent)
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.open()
     return dialog, desk, at

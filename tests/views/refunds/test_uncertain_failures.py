@@ -93,7 +93,7 @@ MAKE_DIALOG_BY_NAME: dict[str, Callable[[Any, QWidget], Any]] = {
     "purchase": lambda context, parent: PurchaseDialog(
         context, PurchasePlan("2010401907731", ("1",), (), (), None, None, is_renewal=False, read_at=NOW), "1", parent
     ),
-    "refund": lambda context, parent: RefundDialog(context, make_refund_plan(), None, parent),
+    "refund": lambda context, parent: RefundDialog(context, make_refund_plan(), parent),
     "approve": lambda context, parent: ApproveDialog(context, make_refund_details(), parent),
     "reject": lambda context, parent: RejectDialog(context, make_refund_details(), parent),
     "withdraw": lambda context, parent: WithdrawDialog(context, make_refund_details(), parent),

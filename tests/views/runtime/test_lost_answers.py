@@ -294,7 +294,7 @@ def prepare_probe_refund(window: PersonWindow) -> ClickFunction:
 
 def prepare_probe_in_dialog(window: PersonWindow) -> ClickFunction:
     payment = window.make_paid_payment()
-    dialog = RefundDialog(window.context, window.desk.refunds.make_plan(payment.id), None, window.parent)
+    dialog = RefundDialog(window.context, window.desk.refunds.make_plan(payment.id), window.parent)
     return dialog._probe_payment
 
 
@@ -309,7 +309,7 @@ def prepare_request_refund(window: PersonWindow) -> ClickFunction:
     plan = window.desk.refunds.make_plan(window.make_paid_payment().id)
 
     def click() -> None:
-        dialog = RefundDialog(window.context, plan, None, window.parent)
+        dialog = RefundDialog(window.context, plan, window.parent)
         dialog.form.reason_list.setCurrentIndex(0)
         dialog._show_review()
         dialog._send_request()
