@@ -225,7 +225,7 @@ class AdminPage(Page):
 
     def read_data(self, reason: str) -> None:
         may_see_limits, now = not self.context.find_missing_right_reason("limits"), self.context.now()
-        is_automatic = reason == "changed"
+        person, is_automatic = self.context.operator, reason == "changed"
 
         def read_contents(services: "Console") -> _AdminPageContents:
             switches = {switch.scope: switch for switch in services.read_only_switches.list_switches()}
@@ -237,9 +237,13 @@ class AdminPage(Page):
                 switch_rows, limits, services.people.list_people(), read_due_task_rows(services, now)
             )
 
+        def show_contents(contents: _AdminPageContents) -> None:
+            if person == self.context.operator:  # another person may see other rows
+                self._show_contents(contents, is_automatic=is_automatic)
+
         self.context.run_read(
             read_contents,
-            lambda contents: self._show_contents(contents, is_automatic=is_automatic),
+            show_contents,
             self.show_reading_failure,
             caller=self,
             key="admin",

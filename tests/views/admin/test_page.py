@@ -41,3 +41,26 @@ def test_another_person_sees_no_limits_of_an_administrator(
         assert "failed" in page.list_bar_names()
         assert [len(table.all_rows) for table in restricted_tables] == [0, 0]
         assert page.switch_table.all_rows
+
+
+@pytest.mark.usefixtures("appearance")
+def test_a_late_read_for_an_administrator_shows_no_limits_to_another_person(tmp_path: Path, qtbot: QtBot) -> None:
+    """Another person becomes the acting person while the page is being read for an administrator. The page doesn't
+    show what the administrator may see, but waits for what it reads for the other person."""
+    with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox()) as desk:
+        desk.scheduler.run_all()
+        runner = InlineRunner(paused=True)
+        context = WindowContext(desk.settings, runner, desk._context.clock)
+        context.operator = "adm-f"
+        context.store_services(desk)
+        page = AdminPage(context)
+        qtbot.addWidget(page)
+        page.show()
+        page.show_route(AdminRoute())
+        restricted_tables = (page.limit_table, page.task_table)
+        context.change_operator("op-a")
+        runner.execute_oldest_task()
+        assert [len(table.all_rows) for table in restricted_tables] == [0, 0]
+        while runner.waiting_task_count:
+            runner.execute_oldest_task()
+        assert page.switch_table.all_rows
