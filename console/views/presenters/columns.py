@@ -8,7 +8,7 @@ from typing import Any
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
-from console.views.theme.design_tokens import tokens
+from console.views.theme.design_tokens import TextRoleName, tokens
 from console.views.theme.theme import current_appearance
 from console.wording.sentences import catalogue as wording
 
@@ -22,13 +22,11 @@ def get_min_column_width(name: str) -> int:
     return tokens().px("column_min_width", name)
 
 
-def measure_column_width(text: str, extra_px: int = CELL_PADDING_PX) -> int:
-    """Return the width in px, at text scale 1.0, that a column needs to show `text`. `extra_px` is added to the
-    width of the text."""
-    return (
-        round(current_appearance().font_metrics("body").horizontalAdvance(text) / current_appearance().scale)
-        + extra_px
-    )
+def measure_column_width(text: str, extra_px: int = CELL_PADDING_PX, role: TextRoleName = "body") -> int:
+    """Return the width in px, at text scale 1.0, that a column needs to show `text` in the font of the text role
+    `role`. `extra_px` is added to the width of the text."""
+    appearance = current_appearance()
+    return round(appearance.font_metrics(role).horizontalAdvance(text) / appearance.scale) + extra_px
 
 
 def make_age_column(context: WindowContext, get_since: Callable[[Any], datetime | None]) -> Column:

@@ -37,8 +37,9 @@ def find_action_route(incident: Incident) -> Route | None:
 
 
 def format_incident_subject(incident: Incident, context: WindowContext) -> str:
-    """Return the text that names the subject of the incident: the number of an order, payment or company, the title
-    of a queue, the kind and id of a refund or credit check. For any other subject, return the name of its kind."""
+    """Return the text that names the subject of the incident: the kind and the number of an order or a payment, the
+    number of a company, the title of a queue, the kind and id of a refund or credit check (see
+    `format_alert_record`)."""
     return alert_words.format_alert_record(make_main_alert_item(incident), context)
 
 

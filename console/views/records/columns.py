@@ -54,8 +54,7 @@ def measure_name_with_kind(context: WindowContext) -> int:
 
 
 def _measure_name(longest_name: str) -> int:
-    advance = current_appearance().font_metrics("data").horizontalAdvance(longest_name)
-    return round(advance / current_appearance().scale) + CELL_PADDING_PX + 4
+    return measure_column_width(longest_name, CELL_PADDING_PX + 4, "data")
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
