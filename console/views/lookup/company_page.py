@@ -14,7 +14,6 @@ from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
-from console.domain.views.company import MAX_ROWS_ON_COMPANY_PAGE
 from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsPanel
 from console.views.lookup.live_check_panel import LiveCheckPanel
@@ -182,6 +181,7 @@ class CompanyPanel(QWidget):
         for tab in self.company_tabs:
             tab.tab_index = self.tabs.add_tab(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.row_count_known.connect(self._show_row_counts)
+            tab.row_count_known.connect(self._show_position)
             tab.record_requested.connect(self._request_record)
             self.list_stack.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list_of_tab)
@@ -363,12 +363,11 @@ class CompanyPanel(QWidget):
     @Slot()
     def _show_row_counts(self) -> None:
         """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded and
-        up to date, and the position of the selected row."""
+        up to date."""
         for tab in self.company_tabs:
-            count, is_capped = tab.row_count, (tab.row_count or 0) >= MAX_ROWS_ON_COMPANY_PAGE
-            text = "" if count is None else wording.format_count(count, is_capped=is_capped)
+            count = tab.row_count
+            text = "" if count is None else wording.format_count(count, is_capped=tab.is_cut)
             self.tabs.set_count(tab.tab_index, text)
-        self._show_position()
 
     @Slot(object)
     def _request_record(self, ref: RecordRef) -> None:

@@ -1,6 +1,7 @@
 """The tabs documents, notes and history of a company. Each covers all of the company's records, and reads its rows
 only when the person opens it."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.evidence.timeline import TimelineEventKind
-from console.domain.views.company import CompanyDocument, CompanyEvent
+from console.domain.views.company import MAX_ROWS_ON_COMPANY_PAGE, CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.records.columns import measure_name_with_kind
@@ -86,6 +87,15 @@ class CompanyTab(QWidget):
     def row_count(self) -> int | None:
         """The number of rows of this company; None until they have been read, and again while they are outdated."""
         return None if self._read_at is None or not self._are_rows_current else len(self.table.all_rows)
+
+    @property
+    def is_cut(self) -> bool:
+        """True if the tab may lack older rows: the service returns at most MAX_ROWS_ON_COMPANY_PAGE documents or
+        notes for each kind of record, and at most as many events in total."""
+        rows = self.table.all_rows
+        row_count_by_kind = Counter(_make_row_record_ref(row)[0] for row in rows)
+        row_counts = (len(rows),) if self.name == "history" else row_count_by_kind.values()
+        return max(row_counts, default=0) >= MAX_ROWS_ON_COMPANY_PAGE
 
     def mark_outdated(self, refs: tuple[RecordRef, ...], *, is_other_company: bool) -> None:
         """Mark the rows of this tab as outdated. When the tab is next visible, it reads the rows of the records

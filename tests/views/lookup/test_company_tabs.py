@@ -120,7 +120,7 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
 
 
-def test_rows_name_a_payment_by_its_number(qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_name_a_payment_by_its_number(qtbot: QtBot, appearance: object) -> None:
     """The notes of a company name the record of a note by its kind and the number that people know, not by its id in
     the database."""
     payment = make_payment()
@@ -164,13 +164,27 @@ def test_a_hidden_tab_of_a_changed_company_has_no_count(qtbot: QtBot, appearance
 def test_the_count_of_a_cut_list_says_that_there_may_be_more(
     qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a tab has as many rows as the service returns at most, the number in its title is followed by a plus."""
+    """If a tab has as many notes of one kind of record as the service returns at most, the number in its title is
+    followed by a plus."""
     notes = tuple(Note(number, *CHECK_REF, "op-c", "the payer is Hanako", NOW) for number in range(500))
     monkeypatch.setitem(ROWS_BY_TAB, "notes", notes)
     view = make_company_panel(qtbot, LookupService())
     notes_tab = view.company_tabs[1]
     view.tabs.setCurrentIndex(notes_tab.tab_index)
     assert view.tabs.tabText(notes_tab.tab_index) == "Notes 500+"
+
+
+def test_the_count_of_a_whole_list_of_two_kinds_has_no_plus(
+    qtbot: QtBot, appearance: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service limits the notes of each kind of record. If no kind has so many, the tab has all notes, and the
+    number in its title isn't followed by a plus."""
+    notes = tuple(Note(number, ("payment", "refund")[number % 2], 1, "op-c", "call", NOW) for number in range(600))
+    monkeypatch.setitem(ROWS_BY_TAB, "notes", notes)
+    view = make_company_panel(qtbot, LookupService())
+    notes_tab = view.company_tabs[1]
+    view.tabs.setCurrentIndex(notes_tab.tab_index)
+    assert view.tabs.tabText(notes_tab.tab_index) == "Notes 600"
 
 
 def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
