@@ -17,6 +17,7 @@ from console.settings.settings import Settings
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.refetch_dialog import RefetchDialog
@@ -24,7 +25,9 @@ from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.runtime.routes import CreditCheckRoute, UnmatchedNoticesRoute
 from console.views.theme.theme import install_appearance
 from console.views.training.page import TrainingPage
+from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import MultiLineEdit
+from console.views.widgets.display.badge import KeyCap
 from tests.desk.conftest import OpenWindow
 from tests.desk.window_person import Person
 from tests.support.waiting import MAX_WAIT_SECONDS
@@ -95,6 +98,16 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     trainee.wait_until(lambda: bool(page.current_exercise and page.current_exercise.verdict))
     trainee.wait_until_read()
     assert read_number() == 1
+
+
+def test_the_list_of_shortcuts_has_the_words_of_the_buttons(trainee: Person) -> None:
+    """Ctrl+/ lists each key of the training, and names the key S as the button and the line at the bottom do: once an
+    exercise is started, the key starts it again.
+    """
+    page = start_exercise(trainee, "missing_pdf")
+    dialog = open_shortcuts_dialog(trainee.frame, page)
+    assert {cap.key for cap in dialog.findChildren(KeyCap)} >= {"S", "C", "N"}
+    assert "Start again" in [label.plain for label in dialog.findChildren(TextLabel)]
 
 
 def test_the_list_of_exercises_has_the_focus_when_its_rows_come(trainee: Person) -> None:

@@ -94,7 +94,8 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         self.money_panel.show_money_parts(*money_parts)
 
     def fill_facts_panel(self, details: MoneyDetailsT) -> None:
-        """Show the facts of the record in the panel beside the tabs. Implemented by the subclass."""
+        """Show the facts of the record in the panel beside the tabs, and store why the payer can't be unmasked
+        (`disable_useless_unmasking`); the caller then updates the actions. Implemented by the subclass."""
 
     def make_payer_label(self, payer: str | None) -> TextLabel | None:
         """Return a label with the masked payer, or with the payer itself while it is unmasked. The text of an
