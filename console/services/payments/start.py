@@ -43,6 +43,7 @@ from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error
+from console.services.guarded.desk_answers import is_claim_ended_elsewhere
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import (
     ClaimedOperation,
@@ -82,7 +83,7 @@ from console.store.alerts import alerts, cases
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
-from console.store.operations import idempotency, journal, lost_operations
+from console.store.operations import idempotency, journal
 from console.store.payments import account_limits as accounts
 from console.store.payments import events, orders, payments
 from console.store.payments.payments import NewPayment
@@ -388,9 +389,11 @@ class _StartAttempt:
         sent_starts = list_sent_starts(self._context, conn, start_keys)
         for start in sent_starts:
             _refuse_if_payment_without_order_is_live(conn, order, start)
-        lost_starts = [start for start in sent_starts if _is_payment_lost(conn, order, start, fingerprint)]
-        for intent in lost_operations.leave_out_decided_intents(conn, lost_starts):
-            raise make_lost_operation_error(intent, {"record": order, "about": "order"})
+        for start in sent_starts:
+            if _is_payment_lost(conn, order, start, fingerprint) and not is_claim_ended_elsewhere(
+                self._context, conn, start.operation_id
+            ):
+                raise make_lost_operation_error(start, {"record": order, "about": "order"})
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         """Raise over_limit if the order's total exceeds the amount that remains on the corporation's account. Do

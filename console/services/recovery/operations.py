@@ -333,7 +333,7 @@ class OperationRecovery:
         """True if two people have decided that the lost operation was not made. AlarmBox may have made the purchase
         after that decision. A person can then state AlarmBox's id of the purchase, although its claim has ended."""
         with self._context.database.read() as conn:
-            return not lost_operations.leave_out_decided_intents(conn, [entry.intent])
+            return lost_operations.has_no_effect(conn, entry.intent.operation_id)
 
     def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> bool:
         """Raise evidence_mismatch if AlarmBox lists a purchase that may be the lost one: people then can't decide

@@ -107,7 +107,6 @@ _OPERATION_IDS_IN_JOURNAL_QUERY = select(operations.c.id).where(operations.c.id.
 _LOST_OPERATION_IDS_QUERY = select(lost_operations.c.id).where(
     lost_operations.c.id.in_(bindparam("ids", expanding=True))
 )
-_DECIDED_OPERATION_IDS_QUERY = _LOST_OPERATION_IDS_QUERY.where(_DECIDED_LOST_OPERATION_CONDITION)
 _OPERATION_IDS_WITHOUT_EFFECT_QUERY = _LOST_OPERATION_IDS_QUERY.where(
     or_(_DECIDED_LOST_OPERATION_CONDITION, _FAILED_LOST_OPERATION_CONDITION)
 )
@@ -225,14 +224,6 @@ def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[I
     later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_prefix) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))
-
-
-def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-    """Return the `intents` (entries in the spool of a desk) except those whose outcome two people have already
-    decided in this database. The two people may have decided at another desk, which has changed only its own spool.
-    """
-    decided_ids = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
-    return tuple(intent for intent in intents if intent.operation_id not in decided_ids)
 
 
 def has_no_effect(conn: Connection, operation_id: str) -> bool:

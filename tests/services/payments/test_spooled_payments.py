@@ -107,13 +107,12 @@ def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk)
     assert scene.payments.start(other, "atom").payment.merchant_payment_id == "ORD2"
 
 
-@pytest.mark.expects_log("an answer that never came is told")
-def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
-    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock
-) -> None:
-    """The spool of this desk has the start of a lost payment. This desk allows a new payment of the order only after
-    two people have denied the lost payment at another desk.
-    """
+def deny_lost_payment_at_another_desk(
+    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str]:
+    """Lose the payment of an order whose start has an unknown outcome. Two people decide at another desk that it was
+    not started, so that the spool of this desk keeps its claim; after the first decision, this desk still refuses a
+    new start. Return the order's id and the id of the operation."""
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
@@ -124,10 +123,39 @@ def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
     refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
-    with open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other:
+    with (
+        monkeypatch.context() as other_spool,
+        open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other,
+    ):
+        other_spool.setattr(type(context.spool), "give_up_claim", lambda *_: None)
         other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")
-    context.spool.mark_ended(operation, holds_claim=True)  # as the spool of the desk that sent it
+    (entry,) = context.spool.read_entries(context.database_id)
+    assert entry.holds_claim
+    return order, operation
+
+
+@pytest.mark.expects_log("an answer that never came is told")
+def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
+    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spool of this desk has the start of a lost payment. This desk allows a new payment of the order only after
+    two people have denied the lost payment at another desk.
+    """
+    order, _ = deny_lost_payment_at_another_desk(scene, sandbox, clock, monkeypatch)
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1"
+
+
+@pytest.mark.expects_log("an answer that never came is told")
+def test_a_spool_that_proves_a_start_keeps_its_order(
+    scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people decide at another desk that a lost payment was not started. This desk's spool proves that it was
+    started, so the order gets no second payment.
+    """
+    order, operation = deny_lost_payment_at_another_desk(scene, sandbox, clock, monkeypatch)
+    scene.context.spool.mark_ended(operation, holds_claim=True)
+    refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
+    assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
 
 
 def test_a_lost_start_with_a_long_order_number_stops_every_desk(scene: PaymentDesk) -> None:
