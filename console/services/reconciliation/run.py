@@ -74,7 +74,6 @@ LATE_DAYS_RULE = "days_not_reconciled"
 """Alert rule about a provider of which a day isn't reconciled LATE_AFTER after the due task could have done so."""
 LATE_AFTER = timedelta(hours=1)
 """Time in which the due task tries several times to reconcile a day before people are told."""
-_MAX_OPEN_ALERTS = 1_000
 _MAX_LISTED_LATEST_RUNS = 50
 """Number of the newest runs that are read to find the earlier runs of the same days."""
 
@@ -441,8 +440,8 @@ class ReconciliationService:
         resolve it if there is no such day."""
         context, subject_id = self._context, compute_provider_subject_id(provider)
         with context.database.read() as conn:
-            open_alerts = alerts.list_open_alerts_of_rule(conn, LATE_DAYS_RULE, _MAX_OPEN_ALERTS)
-        alert_id = next((alert.id for alert in open_alerts if alert.subject_id == subject_id), None)
+            open_alerts = alerts.read_open_alerts_of_subjects(conn, PROVIDER_KIND, [subject_id]).get(subject_id, [])
+        alert_id = next((alert.id for alert in open_alerts if alert.rule_id == LATE_DAYS_RULE), None)
         late_days = self._find_late_days(provider)
         if late_days and alert_id is None:
             observed = f"{provider} not reconciled: {', '.join(map(str, late_days))}"
@@ -457,8 +456,9 @@ class ReconciliationService:
     def _find_late_days(self, provider: str) -> list[date]:
         """Return, oldest first, the days of this provider that should be reconciled and are not: the first days of
         unfinished runs without progress for LATE_AFTER, and the days that could be compared LATE_AFTER ago and that
-        no run has compared to its end, whether the run failed, was interrupted, or could not fetch the file. Only
-        days of the last MAX_DAYS_TO_CATCH_UP days count: PayPay announces a file again for no longer.
+        no run has compared to its end, whether the run failed, was interrupted, or could not fetch the file. An
+        unfinished run counts however old its days are. Any other day counts for MAX_DAYS_TO_CATCH_UP days, with daily
+        files since its file was announced: PayPay announces a file again for no longer.
         """
         with self._context.database.read() as conn:
             now = read_time_of_ended_days(conn, self._context.now())
