@@ -549,14 +549,17 @@ def test_an_upgrade_of_a_database_that_lost_its_version_is_refused(terminal: Ter
     assert ended.error["detail"]["problem"] == "damaged"
 
 
-@pytest.mark.parametrize(("name", "check"), [("console.db", "database"), ("desk.db", "went_back")])
+@pytest.mark.parametrize(
+    ("name", "check"), [("console.db", "database"), ("desk.db", "went_back"), ("desk.db-journal", "went_back")]
+)
 def test_doctor_names_a_file_that_it_may_only_read(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str, check: str
 ) -> None:
     """If this process may read but not write the database file or the spool, lookups work, and every purchase is
-    refused. `doctor` reports that.
+    refused. `doctor` reports that. It names the side file if only this one can't be written.
     """
     terminal("lookup", CORPORATION_NUMBER)
+    (Path(terminal.env["CONSOLE_HOME"]) / name).touch()
     assert read_failed_checks(terminal) == {}
     monkeypatch.setattr("console.settings.private_files.can_this_process_write_to", lambda path: path.name != name)
     (told,) = [text for failed, text in read_failed_checks(terminal).items() if failed == check]

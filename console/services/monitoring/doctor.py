@@ -510,8 +510,8 @@ class HealthCheckService:
         """
         database_id = migrate.ensure_schema(self._database)["database_id"]
         spool_file = self._settings.home / SPOOL_FILE_NAME
-        if find_unwritable_path(spool_file) is not None:
-            problem = ForeignText(os.strerror(errno.EACCES))
+        if (unwritable_path := find_unwritable_path(spool_file)) is not None:
+            problem = ForeignText(f"{os.strerror(errno.EACCES)}: {unwritable_path}")
             raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(spool_file), "problem": problem})
         spool = Spool(self._settings.home, cipher=None)
         try:
