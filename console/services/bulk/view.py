@@ -47,7 +47,7 @@ class BulkRunReader:
         forecaster: BulkRowForecaster,
         actions: BulkActionRunner,
     ) -> None:
-        self._context, self._complete_refunds = context, complete_records
+        self._context, self._records_completer = context, complete_records
         self._forecaster, self._actions = forecaster, actions
 
     def read_run(self, run_id: int) -> BulkRun:
@@ -162,7 +162,7 @@ class BulkRunReader:
         with their payment, which has the corporation number. A refund whose payment can't be read stays without it.
         """
         refunds: list[QueuedRecord] = [record for record in records if isinstance(record, Refund)]
-        completed_refunds = map_readable_records(self._complete_refunds, conn, refunds)
+        completed_refunds = map_readable_records(self._records_completer, conn, refunds)
         return complete_with_corporations(
             self._context, conn, [completed_refunds.get((type(record), record.id), record) for record in records]
         )

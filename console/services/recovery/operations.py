@@ -138,8 +138,7 @@ class OperationRecovery:
             is_proposed = operation_id in read_proposed_states(self._context, conn, OPERATION_KIND, (operation_id,))
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
-        is_undecided = operation.source == "desk" and operation.state is not OperationState.DONE
-        if is_proposed and is_undecided and not operation.is_lost_without_effect:
+        if is_proposed and operation.source == "desk" and operation.state is OperationState.UNKNOWN:
             explanation = replace(explanation, next_step=_make_second_person_step(operation))
         awaiting, can_resolve = "second_person" if is_proposed else None, self._can_resolve(operation)
         return OperationDetails(operation, explanation, history, answers, awaiting, facts, can_resolve)
@@ -241,7 +240,7 @@ class OperationRecovery:
             elif not self._lost_refund_prober.probe(entry, operation):
                 raise _make_contradiction_error(operation)
             return ResolveResult(self.read_operation(operation.id))
-        end_states = ["completed", "payment_failed" if is_start else "failed"]
+        end_states = ["completed", _OUTCOME_WITHOUT_EFFECT_BY_KIND[operation.subject_kind]]
         if target_state not in end_states:
             raise ConsoleError(
                 ErrorCode.USAGE,
@@ -414,15 +413,13 @@ class OperationRecovery:
         def insert_credit_check_and_evidence(tx: Transaction) -> int:
             owners = check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider)
             # Another process may have restored the purchase while this one asked AlarmBox.
-            restored_ids = [owner.id for owner in owners if owner.operation_id == intent.operation_id]
-            if owners and not restored_ids:
+            restored_id = next((owner.id for owner in owners if owner.operation_id == intent.operation_id), None)
+            if owners and restored_id is None:
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": lost_operation, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD},
                 )
-            record_id = (
-                restored_ids[0] if restored_ids else self._insert_lost_credit_check(tx, entry, outcome, report)
-            )
+            record_id = restored_id or self._insert_lost_credit_check(tx, entry, outcome, report)
             if person_evidence is not None:
                 subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.make_holder().operator
                 evidence.add_person_evidence(

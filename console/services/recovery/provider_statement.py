@@ -38,10 +38,9 @@ def find_last_provider_statement(
         return ProviderStatement.OTHER_AMOUNT
     if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_ERROR_CODES:
         return ProviderStatement.NOT_FOUND
+    # The newest answer says nothing; the stored facts are those of an earlier one.
     if payment.certainty is Certainty.UNKNOWN and payment.error_code == NOT_BOOKABLE_REASON:
-        return (
-            ProviderStatement.NOTHING
-        )  # the newest answer says nothing; the stored facts are those of an earlier one
+        return ProviderStatement.NOTHING
     state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
     if state is None or payment.told_at is None:
         return ProviderStatement.NOTHING
