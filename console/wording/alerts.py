@@ -31,7 +31,7 @@ def format_alert_record(item: AlertItem, context: TextContext) -> str:
     alert = item.alert
     if item.kind == CORPORATION_KIND:
         return format_changed_corporation(item.number or "", alert.registry_entry, context.translate)
-    if alert.order_no is not None:
+    if alert.subject_kind == "order" and alert.order_no is not None:
         return context.translate("case.title.order", number=alert.order_no)
     if item.number is not None:
         return context.translate("case.title.payment", number=item.number) if item.kind == "payment" else item.number

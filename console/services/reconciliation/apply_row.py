@@ -144,9 +144,7 @@ class HistoryRowApplier:
             payment_work.open_case(context, tx, payment.id, rule, observed, expected)
             return
         self.close_cases(tx, payment, _PAYMENT_CASE_RULES)
-        alert = alerts.raise_alert(
-            tx.conn, rule, PAYMENT_KIND, payment.id, payment.merchant_payment_id, observed, expected, now
-        )
+        alert = alerts.raise_alert(tx.conn, rule, PAYMENT_KIND, payment.id, None, observed, expected, now)
         if alert is not None:
             alerts.resolve(tx.conn, alert.id, now)
 

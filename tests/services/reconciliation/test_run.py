@@ -102,6 +102,17 @@ def test_every_written_difference_is_found_and_no_other(reconciled_day: Reconcil
     assert set(history_amounts) == {ours.id, other.id}, "the explanation of a payment names what the history has"
 
 
+def test_a_settled_case_about_a_payment_names_no_order(reconciled_day: ReconciledDay) -> None:
+    """A run corrects a payment and stores the case about it as resolved. The case is about the payment, so it has no
+    order number: the list of alerts would show the payment as an order.
+    """
+    reconciled_day.insert_our_payment("ORD-wait", 900, paid=False)
+    reconciled_day.add_provider_payment("ORD-wait", 900)
+    reconciled_day.announce_file()
+    (case,) = reconciled_day.reconcile_day().cases
+    assert (case.subject_kind, case.order_no, case.resolved_at is None) == ("payment", None, False)
+
+
 def test_a_second_run_changes_nothing(reconciled_day: ReconciledDay) -> None:
     """A second run matches the payments that the first run booked, finds the same differences, and opens no case
     again.

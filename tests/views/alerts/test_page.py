@@ -150,6 +150,9 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     ]
     case_with_number = replace(CASE_ITEM, number="A-10442")
     assert alert_words.format_alert_record(case_with_number, make_window_context()) == "Payment A-10442"
+    # stored with the number of the payment as the number of an order
+    case_with_order = replace(case_with_number, alert=replace(CASE_ITEM.alert, order_no="A-10442"))
+    assert alert_words.format_alert_record(case_with_order, make_window_context()) == "Payment A-10442"
     assert alert_words.format_alert_rule(LATE_TASK_ITEM.alert, make_window_context()) == "Scheduled task is late"
 
 
