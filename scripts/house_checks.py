@@ -22,8 +22,9 @@ from typing import NamedTuple, TypeGuard
 from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
 
+# Two letters before the first slash, because one may belong to an escape or an option: "\n/…", "-I/…".
+PATH_OF_ONE_MACHINE = re.compile(r"(?<!\w\w)/(work|root|home)/|\.\./shared")
 # Assembled from pieces, so that this file passes its own rule.
-PATH_OF_ONE_MACHINE = re.compile(r"(?<!\w)/(work|root|home)/|\.\./shared")
 PACKAGE_INDEX_HOSTS = (
     *("files.pythonhosted" + ".org", "pypi" + ".org"),
     *("--index" + "-url", "--extra-index" + "-url", "--trusted" + "-host", "--find" + "-links"),

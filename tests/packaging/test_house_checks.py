@@ -47,6 +47,8 @@ def list_advice_for_text(root: Path, path: str, text: str) -> list[str]:
         ("console/x.py", 'A = 1\n"""What a row may hold."""\n', "name the actor"),
         ("console/x.py", "A = 1  # Who holds the lease\n", "name the actor"),
         ("docs/index.md", "see /ho" + "me/somebody/notes\n", "path of one machine"),
+        ("tests/x/test_x.py", "A = 'x\\n/ro" + "ot/x'\n", "path of one machine"),
+        ("docs/index.md", "cc -I/ho" + "me/somebody/include\n", "path of one machine"),
         ("requirements.lock", "--extra-index" + "-url x\n", "package index"),
     ],
 )
