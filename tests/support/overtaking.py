@@ -12,7 +12,7 @@ from tests.support.waiting import wait_until
 def start_other_process(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, lock_name: str, act: Callable[[], object]
 ) -> Thread:
-    """Run `act`, with which another process acts, in a thread until it ends, or until it acquires the lock
+    """Run `act`, with which another process acts, in a thread until it ends, or until it asks for the lock
     `lock_name` with the function `lock_until_commit` of `module`. Return the thread, which the caller joins after its
     own transaction."""
     is_locking, lock, thread = Event(), module.lock_until_commit, Thread(target=act)
