@@ -29,7 +29,7 @@ from console.domain.batches import split_into_batches
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.registry.our_records import MAX_NUMBERS_PER_QUERY, normalise_number
+from console.store.registry.our_records import MAX_NUMBERS_PER_QUERY, make_number_condition, normalise_number
 from console.store.schema.claim_columns import list_number_keys
 from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks
@@ -40,8 +40,6 @@ CHECK_EXPIRY_MARGIN = timedelta(days=1)
 LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
-_NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
-_NUMBER_KEYS_PARAMETER: BindParameter[Any] = bindparam("number_keys", expanding=True)
 _EXPIRY_BOUND_PARAMETER: BindParameter[datetime] = bindparam("expires_after")
 # coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
 _LIVE_CHECK_CONDITION = (
@@ -86,10 +84,11 @@ def _make_beginnings_query(
     number: ColumnElement[str], begun_at: ColumnElement[Any], *conditions: ColumnElement[bool]
 ) -> Select[Any]:
     """Return the query of (corporation number, instant at which the record began) of the rows that fulfil all
-    `conditions` and whose corporation number is in the parameter of the searched numbers; for the number of an order,
-    which may have another spelling, in the parameter `number_keys`. `number` and `begun_at` are the two columns."""
-    parameter = _NUMBER_KEYS_PARAMETER if number is orders.c.number_key else _NUMBERS_PARAMETER
-    return select(number.label("number"), begun_at.label("begun_at")).where(number.in_(parameter), *conditions)
+    `conditions` and have one of the searched corporation numbers (`make_number_condition`). `number` and `begun_at`
+    are the two columns."""
+    return select(number.label("number"), begun_at.label("begun_at")).where(
+        make_number_condition(number), *conditions
+    )
 
 
 _orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
@@ -112,7 +111,7 @@ _CHECKS_QUERY = select(
     credit_checks.c.certainty,
     _begun_at_of_check,
     case((and_(*_LIVE_CHECK_CONDITION), 1), else_=0),
-).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER))
+).where(make_number_condition(credit_checks.c.number_key))
 
 
 def find_highest_record_id(conn: Connection, kind: str) -> int:

@@ -35,14 +35,19 @@ _NEEDS_REVIEW_WORK_STATE = "needs_review"
 _UNKNOWN_CERTAINTY = "unknown"
 
 
-def _make_our_numbers_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
-    """Return a query of those corporation numbers of a parameter that occur in the column `number`. Each has a second
-    column: 1 if one of the number's records fulfils `is_open`, otherwise 0. The parameter is `numbers`. For the
-    column of orders it is `number_keys`, because no task corrects the spelling of an order's number."""
-    has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
+def make_number_condition(number: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the SQL condition that the column `number` has one of the searched corporation numbers, which are in the
+    parameter `numbers`. For the column of orders they are in the parameter `number_keys` (see `list_number_keys`),
+    because no task corrects the spelling of an order's number."""
     parameter = "number_keys" if number is orders.c.number_key else "numbers"
-    number_condition = number.in_(bindparam(parameter, expanding=True))
-    return select(number.label("number"), has_open).where(number_condition).group_by(number)
+    return number.in_(bindparam(parameter, expanding=True))
+
+
+def _make_our_numbers_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
+    """Return a query of those searched corporation numbers that occur in the column `number`. Each has a second
+    column: 1 if one of the number's records fulfils `is_open`, otherwise 0."""
+    has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
+    return select(number.label("number"), has_open).where(make_number_condition(number)).group_by(number)
 
 
 _open_payment_condition = or_(
