@@ -166,12 +166,12 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
         "def test_other(): pass\n\n"
         '@pytest.mark.nightly("why")\ndef test_at_night(): pass\n'
     )
-    said = run_tests(tmp_path, file, "--draw-variants=16")
-    assert "costly tests: one turn of 16, drawn with seed 16, as are variants; make nightly runs all" in said
+    said = run_tests(tmp_path, file, "--draw-variants=32")
+    assert "costly tests: one turn of 32, drawn with seed 32, as are variants; make nightly runs all" in said
     assert "2 passed, 3 deselected" in said
     assert "5 passed" in run_tests(tmp_path, file)
     path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))
-    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=16")
+    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=32")
 
 
 def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
         'SOAK = [pytest.param(f"whole-{number}", marks=pytest.mark.soak) for number in range(20)]\n\n'
         f'@pytest.mark.parametrize("routes", ["some", *SOAK])\ndef {function}(routes): pass\n'
     )
-    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=16")
+    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=32")
 
 
 def prepare_measured_tests(tmp_path: Path) -> None:
