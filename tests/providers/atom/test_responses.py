@@ -496,7 +496,7 @@ def test_an_attempt_with_our_number_in_small_letters_hides_no_success() -> None:
     """
     other = make_attempt(ours={"merchTxnId": ATOM_QUESTION.merchant_payment_id.lower()})
     outcome = convert_verification(make_attempt("OTS0600"), other)
-    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_id")
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "other_payment")
     assert convert_verification(make_attempt(), other).kind is SUCCEEDED
 
 

@@ -250,6 +250,29 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
     assert scene.payments.resolve(payment.id, "payment_failed", "not on their page").awaiting == "second_person"
 
 
+def test_an_answer_with_our_number_in_small_letters_permits_no_denial(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """Atom reports a payment as paid, but with our payment number in small letters: it may be this payment. Two
+    people can't decide as not paid, and an alert tells them of the answer.
+    """
+    scene.control.add_fault("status_after_charge:500", call="atom_auth")
+    order = scene.insert_order("ORD-1", 50_000, "INR")
+    call_for_refusal(scene.payments.start, order, "atom")
+    payment = scene.find_payment("atom", "ORD-1")
+    assert payment is not None
+    scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False)
+    fields = {"payInstrument.0.merchDetails.merchTxnId": "ord-1"}
+    scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=fields)
+    assert call_for_refusal(scene.payments.probe, payment.id).code == "outcome_unknown"
+    assert scene.read_payment(payment.id).work.reason == "contradicted"
+    with open_desk_of("lead-b") as lead:
+        for desk in (scene, lead):
+            error = call_for_refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
+            assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "unusable_answer")
+    assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
+
+
 @pytest.mark.parametrize(("end_state", "captured"), [("completed", 3300), ("payment_failed", 0)])
 def test_an_unconfirmed_outcome_needs_two_people(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end_state: str, captured: int
