@@ -7,6 +7,7 @@ refund, and last the sums of the payment; the database's constraints require thi
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
@@ -89,6 +90,17 @@ def store_answer(
     return evidence.add_answer(
         tx.conn, (REFUND_KIND, refund.id), refund.operation_id, source, operator, outcome, context.now()
     )
+
+
+def mark_answer_about_other_refund(refund: Refund, outcome: Outcome[RefundReport]) -> Outcome[RefundReport]:
+    """Return the provider's answer to a question about our refund unchanged if it is about our refund. If the
+    provider's refund id in the answer differs from the id that is stored in our refund, return a copy of the answer
+    with an unknown outcome and the reason other_id.
+    """
+    report, own_refund_id = outcome.found, refund.provider_refund_id
+    if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
+        return outcome
+    return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")
 
 
 # Select the function that writes an outcome

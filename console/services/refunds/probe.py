@@ -135,7 +135,7 @@ class RefundProber:
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried_refund.id)
-        outcome = _mark_answer_about_other_refund(refund, outcome)
+        outcome = refund_outcomes.mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if refund.certainty is Certainty.KNOWN:
             self._compare_outdated_answer(tx, refund, outcome)
@@ -351,7 +351,7 @@ class RefundProber:
         poll of an accepted refund."""
         context = self._context
         refund = refund_outcomes.require_refund(tx, refund_with_payment.refund.id)
-        outcome = _mark_answer_about_other_refund(refund, outcome)
+        outcome = refund_outcomes.mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
@@ -422,14 +422,3 @@ class RefundProber:
 def _is_definite_answer(outcome: RefundAnswer) -> bool:
     """True if the provider's answer says whether it has processed the refund."""
     return outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
-
-
-def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
-    """Return the provider's answer unchanged if it is about our refund. If the provider's refund id in the answer
-    differs from the id that is stored in our refund, return a copy of the answer with an unknown outcome and the
-    reason other_id.
-    """
-    report, own_refund_id = outcome.found, refund.provider_refund_id
-    if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
-        return outcome
-    return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")

@@ -114,7 +114,9 @@ class RefundResolver:
         context, refund = self._context, refund_with_payment.refund
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
         reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
-        outcome = reader.read_refund(refund_with_payment.refund_instruction)
+        outcome = refund_outcomes.mark_answer_about_other_refund(
+            refund, reader.read_refund(refund_with_payment.refund_instruction)
+        )
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
         if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
             mismatch, current_refund = self._write_and_read_refund(

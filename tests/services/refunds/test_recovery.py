@@ -333,6 +333,24 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
     assert "person" in [item.source for item in desk.refunds.read_refund(refund.id).evidence]
 
 
+def test_one_person_fails_no_refund_by_an_answer_about_another_refund(desk: RefundDesk) -> None:
+    """Atom has accepted our refund, and now lists our idempotency key as failed under another number of its own. A
+    probe doesn't trust this answer, so one person can't decide by it either: two people must decide.
+    """
+    payment = desk.make_paid_payment("ORD1", 50_000, "atom")
+    refund = desk.request_refund(payment, "100")
+    accepted = desk.approve_refund(refund)
+    assert (accepted.state, accepted.provider_refund_id is None) == (RefundState.SUBMITTED, False)
+    entry = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0"
+    fields = {f"{entry}.refundTxnId": 1, f"{entry}.remarks": "REFUND FAILED"}
+    desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=fields)
+    desk.probe_refund(refund)
+    assert desk.read_refund(refund).work.reason == "answer_does_not_fit"
+    assert desk.resolve_refund(refund, "failed", "op-a").awaiting == "second_person"
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
+    assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
+
+
 def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
     """If a person resolves a refund as failed that the provider has made, the service refuses the decision and stores
     the provider's state.
