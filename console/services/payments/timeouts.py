@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
-from console.domain.errors import ErrorCode
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Order, OrderState, Payment
@@ -39,8 +39,11 @@ from console.services.payments.timeout_start import (
     RELEASE_STEP,
 )
 from console.services.process.context import ServiceContext
+from console.services.process.failpoints import FailpointReached
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
 from console.services.tasks.saga_runner import (
+    INTERNAL_ERROR_REASON,
     CompensationRequired,
     EarlierStepRequired,
     EffectStep,
@@ -73,8 +76,8 @@ MAX_PROVIDER_ANSWER_AGE = timedelta(minutes=2)
 asks the provider again.
 """
 SKIPPED_SAGA_DELAY = timedelta(minutes=5)
-"""Delay of a saga whose question was not sent, because the provider did not answer earlier questions in the same run.
-The delay doesn't count as a failed attempt of the saga.
+"""Delay of a saga whose question was not sent, because the provider did not answer earlier questions in the same run,
+or whose payment can't be read. The delay doesn't count as a failed attempt of the saga.
 """
 _UNREACHABLE_ERROR_CODE = ErrorCode.PROVIDER_UNREACHABLE
 _PROVIDER_WIDE_ERROR_CODES = (_UNREACHABLE_ERROR_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
@@ -244,21 +247,30 @@ class PaymentTimeoutSagas:
     def _resume_saga(self, saga: Saga) -> int:
         """Run the saga while this process holds the payment's lease, so that no probe or decision about the payment
         runs at the same time. If the saga must ask a provider that is not configured on this desk, leave it
-        unchanged. A failure, for example because another process holds the lease, is only logged. Return 1, the
-        number of handled sagas."""
-        with (
-            skip_failures(f"the end of payment {saga.subject_id}"),
-            self._payment_prober.hold_payment_lease(saga.subject_id) as payment,
-        ):
+        unchanged. A failure, for example because another process holds the lease, is only logged. After an error in
+        this program, for example because the payment's row can't be read, the saga is due later, so that the task
+        handles the other sagas first. Return 1, the number of handled sagas."""
+        with skip_failures(f"the end of payment {saga.subject_id}"):
+            try:
+                self._run_saga_under_lease(saga)
+            except (ConsoleError, FailpointReached):
+                raise
+            except Exception:
+                with log_and_suppress(f"the next attempt to end payment {saga.subject_id}"):
+                    self._sagas.postpone_step_without_attempt(saga, INTERNAL_ERROR_REASON, SKIPPED_SAGA_DELAY)
+                raise
+        return 1
+
+    def _run_saga_under_lease(self, saga: Saga) -> None:
+        with self._payment_prober.hold_payment_lease(saga.subject_id) as payment:
             if saga.step == ASK_STEP and not self._payment_prober.may_ask_provider(payment.provider):
-                return 1  # a desk with the credentials asks at its next run
+                return  # a desk with the credentials asks at its next run
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
                 self._sagas.postpone_step_without_attempt(
                     saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY
                 )
             else:
                 self._sagas.run(saga)
-        return 1
 
     # 1: ask the provider again
 

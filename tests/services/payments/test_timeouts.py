@@ -179,6 +179,28 @@ def test_an_unreadable_payment_stops_no_other_expiry(scene: PaymentDesk, clock: 
     assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a payment that can't be read is told")
+def test_a_saga_of_an_unreadable_payment_delays_no_other_saga(
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sagas wait for the provider, and then the payment of the first one can't be read. This saga doesn't fill
+    the batches: the next one continues, and it is not tried again and again in one run.
+    """
+    monkeypatch.setattr(payment_timeouts, "BATCH_SIZE", 1)
+    monkeypatch.setattr(payment_timeouts, "MAX_PAYMENTS_PER_RUN", 3)
+    unreadable, payment = start_with_stock(scene, "ORD-2"), start_with_stock(scene)
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    scene.control.add_fault("status:503", call="paypay_payment", times=2)
+    run_timeout_task(scene)
+    assert scene.read_payment(payment.id).state == payment.state
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(f"UPDATE payments SET work_state = 'of_a_newer_one' WHERE id = {unreadable.id}")
+    pass_time(scene, clock, timedelta(hours=1))
+    run_timeout_task(scene)
+    assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
+
+
 def run_timeout_task(scene: PaymentDesk) -> int:
     """Run only the timeout task, without the polls that normally run before it; return the number of processed
     payments.
