@@ -110,6 +110,20 @@ def test_a_contradicting_answer_has_its_own_time(console: Console) -> None:
             assert "NOT_FOUND" in view.evidence[-1].summary
 
 
+def test_a_second_person_sees_the_evidence_of_each_proposal(console: Console) -> None:
+    """The list of the proposals that wait for a second person shows what the first person has stated, and the audit
+    entry of each sample proposal names this evidence.
+    """
+    proposals = console.recovery.list_proposals()
+    assert len(proposals) == sum(sample.sample_kind == "half_decided" for sample in make_samples()) > 0
+    for proposal in proposals:
+        view = console.credit_checks.read_credit_check(int(proposal.record_id))
+        (stated,) = (item for item in view.evidence if item.source == "person")
+        assert proposal.evidence_summary == stated.summary
+        (proposed,) = (entry for entry in view.timeline if entry.what == "credit-check.resolve_proposed")
+        assert proposed.detail["evidence"] == stated.id
+
+
 def test_documents_of_samples_can_be_read(console: Console) -> None:
     """Each sample record with a PDF has a readable PDF. If the provider changed it, the earlier PDF is readable,
     too.

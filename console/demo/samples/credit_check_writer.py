@@ -33,6 +33,7 @@ from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.documents.documents import StoredDocument
+from console.store.records import evidence
 from console.store.schema import core as schema
 from console.store.spool.spool import ChainHead
 
@@ -105,7 +106,7 @@ def _write_samples_in_transaction(
         schema.documents,
         [row for sample in samples for row in _make_document_rows(sample, documents_by_sample_id)],
     )
-    insert_rows(tx, schema.approvals, [_make_proposal_row(sample) for sample in samples if sample.proposed_by])
+    insert_rows(tx, schema.approvals, [_make_proposal_row(tx, sample) for sample in samples if sample.proposed_by])
     insert_rows(
         tx, schema.alerts, [_make_case_row(sample) for sample in samples if sample.sample_kind == "contradicted"]
     )
@@ -238,13 +239,19 @@ def _make_document_rows(
         }
 
 
-def _make_proposal_row(sample: CheckSample) -> ColumnValues:
+def _make_proposal_row(tx: Transaction, sample: CheckSample) -> ColumnValues:
+    """Return the proposal of a decision about the sample. The proposal and its audit entry name the proposer's
+    evidence, which must be stored already."""
+    stored_items = evidence.find_by_subject(tx.conn, CREDIT_CHECK_KIND, sample.id)
+    evidence_id = max(item.id for item in stored_items if item.source == evidence.PERSON_SOURCE)
+    sample.events[-1].detail["evidence"] = evidence_id
     return {
         "subject_kind": CREDIT_CHECK_KIND,
         "subject_id": str(sample.id),
         "action": "resolve",
         "proposed": "error",
         "person": sample.proposed_by,
+        "evidence_id": evidence_id,
         "at": convert_to_naive_utc(sample.events[-1].at),
     }
 
