@@ -113,6 +113,8 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
         if not index.isValid():
             return None
         item = view.visualRect(index)
+        if isinstance(view, RecordTable) and view.has_heading_text(view.rows.get_entry(index.row())):
+            item.setRight(drawn.widget.rect().right())  # the text of a heading takes the rest of the row
         across = QRectF(item.left(), -9999, item.width(), 99999)
         if not drawn.widget.rect().contains(item):  # half scrolled out of sight
             return across if isinstance(view, QTableView) and item.right() <= drawn.widget.width() else None

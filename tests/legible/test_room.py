@@ -21,6 +21,7 @@ from console.views.notifications.switches import store_notification_switch
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.scroll_container import PageScrollArea
+from console.views.queues.cause_groups import CauseRow, GroupTable, format_group_heading
 from console.views.queues.page import QueuesPage
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import RecordPage
@@ -156,24 +157,25 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
-    """If the cell of a group cuts off its cause, the complete cause is shown below the list, with the amounts of each
-    kind of record.
+    """If the table cuts off the heading of a group, the complete heading is shown below the list: its cause, and the
+    amounts of each kind of record.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=2.0)) as stage:
-        stage.show_route(QueuesRoute("review"))
+        stage.show_route(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()
         stage.wait_until_idle()
-        (column,) = (column for column in page.table.rows.columns if column.key == "cause")
+        assert isinstance(page.table, GroupTable)
         cut = 0
         for row_number in range(page.table.rows.rowCount()):
             page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
             stage.wait_until_idle()
             group = page.table.current_item
-            is_cut = page.table.is_cell_cut("cause", group)
+            assert isinstance(group, CauseRow)
+            is_cut = page.table.is_heading_cut(group)
             cut += is_cut
             assert page.difference_line.isVisible() == is_cut
-            assert page.difference_label.plain == (column.text(group) if is_cut else "")
+            assert page.difference_label.plain == (format_group_heading(page.context, group) if is_cut else "")
         assert cut
         assert find_faults() == []
 

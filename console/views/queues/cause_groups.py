@@ -19,6 +19,7 @@ from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.tables.columns import Cell, Column, HeadingText
+from console.views.tables.delegates import measure_heading_width
 from console.views.tables.paged_model import PagedModel
 from console.wording import records as record_words
 from console.wording.sentences import catalogue as wording
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 CAUSE_ROW_KEY_PREFIX = "cause"
 """The first part of the key of a group's row; a record's key begins with its kind, and no kind has this name."""
-_CAUSE_COLUMN_KEY = "cause"
-_RECORD_NAMING_COLUMN_KEYS = ("company", "corporation", "name")
+_UNTITLED_COLUMN_KEYS = ("check", "age")
+"""The keys of the columns in which a heading row has a check box or an age, and no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,100 +118,48 @@ def _make_first_cursor(
 
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
     """Return the columns of a grouped table. The cells of a record are the same as in `columns`. In a heading row,
-    the column that names the record shows the number of records, and also the cause if the table has no other column
-    for causes. The column of ages shows the age of the oldest record. The column of amounts shows the sum of the
-    group if all amounts are of one kind of record and one currency. If there are several sums, they are shown after
-    the cause, because they cannot be added up and the column of amounts is too narrow for them."""
-    naming_column = next(
-        (column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key
-    )
-    has_cause_column = naming_column != _CAUSE_COLUMN_KEY and any(
-        column.key == _CAUSE_COLUMN_KEY for column in columns
-    )
-    return [
-        _make_group_column(context, column, is_naming=column.key == naming_column, has_cause_column=has_cause_column)
-        for column in columns
-    ]
+    the column of ages shows the age of the oldest record. The first visible one of the other columns begins the text
+    of the heading, which takes the rest of the row; each of them has the text, because a narrow table hides some."""
+    spoken_key = next((column.key for column in columns if column.key not in _UNTITLED_COLUMN_KEYS), "")
+    return [_make_group_column(context, column, is_spoken=column.key == spoken_key) for column in columns]
 
 
-def _make_group_column(context: WindowContext, column: Column, *, is_naming: bool, has_cause_column: bool) -> Column:
-    """Return the column, extended by cells for heading rows. `is_naming` is True for the column that names the
-    record. `has_cause_column` is True if the table has a column of causes: then that column shows the cause, and the
-    naming column, which is too narrow for a sentence, shows only the number of records."""
-
-    def make_group_cell(row: CauseRow) -> Cell:
-        if is_naming:
-            title = _append_sums_to_text(_format_group_title(context, row), context, row)
-            text = _format_record_count(context, row) if has_cause_column else title
-            return f"{'▾' if row.is_open else '▸'} {text}"
-        if column.key == _CAUSE_COLUMN_KEY:
-            return _append_sums_to_text(_format_cause(context, row), context, row)
-        if column.key == "age":
-            return make_age_cell(row.group.oldest, context)
-        return _format_single_sum(row) if column.kind == "amount" else ""
+def _make_group_column(context: WindowContext, column: Column, *, is_spoken: bool) -> Column:
+    """Return the column, extended by cells for heading rows. If `is_spoken` is True, a screen reader reads the text
+    of the heading as the text of this column."""
 
     def make_cell(row: GroupTableRow) -> Cell:
         if not isinstance(row, CauseRow):
             return column.make_cell(row)
-        cell = make_group_cell(row)
-        return HeadingText(cell) if isinstance(cell, str) else cell
+        if column.key == "age":
+            return make_age_cell(row.group.oldest, context)
+        if column.key in _UNTITLED_COLUMN_KEYS:
+            return ""
+        return HeadingText(f"{'▾' if row.is_open else '▸'} {format_group_heading(context, row)}")
 
     def make_spoken_text(row: GroupTableRow) -> str:
         if not isinstance(row, CauseRow):
             return column.make_spoken_text(row) if column.make_spoken_text else column.text(row)
-        if is_naming:
+        if is_spoken:
             return context.translate(
                 "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed",
-                title=_format_group_title(context, row),
+                title=format_group_heading(context, row),
             )
-        is_amount = column.kind == "amount"
-        return (_format_single_sum(row) or _format_sums_after_cause(context, row)) if is_amount else ""
+        return ""
 
     return replace(column, make_cell=make_cell, make_spoken_text=make_spoken_text)
 
 
-def _format_record_count(context: WindowContext, row: CauseRow) -> str:
-    return context.translate(
-        "queue.group.count", n=wording.format_count(row.group.count, is_capped=row.is_count_capped)
-    )
-
-
-def _format_group_title(context: WindowContext, row: CauseRow) -> str:
-    count = wording.format_count(row.group.count, is_capped=row.is_count_capped)
-    return context.translate(
+def format_group_heading(context: WindowContext, row: CauseRow) -> str:
+    """Return the text of a heading row: the cause, the number of records, and the sums of each kind of record and
+    currency."""
+    title = context.translate(
         "queue.group.title",
-        cause=_format_cause(context, row),
-        n=count,
+        cause=wording.capitalize_first_letter(format_filter_operator_value("cause", row.cause, context)),
+        n=wording.format_count(row.group.count, is_capped=row.is_count_capped),
     )
-
-
-def _format_cause(context: WindowContext, row: CauseRow) -> str:
-    return wording.capitalize_first_letter(format_filter_operator_value("cause", row.cause, context))
-
-
-def _append_sums_to_text(text: str, context: WindowContext, row: CauseRow) -> str:
-    """Return `text` followed by the group's sums, if the column of amounts can't show them; otherwise `text`
-    alone."""
-    return wording.join_facts((text, _format_sums_after_cause(context, row)), context.translate)
-
-
-def _format_single_sum(row: CauseRow) -> str:
-    """Return the sum of the group's amounts as text; "" if the group has amounts of several kinds of record or of
-    several currencies."""
-    texts = [
-        text
-        for kind, sums_minor in row.group.sums_minor_by_kind.items()
-        for text in record_words.list_sum_texts(kind, sums_minor)
-    ]
-    return texts[0] if len(texts) == 1 else ""
-
-
-def _format_sums_after_cause(context: WindowContext, row: CauseRow) -> str:
-    """Return the text with the group's sums of each kind of record and currency; "" if the column of amounts shows
-    the sum."""
-    if _format_single_sum(row):
-        return ""
-    return record_words.format_sums_by_kind(row.group.sums_minor_by_kind, context.translate)
+    sums = record_words.format_sums_by_kind(row.group.sums_minor_by_kind, context.translate)
+    return wording.join_facts((title, sums), context.translate)
 
 
 class GroupTable(FittedTable):
@@ -243,6 +192,19 @@ class GroupTable(FittedTable):
         """Return True if this row is the heading of a group. While no group is open, the rows are a list of causes,
         without any heading."""
         return self._has_records and isinstance(self.rows.row_at(row), CauseRow)
+
+    def has_heading_text(self, entry: object) -> bool:
+        return isinstance(entry, CauseRow)
+
+    def is_heading_cut(self, row: CauseRow) -> bool:
+        """Return True if the table is too narrow for the text of this heading row."""
+        cells = ((number, column.make_cell(row)) for number, column in enumerate(self.rows.columns))
+        for number, cell in cells:
+            if isinstance(cell, HeadingText) and not self.isColumnHidden(number):
+                left_padding, right_padding = self.delegates[number].get_paddings(number)
+                needed_px = left_padding + measure_heading_width(cell) + right_padding
+                return self.get_column_x(number) + needed_px > self.viewport().width()
+        return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row = self.current_item

@@ -34,6 +34,7 @@ from console.views.queues.cause_groups import (
     CauseRow,
     GroupTable,
     GroupTableRow,
+    format_group_heading,
     make_group_reader,
     make_grouped_table_columns,
 )
@@ -173,8 +174,8 @@ class QueuesPage(Page):
 
     def _make_difference_line(self) -> Surface:
         """Return the line below the list. For a record, the line shows the difference between the record's sides, or
-        the cause. For the heading row of a group, the line shows the cause and the sums, if the column is too narrow
-        for them. For a record, the line is hidden while the preview is visible, because the preview shows the same
+        the cause. For the heading row of a group, the line shows the text of the heading, if the table is too narrow
+        for it. For a record, the line is hidden while the preview is visible, because the preview shows the same
         text."""
         self.difference_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         self._difference_title = TextLabel("", "small", "muted")
@@ -200,8 +201,8 @@ class QueuesPage(Page):
             if column is not None and (not text or self.is_low_window):  # a low window has no room for a repetition
                 text = column.text(row) if self.table.is_cell_cut(column.key, row) else ""
                 title = column.title
-        elif isinstance(row, CauseRow) and column is not None and self.table.is_cell_cut(column.key, row):
-            text, title = column.text(row), column.title
+        elif isinstance(row, CauseRow) and isinstance(self.table, GroupTable) and self.table.is_heading_cut(row):
+            text, title = format_group_heading(self.context, row), self.context.translate("column.cause")
         self.difference_label.show_text(text)
         self._difference_title.show_text(title)
         self.difference_line.setVisible(bool(text))

@@ -40,8 +40,9 @@ class AgeCell:
 
 
 class HeadingText(str):
-    """The text of a cell in a heading that is a row of the table. It is painted bold; if it is empty, nothing is
-    painted, because a heading lacks no value."""
+    """The text of a heading that is a row of the table. It is painted bold, and extends from the first visible column
+    whose cell is a HeadingText to the right edge of the table. The cells of the columns after this one aren't
+    painted."""
 
     __slots__ = ()
 

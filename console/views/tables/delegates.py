@@ -62,17 +62,15 @@ class CellDelegate(QStyledItemDelegate):
         ), CELL_PADDING_PX
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
-        is_heading = isinstance(cell, HeadingText)
-        if cell in ("", NO_VALUE) and not is_heading:
+        if cell in ("", NO_VALUE):
             self._draw_no_value(painter, box)
         else:
-            self._draw_text(painter, box, str(cell), is_bold=is_heading)
+            self._draw_text(painter, box, str(cell))
 
-    def _draw_text(self, painter: QPainter, box: CellBox, text: str, *, is_bold: bool) -> None:
+    def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        runs = elide_font_runs(self._split_font_runs(text), box.width, is_bold=is_bold)
-        draw_font_runs(painter, box.left, box.baseline, runs, is_bold=is_bold)
+        draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_font_runs(text), box.width))
 
     def _split_font_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
         """Return a cell's text split into font runs: pairs of a piece of the text, and True if the piece uses the
@@ -101,8 +99,9 @@ class CellDelegate(QStyledItemDelegate):
         )
 
     def measure_cell_width(self, cell: Cell) -> float:
-        """Return the width of the cell's contents, in px."""
-        return measure_font_runs(self._split_font_runs(str(cell)), is_bold=isinstance(cell, HeadingText))
+        """Return the width in px that the column needs for the cell's contents; 0 for a heading, which extends over
+        the next columns."""
+        return 0.0 if isinstance(cell, HeadingText) else measure_font_runs(self._split_font_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
@@ -115,14 +114,13 @@ class AmountDelegate(CellDelegate):
     text font.
     """
 
-    def _draw_text(self, painter: QPainter, box: CellBox, text: str, *, is_bold: bool) -> None:
+    def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         runs = split_amount_font_runs(text)
         painter.setPen(current_appearance().colour("text"))
-        left = box.right - measure_font_runs(runs, is_bold=is_bold)
-        draw_font_runs(painter, left, box.baseline, runs, is_bold=is_bold)
+        draw_font_runs(painter, box.right - measure_font_runs(runs), box.baseline, runs)
 
     def measure_cell_width(self, cell: Cell) -> float:
-        return measure_font_runs(split_amount_font_runs(str(cell)), is_bold=isinstance(cell, HeadingText))
+        return 0.0 if isinstance(cell, HeadingText) else measure_font_runs(split_amount_font_runs(str(cell)))
 
 
 class AgeDelegate(CellDelegate):
@@ -230,6 +228,18 @@ def measure_state_width(cell: StateCell) -> float:
 def measure_age_unit_width() -> int:
     """Return the fixed width of the unit in an age cell, in px at the current text scale."""
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
+
+
+def draw_heading_text(painter: QPainter, box: CellBox, text: HeadingText) -> None:
+    """Draw the text of a heading that is a row of the table."""
+    painter.setPen(current_appearance().colour("text"))
+    runs = elide_font_runs(split_font_runs(text), box.width, is_bold=True)
+    draw_font_runs(painter, box.left, box.baseline, runs, is_bold=True)
+
+
+def measure_heading_width(text: HeadingText) -> float:
+    """Return the width in px of the text of a heading that is a row of the table."""
+    return measure_font_runs(split_font_runs(text), is_bold=True)
 
 
 def draw_group_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:

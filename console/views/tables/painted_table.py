@@ -1,6 +1,8 @@
 """The base class of a table. It declares the attributes that the painters of the rows, the cells and the header
 read."""
 
+from typing import Any
+
 from PySide6.QtWidgets import QTableView
 
 from console.views.tables.columns import Column
@@ -50,6 +52,10 @@ class PaintedTable(QTableView):
     def is_heading_row(self, _row: int) -> bool:
         """Return True if this row of the table is the heading of the rows below it. No row is a heading unless a
         subclass says so."""
+        return False
+
+    def has_heading_text(self, _entry: Any) -> bool:
+        """Return True if cells of this row are a HeadingText. No row has one unless a subclass says so."""
         return False
 
     def get_row_tone(self, row: int) -> Tone | None:

@@ -6,8 +6,14 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHeaderView
 
-from console.views.tables.columns import Column, RowGroup
-from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegate, draw_group_heading
+from console.views.tables.columns import Column, HeadingText, RowGroup
+from console.views.tables.delegates import (
+    CELL_PADDING_PX,
+    CellBox,
+    CellDelegate,
+    draw_group_heading,
+    draw_heading_text,
+)
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import compute_centred_baseline
@@ -72,6 +78,9 @@ class RowPainter:
         else:
             scrolling_columns, pinned_columns = columns
             self._paint_background(painter, row, rect)
+            if table.has_heading_text(entry):
+                self._draw_heading_row(painter, row, rect, baseline)
+                scrolling_columns, pinned_columns = [], []
             for column, delegate, x, width in scrolling_columns:
                 delegate.draw_cell(
                     painter, CellBox(x, top, width, height - 1, baseline), column.make_cell(entry), row
@@ -89,6 +98,19 @@ class RowPainter:
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
         if row == table.focus_ring_row:
             self._draw_focus_ring(painter, rect)
+
+    def _draw_heading_row(self, painter: QPainter, row: int, rect: QRect, baseline: int) -> None:
+        """Draw the cells of a row that is a heading, up to its text, which takes the rest of the row. The text begins
+        at the same place while the columns scroll sideways, because the column of the text is then pinned."""
+        entry = self._table.rows.get_entry(row)
+        scrolling_columns, pinned_columns = self._list_visible_columns(self._table.viewport().rect())
+        for column, delegate, x, width in (*pinned_columns, *scrolling_columns):
+            cell = column.make_cell(entry)
+            if isinstance(cell, HeadingText):
+                width = rect.right() + 1 - CELL_PADDING_PX - x
+                draw_heading_text(painter, CellBox(x, rect.top(), width, rect.height() - 1, baseline), cell)
+                return
+            delegate.draw_cell(painter, CellBox(x, rect.top(), width, rect.height() - 1, baseline), cell, row)
 
     def _paint_background(self, painter: QPainter, row: int, rect: QRect) -> None:
         """Paint the background of a row and the mark at its left edge. The background shows whether the row is

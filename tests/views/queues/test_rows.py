@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby, product
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from console.domain.explanations.payments import explain_payment
 from console.domain.payments.records import RefundRelations
@@ -16,7 +17,7 @@ from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
-from console.views.queues.cause_groups import CauseRow, make_grouped_table_columns
+from console.views.queues.cause_groups import CauseRow, GroupTable, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
     QueueListQuery,
@@ -26,9 +27,11 @@ from console.views.queues.rows import (
     make_row_reader,
     make_words_check,
 )
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
-from console.views.tables.columns import AgeCell, HeadingText
+from console.views.tables.paged_model import PagedModel
 from console.wording.sentences import catalogue as wording
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
@@ -181,30 +184,52 @@ def test_spaces_of_a_name_hide_no_row(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sums", "amount", "beside_cause"),
+    ("sums", "shown_sums"),
     [
-        ({"payment": {"JPY": 9_900}}, "¥9,900", ""),
-        ({"refund": {"JPY": 500}}, "−¥500", ""),
-        ({"payment": {"JPY": 9_900}, "refund": {"JPY": 500}}, "", "payments ¥9,900 · refunds −¥500"),
+        ({"payment": {"JPY": 9_900}}, "payments ¥9,900"),
+        ({"refund": {"JPY": 500}}, "refunds −¥500"),
+        ({"payment": {"JPY": 9_900}, "refund": {"JPY": 500}}, "payments ¥9,900 · refunds −¥500"),
         (
             {"payment": {"JPY": 9_900, "INR": 25_100}, "order": {"JPY": 9_900}},
-            "",
             "orders ¥9,900 · payments ₹251.00, ¥9,900",
         ),
-        ({}, "", ""),
+        ({}, ""),
     ],
 )
 def test_amounts_of_several_kinds_are_not_added(
-    appearance: object, sums: dict[str, dict[str, int]], amount: str, beside_cause: str
+    appearance: object, sums: dict[str, dict[str, int]], shown_sums: str
 ) -> None:
     """The heading of a group has separate sums for payments and for refunds. The spoken text of the heading contains
     both sums.
     """
     row = CauseRow(CauseGroup("timeout", 3, sums))
     columns = make_grouped_table_columns(make_window_context(), make_queue_columns(make_window_context(), "unknown"))
-    cells = {column.key: column.text(row) for column in columns if column.key in ("amount", "cause")}
-    assert all(isinstance(column.make_cell(row), HeadingText | AgeCell) for column in columns)
-    assert cells["amount"] == amount
-    assert cells["cause"].partition(" · ")[2] == beside_cause
-    spoken = ", ".join(column.make_spoken_text(row) for column in columns if column.make_spoken_text is not None)
-    assert (amount or beside_cause) in spoken
+    (heading,) = {column.text(row) for column in columns if column.key not in ("check", "age")}
+    assert heading.partition(" · ")[::2] == ("▸ Timed out: 3 records", shown_sums)
+    (spoken,) = filter(None, (column.make_spoken_text(row) for column in columns if column.make_spoken_text))
+    assert shown_sums in spoken
+
+
+def test_a_group_heading_takes_the_row_from_the_first_column_of_texts(qtbot: QtBot, appearance: object) -> None:
+    """The text of a group's heading begins in the first column of texts. The next columns leave it their room."""
+    group = CauseRow(CauseGroup("timeout", 3, {"payment": {"JPY": 9_900}}))
+    context = make_window_context()
+    columns = make_grouped_table_columns(context, make_queue_columns(context, "unknown"))
+    table = GroupTable(PagedModel(columns, lambda row: row.key, InlineRunner()), "Groups")
+    qtbot.addWidget(table)
+    table.rows.read_query(lambda _cursor, _limit: FetchedPage([group], None))
+    table.resize(900, 200)
+    table.show()
+    assert not table.is_heading_cut(group)
+    picture, row = table.viewport().grab().toImage(), table.rowViewportPosition(0)
+    company_x = table.get_column_x(2)
+    background = picture.pixelColor(picture.width() - 2, row + 16)
+    painted = [
+        x
+        for x in range(company_x, picture.width())
+        if any(picture.pixelColor(x, row + y) != background for y in range(8, 24))
+    ]
+    assert painted[0] < company_x + 24
+    assert painted[-1] > table.get_column_x(3) + 24
+    table.resize(200, 200)
+    assert table.is_heading_cut(group)
