@@ -12,8 +12,10 @@ from console.domain.payments.service_results import RefundDetails
 from console.domain.records import CreditCheck
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.payments import timeout_start
+from console.services.payments.next_work import require_payment
 from console.services.process.context import WORKER, act_as
 from console.store.database.engine import Transaction
+from console.store.payments import payments
 from console.store.tasks import sagas
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import SnoozeIncidentDialog
@@ -107,13 +109,14 @@ def show_orders(stage: WindowStage) -> None:
 
 
 def _start_waiting_saga(stage: WindowStage, payment_id: int) -> None:
-    """Start the saga of a payment whose time limit has passed. Its first step waits, because the gateway can't be
-    reached.
+    """Let the time limit of a payment pass, and start its saga. The first step of the saga waits, because the gateway
+    can't be reached.
     """
     context = stage.desk.console._context
 
     def start_saga(tx: Transaction) -> None:
         now = context.now()
+        payments.change_payment(tx.conn, require_payment(tx, payment_id), now, expires_at=now)
         saga = sagas.start_saga(
             tx.conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now
         )

@@ -192,7 +192,7 @@ SITUATIONS: dict[str, Explanation] = {
         replace(ORDER, state=OrderState.CANCELLED, work=Work(REVIEW_WORK_STATE, None, "paid_after_cancel")), NOW
     ),
     "order expiring": explain_order(
-        replace(ORDER, state=OrderState.PENDING, relations=OrderRelations(is_saga_running=True)), NOW
+        replace(ORDER, state=OrderState.PENDING, relations=OrderRelations(is_expiring=True)), NOW
     ),
     "refund unknown": explain_refund(UNKNOWN_REFUND, NOW),
     "refund unknown, not found": explain_refund(replace(UNKNOWN_REFUND, not_found=1), NOW),

@@ -365,7 +365,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
             record,
             facts,
             is_cancelled_unpaid=relations.is_cancelled_unpaid,
-            is_expiring=relations.is_saga_running,
+            is_expiring=relations.is_expiring,
         )
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (

@@ -302,7 +302,7 @@ class OrderRelations:
     - `alert_rule`, `alert_detected_at`: rule and time of the open alert about the order; None without an alert
     - `is_cancelled_unpaid`: the program cancelled the order because the customer did not pay in time
     - `stuck_payment_id`: the payment whose saga, which cancels the order, can't continue; None if there is none
-    - `is_saga_running`: such a saga has steps to do
+    - `is_expiring`: such a saga has steps to do, and the time in which the customer could pay the order is over
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
     - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
       order isn't pending
@@ -315,7 +315,7 @@ class OrderRelations:
     alert_detected_at: datetime | None = None
     is_cancelled_unpaid: bool = False
     stuck_payment_id: int | None = None
-    is_saga_running: bool = False
+    is_expiring: bool = False
     pending_refund: "Refund | None" = field(default=None, repr=False)
     unknown_payment: Payment | None = field(default=None, repr=False)
     reviewed_payment: Payment | None = field(default=None, repr=False)

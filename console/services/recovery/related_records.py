@@ -19,7 +19,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
 from console.domain.explanations.records import explain_record
 from console.domain.explanations.refunds import may_be_requested_again
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import (
     Limits,
@@ -204,6 +204,7 @@ class RelatedRecordCompleter:
                     [refund for id in order.payment_ids for refund in refunds_by_payment_id.get(id, ())],
                     [saga for id in order.payment_ids for saga in sagas_by_payment_id.get(id, ())],
                     payments_by_order_id.get(order.id, ()),
+                    self._context.now(),
                 ),
             )
 
@@ -521,6 +522,7 @@ def _make_order_relations(
     order_refunds: Iterable[Refund],
     order_sagas: Sequence[Saga],
     read_payments: Sequence[Payment],
+    now: datetime,
 ) -> OrderRelations:
     """Return the facts of related rows that the explanation of the order needs. `order_payments` are the order's
     payments, empty for an order without an open alert; `alert` is the order's open alert whose rule the order still
@@ -532,12 +534,19 @@ def _make_order_relations(
         alert_detected_at=alert.detected_at if alert else None,
         is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas),
         stuck_payment_id=next((saga.subject_id for saga in order_sagas if saga.state is SagaState.STUCK), None),
-        is_saga_running=any(saga.state is SagaState.RUNNING for saga in order_sagas),
+        is_expiring=any(saga.state is SagaState.RUNNING for saga in order_sagas)
+        and not any(_is_payment_period_open(payment, now) for payment in read_payments),
         pending_refund=find_pending_refund(order_refunds),
         unknown_payment=_find_payment_with_unknown_outcome(order, read_payments),
         reviewed_payment=_find_payment_to_review(read_payments),
         providers=tuple(sorted({payment.provider for payment in read_payments})),
     )
+
+
+def _is_payment_period_open(payment: Payment, now: datetime) -> bool:
+    """True if the payer can still pay the payment's order at the instant `now`: with this payment or, if it has ended
+    unpaid before its expiry time, with another one. The saga of a payment waits until then."""
+    return payment.state in WAITING_STATES if payment.expires_at is None else now < payment.expires_at
 
 
 def _find_payment_with_unknown_outcome(order: Order, order_payments: Iterable[Payment]) -> Payment | None:

@@ -71,7 +71,7 @@ def test_an_order_whose_payment_expires_is_called_automatic() -> None:
     for its customer has the badge of "Nothing to do".
     """
     order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
-    expiring = explain_order(replace(order, relations=OrderRelations(is_saga_running=True)), NOW)
+    expiring = explain_order(replace(order, relations=OrderRelations(is_expiring=True)), NOW)
     assert (expiring.next_step.code, expiring.work) == ("next.order_expires", WorkBadge.AUTOMATIC)
     waiting = explain_order(order, NOW)
     assert (waiting.next_step.code, waiting.work) == ("next.order_wait", WorkBadge.NONE)

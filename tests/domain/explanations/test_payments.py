@@ -498,7 +498,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
             None,
         ),
         ({}, {"stuck_payment_id": 5}, "paid", "stuck", "order_open_payment", SHOW_COMMAND),
-        ({"state": OrderState.PENDING}, {"is_saga_running": True}, "pending", "expiring", "order_expires", None),
+        ({"state": OrderState.PENDING}, {"is_expiring": True}, "pending", "expiring", "order_expires", None),
         (
             {"work": make_review_work("x")},
             {"stuck_payment_id": 5},

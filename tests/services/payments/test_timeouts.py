@@ -791,6 +791,18 @@ def test_an_order_says_that_its_payment_expires(scene: PaymentDesk, clock: Moved
 
 
 @pytest.mark.engines("sqlite")
+def test_an_order_waits_while_another_payment_may_be_started(scene: PaymentDesk) -> None:
+    """After a payment has failed before its expiry time, the explanation of the order doesn't say that the payment
+    period is over, although the saga that will cancel the order has begun."""
+    payment = start_with_stock(scene)
+    scene.money.change_payment_state("paypay", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(payment.id).state == "payment_failed"
+    assert read_single_saga(scene).record.state is SagaState.RUNNING
+    explanation = scene.payments.read_order(scene.read_order("ORD-1").id).explanation
+    assert (explanation.why, explanation.next_step.code) == ("why.order_pending", "next.order_wait")
+
+
+@pytest.mark.engines("sqlite")
 def test_an_order_has_the_provider_of_its_payments(scene: PaymentDesk) -> None:
     start_with_stock(scene)
     record = scene.payments.read_order(scene.read_order("ORD-1").id).record
