@@ -108,6 +108,7 @@ STORED_FINDINGS: Mapping[str, tuple[str, str]] = {
     "HTTP 200 SUCCEEDED answered": ("成功", "succeeded"),
     "payment.reversed ORD-9 3300 JPY": ("支払いの取消（組戻） ORD-9 ¥3,300", "Payment reversed ORD-9 ¥3,300"),
     "取引完了 67100 JPY": ("取引完了 ¥67,100", "Paid (取引完了) ¥67,100"),
+    "atom knows no such payment": ("Atom に記録なし", "Atom has no record of it"),
     "no refund of ours": ("当社の返金なし", "no refund of ours"),
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
     "not_bought": re.compile(r"not bought: (?P<reason>[a-z0-9_]+)"),
     "other_corporation": re.compile(r"provider names corporation (?P<number>\S+)"),
     "id_of_other": re.compile(r"(?P<number>\S+) of \d+"),
-    "nothing_there": re.compile(r"(?P<provider>\S+) tells nothing of it"),
+    "nothing_there": re.compile(r"(?P<provider>\S+) (?:tells nothing of it|knows no such payment)"),
     "slow": re.compile(r"(?P<provider>\S+) answers in (?P<seconds>\d+\.\d) s \(median of (?P<n>\d+) calls\)"),
     "queue_since": re.compile(r"queue (?P<queue>[a-z]+) since (?P<at>\d{4}-\S+Z)"),
     "not_reconciled": re.compile(r"(?P<provider>\S+) not reconciled: (?P<days>.+)"),
