@@ -1,6 +1,6 @@
 """The calls that an open window repeats in the background, each at its own interval.
 
-- the change feed: every 1.5 s
+- the change feed: every 1.5 s, and after each acting call, whose dialog may cover a page that shows the records
 - the presence of workers and the read-only switches: every 6 s
 - the due tasks: every minute
 - the counts, the saved views, and the people with their roles: every two minutes
@@ -97,6 +97,7 @@ class BackgroundRefresh(QObject):
         context.work_counts_outdated.connect(self.read_work_counts)
         context.saved_views_outdated.connect(self.read_saved_views)
         context.people_outdated.connect(self.read_people)
+        context.acting_call_ended.connect(self.read_change_feed)
 
     def _make_timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)

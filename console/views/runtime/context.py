@@ -105,6 +105,7 @@ class WindowContext(QObject):
     - command_requested(str): the window must run its command of this name, such as "search".
     - acting_call_began(object, object): an acting call has begun; the arguments are the calling object and its
       RequestWait.
+    - acting_call_ended: an acting call has ended, so the window must read which records have changed.
     """
 
     services_opened = Signal()
@@ -128,6 +129,7 @@ class WindowContext(QObject):
     sign_in_refused = Signal(object)
     command_requested = Signal(str)
     acting_call_began = Signal(object, object)
+    acting_call_ended = Signal()
 
     def __init__(self, settings: "Settings", runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -305,13 +307,15 @@ class WindowContext(QObject):
         """Remove the attempt from the running ones, so that the same caller may begin it again. Store the duration of
         its last call, which `call_timer` has measured, as the time that the provider `provider` took to answer.
         `caller_and_attempt` and `request_id` identify the attempt; `failure` is None if it has succeeded. If the
-        service refused the call for lack of a right, also request that the window reads the operators again.
+        service refused the call for lack of a right, also request that the window reads the operators again. Emit
+        `acting_call_ended`.
         """
         self._running_attempts.discard(caller_and_attempt)
         self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
         self._store_answer_time(provider, call_timer.seconds, failure)
         if failure is not None and failure.code == ErrorCode.NOT_ALLOWED:
             self.people_outdated.emit()  # the role may have changed since the buttons were enabled
+        self.acting_call_ended.emit()
 
     def _bind_request_id(
         self, call: ActingCall[T], request_id: str, request_wait: RequestWait, call_timer: CallTimer

@@ -12,12 +12,12 @@ from console.app import Console
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import SystemClock
 from console.domain.queues.saved_views import ViewContent
-from console.domain.records import PurchaseRequest
+from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.frame.status_bar import make_alarmbox_cell
 from console.views.presenters.credit_checks import format_clock_time
-from console.views.runtime.context import WindowContext
+from console.views.runtime.context import Toast, WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.places import Place
 
@@ -94,6 +94,30 @@ def test_the_saved_views_of_another_person_are_read_after_a_running_read(
     desk.context.change_operator("lead-b")
     desk.execute_all_tasks()
     assert [count.view.id for count in desk.context.saved_views] == [view.id]
+
+
+def test_the_end_of_an_act_reports_the_changed_records(qapp: QApplication, console: Console) -> None:
+    """After an acting call, the window reads at once which records the call has changed, so that the page behind a
+    dialog shows their new state before the person closes the dialog."""
+    desk = WindowCounts(console)
+    desk.refresh.read_change_feed()
+    desk.execute_all_tasks()
+    changed: list[frozenset[tuple[str, int]]] = []
+    desk.context.records_changed.connect(changed.append)
+    checks: list[CreditCheck] = []
+    desk.context.run_acting_call(
+        lambda services, request_id: services.credit_checks.purchase(
+            PurchaseRequest("1180301018771", "1"), request_id=request_id
+        ),
+        checks.append,
+        lambda failure: pytest.fail(failure.code),
+        caller=desk.context,
+        label="",
+        make_toast=lambda _: Toast("", subject=""),
+        attempt="purchase",
+    )
+    desk.execute_all_tasks()
+    assert [changes for changes in changed if ("credit-check", checks[0].id) in changes]
 
 
 def read_answer_time(desk: WindowCounts) -> datetime | None:
