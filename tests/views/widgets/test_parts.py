@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QPlainTextEdit,
     QStackedWidget,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -507,6 +508,23 @@ def test_a_tab_that_is_only_partly_visible_shows_the_beginning_of_its_word(qtbot
     assert any("Company changed".startswith(word.removesuffix("…")) for word in shown_words)
     tabs.setCurrentIndex(2)
     assert any("Refunds not finished".startswith(word[:-1]) for word in list_drawn_texts(300) if word.endswith("…"))
+
+
+def test_a_cut_tab_keeps_its_count(qtbot: QtBot) -> None:
+    """While the second tab shows at least two letters of its word and the count, it shows the whole count."""
+    tabs = TabBar("Views")
+    qtbot.addWidget(tabs)
+    for word, count in (("Needs a person", "5"), ("Refunds not finished", "1,000+"), ("Company changed", "6")):
+        tabs.add_tab(word, count)
+    tabs.show()
+    tabs.resize(tabs.tabRect(1).right(), tabs.sizeHint().height())
+    with record_drawn_texts() as drawn:
+        tabs.grab()
+    (cut_word,) = (text for text in drawn if text.text.startswith("Refunds") and text.text.endswith("…"))
+    (count_text,) = (text for text in drawn if text.text == "1,000+")
+    scroll_buttons_left = min(button.x() for button in tabs.findChildren(QToolButton) if button.isVisible())
+    count_area = count_text.ink_area
+    assert cut_word.ink_area.right() < count_area.left() < count_area.right() <= scroll_buttons_left
 
 
 def test_a_cut_name_is_complete_in_tooltip_and_accessible_name() -> None:

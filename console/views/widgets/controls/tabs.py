@@ -125,11 +125,13 @@ class TabBar(QTabBar):
         """Return the width in px of a tab's word and count. The word is measured in bold, as if the tab were the
         current one."""
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
-        width = current_appearance().font_metrics("body", is_bold=True).horizontalAdvance(word)
-        if count:
-            metrics = current_appearance().font_metrics("small_data", uses_figures_font=count != NO_VALUE)
-            width += _COUNT_GAP_PX + metrics.horizontalAdvance(count)
-        return width
+        word_px = current_appearance().font_metrics("body", is_bold=True).horizontalAdvance(word)
+        return word_px + self._measure_count(count)
+
+    def _measure_count(self, count: str) -> float:
+        """Return the width in px of a count, with the gap before it; 0 for no count."""
+        metrics = current_appearance().font_metrics("small_data", uses_figures_font=count != NO_VALUE)
+        return _COUNT_GAP_PX + metrics.horizontalAdvance(count) if count else 0.0
 
     def _choose_tab_gap(self) -> None:
         """Use the narrow gap between tabs if the bar is wide enough for all tabs with the narrow gap, but too narrow
@@ -167,20 +169,13 @@ class TabBar(QTabBar):
         text_rect = rect.adjusted(self._gap_px / 2 if tab_index else self._margin, 0, -self._gap_px / 2, 0)
         baseline = compute_centred_baseline(rect.top(), rect.height())
         if not self._is_tab_fully_visible(text_rect):
-            self._draw_cut_tab(painter, word, text_rect, baseline)
+            self._draw_cut_tab(painter, word, count, text_rect, baseline)
             return
         painter.setFont(current_appearance().font("body", is_bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
         painter.drawText(int(text_rect.left()), int(baseline), word)
-        if count:
-            x = (
-                text_rect.left()
-                + current_appearance().font_metrics("body", is_bold=is_current).horizontalAdvance(word)
-                + _COUNT_GAP_PX
-            )
-            painter.setFont(current_appearance().font("small_data", uses_figures_font=count != NO_VALUE))
-            painter.setPen(colour("muted"))
-            painter.drawText(int(x), int(baseline), count)
+        word_px = current_appearance().font_metrics("body", is_bold=is_current).horizontalAdvance(word)
+        self._draw_count(painter, count, text_rect.left() + word_px, baseline)
         if is_current:
             painter.fillRect(QRectF(text_rect.left(), rect.bottom() - 2, text_rect.width(), 2), colour("accent"))
             if self.hasFocus():
@@ -197,17 +192,29 @@ class TabBar(QTabBar):
         left, right = self._compute_visible_range()
         return tab_rect.left() >= left and tab_rect.right() <= right
 
-    def _draw_cut_tab(self, painter: QPainter, word: str, tab_rect: QRectF, baseline: float) -> None:
-        """Draw the beginning of the word and "…" in the visible part of a tab that is only partly visible, because a
-        word without its beginning could be misread. Draw nothing if there is no room for two letters."""
+    def _draw_count(self, painter: QPainter, count: str, word_end: float, baseline: float) -> None:
+        """Draw the count of a tab, whose word ends at the x coordinate `word_end`; do nothing if the tab has none."""
+        if count:
+            painter.setFont(current_appearance().font("small_data", uses_figures_font=count != NO_VALUE))
+            painter.setPen(current_appearance().colour("muted"))
+            painter.drawText(int(word_end + _COUNT_GAP_PX), int(baseline), count)
+
+    def _draw_cut_tab(self, painter: QPainter, word: str, count: str, tab_rect: QRectF, baseline: float) -> None:
+        """Draw the beginning of the word, "…" and the count in the visible part of a tab that is only partly visible,
+        because a word without its beginning could be misread. Without room for two letters and the count, draw only
+        the beginning of the word; draw nothing if there is no room for two letters."""
         left, right = self._compute_visible_range()
         x = max(tab_rect.left(), left)
         visible_px = int(min(tab_rect.right(), right) - x)
-        text = current_appearance().font_metrics("body").elidedText(word, Qt.TextElideMode.ElideRight, visible_px)
+        metrics, shown_count = current_appearance().font_metrics("body"), count
+        text = metrics.elidedText(word, Qt.TextElideMode.ElideRight, visible_px - ceil(self._measure_count(count)))
+        if len(text) <= _MIN_LETTERS_OF_CUT_WORD:
+            text, shown_count = metrics.elidedText(word, Qt.TextElideMode.ElideRight, visible_px), ""
         if len(text) > _MIN_LETTERS_OF_CUT_WORD:
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
             painter.drawText(int(x), int(baseline), text)
+            self._draw_count(painter, shown_count, x + metrics.horizontalAdvance(text), baseline)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
