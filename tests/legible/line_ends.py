@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from PySide6.QtGui import QTextDocument
 
-from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers
+from console.views.theme.mixed_font_text import prevent_bad_line_ends
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.line_breaks import (
     MAX_WHOLE_PHRASE_LETTERS,
@@ -57,7 +57,7 @@ def _compute_phrase_ends(text: str) -> frozenset[int]:
     """Return the places after which a line may end, as numbers of characters without spaces. A phrase that is too
     long for a line may be split anywhere."""
     ends, place = {0}, 0
-    for phrase in split_phrases(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))):
+    for phrase in split_phrases(prevent_bad_line_ends(allow_breaks_in_long_words(text))):
         is_too_long = len(_JAPANESE_PATTERN.findall(phrase)) > MAX_WHOLE_PHRASE_LETTERS
         pieces = list(phrase) if is_too_long else phrase.split(POSSIBLE_BREAK)
         for piece in pieces:

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
-from console.views.theme.mixed_font_text import prevent_line_ends_in_numbers, split_font_runs
+from console.views.theme.mixed_font_text import prevent_bad_line_ends, split_font_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.wording.sentences.line_breaks import POSSIBLE_BREAK, WORD_JOINER, keep_phrases_whole
@@ -57,8 +57,8 @@ def test_figures_have_the_same_pieces_with_marks() -> None:
     """A sum, a time and a number are divided into the same font runs with and without the invisible marks around
     them.
     """
-    figures = {piece for piece, is_figure in split_font_runs(prevent_line_ends_in_numbers(SENTENCE)) if is_figure}
-    marked = keep_phrases_whole(prevent_line_ends_in_numbers(SENTENCE))
+    figures = {piece for piece, is_figure in split_font_runs(prevent_bad_line_ends(SENTENCE)) if is_figure}
+    marked = keep_phrases_whole(prevent_bad_line_ends(SENTENCE))
     assert {piece for piece, is_figure in split_font_runs(marked) if is_figure} == figures
 
 

@@ -71,6 +71,8 @@ _NUMBER_SPACE_PATTERN = re.compile(
     r"|[/秒分時日週月年件回人枚行])",
     re.ASCII,
 )
+# A last word of at most three characters, such as the number in "client 2", never stands alone on the last line.
+_SHORT_LAST_WORD_PATTERN = re.compile(r"((?:^|\s)\S{1,16}) (?=\S{1,3}$)", re.ASCII | re.MULTILINE)
 _POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
 _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 
@@ -165,7 +167,7 @@ def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool =
 
 def _mark_line_ends(text: str) -> str:
     """Return the text with invisible characters that allow or forbid a line break at their position."""
-    return keep_phrases_whole(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text)))
+    return keep_phrases_whole(prevent_bad_line_ends(allow_breaks_in_long_words(text)))
 
 
 def _add_font_purpose_to_runs(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPurpose]]:
@@ -177,11 +179,12 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
     return f'<span style="font-family:{families}">{escape(piece)}</span>'
 
 
-def prevent_line_ends_in_numbers(text: str) -> str:
-    """Return the text with no-break spaces inside numbers and before their units, and with a word joiner after the
-    hyphen of an identifier such as lead-b and of the word re-fetch. A label that wraps the text then breaks no line
-    at these places."""
+def prevent_bad_line_ends(text: str) -> str:
+    """Return the text with no-break spaces inside numbers, before their units and before a short last word, and with
+    a word joiner after the hyphen of an identifier such as lead-b and of the word re-fetch. A label that wraps the
+    text then breaks no line at these places."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
+    text = _SHORT_LAST_WORD_PATTERN.sub("\\1\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
 
@@ -311,7 +314,7 @@ def _count_letters_of_one_line(text: str, width_px: float) -> int:
 def _split_at_line_ends(text: str) -> Iterator[str]:
     """Yield the pieces of a text between the positions where a line may end. Qt's QTextBoundaryFinder isn't used: it
     keeps a pointer to the text after PySide has freed the text."""
-    text = prevent_line_ends_in_numbers(allow_breaks_in_long_words(text))
+    text = prevent_bad_line_ends(allow_breaks_in_long_words(text))
     for phrase in split_phrases(text) if JAPANESE_LETTER_PATTERN.search(text) else (text,):
         is_japanese = JAPANESE_LETTER_PATTERN.search(phrase) is not None
         yield from filter(None, (_POSSIBLE_BREAK_PATTERN if is_japanese else _BREAK_PATTERN).split(phrase))

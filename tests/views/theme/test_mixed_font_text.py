@@ -14,7 +14,7 @@ from console.views.theme.mixed_font_text import (
     format_rich_text,
     format_tooltip,
     measure_font_runs,
-    prevent_line_ends_in_numbers,
+    prevent_bad_line_ends,
     remove_unreadable_marks,
     split_amount_font_runs,
     split_font_runs,
@@ -138,7 +138,7 @@ def test_an_elided_text_keeps_its_fonts() -> None:
 @pytest.mark.parametrize("width", range(8, 60, 12))
 def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
     """However narrow a label is, a number and its unit are on one line."""
-    layout = QTextLayout(prevent_line_ends_in_numbers(text), current_appearance().font("body"))
+    layout = QTextLayout(prevent_bad_line_ends(text), current_appearance().font("body"))
     layout.beginLayout()
     layout.createLine().setLineWidth(width)
     rest = layout.createLine()
@@ -146,10 +146,19 @@ def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
     assert not rest.isValid()
 
 
+@pytest.mark.parametrize("text", ["Current credit check, client 2", "asked 11:56 · 347 d ago", "Go there or to it."])
+def test_no_short_word_stands_alone_on_the_last_line(text: str, appearance: object) -> None:
+    """A painted text that doesn't fit on its line by one letter ends with two words on the last line."""
+    lines = wrap_text(text, measure_font_runs(split_font_runs(text)) - 1)
+    assert len(lines) == 2
+    assert " ".join(lines) == text
+    assert len(lines[1].split()) > 1
+
+
 def test_a_number_with_no_break_spaces_keeps_its_font() -> None:
     """A number that contains no-break spaces is set in the figures font as a whole."""
     for text in ("2026-11-20 15:04:05 JST", "1 9938 3111 5170", "11-20 10:49"):
-        assert len(split_font_runs(prevent_line_ends_in_numbers(text))) == 1
+        assert len(split_font_runs(prevent_bad_line_ends(text))) == 1
 
 
 def test_text_of_others_is_never_markup() -> None:
