@@ -103,25 +103,25 @@ def assemble_program(words: Sequence[str]) -> None:
 
     extras = parse_extras(words).extras
     left_out = [name for extra, names in PACKAGES_BY_EXTRA.items() if extra not in extras for name in names]
-    found = Analysis(
+    analysis = Analysis(
         [str(ROOT / "console" / "__main__.py")],
         pathex=[str(ROOT)],
         datas=list_data_files(),
         hiddenimports=list_hidden_imports(extras),
         excludes=[*UNUSED_MODULES, *FORBIDDEN_MODULES, *left_out],
     )
-    found.binaries = contents.choose_entries(found.binaries, _list_libraries)
-    found.datas = contents.choose_data(found.datas, found.binaries)
+    analysis.binaries = contents.choose_entries(analysis.binaries, _list_libraries)
+    analysis.datas = contents.choose_data(analysis.datas, analysis.binaries)
     work = Path(CONF["workpath"])
     (work / BINARIES_FILE_NAME).write_text(
-        json.dumps({path: source for path, source, kind in found.binaries if kind != "SYMLINK"})
+        json.dumps({path: source for path, source, kind in analysis.binaries if kind != "SYMLINK"})
     )
-    archive = PYZ(found.pure)
+    archive = PYZ(analysis.pure)
     is_stripped = PLATFORM == "linux"
     programs = [
         EXE(
             archive,
-            found.scripts,
+            analysis.scripts,
             UTF8_OPTIONS,
             exclude_binaries=True,
             name=name,
@@ -134,7 +134,7 @@ def assemble_program(words: Sequence[str]) -> None:
         )
         for look in [_make_icon_and_version_arguments(work)]
     ]
-    folder = COLLECT(*programs, found.binaries, found.datas, name=PROGRAM_NAME, strip=is_stripped)
+    folder = COLLECT(*programs, analysis.binaries, analysis.datas, name=PROGRAM_NAME, strip=is_stripped)
     if PLATFORM == "darwin":
         _make_macos_application(folder, work)
 

@@ -74,12 +74,13 @@ def is_library(entry: FileEntry) -> bool:
 def choose_entries(
     entries: Sequence[FileEntry], list_needed_libraries: Callable[[str], Iterable[str]]
 ) -> list[FileEntry]:
-    """Return the PyInstaller entries (files) that the application keeps. A shared library stays only if another kept
-    file loads it. `list_needed_libraries` returns the names of the libraries that a file loads.
+    """Return the PyInstaller entries (files) that belong in the application. A shared library belongs in it only if
+    another file of the application loads it. `list_needed_libraries` returns the names of the libraries that a file
+    loads.
     """
-    kept = [entry for entry in entries if is_needed_file(entry[0])]
-    libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry)}
-    waiting = [entry[1] for entry in kept if entry[2] in ("BINARY", "EXTENSION") and not is_library(entry)]
+    candidates = [entry for entry in entries if is_needed_file(entry[0])]
+    libraries = {PurePosixPath(entry[0]).name: entry for entry in candidates if is_library(entry)}
+    waiting = [entry[1] for entry in candidates if entry[2] in ("BINARY", "EXTENSION") and not is_library(entry)]
     needed = set[str]()
     while waiting:
         for loaded in list_needed_libraries(waiting.pop()):
@@ -88,14 +89,14 @@ def choose_entries(
                 needed.add(name)
                 _, source, kind = libraries[name]
                 waiting += [source] if kind != "SYMLINK" else []
-    return [entry for entry in kept if not is_library(entry) or PurePosixPath(entry[0]).name in needed]
+    return [entry for entry in candidates if not is_library(entry) or PurePosixPath(entry[0]).name in needed]
 
 
-def choose_data(entries: Sequence[FileEntry], kept_binaries: Sequence[FileEntry]) -> list[FileEntry]:
-    """Return the data entries that the application keeps: those that the window uses, and those links to libraries
-    whose library is one of `kept_binaries`.
+def choose_data(entries: Sequence[FileEntry], chosen_binaries: Sequence[FileEntry]) -> list[FileEntry]:
+    """Return the data entries that belong in the application: those that the window uses, and those links to
+    libraries whose library is one of `chosen_binaries`.
     """
-    names = {PurePosixPath(entry[0]).name for entry in kept_binaries}
+    names = {PurePosixPath(entry[0]).name for entry in chosen_binaries}
     return [
         entry
         for entry in entries
@@ -109,8 +110,10 @@ def list_forbidden_paths(folder: Path, extras: Sequence[str] = ()) -> list[str]:
     checked. If the application has extras, paths that match EXTRAS_PATH_PATTERN are allowed.
     """
     paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
-    found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN_PATH_PATTERN.search(path)]
-    return [path for path in found if not (extras and EXTRAS_PATH_PATTERN.search(path))]
+    forbidden_paths = [
+        path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN_PATH_PATTERN.search(path)
+    ]
+    return [path for path in forbidden_paths if not (extras and EXTRAS_PATH_PATTERN.search(path))]
 
 
 def measure_megabytes(folder: Path) -> float:
@@ -122,7 +125,7 @@ def check_folder(folder: Path, extras: Sequence[str] = ()) -> None:
     """Raise SystemExit with a message if the folder has a forbidden file, or is larger than MAX_MEGABYTES (not
     checked with extras).
     """
-    if found := list_forbidden_paths(folder, extras):
-        raise SystemExit(f"The application contains what nobody asked for: {', '.join(found[:10])}")
+    if forbidden_paths := list_forbidden_paths(folder, extras):
+        raise SystemExit(f"The application contains forbidden files: {', '.join(forbidden_paths[:10])}")
     if not extras and (size := measure_megabytes(folder)) > MAX_MEGABYTES:
         raise SystemExit(f"The application has {size:.0f} MB; at most {MAX_MEGABYTES} MB are allowed.")

@@ -102,7 +102,7 @@ def read_needed_libraries(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
 def list_library_files() -> dict[str, Path]:
     """Return the file of each shared library that the system's loader knows, by its name."""
     done = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
-    found: dict[str, Path] = {}
+    file_by_name: dict[str, Path] = {}
     for name, path in re.findall(r"^\s+(\S+) \(.*\) => (\S+)$", done.stdout, flags=re.MULTILINE):
-        found.setdefault(name, Path(path))
-    return found
+        file_by_name.setdefault(name, Path(path))
+    return file_by_name

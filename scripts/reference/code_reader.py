@@ -151,12 +151,12 @@ class ShapeReader:
         if declared is None:
             return given_shapes[name]
         allowed = list_alternatives(declared)
-        kept = [
+        allowed_parts = [
             part
             for part in list_alternatives(given_shapes[name])
             if any(is_allowed_shape(part, other) for other in allowed)
         ]
-        return make_one_of(kept) if kept else declared
+        return make_one_of(allowed_parts) if allowed_parts else declared
 
     def _run_body(self, code: FunctionSource, env: ShapeByName) -> Shape:
         body = [ast.Return(code.node.body)] if isinstance(code.node, ast.Lambda) else code.node.body
@@ -176,8 +176,8 @@ class FunctionBodyReader:
         """Return the shapes that the statements return, and True if their end can be reached."""
         returned: list[Shape] = []
         for statement in body:
-            found, goes_on = self._run_statement(statement)
-            returned += found
+            shapes, goes_on = self._run_statement(statement)
+            returned += shapes
             if not goes_on:
                 return returned, False
         return returned, True
@@ -305,14 +305,14 @@ class FunctionBodyReader:
                     is_open = is_open or part is None
                 return None if is_open else not final
             case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
-                found = {shape == NULL_SHAPE for shape in list_alternatives(self.read(left))}
-                if len(found) > 1 or self.read(left) == TypedShape(Any):
+                results = {shape == NULL_SHAPE for shape in list_alternatives(self.read(left))}
+                if len(results) > 1 or self.read(left) == TypedShape(Any):
                     return None
-                return found.pop() is isinstance(op, ast.Is)
+                return results.pop() is isinstance(op, ast.Is)
             case ast.Call(func=ast.Name(id="isinstance"), args=[value, kind]):
-                wanted = TypedShape(self._read_constant_value(kind))
-                found = {is_allowed_shape(shape, wanted) for shape in list_alternatives(self.read(value))}
-                return found.pop() if len(found) == 1 else None
+                tested_type = TypedShape(self._read_constant_value(kind))
+                results = {is_allowed_shape(shape, tested_type) for shape in list_alternatives(self.read(value))}
+                return results.pop() if len(results) == 1 else None
         return False if self._read_or_none(node) == NULL_SHAPE else None  # null counts as false
 
     def _read_or_none(self, node: ast.expr) -> Shape | None:
@@ -326,10 +326,10 @@ class FunctionBodyReader:
         """Return the value of an expression whose value is known. Raises UnreadableConstruct for any other
         expression.
         """
-        found = self.read(node)
-        if not isinstance(found, ConstantShape):
+        shape = self.read(node)
+        if not isinstance(shape, ConstantShape):
             raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)}")
-        return found.value
+        return shape.value
 
     # -- expressions
 
@@ -460,8 +460,8 @@ class FunctionBodyReader:
         return ConstantShape(FunctionSource(node, self.module, dict(self.env)))
 
     def _read_namedexpr(self, node: ast.NamedExpr) -> Shape:
-        self.env[node.target.id] = found = self.read(node.value)
-        return found
+        self.env[node.target.id] = shape = self.read(node.value)
+        return shape
 
     def _read_subscript(self, node: ast.Subscript) -> Shape:
         source = self.read(node.value)
@@ -485,8 +485,8 @@ class FunctionBodyReader:
 
     def _read_attribute(self, node: ast.Attribute) -> Shape:
         source = self.read(node.value)
-        found = [find_attribute_shape(part, node.attr) for part in list_alternatives(source) if part != NULL_SHAPE]
-        known = [shape for shape in found if shape is not None]
+        shapes = [find_attribute_shape(part, node.attr) for part in list_alternatives(source) if part != NULL_SHAPE]
+        known = [shape for shape in shapes if shape is not None]
         if not known:
             raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)} of {source}")
         return make_one_of(known)
@@ -552,9 +552,9 @@ def find_attribute_shape(source: Shape, name: str) -> Shape | None:
     if name == "value" and issubclass(kind, Enum):
         return source
     for base in kind.__mro__:
-        found = _find_declared_shape(base, source, name)
-        if found is not None:
-            return found
+        shape = _find_declared_shape(base, source, name)
+        if shape is not None:
+            return shape
     return _find_shape_set_in_init(source, kind, name)
 
 

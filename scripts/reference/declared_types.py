@@ -34,23 +34,23 @@ class FunctionSource:
 def read_names_of_module(name: str) -> dict[str, Any]:
     """Return the names of a module with their values, including those that are imported only for the type checker."""
     module = importlib.import_module(name)
-    found = dict(vars(module))
+    values = dict(vars(module))
     if not name.startswith("console."):
-        return found  # others may have deleted some of the names that their source sets
+        return values  # others may have deleted some of the names that their source sets
     tree = ast.parse(inspect.getsource(module))
     late = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     body = [*tree.body, *(part for node in late for part in node.body)]
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom) and "__future__" not in ast.unparse(node):
-            found |= read_imported_names(node)
+            values |= read_imported_names(node)
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-            if name not in found:
-                found[name] = eval(ast.unparse(node.value), found)
-            if isinstance(found[name], str) and re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name):
-                found[name] = eval(found[name], found)  # an alias of a type in quotation marks
-    return found
+            if name not in values:
+                values[name] = eval(ast.unparse(node.value), values)
+            if isinstance(values[name], str) and re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name):
+                values[name] = eval(values[name], values)  # an alias of a type in quotation marks
+    return values
 
 
 def read_imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
@@ -59,13 +59,13 @@ def read_imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
     if "*" in ast.unparse(node):
         return {}
     module = importlib.import_module(node.module or "")
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in node.names:
         if isinstance(getattr(module, name.name, None), str) and name.name[:2].istitle():
             # The annotations of functions have the text of such an alias, so its own names are needed beside it.
-            found = {**read_names_of_module(module.__name__), **found}
-        found[name.asname or name.name] = _read_member(module, name.name)
-    return found
+            values = {**read_names_of_module(module.__name__), **values}
+        values[name.asname or name.name] = _read_member(module, name.name)
+    return values
 
 
 def _read_member(module: ModuleType, name: str) -> Any:

@@ -99,11 +99,11 @@ def _make_success_schema(data: Schema) -> Schema:
 
 def _read_answer_shapes(reader: ShapeReader) -> Mapping[str, Shape]:
     """Return the shape of each command's answer on success, by the name of its definition."""
-    found = {name: _read_answer_shape(reader, name, command) for name, command in COMMANDS.items()}
-    found["demo"] = _read_written_shape(DemoCommand(program.main))
-    found[HELP_OPTION] = ObjectShape({"help": TypedShape(str)}, {"help"})
-    found[VERSION_OPTION] = reader.read_call(ConstantShape(program._build_version_json), [], {})
-    return {make_definition_name(name): shape for name, shape in found.items()}
+    shapes = {name: _read_answer_shape(reader, name, command) for name, command in COMMANDS.items()}
+    shapes["demo"] = _read_written_shape(DemoCommand(program.main))
+    shapes[HELP_OPTION] = ObjectShape({"help": TypedShape(str)}, {"help"})
+    shapes[VERSION_OPTION] = reader.read_call(ConstantShape(program._build_version_json), [], {})
+    return {make_definition_name(name): shape for name, shape in shapes.items()}
 
 
 def _read_answer_shape(reader: ShapeReader, name: str, command: Any) -> Shape:
@@ -152,10 +152,12 @@ def _read_written_shape(command: Any) -> Shape:
 @cache
 def _read_options() -> Mapping[str, frozenset[str]]:
     """Return the options of each command, from the parser."""
-    found: dict[str, frozenset[str]] = {}
+    options_by_command: dict[str, frozenset[str]] = {}
 
     def collect(parser: argparse.ArgumentParser, words: str) -> None:
-        found[words] = frozenset(option for action in parser._actions for option in action.option_strings)
+        options_by_command[words] = frozenset(
+            option for action in parser._actions for option in action.option_strings
+        )
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 for name, inner in action.choices.items():
@@ -164,7 +166,7 @@ def _read_options() -> Mapping[str, frozenset[str]]:
     for names, _ in command_parser._PARSER_BUILDERS_BY_COMMAND_NAMES:
         for name in names:
             collect(command_parser._build_parser(command_parser._omit_help_text, [name]), "")
-    return found
+    return options_by_command
 
 
 def _takes_request_id(name: str) -> bool:

@@ -42,8 +42,8 @@ def _read_attributes(reader: ShapeReader, args: list[Shape], computed: dict[str,
         if name in computed:
             fields[name] = computed[name]
             continue
-        found = [find_attribute_shape(part, name) for part in list_alternatives(source) if part != NULL_SHAPE]
-        known = [shape for shape in found if shape is not None]
+        shapes = [find_attribute_shape(part, name) for part in list_alternatives(source) if part != NULL_SHAPE]
+        known = [shape for shape in shapes if shape is not None]
         if not known:
             raise UnreadableConstruct(f"{source} has no {name}")
         parts = [work if part == TypedShape(Work) else part for part in list_alternatives(make_one_of(known))]
@@ -156,8 +156,8 @@ def _read_first_argument(_: ShapeReader, args: list[Shape], __: dict[str, Shape]
 
 def _read_getattr_call(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
     assert isinstance(args[1], ConstantShape)
-    found = [find_attribute_shape(part, args[1].value) for part in list_alternatives(args[0]) if part != NULL_SHAPE]
-    return make_one_of([shape for shape in found if shape is not None])
+    shapes = [find_attribute_shape(part, args[1].value) for part in list_alternatives(args[0]) if part != NULL_SHAPE]
+    return make_one_of([shape for shape in shapes if shape is not None])
 
 
 KNOWN_FUNCTIONS: Mapping[Any, KnownFunctionReader] = {

@@ -52,11 +52,11 @@ def _list_figures() -> list[tuple[str, str, str, str]]:
         name: getattr(collector, "_labelnames", ())
         for name, collector in metrics.registry._names_to_collectors.items()
     }
-    found = []
+    rows = []
     for family in text_string_to_metric_families(page):
-        seen = {label for sample in family.samples for label in sample.labels} - {"le"}
-        labels = ", ".join(f"`{label}`" for label in sorted({*seen, *declared.get(family.name, ())}))
+        sampled_labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        labels = ", ".join(f"`{label}`" for label in sorted({*sampled_labels, *declared.get(family.name, ())}))
         if not family.name.endswith("_created"):
             name = family.name + ("_total" if family.type == "counter" else "")
-            found.append((name, family.type, labels, family.documentation))
-    return sorted(found)
+            rows.append((name, family.type, labels, family.documentation))
+    return sorted(rows)

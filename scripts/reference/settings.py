@@ -116,12 +116,12 @@ def _format_row(*cells: str) -> str:
 
 def record_settings() -> list[Setting]:
     """Return every setting that `load_settings` reads, with an empty home folder."""
-    found: dict[str, Setting] = {}
+    setting_by_name: dict[str, Setting] = {}
 
     class Recorder(module._SettingSource):
         def get(self, name: str, parse: Callable[[RawSetting], Any], default: Any) -> Any:
             asking = sys._getframe(1).f_globals["__name__"]
-            found[name] = Setting(
+            setting_by_name[name] = Setting(
                 name, *_find_type_and_range_by_refusal(name, parse), _format_default(name, default, home), asking
             )
             return super().get(name, parse, default)
@@ -129,7 +129,10 @@ def record_settings() -> list[Setting]:
     with tempfile.TemporaryDirectory() as home, mock.patch.object(module, "_SettingSource", Recorder):
         module.load_settings({"CONSOLE_HOME": home}, find_keyring=lambda: None)
     folder = _find_type_and_range_by_refusal("HOME", RawSetting.parse_folder)
-    return [*found.values(), Setting("HOME", *folder, "`support-console` in the system's data folder", "console")]
+    return [
+        *setting_by_name.values(),
+        Setting("HOME", *folder, "`support-console` in the system's data folder", "console"),
+    ]
 
 
 def _find_type_and_range_by_refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
@@ -154,8 +157,8 @@ def _extract_accepted_values(sentence: str, parse: Callable[[RawSetting], Any]) 
     """Return the part of the sentence that describes the values that a setting accepts."""
     if parse is RawSetting.parse_path:
         return "the path of a file"
-    wanted = re.split(r"\b(?:Use|must list) ", sentence)[1]
-    return wanted.split(" Nothing was")[0].removeprefix("a form ").rstrip(".")
+    accepted_text = re.split(r"\b(?:Use|must list) ", sentence)[1]
+    return accepted_text.split(" Nothing was")[0].removeprefix("a form ").rstrip(".")
 
 
 def _accepts_fractions(name: str, parse: Callable[[RawSetting], Any]) -> bool:
@@ -202,25 +205,25 @@ _ATTRIBUTE_BY_NAME: Mapping[str, str] = {
 @cache
 def _map_field_by_name() -> Mapping[str, str]:
     """Return the field of `Settings` that has the value of each setting."""
-    found: dict[str, str] = {}
+    field_by_name: dict[str, str] = {}
     for node in ast.walk(ast.parse(inspect.getsource(module.load_settings))):
         if isinstance(node, ast.keyword) and node.arg is not None:
             for name in re.findall(r"setting_source\.get\(\s*'(\w[\w.]*)'", ast.unparse(node.value)):
-                found[name] = node.arg
-    return found
+                field_by_name[name] = node.arg
+    return field_by_name
 
 
 @cache
 def _map_packages_by_attribute() -> Mapping[str, set[str]]:
     """Return the packages of `console` in which `settings.NAME` is read, by name."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    packages_by_attribute: defaultdict[str, set[str]] = defaultdict(set)
     for file in sorted((ROOT / "console").rglob("*.py")):
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         if name.startswith("console.settings."):
             continue
         for attribute in re.findall(r"settings\.(\w+)", file.read_text("utf-8")):
-            found[attribute].add(_get_package(name))
-    return found
+            packages_by_attribute[attribute].add(_get_package(name))
+    return packages_by_attribute
 
 
 def _get_package(name: str) -> str:

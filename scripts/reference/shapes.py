@@ -127,21 +127,21 @@ def _convert_to_object_shape(shape: Shape) -> ObjectShape | None:
 
 def get_item_shape(shape: Shape) -> Shape:
     """Return the shape of the items over which a loop iterates."""
-    found: list[Shape] = []
+    item_shapes: list[Shape] = []
     for part in list_alternatives(shape):
         match part:
             case ArrayShape(item=item):
-                found += [item] if item is not None else []
+                item_shapes += [item] if item is not None else []
             case ConstantShape(value=None):
                 pass
             case ConstantShape(value=value):
-                found += [ConstantShape(item) for item in value]
+                item_shapes += [ConstantShape(item) for item in value]
             case TypedShape(hint=hint):
                 args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis] or [Any]
-                found += map(TypedShape, args if _is_subclass_hint(hint, tuple) else args[:1])
+                item_shapes += map(TypedShape, args if _is_subclass_hint(hint, tuple) else args[:1])
             case ObjectShape(fields=known):
-                found += list(known.values()) if part.name == TUPLE_SHAPE_NAME else map(ConstantShape, known)
-    return make_one_of(found) if found else TypedShape(Any)
+                item_shapes += list(known.values()) if part.name == TUPLE_SHAPE_NAME else map(ConstantShape, known)
+    return make_one_of(item_shapes) if item_shapes else TypedShape(Any)
 
 
 def _strip_hint(hint: Any) -> Any:

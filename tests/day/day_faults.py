@@ -79,7 +79,7 @@ class DayFaults:
         if error_type is not None:
             self._over.set()
         self._thread.join()
-        self.fault_counts["broken_answers"] = sum(int(rule["met"]) for rule in self._list_fault_rules())
+        self.fault_counts["broken_answers"] = sum(int(rule["faulty_calls"]) for rule in self._list_fault_rules())
         call_with_retries(self._surroundings.control.clear_faults)
         assert not self.errors, self.errors
 

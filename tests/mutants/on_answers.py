@@ -576,8 +576,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         for name, old, new, test in (
             (
                 "whose case a person has acknowledged",
-                "next((text for text in texts if text not in seen), None)",
-                "next((text for text in texts if not seen), None)",
+                "next((text for text in texts if text not in acknowledged_texts), None)",
+                "next((text for text in texts if not acknowledged_texts), None)",
                 "test_each_listed_purchase_after_a_denial_needs_a_person",
             ),
             (

@@ -90,7 +90,7 @@ def test_a_forbidden_part_ends_the_build(
     if not is_refused:
         contents.check_folder(folder, extras)
         return
-    with pytest.raises(SystemExit, match="nobody asked for"):
+    with pytest.raises(SystemExit, match="forbidden files"):
         contents.check_folder(folder, extras)
 
 

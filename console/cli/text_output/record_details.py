@@ -55,10 +55,10 @@ def _format_age_lines(details: AnyRecordDetails, translator: Translator) -> Iter
         yield translator("cli.queue.since", at=since, age=translator.compute_age(since))
     if isinstance(details, CreditCheckDetails) and details.last_answer_at is not None:
         at = details.last_answer_at
-        asked = translator(
+        time_text = translator(
             "record.side.asked_age", at=translator.format_short_instant(at), age=translator.compute_age(at)
         )
-        yield f"{translator('record.side.provider')}: {asked}"
+        yield f"{translator('record.side.provider')}: {time_text}"
 
 
 def _format_sides_section(details: OrderDetails | PaymentDetails | RefundDetails, translator: Translator) -> Lines:

@@ -48,8 +48,9 @@ class FaultRule:
     With mode `random` every matching call gets one of `actions` with probability `rate`. The random number depends on
     the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
 
-    `seen` counts the matching calls, `met` the calls that got a fault. With `number_ends`, only calls whose number
-    ends with this text match; `to` is the target of a redirect. docs/sandbox.md describes every field.
+    `matching_calls` counts the matching calls, `faulty_calls` the calls that got a fault. With `number_ends`, only
+    calls whose number ends with this text match; `to` is the target of a redirect. docs/sandbox.md describes every
+    setting.
     """
 
     action: str = ""
@@ -71,8 +72,8 @@ class FaultRule:
     rate: float = 1.0
     actions: tuple[str, ...] = ()
     id: int = 0
-    seen: int = 0
-    met: int = 0
+    matching_calls: int = 0
+    faulty_calls: int = 0
 
     def __post_init__(self) -> None:
         """Check the rule. If `actions` is empty, set it from `action`.
@@ -146,7 +147,7 @@ class FaultRulebook:
         with self._lock:
             for rule in self._rules.values():
                 if rule.matches(call) and (action := self._pick_action_for_call(rule, call)):
-                    rule.met += 1
+                    rule.faulty_calls += 1
                     return rule.make_instruction(action)
         return None
 
@@ -156,7 +157,7 @@ class FaultRulebook:
         candidates = [action for action in rule.actions if can_apply_action_to_call(action, call)]
         if not candidates:
             return None
-        rule.seen += 1
+        rule.matching_calls += 1
         key = (rule.id, f"{call.name}:{call.subject_number}" if rule.per_number or rule.mode == "random" else None)
         self._occurrences[key] += 1
         if rule.mode == "random":
@@ -178,7 +179,7 @@ def _draw_random_action(rule: FaultRule, call_occurrence: str, candidates: list[
     given all its faults. The random numbers depend only on the rule's seed and on `call_occurrence`, a text that
     names the call, its number, and the position (from 1) of this call among such calls.
     """
-    if rule.times is not None and rule.met >= rule.times:
+    if rule.times is not None and rule.faulty_calls >= rule.times:
         return None
     generator = random.Random(f"{rule.seed}:{call_occurrence}")  # noqa: S311 - repeatable on purpose
     return generator.choice(candidates) if generator.random() < rule.rate else None
@@ -224,7 +225,7 @@ ALLOWED_TYPES_BY_RULE_SETTING: dict[str, tuple[type, ...]] = {
     "per_number": (bool,), "fields": (dict,), "actions": (list, tuple), "action": (str,), "mode": (str,),
 }  # fmt: skip
 ALLOWED_TYPES_OF_OTHER_RULE_SETTINGS = (str, type(None))
-FAULT_RULE_SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
+FAULT_RULE_SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "matching_calls", "faulty_calls"}
 
 
 def read_fault_rule(body: JsonObject) -> FaultRule:

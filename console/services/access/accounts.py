@@ -291,10 +291,10 @@ class _AccountStatementExecutor:
             }
         )
         for change in changes:
-            held = granted_roles[change.entry.person.name]
+            present_roles = granted_roles[change.entry.person.name]
             # A new person who is disabled has an account only if a run was broken off.
-            if change.stored_person is not None or not change.entry.is_disabled or held:
-                self._apply_account_change(change, held)
+            if change.stored_person is not None or not change.entry.is_disabled or present_roles:
+                self._apply_account_change(change, present_roles)
         return self._statements
 
     def _create_roles(self, roles: AbstractSet[str]) -> None:

@@ -121,7 +121,9 @@ def compare_denied_purchases(
         list, or if a case was opened."""
         _store_list(context, tx, denied_checks, lost_purchases, outcome)
         now = read_current_time(tx.conn, context.now())
-        seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
+        acknowledged_texts = {
+            text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)
+        }
 
         def find_unacknowledged_purchase(sent_at: datetime | None) -> str | None:
             """Return the text (`format_observed_purchase`) about a listed purchase that may be the purchase sent at
@@ -129,7 +131,7 @@ def compare_denied_purchases(
             purchase."""
             reports = _list_purchases_without_credit_check(tx.conn, outcome, sent_at, now)
             texts = (outcomes.format_observed_purchase(report.credit_check_id) for report in reports)
-            return next((text for text in texts if text not in seen), None)
+            return next((text for text in texts if text not in acknowledged_texts), None)
 
         for check in denied_checks:
             observed = find_unacknowledged_purchase(check.created_at)

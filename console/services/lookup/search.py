@@ -148,7 +148,7 @@ class GlobalSearch:
             ids_by_kind.setdefault(kind, set()).update(further_ids)
         # Without conditions, the records above the limit make `has_more` true.
         is_cut = query.has_conditions and any(
-            len(found) >= max_matches for found in (checks, *ids_by_prefix.values())
+            len(matches) >= max_matches for matches in (checks, *ids_by_prefix.values())
         )
         ids_by_kind.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         shown_id = prefix_search.parse_shown_id(words)

@@ -166,11 +166,11 @@ def make_resolve_answer_finder(
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            found = _find_record_with_outcome(conn, kind, record_id)
+            subject_with_record = _find_record_with_outcome(conn, kind, record_id)
         subject_id: int | str
         record: CreditCheck | Payment | Refund | Operation
-        if found is not None:
-            subject_kind, subject_id, record = found
+        if subject_with_record is not None:
+            subject_kind, subject_id, record = subject_with_record
             is_known = record.certainty is Certainty.KNOWN
         elif read_operation is not None:
             subject_kind, subject_id, record = kind, record_id, read_operation(str(record_id))

@@ -143,7 +143,7 @@ class RefundDetailsReader:
                     lambda refund_id: (REFUND_KIND, refund_id),
                     lambda refund_id: f"{REFUND_KIND} {refund_id}",
                 )
-        return {refund_id: summary for found in summaries for refund_id, summary in found.items()}
+        return {refund_id: summary for part in summaries for refund_id, summary in part.items()}
 
     def _read_summaries(self, conn: Connection, ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         pairs = refund_records.require_refunds_with_payments(conn, ids)

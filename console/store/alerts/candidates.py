@@ -122,11 +122,13 @@ def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[O
     or the row of one of its payments, because the program can't compare it with its payments."""
     payments_by_order_id: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
-    found = payments.select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, values, skips_unreadable=True) if ids else ()
-    for payment in found:
+    readable_payments = (
+        payments.select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, values, skips_unreadable=True) if ids else ()
+    )
+    for payment in readable_payments:
         payments_by_order_id.setdefault(payment.order_id or 0, []).append(payment)
     records = orders.select_records(conn, _ORDERS_BY_ID_QUERY, values, skips_unreadable=True) if ids else ()
-    readable_ids = {payment.id for payment in found}
+    readable_ids = {payment.id for payment in readable_payments}
     return tuple(
         (order, payments_by_order_id.get(order.id, ()))
         for order in records

@@ -100,7 +100,7 @@ def read_dumped_table_names(dumps: Iterable[Path]) -> frozenset[str]:
     names: set[str] = set()
     for dump in dumps:
         with dump.open("rb") as file:
-            names.update(found[1].decode() for line in file if (found := _CREATE_TABLE_PATTERN.match(line)))
+            names.update(match[1].decode() for line in file if (match := _CREATE_TABLE_PATTERN.match(line)))
     return frozenset(names)
 
 

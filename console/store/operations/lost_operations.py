@@ -265,7 +265,7 @@ def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, da
     """Return at most `limit` lost operations, the last stored one first, each with the time at which it was stored in
     this table and its present state. Lost operations that were restored, decided or ended since then are included.
     """
-    found: list[tuple[Intent, datetime, LostOperationState]] = []
+    entries: list[tuple[Intent, datetime, LostOperationState]] = []
     for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):
         *intent_values, stored_at, holds_claim, is_restored, is_decided, has_failed = row
         state = LostOperationState.OPEN
@@ -275,8 +275,8 @@ def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, da
             state = LostOperationState.DECIDED
         elif has_failed or not holds_claim:
             state = LostOperationState.ENDED
-        found.append((_make_intent(intent_values), convert_to_aware_utc(stored_at), state))
-    return tuple(found)
+        entries.append((_make_intent(intent_values), convert_to_aware_utc(stored_at), state))
+    return tuple(entries)
 
 
 def count_lost_operations(conn: Connection) -> int:

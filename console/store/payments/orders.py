@@ -94,9 +94,9 @@ def list_numbers_with_prefix(conn: Connection, prefix: str) -> tuple[str, ...]:
 def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first. Rows that can't be read are left out."""
     values = {"number": corporation_number}
-    found = select_records(conn, _ORDERS_OF_CORPORATION_QUERY, values, skips_unreadable=True)
+    unsorted_orders = select_records(conn, _ORDERS_OF_CORPORATION_QUERY, values, skips_unreadable=True)
     # Not by SQL: the index has the orders of each spelling of the number in order, and a server would sort them all.
-    return tuple(sorted(found, key=lambda order: order.id, reverse=True))
+    return tuple(sorted(unsorted_orders, key=lambda order: order.id, reverse=True))
 
 
 def get_all_rows_query() -> Select[Any]:

@@ -197,8 +197,10 @@ def _read_records(
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
             rows = conn.execute(kind_queries.rows_query.where(kind_queries.id.in_(ids))).all()
-            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
-            records |= {(kind_index, record_id): record for record_id, record in found.items()}
+            records_by_id = kind_queries.read_readable_records(
+                conn, rows, get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
+            )
+            records |= {(kind_index, record_id): record for record_id, record in records_by_id.items()}
     for position in positions:
         yield position, records.get((position.kind_index, position.id))
 

@@ -100,8 +100,10 @@ def _read_records(
     for rank, kind_queries in enumerate(QUEUE_TABLES):
         rows = [row for position, row in entries if position.kind_index == rank]
         if rows:
-            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
-            records |= {(rank, record_id): record for record_id, record in found.items()}
+            records_by_id = kind_queries.read_readable_records(
+                conn, rows, get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
+            )
+            records |= {(rank, record_id): record for record_id, record in records_by_id.items()}
     return ((position, records.get((position.kind_index, position.id))) for position, _ in entries)
 
 

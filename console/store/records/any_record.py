@@ -55,8 +55,8 @@ def _read_order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, 
 
 def _read_payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
     """Return our payment numbers of these payments, by id, without payments whose rows can't be read."""
-    found = payments.find_by_ids(conn, ids, skips_unreadable=True)
-    return {payment.id: payment.merchant_payment_id for payment in found}
+    readable_payments = payments.find_by_ids(conn, ids, skips_unreadable=True)
+    return {payment.id: payment.merchant_payment_id for payment in readable_payments}
 
 
 _NUMBER_READER_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {

@@ -373,11 +373,11 @@ def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T
     """Return the result of `search_query` for the typed text, and "". If this result is empty, try the other
     spellings of the text, and return the first result that isn't empty, together with its spelling. If every result
     is empty, return an empty result and ""."""
-    if found := search_query(parse_registry_query(text)):
-        return found, ""
+    if matches := search_query(parse_registry_query(text)):
+        return matches, ""
     for spelling in list_other_spellings(text[:LONGEST_QUERY_CHARACTERS]):
-        if found := search_query(parse_registry_query(spelling)):
-            return found, spelling
+        if matches := search_query(parse_registry_query(spelling)):
+            return matches, spelling
     return (), ""
 
 

@@ -86,8 +86,8 @@ class InnerScrollAreas(QObject):
         content: QWidget | None = self._outer_area.widget()
         if content is None:
             return []
-        found: list[QAbstractScrollArea] = content.findChildren(QAbstractScrollArea)
-        areas = [area for area in found if area.window() is content.window()]  # not the open list of a QComboBox
+        all_areas: list[QAbstractScrollArea] = content.findChildren(QAbstractScrollArea)
+        areas = [area for area in all_areas if area.window() is content.window()]  # not the open list of a QComboBox
         for area in areas:
             self._fit_after_changes_of(area)
         return [
@@ -166,11 +166,11 @@ class InnerScrollAreas(QObject):
 
     def _list_widgets_around(self, widget: QWidget) -> list[QWidget]:
         """Return the widgets that contain `widget`, from its parent to the content of the outer area."""
-        found, parent = [], widget.parentWidget()
+        widgets, parent = [], widget.parentWidget()
         while parent is not None and parent is not self._outer_area.viewport():
-            found.append(parent)
+            widgets.append(parent)
             parent = parent.parentWidget()
-        return found
+        return widgets
 
     # -- events of the inner areas
 
