@@ -1,5 +1,5 @@
 """The administration page shows the state of the installation: the checks, the worker's tasks, the reason codes. A
-person sees only the tabs that the own roles may see; another tab says who may see it.
+person sees only the tabs that their own roles may see; another tab says who may see it.
 """
 
 from datetime import timedelta

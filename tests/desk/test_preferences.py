@@ -1,5 +1,5 @@
-"""A person's preferences are restored in the next window and are in their file after a crash. Each person has an own
-file.
+"""A person's preferences are restored in the next window and are in their file after a crash. Each person has a
+file of their own.
 """
 
 import json
@@ -134,8 +134,8 @@ def test_a_column_keeps_the_width_set_by_dragging(open_window: OpenWindow) -> No
 
 @pytest.mark.embedded("each person of the test's server has their own desk, and so their own folder")
 def test_each_person_has_own_preferences(console: Console, open_window: OpenWindow, qapp: QApplication) -> None:
-    """Only the own choices of a person are stored for this person. What another person at the same desk has never
-    chosen stays as the last window had it. When the first person returns, the first person's choices are back.
+    """Only a person's own choices are stored for this person. A preference that another person at the same desk has
+    never chosen stays as the last window had it. When the first person returns, the first person's choices are back.
     """
     person = open_window()
     choose_all_preferences(person)

@@ -130,7 +130,7 @@ def test_a_refund_is_requested_approved_and_sent_in_two_windows(
     assert maker.opening.context.operator == "op-a"
 
 
-def test_the_own_refund_request_has_no_decision_buttons(
+def test_a_persons_own_refund_request_has_no_decision_buttons(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """For an approver's own refund request there are no buttons to approve or decline it, only one to withdraw it."""

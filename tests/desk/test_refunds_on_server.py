@@ -44,7 +44,7 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
 def test_an_approval_in_a_window_on_a_server_needs_the_password(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
-    """To approve a refund, the approver types the own password. With a wrong password nothing is decided; with the
+    """To approve a refund, the approver types their own password. With a wrong password nothing is decided; with the
     right one the refund is sent once.
     """
     install_appearance(qapp, theme="light")

@@ -528,7 +528,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (_VOTES_TESTS,),
-        "cannot_approve_the_own_refund",
+        "cannot_approve_their_own_refund",
     ),
     Mutant(
         "a maker may approve past the console",

@@ -225,7 +225,7 @@ def show_approvals(stage: WindowStage) -> None:
 
 
 def show_proposals(stage: WindowStage) -> None:
-    """Take two pictures as the approver lead-b, who has an own proposal, too: the page of the approvals with a
+    """Take two pictures as the approver lead-b, who has made a proposal, too: the page of the approvals with a
     colleague's proposal selected, and the record of this proposal. Afterwards op-a acts again.
     """
     recovery = stage.desk.console.recovery

@@ -364,7 +364,7 @@ FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
     message_part="begins with its name"),
     _make_forbidden("view: begin with a high version", make_saved_view_insert(version="2"),
     message_part="begins with its name"),
-    _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN_ROW_ID, name="'y'",
+    _make_forbidden("view: change another person's own view", make_update("saved_views", OPEN_ROW_ID, name="'y'",
     changed_by="'{me}'"),
        message_part="of somebody else"),
     _make_forbidden("view: delete", "DELETE FROM saved_views"),

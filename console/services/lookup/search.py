@@ -128,9 +128,9 @@ class GlobalSearch:
         self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int, person: Person | None
     ) -> _MatchedRecordIds:
         """Return the ids of the records that match the words of the query: by a corporation number, by the name of a
-        company, by the first characters of an identifier or of the payer, or by the request id of an own request.
-        `companies` are the companies that match the words; `person` is the acting person, None if no name of a person
-        is configured."""
+        company, by the first characters of an identifier or of the payer, or by the id of one of the acting person's
+        desk requests. `companies` are the companies that match the words; `person` is the acting person, None if no
+        name of a person is configured."""
         words = query.words
         number = find_number(words, allows_test_numbers=self._context.settings.allows_test_numbers)
         if number is not None:

@@ -82,7 +82,7 @@ class ActionButtons(QObject):
         person has taken the record.
         """
         self.is_own_take = False
-        """True if the person has taken the record. The person can't take it again, only extend the own take."""
+        """True if the person has taken the record. The person can't take it again, only extend their own take."""
         self.obstacle = ""
         """Sentence that says why no recommended action is possible at this desk at present, such as a lost
         connection. "" if one is possible, if `purchase` is recommended (its own button shows the reason), or if none

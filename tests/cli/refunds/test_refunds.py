@@ -85,8 +85,8 @@ def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
 
 
 def test_only_other_people_decide_about_a_refund(desk: PayingTerminal) -> None:
-    """A person can't decide about the own refund, also under another spelling of the name. A decided refund can't be
-    decided again. Only the requester can withdraw a refund.
+    """A person can't decide about their own refund, also under another spelling of the name. A decided refund can't
+    be decided again. Only the requester can withdraw a refund.
     """
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]

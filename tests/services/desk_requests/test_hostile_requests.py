@@ -463,7 +463,7 @@ def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) 
 
 def test_one_request_id_of_two_people_means_two_requests(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """Two people use the same request id, and one of them also uses the row id of the other person's request: each
-    person gets the answer to the own request.
+    person gets the answer to their own request.
     """
     first, second = invent_numbers(2, seed=79)
     with (

@@ -31,11 +31,11 @@ INSERT_WITHDRAWAL_SQL = (
     "INSERT INTO requests (id, action, args, subject_kind, subject_id)"
     " VALUES ('{withdrawal}', 'withdraw', '[]', 'request', '{request}')"
 )
-"""A statement by which a person withdraws an own request. Until its transaction ends, nobody knows if a worker may
+"""A statement by which a person withdraws their own request. Until its transaction ends, nobody knows if a worker may
 take the request.
 """
 LOCK_REQUEST_SQL = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR UPDATE"
-"""A statement by which a person locks an own request."""
+"""A statement by which a person locks their own request."""
 
 
 @pytest.fixture

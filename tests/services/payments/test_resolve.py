@@ -645,7 +645,7 @@ def test_another_proposed_outcome_replaces_the_proposal(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """A second person proposes another outcome of the payment: the new proposal replaces the first one, as the
-    payment's timeline says, and the second person can't confirm the own proposal. A third person can.
+    payment's timeline says, and the second person can't confirm their own proposal. A third person can.
     """
     payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")

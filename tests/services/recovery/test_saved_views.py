@@ -52,7 +52,7 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
     assert call_and_read_problem(lambda: views.save_view("abc x", False, REVIEW_VIEW)) == "view_name_taken"
     assert views.save_view("abc x", True, REVIEW_VIEW).is_team
     assert list_view_names(console) == [("ＡＢＣ x", False), ("abc x", True)]
-    assert not views.read_view("ABC X").is_team  # an own one comes first
+    assert not views.read_view("ABC X").is_team  # the person's own view comes first
 
     replaced = views.save_view("Abc X", False, REVIEW_VIEW, True)
     assert (replaced.id, replaced.version, replaced.content, replaced.name) == (view.id, 2, REVIEW_VIEW, "Abc X")

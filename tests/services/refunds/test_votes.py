@@ -39,7 +39,7 @@ def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> No
 
 
 @pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
-def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) -> None:
+def test_a_requester_cannot_approve_their_own_refund(desk: RefundDesk, name: str) -> None:
     """The requester cannot approve their own refund with any spelling of the name. Nothing is sent, and the refusal
     is audited.
     """

@@ -139,7 +139,9 @@ def test_the_docs_list_each_forbidden_statement() -> None:
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
-def test_statements_with_the_own_name_are_accepted(team: Team, connections: PersonConnections, person: str) -> None:
+def test_statements_with_the_persons_own_name_are_accepted(
+    team: Team, connections: PersonConnections, person: str
+) -> None:
     """The database accepts an insert of an audit entry, of an operation and of evidence, and the acquisition of a
     free lease, if each has the account's own name and the right time. It also accepts a new result of a credit check.
     """

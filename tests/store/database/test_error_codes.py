@@ -69,7 +69,9 @@ def test_a_server_that_accepts_no_change_is_read_only(number: int) -> None:
     assert error_codes.is_node_read_only(refused)
 
 
-def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_against_the_sessions_own_chain_is_run_again_after_a_long_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A transaction that lost the race for the next row of its audit chain is tried again up to MAX_RERUNS times,
     even if it has waited for a lock for a long time."""
     lost = DatabaseError("X", {}, pymysql.err.IntegrityError(1062, "Duplicate entry for key 'uq_audit_chain'"))

@@ -101,7 +101,7 @@ def test_a_desk_with_a_wrong_clock_cannot_take_a_record(
 
 
 @pytest.mark.engines("mariadb")
-def test_a_person_takes_records_only_in_the_own_name(
+def test_a_person_takes_records_only_in_their_own_name(
     place: Place, databases_of_two_people: tuple[Database, Database]
 ) -> None:
     """The database refuses a take in another person's name, because it compares the name with the connected

@@ -144,7 +144,7 @@ def test_each_processed_row_is_in_the_change_feed(person_connection: Connection,
 
 
 @pytest.mark.engines("mariadb")
-def test_a_person_stores_bulk_runs_only_in_the_own_name(person_connection: Connection) -> None:
+def test_a_person_stores_bulk_runs_only_in_their_own_name(person_connection: Connection) -> None:
     """The database refuses a bulk run in another person's name, because it compares the name with the connected
     account.
     """

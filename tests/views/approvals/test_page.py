@@ -266,7 +266,7 @@ def test_own_requests_are_listed_separately_without_buttons(appearance: object) 
     assert list_decision_keys(page) == {"P", "D"}, "the person has not read the request to its end"
 
 
-def test_own_proposals_are_listed_with_the_own_requests(appearance: object) -> None:
+def test_own_proposals_are_listed_with_own_requests(appearance: object) -> None:
     """The heading of a person's own requests is also that of the outcomes that the person has proposed; proposals of
     others that the person can't confirm are among those that wait for others.
     """
