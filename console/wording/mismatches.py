@@ -11,28 +11,27 @@ from console.wording.sentences import catalogue as wording
 
 
 def format_mismatch(record: object, mismatch: Mismatch, language: str) -> str:
-    """Return a text with each side that differs from our record, and with the difference, such as `PayPay (amount)
-    ¥11,500 ≠ ¥12,000`. If the sides don't differ now, or if a reconciliation found the difference, the text begins
+    """Return a text with each side that differs from our record, and with the difference, such as `PayPay: ¥11,500 ≠
+    our record: ¥12,000`. If the sides don't differ now, or if a reconciliation found the difference, the text begins
     with the finding of the open case.
     """
     side_texts = list(_format_differences_by_side(record, mismatch, language)) if isinstance(record, Payment) else []
     if mismatch.rule is not None and (not side_texts or mismatch.rule in RECONCILIATION_CASE_RULES):
         side_texts.insert(0, _format_case_finding(mismatch, language))
-    return wording.translate("list.separator", language).join(side_texts)
+    return wording.join_facts(side_texts, lambda key: wording.translate(key, language))
 
 
 def _format_differences_by_side(payment: Payment, mismatch: Mismatch, language: str) -> Iterator[str]:
-    """Yield, for each side that differs from our record: the name of the side, the differing field, and the values of
-    this field on that side and in our record."""
+    """Yield, for each side that differs from our record: the name of the side, and the values of the differing fields
+    on that side and in our record."""
     for side in mismatch.sides:
-        for field in side.differs:
+        if side.differs:
             yield wording.translate(
                 "difference.of_side",
                 language,
                 side=_get_side_name(side, payment, language),
-                field=wording.translate(f"field.{field}", language),
-                theirs=_format_side_value(side, field, language),
-                ours=_format_side_value(mismatch.sides[0], field, language),
+                theirs=[_format_side_value(side, field, language) for field in side.differs],
+                ours=[_format_side_value(mismatch.sides[0], field, language) for field in side.differs],
             )
 
 
@@ -49,7 +48,8 @@ def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
         case "amount" if side.minor is not None and side.currency is not None:
             return wording.format_amount(side.minor, side.currency)
         case "refunded" if side.refunded_minor is not None and side.currency is not None:
-            return wording.format_amount(side.refunded_minor, side.currency)
+            amount = wording.format_amount(side.refunded_minor, side.currency)
+            return f"{wording.translate('field.refunded', language)} {amount}"
         case "currency" if side.currency is not None:
             return side.currency
         case "state" if side.state is not None:

@@ -196,7 +196,7 @@ def _make_difference_column(context: WindowContext) -> Column:
         is_unknown = case_words.get_certainty_badge_key(row.item.record, context.now()) == "certainty.unknown"
         return separator.join(filter(None, (unknown, difference))) if is_unknown else difference
 
-    return Column("cause", context.translate("column.difference"), 240, format_difference, is_stretched=True)
+    return Column("cause", context.translate("column.difference"), 380, format_difference, is_stretched=True)
 
 
 def format_item_difference(queue_item: QueueItem, context: WindowContext) -> str:

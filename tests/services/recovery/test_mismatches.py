@@ -34,9 +34,9 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     )
     rows = read_mismatch_queue(scene)
     assert {key for key in rows if key[0] == "Payment"} == {("Payment", late), ("Payment", short)}
-    assert format_item_mismatch(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
-    assert "Order (Amount) ¥4,400 ≠ ¥3,300" in format_item_mismatch(rows["Payment", short])
-    assert "注文（金額）¥4,400 ≠ ¥3,300" in format_item_mismatch(rows["Payment", short], "ja")
+    assert format_item_mismatch(rows["Payment", late]).startswith("Order: Cancelled ≠ our record: ")
+    assert format_item_mismatch(rows["Payment", short]) == ("Order: Unpaid, ¥4,400 ≠ our record: Completed, ¥3,300")
+    assert format_item_mismatch(rows["Payment", short], "ja") == ("注文: 未入金、¥4,400 ≠ 当社の記録: 完了、¥3,300")
     for payment in (late, short):
         assert rows["Payment", payment].explanation == scene.payments.read_payment(payment).explanation
     sides = rows["Payment", short].mismatch
@@ -66,6 +66,6 @@ def test_a_different_amount_is_a_mismatch_until_the_next_answer(scene: PaymentDe
     scene.place.drop_table_triggers("payments")
     scene.place.sql(f"UPDATE payments SET provider_minor = 3200 WHERE id = {payment.id}")
     (item,) = read_mismatch_queue(scene).values()
-    assert format_item_mismatch(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
+    assert format_item_mismatch(item) == "PayPay: ¥3,200 ≠ our record: ¥3,300"
     scene.payments.probe(payment.id)
     assert read_mismatch_queue(scene) == {}

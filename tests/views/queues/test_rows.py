@@ -17,11 +17,14 @@ from console.domain.queues.mismatches import Mismatch
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
+from console.views.pages.fitted_table import FittedTable
 from console.views.queues.cause_groups import CauseRow, GroupTable, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
     QueueListQuery,
     QueueRow,
+    get_row_record_ref,
+    list_hideable_column_keys,
     make_heading_function,
     make_queue_columns,
     make_row_reader,
@@ -158,6 +161,25 @@ def test_a_mismatch_of_unknown_outcome_is_shown_as_unknown(appearance: object) -
     assert difference.make_cell(row) == ""
     unknown = replace(make_payment(), certainty=Certainty.UNKNOWN)
     assert difference.make_cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
+
+
+def test_a_mismatch_has_its_room_in_a_narrow_window(qtbot: QtBot, appearance: object) -> None:
+    """In a window of 1,280 px, the queue of mismatches hides other columns in favour of its sentence."""
+    mismatch = Mismatch(rule="contradicted", observed="order Unpaid, payment", expected="order Paid")
+    row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), mismatch=mismatch))
+    context = make_window_context()
+    columns = arrange_columns(make_queue_columns(context, "disagree"), ())
+    table = FittedTable(
+        PagedModel(columns, get_row_record_ref, InlineRunner()),
+        "Mismatches",
+        hideable_columns=list_hideable_column_keys("disagree"),
+    )
+    qtbot.addWidget(table)
+    table.rows.read_query(lambda _cursor, _limit: FetchedPage([row], None))
+    table.resize(1078, 400)
+    table.show()
+    assert not table.is_cell_cut("cause", row)
+    assert table.is_cell_cut("provider", row)
 
 
 def test_an_export_has_the_filter_of_its_list() -> None:
