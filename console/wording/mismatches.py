@@ -1,12 +1,19 @@
 """Texts about a payment or order on which our record, the provider and the order disagree: the sides that differ from
-our record, each with its state and amount."""
+our record, each with its state and amount, and the provider's history that contradicts our record."""
 
 from collections.abc import Iterator
 
+from console.domain.payments.provider_registry import get_time_zone, lacks_history
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.mismatches import Mismatch
-from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
+from console.domain.reconciliation.row_comparison import (
+    MISSING_THERE_RULE,
+    RECONCILIATION_CASE_RULES,
+    find_contradicting_rule,
+    format_own_state,
+    is_refund_missing,
+)
 from console.wording.sentences import catalogue as wording
 
 
@@ -19,6 +26,27 @@ def format_mismatch(record: object, mismatch: Mismatch, language: str) -> str:
     if mismatch.rule is not None and (not side_texts or mismatch.rule in RECONCILIATION_CASE_RULES):
         side_texts.insert(0, _format_case_finding(mismatch, language))
     return wording.join_facts(side_texts, lambda key: wording.translate(key, language))
+
+
+def format_history_contradiction(payment: Payment, language: str) -> str:
+    """Return the statement of the provider's history that contradicts the payment, such as `history: Paid ¥67,100` or
+    `not in the history of 2026-11-29`; "" if a person needn't look at the payment for this reason.
+    """
+    rule = find_contradicting_rule(payment)
+    if rule is None:
+        return ""
+    observed = payment.relations.contradicting_answer if payment.relations is not None else None
+    if observed is None:
+        return wording.translate(f"work.reason.{rule}", language)
+    text = wording.format_finding(observed, language, format_own_state(payment))
+    if rule != MISSING_THERE_RULE:
+        return wording.translate("money.side.history", language, text=text)
+    if is_refund_missing(observed):
+        return wording.translate("money.side.refund_not_in_history", language, refund=text)
+    if payment.paid_at is None or lacks_history(payment.provider):
+        return text
+    day = payment.paid_at.astimezone(get_time_zone(payment.provider)).date().isoformat()
+    return wording.translate("money.side.not_in_history", language, day=day)
 
 
 def _format_differences_by_side(payment: Payment, mismatch: Mismatch, language: str) -> Iterator[str]:

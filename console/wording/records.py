@@ -12,6 +12,7 @@ from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
+from console.domain.reconciliation.row_comparison import DIFFERENT_AMOUNT_RULE, find_contradicting_rule
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import has_probe_an_addressee
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
@@ -184,9 +185,11 @@ def has_amount_mismatch(record: ShownRecord, now: datetime) -> bool:
 def _has_payment_amount_difference(
     payment: Payment, order: Order | None, relations: PaymentRelations | None, now: datetime
 ) -> bool:
-    """True if the amount of the provider or of the order contradicts our payment. `order` and `relations` are None if
-    they weren't read; a value of None contradicts nothing.
+    """True if the amount of the provider, of its history or of the order contradicts our payment. `order` and
+    `relations` are None if they weren't read; a value of None contradicts nothing.
     """
+    if find_contradicting_rule(payment) == DIFFERENT_AMOUNT_RULE:
+        return True
     sides = compare_payment_sides(
         payment, order, relations.known_provider_state if relations is not None else None, now
     )

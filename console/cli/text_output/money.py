@@ -12,6 +12,7 @@ from console.domain.payments.service_results import ComparedSide, MoneyParts, Ri
 from console.domain.payments.states import RESERVING_REFUND_STATES
 from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.wording import records as payment_words
+from console.wording.mismatches import format_history_contradiction
 from console.wording.sentences import catalogue as wording
 
 _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
@@ -68,8 +69,19 @@ def _make_compared_side_row(
         _get_compared_state_word(side, record, translator),
         wording.NO_VALUE if side.minor is None else wording.format_amount(side.minor, side.currency or ""),
         _format_side_time(side, translator),
-        translator("money.side.differs", fields=side.differs) if side.differs else "",
+        wording.join_facts(_list_difference_texts(side, record, translator), translator),
     )
+
+
+def _list_difference_texts(
+    side: ComparedSide, record: Payment | Refund | None, translator: Translator
+) -> Iterator[str]:
+    """Yield a text with the fields in which one compared side differs from our record and, for the provider, the
+    statement of its history that contradicts our record."""
+    if side.differs:
+        yield translator("money.side.differs", fields=side.differs)
+    if side.name == "provider" and isinstance(record, Payment):
+        yield format_history_contradiction(record, translator.language)
 
 
 def _format_side_time(side: ComparedSide, translator: Translator) -> str:

@@ -12,7 +12,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource, compute_report_effect
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
-from console.domain.records import Certainty, WorkReason
+from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.tasks.records import ReconciliationVerdict
 
 DIFFERENT_STATE_RULE = WorkReason.RECONCILE_STATE
@@ -32,6 +32,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 differ by no more than this, the records agree.
 """
 
+_MISSING_REFUND_PREFIX = "refund "
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
@@ -189,11 +190,26 @@ def find_completion_time(refund: Refund) -> datetime | None:
     return refund.told_at if refund.state_since is None else min(refund.told_at, refund.state_since)
 
 
+def find_contradicting_rule(payment: Payment) -> WorkReason | None:
+    """Return the rule of the case for which a person must look at the payment because the provider's history
+    contradicts it; None if there is no such case. The provider's last answer may still agree with the payment.
+    """
+    if payment.work.state is not WorkState.NEEDS_REVIEW:
+        return None
+    return next((rule for rule in RECONCILIATION_CASE_RULES if rule == payment.work.reason), None)
+
+
 def format_missing_refund(refund: Refund) -> str:
     """Return the text `observed` of a case about a refund that is completed in this database and missing at the
     provider.
     """
-    return f"refund {refund.id} of {refund.amount_minor} {refund.currency}"
+    return f"{_MISSING_REFUND_PREFIX}{refund.id} of {refund.amount_minor} {refund.currency}"
+
+
+def is_refund_missing(observed: str) -> bool:
+    """True if the text `observed` of a case with the rule MISSING_THERE_RULE is about a refund of the payment; False
+    if the provider lacks the payment itself."""
+    return observed.startswith(_MISSING_REFUND_PREFIX)
 
 
 def format_own_state(payment: Payment | None) -> str | None:

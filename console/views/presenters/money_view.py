@@ -2,6 +2,7 @@
 amount."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from console.domain.explanations.payments import OPEN_ORDER_ACTION
@@ -25,6 +26,7 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.display.money_strip import MoneyPart
 from console.views.widgets.display.record_parts import RecordSideState
+from console.wording.mismatches import format_history_contradiction
 from console.wording.sentences import catalogue as wording
 
 PAID_PART_KEY = "paid"
@@ -48,7 +50,7 @@ def make_shown_sides(
     """Return the contents of the three panels on the page of a payment or refund (`record`), or of an order with its
     payment. The panels always have this order: the record in this database, the record at the provider, the order.
     `provider` is the name of the payment provider. For an order without a payment, `record` is None and `provider` is
-    "".
+    "". The provider's panel also shows a contradiction by the provider's history, even if its last answer agrees.
     """
     kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
@@ -59,7 +61,7 @@ def make_shown_sides(
         else context.translate("money.side.gateway_unknown"),
         context.translate("record.side.order"),
     )
-    return [
+    shown_sides = [
         _make_unanswered_side(side_names[side_index], context, record)
         if record is not None and side_index == GATEWAY_SIDE_INDEX and side.asked is None
         else _make_shown_side(
@@ -67,6 +69,16 @@ def make_shown_sides(
         )
         for side_index, side in enumerate(money_sides)
     ]
+    contradiction = format_history_contradiction(record, context.language) if isinstance(record, Payment) else ""
+    if contradiction:
+        gateway_side = shown_sides[GATEWAY_SIDE_INDEX]
+        shown_sides[GATEWAY_SIDE_INDEX] = replace(
+            gateway_side,
+            is_different=True,
+            difference_word=gateway_side.difference_word or context.translate("record.side.differs"),
+            contradiction=contradiction,
+        )
+    return shown_sides
 
 
 def _make_shown_side(

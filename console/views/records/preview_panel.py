@@ -271,10 +271,14 @@ class RecordPreview(Surface):
             amount_label = TextLabel(side.amount, "data", "bad" if side.has_different_amount else "text")
             state_widget = QWidget(fact_list)
             state_row = make_row(gap_px=6)
-            state_widget.setLayout(state_row)
             state_row.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
             state_row.addWidget(state_label, 1)
             state_row.addWidget(amount_label, 0, Qt.AlignmentFlag.AlignTop)
+            if side.contradiction:
+                contradiction_label = TextLabel(side.contradiction, "small", "bad", wraps_lines=True)
+                state_widget.setLayout(make_column(state_row, contradiction_label, gap_px=0))
+            else:
+                state_widget.setLayout(state_row)
             state_widget.setAccessibleName(side.format_spoken_text())
             fact_list.add_fact(side.name, state_widget)
         return fact_list

@@ -15,7 +15,7 @@ from console.cli.text_output.records import format_record_table
 from console.cli.text_output.translator import Translator
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
-from console.domain.payments.records import OrderState, Payment, Refund, SetAsideState
+from console.domain.payments.records import OrderState, Payment, PaymentRelations, Refund, SetAsideState
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
@@ -74,6 +74,32 @@ def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
     )
     assert gateway.is_different
     assert "differs: Amount" in gateway.format_spoken_text()
+
+
+@pytest.mark.parametrize(
+    ("rule", "observed", "text"),
+    [
+        (WorkReason.RECONCILE_AMOUNT, "COMPLETED 13100 JPY", "history: Paid ¥13,100"),
+        (WorkReason.RECONCILE_STATE, "FAILED 12000 JPY", "history: Failed or cancelled ¥12,000"),
+        (WorkReason.RECONCILE_UNRECORDED_REFUND, "refunded 500", "history: Refunded ¥500"),
+        (WorkReason.RECONCILE_MISSING_THERE, "paypay tells nothing of it", "not in the history of 2026-11-20"),
+        (WorkReason.RECONCILE_MISSING_THERE, "refund 3 of 500 JPY", "not in the history: refund R-3 ¥500"),
+        (WorkReason.RECONCILE_AMOUNT, None, "Different amount in the provider's history"),
+    ],
+)
+def test_the_gateways_side_shows_the_contradiction_of_its_history(
+    rule: WorkReason, observed: str | None, text: str
+) -> None:
+    """If a reconciliation has found a difference, the gateway's side has a frame and the statement of its history,
+    although the gateway's last answer agrees with the payment."""
+    payment = make_payment(
+        work=Work(WorkState.NEEDS_REVIEW, reason=rule), relations=PaymentRelations(contradicting_answer=observed)
+    )
+    _, gateway, _ = money_facts.make_shown_sides(
+        make_compared_sides(), make_window_context(), provider="paypay", record=payment
+    )
+    assert (gateway.is_different, gateway.contradiction) == (True, text)
+    assert f"differs, Completed, ¥12,000, asked 15:01:05 · 3 min ago, {text}" in gateway.format_spoken_text()
 
 
 def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> None:

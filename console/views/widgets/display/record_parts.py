@@ -42,7 +42,8 @@ class RecordSideState:
     If `is_different` is True, this state contradicts the state on another side; the panel then has a red border, and
     screen readers read `difference_word`. `has_different_amount` is True if the amounts contradict each other. If
     `is_amount_missing` is True, this side has given no amount; `amount` is then a dash, which has the muted colour
-    and which screen readers leave out.
+    and which screen readers leave out. `contradiction` is a red line with another statement of this side that
+    contradicts our record, such as the provider's history.
     """
 
     name: str
@@ -57,11 +58,13 @@ class RecordSideState:
     difference_word: str = ""
     has_different_amount: bool = False
     is_amount_missing: bool = False
+    contradiction: str = ""
 
     def format_spoken_text(self) -> str:
         marker = self.difference_word if self.is_different else ""
         amount = "" if self.is_amount_missing else self.amount
-        parts = (self.name, marker, self.state_word, self.word_of_side, amount, self.age_text, self.source)
+        stated_parts = (self.state_word, self.word_of_side, amount, self.age_text)
+        parts = (self.name, marker, *stated_parts, self.contradiction, self.source)
         return ", ".join(part for part in parts if part)
 
 
@@ -85,6 +88,7 @@ class RecordSidePanel(Surface):
         self._own_word_label = ElidedLabel("", "small", "muted")
         self._amount_label = TextLabel("", "figure", is_bold=True)
         self._fact_label = TextLabel("", "small", "muted", wraps_lines=True)
+        self._contradiction_label = TextLabel("", "small", "bad", wraps_lines=True)
         self._source_label = _StateSourceLabel("", "small", "muted")
         state_row = QWidget()
         state_row.setLayout(make_row(self._state_icon, self._state_label, gap_px=6))
@@ -99,6 +103,7 @@ class RecordSidePanel(Surface):
             self._name_label,
             self._state_row,
             self._fact_label,
+            self._contradiction_label,
             _TOOL_GAP_PX,
             source_row,
             None,
@@ -165,6 +170,8 @@ class RecordSidePanel(Surface):
         amount_tone: Tone = "bad" if side.has_different_amount else "muted" if side.is_amount_missing else "text"
         self._amount_label.show_text(side.amount, amount_tone)
         self._fact_label.show_text(side.age_text)
+        self._contradiction_label.show_text(side.contradiction)
+        self._contradiction_label.setVisible(bool(side.contradiction))
         self._source_label.show_text(side.source)
         self._source_label.setVisible(bool(side.source))
         self.update()
