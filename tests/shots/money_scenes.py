@@ -116,7 +116,7 @@ def _start_waiting_saga(stage: WindowStage, payment_id: int) -> None:
 
     def start_saga(tx: Transaction) -> None:
         now = context.now()
-        payments.change_payment(tx.conn, require_payment(tx, payment_id), now, expires_at=now)
+        payments.change_payment(tx.conn, require_payment(tx, payment_id), now, payment_expires_at=now)
         saga = sagas.start_saga(
             tx.conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now
         )
