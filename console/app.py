@@ -167,8 +167,10 @@ class Console:
     @cached_property
     def alerts(self) -> "AlertService":
         from console.services.alerts.inbox import AlertService
+        from console.services.refunds.spooled_refunds import LostRefundProber
 
-        return AlertService(self._context, self.request_ids, self._complete_records)
+        prober = LostRefundProber(self._context, self._service_builder.payment_providers)
+        return AlertService(self._context, self.request_ids, self._complete_records, prober.is_acknowledged)
 
     @cached_property
     def incidents(self) -> "IncidentService":

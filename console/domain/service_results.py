@@ -219,13 +219,15 @@ class TaskRun:
 class LostOperationState(StrEnum):
     """State of an operation that the database has lost. OPEN: no person has handled it, and it still blocks its
     repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have decided the
-    outcome. ENDED: the operation blocks nothing, because it certainly failed.
+    outcome. ENDED: the operation blocks nothing, because it certainly failed. ACKNOWLEDGED: the provider has made the
+    refund, and it blocks nothing, because a person has acknowledged the case about it.
     """
 
     OPEN = "open"
     RESTORED = "restored"
     DECIDED = "decided"
     ENDED = "ended"
+    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from console.domain.registry.watched_facts import (
     CompanyChange,
     format_number_of_subject,
 )
-from console.domain.service_results import LostOperation, LostOperationList, QueueCount
+from console.domain.service_results import LostOperation, LostOperationList, LostOperationState, QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.views.company_actions import list_company_actions
@@ -45,6 +45,7 @@ from console.store.operations import journal, lost_operations
 from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.registry import watched_corporations
+from console.store.spool.spool import Intent
 
 ACKNOWLEDGE_ACTION = AuditAction.ALERT_ACKNOWLEDGED
 RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CORPORATION_CHANGE_RULE})
@@ -74,11 +75,13 @@ class AlertService:
         context: ServiceContext,
         request_ids: RequestIdService,
         complete_payments: Callable[[Connection, Sequence[Payment]], Sequence[Payment]],
+        is_refund_acknowledged: Callable[[Connection, Intent], bool],
     ) -> None:
-        """Store the service context, the service of request ids, and `complete_payments`, a function that returns the
-        given payments with their orders and refunds. From these records the service decides which action can end an
-        alert."""
+        """Store the service context, the service of request ids and two functions. `complete_payments` returns the
+        given payments with their orders and refunds; from these records the service decides which action can end an
+        alert. `is_refund_acknowledged` returns True for a lost refund whose case a person has acknowledged."""
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
+        self._is_refund_acknowledged = is_refund_acknowledged
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return first the open alerts, then the resolved alerts, each group newest first. Of the open alerts, at
@@ -254,7 +257,7 @@ class AlertService:
                     operation_id=intent.operation_id,
                     kind=journal.find_kind_of_money_action(intent.action) or "operation",
                     action=intent.action,
-                    state=state,
+                    state=self._find_present_state(conn, intent, state),
                     number=intent.corporation_number,
                     client_id=intent.client_id,
                     payment_id=intent.payment_id,
@@ -267,6 +270,16 @@ class AlertService:
                 for intent, reported_at, state in lost_operations.list_lost_operations(conn, limit)
             )
             return LostOperationList(listed, lost_operations.count_lost_operations(conn))
+
+    def _find_present_state(
+        self, conn: Connection, intent: Intent, stored_state: LostOperationState
+    ) -> LostOperationState:
+        """Return the state of a lost operation. `stored_state` is the state that its own rows show; these rows don't
+        show that a person has acknowledged the case about a refund."""
+        is_open_refund = stored_state is LostOperationState.OPEN and intent.payment_id is not None
+        if is_open_refund and self._is_refund_acknowledged(conn, intent):
+            return LostOperationState.ACKNOWLEDGED
+        return stored_state
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
         """Acknowledge an alert in the acting person's name, and return the alert. `note` is the person's text about

@@ -580,11 +580,23 @@ class OperationRecovery:
                 return entry
             return lost_operations.find_lost_operation(conn, operation_id)
 
+    def _is_acknowledged_refund(self, operation: Operation) -> bool:
+        """True if the lost operation has sent a refund that the provider has made, and a person has acknowledged the
+        case about it."""
+        entry = self._find_spool_entry(operation.id) if operation.subject_kind == refunds.REFUND_KIND else None
+        if entry is None:
+            return False
+        with self._context.database.read() as conn:
+            return self._lost_refund_prober.is_acknowledged(conn, entry.intent)
+
     def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.is_lost_without_effect:
             step = NextStep("next.nothing", {}, None)
             facts = _make_operation_facts(operation)
             return Explanation("verdict.operation_failed_money", "why.operation_failed", step, facts)
+        if operation.source == "desk" and self._is_acknowledged_refund(operation):
+            step = NextStep("next.nothing", {}, None)
+            return Explanation("verdict.lost_refund_made", "why.lost_refund_made", step)
         if operation.source == "desk" and _is_payment_start(operation):
             command = f"support-console probe operation {operation.id}"
             step = NextStep("next.probe_operation", {"id": operation.id}, command)

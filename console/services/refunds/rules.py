@@ -457,7 +457,15 @@ def find_lost_refunds(
         and refunds.find_by_idempotency_key(conn, intent.provider_key or "") is None
         and not is_claim_ended_elsewhere(context, conn, intent.operation_id)
     )
-    if not intents or not _lists_refunds(reader):
-        return intents
-    acknowledged_keys = find_acknowledged_keys(conn, payment.id, WorkReason.UNRECORDED_REFUND)
+    acknowledged_keys = find_acknowledged_refund_keys(conn, payment, reader) if intents else frozenset()
     return tuple(intent for intent in intents if intent.provider_key not in acknowledged_keys)
+
+
+def find_acknowledged_refund_keys(conn: Connection, payment: Payment, reader: PaymentReader) -> frozenset[str]:
+    """Return the idempotency keys of the unrecorded refunds of the payment about which a person has acknowledged the
+    case. Such a refund stops no other refund of the payment. The result is empty if the provider doesn't list the
+    refunds of a payment: then these refunds still stop the others. `reader` is the adapter of the payment's provider.
+    """
+    if not _lists_refunds(reader):
+        return frozenset()
+    return find_acknowledged_keys(conn, payment.id, WorkReason.UNRECORDED_REFUND)

@@ -22,6 +22,7 @@ from console.services.payments.spooled_payments import find_payment_of_start
 from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
+from console.services.refunds.rules import find_acknowledged_refund_keys
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import lost_operations
@@ -65,6 +66,18 @@ class LostRefundProber:
             raise make_outcome_error(
                 code if code is not None and code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
             )
+
+    def is_acknowledged(self, conn: Connection, intent: Intent) -> bool:
+        """True if a person has acknowledged the case that the provider has made the lost refund `intent`, so that the
+        refund no longer stops other refunds of its payment. False if its provider is not configured on this desk."""
+        payment = _find_payment_of_refund(conn, intent)
+        if payment is None:
+            return False
+        try:
+            reader = self._payment_providers.get_reader(payment.provider)
+        except ConsoleError:
+            return False
+        return intent.provider_key in find_acknowledged_refund_keys(conn, payment, reader)
 
     def _require_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
         """Return the payment of the lost refund. Raises outcome_unknown if the database doesn't have it, or if an id

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import Operation
 from console.domain.service_results import OperationDetails
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -143,13 +142,13 @@ class OperationPage(Page):
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(details.timeline)]
         )
-        self._show_blocking(operation)
+        self._show_blocking(details)
 
-    def _show_blocking(self, operation: Operation) -> None:
-        """Show the bar which says what a lost operation blocks. Remove the bar if the operation has ended without
-        effect, or if the journal has the operation by now."""
-        bar = None
-        if operation.source == "desk" and not operation.is_lost_without_effect:
+    def _show_blocking(self, details: OperationDetails) -> None:
+        """Show the bar which says what a lost operation blocks. Remove the bar if it blocks nothing, because there is
+        nothing to do about it, or if the journal has the operation by now."""
+        operation, bar = details.record, None
+        if operation.source == "desk" and details.explanation.next_step.code != "next.nothing":
             bold_key, sentence_key = _BLOCKING_BAR_KEYS_BY_KIND.get(
                 operation.subject_kind, ("record.blocked", "record.blocked_until")
             )

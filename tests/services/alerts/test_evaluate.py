@@ -15,6 +15,7 @@ from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.alerts.inbox import AlertService
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import WORKER, act_as
+from console.services.refunds.spooled_refunds import LostRefundProber
 from console.services.tasks.cancellation import stop_when_false
 from console.store.alerts import alerts
 from console.store.operations.idempotency_cache import IdempotencyCache
@@ -33,7 +34,10 @@ class AlertRulesDesk:
         self.rules, self.desk = (
             AlertRuleEvaluator(scene.context),
             AlertService(
-                scene.context, RequestIdService(scene.context, IdempotencyCache()), scene.readers.complete_records
+                scene.context,
+                RequestIdService(scene.context, IdempotencyCache()),
+                scene.readers.complete_records,
+                LostRefundProber(scene.context, scene.providers).is_acknowledged,
             ),
         )
 

@@ -9,6 +9,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Operation, OperationState
+from console.domain.service_results import LostOperationState
 from console.sandbox import SandboxControl
 from console.services.guarded.request_ids import RequestIdService
 from console.services.payments.providers import PaymentProviders
@@ -102,6 +103,22 @@ def test_an_acknowledged_lost_refund_holds_its_payment_no_longer(desk: RefundDes
     rest = desk.approve_refund(desk.request_refund(payment, "2300"))
     assert rest.state is RefundState.SUBMITTED
     assert desk.list_provider_keys(payment) == [refund.provider_refund_key, rest.provider_refund_key]
+
+
+def test_an_acknowledged_lost_refund_is_listed_as_acknowledged(desk: RefundDesk) -> None:
+    """The list of lost operations doesn't show a lost refund as open if a person has acknowledged its case."""
+    acknowledge_lost_refund(desk)
+    context = desk.console._context
+    store_lost_operations(context, context.spool.read_entries(context.database_id))
+    (lost,) = desk.console.alerts.list_lost_operations().operations
+    assert lost.state is LostOperationState.ACKNOWLEDGED
+
+
+def test_an_acknowledged_lost_refund_needs_nothing(desk: RefundDesk) -> None:
+    """The explanation of a lost refund advises no step if a person has acknowledged its case."""
+    _, refund = acknowledge_lost_refund(desk)
+    explanation = desk.console.recovery.read_record("operation", refund.operation_id or "").explanation
+    assert (explanation.why, explanation.next_step.code) == ("why.lost_refund_made", "next.nothing")
 
 
 def test_a_refund_of_the_same_amount_books_the_acknowledged_one(desk: RefundDesk) -> None:

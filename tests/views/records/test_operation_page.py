@@ -4,6 +4,7 @@ operation is selected before the first one was read, and when the journal gets t
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.records import Operation, OperationState
-from console.domain.service_results import OperationDetails
+from console.domain.service_results import NextStep, OperationDetails
 from console.views.records.operation_page import OperationPage
 from console.views.runtime.routes import OperationRoute
 from console.views.widgets.base import TextLabel
@@ -27,7 +28,7 @@ OPERATION_IN_SPOOL, OPERATION_IN_JOURNAL, UNREADABLE_OPERATION = "01SPOOL", "01J
 class RecoveryOfThreeOperations:
     """Services that only read operations: one that only the spool of the desk has, one of the journal, and one whose
     read fails. `source_by_id` has the source of each readable operation; `action` is the action of both, `state` the
-    state of both, and `can_resolve` says if a person can still decide about them."""
+    state of both, `can_resolve` says if a person can still decide about them, and `step_code` is their next step."""
 
     def __init__(
         self,
@@ -35,8 +36,10 @@ class RecoveryOfThreeOperations:
         state: OperationState = OperationState.UNKNOWN,
         *,
         can_resolve: bool = True,
+        step_code: str = "next.probe_operation",
     ) -> None:
         self.action, self.state, self.can_resolve = action, state, can_resolve
+        self.step_code = step_code
         self.source_by_id = {OPERATION_IN_SPOOL: "desk", OPERATION_IN_JOURNAL: "database"}
 
     @property
@@ -55,7 +58,8 @@ class RecoveryOfThreeOperations:
             id, self.action, self.action.partition(".")[0], 7, self.state, "op-a", "desk-1",
             started_at, None, source=source,
         )  # fmt: skip
-        explanation = explain_record(make_check(), started_at)
+        step = NextStep("next.nothing" if operation.is_lost_without_effect else self.step_code)
+        explanation = replace(explain_record(make_check(), started_at), next_step=step)
         return OperationDetails(operation, explanation, (), (), can_resolve=self.can_resolve)
 
 
@@ -105,6 +109,15 @@ def test_the_bar_names_what_the_lost_operation_blocks(page: OperationPage, actio
     page.context.store_services(RecoveryOfThreeOperations(action))  # type: ignore[arg-type]  # recovery alone
     page.show_route(OperationRoute(OPERATION_IN_SPOOL))
     assert sum(bar.sentence.endswith(sentence) for bar in page.findChildren(NotificationBar)) == 1
+
+
+def test_a_lost_refund_that_needs_nothing_blocks_nothing(page: OperationPage) -> None:
+    """The page doesn't say that a lost refund blocks other refunds if there is nothing to do about it, because a
+    person has acknowledged that the gateway has made it."""
+    services = RecoveryOfThreeOperations("refund.submit", step_code="next.nothing")
+    page.context.store_services(services)  # type: ignore[arg-type]  # recovery alone
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
+    assert "blocked" not in page.list_bar_names()
 
 
 @pytest.mark.parametrize(("can_resolve", "keys"), [(False, []), (True, ["E"])])
