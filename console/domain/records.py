@@ -248,6 +248,7 @@ class CheckRelations:
       without such an alert
     - `change_alert`: the id of the open alert about a change of the corporation of a live bought credit check; None
       if there is none
+    - `observed_change`: the change itself, as this alert stores it; "" without such an alert
     - `read_only_switch`: the switch that stops purchases; None if no switch does, or if the record's next step isn't
       a purchase
     """
@@ -262,6 +263,7 @@ class CheckRelations:
     contradicting_answer: str | None = None
     lacks_second_person: bool = False
     change_alert: int | None = None
+    observed_change: str = ""
 
 
 class OperationState(StrEnum):

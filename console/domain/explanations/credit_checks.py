@@ -241,6 +241,7 @@ def _explain_purchased_check(
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now
         if not has_expired and relations.change_alert is not None:  # the renewal of an expired one settles the change
+            facts = {**facts, "observed": relations.observed_change}
             step = NextStep("next.company_changed", facts, action=OPEN_ALERT_ACTION)
             return Explanation("verdict.complete", "why.complete_company_changed", step, facts)
         if not has_expired:

@@ -126,6 +126,7 @@ class RelatedRecordCompleter:
         change_alerts = _read_change_alerts(conn, checks)
         for check in checks:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
+            change_alert = change_alerts.get(check.id)
             relations = CheckRelations(
                 str(check.id) in proposed_states,
                 claim_holders.get(pair) if is_failed else None,
@@ -135,7 +136,8 @@ class RelatedRecordCompleter:
                 proposed_state=proposed_states.get(str(check.id)),
                 contradicting_answer=contradicting_answers.get(check.id),
                 lacks_second_person=str(check.id) in ids_without_second_person,
-                change_alert=change_alerts.get(check.id),
+                change_alert=change_alert.id if change_alert else None,
+                observed_change=change_alert.observed if change_alert else "",
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
@@ -499,8 +501,8 @@ def _read_payments(
     return _group_items_by(order_payments, lambda payment: payment.order_id)
 
 
-def _read_change_alerts(conn: Connection, checks: Sequence[CreditCheck]) -> dict[int, int]:
-    """Return, by the id of a live bought credit check, the id of the open alert about a change of its corporation."""
+def _read_change_alerts(conn: Connection, checks: Sequence[CreditCheck]) -> dict[int, Alert]:
+    """Return, by the id of a live bought credit check, the open alert about a change of its corporation."""
     subject_ids = {
         check.id: compute_corporation_subject_id(check.corporation_number)
         for check in checks
@@ -508,7 +510,7 @@ def _read_change_alerts(conn: Connection, checks: Sequence[CreditCheck]) -> dict
     }
     open_alerts = alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, set(subject_ids.values()))
     return {
-        check_id: alert.id
+        check_id: alert
         for check_id, subject_id in subject_ids.items()
         for alert in open_alerts.get(subject_id, ())
         if alert.rule_id == CORPORATION_CHANGE_RULE

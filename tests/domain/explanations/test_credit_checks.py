@@ -251,6 +251,14 @@ def test_a_contradiction_states_the_providers_answer() -> None:
     assert find_undecidable_reason(record) == "outcome_contradicted"
 
 
+@pytest.mark.parametrize(("language", "change"), [("en", "Removed from"), ("ja", "公表から削除")])
+def test_the_reason_of_a_check_names_the_change_of_its_company(language: str, change: str) -> None:
+    """The explanation of a complete credit check states the unacknowledged change of its corporation."""
+    relations = CheckRelations(change_alert=5, observed_change="company deleted")
+    told = explain_credit_check(replace(PURCHASED_CHECK, relations=relations), NOW)
+    assert change in translate(told.why, language, **told.facts)
+
+
 @pytest.mark.parametrize(
     ("record", "relations", "certainty", "work"),
     [
