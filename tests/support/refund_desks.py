@@ -142,7 +142,8 @@ class RefundDesk:
                 made = orders.find(tx.conn, order_id)
                 assert made is not None
                 orders.change_order(tx.conn, made, now, status=OrderState.PAID)
-            new = payments.NewPayment(provider, number, currency, minor, order_id=order_id, begun_at=now, **facts)
+            facts_with_order = {"order_id": order_id, **facts}
+            new = payments.NewPayment(provider, number, currency, minor, begun_at=now, **facts_with_order)
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
             payments.move_payment_along_path(

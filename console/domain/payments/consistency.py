@@ -211,12 +211,32 @@ def list_paid_order_payments(payment: Payment) -> list[Payment]:
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
-def compute_overpaid_minor(payment: Payment, order: Order | None) -> int:
-    """Return the part of a payment (minor units) above the total of its order that is neither refunded nor reserved
-    for a refund. The result is 0 if the payment has no order, or if the order has another currency."""
-    if order is None or order.currency != payment.currency or payment.captured_minor <= order.total_minor:
+def compute_overpaid_minor(payment: Payment, order: Order | None, order_payments: Iterable[Payment] = ()) -> int:
+    """Return the part of a payment's refundable amount (minor units) by which the payments of its order exceed the
+    order's total. `order_payments` are all payments of the order, also the payment itself. Money that is refunded,
+    reserved for a refund or set aside doesn't count. The result is 0 if the payment has no order, or if the order has
+    another currency."""
+    if order is None or order.currency != payment.currency:
         return 0
-    return max(0, compute_retained_minor(payment) - order.total_minor)
+    counted_payments = list_unrefunded_payments(payment, order_payments)
+    excess_minor = sum(counted_payment.refundable_minor for counted_payment in counted_payments) - order.total_minor
+    return max(0, min(excess_minor, payment.refundable_minor))
+
+
+def list_unrefunded_payments(payment: Payment, order_payments: Iterable[Payment]) -> list[Payment]:
+    """Return `payment`, and of the other payments in `order_payments` those that are confirmed as paid in the same
+    currency and not refunded in full."""
+    other_payments = (other_payment for other_payment in order_payments if other_payment.id != payment.id)
+    return [
+        payment,
+        *(
+            other_payment
+            for other_payment in other_payments
+            if other_payment.state in CONFIRMED_PAID_STATES
+            and other_payment.currency == payment.currency
+            and not is_refunded_in_full(other_payment)
+        ),
+    ]
 
 
 def compute_retained_minor(payment: Payment) -> int:

@@ -172,6 +172,7 @@ class RefundPlan:
     - `refusal_code`: a wording code if no refund of this payment can be requested now, otherwise None;
       `refusal_facts` are the facts of its sentence
     - `set_aside`: the money set aside from which the refund is paid; None for an ordinary refund
+    - `order_payments`: the payments of the payment's order
     """
 
     payment: Payment
@@ -189,6 +190,7 @@ class RefundPlan:
     refusal_facts: Mapping[str, object] = field(default_factory=dict)
     read_at: datetime | None = None
     set_aside: SetAside | None = None
+    order_payments: tuple[Payment, ...] = ()
 
     @property
     def needs_second_checker(self) -> bool:

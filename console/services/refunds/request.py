@@ -137,6 +137,8 @@ class RefundRequestService:
                 conn, refund_facts, amount_minor, None if set_aside is None else set_aside.amount_minor
             )
             switch = find_read_only_switch(conn, payment.provider)
+            order_ids = () if payment.order_id is None else (payment.order_id,)
+            order_payments = payments.find_by_orders(conn, order_ids, skips_unreadable=True)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", make_switch_facts(switch)
         return RefundPlan(
@@ -159,6 +161,7 @@ class RefundRequestService:
             refusal_facts=facts,
             read_at=now,
             set_aside=set_aside,
+            order_payments=order_payments,
         )
 
     def find_request_refusal(

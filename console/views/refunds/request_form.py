@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QLayout, QWidget
 
 from console.domain.error_reasons import OverLimitReason, RefundWindowReason
 from console.domain.money import InvalidAmountText, Money, format_decimal, parse_typed_money
-from console.domain.payments.consistency import compute_overpaid_minor
+from console.domain.payments.consistency import compute_overpaid_minor, list_unrefunded_payments
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal
@@ -327,11 +327,11 @@ class RefundForm(QWidget):
 
     @property
     def overpaid_minor(self) -> int:
-        """The part of the requestable amount (minor units) that was paid above the total of the order; 0 if there is
-        no such part, or if it is the whole requestable amount."""
+        """The part of the requestable amount (minor units) by which the payments of the order exceed its total; 0 if
+        there is no such part, or if it is the whole requestable amount."""
         if self._set_aside:
             return 0
-        overpaid_minor = compute_overpaid_minor(self.plan.payment, self.plan.order)
+        overpaid_minor = compute_overpaid_minor(self.plan.payment, self.plan.order, self.plan.order_payments)
         return overpaid_minor if overpaid_minor < self.largest_requestable_minor else 0
 
     @property
@@ -353,7 +353,13 @@ class RefundForm(QWidget):
             return translate("dialog.refund.differs_at_provider", paid=paid_text, reported=reported_text)
         if order is not None and (self.overpaid_minor or order.currency != payment.currency):
             total_text = wording.format_amount(order.total_minor, order.currency)
-            return translate("dialog.refund.differs_from_order", paid=paid_text, total=total_text)
+            counted_payments = list_unrefunded_payments(payment, self.plan.order_payments)
+            if len(counted_payments) == 1:
+                return translate("dialog.refund.differs_from_order", paid=paid_text, total=total_text)
+            sum_text = self._format_amount(
+                sum(counted_payment.captured_minor for counted_payment in counted_payments)
+            )
+            return translate("dialog.refund.differ_from_order", paid=sum_text, total=total_text)
         return ""
 
     def _show_amount_choices(self) -> None:

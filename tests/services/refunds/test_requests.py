@@ -9,7 +9,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from console.domain.payments.consistency import find_reversal_deadline
+from console.domain.payments.consistency import compute_overpaid_minor, find_reversal_deadline
 from console.domain.payments.records import Payment, RefundRequest
 from console.domain.payments.states import RefundState
 from console.sandbox import SandboxControl
@@ -351,6 +351,15 @@ def test_the_plan_of_a_set_aside_names_the_rule_that_refuses_it(desk: RefundDesk
     item = insert_set_aside(desk, payment, payment.captured_minor)
     desk.clock.offset += timedelta(days=367)
     assert desk.refunds.make_plan(payment.id, set_aside_id=item).refusal_code == "refund_window_over"
+
+
+def test_a_plan_has_all_payments_of_the_order(desk: RefundDesk) -> None:
+    """The plan of a refund counts the excess of an order over all its payments."""
+    first = desk.make_paid_payment("ORD-1", 7_000)
+    second = desk.make_paid_payment("ORD-2", 2_000, order=False, order_id=first.order_id)
+    plan = desk.refunds.make_plan(first.id)
+    assert {payment.id for payment in plan.order_payments} == {first.id, second.id}
+    assert compute_overpaid_minor(plan.payment, plan.order, plan.order_payments) == 2_000
 
 
 def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:

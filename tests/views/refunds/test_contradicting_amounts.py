@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from console.domain.payments.consistency import compute_overpaid_minor
+from console.domain.payments.states import PaymentState
 from console.views.refunds.request_form import RefundForm
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_payments import MONEY_PARTS, OPEN_SET_ASIDE, ORDER, make_payment, make_refund_plan
@@ -95,6 +96,49 @@ def test_an_order_in_another_currency_presets_no_amount(appearance: object) -> N
     assert form.amount_edit.text() == ""
     assert not form.overpaid_amount_button.isVisibleTo(form)
     assert compute_overpaid_minor(make_payment(captured_minor=99_000), order) == 0
+
+
+@pytest.mark.parametrize(
+    ("minor", "other_fields", "amount_text", "overpaid_minor"),
+    [
+        (7_000, {"captured_minor": 7_000}, "", 2_000),
+        (12_000, {"captured_minor": 500}, "", 500),
+        (500, {}, "500", 500),
+        (12_000, {}, "12,000", 12_000),
+        (7_000, {"captured_minor": 7_000, "refunded_minor": 2_000}, "7,000", 0),
+        (12_000, {"set_aside_minor": 12_000}, "12,000", 0),
+        (12_000, {"currency": "INR"}, "12,000", 0),
+        (12_000, {"state": PaymentState.USER_PAYMENT}, "12,000", 0),
+    ],
+    ids=[
+        "two parts",
+        "extra payment",
+        "the extra one",
+        "paid twice",
+        "excess refunded",
+        "set aside",
+        "INR",
+        "unpaid",
+    ],
+)
+def test_the_excess_of_an_order_is_counted_over_all_its_payments(
+    minor: int, other_fields: dict[str, Any], amount_text: str, overpaid_minor: int, appearance: object
+) -> None:
+    """The whole payment is filled in only if it isn't more than the excess of the order's payments over its total."""
+    payment, other = make_payment(captured_minor=minor), make_payment(id=92, **other_fields)
+    money = replace(MONEY_PARTS, captured=minor, refundable=minor)
+    plan = make_refund_plan(payment=payment, money=money, order_payments=(payment, other))
+    form = RefundForm(make_window_context(), plan)
+    assert form.amount_edit.text() == amount_text
+    assert compute_overpaid_minor(payment, ORDER, plan.order_payments) == overpaid_minor
+    assert form.overpaid_amount_button.isVisibleTo(form) == (amount_text == "")
+
+
+def test_the_sum_of_two_payments_is_compared_with_their_order(appearance: object) -> None:
+    """The sentence about an overpaid order names the sum of its payments."""
+    payments = make_payment(captured_minor=7_000), make_payment(id=92, captured_minor=7_000)
+    form = RefundForm(make_window_context(), make_refund_plan(payment=payments[0], order_payments=payments))
+    assert "¥14,000 was paid in several payments for an order of ¥12,000." in form.difference_label.plain
 
 
 def test_money_set_aside_is_filled_in_whole(appearance: object) -> None:
