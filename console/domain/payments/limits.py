@@ -63,13 +63,13 @@ _UNIT_BY_NAME: Mapping[str, LimitUnit] = {
 
 
 _LARGEST_VALUE_BY_UNIT: Mapping[LimitUnit, int] = {
-    LimitUnit.SECONDS: 365 * 86_400,
+    LimitUnit.SECONDS: 7 * 86_400,
     LimitUnit.DAYS: 36_500,
     LimitUnit.REFUNDS: MAX_COUNTED_PAYER_REFUNDS - 1,
 }
-"""Largest value of a limit that isn't an amount: a year for a cooling-off period, a century for the age of a payment,
-because a much longer period can't be added to an instant; for a number of refunds, the largest one that the counted
-number can exceed."""
+"""Largest value of a limit that isn't an amount. For a cooling-off period, a week: a longer one is a mistake that
+would postpone refunds for months. For the age of a payment, a century, because a much longer period can't be added to
+an instant. For a number of refunds, the largest one that the counted number can exceed."""
 
 
 def get_limit_unit(name: str) -> LimitUnit:

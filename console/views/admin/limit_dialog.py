@@ -51,7 +51,7 @@ class LimitDialog(FormDialog):
         unit = get_limit_unit(limit.name)
         label_key = "dialog.limit.value" if unit is LimitUnit.AMOUNT else f"dialog.limit.{unit}"
         self.value_field = Field(
-            translate(label_key),
+            translate(label_key, largest=get_largest_limit(limit.name)),
             is_right_aligned=True,
             currency_symbol=wording.get_currency_symbol(limit.currency) if unit is LimitUnit.AMOUNT else "",
         )

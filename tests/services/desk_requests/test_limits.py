@@ -110,11 +110,11 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("name", "largest"),
-    [("second_checker_age", 36_500), ("cooling_off_seconds", 31_536_000), ("second_checker_payer", 99)],
+    [("second_checker_age", 36_500), ("cooling_off_seconds", 604_800), ("second_checker_payer", 99)],
 )
 def test_a_limit_that_is_no_amount_has_a_largest_value(tmp_path: Path, name: str, largest: int) -> None:
-    """A longer period has no end in the calendar. The refunds of a payer are counted up to 100, so a larger limit
-    could not be exceeded.
+    """A longer period of a payment's age has no end in the calendar, and a longer cooling-off period would postpone
+    refunds for weeks. The refunds of a payer are counted up to 100, so a larger limit could not be exceeded.
     """
     told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:

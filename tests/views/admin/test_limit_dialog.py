@@ -87,14 +87,15 @@ def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
 @pytest.mark.usefixtures("appearance")
 def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: QtBot) -> None:
     """The dialog shows a limit that is a duration in words, and an amount with the sign of its currency. The field
-    for the value of a duration names its unit, seconds."""
+    for the value of a duration names its unit, seconds, and the largest value."""
     context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     period = find_limit(desk, "cooling_off_seconds")
     assert format_limit_value(context, period, 900) == "15 minutes"
     assert format_limit_value(context, period, 5401) == "1 hour 30 minutes 1 second"
     assert format_limit_value(context, period, 0) == "0 seconds"
-    assert format_limit_value(context, period, 10**15) == format_limit_value(context, period, 31_536_000)
-    assert LimitDialog(context, period, parent).value_field.edit.accessibleName() == "New value in seconds"
+    assert format_limit_value(context, period, 10**15) == format_limit_value(context, period, 604_800)
+    name = LimitDialog(context, period, parent).value_field.edit.accessibleName()
+    assert name == "New value in seconds (at most 604,800)"
     assert format_limit_value(context, find_limit(desk), 500_000) == "¥500,000"
 
 
