@@ -40,7 +40,7 @@ from console.views.runtime.routes import (
     RefundRoute,
 )
 from console.views.widgets.base import TextLabel
-from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.controls.buttons import KeyButton, LinkButton
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.dialog import DialogFrame
@@ -188,9 +188,9 @@ def test_the_title_of_a_company_list_describes_its_search(
 def test_the_page_of_a_closed_company_shows_closure_and_successor(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """The page of a company says on which day the company was closed; it has a link to the successor, and the
-    successor's page has a link back. The dialog of a purchase names the successor and links to it, and the purchase
-    stays possible. For a number that the registry doesn't have, the page has the registry date.
+    """The page of a company says on which day the company was closed; it has a button that opens the successor, and
+    the successor's page has a link back. The dialog of a purchase names the successor and links to it, and the
+    purchase stays possible. For a number that the registry doesn't have, the page has the registry date.
     """
     import_registry(window_desks, tmp_path)
     buy_check(window_desks.console, SUCCESSOR_NUMBER)
@@ -200,7 +200,7 @@ def test_the_page_of_a_closed_company_shows_closure_and_successor(
     person.wait_until(lambda: "2026-10-31" in read_visible_facts(facts))
     person.wait_until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
     search_text(person, MERGED_NUMBER)
-    (link,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
+    (link,) = (stop for stop in facts.focus_stops if isinstance(stop, KeyButton))
     link.click()
     person.wait_until_read()
     assert page.company_panel.number == SUCCESSOR_NUMBER

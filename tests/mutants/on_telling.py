@@ -323,15 +323,15 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "buying is the blue button beside a live credit check",
         "console/views/lookup/company_page.py",
-        '"primary" if live_check is None and not is_denied and not is_unregistered else "default"',
+        '"primary" if live_check is None and not is_denied and not is_closed else "default"',
         '"primary"',
         _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(
         "buying is the blue button for a number that the registry lacks",
         "console/views/lookup/company_page.py",
-        "        is_unregistered = facts is not None and facts.corporation is None\n",
-        "        is_unregistered = False\n",
+        "(corporation is None or corporation.closure is not None)",
+        "(corporation is not None and corporation.closure is not None)",
         _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(

@@ -338,7 +338,8 @@ class CompanyPanel(QWidget):
         """Disable the purchase button while the outcome of the live credit check that the panel shows is unknown,
         because the check may have been bought already. The button is the primary one only if all these conditions
         are met: the panel shows no live check, none of the shown checks is denied but bought, and the corporation
-        registry, if there is one, has the number.
+        registry, if there is one, has the number of a company that isn't closed. The page of a merged company has
+        another primary button, which opens the successor.
         """
         live_check = self.live_check_panel.record
         relations = (record.relations for record in self.all_records if isinstance(record, CreditCheck))
@@ -347,11 +348,9 @@ class CompanyPanel(QWidget):
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
         facts = self.lookup_result.corporation if self.lookup_result is not None else None
-        is_unregistered = facts is not None and facts.corporation is None
-        self.buy_button.kind = (
-            "primary" if live_check is None and not is_denied and not is_unregistered else "default"
-        )
-        self.buy_button.update()
+        corporation = facts.corporation if facts is not None else None
+        is_closed = facts is not None and (corporation is None or corporation.closure is not None)
+        self.buy_button.set_kind("primary" if live_check is None and not is_denied and not is_closed else "default")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in order of preference: the visible table

@@ -10,7 +10,7 @@ from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, discard_widget, make_column
-from console.views.widgets.controls.buttons import LinkButton
+from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import registry as registry_words
@@ -41,7 +41,7 @@ class CorporationFactsView(QWidget):
     @property
     def focus_stops(self) -> list[QWidget]:
         """The widgets of this view that can have the focus, in tab order."""
-        return list(self._content.findChildren(LinkButton)) if self._content is not None else []
+        return list(self._content.findChildren(PaintedButton)) if self._content is not None else []
 
     def show_facts(self, facts: CorporationFacts | None, our_names: Iterable[str | None]) -> None:
         """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are the
@@ -86,8 +86,7 @@ class CorporationFactsView(QWidget):
         if corporation.closure is not None:
             widgets.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
-            successor_link = self._make_corporation_link(facts.successors[-1], "corporation.open_successor")
-            widgets.append(make_flow_widget(successor_link))
+            widgets.append(make_flow_widget(self._make_successor_button(facts.successors[-1])))
         if facts.predecessors:
             widgets.append(self._make_predecessor_links(facts.predecessors))
         return [*widgets, source_text]
@@ -106,28 +105,39 @@ class CorporationFactsView(QWidget):
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
-        links = [
-            self._make_corporation_link(match, "corporation.predecessor_link")
-            for match in matches[:_MAX_SHOWN_PREDECESSORS]
-        ]
+        links = [self._make_predecessor_link(match) for match in matches[:_MAX_SHOWN_PREDECESSORS]]
         widgets: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
             widgets.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
         return make_flow_widget(*widgets, gap_px=12)
 
-    def _make_corporation_link(self, match: RegistryMatch, key: str) -> LinkButton:
-        translate, corporation = self._context.translate, match.corporation
-        name = registry_words.get_official_name(corporation, translate)
-        own_records_note = registry_words.format_own_records_note(match, translate)
-        text = translate(key, name=name) + (
-            translate("corporation.in_brackets", words=own_records_note) if own_records_note else ""
+    def _make_successor_button(self, match: RegistryMatch) -> KeyButton:
+        """Return the primary button that opens the page of the successor: a person who has looked up a merged company
+        mostly needs its successor."""
+        button = KeyButton(
+            self._context.translate("corporation.open_successor") + self._format_note(match), "", "primary"
         )
-        link = LinkButton(text, has_arrow=True)
-        link.setAccessibleDescription(wording.format_corporation_number(corporation.number))
-        link.setProperty("number", corporation.number)
-        link.clicked.connect(self._emit_number_of_clicked_link)
+        self._bind_to_number(button, match)
+        return button
+
+    def _make_predecessor_link(self, match: RegistryMatch) -> LinkButton:
+        name = registry_words.get_official_name(match.corporation, self._context.translate)
+        text = self._context.translate("corporation.predecessor_link", name=name)
+        link = LinkButton(text + self._format_note(match), has_arrow=True)
+        self._bind_to_number(link, match)
         return link
 
+    def _format_note(self, match: RegistryMatch) -> str:
+        """Return the note in brackets which says that we have records of this corporation; "" if we have none."""
+        note = registry_words.format_own_records_note(match, self._context.translate)
+        return self._context.translate("corporation.in_brackets", words=note) if note else ""
+
+    def _bind_to_number(self, button: PaintedButton, match: RegistryMatch) -> None:
+        """Let the button emit `number_requested` with the number of this corporation when it is pressed."""
+        button.setAccessibleDescription(wording.format_corporation_number(match.corporation.number))
+        button.setProperty("number", match.corporation.number)
+        button.clicked.connect(self._emit_number_of_clicked_button)
+
     @Slot()
-    def _emit_number_of_clicked_link(self) -> None:
+    def _emit_number_of_clicked_button(self) -> None:
         self.number_requested.emit(str(self.sender().property("number")))

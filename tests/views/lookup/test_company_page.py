@@ -17,6 +17,14 @@ from pytestqt.qtbot import QtBot
 from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Certainty, CheckState, CreditCheck, ReadOnlySwitch
+from console.domain.registry.corporations import (
+    CloseCause,
+    Closure,
+    Corporation,
+    CorporationEvent,
+    CorporationKind,
+    RegistryMatch,
+)
 from console.domain.registry.facts import CorporationFacts
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
@@ -25,6 +33,7 @@ from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.routes import LookupRoute
 from console.views.widgets.base import IconLabel, TextLabel
+from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 
@@ -144,6 +153,25 @@ def test_no_purchase_is_proposed_for_a_number_that_the_registry_lacks(appearance
     kinds.append(page.buy_button.kind)
     assert kinds == ["primary", "default"]
     assert page.buy_button not in page.list_focus_targets()
+
+
+def test_the_successor_of_a_merged_company_is_the_only_primary_action(appearance: object) -> None:
+    """On the page of a closed company the purchase isn't the primary action. If the company was merged, the button
+    that opens its successor is.
+    """
+    page = make_company_panel(FAILED_CHECK)
+    number, day = FAILED_CHECK.corporation_number, date(2026, 11, 20)
+    merged = Corporation(
+        number, "A", "", "", CorporationKind.STOCK_COMPANY, "東京都", "千代田区", "１", "1000013", "13", "101", "",
+        CorporationEvent.NEW, day, day, day, closure=Closure(day, CloseCause.MERGER),
+    )  # fmt: skip
+    successor = replace(merged, number="2010401907731", closure=None)
+    facts = CorporationFacts(number, day, merged, successors=(RegistryMatch(successor),))
+    page.show_result(LookupResult(number, (FAILED_CHECK,), corporation=facts))
+    primary = [button for button in page.findChildren(KeyButton) if button.kind == "primary"]
+    assert [button.text() for button in primary] == ["Open successor"]
+    page.show_result(LookupResult(number, (FAILED_CHECK,), corporation=replace(facts, successors=())))
+    assert page.buy_button.kind == "default"
 
 
 def list_hint_keys(page: LookupPage) -> set[str]:
