@@ -159,10 +159,11 @@ def make_resolve_answer_finder(
     record_id: int | str,
     read_operation: Callable[[str], Operation] | None = None,
 ) -> AnswerFinder:
-    """Return the function that answers a person's repeated decision about an unknown outcome. It returns a
-    `ResolveResult` with the record if the outcome is known now, or if the acting person's own proposal waits for a
-    second person (then `awaiting` is "second_person"); otherwise None. `read_operation` returns the operation with an
-    id. It is needed for operations whose record the database has lost: the answer then has the operation."""
+    """Return the function that answers a person's repeated decision about an outcome. It returns a `ResolveResult`
+    with the record if the acting person's own proposal waits for a second person (then `awaiting` is
+    "second_person"), or if the outcome is known now; otherwise None. The proposal counts first, because people may
+    also decide about a known outcome. `read_operation` returns the operation with an id. It is needed for operations
+    whose record the database has lost: the answer then has the operation."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -177,12 +178,11 @@ def make_resolve_answer_finder(
             is_known = record.is_lost_without_effect
         else:
             return None
-        if is_known:
-            return CallAnswer(ResolveResult(record))
         with context.database.read() as conn:
             proposal = approvals.find_open_proposal(conn, subject_kind, str(subject_id))
-        is_own_proposal = proposal is not None and is_same_person(proposal.person, context.make_holder().operator)
-        return CallAnswer(ResolveResult(record, awaiting="second_person")) if is_own_proposal else None
+        if proposal is not None and is_same_person(proposal.person, context.make_holder().operator):
+            return CallAnswer(ResolveResult(record, awaiting="second_person"))
+        return CallAnswer(ResolveResult(record)) if is_known else None
 
     return find_answer
 

@@ -17,6 +17,7 @@ from console.domain.records import Certainty, WorkState
 from console.domain.recovery.records import ProviderStatement
 from console.domain.views.any_record import ResolveResult
 from console.sandbox.server import Sandbox
+from console.services.guarded.request_ids import RequestIdService
 from console.services.payments import order_status
 from console.services.process.failpoints import Failpoints
 from console.services.recovery.provider_statement import find_last_provider_statement
@@ -347,6 +348,24 @@ def test_another_amount_needs_two_people_and_is_booked(
     after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor, after.asked_minor) == ("completed", 3301, 3300)
     assert scene.list_open_alert_rules() == []
+
+
+@pytest.mark.engines("sqlite")
+def test_a_repeated_decision_about_a_known_payment_still_waits(
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends after it has stored the first person's decision that a paid payment was reversed, and before
+    it stores the answer. The repeated call says that a second person must still confirm the decision.
+    """
+    payment = make_paid_payment(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    resolve = partial(scene.payments.resolve, payment.id, "reversed", "the bank's letter", request_id="reversal")
+    with monkeypatch.context() as patch:
+        patch.setattr(RequestIdService, "_end_call", lambda *_: True)
+        assert resolve().awaiting == "second_person"
+    scene.place.sql("UPDATE request_ids SET lease_expires = 1")
+    assert resolve().awaiting == "second_person"
+    assert scene.payments.read_payment(payment.id).awaiting == "second_person"
 
 
 def test_a_reversal_proved_on_paper_needs_two_people(
