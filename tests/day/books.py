@@ -5,7 +5,7 @@ cases.
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.day.facts import PLANTED_RULES, DayFacts, TableRow
+from tests.day.facts import PLANNED_RULES, DayFacts, TableRow
 
 _PAID_STATES = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
 _STATES_THAT_RESERVE = frozenset({"requested", "approved", "submitting", "submitted"})
@@ -139,7 +139,7 @@ def check_stock(facts: DayFacts) -> Iterator[str]:
 
 
 def check_cases(facts: DayFacts) -> Iterator[str]:
-    """Yield a sentence for each case about a payment or refund without a planted fault, and for each open case whose
+    """Yield a sentence for each case about a payment or refund without a planned fault, and for each open case whose
     cause is removed."""
     orders, payments, refunds = (
         facts.get_rows_by_id("orders"),
@@ -147,13 +147,13 @@ def check_cases(facts: DayFacts) -> Iterator[str]:
         facts.get_rows_by_id("refunds"),
     )
     for case in facts["alerts"]:
-        if case["rule_id"] in PLANTED_RULES or case["subject_kind"] not in ("payment", "refund"):
+        if case["rule_id"] in PLANNED_RULES or case["subject_kind"] not in ("payment", "refund"):
             continue
         of_refund = case["subject_kind"] == "refund"
         payment = payments[int(refunds[int(case["subject_id"])]["payment_id"] if of_refund else case["subject_id"])]
         order = orders[int(payment["order_id"])]
-        if order["merch_txn_id"] not in facts.planted_rule_by_order:
-            yield f"case that nobody planted: {case['rule_id']} of {order['merch_txn_id']}"
+        if order["merch_txn_id"] not in facts.broken_rule_by_order:
+            yield f"case without a planned fault: {case['rule_id']} of {order['merch_txn_id']}"
         if case["resolved_at"] is not None:
             continue
         is_moved = case["rule_id"] == "not_moved" and order["status"] != "pending"

@@ -73,9 +73,9 @@ class DayFaults:
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        """Wait until all planned faults were caused: all orders have begun, so each of them is due. On a busy machine
-        the start of a killed worker takes long, and the faults after it would be left out. If the block has failed,
-        cause no further one. Then end all faults, and check that each was caused properly."""
+        """Wait until all faults of `_plan` were caused: all orders have begun, so each of them is due. On a busy
+        machine the start of a killed worker takes long, and the faults after it would be left out. If the block has
+        failed, cause no further one. Then end all faults, and check that each was caused properly."""
         if error_type is not None:
             self._over.set()
         self._thread.join()

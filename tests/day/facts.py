@@ -28,14 +28,15 @@ _TABLES: Mapping[str, str] = {
     "tasks": "name, next_at, trouble, failures",
     "requests": "id, who, action, subject_kind, subject_id, state, fence",
 }
-PLANTED_RULES = frozenset("ABC")
+PLANNED_RULES = frozenset("ABC")
+"""The alert rules that orders with a planned fault break."""
 
 
 @dataclass(frozen=True)
 class DayFacts:
     """The state at the time `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
     refunds, `messages` the correctly signed messages to the receiver of alerts. Three fields come from the diary:
-    `planted_rule_by_order` has the rule that each faulty order breaks, `corrected_orders` the orders whose fault was
+    `broken_rule_by_order` has the rule that each faulty order breaks, `corrected_orders` the orders whose fault was
     removed, `stock` the item and quantity of each order. `audit_error` is the error of the audit trail's verification
     (None: undamaged).
     """
@@ -45,7 +46,7 @@ class DayFacts:
     ledger: Sequence[TableRow]
     messages: Sequence[TableRow]
     bad_signature_count: int
-    planted_rule_by_order: Mapping[str, str]
+    broken_rule_by_order: Mapping[str, str]
     corrected_orders: frozenset[str]
     stock: Mapping[str, tuple[str, int]]
     audit_error: str | None
@@ -72,7 +73,7 @@ def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = Tru
         ledger=call_with_retries(surroundings.control.payments_control.read_ledger)["payments"],
         messages=[event for event, signed in messages if signed],
         bad_signature_count=sum(not signed for _, signed in messages),
-        planted_rule_by_order=dict(diary.planted_rule_by_order),
+        broken_rule_by_order=dict(diary.broken_rule_by_order),
         corrected_orders=frozenset(diary.corrected_orders),
         stock=dict(diary.orders),
         audit_error=error,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from tests.day.books import check_books, check_cases, check_stock
-from tests.day.facts import PLANTED_RULES, DayFacts, TableRow
+from tests.day.facts import PLANNED_RULES, DayFacts, TableRow
 
 TOLERATED_DELAY = timedelta(seconds=20)
 """Longest time by which a step may be overdue, because the task that runs it has an interval and the machine is
@@ -26,11 +26,11 @@ _KIND_BY_TABLE = {"payments": "payment", "refunds": "refund", "orders": "order"}
 
 @dataclass(frozen=True, slots=True)
 class AlertScore:
-    """The numbers of planted faults, of raised alerts, and of alerts that were raised for a planted fault
+    """The numbers of planned faults, of raised alerts, and of alerts that were raised for a planned fault
     (`correct_count`).
     """
 
-    planted_count: int
+    planned_count: int
     raised_count: int
     correct_count: int
 
@@ -41,8 +41,8 @@ class AlertScore:
 
     @property
     def recall(self) -> float:
-        """The share (0 to 1) of the planted faults for which an alert was raised; 1 if none was planted."""
-        return self.correct_count / self.planted_count if self.planted_count else 1.0
+        """The share (0 to 1) of the planned faults for which an alert was raised; 1 if none was planned."""
+        return self.correct_count / self.planned_count if self.planned_count else 1.0
 
 
 def find_faults(facts: DayFacts) -> list[str]:
@@ -164,21 +164,21 @@ class _StuckRecords:
 
 
 def compute_score(facts: DayFacts) -> AlertScore:
-    """Compare the raised alerts of PLANTED_RULES with the planted faults, by order and rule."""
+    """Compare the raised alerts of PLANNED_RULES with the planned faults, by order and rule."""
     raised = {(row["order_no"], row["rule_id"]) for row in _list_raised_alerts(facts)}
-    planted = set(facts.planted_rule_by_order.items())
-    return AlertScore(len(planted), len(raised), len(planted & raised))
+    planned = set(facts.broken_rule_by_order.items())
+    return AlertScore(len(planned), len(raised), len(planned & raised))
 
 
 def _list_raised_alerts(facts: DayFacts) -> list[TableRow]:
-    """Return the rows of the raised alerts of PLANTED_RULES. Alerts that were right only because the machine was busy
+    """Return the rows of the raised alerts of PLANNED_RULES. Alerts that were right only because the machine was busy
     are left out (see `_is_about_order_set_to_paid_late`).
     """
-    rows = [row for row in facts["alerts"] if row["rule_id"] in PLANTED_RULES]
+    rows = [row for row in facts["alerts"] if row["rule_id"] in PLANNED_RULES]
     return [
         row
         for row in rows
-        if facts.planted_rule_by_order.get(row["order_no"]) == "A" or not _is_about_order_set_to_paid_late(facts, row)
+        if facts.broken_rule_by_order.get(row["order_no"]) == "A" or not _is_about_order_set_to_paid_late(facts, row)
     ]
 
 
@@ -203,24 +203,24 @@ def _index_orders_by_number(facts: DayFacts) -> dict[str, TableRow]:
 
 
 def check_alerts(facts: DayFacts) -> Iterator[str]:
-    """Yield a sentence for each wrong or missing alert: a planted fault without an alert, an alert without a planted
+    """Yield a sentence for each wrong or missing alert: a planned fault without an alert, an alert without a planned
     fault, a fault with two alerts, an open alert whose fault was removed, and a resolved alert whose fault still
     exists.
     """
     rows = _list_raised_alerts(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
-    for order, rule in sorted(facts.planted_rule_by_order.items() - times.keys()):
+    for order, rule in sorted(facts.broken_rule_by_order.items() - times.keys()):
         yield f"alert missing: {rule} of {order}"
-    for order, rule in sorted(times.keys() - facts.planted_rule_by_order.items()):
-        yield f"alert that nobody planted: {rule} of {order}"
+    for order, rule in sorted(times.keys() - facts.broken_rule_by_order.items()):
+        yield f"alert without a planned fault: {rule} of {order}"
     for (order, rule), much in times.items():
         if much > 1:
             yield f"alert raised {much} times: {rule} of {order}"
     resolved = {str(row["order_no"]) for row in rows if row["resolved_at"] is not None}
-    for order in sorted((facts.corrected_orders - resolved) & facts.planted_rule_by_order.keys()):
-        yield f"alert still open, though the facts fit: {facts.planted_rule_by_order[order]} of {order}"
-    for order in sorted((resolved - facts.corrected_orders) & facts.planted_rule_by_order.keys()):
-        yield f"alert resolved, though nobody mended it: {facts.planted_rule_by_order[order]} of {order}"
+    for order in sorted((facts.corrected_orders - resolved) & facts.broken_rule_by_order.keys()):
+        yield f"alert still open, though the facts fit: {facts.broken_rule_by_order[order]} of {order}"
+    for order in sorted((resolved - facts.corrected_orders) & facts.broken_rule_by_order.keys()):
+        yield f"alert resolved, though nobody mended it: {facts.broken_rule_by_order[order]} of {order}"
 
 
 def check_messages(facts: DayFacts) -> Iterator[str]:
@@ -236,7 +236,7 @@ def check_messages(facts: DayFacts) -> Iterator[str]:
     yield from (f"told, but not kept: event {one}" for one in sorted(came.keys() - kept.keys()))
     wanted = Counter[tuple[str, str, str]]()
     for row in facts["alerts"]:
-        if row["rule_id"] in PLANTED_RULES:
+        if row["rule_id"] in PLANNED_RULES:
             events = ("AlertRaised", "AlertResolved") if row["resolved_at"] is not None else ("AlertRaised",)
             wanted.update((event, str(row["order_no"]), str(row["rule_id"])) for event in events)
     told = Counter((str(one["event"]), str(one["order_no"]), str(one["rule_id"])) for one in came.values())

@@ -13,8 +13,8 @@ from uuid import uuid4
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.services.process.passwords import use_password_reader
+from tests.day.course_runner import PaymentProgress
 from tests.day.plan import OrderPlan
-from tests.day.story_runner import PaymentProgress
 from tests.day.surroundings import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_with_retries
 from tests.support.random_request_ids import RandomRequestIds
 from tests.support.team_mode import is_result_unknown
@@ -57,13 +57,13 @@ class BegunPayment:
 @dataclass
 class Diary:
     """A record of the actions that were really executed, written by many threads. `orders` has item and quantity by
-    order number, `planted_rule_by_order` the broken rule by order number, `corrected_orders` the orders whose fault
+    order number, `broken_rule_by_order` the broken rule by order number, `corrected_orders` the orders whose fault
     was removed, `given_up` the orders without a payment code. `unanswered` has the actions in team mode that got no
     answer and were repeated with the same request id.
     """
 
     orders: dict[str, tuple[str, int]] = field(default_factory=dict)
-    planted_rule_by_order: dict[str, str] = field(default_factory=dict)
+    broken_rule_by_order: dict[str, str] = field(default_factory=dict)
     corrected_orders: set[str] = field(default_factory=set)
     given_up: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)

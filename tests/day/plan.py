@@ -1,5 +1,5 @@
-"""The plan of a simulated day, made at random from a seed: each order with its story, and the faults that are
-planted.
+"""The plan of a simulated day, made at random from a seed: each order with its course and, for some orders, a fault
+that breaks a rule of the alerts.
 """
 
 import random
@@ -10,9 +10,9 @@ from enum import StrEnum
 from itertools import chain, repeat
 
 
-class OrderStory(StrEnum):
-    """The course of an order during the simulated day. A story in RULE_BY_STORY plants a fault: the order then breaks
-    that alert rule.
+class OrderCourse(StrEnum):
+    """The course of an order during the simulated day. A course in RULE_BY_COURSE has a planned fault: the
+    order then breaks that alert rule.
     """
 
     PAID_AT_ONCE = "paid at once"
@@ -34,40 +34,41 @@ class OrderStory(StrEnum):
     PAID_AFTER_CANCEL = "paid after the shop cancelled its order"
 
 
-RULE_BY_STORY: Mapping[OrderStory, str] = {
-    OrderStory.UNDERPAID: "A",
-    OrderStory.UNDERPAID_AND_CORRECTED: "A",
-    OrderStory.SET_PAID_WITHOUT_PAYMENT: "B",
-    OrderStory.SET_PAID_THEN_PAID: "B",
-    OrderStory.REVERSED_BY_BANK: "B",
-    OrderStory.PAID_AFTER_EXPIRY: "C",
-    OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED: "C",
-    OrderStory.PAID_AFTER_FAILURE: "C",
-    OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED: "C",
-    OrderStory.PAID_AFTER_CANCEL: "C",
+RULE_BY_COURSE: Mapping[OrderCourse, str] = {
+    OrderCourse.UNDERPAID: "A",
+    OrderCourse.UNDERPAID_AND_CORRECTED: "A",
+    OrderCourse.SET_PAID_WITHOUT_PAYMENT: "B",
+    OrderCourse.SET_PAID_THEN_PAID: "B",
+    OrderCourse.REVERSED_BY_BANK: "B",
+    OrderCourse.PAID_AFTER_EXPIRY: "C",
+    OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED: "C",
+    OrderCourse.PAID_AFTER_FAILURE: "C",
+    OrderCourse.PAID_AFTER_FAILURE_AND_SHIPPED: "C",
+    OrderCourse.PAID_AFTER_CANCEL: "C",
 }
-"""The rule that a planted story breaks (docs/alerts.md)."""
+"""The alert rule (docs/alerts.md) that an order breaks, by its course. Other courses break no rule."""
 
-_SHARE_BY_STORY: Mapping[OrderStory, int] = {
-    OrderStory.PAID_LATER: 140, OrderStory.NEVER_PAID: 110, OrderStory.PAYMENT_FAILS: 50,
-    OrderStory.PARTLY_REFUNDED: 70, OrderStory.FULLY_REFUNDED: 50,
-    OrderStory.UNDERPAID: 6, OrderStory.UNDERPAID_AND_CORRECTED: 6,
-    OrderStory.SET_PAID_WITHOUT_PAYMENT: 6, OrderStory.SET_PAID_THEN_PAID: 6, OrderStory.REVERSED_BY_BANK: 6,
-    OrderStory.PAID_AFTER_EXPIRY: 8, OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED: 6,
-    OrderStory.PAID_AFTER_FAILURE: 6, OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED: 4, OrderStory.PAID_AFTER_CANCEL: 6,
+_SHARE_BY_COURSE: Mapping[OrderCourse, int] = {
+    OrderCourse.PAID_LATER: 140, OrderCourse.NEVER_PAID: 110, OrderCourse.PAYMENT_FAILS: 50,
+    OrderCourse.PARTLY_REFUNDED: 70, OrderCourse.FULLY_REFUNDED: 50,
+    OrderCourse.UNDERPAID: 6, OrderCourse.UNDERPAID_AND_CORRECTED: 6,
+    OrderCourse.SET_PAID_WITHOUT_PAYMENT: 6, OrderCourse.SET_PAID_THEN_PAID: 6, OrderCourse.REVERSED_BY_BANK: 6,
+    OrderCourse.PAID_AFTER_EXPIRY: 8, OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED: 6,
+    OrderCourse.PAID_AFTER_FAILURE: 6, OrderCourse.PAID_AFTER_FAILURE_AND_SHIPPED: 4,
+    OrderCourse.PAID_AFTER_CANCEL: 6,
 }  # fmt: skip
-"""Number of orders of each story in a thousand orders. The other orders are paid without a failure or delay."""
+"""Number of orders of each course in a thousand orders. The other orders are paid without a failure or delay."""
 _EARLY_PART_OF_ORDERS = 0.6
-"""First part (0 to 1) of the orders, which has all stories with a planted fault or a refund. The rest of the day is
+"""First part (0 to 1) of the orders, which has all courses with a planned fault or a refund. The rest of the day is
 for the grace period, the person who handles the alert, and the probes of unknown refunds.
 """
-_PAYPAY_STORIES = frozenset(
-    {OrderStory.SET_PAID_WITHOUT_PAYMENT, OrderStory.PAID_AFTER_EXPIRY, OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED}
+_PAYPAY_COURSES = frozenset(
+    {OrderCourse.SET_PAID_WITHOUT_PAYMENT, OrderCourse.PAID_AFTER_EXPIRY, OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED}
 )
-"""Stories that need a payment code that expires within the day. Only PayPay's codes do; a payment page of Atom stays
+"""Courses that need a payment code that expires within the day. Only PayPay's codes do; a payment page of Atom stays
 valid for a day.
 """
-_ATOM_STORIES = frozenset({OrderStory.SET_PAID_THEN_PAID, OrderStory.REVERSED_BY_BANK})
+_ATOM_COURSES = frozenset({OrderCourse.SET_PAID_THEN_PAID, OrderCourse.REVERSED_BY_BANK})
 _CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
@@ -79,7 +80,7 @@ class OrderPlan:
     """
 
     number: str
-    story: OrderStory
+    course: OrderCourse
     provider: str
     minor: int
     item: str
@@ -128,52 +129,52 @@ class DayParameters:
 
 
 def make_order_plans(day: DayParameters) -> Sequence[OrderPlan]:
-    """Return the plans of all orders. The same seed gives the same plans, and each kind of story gets its share of
+    """Return the plans of all orders. The same seed gives the same plans, and each kind of course gets its share of
     the orders.
     """
     chance = random.Random(day.seed)
-    counts = {story: max(1, round(share * day.order_count / 1000)) for story, share in _SHARE_BY_STORY.items()}
+    counts = {course: max(1, round(share * day.order_count / 1000)) for course, share in _SHARE_BY_COURSE.items()}
     slow = {
-        story
-        for story in counts
-        if story in RULE_BY_STORY or story in (OrderStory.PARTLY_REFUNDED, OrderStory.FULLY_REFUNDED)
+        course
+        for course in counts
+        if course in RULE_BY_COURSE or course in (OrderCourse.PARTLY_REFUNDED, OrderCourse.FULLY_REFUNDED)
     }
-    early = _shuffle_stories(chance, {story: counts[story] for story in counts if story in slow}, 0)
-    rest = {story: counts[story] for story in counts if story not in slow}
-    others = _shuffle_stories(chance, rest, day.order_count - len(early))
+    early = _shuffle_courses(chance, {course: counts[course] for course in counts if course in slow}, 0)
+    rest = {course: counts[course] for course in counts if course not in slow}
+    others = _shuffle_courses(chance, rest, day.order_count - len(early))
     places = set(chance.sample(range(int(day.order_count * _EARLY_PART_OF_ORDERS)), len(early)))
     drawn_early, drawn_others = iter(early), iter(others)
-    stories = (next(drawn_early if n in places else drawn_others) for n in range(day.order_count))
-    return [_make_order_plan(chance, f"D{n:06d}", story, day) for n, story in enumerate(stories)]
+    courses = (next(drawn_early if n in places else drawn_others) for n in range(day.order_count))
+    return [_make_order_plan(chance, f"D{n:06d}", course, day) for n, course in enumerate(courses)]
 
 
-def _shuffle_stories(chance: random.Random, counts: Mapping[OrderStory, int], at_least: int) -> list[OrderStory]:
-    """Return a list with each story as often as `counts` states, in random order. Further entries with PAID_AT_ONCE
+def _shuffle_courses(chance: random.Random, counts: Mapping[OrderCourse, int], at_least: int) -> list[OrderCourse]:
+    """Return a list with each course as often as `counts` states, in random order. Further entries with PAID_AT_ONCE
     are added until the list has `at_least` entries.
     """
-    found = list(chain.from_iterable(repeat(story, count) for story, count in counts.items()))
-    found += repeat(OrderStory.PAID_AT_ONCE, max(0, at_least - len(found)))
+    found = list(chain.from_iterable(repeat(course, count) for course, count in counts.items()))
+    found += repeat(OrderCourse.PAID_AT_ONCE, max(0, at_least - len(found)))
     chance.shuffle(found)
     return found
 
 
-def _make_order_plan(chance: random.Random, number: str, story: OrderStory, day: DayParameters) -> OrderPlan:
-    provider = _draw_provider(chance, story)
+def _make_order_plan(chance: random.Random, number: str, course: OrderCourse, day: DayParameters) -> OrderPlan:
+    provider = _draw_provider(chance, course)
     minor = chance.randrange(300, 9_000) if provider == "paypay" else chance.randrange(10_000, 900_000)
     waits = (
         chance.uniform(0.1, 0.4) * day.code_validity_seconds
-        if story is OrderStory.PAID_LATER
+        if course is OrderCourse.PAID_LATER
         else chance.uniform(0, 0.3)
     )
-    back = minor if story is not OrderStory.PARTLY_REFUNDED else chance.randrange(1, minor)
-    return OrderPlan(number, story, provider, minor, chance.choice(STOCK_ITEMS), chance.randint(1, 5), waits, back)
+    back = minor if course is not OrderCourse.PARTLY_REFUNDED else chance.randrange(1, minor)
+    return OrderPlan(number, course, provider, minor, chance.choice(STOCK_ITEMS), chance.randint(1, 5), waits, back)
 
 
-def _draw_provider(chance: random.Random, story: OrderStory) -> str:
-    if story in _PAYPAY_STORIES:
+def _draw_provider(chance: random.Random, course: OrderCourse) -> str:
+    if course in _PAYPAY_COURSES:
         return "paypay"
-    if story in _ATOM_STORIES:
+    if course in _ATOM_COURSES:
         return "atom"
-    if story is OrderStory.NEVER_PAID:
+    if course is OrderCourse.NEVER_PAID:
         return chance.choices(("paypay", "atom"), (9, 1))[0]
     return chance.choices(("paypay", "atom"), (65, 35))[0]

@@ -15,12 +15,12 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.day import facts, oracle, plan, worker_logs
+from tests.day.course_runner import CourseRunner
+from tests.day.course_steps import OrderCourses
 from tests.day.day_faults import DayFaults
 from tests.day.facts import DayFacts
 from tests.day.people import Diary, ProgressReader
 from tests.day.plan import DayParameters
-from tests.day.story_runner import StoryRunner
-from tests.day.story_steps import OrderStories
 from tests.day.surroundings import DaySurroundings, open_surroundings
 
 PrintLine = Callable[[str], None]
@@ -41,43 +41,43 @@ class EndedDay:
 
 def run_day(day: DayParameters, folder: Path, print_line: PrintLine = lambda _: None) -> EndedDay:
     """Run the day, and return its final state; the caller lets the oracle check it. `print_line` prints the progress.
-    Raises AssertionError if a story fails or a worker doesn't end properly. The error then contains the errors in the
-    workers' logs, which stay in `folder`.
+    Raises AssertionError if a course fails or a worker doesn't end properly. The error then contains the errors in
+    the workers' logs, which stay in `folder`.
     """
     try:
-        return _run_programs_and_stories(day, folder, print_line)
+        return _run_programs_and_courses(day, folder, print_line)
     except BaseException as error:
         error.add_note(worker_logs.list_log_errors(folder))
         raise
 
 
-def _run_programs_and_stories(day: DayParameters, folder: Path, print_line: PrintLine) -> EndedDay:
-    """Start all parts of the day, run its stories until nothing is due any more, end the parts, and return the final
+def _run_programs_and_courses(day: DayParameters, folder: Path, print_line: PrintLine) -> EndedDay:
+    """Start all parts of the day, run its courses until nothing is due any more, end the parts, and return the final
     state.
     """
     began = time.monotonic()
     with open_surroundings(day, folder) as surroundings:
-        stories = OrderStories(surroundings)
-        runner = StoryRunner(
-            stories.make_all(plan.make_order_plans(day)), ProgressReader(surroundings).read_progress, day
+        courses = OrderCourses(surroundings)
+        runner = CourseRunner(
+            courses.make_all(plan.make_order_plans(day)), ProgressReader(surroundings).read_progress, day
         )
         print_line(f"open after {time.monotonic() - began:.1f} s")
         with DayFaults(surroundings, lambda: runner.begun) as faults, _print_progress(runner, faults, print_line):
             runner.run()
         print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(faults.fault_counts)}")
-        quiet = _wait_until_quiet(surroundings, stories, print_line)
+        quiet = _wait_until_quiet(surroundings, courses, print_line)
         print_line(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.end() for worker in surroundings.workers] == [0] * len(surroundings.workers)
         # A worker may have sent a refund since the last probe, and nobody sends one from now on.
-        stories.probe_sent_refunds(is_closed=True)
-        ended = facts.read_facts(surroundings, stories.diary)
-        event_counts = _count_events(surroundings, ended, faults, stories.diary)
+        courses.probe_sent_refunds(is_closed=True)
+        ended = facts.read_facts(surroundings, courses.diary)
+        event_counts = _count_events(surroundings, ended, faults, courses.diary)
     event_counts["seconds"] = round(time.monotonic() - began)
     return EndedDay(ended, event_counts)
 
 
 @contextmanager
-def _print_progress(runner: StoryRunner, faults: DayFaults, print_line: PrintLine) -> Iterator[None]:
+def _print_progress(runner: CourseRunner, faults: DayFaults, print_line: PrintLine) -> Iterator[None]:
     """Print the progress of the day at intervals until the block ends."""
     over = Event()
 
@@ -94,7 +94,7 @@ def _print_progress(runner: StoryRunner, faults: DayFaults, print_line: PrintLin
         thread.join()
 
 
-def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, print_line: PrintLine) -> bool:
+def _wait_until_quiet(surroundings: DaySurroundings, courses: OrderCourses, print_line: PrintLine) -> bool:
     """Wait until the oracle reports no fault, and then for as long as a wrong alert would need to appear. Meanwhile
     people continue to probe refunds. Return False if that isn't reached within `max_wait_seconds` seconds.
     """
@@ -103,8 +103,8 @@ def _wait_until_quiet(surroundings: DaySurroundings, stories: OrderStories, prin
     settle = day.grace + 2 * _ALERT_RULES_INTERVAL_SECONDS / day.scale
     since, before = None, [""]
     while time.monotonic() < deadline:
-        stories.probe_sent_refunds()
-        busy = _list_open_faults(surroundings, stories.diary)
+        courses.probe_sent_refunds()
+        busy = _list_open_faults(surroundings, courses.diary)
         since = (since or time.monotonic()) if not busy else None
         if since is not None and time.monotonic() - since > settle:
             return True
@@ -137,7 +137,7 @@ def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFau
         notices=told["notices"], lost=told["lost"], doubled=told["doubled"], late=told["late"],
         deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
         not_taken=told["answered 503"] + told["answered 0"], refused=told["answered 400"],
-        planted=scored.planted_count, raised=scored.raised_count, right=scored.correct_count,
+        planned=scored.planned_count, raised=scored.raised_count, right=scored.correct_count,
         messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_row_count,
     )  # fmt: skip
     names = {"orders": "status", "payments": "status", "refunds": "status", "alerts": "rule_id", "requests": "state"}
@@ -153,7 +153,7 @@ def format_counts(ended_day: EndedDay) -> str:
         f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
         f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"
         f" {told['database_kills']} databases killed, {told['outages']} outages, {told['broken_answers']} broken"
-        f" answers; {scored.planted_count} planted, {scored.raised_count} raised, precision {scored.precision:.3f},"
+        f" answers; {scored.planned_count} planned, {scored.raised_count} raised, precision {scored.precision:.3f},"
         f" recall {scored.recall:.3f}"
     )
 

@@ -28,14 +28,14 @@ def ended_day() -> Iterator[EndedDay]:
 
 
 def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
-    """After the day no record is stuck, the amounts agree with the providers' ledgers, and exactly the planted faults
+    """After the day no record is stuck, the amounts agree with the providers' ledgers, and exactly the planned faults
     have raised alerts. Each kind of disturbance has occurred, for example a lost notice or a killed worker.
     """
     scored = oracle.compute_score(ended_day.facts)
     print(format_counts(ended_day))
     assert oracle.find_faults(ended_day.facts) == []
     assert (scored.precision, scored.recall) == (1.0, 1.0)
-    assert set(ended_day.facts.planted_rule_by_order.values()) == set("ABC")
+    assert set(ended_day.facts.broken_rule_by_order.values()) == set("ABC")
     for event in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
         assert ended_day.event_counts[event] > 0, event
 
@@ -86,7 +86,7 @@ def _add_alert(facts: DayFacts) -> DayFacts:
 
 
 def _add_late_alert(facts: DayFacts, waited: timedelta, *, is_resolved: bool = True) -> DayFacts:
-    """Return the facts with one more alert, of rule A, about a paid order that has neither a planted fault nor an
+    """Return the facts with one more alert, of rule A, about a paid order that has neither a planned fault nor an
     alert. The alert was raised `waited` after the payment was known as paid, and just before the order was set to
     paid. With `is_resolved` it is resolved at the end of the day.
     """
@@ -102,7 +102,7 @@ def _add_late_alert(facts: DayFacts, waited: timedelta, *, is_resolved: bool = T
 
 
 def _add_case(facts: DayFacts, *, is_resolved: bool) -> DayFacts:
-    """Return the facts with one more case `not_moved`, about the payment of a paid order that has no planted fault.
+    """Return the facts with one more case `not_moved`, about the payment of a paid order that has no planned fault.
 
     The case is added, because the day itself has such a case only if the worker asked the gateway about an underpaid
     payment before its amount was corrected.
@@ -118,7 +118,7 @@ def _add_case(facts: DayFacts, *, is_resolved: bool) -> DayFacts:
 def _is_completed_without_alert(facts: DayFacts, payment: TableRow) -> bool:
     order = _get_order(facts, payment)
     # On a busy machine the day itself has alerts about orders set to paid late.
-    alerted = {*facts.planted_rule_by_order, *(row["order_no"] for row in facts["alerts"])}
+    alerted = {*facts.broken_rule_by_order, *(row["order_no"] for row in facts["alerts"])}
     return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in alerted
 
 
@@ -130,24 +130,24 @@ def _get_order(facts: DayFacts, payment: TableRow) -> TableRow:
     return facts.get_rows_by_id("orders")[int(payment["order_id"])]
 
 
-def _make_planted_alert_condition(facts: DayFacts) -> Callable[[TableRow], bool]:
-    return lambda row: bool(facts.planted_rule_by_order.get(row["order_no"]) == row["rule_id"])
+def _make_planned_alert_condition(facts: DayFacts) -> Callable[[TableRow], bool]:
+    return lambda row: bool(facts.broken_rule_by_order.get(row["order_no"]) == row["rule_id"])
 
 
 ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
     "a wrong yen": (_add_one_yen, "books: "),
     "a second refund": (_double_refund, "was made 2 times"),
     "a missing alert": (
-        lambda facts: _remove_row(facts, "alerts", _make_planted_alert_condition(facts)),
+        lambda facts: _remove_row(facts, "alerts", _make_planned_alert_condition(facts)),
         "alert missing: ",
     ),
-    "an alert too many": (_add_alert, "alert that nobody planted: A of "),
+    "an alert too many": (_add_alert, "alert without a planned fault: A of "),
     "an alert before the grace is over": (
         lambda facts: _add_late_alert(facts, facts.grace * 0.99),
-        "alert that nobody planted: A of ",
+        "alert without a planned fault: A of ",
     ),
     "a wrong rule": (
-        lambda facts: _change_row(facts, "alerts", _make_planted_alert_condition(facts), rule_id="D"),
+        lambda facts: _change_row(facts, "alerts", _make_planned_alert_condition(facts), rule_id="D"),
         "alert missing: ",
     ),
     "unknown without a probe": (_make_payment_unknown, "stuck: payment "),
@@ -177,7 +177,7 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
     "a case that was settled": (lambda facts: _add_case(facts, is_resolved=False), "case still open: not_moved of "),
     "a case about nothing": (
         lambda facts: _add_case(facts, is_resolved=True),
-        "case that nobody planted: not_moved of ",
+        "case without a planned fault: not_moved of ",
     ),
     "a broken trail": (lambda facts: replace(facts, audit_error="audit_broken"), "audit trail: "),
 }

@@ -57,7 +57,7 @@ def _run_day(day: DayParameters, folder: Path, name: str) -> Counter[str]:
 
 _DAY_FIGURES_FORMAT = (
     "{orders} orders, {lost} notices lost, {worker_kills} workers and {database_kills} databases killed: none stuck,"
-    " books balance, {planted} planted, {raised} raised, {right} of them right"
+    " books balance, {planned} planned, {raised} raised, {right} of them right"
 )
 _TEAM_DAY_FIGURES_FORMAT = (
     f"{{requests ended}} requests of desks, {{taken_over}} of them taken over; {_DAY_FIGURES_FORMAT}"

@@ -1,12 +1,12 @@
-"""The steps of each kind of story: the actions of the shop, the payer and the people for one order."""
+"""The steps of each kind of course: the actions of the shop, the payer and the people for one order."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError
+from tests.day.course_runner import PaymentProgress, ProgressCondition, RunningCourse, Step
 from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
-from tests.day.plan import RULE_BY_STORY, OrderPlan, OrderStory
-from tests.day.story_runner import PaymentProgress, ProgressCondition, RunningStory, Step
+from tests.day.plan import RULE_BY_COURSE, OrderCourse, OrderPlan
 from tests.day.surroundings import DaySurroundings
 
 _MAX_ORDER_TRIES = 4
@@ -22,12 +22,12 @@ _CODE_REFUSALS = frozenset(
     }
 )
 """Error codes with which the start of a payment may be refused, so that the payer gets no payment code."""
-_StoryFunction: TypeAlias = Callable[["OrderStories", OrderPlan, BegunPayment], RunningStory]
+_CourseFunction: TypeAlias = Callable[["OrderCourses", OrderPlan, BegunPayment], RunningCourse]
 
 
-class OrderStories:
-    """Makes a generator for each order of the day; the generator executes the story of its order. `diary` records the
-    actions that were really executed.
+class OrderCourses:
+    """Makes a generator for each order of the day; the generator executes the course of its order. `diary` records
+    the actions that were really executed.
     """
 
     def __init__(self, surroundings: DaySurroundings) -> None:
@@ -38,10 +38,10 @@ class OrderStories:
             Operators(surroundings, self.diary),
         )
 
-    def make_all(self, plans: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningStory]]:
+    def make_all(self, plans: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningCourse]]:
         """Yield the name and the generator of each order."""
         for plan in plans:
-            yield f"{plan.number} ({plan.story.name})", self._run_story_of_order(plan)
+            yield f"{plan.number} ({plan.course.name})", self._run_course_of_order(plan)
 
     def probe_sent_refunds(self, *, is_closed: bool = False) -> None:
         """Let the operator probe the refunds that a provider has accepted. `is_closed` means that the workers have
@@ -49,11 +49,11 @@ class OrderStories:
         """
         self._operators.probe_accepted_refunds(is_closed=is_closed)
 
-    def _run_story_of_order(self, plan: OrderPlan) -> RunningStory:
+    def _run_course_of_order(self, plan: OrderPlan) -> RunningCourse:
         payment = yield from self._begin_payment(plan)
         if payment is not None:
             yield plan.wait_seconds
-            yield from _STORY_FUNCTIONS[plan.story](self, plan, payment)
+            yield from _COURSE_FUNCTIONS[plan.course](self, plan, payment)
 
     def _begin_payment(self, plan: OrderPlan) -> Generator[Step, None, BegunPayment | None]:
         """Insert an order and begin its payment; if that fails, insert another order. Return the payment; None after
@@ -73,24 +73,24 @@ class OrderStories:
             yield _SHORT_WAIT_SECONDS
         return None
 
-    # Orders without a planted fault
+    # Orders without a planned fault
 
-    def _pay_with_code(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
-        """Let the payer pay if the payment code is still valid; otherwise do nothing. The story ends without a
+    def _pay_with_code(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
+        """Let the payer pay if the payment code is still valid; otherwise do nothing. The course ends without a
         further wait."""
         if self._payers.is_code_payable(payment):
             self._payers.set_payment_state(payment, "paid")
         yield 0
 
-    def _never_pay(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _never_pay(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         yield 0
 
-    def _let_payment_fail(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _let_payment_fail(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         if self._payers.is_code_payable(payment):
             self._payers.set_payment_state(payment, "failed")
         yield 0
 
-    def _pay_and_refund(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _pay_and_refund(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         if not self._payers.is_code_payable(payment):
             return
         self._payers.set_payment_state(payment, "paid")
@@ -99,70 +99,70 @@ class OrderStories:
         )
         yield from self._refund_payment(payment, plan.refund_minor)
 
-    def _refund_payment(self, payment: BegunPayment, minor: int) -> RunningStory:
+    def _refund_payment(self, payment: BegunPayment, minor: int) -> RunningCourse:
         refund = self._operators.request_refund(payment, minor)
         yield _SHORT_WAIT_SECONDS
         while not self._operators.approve_refund(refund):
             yield _SHORT_WAIT_SECONDS
 
-    # Planted faults
+    # Orders with a planned fault
 
-    def _record_planted_fault(self, payment: BegunPayment, story: OrderStory) -> None:
-        """Record in the diary the fault that this story has caused, and the rule that the order breaks."""
-        self.diary.planted_rule_by_order[payment.order] = RULE_BY_STORY[story]
+    def _record_planned_fault(self, payment: BegunPayment, course: OrderCourse) -> None:
+        """Record in the diary the fault that this course has caused, and the rule that the order breaks."""
+        self.diary.broken_rule_by_order[payment.order] = RULE_BY_COURSE[course]
 
     def _make_alert_condition(self, payment: BegunPayment, event: str = "AlertRaised") -> ProgressCondition:
         """Return the condition that the receiver of alerts has got the event `event` about the order."""
-        wanted = (event, self.diary.planted_rule_by_order[payment.order])
+        wanted = (event, self.diary.broken_rule_by_order[payment.order])
         return ProgressCondition(payment.payment, lambda seen: wanted in seen.alert_events, f"{wanted}")
 
-    def _record_corrected_fault(self, payment: BegunPayment) -> RunningStory:
+    def _record_corrected_fault(self, payment: BegunPayment) -> RunningCourse:
         """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
         that the alert is resolved.
         """
         self.diary.corrected_orders.add(payment.order)
         yield self._make_alert_condition(payment, "AlertResolved")
 
-    def _pay_too_little(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _pay_too_little(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         """The shop changes the order's total after the payment was begun, so that the captured amount differs."""
         if not self._payers.is_code_payable(payment):
             return
         self._shop.change_order(payment.order, f"total_amount = {plan.minor + 500}")
         self._payers.set_payment_state(payment, "paid")
-        self._record_planted_fault(payment, plan.story)
-        if plan.story is OrderStory.UNDERPAID_AND_CORRECTED:
+        self._record_planned_fault(payment, plan.course)
+        if plan.course is OrderCourse.UNDERPAID_AND_CORRECTED:
             yield self._make_alert_condition(payment)
             self._shop.change_order(payment.order, f"total_amount = {plan.minor}")
             self._operators.set_order_paid_by_hand(payment)
             yield from self._record_corrected_fault(payment)
 
-    def _set_paid_without_payment(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _set_paid_without_payment(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         if not (self._payers.is_code_payable(payment) and self._shop.set_order_paid(payment.order)):
             return
-        self._record_planted_fault(payment, plan.story)
-        if plan.story is OrderStory.SET_PAID_THEN_PAID:
+        self._record_planned_fault(payment, plan.course)
+        if plan.course is OrderCourse.SET_PAID_THEN_PAID:
             yield self._make_alert_condition(payment)
             self._payers.set_payment_state(payment, "paid")
             yield from self._record_corrected_fault(payment)
 
-    def _reverse_payment_by_bank(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _reverse_payment_by_bank(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
             payment.payment, lambda seen: (seen.order_state, seen.payment_state) == ("paid", "completed"), "paid"
         )
         self._payers.set_payment_state(payment, "reversed", never_lost=True)
-        self._record_planted_fault(payment, plan.story)
+        self._record_planned_fault(payment, plan.course)
 
-    def _pay_after_expiry(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _pay_after_expiry(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         yield ProgressCondition(payment.payment, lambda seen: seen.order_state == "cancelled", "cancelled")
         self._payers.set_payment_state(payment, "paid", never_lost=True)
-        self._record_planted_fault(payment, plan.story)
-        if plan.story is OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED:
+        self._record_planned_fault(payment, plan.course)
+        if plan.course is OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED:
             yield self._make_alert_condition(payment)
             yield from self._refund_payment(payment, plan.minor)
             yield from self._record_corrected_fault(payment)
 
-    def _pay_after_failure(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _pay_after_failure(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         if not self._payers.is_code_payable(payment):
             return
         self._payers.set_payment_state(payment, "failed", never_lost=True)
@@ -176,8 +176,8 @@ class OrderStories:
         if states != ["payment_failed"]:
             return
         self._payers.set_payment_state(payment, "paid", never_lost=True, another_attempt=True)
-        self._record_planted_fault(payment, plan.story)
-        if plan.story is OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED:
+        self._record_planned_fault(payment, plan.course)
+        if plan.course is OrderCourse.PAID_AFTER_FAILURE_AND_SHIPPED:
             yield self._make_alert_condition(payment)
             if not (yield from self._wait_for_order(payment)):
                 return
@@ -197,12 +197,12 @@ class OrderStories:
         yield ProgressCondition(payment.payment, has_ended, "the order follows")
         return states == ["paid"]
 
-    def _pay_after_cancel(self, plan: OrderPlan, payment: BegunPayment) -> RunningStory:
+    def _pay_after_cancel(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         if not self._payers.is_code_payable(payment):
             return
         self._shop.cancel_order(payment.order, payment.order_id)
         self._payers.set_payment_state(payment, "paid")
-        self._record_planted_fault(payment, plan.story)
+        self._record_planned_fault(payment, plan.course)
         yield 0
 
 
@@ -210,21 +210,21 @@ def _has_failed(progress: PaymentProgress) -> bool:
     return (progress.payment_state, progress.certainty) == ("payment_failed", "known")
 
 
-_STORY_FUNCTIONS: Mapping[OrderStory, _StoryFunction] = {
-    OrderStory.PAID_AT_ONCE: OrderStories._pay_with_code,
-    OrderStory.PAID_LATER: OrderStories._pay_with_code,
-    OrderStory.NEVER_PAID: OrderStories._never_pay,
-    OrderStory.PAYMENT_FAILS: OrderStories._let_payment_fail,
-    OrderStory.PARTLY_REFUNDED: OrderStories._pay_and_refund,
-    OrderStory.FULLY_REFUNDED: OrderStories._pay_and_refund,
-    OrderStory.UNDERPAID: OrderStories._pay_too_little,
-    OrderStory.UNDERPAID_AND_CORRECTED: OrderStories._pay_too_little,
-    OrderStory.SET_PAID_WITHOUT_PAYMENT: OrderStories._set_paid_without_payment,
-    OrderStory.SET_PAID_THEN_PAID: OrderStories._set_paid_without_payment,
-    OrderStory.REVERSED_BY_BANK: OrderStories._reverse_payment_by_bank,
-    OrderStory.PAID_AFTER_EXPIRY: OrderStories._pay_after_expiry,
-    OrderStory.PAID_AFTER_EXPIRY_AND_REFUNDED: OrderStories._pay_after_expiry,
-    OrderStory.PAID_AFTER_FAILURE: OrderStories._pay_after_failure,
-    OrderStory.PAID_AFTER_FAILURE_AND_SHIPPED: OrderStories._pay_after_failure,
-    OrderStory.PAID_AFTER_CANCEL: OrderStories._pay_after_cancel,
+_COURSE_FUNCTIONS: Mapping[OrderCourse, _CourseFunction] = {
+    OrderCourse.PAID_AT_ONCE: OrderCourses._pay_with_code,
+    OrderCourse.PAID_LATER: OrderCourses._pay_with_code,
+    OrderCourse.NEVER_PAID: OrderCourses._never_pay,
+    OrderCourse.PAYMENT_FAILS: OrderCourses._let_payment_fail,
+    OrderCourse.PARTLY_REFUNDED: OrderCourses._pay_and_refund,
+    OrderCourse.FULLY_REFUNDED: OrderCourses._pay_and_refund,
+    OrderCourse.UNDERPAID: OrderCourses._pay_too_little,
+    OrderCourse.UNDERPAID_AND_CORRECTED: OrderCourses._pay_too_little,
+    OrderCourse.SET_PAID_WITHOUT_PAYMENT: OrderCourses._set_paid_without_payment,
+    OrderCourse.SET_PAID_THEN_PAID: OrderCourses._set_paid_without_payment,
+    OrderCourse.REVERSED_BY_BANK: OrderCourses._reverse_payment_by_bank,
+    OrderCourse.PAID_AFTER_EXPIRY: OrderCourses._pay_after_expiry,
+    OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED: OrderCourses._pay_after_expiry,
+    OrderCourse.PAID_AFTER_FAILURE: OrderCourses._pay_after_failure,
+    OrderCourse.PAID_AFTER_FAILURE_AND_SHIPPED: OrderCourses._pay_after_failure,
+    OrderCourse.PAID_AFTER_CANCEL: OrderCourses._pay_after_cancel,
 }

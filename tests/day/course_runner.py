@@ -1,5 +1,5 @@
-"""Runs thousands of order stories in several threads, at most `day.max_running_orders` of them at once. Each story is
-a generator. It yields how long it waits: a number of real seconds, or a ProgressCondition.
+"""Runs thousands of order courses in several threads, at most `day.max_running_orders` of them at once. Each course
+is a generator. It yields how long it waits: a number of real seconds, or a ProgressCondition.
 """
 
 import time
@@ -30,7 +30,7 @@ class PaymentProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressCondition:
-    """The condition for which a story waits: `is_met` must return True for the progress of `payment`. `description`
+    """The condition for which a course waits: `is_met` must return True for the progress of `payment`. `description`
     describes the condition in an error message.
     """
 
@@ -40,37 +40,37 @@ class ProgressCondition:
 
 
 Step: TypeAlias = float | ProgressCondition
-RunningStory: TypeAlias = Generator[Step, None, None]
+RunningCourse: TypeAlias = Generator[Step, None, None]
 ProgressFunction: TypeAlias = Callable[[Collection[int]], Mapping[int, PaymentProgress]]
 
 
 @dataclass(frozen=True, slots=True)
-class _WaitingStory:
-    """A story that waits for a condition since `since` (monotonic seconds)."""
+class _WaitingCourse:
+    """A course that waits for a condition since `since` (monotonic seconds)."""
 
     condition: ProgressCondition
     since: float
     name: str
-    steps: RunningStory
+    steps: RunningCourse
 
 
-class StoryRunner:
-    """Runs at most `day.max_running_orders` stories at the same time; when one ends, the next one begins. `errors`
-    collects the exceptions of stories, and the conditions that didn't become true in time.
+class CourseRunner:
+    """Runs at most `day.max_running_orders` courses at the same time; when one ends, the next one begins. `errors`
+    collects the exceptions of courses, and the conditions that didn't become true in time.
     """
 
     def __init__(
-        self, stories: Iterator[tuple[str, RunningStory]], read_progress: ProgressFunction, day: DayParameters
+        self, courses: Iterator[tuple[str, RunningCourse]], read_progress: ProgressFunction, day: DayParameters
     ) -> None:
-        self._stories, self._read_progress, self._max_running, self._max_wait_seconds = (
-            stories,
+        self._courses, self._read_progress, self._max_running, self._max_wait_seconds = (
+            courses,
             read_progress,
             day.max_running_orders,
             day.max_wait_seconds,
         )
         self._closes = time.monotonic() + day.last_order_begins_before_seconds
-        self._due: list[tuple[float, int, str, RunningStory]] = []
-        self._parked: dict[int, _WaitingStory] = {}
+        self._due: list[tuple[float, int, str, RunningCourse]] = []
+        self._parked: dict[int, _WaitingCourse] = {}
         self._turns, self._changed = count(), Condition()
         self._under_way = 0
         self._over = False
@@ -78,11 +78,11 @@ class StoryRunner:
         self.errors: list[str] = []
 
     def run(self) -> None:
-        """Run until all stories have ended. No story begins after `day.last_order_begins_before_seconds`. Raises
+        """Run until all courses have ended. No course begins after `day.last_order_begins_before_seconds`. Raises
         AssertionError with the first 20 of the collected errors.
         """
         threads = [Thread(target=self._execute_due_steps, name=f"street-{n}") for n in range(THREAD_COUNT)]
-        threads.append(Thread(target=self._continue_waiting_stories, name="street-watch"))
+        threads.append(Thread(target=self._continue_waiting_courses, name="street-watch"))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -90,24 +90,24 @@ class StoryRunner:
         assert not self.errors, "\n".join(self.errors[:20])
 
     def _execute_due_steps(self) -> None:
-        """Target of several threads: execute the next step of each due story until all stories have ended."""
-        while (turn := self._wait_for_due_story()) is not None:
+        """Target of several threads: execute the next step of each due course until all courses have ended."""
+        while (turn := self._wait_for_due_course()) is not None:
             name, steps = turn
             try:
                 step = next(steps)
             except StopIteration:
-                self._end_story()
+                self._end_course()
             except Exception as error:
                 self.errors.append(f"{name}: {error!r}")
-                self._end_story()
+                self._end_course()
             else:
                 self._wait_for_step(name, steps, step)
 
-    def _wait_for_due_story(self) -> tuple[str, RunningStory] | None:
-        """Wait until a story is due, and return it; None if all stories have ended."""
+    def _wait_for_due_course(self) -> tuple[str, RunningCourse] | None:
+        """Wait until a course is due, and return it; None if all courses have ended."""
         with self._changed:
             while True:
-                self._begin_stories()
+                self._begin_courses()
                 if self._over or not self._under_way:
                     self._over = True
                     self._changed.notify_all()
@@ -118,35 +118,35 @@ class StoryRunner:
                     return name, steps
                 self._changed.wait(wait)
 
-    def _begin_stories(self) -> None:
-        """Begin further stories while fewer than `day.max_running_orders` are running."""
+    def _begin_courses(self) -> None:
+        """Begin further courses while fewer than `day.max_running_orders` are running."""
         while self._under_way < self._max_running and not self._over and time.monotonic() < self._closes:
-            story = next(self._stories, None)
-            if story is None:
+            course = next(self._courses, None)
+            if course is None:
                 return
             self._under_way += 1
             self.begun += 1
-            self._schedule_step(time.monotonic(), *story)
+            self._schedule_step(time.monotonic(), *course)
 
-    def _schedule_step(self, at: float, name: str, steps: RunningStory) -> None:
+    def _schedule_step(self, at: float, name: str, steps: RunningCourse) -> None:
         heappush(self._due, (at, next(self._turns), name, steps))
 
-    def _end_story(self) -> None:
+    def _end_course(self) -> None:
         with self._changed:
             self._under_way -= 1
             self.ended += 1
             self._changed.notify_all()
 
-    def _wait_for_step(self, name: str, steps: RunningStory, step: Step) -> None:
+    def _wait_for_step(self, name: str, steps: RunningCourse, step: Step) -> None:
         with self._changed:
             if isinstance(step, ProgressCondition):
-                self._parked[step.payment] = _WaitingStory(step, time.monotonic(), name, steps)
+                self._parked[step.payment] = _WaitingCourse(step, time.monotonic(), name, steps)
             else:
                 self._schedule_step(time.monotonic() + step, name, steps)
                 self._changed.notify()
 
-    def _continue_waiting_stories(self) -> None:
-        """Let each waiting story continue whose condition is true."""
+    def _continue_waiting_courses(self) -> None:
+        """Let each waiting course continue whose condition is true."""
         while not self._over:
             with self._changed:
                 self._changed.wait(PROGRESS_INTERVAL_SECONDS)
@@ -154,17 +154,17 @@ class StoryRunner:
             seen = self._read_progress(waiting) if waiting else {}
             for payment, parked in waiting.items():
                 if payment in seen and parked.condition.is_met(seen[payment]):
-                    self._continue_story(payment, parked)
+                    self._continue_course(payment, parked)
                 elif time.monotonic() - parked.since > self._max_wait_seconds:
                     self.errors.append(
                         f"{parked.name}: waited in vain: {parked.condition.description}; {seen.get(payment)}"
                     )
                     with self._changed:
                         del self._parked[payment]
-                    self._end_story()
+                    self._end_course()
 
-    def _continue_story(self, payment: int, waiting_story: _WaitingStory) -> None:
+    def _continue_course(self, payment: int, waiting_course: _WaitingCourse) -> None:
         with self._changed:
             del self._parked[payment]
-            self._schedule_step(time.monotonic(), waiting_story.name, waiting_story.steps)
+            self._schedule_step(time.monotonic(), waiting_course.name, waiting_course.steps)
             self._changed.notify()
