@@ -6,7 +6,7 @@ A call that breaks a rule for a good reason has this reason as a comment on its 
 stands for a server that hangs`.
 
 Each function `check_…` checks one file: `path` is its path relative to the root, `text` its text, `lines` the lines
-of this text, and `nodes` the nodes of its syntax tree.
+of this text, and `nodes` the nodes of its syntax tree. SYNTAX_RULES has the files that each rule applies to.
 """
 
 import ast
@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
@@ -71,18 +71,20 @@ def check_files(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
         text = (root / path).read_text(encoding="utf-8", errors="replace")
         yield from check_machine_paths(path, text)
         if path.endswith(".py"):
-            nodes, lines = list(ast.walk(ast.parse(text))), text.splitlines()
-            yield from check_forbidden_calls(path, nodes, lines)
-            yield from check_bare_codes(path, nodes, lines)
-            yield from check_function_names(path, nodes, lines)
-            yield from check_measured_times(path, nodes, lines)
-            yield from check_short_time_limits(path, nodes, lines)
-            yield from check_hasattr_names(path, nodes, lines)
-            yield from check_who_or_what_clauses(path, nodes, text)
+            checks = {
+                check: None  # one rule can have several patterns
+                for check, paths_pattern, text_pattern in SYNTAX_RULES
+                if re.match(paths_pattern, path) and re.search(text_pattern, text)
+            }
+            nodes = list(ast.walk(ast.parse(text))) if checks else []  # most of the time would go into the trees
+            for check in checks:
+                yield from check(path, nodes, text.splitlines())
 
 
 def check_machine_paths(path: str, text: str) -> Iterator[Finding]:
     """Yield a finding for each line with an absolute path of one machine, or with the address of a package index."""
+    if not PATH_OF_ONE_MACHINE.search(text) and not any(word in text for word in PACKAGE_INDEX_HOSTS):
+        return
     for number, line in enumerate(text.splitlines(), start=1):
         if PATH_OF_ONE_MACHINE.search(line):
             yield Finding(path, number, "a path of one machine; take it from a setting, tmp_path or __file__")
@@ -95,7 +97,7 @@ def check_forbidden_calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[s
     reason.
     """
     forbidden = [(pattern, advice) for room, pattern, advice in FORBIDDEN_CALLS if re.match(room, path)]
-    for node in nodes if forbidden else ():
+    for node in nodes:
         if isinstance(node, ast.Call) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
             name = ast.unparse(node.func)
             for pattern, advice in forbidden:
@@ -107,8 +109,6 @@ def check_bare_codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) 
     """Yield a finding for each string literal of the program that equals an ErrorCode or a WorkReason, because the
     enum member must be used.
     """
-    if not re.match(r"console/", path) or re.match(PATHS_OF_OTHER_VOCABULARIES_PATTERN, path):
-        return
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             member = ENUM_MEMBER_BY_VALUE.get(node.value)
@@ -120,8 +120,6 @@ def check_function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[st
     """Yield a finding for each function of the program whose name begins with a preposition. Properties and
     constructors named `from_…` are allowed.
     """
-    if not path.startswith("console/"):
-        return
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not EXCUSED_LINE_PATTERN.search(
             lines[node.lineno - 1]
@@ -137,8 +135,6 @@ def check_hasattr_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str
     """Yield a finding for each `hasattr(self, "name")` about an attribute that the module never sets. Such a test is
     always false; a rename of the attribute misses the string.
     """
-    if not path.startswith("console/"):
-        return
     stored = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
     for node in nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr" and ast.unparse(node.args[0]) == "self":
@@ -148,7 +144,7 @@ def check_hasattr_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str
                 yield Finding(path, node.lineno, f"{ast.unparse(name)} is set nowhere in this module")
 
 
-def check_who_or_what_clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
+def check_who_or_what_clauses(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each docstring, text below a constant, or comment that begins with a clause in place of a
     noun, such as "What was sent stays sent" or "Who is refused may try again". A text that ends with a question mark
     is allowed.
@@ -158,9 +154,8 @@ def check_who_or_what_clauses(path: str, nodes: Sequence[ast.AST], text: str) ->
         for node in nodes
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ]
-    if CLAUSE_AFTER_HASH_PATTERN.search(text):  # reading the tokens of a file takes longer than all other rules
-        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-        texts += [(token.start[0], token.string.lstrip("#")) for token in tokens if token.type == tokenize.COMMENT]
+    tokens = tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline)
+    texts += [(token.start[0], token.string.lstrip("#")) for token in tokens if token.type == tokenize.COMMENT]
     for line, content in texts:
         if WHO_OR_WHAT_CLAUSE_PATTERN.match(content):
             yield Finding(path, line, "begins with a clause; name the actor, the state, the column or the lock")
@@ -171,10 +166,6 @@ def check_measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[st
     test fails on a busy machine. A measured duration is the difference of two times of a clock, or a value with a
     name of DURATION_NAME_PATTERN. `make bench` compares durations.
     """
-    if not re.match(r"tests/(?!soak|bench)", path):
-        return
-    if not any(CLOCK_NAME_PATTERN.search(line) or DURATION_NAME_PATTERN.search(line) for line in lines):
-        return
     for function in nodes:
         if isinstance(function, ast.FunctionDef):
             measured = {
@@ -224,15 +215,13 @@ def check_short_time_limits(path: str, nodes: Sequence[ast.AST], lines: Sequence
     for a busy machine. Limits below SHORTEST_CHECKED_WAIT_SECONDS are allowed: they are pauses between two checks of
     a condition.
     """
-    if not re.match(r"tests/(?!soak|bench)", path):
-        return
     for node in nodes:
         if isinstance(node, ast.Call) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
             limits = [keyword.value for keyword in node.keywords if keyword.arg in TIME_LIMIT_KEYWORDS]
             method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             if method in WAITING_METHODS:
                 limits += node.args[:1]
-            if ast.unparse(node.func) == "until":
+            if isinstance(node.func, ast.Name) and node.func.id == "until":
                 limits += node.args[2:3]
             if any(_is_too_short_limit(limit) for limit in limits):
                 yield Finding(path, node.lineno, "a busy machine needs longer; wait MAX_WAIT_SECONDS")
@@ -258,8 +247,8 @@ PREPOSITIONS = {
 
 # Outcomes of providers, names of samples and of events in a timeline are sets of words of their own.
 PATHS_OF_OTHER_VOCABULARIES_PATTERN = (
-    r"console/(providers|sandbox|demo|store/migrations)/|console/domain/(errors/__init__|error_reasons|records|setting_problems)\.py"
-    r"|console/views/presenters/credit_checks\.py"
+    r"(providers|sandbox|demo|store/migrations)/|domain/(errors/__init__|error_reasons|records|setting_problems)\.py"
+    r"|views/presenters/credit_checks\.py"
 )
 # Words that are also a queue, a column, an action, a tone, an outcome's reason or an event.
 WORDS_OF_SEVERAL_VOCABULARIES = {
@@ -274,7 +263,6 @@ ENUM_MEMBER_BY_VALUE = {
 
 
 WHO_OR_WHAT_CLAUSE_PATTERN = re.compile(r"\s*(Who|Whom|Whose|Whoever|What|Whatever)\b(?![^.:;]*\?)")
-CLAUSE_AFTER_HASH_PATTERN = re.compile(r"#\s*(Who|Whom|Whose|Whoever|What|Whatever)\b")
 EXCUSED_LINE_PATTERN = re.compile(r"#.*\bhouse: \w+")
 CLOCK_NAME_PATTERN = re.compile(r"time\.(monotonic|perf_counter)")
 DURATION_NAME_PATTERN = re.compile(r"(\b|_)(longest|slowest|lasted|elapsed|took|p9[059])(_ms|_seconds)?\b")
@@ -307,6 +295,25 @@ FORBIDDEN_CALLS = (
         r"\.with_for_update$",
         "SQLite ignores it in silence; compare and swap on `version` in one conditional UPDATE",
     ),
+)
+
+# rule · pattern of the paths that it applies to · pattern of a text that each file which breaks the rule contains
+SYNTAX_RULES: tuple[tuple[Callable[[str, Sequence[ast.AST], Sequence[str]], Iterator[Finding]], str, str], ...] = (
+    *((check_forbidden_calls, room, name_pattern.strip("^$") + r"\(") for room, name_pattern, _ in FORBIDDEN_CALLS),
+    (
+        check_bare_codes,
+        f"console/(?!{PATHS_OF_OTHER_VOCABULARIES_PATTERN})",
+        f"""["']({"|".join(ENUM_MEMBER_BY_VALUE)})["']""",
+    ),
+    (check_function_names, "console/", rf"def _*({'|'.join(PREPOSITIONS)})(_|\b)"),
+    (check_measured_times, r"tests/(?!soak|bench)", f"{CLOCK_NAME_PATTERN.pattern}|{DURATION_NAME_PATTERN.pattern}"),
+    (
+        check_short_time_limits,
+        r"tests/(?!soak|bench)",
+        rf"({'|'.join(TIME_LIMIT_KEYWORDS)})=\d|\.({'|'.join(WAITING_METHODS)})\(\s*\d|\buntil\(",
+    ),
+    (check_hasattr_names, "console/", r"\bhasattr\("),
+    (check_who_or_what_clauses, "", r"""["'#]\s*(Who|Whom|Whose|Whoever|What|Whatever)\b"""),
 )
 
 
