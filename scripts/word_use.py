@@ -20,6 +20,7 @@ ARGUMENT_INDEX_BY_AUDIT_FUNCTION = {"record_audit": 1, "record_opening": 0, "aud
 # Closed vocabularies: `ErrorCode.IN_PROGRESS` in the source stands for its value.
 _ENUM_BY_CLASS_NAME: dict[str, type[StrEnum]] = {"ErrorCode": ErrorCode, "AuditAction": AuditAction}
 SyntaxNodes = tuple[ast.AST, ...]
+_READ_NODE_TYPES = (ast.Attribute, ast.Call, ast.ClassDef, ast.Constant, ast.Expr, ast.JoinedStr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,20 @@ def _get_string_value(node: ast.expr | None) -> str | None:
 
 @cache
 def _parse_modules(root: Path) -> tuple[tuple[SyntaxNodes, Path], ...]:
-    """Return (syntax nodes, file) of each module under `root`. The modules are parsed only once per process."""
+    """Return (syntax nodes, file) of each module under `root`, only with nodes of _READ_NODE_TYPES. The modules are
+    parsed only once per process.
+    """
     files = sorted(root.rglob("*.py"))
     with pause_garbage_collection():  # a million nodes that stay: the collector took more time than the parser
         return tuple(
-            (tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8")))), file.relative_to(root.parent))
+            (
+                tuple(
+                    node
+                    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+                    if isinstance(node, _READ_NODE_TYPES)
+                ),
+                file.relative_to(root.parent),
+            )
             for file in files
         )
 

@@ -69,21 +69,20 @@ def collect_interfaces(folder: Path) -> dict[str, Any]:
 def list_commands() -> dict[str, list[str]]:
     """Return every option and positional argument of each command, with its choices."""
     helped = {}
-    for words in _list_named_commands(_read_help()):
-        text = _read_help(*words)
+    for words, text in _read_help_of_commands(_read_help()):
         usage = re.sub(r"\s+", " ", text[: text.index("\n\n")])
         helped[" ".join(words)] = sorted(set(_OPTION_PATTERN.findall(usage)))
     return helped
 
 
-def _list_named_commands(text: str, *above: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words of each command that the help page `text` lists, including the commands of its groups. `above`
-    has the words of the group to which the page belongs.
+def _read_help_of_commands(text: str, *above: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield (words, help page) of each command that the help page `text` lists, including the commands of its groups.
+    `above` has the words of the group to which the page belongs.
     """
     for name in re.findall(r"^    ([a-z][a-z-]*)(?:\s|$)", text, re.MULTILINE):
         below = _read_help(*above, name)
-        inner = list(_list_named_commands(below, *above, name)) if len(above) < 2 else []
-        yield from inner or [(*above, name)]
+        inner = list(_read_help_of_commands(below, *above, name)) if len(above) < 2 else []
+        yield from inner or [((*above, name), below)]
 
 
 def _read_help(*words: str) -> str:

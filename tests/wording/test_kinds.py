@@ -19,7 +19,10 @@ def iterate_kinds_in_code() -> Iterator[tuple[str, str]]:
     `kind=`.
     """
     for path in sorted((*ROOT.glob("domain/**/*.py"), *ROOT.glob("services/**/*.py"), *ROOT.glob("store/**/*.py"))):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        if "_KIND" not in text and "kind=" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Tuple):
                 for name, value in iterate_assigned_kinds(node):
                     if name.endswith("_KIND"):
