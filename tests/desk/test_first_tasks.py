@@ -201,3 +201,15 @@ def test_only_a_new_person_sees_first_tasks(
     assert not get_panel(again).isVisible()
     again.opening.context.change_operator("lead-b")
     again.wait_until(get_panel(again).isVisible)
+
+
+def test_the_empty_panel_of_saved_views_makes_room_for_the_first_tasks(window_desks: WindowTestDesks) -> None:
+    """While Home shows the first tasks, it hides the panel that only explains how to save a view. Otherwise the
+    panels would move the table out of the window. When the tasks have ended, the panel is shown."""
+    person = window_desks.open_first_window()
+    panel = get_panel(person)
+    home = person.wait_for_page(HomePage)
+    assert panel.isVisible()
+    assert home.views_panel.isHidden()
+    panel.end_button.click()
+    assert not home.views_panel.isHidden()

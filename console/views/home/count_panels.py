@@ -233,7 +233,7 @@ class CountPanel(Surface):
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
         self._buttons: list[CountLineButton] = []
-        self._footer_label = TextLabel("", "small", "muted")
+        self._footer_label = TextLabel("", "small", "muted", wraps_lines=True)
         footer = self._footer = Surface(self, edge="top")
         footer.setLayout(make_row(self._footer_label, margins=(_COUNT_LINE_PADDING_PX, 6, _COUNT_LINE_PADDING_PX, 6)))
         self._empty_text_label = TextLabel("", "body", "muted", wraps_lines=True)

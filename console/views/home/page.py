@@ -17,7 +17,7 @@ from console.domain.views.any_record import QueueItem, UnfinishedWork
 from console.views.frame.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
 from console.views.home.age_panel import QueueAgePanel
 from console.views.home.count_panels import CountLine, CountPanel
-from console.views.home.draft_bars import DraftBarList
+from console.views.home.draft_bar import DraftBar
 from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.home.recent_records import RecentRecordsPanel
 from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
@@ -97,7 +97,6 @@ class HomePage(Page):
         super().__init__(context)
         self._shown_work: UnfinishedWork | None = None
         self._shown_bar_sentence = ""
-        self._unfinished_button: KeyButton | None = None
         self._first_ref: RecordRef | None = None  # of the first row, while it is current because it is the first
         self._has_list_focus_from_opening = False  # until the person moves the focus
         translate = context.translate
@@ -113,6 +112,7 @@ class HomePage(Page):
         self.views_panel = CountPanel(translate("home.views"), self._provider_column)
         self.views_panel.line_pressed.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
+        context.first_tasks.changed.connect(self._show_saved_views)  # after its panel, which is connected earlier
         self.own_work_panel.line_pressed.connect(self._open_own_work)
         self.team_panel.line_pressed.connect(self._open_queue)
         self.add_content(self._make_count_panels())
@@ -123,8 +123,7 @@ class HomePage(Page):
         context.connection_state_changed.connect(self._show_response_times)
         context.minute_passed.connect(self._show_work_counts)
         self.table.installEventFilter(self)
-        self.draft_bars = DraftBarList(self)
-        self.draft_bars.bars_added.connect(self._move_unfinished_operation_bar_down)
+        self.draft_bar = DraftBar(self)
         self._show_work_counts()
         self._show_response_times()
         self._show_saved_views()
@@ -315,7 +314,7 @@ class HomePage(Page):
         return self.table_stack.mapTo(self, QPoint(0, first_row_bottom)).y() <= area.viewport().height()
 
     def show_route(self, route: object) -> None:
-        self.draft_bars.show_drafts()
+        self.draft_bar.show_drafts()
         QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the bars
         if self.rows.rowCount() == 0:
             self.refresh("entered")
@@ -342,7 +341,7 @@ class HomePage(Page):
             [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES], _format_team_footer(context)
         )
         own_count = len(list_own_work(work_counts.unfinished_operations, context.operator))
-        total = work_counts.unfinished_count
+        total = len(work_counts.unfinished_operations)
         footer_key = "home.my_work_foot" if total else "home.my_work_none"
         footer = context.translate(footer_key, own=own_count, total=total) if work_counts.read_at is not None else ""
         self.own_work_panel.show_lines(_make_own_work_lines(context), footer)
@@ -381,9 +380,9 @@ class HomePage(Page):
         self._set_tab_order()
         QTimer.singleShot(0, self, self._stay_at_top)  # after Qt has laid out the views
 
-    def _show_unfinished_operation_bar(self, *, is_announced: bool = True) -> None:
+    def _show_unfinished_operation_bar(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation whose record is known. If the person has
-        no such operation, hide the bar. If `is_announced` is False, a screen reader doesn't speak the bar."""
+        no such operation, hide the bar."""
         stopped_operations = [
             oldest_work
             for oldest_work in list_own_work(self.context.work_counts.unfinished_operations, self.context.operator)
@@ -391,7 +390,6 @@ class HomePage(Page):
         ]
         if not stopped_operations:
             self.hide_bar("unfinished")
-            self._unfinished_button = None
             return
         oldest_work = min(stopped_operations, key=lambda item: item.operation.started_at)
         sentence = _format_unfinished_operation(self.context, oldest_work)
@@ -403,22 +401,7 @@ class HomePage(Page):
         bar = NotificationBar(
             self.context.translate("home.unfinished"), sentence, tone="progress", icon_name="clock", button=button
         )
-        self._unfinished_button = button
-        if not is_announced:
-            bar.mark_announced()
         self.show_bar("unfinished", bar, is_above_contents=True)
-
-    @Slot()
-    def _move_unfinished_operation_bar_down(self) -> None:
-        """Show the bar about an unfinished operation below the bars about drafts, which stay together. A screen
-        reader doesn't speak it again."""
-        if "unfinished" not in self.list_bar_names():
-            return
-        had_focus = self._unfinished_button is not None and self._unfinished_button.hasFocus()
-        self.hide_bar("unfinished")
-        self._show_unfinished_operation_bar(is_announced=False)
-        if had_focus and self._unfinished_button is not None:
-            self._unfinished_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # -- navigation
 
