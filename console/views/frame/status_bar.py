@@ -45,10 +45,9 @@ class StatusBarCells(QObject):
 
     def _make_right_side_cells(self) -> list[StatusCellContent]:
         context = self._context
-        unfinished_text = context.translate("status.unfinished", count=context.work_counts.unfinished_count)
         cells = [
             StatusCellContent(context.translate("status.notices"), link_key="notices"),
-            StatusCellContent(unfinished_text, link_key="unfinished"),
+            self._make_unfinished_cell(),
         ]
         if context.last_due_tasks_at is not None:
             cells.insert(
@@ -57,6 +56,17 @@ class StatusBarCells(QObject):
             )
         read_only_cell = self._make_read_only_cell()
         return [*cells, self._make_writing_cell() if read_only_cell is None else read_only_cell]
+
+    def _make_unfinished_cell(self) -> StatusCellContent:
+        """Return the link to the unfinished work of all people, with the number of operations without a result and of
+        bulk runs. It has no number if the person's roles can't read them, or before they are read."""
+        context, counts = self._context, self._context.work_counts
+        name = short_name = context.translate("status.unfinished")
+        if counts.read_at is not None:
+            key = "status.unfinished_runs" if counts.unfinished_run_count else "status.unfinished"
+            operation_count, run_count = len(counts.unfinished_operations), counts.unfinished_run_count
+            name = context.translate(key, count=operation_count, runs=run_count)
+        return StatusCellContent(name, link_key="unfinished", short_name=short_name)
 
     def _make_writing_cell(self) -> StatusCellContent:
         """Return the cell which says that actions are possible, or that the roles of the acting person have no right

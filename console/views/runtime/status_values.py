@@ -81,13 +81,6 @@ class WorkCounts:
         return len(self.decisions_to_make)
 
     @property
-    def unfinished_count(self) -> int:
-        """The number of unfinished operations and bulk runs of all people. The dialog of unfinished work has one row
-        for each of them.
-        """
-        return len(self.unfinished_operations) + self.unfinished_run_count
-
-    @property
     def waiting_queue_counts(self) -> tuple[QueueCount, ...]:
         """The counts of those queues whose entries wait for a person (WAITING_QUEUE_NAMES) that have entries."""
         counts = (self.find_queue_count(name) for name in WAITING_QUEUE_NAMES)

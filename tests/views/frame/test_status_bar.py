@@ -5,6 +5,8 @@ import pytest
 from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
 from console.views.frame.status_bar import StatusBarCells
+from console.views.runtime.context import WindowContext
+from console.views.runtime.status_values import WorkCounts
 from console.views.widgets.window.window_bars import StatusBar
 from tests.views.invented_checks import make_window_context
 
@@ -25,3 +27,23 @@ def test_the_last_cell_says_if_the_role_only_reads(appearance: object, role: str
     context.replace_people((Person("op-a", frozenset({role}), may_buy=False),))
     context.change_operator("op-a")
     assert bar._cell_contents[1][-1].name == expected_text
+
+
+def read_link_names(context: WindowContext) -> list[str]:
+    bar = StatusBar()
+    StatusBarCells(context, bar)
+    return [content.name for content in bar._cell_contents[1] if content.link_key]
+
+
+def test_unfinished_work_that_the_person_cannot_read_has_no_number(appearance: object) -> None:
+    """Before the counts are read, and if the person's roles can't read them, the number is unknown, not 0."""
+    context = make_window_context()
+    assert read_link_names(context)[-1] == "Unfinished work"
+    context.store_work_counts(WorkCounts(read_at=context.now()))
+    assert read_link_names(context)[-1] == "Unfinished work (0 without a result)"
+
+
+def test_bulk_runs_are_not_counted_as_operations_without_a_result(appearance: object) -> None:
+    context = make_window_context()
+    context.store_work_counts(WorkCounts(read_at=context.now(), unfinished_run_count=1))
+    assert read_link_names(context)[-1] == "Unfinished work (0 without a result, 1 bulk run)"

@@ -47,7 +47,12 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry, fit_name
-from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
+from console.views.widgets.window.window_bars import (
+    ShortcutHintBar,
+    StatusBar,
+    StatusCell,
+    StatusCellContent,
+)
 from tests.legible.ink import measure_label_ink, record_drawn_texts
 from tests.legible.line_ends import find_wrong_line_ends
 from tests.support.announcements import collect_announcements
@@ -700,6 +705,44 @@ def test_a_long_reason_of_read_only_hides_no_provider_and_is_never_cut(appearanc
         assert [label.plain for label in cells[4].findChildren(TextLabel) if not label.isHidden()] == [shown_name]
         assert cells[4].accessibleName() == reason
         qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in bar.findChildren(StatusCell)))
+
+
+def test_a_link_is_shortened_before_the_reason_of_read_only(appearance: Appearance, qtbot: QtBot) -> None:
+    """In a narrow bar the link to unfinished work loses its numbers, then the providers without a problem are hidden,
+    and then the short reason of the read-only mode is left out. No text is cut off."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = StatusBar(parent=window)
+    link_name, name = "Unfinished work (33 without a result)", "Read-only since 14:02:11: not connected"
+    bar.show_cells(
+        [
+            StatusCellContent("Service", "offline", "bad", "no answer"),
+            StatusCellContent("Atom", "check", "good", "0.2 s"),
+        ],
+        [
+            StatusCellContent(link_name, link_key="unfinished", short_name="Unfinished work"),
+            StatusCellContent(name, "lock", "care", short_name="Read-only since 14:02:11"),
+        ],
+    )
+    window.show()
+    link = next(button for button in bar.findChildren(LinkButton))
+
+    def list_shown_texts(width: int) -> list[str]:
+        bar.resize(width, bar.height())
+        cells = bar.findChildren(StatusCell)
+        qtbot.waitUntil(lambda: all(cell.width() >= cell.sizeHint().width() for cell in cells if cell.isVisible()))
+        labels = (label for cell in cells if cell.isVisible() for label in cell.findChildren(TextLabel))
+        return [link.text(), *(label.plain for label in labels if label.isVisible())]
+
+    needed = sum(cell.measure_needed_width() for cell in bar._cells.values())
+    assert list_shown_texts(needed) == [link_name, "Service", "no answer", "Atom", "0.2 s", name]
+    atom = list(bar._cells.values())[1]
+    saved = link.measure_width(link_name) - link.measure_width("Unfinished work")
+    assert list_shown_texts(needed - saved) == ["Unfinished work", "Service", "no answer", "Atom", name]
+    assert link.accessibleName() == link_name
+    narrow = needed - saved - atom.measure_needed_width()
+    assert list_shown_texts(narrow) == ["Unfinished work", "Service", "no answer", name]
+    assert list_shown_texts(narrow - 1) == ["Unfinished work", "Service", "no answer", "Read-only since 14:02:11"]
 
 
 def test_a_selected_view_is_not_cut_off_by_bold_letters(appearance: Appearance) -> None:

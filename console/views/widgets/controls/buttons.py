@@ -423,13 +423,17 @@ class LinkButton(PaintedButton):
             self.setAccessibleDescription(format_keys(key))
 
     def sizeHint(self) -> QSize:
-        width = self._measure_text() + 2
+        return QSize(self.measure_width(self.text()), current_appearance().control_height("target_min"))
+
+    def measure_width(self, text: str) -> int:
+        """Return the width in px that the button needs with this text."""
+        width = self._measure_text(text) + 2
         width += current_appearance().icon_px(12) if self._has_arrow else 0
         width += measure_key_cap(self.key)[0] + 6 if self.key else 0
-        return QSize(round(width), current_appearance().control_height("target_min"))
+        return round(width)
 
-    def _measure_text(self) -> float:
-        return measure_font_runs(split_font_runs(self.text()), self._role, is_bold=self._is_bold)
+    def _measure_text(self, text: str) -> float:
+        return measure_font_runs(split_font_runs(text), self._role, is_bold=self._is_bold)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -439,7 +443,7 @@ class LinkButton(PaintedButton):
         painter.setPen(text_colour)
         # The text begins at the left edge, as that of a label above it does.
         draw_line_of_text(painter, 0, self.height(), self.text(), self._role, is_bold=self._is_bold)
-        text_right = self._measure_text()
+        text_right = self._measure_text(self.text())
         if self._tone is not None or current_appearance().theme == "high_contrast":
             painter.fillRect(QRectF(0, self.height() - 1, text_right, 1), text_colour)
         if self._has_arrow:

@@ -148,7 +148,7 @@ class TopBar(Surface):
 class StatusCellContent:
     """The content of one cell of the status bar: name, icon (name and tone) and text (`text`). If `link_key` isn't
     "", the cell is a link, and the status bar emits the key when the person presses the link. `short_name`, if it
-    isn't "", is shown in place of a long `name` for which the bar has no room."""
+    isn't "", is shown in place of `name` if the bar has no room for it."""
 
     name: str
     icon_name: str = ""
@@ -159,7 +159,9 @@ class StatusCellContent:
 
 
 _CELL_GAP_PX = 6
-_MAX_NAME_WIDTH_PX = 260  # up to this width, at text size 1, a name is never replaced by its short name
+_MAX_NAME_WIDTH_PX = (
+    260  # up to this width, at text size 1, a name is replaced by its short name only as a last resort
+)
 
 
 class StatusCell(Surface):
@@ -185,27 +187,62 @@ class StatusCell(Surface):
         self.setAccessibleName(f"{content.name} {content.text}".strip())
         items = [*self._widgets, self._short_name_label] if self._short_name_label is not None else self._widgets
         self.setLayout(make_row(*items, gap_px=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
-        self.show_whole_name(is_whole=True)
+        self.shorten_if_too_wide(0)
 
     def measure_needed_width(self) -> int:
-        """Return the width in px that the cell needs if all its labels are shown, with the short name in place of a
-        long one."""
+        """Return the width in px that the cell needs if its name and all its labels are shown."""
         gaps = _CELL_GAP_PX * (len(self._widgets) - 1)
-        return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1 - self.saved_width
+        return sum(widget.sizeHint().width() for widget in self._widgets) + gaps + 2 * 12 + 1
 
     @property
-    def saved_width(self) -> int:
-        """The width in px by which the short name is narrower than the name; 0 if the name is never replaced."""
-        width = self._name_label.sizeHint().width()
-        if self._short_name_label is None or width <= round(_MAX_NAME_WIDTH_PX * current_appearance().scale):
-            return 0
-        return width - self._short_name_label.sizeHint().width()
+    def has_long_name(self) -> bool:
+        """True if the name is so long that its short name replaces it before the bar hides anything else."""
+        return self._name_label.sizeHint().width() > round(_MAX_NAME_WIDTH_PX * current_appearance().scale)
 
-    def show_whole_name(self, *, is_whole: bool) -> None:
-        """Show the name or, if `is_whole` is False, the short name."""
-        if self._short_name_label is not None:
-            set_visible_in_parent(self._name_label, is_whole)
-            set_visible_in_parent(self._short_name_label, not is_whole)
+    def shorten_if_too_wide(self, excess_px: int) -> int:
+        """Show the short name if the contents of the bar are too wide (`excess_px` is positive), otherwise the name.
+        Return the excess that remains, in px. A cell without a short name stays as it is."""
+        if self._short_name_label is None:
+            return excess_px
+        is_short = excess_px > 0
+        set_visible_in_parent(self._name_label, not is_short)
+        set_visible_in_parent(self._short_name_label, is_short)
+        saved_px = self._name_label.sizeHint().width() - self._short_name_label.sizeHint().width()
+        return excess_px - saved_px if is_short else excess_px
+
+
+class LinkCell(Surface):
+    """One cell of the status bar that is a link. A screen reader reads its whole name, also if the short name is
+    shown."""
+
+    def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
+        super().__init__(is_raised=True, edge="left" if is_at_right else "right")
+        self.link = LinkButton(content.name, role="small")
+        self.link.setProperty("key", content.link_key)
+        self.setLayout(make_row(self.link, margins=(10, 0, 10, 0)))
+        self.show_content(content)
+
+    def show_content(self, content: StatusCellContent) -> None:
+        self._content = content
+        self.link.setAccessibleName(content.name)
+        self.setToolTip(format_tooltip(content.name))
+        self.shorten_if_too_wide(0)
+
+    def measure_needed_width(self) -> int:
+        """Return the width in px that the cell needs if its name is shown."""
+        return self.link.measure_width(self._content.name) + 2 * 10 + 1
+
+    def shorten_if_too_wide(self, excess_px: int) -> int:
+        """Show the short name if the contents of the bar are too wide (`excess_px` is positive), otherwise the name.
+        Return the excess that remains, in px. A cell without a short name stays as it is."""
+        name, short_name = self._content.name, self._content.short_name or self._content.name
+        is_short = excess_px > 0
+        shown_name = short_name if is_short else name
+        if self.link.text() != shown_name:
+            self.link.setText(shown_name)
+            self.link.updateGeometry()
+        saved_px = self.link.measure_width(name) - self.link.measure_width(short_name)
+        return excess_px - saved_px if is_short else excess_px
 
 
 class StatusBar(Surface):
@@ -226,7 +263,7 @@ class StatusBar(Surface):
         self._layout = make_row(None, gap_px=0)
         self.setLayout(self._layout)
         self._cell_contents: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
-        self._cells: dict[StatusCellContent | str, QWidget] = {}
+        self._cells: dict[StatusCellContent | str, StatusCell | LinkCell] = {}
 
     def show_cells(self, left_cells: Sequence[StatusCellContent], right_cells: Sequence[StatusCellContent]) -> None:
         """Show these cells at the left and at the right. If the bar already shows a link with the same key, use its
@@ -247,14 +284,15 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Show short names in place of long ones, then hide cells and labels until the remaining ones fit into the
-        width of the bar. They are hidden in this order: the cell of the due tasks; then, from the right, labels whose
-        icon has the same meaning; then, from the right, cells of providers without a problem.
+        """Shorten and hide contents until the remaining ones fit into the width of the bar, in this order: long names
+        get their short name; the cell of the due tasks is hidden; then, from the right, labels whose icon has the
+        same meaning; the links get their short name; from the right, cells of providers without a problem are hidden.
+        At the end the other names get their short name. So the reason why the window is read-only is never cut off.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
-        excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
-        for cell in cells:  # at most one of them has a short name
-            cell.show_whole_name(is_whole=cell.saved_width == 0 or excess + cell.saved_width <= 0)
+        excess = sum(cell.measure_needed_width() for cell in self._cells.values()) - self.width()
+        for cell in cells:
+            excess = cell.shorten_if_too_wide(excess) if cell.has_long_name else excess
         for cell in cells:
             excess = (
                 _hide_widget_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
@@ -264,12 +302,16 @@ class StatusBar(Surface):
                 excess = _hide_widget_if_too_wide(
                     cell.hideable_label, excess, cell.hideable_label.sizeHint().width() + _CELL_GAP_PX
                 )
+        for link_cell in self._cells.values():
+            excess = link_cell.shorten_if_too_wide(excess) if isinstance(link_cell, LinkCell) else excess
         for cell in reversed(cells[1:]):
             if cell.hideable_label is not None:
                 width_without_label = (
                     cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
                 )
                 excess = _hide_widget_if_too_wide(cell, excess, width_without_label)
+        for cell in cells:
+            excess = excess if cell.has_long_name else cell.shorten_if_too_wide(excess)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -283,29 +325,27 @@ class StatusBar(Surface):
         return super().event(event)
 
     def _reuse_or_make_cell(
-        self, old_cells: dict[StatusCellContent | str, QWidget], content: StatusCellContent, *, is_at_right: bool
-    ) -> QWidget:
+        self,
+        old_cells: dict[StatusCellContent | str, StatusCell | LinkCell],
+        content: StatusCellContent,
+        *,
+        is_at_right: bool,
+    ) -> StatusCell | LinkCell:
         """Return the widget of one cell. If `old_cells` has a widget for the same cell, return it with the new text
         of its link; otherwise return a new widget. The key of a cell in `old_cells` is the key of its link, or the
         whole content of a cell that is no link. A reused widget is removed from `old_cells`."""
         key = content.link_key or content
         cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
         self._cells[key] = cell
-        link = cell.findChild(LinkButton)
-        if link is not None:
-            link.setText(f"{content.name} {content.text}".strip())
-            link.setAccessibleName(link.text())
-            link.updateGeometry()
+        if isinstance(cell, LinkCell):
+            cell.show_content(content)
         return cell
 
-    def _make_cell(self, content: StatusCellContent, *, is_at_right: bool) -> QWidget:
+    def _make_cell(self, content: StatusCellContent, *, is_at_right: bool) -> StatusCell | LinkCell:
         if not content.link_key:
             return StatusCell(content, is_at_right=is_at_right)
-        link = LinkButton(f"{content.name} {content.text}".strip(), role="small")
-        link.setProperty("key", content.link_key)
-        link.clicked.connect(self._emit_link_pressed)
-        cell = Surface(is_raised=True, edge="left" if is_at_right else "right")
-        cell.setLayout(make_row(link, margins=(10, 0, 10, 0)))
+        cell = LinkCell(content, is_at_right=is_at_right)
+        cell.link.clicked.connect(self._emit_link_pressed)
         return cell
 
     def _emit_link_pressed(self) -> None:
@@ -315,14 +355,6 @@ class StatusBar(Surface):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self.setFixedHeight(current_appearance().frame_height("status_bar"))
-
-
-def _measure_needed_width(cell: QWidget) -> int:
-    """Return the width in px that a cell of the status bar needs if all its labels are shown."""
-    if isinstance(cell, StatusCell):
-        return cell.measure_needed_width()
-    link = cell.findChild(LinkButton)
-    return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 
 
 def _hide_widget_if_too_wide(widget: QWidget, excess_px: int, width_px: int) -> int:
