@@ -29,6 +29,7 @@ from console.views.runtime.routes import (
 )
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.search_results import ResultEntry
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.test_window import find_nameless_controls
 from tests.desk.window_desks import WindowTestDesks
@@ -78,6 +79,17 @@ def test_an_administrator_sees_the_reason_and_the_commands(
         assert "db accounts apply" in page.advice_label.plain
         assert page.admin_button.isVisible()
         assert find_nameless_controls(person.window) == []
+    person.press("Ctrl+K")
+    assert person.opening.controller is not None
+    results = person.opening.controller.command_palette.search_box.list
+    shown = [
+        entry
+        for row in range(results.model().rowCount())
+        if isinstance(entry := results.get_line_at(row), ResultEntry)
+    ]
+    assert [entry.title for entry in shown if entry.disabled_reason] == [], "only commands of the role fill the list"
+    assert [entry.title for entry in shown if "queue" in entry.title or "nfinished" in entry.title] == []
+    person.press("Esc")
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
     stored_screen = person.opening.context.person_values.get_value(SCREEN_VALUE_NAME)

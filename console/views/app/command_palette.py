@@ -465,8 +465,9 @@ class CommandPalette(QObject):
 
     def _make_command_group(self) -> ResultGroup:
         """Return the group of commands whose title matches the text in Japanese or English. A command whose whole
-        title is the text comes first, then the commands that the person has used most recently. If a text is typed,
-        the commands that aren't possible at present are the last ones, so that Enter runs a possible one."""
+        title is the text comes first, then the commands that the person has used most recently. The commands that
+        aren't possible at present are the last ones, so that Enter runs a possible one, and so that the few lines
+        aren't filled with commands that the person's role never allows."""
         typed_words = split_into_folded_words(self._typed_text)
         position_by_recent_name = {
             name: position for position, name in enumerate(list_recent_commands(self._context))
@@ -476,7 +477,7 @@ class CommandPalette(QObject):
         commands.sort(
             key=lambda command: (
                 command not in exact_commands,
-                bool(typed_words and command.find_refusal()),
+                bool(command.find_refusal()),
                 position_by_recent_name.get(command.name, len(position_by_recent_name)),
             )
         )

@@ -165,13 +165,13 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
 def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     """Yield one command for each queue and each saved view. The command opens the queue or view; the number of its
     records is at the right."""
+    find_refusal = partial(context.find_missing_right_reason, "read")
     for name in QUEUE_TAB_NAMES:
         queue_count = context.work_counts.find_queue_count(name)
         count = wording.format_count(queue_count.count, is_capped=queue_count.is_capped) if queue_count else ""
         title = _make_title_function("search.open_queue", queue=name)
-        yield WindowCommand(
-            f"queue.{name}", title, partial(context.navigate, make_queue_route(name)), "list", "", count
-        )
+        run = partial(context.navigate, make_queue_route(name))
+        yield WindowCommand(f"queue.{name}", title, run, "list", "", count, find_refusal)
     for view_count in context.saved_views:
         title = _make_title_function("search.open_view", name=view_count.view.name)
         run = partial(context.navigate, QueuesRoute(view_id=view_count.view.id))
@@ -182,6 +182,7 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
             get_saved_view_icon(view_count),
             "",
             format_record_count(view_count),
+            find_refusal,
         )
 
 
@@ -203,9 +204,10 @@ def _list_action_commands(
             find_refusal=find_refusal,
         )
 
-    yield make_action_command("unfinished")
-    yield make_action_command("left_open")
-    yield make_action_command("mentions")
+    find_reading_refusal = partial(context.find_missing_right_reason, "read")
+    yield make_action_command("unfinished", find_reading_refusal)
+    yield make_action_command("left_open", find_reading_refusal)
+    yield make_action_command("mentions", find_reading_refusal)
     yield _make_purchase_command(frame, typed_number)
     yield _make_export_command(frame)
     yield make_action_command(
