@@ -153,7 +153,7 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     # stored with the number of the payment as the number of an order
     case_with_order = replace(case_with_number, alert=replace(CASE_ITEM.alert, order_no="A-10442"))
     assert alert_words.format_alert_record(case_with_order, make_window_context()) == "Payment A-10442"
-    assert alert_words.format_alert_rule(LATE_TASK_ITEM.alert, make_window_context()) == "Scheduled task is late"
+    assert alert_words.format_alert_rule(LATE_TASK_ITEM.alert, make_window_context()) == "Due task is late"
 
 
 def test_an_alert_about_a_provider_or_task_names_it(appearance: object) -> None:
@@ -170,7 +170,7 @@ def test_an_alert_about_a_provider_or_task_names_it(appearance: object) -> None:
     assert format_record("provider", compute_provider_subject_id("alarmbox"), "timeout") == "AlarmBox"
     assert format_record("provider", 5, "timeout") == "Provider"
     assert format_record("task", 6, "payment_polls: ended never") == "Payment checks"
-    assert format_record("task", 6, "a task of a newer version: ended never") == "Scheduled tasks"
+    assert format_record("task", 6, "a task of a newer version: ended never") == "Due tasks"
 
 
 def test_incidents_are_grouped_by_state(appearance: object) -> None:
