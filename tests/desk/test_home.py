@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint
 from PySide6.QtWidgets import QApplication
 
 from console.app import Console
+from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.person_state.drafts import make_draft_name
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem
@@ -30,6 +31,7 @@ from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
+from tests.support.failing_methods import let_method_fail
 
 
 def test_the_waiting_times_of_home_are_those_of_the_report(
@@ -295,3 +297,23 @@ def test_drafts_and_unfinished_operations_have_one_bar_each(
         home.context.person_values.store(make_draft_name("refund", str(count)), draft)
         home.draft_bar.show_drafts()
         assert home.list_bar_names() == ("unfinished", "drafts")
+
+
+def test_the_bar_about_a_failed_read_is_in_sight(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+    """Home is higher than a window of the least size. If it can't be read again, the bar that says so is visible
+    without scrolling, not below the table."""
+    for number in CORPORATION_NUMBERS[:3]:
+        buy_with_unknown_outcome(console, sandbox, number)
+    person = open_window()
+    person.window.resize(1280, 700)
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: home.table.rows.rowCount() == 3)
+    person.wait_until_read()
+    error = rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
+    with let_method_fail(console.recovery, "read_queue", error):
+        person.press("F5")
+        person.wait_until(lambda: "failed" in home._bar_by_name)
+    process_events()
+    bar = home._bar_by_name["failed"]
+    assert _get_scroll_area(home).verticalScrollBar().maximum() > 0
+    assert bar.visibleRegion().boundingRect() == bar.rect()
