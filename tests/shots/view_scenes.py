@@ -26,7 +26,7 @@ def show_queue_options(stage: WindowStage) -> None:
     """Take pictures of the saved views in the sidebar and on Home, and of a queue's page with each of its options."""
     views = stage.desk.console.saved_views
     own_name, team_name, unknown_name = _VIEW_NAMES_BY_LANGUAGE[stage.sight.language]
-    shown = views.save_view(own_name, False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
+    shown = views.save_view(own_name, False, ViewContent("unknown", "provider:alarmbox age:>1d", "", "-age"))
     views.save_view(team_name, True, ViewContent("refunds"))
     views.save_view(unknown_name, True, ViewContent("review", "flavour:sweet"))
     stage.frame.context.saved_views_outdated.emit()
