@@ -1,7 +1,7 @@
 """Actions of the queue page. Most actions apply to the selected records; if no record is selected, to the record of
 the current row. The other actions, such as resolve, always apply to the record of the current row."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Order
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck
+from console.domain.recovery.decidable import find_refetch_refusal, has_probe_an_addressee, is_decidable_check
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
 from console.views.bulk.request import RecordLister
@@ -28,6 +29,30 @@ from console.wording.audit_words import format_record_reference
 
 if TYPE_CHECKING:
     from console.app import Console
+
+_IS_POSSIBLE_BY_KEY_HINT: Mapping[str, Callable[[ShownRecord], bool]] = {
+    "key.probe": has_probe_an_addressee,
+    "key.refetch": lambda record: (
+        isinstance(record, CreditCheck) and bool(record.incomplete) and find_refetch_refusal(record) is None
+    ),
+    "key.resolve": lambda record: (
+        is_decidable_check(record) if isinstance(record, CreditCheck) else not isinstance(record, Order)
+    ),
+    "action.open_payment": lambda record: isinstance(record, Order) and bool(record.payment_ids),
+}
+"""For the shortcuts of actions that only some records have: the wording key of the shortcut's hint, and a function
+that returns True if a record has the action."""
+
+
+def list_impossible_key_hints(records: Iterable[ShownRecord]) -> set[str]:
+    """Return the wording keys of the shortcuts whose actions none of these records has."""
+    impossible_hints = set(_IS_POSSIBLE_BY_KEY_HINT)
+    for record in records:
+        impossible_hints -= {hint for hint in impossible_hints if _IS_POSSIBLE_BY_KEY_HINT[hint](record)}
+        if not impossible_hints:
+            break
+    return impossible_hints
+
 
 RefLister = Callable[["Console"], Collection[RecordRef]]
 """A function that returns kind and id of records. A background thread calls it."""

@@ -1,6 +1,6 @@
 """The page of the queues: the records that wait for a step, each with the reason and the next step."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,7 @@ from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, Fitte
 from console.views.presenters import records as case_words
 from console.views.presenters.saved_views import make_saved_view_key
 from console.views.queues import rows as queue_rows
-from console.views.queues.actions import QueuePageActions
+from console.views.queues.actions import QueuePageActions, list_impossible_key_hints
 from console.views.queues.cause_groups import (
     CAUSE_ROW_KEY_PREFIX,
     CauseRow,
@@ -661,7 +661,7 @@ class QueuesPage(Page):
 
     def _show_row_position(self) -> None:
         is_list_empty = self.row_model.has_read_last_page and self.row_model.row_count == 0
-        self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else ())
+        self.show_key_hints_without(_ROW_KEY_HINTS if is_list_empty else self._list_impossible_key_hints())
         if self.by_cause:
             self.hint_bar.status_label.show_text(
                 self._append_state_instant_to_position(self._format_position_in_groups())
@@ -684,6 +684,14 @@ class QueuesPage(Page):
         if removed_count:
             position_text = self.context.translate("queue.position_removed", position=position_text, n=removed_count)
         self.hint_bar.status_label.show_text(self._append_state_instant_to_position(position_text))
+
+    def _list_impossible_key_hints(self) -> Collection[str]:
+        """Return the wording keys of the shortcuts whose actions no loaded record has. Return none of them while a
+        group is closed, because its records aren't loaded."""
+        rows = list(self.row_model.iterate_loaded_rows())
+        if any(isinstance(row, CauseRow) and not row.is_open for row in rows):
+            return ()
+        return list_impossible_key_hints(row.item.record for row in rows if isinstance(row, QueueRow))
 
     def _append_state_instant_to_position(self, position_text: str) -> str:
         """Return `position_text` followed by the instant since which the current record has its state, because the

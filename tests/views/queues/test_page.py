@@ -12,9 +12,10 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE
 from console.domain.payments.service_results import OrderDetails
 from console.domain.queues.saved_views import SavedView, ViewContent
-from console.domain.records import Work, WorkState
+from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import Explanation, NextStep
 from console.domain.views.any_record import QueueItem
+from console.views.queues.actions import list_impossible_key_hints
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from tests.support.inline_runner import InlineRunner
@@ -162,6 +163,33 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
     monkeypatch.setattr(page, "show_key_refusal", refusals.append)
     page.queue_actions.open_payment_of_current_order()
     assert (len(routes), refusals) == (1, [page.context.translate("act.no_order")])
+
+
+@pytest.mark.parametrize(
+    ("records", "offered"),
+    [
+        ([make_check(1)], "P"),
+        ([make_check(1), make_check(2, pdf_file_path=None, incomplete=("pdf",))], "PF"),
+        ([make_check(1, certainty=Certainty.UNKNOWN)], "PE"),
+        ([make_payment()], "PE"),
+        ([ORDER], "PO"),
+        ([ORDER, make_payment()], "PEO"),
+    ],
+)
+def test_the_line_of_keys_offers_only_actions_of_listed_records(records: list[Any], offered: str) -> None:
+    """The line of shortcuts names an action only if a record of the list has it: re-fetching if a credit check lacks
+    a part, a decision if an outcome may be decided, and opening the payment if there is an order."""
+    hidden = {"key.probe": "P", "key.refetch": "F", "key.resolve": "E", "action.open_payment": "O"}
+    assert {key for hint, key in hidden.items() if hint not in list_impossible_key_hints(records)} == set(offered)
+
+
+def test_a_queue_of_complete_checks_offers_no_key_for_a_refetch(qtbot: QtBot) -> None:
+    page = show_page(qtbot, ReviewServices(CHECKS_TO_REVIEW))
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    execute_tasks(runner)
+    hinted = {key for keys, _text in page.hint_bar.key_hints for key in keys}
+    assert hinted & {"P", "F", "E", "O"} == {"P"}
 
 
 def test_an_empty_list_offers_no_keys_for_rows(qtbot: QtBot) -> None:
