@@ -102,13 +102,13 @@ def read_original_rows(conn: Connection, after_id: int, up_to_id: int, *, has_st
 
 
 def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
-    """Return the distinct values of the column `status` of the table of credit checks, without empty ones. They are
+    """Return the distinct values of the column `status` of the table of credit checks, without NULL. They are
     compared byte by byte, independently of the column's collation. The function reads the whole table once."""
     exact_status = cast(credit_checks.c.status, LargeBinary)
     return tuple(
         bytes(status_bytes).decode(errors="replace")
         for status_bytes in conn.scalars(select(exact_status).distinct())
-        if status_bytes
+        if status_bytes is not None
     )
 
 

@@ -147,6 +147,7 @@ def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: P
         (STATUS_COLUMN, "done", "status_words"),
         (STATUS_COLUMN, "Pending", "status_words"),
         (STATUS_COLUMN, "success ", "status_words"),
+        (STATUS_COLUMN, "", "status_words"),
         (", status VARCHAR(20) NULL DEFAULT 'pending'", None, "status_null"),
         (", status VARCHAR(20) NOT NULL DEFAULT 'new'", "pending", "status_default"),
         (", status VARCHAR(5) NOT NULL DEFAULT 'x'", None, "column_taken"),
