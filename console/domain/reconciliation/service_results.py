@@ -113,6 +113,12 @@ class ReconciliationRunDetails:
     newer_run_id: int | None = None
     older_run_id: int | None = None
 
+    @property
+    def is_missing_unknown(self) -> bool:
+        """True if the run has found no payment that is missing at the provider, but has unreadable rows. With
+        unreadable rows in a provider's history, a run doesn't search this history for our payments."""
+        return bool(self.refused_row_count) and not self.item.missing_at_provider_count
+
     def count_differences(self, part: str) -> int:
         """Return the number of differences in the tab `part` of the list, a key of `VERDICTS_OF_PART`. Raises
         KeyError for another text."""

@@ -5,8 +5,10 @@ from datetime import date, timedelta
 
 from console.domain.payments.provider_registry import get_time_zone
 from console.domain.reconciliation.service_results import (
+    PART_ONLY_OURS,
     DifferenceItem,
     ReconciledFile,
+    ReconciliationRunDetails,
     ReconciliationRunItem,
     RunState,
 )
@@ -118,6 +120,14 @@ def format_difference_count(count: int, item: ReconciliationRunItem) -> str:
     """Return the number of differences of one kind as text. Return – if the run has failed and has found no
     difference of this kind, because a failed run has not compared everything."""
     return wording.NO_VALUE if item.state is RunState.FAILED and not count else wording.format_count(count)
+
+
+def format_part_count(part: str, run_details: ReconciliationRunDetails) -> str:
+    """Return the number of differences in a part of the run's list, a key of `VERDICTS_OF_PART`, as text. Return – if
+    the run doesn't know it."""
+    if part == PART_ONLY_OURS and run_details.is_missing_unknown:
+        return wording.NO_VALUE
+    return format_difference_count(run_details.count_differences(part), run_details.item)
 
 
 # -- files

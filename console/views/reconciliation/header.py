@@ -6,7 +6,12 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import HistoryKind, find_provider
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
-from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunDetails, RunState
+from console.domain.reconciliation.service_results import (
+    VERDICTS_OF_PART,
+    DifferenceItem,
+    ReconciliationRunDetails,
+    RunState,
+)
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
@@ -19,8 +24,6 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
 _MAX_SHOWN_PROVIDER_FILES = 3
-_NAMES_OF_COUNTS_OF_WHOLE_RUN = frozenset({"differ", "only_ours", "only_theirs", "refused", "waiting"})
-"""The counts that are known only if the run has read everything."""
 RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
 
@@ -82,7 +85,9 @@ class RunHeader(Surface):
         for name, count in counts.items():
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
             figure = wording.format_count(count)
-            if name in _NAMES_OF_COUNTS_OF_WHOLE_RUN:
+            if name in VERDICTS_OF_PART:
+                figure = words.format_part_count(name, run_details)
+            elif name == "waiting":  # known only if the run has read everything
                 figure = words.format_difference_count(count, item)
             self._figure_by_name[name].show_text(figure, tone)
             self._figure_by_name[name].setAccessibleName(f"{context.translate(f'reconcile.part.{name}')} {figure}")

@@ -12,6 +12,8 @@ from console.domain.payments.consistency import CONFIRMED_PAID_STATES
 from console.domain.payments.records import Payment
 from console.domain.reconciliation.service_results import (
     PART_ALL,
+    PART_ONLY_OURS,
+    PART_REFUSED,
     VERDICTS_OF_PART,
     DifferenceItem,
     ReconciliationRunDetails,
@@ -256,8 +258,7 @@ class ReconcilePage(Page):
         self.run_details, self._read_run_id = run_details, run_details.item.id
         self.run_header.show_run(run_details)
         for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
-            count = run_details.count_differences(tab_name)
-            self.tabs.set_count(tab_index, words.format_difference_count(count, run_details.item))
+            self.tabs.set_count(tab_index, words.format_part_count(tab_name, run_details))
         self._show_run_widgets(is_visible=True)
         self.show_state_bar("run", make_run_state_bar(run_details, self.context), is_above_contents=True)
         self._read_rows(run_details)
@@ -326,9 +327,14 @@ class ReconcilePage(Page):
             has_failed = run_details.item.state is RunState.FAILED
             key, icon_name = ("none_failed", "cross") if has_failed else ("none_so_far", "hourglass")
             self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), icon_name=icon_name))
+        elif self.current_tab_name == PART_REFUSED:
+            self._show_instead_of_rows(EmptyState(translate("reconcile.all_readable")))
+        elif self.current_tab_name == PART_ONLY_OURS and run_details is not None and run_details.is_missing_unknown:
+            self._show_instead_of_rows(EmptyState(translate("reconcile.missing_unknown"), icon_name="question"))
         elif self.current_tab_name != PART_ALL:
+            key = "part_empty_readable" if run_details is not None and run_details.refused_row_count else "part_empty"
             self._show_instead_of_rows(
-                EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
+                EmptyState(translate(f"reconcile.{key}"), translate("reconcile.part_empty_hint"))
             )
         elif run_details is not None and run_details.item.compared_count == 0:
             self._show_instead_of_rows(EmptyState(translate("reconcile.none_compared"), icon_name="dash"))

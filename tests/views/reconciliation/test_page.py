@@ -176,6 +176,40 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
 
 
 @pytest.mark.parametrize(
+    ("refused_row_count", "tab_name", "key"),
+    [
+        (0, "refused", "all_readable"),
+        (0, "differ", "part_empty"),
+        (0, "only_ours", "part_empty"),
+        (1, "differ", "part_empty_readable"),
+        (1, "only_theirs", "part_empty_readable"),
+        (1, "only_ours", "missing_unknown"),
+    ],
+)
+def test_an_empty_part_does_not_hide_unreadable_rows(
+    show_page: ShowPageFunction, refused_row_count: int, tab_name: str, key: str
+) -> None:
+    """With unreadable rows, an empty part of the list says that only the readable rows have no such difference, and
+    that missing payments aren't known."""
+    item = make_run_item(missing_at_provider_count=0)
+    page = show_page(make_run_details(item, refused_row_count=refused_row_count), rows=())
+    page.restore_screen_state({"tab": tab_name})
+    page._show_empty_state()
+    shown = {label.plain for label in page.empty_state.findChildren(TextLabel)}
+    assert page.context.translate(f"reconcile.{key}") in shown
+
+
+@pytest.mark.parametrize(("refused_row_count", "figure"), [(0, "0"), (1, "–")])
+def test_unreadable_rows_leave_the_number_of_missing_payments_unknown(
+    show_page: ShowPageFunction, refused_row_count: int, figure: str
+) -> None:
+    """With unreadable rows, the page doesn't state that no payment is missing at the provider."""
+    item = make_run_item(missing_at_provider_count=0)
+    page = show_page(make_run_details(item, refused_row_count=refused_row_count))
+    assert read_figures(page)["only_ours"] == figure
+
+
+@pytest.mark.parametrize(
     ("item", "our_state", "provider_state", "amount_difference", "verdict", "cause", "action"),
     [
         (AMOUNT_DIFFERENCE, "Completed ¥1,200", "Paid ¥1,300", "¥100", "Different amount",
