@@ -110,14 +110,11 @@ def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: 
     assert (reconciliation.matched_count, reconciliation.difference_count) == (12, 3)
     close = console.reports.read_daily_close("atom", YESTERDAY)
     notes = "\n".join(format_daily_close_notes(close, "en"))
-    assert (
-        "Reconciliation no. 1, 2 (gateway's calendar: 2026-11-18 to 2026-11-19): 12 matching payments in this period"
-        in notes
-    )
-    assert "3 differences of this Japanese day." in notes
+    assert "Reconciliation no. 1, 2: 3 differences on this Japanese day." in notes
+    assert "(2026-11-18 to 2026-11-19) have 12 matching payments, paid or not." in notes
     of_one_day = replace(close, reconciliation=replace(reconciliation, from_day=YESTERDAY))
     notes = "\n".join(format_daily_close_notes(of_one_day, "en"))
-    assert "Reconciliation no. 1, 2 (gateway's calendar: 2026-11-19): 12 matching payments in this period" in notes
+    assert "(2026-11-19) have 12 matching payments, paid or not." in notes
 
 
 @pytest.mark.parametrize("begun_at", [DAY_BEGIN, INDIAN_MIDNIGHT - ONE_SECOND, INDIAN_MIDNIGHT, DAY_END - ONE_SECOND])

@@ -338,7 +338,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
         "Not yet final: 1 payment is still unknown (¥1,000); 1 refund is still unknown (¥500); no complete"
         in first[0]
     )
-    assert "This is the first close of this day." in first[0]
+    assert "No earlier close of this day was written to a file." in first[0]
     for cells in ("Paid in 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Paid in 1 700.00 INR",
                   "Paid in less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
         assert cells in "\n".join(first), cells
