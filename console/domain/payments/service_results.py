@@ -79,6 +79,8 @@ class PaymentDetails:
     - `open_alert_id`: the id of the oldest open alert about the payment; None if there is none
     - `corporation`: the registry's facts about the corporation; None if this desk has no registry or the payment has
       no corporation number
+    - `company_name`: the company's name in the newest credit check that has one; None if there is none, or if
+      `corporation` has the official name
     """
 
     record: Payment
@@ -98,6 +100,7 @@ class PaymentDetails:
     open_alert_id: int | None = None
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     corporation: "CorporationFacts | None" = None
+    company_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class OrderDetails:
     - `taken`: the running take of the order; None if no person has taken it
     - `corporation`: the registry's facts about the corporation; None if this desk has no registry or the order has no
       corporation number
+    - `company_name`: the company's name in the newest credit check that has one; None if there is none, or if
+      `corporation` has the official name
     """
 
     record: Order
@@ -128,6 +133,7 @@ class OrderDetails:
     sagas: tuple[SagaProgress, ...] = ()
     alert: AlertItem | None = None
     corporation: "CorporationFacts | None" = None
+    company_name: str | None = None
     explained_payment: Payment | None = None
     sides: tuple[ComparedSide, ...] = ()
 
@@ -214,6 +220,8 @@ class RefundDetails:
     - `holder`: the person and process that call the provider or hold the refund's lease; `awaiting`: "second_person"
       while a decision waits for its second person; `taken`: the running take of the refund; `open_alert_id`: the id
       of the oldest open alert about it. Each is None if there is none.
+    - `company_name`: the company's name in the newest credit check that has one; None if there is none, or if
+      `corporation` has the official name
     """
 
     record: Refund
@@ -238,6 +246,7 @@ class RefundDetails:
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
     corporation: "CorporationFacts | None" = None
+    company_name: str | None = None
     version_at_request: int | None = None
 
 

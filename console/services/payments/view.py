@@ -28,7 +28,7 @@ from console.services.payments.probe import make_lease_name, make_start_lease_na
 from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
-from console.services.registry.facts import complete_with_corporations, read_facts_of_record
+from console.services.registry.facts import complete_with_corporations, find_company_name, read_facts_of_record
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
@@ -72,6 +72,7 @@ class PaymentDetailsReader:
             order = relations.order
             holder = _find_lease_holder(conn, record)
             history = read_timeline(conn, PAYMENT_KIND, str(payment_id))
+            corporation = read_facts_of_record(context, conn, record)
             details = PaymentDetails(
                 record=record,
                 explanation=explain_payment(record, now),
@@ -88,7 +89,8 @@ class PaymentDetailsReader:
                 actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _PAYMENT_ACTIONS_ON_SCREEN),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
-                corporation=read_facts_of_record(context, conn, record),
+                corporation=corporation,
+                company_name=find_company_name(conn, record, corporation),
                 **read_annotations(context, conn, PAYMENT_KIND, payment_id),
             )
         self._opening_log.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
@@ -110,6 +112,7 @@ class PaymentDetailsReader:
             explained_id = find_explained_payment_id(record, context.now())
             explained_payment = next((payment for payment in completed_payments if payment.id == explained_id), None)
             relations = explained_payment.relations if explained_payment is not None else None
+            corporation = read_facts_of_record(context, conn, record)
             details = OrderDetails(
                 record=record,
                 explanation=explain_order(record, context.now()),
@@ -130,7 +133,8 @@ class PaymentDetailsReader:
                 newest_events=read_newest_events(context, conn, orders.ORDER_KIND, order_id),
                 evidence=read_masked_evidence(conn, orders.ORDER_KIND, order_id),
                 sagas=order_sagas,
-                corporation=read_facts_of_record(context, conn, record),
+                corporation=corporation,
+                company_name=find_company_name(conn, record, corporation),
                 **read_annotations(context, conn, orders.ORDER_KIND, order_id),
             )
         self._opening_log.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)

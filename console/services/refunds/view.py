@@ -50,7 +50,7 @@ from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.risk_signals import RiskSignalFacts
 from console.services.refunds.rules import RefundFacts
-from console.services.registry.facts import complete_with_corporations, read_facts_of_record
+from console.services.registry.facts import complete_with_corporations, find_company_name, read_facts_of_record
 from console.store.database import unreadable_rows
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -183,6 +183,7 @@ class RefundDetailsReader:
         holder = leases.find_holder(conn, make_refund_lease_name(payment.id))
         switch = find_read_only_switch(conn, payment.provider)
         server_now = read_current_time(conn, now)
+        corporation = read_facts_of_record(context, conn, refund)
         return RefundDetails(
             record=refund,
             explanation=explain_refund(refund, server_now),
@@ -224,7 +225,8 @@ class RefundDetailsReader:
             ),
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
-            corporation=read_facts_of_record(context, conn, refund),
+            corporation=corporation,
+            company_name=find_company_name(conn, refund, corporation),
             **read_annotations(context, conn, REFUND_KIND, refund_id),
         )
 

@@ -15,6 +15,7 @@ from console.domain.registry.facts import CorporationFacts, RegistryEntry
 from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
 from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
+from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 
 if TYPE_CHECKING:  # imported where they are needed: a lookup of credit checks doesn't need the tables of payments
@@ -66,6 +67,16 @@ def read_facts_of_record(
         return None
     number = _find_corporation_number(conn, record)
     return None if number is None else read_facts(context, conn, number)
+
+
+def find_company_name(conn: Connection, record: "QueuedRecord", facts: CorporationFacts | None) -> str | None:
+    """Return the name of the company of a payment, refund or order: that in the newest credit check of the same
+    corporation number that has a name. None if the registry has the company's official name (in `facts`), or if no
+    credit check has a name.
+    """
+    number = None if facts is not None and facts.corporation is not None else _find_corporation_number(conn, record)
+    checks = () if number is None else credit_checks.find_by_number(conn, number)
+    return next((check.company_name for check in checks if check.company_name), None)
 
 
 def complete_with_corporations(

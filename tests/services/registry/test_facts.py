@@ -15,6 +15,7 @@ from console.app import Console
 from console.domain.corporation_number import group_digits
 from console.domain.errors import ConsoleError
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.records import PurchaseRequest
 from console.domain.registry.corporations import Corporation, CorporationEvent, CorporationKind
 from console.domain.registry.facts import find_other_names
 from console.sandbox.registry import close_company, make_company_row, merge_company, write_whole_file
@@ -324,3 +325,30 @@ def test_a_company_name_differs_only_if_people_see_a_difference() -> None:
         "株式会社旧名",
         "ABC商事合同会社",
     )
+
+
+@pytest.mark.engines("sqlite")
+def test_the_pages_of_money_have_the_name_of_a_credit_check(console: Console, place: Place, tmp_path: Path) -> None:
+    """The details of an order, a payment and a refund have the name that a credit check of the same corporation has,
+    unless the registry has the official name.
+    """
+    name = console.credit_checks.purchase(PurchaseRequest(OPEN_NUMBER, "1")).company_name
+    place.sql(
+        f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{OPEN_NUMBER}')"
+    )
+    order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
+    payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", order_id=order_id))
+    place.drop_table_triggers("refunds")
+    refund = console._context.write(lambda tx: insert_requested_refund(tx.conn, payment))
+
+    def read_names() -> list[str | None]:
+        return [
+            console.payments.read_order(order_id).company_name,
+            console.payments.read_payment(payment.id).company_name,
+            console.refunds.read_refund(refund.id).company_name,
+        ]
+
+    assert name
+    assert read_names() == [name] * 3
+    import_into_registry(console, write_small_whole_file(tmp_path))
+    assert read_names() == [None] * 3

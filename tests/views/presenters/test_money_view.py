@@ -102,6 +102,14 @@ def test_the_gateways_side_shows_the_contradiction_of_its_history(
     assert f"differs, Completed, ¥12,000, asked 15:01:05 · 3 min ago, {text}" in gateway.format_spoken_text()
 
 
+@pytest.mark.parametrize(
+    ("rule", "text"), [(WorkReason.RECONCILE_AMOUNT, "≠ ¥12,000"), (WorkReason.RECONCILE_MISSING_THERE, "¥12,000")]
+)
+def test_a_list_marks_an_amount_that_the_history_contradicts(rule: WorkReason, text: str) -> None:
+    payment = make_payment(work=Work(WorkState.NEEDS_REVIEW, reason=rule), relations=PaymentRelations())
+    assert record_words.format_amount_with_difference_mark(payment, make_window_context()) == text
+
+
 def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> None:
     """PayPay reports no amount for a code that waits for its payer. The side then shows a dash, which a screen reader
     doesn't read.
@@ -540,6 +548,16 @@ def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearan
         page.fill_facts_panel(replace(details, set_asides=(replace(OPEN_SET_ASIDE, state=state), OPEN_SET_ASIDE)))
         texts = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
         assert texts[texts.index("Set aside") + 1] == f"¥6,000 · {said}\n¥6,000 · To be refunded"
+
+
+def test_the_header_of_a_payment_has_the_companys_name(qapp: QApplication) -> None:
+    """If this desk has no registry, the header shows the company's name that a credit check has."""
+    page = PaymentPage(make_window_context())
+    details = PaymentDetails(
+        make_payment(), PAYMENT_EXPLANATION, make_compared_sides(), MONEY_PARTS, ORDER, (), (), (), (), ()
+    )
+    page.fill_header(replace(details, company_name="株式会社みなも堂印刷"))
+    assert page.head.company_label.plain == "株式会社みなも堂印刷"
 
 
 @pytest.mark.parametrize(
