@@ -221,3 +221,18 @@ def test_the_dialog_of_a_refund_names_its_payment(parent: QWidget) -> None:
     assert subtitle in [label.plain for label in dialog.findChildren(TextLabel)]
     of_payment = ResolveMoneyDialog(context, payment, None, parent)
     assert f"{number} · ¥12,000 · PayPay · v7" in [label.plain for label in of_payment.findChildren(TextLabel)]
+
+
+def test_an_approval_says_why_it_stays_open_while_the_password_is_checked(parent: QWidget) -> None:
+    """While the database checks the password of an approval, the dialog can't be closed, and says why."""
+    context = make_window_context()
+    context.runner = InlineRunner(paused=True)
+    context.store_services(object())  # type: ignore[arg-type]  # no call begins
+    dialog = ApproveDialog(context, make_refund_details(), parent)
+    dialog.needs_password = True
+    dialog.open()
+    dialog.password_field.line_edit.setText("secret")
+    dialog._send_decision()
+    dialog.reject()
+    assert dialog.isVisible()
+    assert dialog.hint.plain == context.translate("dialog.stays_open")

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.controls.buttons import IconButton
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 
@@ -197,8 +198,8 @@ def test_a_press_in_the_first_moment_shows_a_message(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
-    """While a call runs, the dialog stays open: a second press has no effect, and the key Esc is refused with a
-    sentence. The result then takes the place of the question.
+    """While a call runs, the dialog stays open: a second press has no effect, and a sentence refuses
+    Esc and the close button. The result then takes the place of the question.
     """
     _, dialog, outcomes, pressed = open_dialog(qtbot)
     dialog._enable_main_button()
@@ -206,6 +207,10 @@ def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
     dialog.stays_open_text = "The answer is still awaited."
     dialog.set_busy("Asking...")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.hint.plain == "The answer is still awaited."
+    dialog.hint.show_text("")
+    (close_button,) = dialog.findChildren(IconButton)
+    close_button.click()
     assert dialog.hint.plain == "The answer is still awaited."
     dialog.main_button.click()
     assert outcomes == []
