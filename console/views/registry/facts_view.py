@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import TextLabel, discard_widget, make_column
+from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -85,8 +85,11 @@ class CorporationFactsView(QWidget):
             )
         if corporation.closure is not None:
             widgets.append(self._make_closure_bar(facts))
-        if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
-            widgets.append(make_flow_widget(self._make_successor_button(facts.successors[-1])))
+        if facts.successors:
+            button_row = QWidget()
+            button = self._make_successor_button(facts.successors[-1])
+            button_row.setLayout(make_row(button, None, margins=(0, 4, 0, 4)))  # room for the focus ring
+            widgets.append(button_row)
         if facts.predecessors:
             widgets.append(self._make_predecessor_links(facts.predecessors))
         return [*widgets, source_text]
