@@ -44,6 +44,9 @@ _SHORT_TEXT_IN_BRACKETS_PATTERN = re.compile(r"（[^）]{1,2}）")
 _LONG_LATIN_TEXT_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
 # A longer phrase has no room in a dialog at 200 % text size: a name, or a line that a person has typed.
 MAX_WHOLE_PHRASE_LETTERS = 24
+# The end of a sentence, such as します。, would look forgotten on a line of its own.
+_SHORT_LAST_PHRASE_PATTERN = re.compile(r"[ぁ-ゖ]{1,4}。?")
+_MAX_LETTERS_OF_JOINED_PHRASES = 12  # more would leave the line before them too short in a narrow panel
 _UNBROKEN_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{48,}")  # an address of the web, a line of a log
 _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 
@@ -71,13 +74,22 @@ def allow_breaks_in_long_words(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def split_phrases(text: str) -> tuple[str, ...]:
-    """Return the phrases of a text. The spaces after a phrase belong to this phrase."""
+    """Return the phrases of a text. The spaces after a phrase belong to this phrase. A short last phrase in hiragana
+    is joined with the phrase before it, so that it never stands alone on the last line."""
     if not text:
         return ()
     inner_spaces = {match.start() for match in _SPACE_NEXT_TO_JAPANESE_PATTERN.finditer(text)}
     kept_positions = [position for position in range(len(text)) if position not in inner_spaces]
     ends = [kept_positions[end] for end in _find_phrase_ends("".join(text[position] for position in kept_positions))]
-    return tuple(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
+    starts = [0, *ends]
+    if (
+        len(starts) > 1
+        and len(text) - starts[-2] <= _MAX_LETTERS_OF_JOINED_PHRASES
+        and _SHORT_LAST_PHRASE_PATTERN.fullmatch(text, starts[-1])
+        and text[starts[-1] - 1] != "\n"
+    ):
+        starts.pop()
+    return tuple(text[start:end] for start, end in pairwise([*starts, len(text)]))
 
 
 def remove_line_break_marks(text: str) -> str:
