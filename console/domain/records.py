@@ -234,8 +234,8 @@ class ReadOnlySwitch:
 class CheckRelations:
     """The related facts of a credit check.
 
-    - `awaits_second_person`: a first person has proposed a decision for the state `proposed_state` (None: none is
-      proposed); `lacks_second_person`: no person except the first one may confirm this decision now
+    - `proposed_state`: the state that a first person has proposed in a decision; None if no decision is proposed.
+      `lacks_second_person`: no person except the first one may confirm this decision now
     - `claim_holder`: the id of another credit check that holds the claim on the same client and corporation number;
       None if there is none
     - `finds_purchases`: the provider can be queried about an unknown purchase
@@ -253,7 +253,6 @@ class CheckRelations:
       a purchase
     """
 
-    awaits_second_person: bool = False
     claim_holder: int | None = None
     finds_purchases: bool = True
     read_only_switch: ReadOnlySwitch | None = None
@@ -264,6 +263,11 @@ class CheckRelations:
     lacks_second_person: bool = False
     change_alert: int | None = None
     observed_change: str = ""
+
+    @property
+    def awaits_second_person(self) -> bool:
+        """True if a first person has proposed a decision, and a second person must still confirm it."""
+        return self.proposed_state is not None
 
 
 class OperationState(StrEnum):

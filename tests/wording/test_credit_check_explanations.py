@@ -90,7 +90,7 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
     """After the first of two decisions, the next step says that the decision of a second person is missing."""
     step = make_sentences(
-        explain_credit_check(replace(UNKNOWN_CHECK, relations=CheckRelations(awaits_second_person=True)), NOW),
+        explain_credit_check(replace(UNKNOWN_CHECK, relations=CheckRelations(proposed_state="error")), NOW),
         language,
     )[2]
     assert ("第二確認者" if language == "ja" else "second person") in step

@@ -77,8 +77,8 @@ UNKNOWN_REFUND = replace(
 APPROVED_REFUND = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 ORDER_BEHIND_ITS_PAYMENT = replace(ORDER, state=OrderState.PENDING)
 
-RELATIONS_AWAITING_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
-RELATIONS_WITHOUT_SECOND_PERSON = RefundRelations(awaits_second_person=True, lacks_second_person=True)
+RELATIONS_AWAITING_SECOND_PERSON = PaymentRelations(proposed_state="payment_failed")
+RELATIONS_WITHOUT_SECOND_PERSON = RefundRelations(proposed_state="failed", lacks_second_person=True)
 
 REVIEW_REASONS = (
     "paid_after_cancel", "paid_twice", "set_aside", "no_order", "amount_differs", "contradicted", "reversed",
@@ -134,7 +134,9 @@ SITUATIONS: dict[str, Explanation] = {
     "refund unknown, nobody to confirm": explain_refund(
         replace(UNKNOWN_REFUND, relations=RELATIONS_WITHOUT_SECOND_PERSON), NOW
     ),
-    "payment reversal asked": explain_payment(replace(PAYMENT, relations=RELATIONS_AWAITING_SECOND_PERSON), NOW),
+    "payment reversal asked": explain_payment(
+        replace(PAYMENT, relations=PaymentRelations(proposed_state="reversed")), NOW
+    ),
     "payment order behind": explain_payment(
         replace(PAYMENT, relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)), NOW
     ),
@@ -200,7 +202,7 @@ SITUATIONS: dict[str, Explanation] = {
         replace(UNKNOWN_REFUND, work=Work(REVIEW_WORK_STATE, None, "probes_ended", 10)), NOW
     ),
     "refund unknown, second person": explain_refund(
-        replace(UNKNOWN_REFUND, relations=RefundRelations(awaits_second_person=True)), NOW
+        replace(UNKNOWN_REFUND, relations=RefundRelations(proposed_state="failed")), NOW
     ),
     "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
     "refund too old": explain_refund(replace(REFUND, decide_by=NOW - timedelta(seconds=1)), NOW),

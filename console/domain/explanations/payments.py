@@ -500,10 +500,9 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     """
     if relations.is_proposal_denied and relations.can_ask_provider:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
-    default_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, _format_show_command(record))
-    command = _format_resolve_command(record, relations.proposed_state or default_state)
+    command = _format_resolve_command(record, str(relations.proposed_state))
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 

@@ -229,7 +229,8 @@ class PaymentRelations:
     - `order_payments`: all payments of the order; `refunds`: the refunds of this payment, newest first
     - `refund_refusal`: the reason for which no refund of this payment can be requested now, a wording code without
       `reason.`; None if a refund can be requested, or if none is advised
-    - `awaits_second_person`: a first person has proposed the decision that the payment has the state `proposed_state`
+    - `proposed_state`: the state that the payment has by a first person's proposed decision; None if no decision is
+      proposed
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so a service would refuse the
       decision
@@ -246,7 +247,6 @@ class PaymentRelations:
     order_payments: tuple[Payment, ...] = field(default=(), repr=False)
     refunds: tuple[Refund, ...] = ()
     refund_refusal: str | None = None
-    awaits_second_person: bool = False
     proposed_state: str | None = None
     is_proposal_denied: bool = False
     known_provider_state: PaymentState | None = None
@@ -254,6 +254,11 @@ class PaymentRelations:
     read_only_switch: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
     lacks_second_person: bool = False
+
+    @property
+    def awaits_second_person(self) -> bool:
+        """True if a first person has proposed a decision, and a second person must still confirm it."""
+        return self.proposed_state is not None
 
     @property
     def pending_refund(self) -> Refund | None:
@@ -269,7 +274,8 @@ class RefundRelations:
     """The related facts of a refund.
 
     - `payment`: its payment; None if it was not read
-    - `awaits_second_person`: a first person has proposed the decision that the refund has the state `proposed_state`
+    - `proposed_state`: the state that the refund has by a first person's proposed decision; None if no decision is
+      proposed
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
       None if an approver can, or if the refund isn't requested
@@ -284,7 +290,6 @@ class RefundRelations:
     """
 
     payment: Payment | None = None
-    awaits_second_person: bool = False
     approval_refusal: str | None = None
     read_only_switch: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
@@ -292,6 +297,11 @@ class RefundRelations:
     lacks_approver: bool = False
     request_refusal: str | None = None
     proposed_state: str | None = None
+
+    @property
+    def awaits_second_person(self) -> bool:
+        """True if a first person has proposed a decision, and a second person must still confirm it."""
+        return self.proposed_state is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,6 @@ class RelatedRecordCompleter:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
             change_alert = change_alerts.get(check.id)
             relations = CheckRelations(
-                str(check.id) in proposed_states,
                 claim_holders.get(pair) if is_failed else None,
                 finds_purchases,
                 open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
@@ -267,7 +266,6 @@ class RelatedRecordCompleter:
                 order=order,
                 order_payments=tuple(payments_by_order_id.get(order.id, ())) if order is not None else (),
                 refunds=tuple(refunds_by_payment_id.get(payment.id, ())),
-                awaits_second_person=str(payment.id) in proposed_states,
                 proposed_state=proposed_states.get(str(payment.id)),
                 is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
                 known_provider_state=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
@@ -396,7 +394,6 @@ class RelatedRecordCompleter:
             approval_refusal, request_refusal = find_refusals(refund)
             relations = RefundRelations(
                 payment,
-                str(refund.id) in proposed_states,
                 approval_refusal,
                 contradicting_answer=contradicting_answers.get(refund.id),
                 lacks_second_person=str(refund.id) in ids_without_second_person,

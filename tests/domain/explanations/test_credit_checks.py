@@ -218,7 +218,7 @@ def test_a_purchase_is_advised_only_if_the_number_is_free(
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is the decision of the second person."""
     step = explain_credit_check(
-        replace(UNKNOWN_CHECK, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
+        replace(UNKNOWN_CHECK, work=work, relations=CheckRelations(proposed_state="error")), NOW
     ).next_step
     assert (step.code, step.command) == ("next.second_person", f"{RESOLVE_COMMAND} error --evidence FILE")
 
@@ -270,11 +270,11 @@ def test_the_reason_of_a_check_names_the_change_of_its_company(language: str, ch
         (replace(UNKNOWN_CHECK, work=make_due_work("unknown")), {}, "unknown", "scheduled"),
         (
             replace(UNKNOWN_CHECK, work=make_due_work("unknown")),
-            {"awaits_second_person": True},
+            {"proposed_state": "error"},
             "unknown",
             "waiting_for_approval",
         ),
-        (replace(FAILED_CHECK, work=make_due_work("x")), {"awaits_second_person": True}, "known", "possible"),
+        (replace(FAILED_CHECK, work=make_due_work("x")), {"proposed_state": "error"}, "known", "possible"),
         (replace(PURCHASED_CHECK, work=make_review_work("contradicted")), {}, "sides_disagree", "needs_review"),
         (PURCHASED_CHECK, {}, "known", "none"),
     ],

@@ -37,7 +37,8 @@ ORDER = Order(
     3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY
 )
 PENDING_ORDER = replace(ORDER, state=OrderState.PENDING)
-RELATIONS_WITH_PROPOSAL = PaymentRelations(awaits_second_person=True)
+RELATIONS_WITH_PROPOSAL = PaymentRelations(proposed_state="payment_failed")
+RELATIONS_WITH_REVERSAL_PROPOSAL = PaymentRelations(proposed_state="reversed")
 NO_ROLE_MAY_ACT = ()
 DECIDER_ROLES = ("approver", "operator")
 SCHEDULED_WORK = Work(WorkState.SCHEDULED, NOW, "unknown", 2)
@@ -317,7 +318,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     for work in (Work(), SCHEDULED_WORK, make_review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN_PAYMENT, work=work, relations=RELATIONS_WITH_PROPOSAL), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
-        told = explain_payment(replace(PAID_PAYMENT, work=work, relations=RELATIONS_WITH_PROPOSAL), NOW)
+        told = explain_payment(replace(PAID_PAYMENT, work=work, relations=RELATIONS_WITH_REVERSAL_PROPOSAL), NOW)
         assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == (
             "next.payment_second_person",
@@ -668,7 +669,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             replace(
                 UNKNOWN_OPEN_REFUND,
                 work=make_review_work("probes_ended"),
-                relations=RefundRelations(awaits_second_person=True),
+                relations=RefundRelations(proposed_state="failed"),
             ),
             "refund_unknown",
             "refund_second_person",

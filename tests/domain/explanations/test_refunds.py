@@ -274,7 +274,7 @@ def test_no_new_request_is_advised_that_would_be_refused(state: RefundState) -> 
 @pytest.mark.parametrize("work", [Work(), SCHEDULED_WORK, REVIEW_WORK])
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work, proposed_state: str, command: str) -> None:
     """If a proposal waits for a second person, the next step is the same decision by the second person."""
-    relations = RefundRelations(awaits_second_person=True, proposed_state=proposed_state)
+    relations = RefundRelations(proposed_state=proposed_state)
     step = explain_refund(replace(UNKNOWN_REFUND, work=work, relations=relations), NOW).next_step
     assert (step.code, step.command) == ("next.refund_second_person", command)
 
@@ -301,7 +301,7 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
         (replace(UNKNOWN_REFUND, work=SCHEDULED_WORK), {}, "unknown", "scheduled"),
         (
             replace(UNKNOWN_REFUND, work=SCHEDULED_WORK),
-            {"awaits_second_person": True},
+            {"proposed_state": "failed"},
             "unknown",
             "waiting_for_approval",
         ),

@@ -32,7 +32,7 @@ def make_check_details(
 ) -> CreditCheckDetails:
     evidence = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
     line = TimelineEntry(NOW, "op-a", "credit-check.bought")
-    record = replace(record, relations=CheckRelations(awaits_second_person=awaiting is not None))
+    record = replace(record, relations=CheckRelations(proposed_state=None if awaiting is None else "error"))
     return CreditCheckDetails(
         record, explain_credit_check(record, NOW), (line,), evidence, documents, (), awaiting=awaiting
     )

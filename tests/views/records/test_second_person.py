@@ -27,14 +27,14 @@ from tests.views.invented_payments import (
 )
 
 UNKNOWN_REFUND = make_refund(
-    state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=RefundRelations(awaits_second_person=True)
+    state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=RefundRelations(proposed_state="failed")
 )
 RECORD_AND_PROPOSAL_BY_NAME: dict[str, tuple[ShownRecord, tuple[str, str]]] = {
     "credit check": (
         make_check(
             state=CheckState.PENDING,
             certainty=Certainty.UNKNOWN,
-            relations=CheckRelations(awaits_second_person=True),
+            relations=CheckRelations(proposed_state="error"),
         ),
         ("credit-check", "17"),
     ),
@@ -42,7 +42,7 @@ RECORD_AND_PROPOSAL_BY_NAME: dict[str, tuple[ShownRecord, tuple[str, str]]] = {
         make_payment(
             state=PaymentState.INITIALIZING,
             certainty=Certainty.UNKNOWN,
-            relations=PaymentRelations(ORDER, awaits_second_person=True),
+            relations=PaymentRelations(ORDER, proposed_state="payment_failed"),
         ),
         ("payment", "5"),
     ),
