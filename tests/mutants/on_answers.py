@@ -1169,7 +1169,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/resolve.py",
-                "            _refuse_denial_of_reported_refund(outcome, refund)\n",
+                "            refund_outcomes.refuse_denial_of_reported_refund(outcome, refund)\n",
                 "",
             ),
         ),

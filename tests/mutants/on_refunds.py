@@ -239,7 +239,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/recovery/operations.py",
-                "            has_happened = self._lost_refund_prober.probe(entry, operation)\n",
+                "            has_happened = self._lost_refund_prober.probe(entry, operation, is_denied=True)\n",
                 "            raise ConsoleError(ErrorCode.INTERRUPTED, {})\n",
             ),
             SourceChange(

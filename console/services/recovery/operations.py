@@ -282,9 +282,9 @@ class OperationRecovery:
     ) -> ResolveResult:
         """Record the decision that a lost refund was not made. The program asks the provider first. If the provider
         has refused the refund, one person is enough. Return the lost operation after the decision. Raises
-        evidence_mismatch if the provider has accepted or made the refund."""
+        evidence_mismatch if the provider has accepted or made the refund, also with another amount."""
         try:
-            has_happened = self._lost_refund_prober.probe(entry, operation)
+            has_happened = self._lost_refund_prober.probe(entry, operation, is_denied=True)
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise

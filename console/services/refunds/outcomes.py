@@ -18,7 +18,8 @@ from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.report_rules import PROVIDER_CLOCK_TOLERANCE
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
-from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
+from console.domain.reason import ForeignText
+from console.domain.records import Certainty, Operation, OperationState, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.tasks.retry_schedules import (
@@ -101,6 +102,17 @@ def mark_answer_about_other_refund(refund: Refund, outcome: Outcome[RefundReport
     if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
         return outcome
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")
+
+
+def refuse_denial_of_reported_refund(answer: Outcome[RefundReport], record: Refund | Operation) -> None:
+    """Raise evidence_mismatch if people decide that a refund was not made, while the provider's present answer
+    reports a refund with our key as accepted or made, but with another amount. `record` is the refund or, if the
+    database has lost it, its operation."""
+    report = answer.found
+    if report is not None and report.state is not RefundState.FAILED:
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": ForeignText(report.provider_state)}
+        )
 
 
 # Select the function that writes an outcome

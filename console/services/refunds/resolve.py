@@ -12,7 +12,6 @@ from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
-from console.domain.reason import ForeignText
 from console.domain.records import Certainty
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
 from console.domain.views.any_record import ResolveResult
@@ -128,7 +127,7 @@ class RefundResolver:
             return ResolveResult(current_refund)
         if decided_state is RefundState.FAILED:
             refuse_denial_of_unclear_answer(outcome.reason, refund)
-            _refuse_denial_of_reported_refund(outcome, refund)
+            refund_outcomes.refuse_denial_of_reported_refund(outcome, refund)
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if decided_state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             entry = find_own_spool_entry(context, refund.operation_id)
@@ -287,16 +286,6 @@ def _refuse_id_of_other_refund(context: ServiceContext, tx: Transaction, refund:
     if any(owner.id != refund.id for owner in owners):
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD}
-        )
-
-
-def _refuse_denial_of_reported_refund(answer: Outcome[RefundReport], refund: Refund) -> None:
-    """Raise evidence_mismatch if people decide that the refund has failed, while the provider's present answer
-    reports a refund with our key as accepted or made, but with another amount."""
-    report = answer.found
-    if report is not None and report.state is not RefundState.FAILED:
-        raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": ForeignText(report.provider_state)}
         )
 
 

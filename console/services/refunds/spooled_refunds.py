@@ -22,6 +22,7 @@ from console.services.payments.spooled_payments import find_payment_of_start
 from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
+from console.services.refunds.outcomes import refuse_denial_of_reported_refund
 from console.services.refunds.rules import find_acknowledged_refund_keys
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -38,15 +39,17 @@ class LostRefundProber:
         self._context = context
         self._payment_providers = payment_providers
 
-    def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
+    def probe(self, entry: SpoolEntry, operation: Operation, *, is_denied: bool = False) -> bool:
         """Ask the provider about the lost refund in a spool entry. Return True if the provider has processed or
         accepted the refund, False if it has refused the refund. `operation` is the lost operation that sent the
-        refund; errors and audit entries name this operation.
+        refund; errors and audit entries name this operation. `is_denied`: a person decides that the refund was not
+        made.
 
         Raises not_allowed if the acting person has no right to probe; bad_profile if the provider is not configured
         on this desk; provider_auth if the provider refuses the credentials; rate_limited if it refuses the call
         because of too many calls; provider_unreachable if it doesn't answer. Raises outcome_unknown for any other
-        answer, and if the database doesn't have the refund's payment.
+        answer, and if the database doesn't have the refund's payment; but evidence_mismatch if the refund is denied
+        and the answer reports it as accepted or made, with another amount.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
@@ -61,6 +64,8 @@ class LostRefundProber:
             if outcome.kind is OutcomeClass.FAILED_DEFINITE:
                 self._context.spool.mark_ended(operation.id, holds_claim=False)
                 return False
+            if is_denied:
+                refuse_denial_of_reported_refund(outcome, operation)
             code = find_read_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             detail: ProviderAnswerFacts = {"record": operation, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(

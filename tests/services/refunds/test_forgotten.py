@@ -167,6 +167,22 @@ def test_a_lost_refund_made_by_the_gateway_cannot_be_denied(desk: RefundDesk) ->
     assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
 
 
+def test_a_lost_refund_reported_with_another_amount_is_not_denied(desk: RefundDesk) -> None:
+    """The provider has made a lost refund and reports it with another amount. People can't decide that it was not
+    made, as they can't about a refund that the database still has.
+    """
+    payment, refund = approve_refund(desk, "close_after_charge")
+    delete_refund(desk, payment)
+    desk.control.add_fault("other_amount", call="paypay_refund_details", times="always")
+    for person in ("op-a", "lead-b"):
+        with desk.console.acting_as(person):
+            refusal = call_for_refusal(
+                lambda: desk.console.recovery.resolve("operation", refund.operation_id or "", "failed", "not there")
+            )
+        assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "REFUNDED")
+    assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
+
+
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
 def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     desk: RefundDesk, control: SandboxControl, reason: str
