@@ -8,8 +8,10 @@ from tests.races import unanswered_refunds
 from tests.support.money_stage import open_money_stage
 from tests.support.places import Place
 
-UNANSWERED_REFUND_COUNT = 5
-LATE_REFUND_COUNT = 12
+UNANSWERED_REFUND_COUNT = 2
+"""One refund that Atom executes, and one that it does not."""
+LATE_REFUND_COUNT = 4
+"""One refund for each time at which PayPay executes it, and one that it never executes."""
 
 
 @pytest.mark.engines("mariadb")
