@@ -102,7 +102,7 @@ def make_check_update(record: int, **values: str) -> str:
 
 
 NOT_BOUGHT_COLUMNS = {"status": "'error'", "certainty": "'known'"}
-NOT_BOUGHT_MESSAGE = "not bought: only"
+NOT_BOUGHT_MESSAGE = "purchase fails only"
 WRONG_PERSON_MESSAGE = "in the name of somebody else"
 
 FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
@@ -190,8 +190,8 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         message_part="no lease is longer",
     ),
     _make_forbidden("journal: delete an operation", "DELETE FROM operations WHERE id = 'op-1'"),
-    _make_forbidden("journal: change who it was", "UPDATE operations SET operator = '{me}' WHERE id = 'op-1'"),
-    _make_forbidden("journal: change what was asked", "UPDATE operations SET fingerprint = 'x' WHERE id = 'op-1'"),
+    _make_forbidden("journal: change the operator", "UPDATE operations SET operator = '{me}' WHERE id = 'op-1'"),
+    _make_forbidden("journal: change the fingerprint", "UPDATE operations SET fingerprint = 'x' WHERE id = 'op-1'"),
     _make_forbidden(
         "journal: a success becomes a failure",
         "UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-1'",
@@ -225,7 +225,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "journal: keep somebody else's lease",
         f"UPDATE operations SET lease_expires = {NOW_MS_SQL} + 60000 WHERE id = 'op-3'",
-        message_part="only who began an operation",
+        message_part="account that began",
     ),
     _make_forbidden(
         "journal: lower the fence", "UPDATE operations SET fence = 0 WHERE id = 'op-2'", message_part="only rises"
@@ -296,12 +296,12 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "charge: clear the provider's id",
         make_check_update(BOUGHT_CHECK_ID, credit_check_id="NULL"),
-        message_part="stays bought",
+        message_part="only a successful",
     ),
     _make_forbidden(
         "charge: change the provider's id",
         make_check_update(BOUGHT_CHECK_ID, credit_check_id="99"),
-        message_part="stays bought",
+        message_part="only a successful",
     ),
     _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT_CHECK_ID}"),
     _make_forbidden(
@@ -312,7 +312,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "charge: give it to another company",
         make_check_update(BOUGHT_CHECK_ID, corporation_number="'7010001065142'"),
-        message_part="never changes",
+        message_part="never change",
     ),
     _make_forbidden(
         "charge: call it a duplicate",
@@ -342,7 +342,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "charge: name another application's purchase",
         make_check_update(CHECK_LEFT_OPEN_ID, credit_check_id="99"),
-        message_part="only two people say",
+        message_part="only two people set",
     ),
     _make_forbidden(
         "charge: name another application's purchase on one's own reading",
@@ -350,7 +350,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
         .replace("'person'", "'alarmbox.resolve'")
         .replace("'a letter', 'a letter'", "'HTTP 200 SUCCEEDED answered', ''"),
         make_check_update(CHECK_LEFT_OPEN_ID, credit_check_id="99"),
-        message_part="only two people say",
+        message_part="only two people set",
     ),
     _make_forbidden(
         "charge: call it somebody else's row",
@@ -385,12 +385,12 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "unknown: success without an answer",
         make_check_update(UNKNOWN_CHECK_ID, status="'success'", certainty="'known'", credit_check_id="5"),
-        message_part="only the provider's answer",
+        message_part="only by the provider",
     ),
     _make_forbidden(
         "unknown: simply known again",
         make_check_update(UNKNOWN_CHECK_ID, certainty="'known'"),
-        message_part="with an outcome alone",
+        message_part="the state changes",
     ),
     _make_forbidden(
         "unknown: an invented certainty",
@@ -400,7 +400,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "unknown: a success that nobody knows",
         make_check_update(BOUGHT_CHECK_ID, certainty="'unknown'"),
-        message_part="has ended is known",
+        message_part="has ended has a known",
     ),
     _make_forbidden(
         "unknown: free the claim of a running call",
@@ -427,7 +427,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "claim: another company's number for a row by others",
         make_check_update(CHECK_OF_OTHER_APPLICATION_ID, corporation_number="'7010001065142'", work_state="'none'"),
-        message_part="never changes",
+        message_part="never change",
     ),
     _make_forbidden(
         "decision: in another's name",
@@ -443,13 +443,13 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "decision: without evidence of one's own",
         make_approval_insert(evidence_id="1"),
-        message_part="evidence of their own",
+        message_part="evidence of the same",
     ),
     _make_forbidden(
         "decision: closed from the beginning", make_approval_insert(closed_at=NOW_SQL), message_part="begins open"
     ),
-    _make_forbidden("decision: change what was proposed", "UPDATE approvals SET proposed = 'success'"),
-    _make_forbidden("decision: change who proposed", "UPDATE approvals SET person = '{me}'"),
+    _make_forbidden("decision: change the proposed outcome", "UPDATE approvals SET proposed = 'success'"),
+    _make_forbidden("decision: change the proposer", "UPDATE approvals SET person = '{me}'"),
     _make_forbidden(
         "decision: reopen",
         "UPDATE approvals SET closed_at = NULL WHERE closed_at IS NOT NULL",
@@ -481,7 +481,7 @@ FORBIDDEN_AUDIT_STATEMENTS: Sequence[ForbiddenStatements] = (
     _make_forbidden(
         "tokens: in the clear",
         "UPDATE provider_tokens SET sealed = 'refresh-token', version = version + 1",
-        message_part="kept sealed",
+        message_part="tokens are stored",
     ),
     _make_forbidden(
         "tokens: an older pair",

@@ -141,46 +141,49 @@ CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE = (
         ),
         "a renewal takes over from a row that was given up for it",
     ),
-    TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM_SQL}", "a company is bought again by a renewal alone"),
+    TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM_SQL}", "only a renewal buys a credit check of the same company again"),
 )
 CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
-    TriggerRule(are_unchanged_sql(*_COLUMNS_NEVER_CHANGED), "whose credit check it is never changes"),
+    TriggerRule(
+        are_unchanged_sql(*_COLUMNS_NEVER_CHANGED), "the company and the client of a credit check never change"
+    ),
     TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     TriggerRule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     state_since.make_server_rule("status", "certainty"),
     TriggerRule(
         f"{are_unchanged_sql('credit_check_id')}"
         f" OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_STATE_SQL})",
-        "what was bought stays bought",
+        "only a successful purchase has the provider's id, which never changes",
     ),
     TriggerRule(
         f"{are_unchanged_sql('credit_check_id')} OR op IS NOT NULL OR {_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL}",
-        "which purchase another application made only two people say",
+        "only two people set the provider's id of a purchase by another application",
     ),
     TriggerRule(
         f"NEW.status <> {_ERROR_STATE_SQL} OR NEW.credit_check_id IS NULL"
         f" OR ({are_unchanged_sql('status', 'credit_check_id')})",
-        "what was bought stays bought",
+        "only a successful purchase has the provider's id, which never changes",
     ),
     TriggerRule(
         f"NEW.status <> {_SUCCESS_STATE_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID_SQL}",
-        "success has the provider's id",
+        "a successful purchase has the provider's id",
     ),
     TriggerRule(
         f"{are_unchanged_sql('corporation_number')} OR ((OLD.work_state IS NULL OR {_IS_NUMBER_UNREADABLE_SQL})"
         f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY_SQL}, '[^0-9]', ''))",
-        "whose credit check it is never changes",
+        "the company and the client of a credit check never change",
     ),
     TriggerRule(
         f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_CERTAINTY_SQL}, {_UNKNOWN_CERTAINTY_SQL})", "no such certainty"
     ),
     TriggerRule(
-        f"NEW.certainty = {_KNOWN_CERTAINTY_SQL} OR NEW.status = {_PENDING_STATE_SQL}", "what has ended is known"
+        f"NEW.certainty = {_KNOWN_CERTAINTY_SQL} OR NEW.status = {_PENDING_STATE_SQL}",
+        "a credit check that has ended has a known outcome",
     ),
     TriggerRule(
         f"OLD.certainty = {_KNOWN_CERTAINTY_SQL} OR NEW.certainty = {_UNKNOWN_CERTAINTY_SQL}"
         f" OR NEW.status <> {_PENDING_STATE_SQL}",
-        "unknown ends with an outcome alone",
+        "an unknown outcome becomes known only when the state changes",
     ),
     TriggerRule(
         f"{_HAS_VALID_WORK_STATE_SQL} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)",
@@ -192,14 +195,14 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
             f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
             f" OR {_IS_IDENTIFIED_BY_TWO_PEOPLE_SQL}",
         ),
-        "bought: only the provider's answer says so",
+        "a purchase succeeds only by the provider's answer or a decision of two people",
     ),
     TriggerRule(
         _OUTCOME_CONDITION_TEMPLATE.format(
             _ERROR_STATE_SQL,
             f"({has_provider_refusal_sql('op')} AND {_HAS_OPERATION_FAILED_SQL}) OR {is_second_person_sql('OLD.id')}",
         ),
-        "not bought: only the provider's answer or two people say so",
+        "a purchase fails only by the provider's answer or a decision of two people",
     ),
     TriggerRule(
         f"{are_unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_RENEWABLE_SQL}"
@@ -214,22 +217,23 @@ CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE = (
             f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_STATE_SQL}"
         )
         + ")",
-        "only a renewal takes a claim over, and only one that came to nothing gives it back",
+        "only a renewal takes over a claim, and only a failed renewal gives it back",
     ),
     TriggerRule(
         f"{are_unchanged_sql('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
         " OR (OLD.superseded_by IS NULL AND NEW.superseded_at IS NOT NULL AND "
         + _make_other_row_exists_sql("o.id = NEW.superseded_by AND o.renews = OLD.id")
         + ")",
-        "only a renewal takes a claim over, and only one that came to nothing gives it back",
+        "only a renewal takes over a claim, and only a failed renewal gives it back",
     ),
     TriggerRule(
-        f"{are_unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH_SQL})", "a document is kept under its content"
+        f"{are_unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH_SQL})",
+        "the path of a document is made of the SHA-256 of its content",
     ),
     TriggerRule(
         f"({are_unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER_SQL})"
         f" AND ({are_unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER_SQL})",
-        "how long it is valid only the provider's answer says",
+        "only the provider's answer changes the dates of purchase and expiry",
     ),
     TriggerRule(
         f"{are_unchanged_sql('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
@@ -246,28 +250,28 @@ CREDIT_CHECK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
         f"{_HAS_VALID_STATUS_SQL} AND NEW.certainty = {_KNOWN_CERTAINTY_SQL} AND NEW.version = 1"
         " AND COALESCE(NEW.work_state, NEW.operation_id, NEW.superseded_at, NEW.superseded_by,"
         " NEW.renews, NEW.duplicate_of) IS NULL",
-        "other applications add rows with the original columns and the state alone",
+        "other applications insert only the original columns and the state",
     ),
 )
 CREDIT_CHECK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
         are_unchanged_sql(*_COLUMNS_OF_THE_CONSOLE),
-        "other applications write the original columns and the state of their own rows alone",
+        "other applications change only the original columns and the state of their own rows",
     ),
     TriggerRule(
         f"{are_unchanged_sql('status')} OR ({_HAS_VALID_STATUS_SQL}"
         " AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
-        "other applications write the original columns and the state of their own rows alone",
+        "other applications change only the original columns and the state of their own rows",
     ),
     TriggerRule(
         f"{are_unchanged_sql('id')} AND (OLD.work_state IS NULL OR {are_unchanged_sql('client_id')}"
         f" AND ({are_unchanged_sql('corporation_number')} OR {_IS_NUMBER_UNREADABLE_SQL})"
         f" AND ({are_unchanged_sql('credit_check_id')}"
         f" OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
-        "what was taken into service stays whose it is",
+        "the company and the client of an adopted credit check never change",
     ),
 )
 CREDIT_CHECK_DELETE_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "a credit check is never deleted"),)
 CREDIT_CHECK_DELETE_RULES_FOR_OTHER_PROGRAMS = (
-    TriggerRule("OLD.work_state IS NULL", "what was taken into service is never deleted"),
+    TriggerRule("OLD.work_state IS NULL", "an adopted credit check is never deleted"),
 )

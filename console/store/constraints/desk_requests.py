@@ -179,7 +179,7 @@ _REQUEST_UPDATE_RULES = (
             "desk",
             "confirmed",
         ),
-        "what a person has asked for is never changed",
+        "the contents of a request are never changed",
     ),
     TriggerRule(is_allowed_step_sql(_ALLOWED_STATE_STEPS, "state"), "no such step of a request"),
     TriggerRule(
@@ -240,6 +240,6 @@ DESK_REQUEST_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] =
             "too many files of this person in an hour",
         ),
     ),
-    ("request_files", "UPDATE"): (TriggerRule(NEVER_TRUE_SQL, "what a person has asked for is never changed"),),
+    ("request_files", "UPDATE"): (TriggerRule(NEVER_TRUE_SQL, "the contents of a request are never changed"),),
     ("request_files", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "requests are never deleted"),),
 }

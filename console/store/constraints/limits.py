@@ -57,7 +57,7 @@ def _make_limit_change_rule(old_value: str) -> TriggerRule:
 _LIMIT_VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
 LIMIT_INSERT_RULES = (_LIMIT_VALUE_RULE, _make_limit_change_rule("'none'"))
 LIMIT_UPDATE_RULES = (
-    TriggerRule(are_unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
+    TriggerRule(are_unchanged_sql("name", "currency"), "the name and the currency of a limit never change"),
     _LIMIT_VALUE_RULE,
     _make_limit_change_rule("OLD.value"),
 )

@@ -99,7 +99,7 @@ ORDER_UPDATE_RULES_FOR_PEOPLE = (
         are_unchanged_sql(
             "id", "user_id", "corporation_number", "merch_txn_id", "total_amount", "currency", "created_at"
         ),
-        "what was ordered is the shop's to write",
+        "only the shop writes the number, the customer and the amount of an order",
     ),
     *_COLUMN_FILL_RULES,
     _ORDER_STATE_RULE,
@@ -111,7 +111,7 @@ ORDER_UPDATE_RULES_FOR_PEOPLE = (
             f"{exists_sql(f'{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL}')}"
             f" AND {_PAID_SUM_OF_ORDER_SQL} >= OLD.total_amount",
         ),
-        "an order is paid by payments of its own, and in full",
+        "an order is paid only by its own payments and in full",
     ),
     TriggerRule(
         implies_sql(
@@ -121,26 +121,26 @@ ORDER_UPDATE_RULES_FOR_PEOPLE = (
     ),
     TriggerRule(
         implies_sql(enters_state_sql(OrderState.REFUNDED), _IS_REFUNDED_WHOLLY_SQL),
-        "an order is refunded when all of it went back",
+        "an order is refunded only when its whole amount went back",
     ),
     TriggerRule(
         f"{are_unchanged_sql('status')} OR {has_state_sql('NEW.status', _ORDER_STATES_SET_BY_CONSOLE)}",
-        "what is shipped the shop says",
+        "only the shop sets an order to this state",
     ),
 )
 ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS = (
     TriggerRule(
         f"{has_state_sql('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
         " AND COALESCE(NEW.work_at, NEW.work_reason) IS NULL",
-        "the shop writes its own columns alone",
+        "the shop writes only its own columns",
     ),
     TriggerRule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
-    TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
+    TriggerRule("NEW.total_amount >= 0", "the amount of an order is never negative"),
 )
 ORDER_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
-    TriggerRule(are_unchanged_sql("id", *_COLUMNS_SET_BY_CONSOLE), "the shop writes its own columns alone"),
+    TriggerRule(are_unchanged_sql("id", *_COLUMNS_SET_BY_CONSOLE), "the shop writes only its own columns"),
     _ORDER_STATE_RULE,
-    TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
+    TriggerRule("NEW.total_amount >= 0", "the amount of an order is never negative"),
 )
 ORDER_DELETE_RULES_FOR_PEOPLE = (TriggerRule("FALSE", "an order is never deleted"),)
 ORDER_DELETE_RULES_FOR_OTHER_PROGRAMS = ORDER_DELETE_RULES_FOR_PEOPLE

@@ -137,7 +137,7 @@ _PAYMENT_LINK_RULE = TriggerRule(
 )
 _LATE_AFTER_COLUMN_RULE = TriggerRule(
     f"NEW.late_after IS NULL OR {has_state_sql('NEW.late_after', ENDED_UNPAID_STATES)}",
-    "money is late after an end without it",
+    "a payment has late money only after it ended unpaid",
 )
 _PAYMENT_INSERT_RULES = (
     TriggerRule(
@@ -162,14 +162,16 @@ _PAYMENT_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
         are_unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
-        "which payment it is, and its price, never change",
+        "the numbers and the price of a payment never change",
     ),
     TriggerRule(
         f"{are_unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
         "the provider's number is set once",
     ),
     TriggerRule(are_unchanged_sql("order_id"), "a payment stays with its order"),
-    TriggerRule(f"{are_unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "when it was paid is set once"),
+    TriggerRule(
+        f"{are_unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "the time at which a payment was paid is set once"
+    ),
     TriggerRule(
         f"{are_unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
         " OR NEW.payment_expires_at >= OLD.payment_expires_at"
@@ -188,27 +190,27 @@ _PAYMENT_UPDATE_RULES = (
         f" AND LEAST({', '.join(f'NEW.{name}' for name in _PAYMENT_SUM_COLUMNS)},"
         " NEW.account_minor) >= 0"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
-        "captured is what is left, reserved, refunded and set aside, none below zero",
+        "no amount of a payment is negative, and its parts are at most the captured amount",
     ),
-    TriggerRule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
-    TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
+    TriggerRule("NEW.captured_minor >= OLD.captured_minor", "the captured amount never falls"),
+    TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "the refunded amount never falls"),
     TriggerRule(
         implies_sql(
             f"({_make_amount_change_sql('refunded_minor')} > 0)",
             f"{_make_amount_change_sql('refunded_minor')} = -{_make_amount_change_sql('reserved_minor')}",
         ),
-        "only what was reserved is refunded",
+        "only a reserved amount is refunded",
     ),
     TriggerRule(
         implies_sql(f"({_make_amount_change_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
-        "what was taken back gives nothing",
+        "no amount of a reversed payment is reserved",
     ),
     TriggerRule(
         implies_sql(
             f"({_make_amount_change_sql('set_aside_minor')} < 0)",
             f"-{_make_amount_change_sql('set_aside_minor')} = {_make_amount_change_sql('reserved_minor')}",
         ),
-        "what was set aside goes back by a refund alone",
+        "an amount set aside is given back only by a refund",
     ),
     TriggerRule(
         implies_sql(
@@ -219,14 +221,14 @@ _PAYMENT_UPDATE_RULES = (
             f" OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_PAYMENT_TAKEN_BACK_SQL})"
             f" OR {_WAS_DECIDED_AS_PAID_SQL}",
         ),
-        "that money has moved only a provider's answer says, or two people",
+        "only a provider's answer or two people state that money has moved",
     ),
     TriggerRule(
         implies_sql(
             f"({_make_amount_change_sql('captured_minor')} > 0)",
             f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_AS_PAID_SQL})",
         ),
-        "what was asked for is captured, once and whole",
+        "the requested amount is captured once and in full",
     ),
     TriggerRule(
         implies_sql(
@@ -234,25 +236,25 @@ _PAYMENT_UPDATE_RULES = (
             f"{_WAS_PAYMENT_TAKEN_BACK_SQL} OR {_WAS_PAYMENT_REFUSED_SQL}"
             f" OR {_HAS_PAYMENT_EXPIRED_SQL} OR {_WAS_FAILED_BY_PEOPLE_SQL}",
         ),
-        "that nobody has paid only a provider's answer says, or two people",
+        "only a provider's answer or two people state that nobody has paid",
     ),
     TriggerRule(
         implies_sql(
             f"(OLD.certainty = '{Certainty.UNKNOWN.value}' AND NEW.certainty <> OLD.certainty)",
             f"{_HAS_CLEAR_ANSWER_SQL} OR {_WAS_PAYMENT_REFUSED_SQL} OR {_WAS_RESOLVED_BY_PEOPLE_SQL}",
         ),
-        "known again: only a provider's answer says so, or two people",
+        "an unknown outcome becomes known only by a provider's answer or two people",
     ),
     TriggerRule(
         implies_sql(
             f"({_make_amount_change_sql('reserved_minor')} < 0)",
             f"NEW.reserved_minor >= {_make_refund_sum_sql(RESERVING_REFUND_STATES)}",
         ),
-        "what open refunds hold stays reserved",
+        "the amounts of open refunds stay reserved",
     ),
     TriggerRule(
         implies_sql(_HAS_SUM_CHANGED_SQL, f"NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,))}"),
-        "what completed refunds gave back is refunded",
+        "the amounts of completed refunds count as refunded",
     ),
 )
 FINAL_EVENT_STATES = ("booked", "kept", "unchanged")
@@ -283,31 +285,31 @@ _SET_ASIDE_INSERT_RULES = (
     TriggerRule(
         f"NEW.status = 'open' AND NEW.refund_id IS NULL AND NEW.version = 1 AND NEW.amount_minor BETWEEN 1 AND"
         f" {LARGEST_AMOUNT_MINOR}",
-        "what is set aside begins open",
+        "an amount set aside begins as open",
     ),
     TriggerRule(
         exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.set_aside_minor >="
             f" NEW.amount_minor + {_OPEN_SET_ASIDES_SUM_SQL}"
         ),
-        "what is set aside is set aside of its payment before",
+        "an amount is subtracted from its payment before it is set aside",
     ),
     TriggerRule(
         exists_sql("accounts a WHERE a.id = NEW.account_id AND a.currency = NEW.currency"),
-        "what is set aside exceeds an account's limit",
+        "an amount set aside belongs to an account of its currency",
     ),
 )
 _SET_ASIDE_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
         are_unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency", "created_at"),
-        "what was set aside stays",
+        "the payment and the size of an amount set aside never change",
     ),
-    TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS, "status"), "no such step of what was set aside"),
+    TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS, "status"), "no such step of an amount set aside"),
     TriggerRule(
         f"NEW.refund_id IS NULL OR {are_unchanged_sql('refund_id')} OR "
         + exists_sql("refunds r WHERE r.id = NEW.refund_id AND r.set_aside_id = OLD.id"),
-        "the refund is of this very sum",
+        "the refund gives back this amount set aside",
     ),
     TriggerRule(
         "NEW.status <> 'refunded' OR OLD.status = 'refunded' OR "
@@ -315,7 +317,7 @@ _SET_ASIDE_UPDATE_RULES = (
             "refunds r WHERE r.id = COALESCE(NEW.refund_id, OLD.refund_id) AND r.set_aside_id = OLD.id"
             " AND r.status = 'completed'"
         ),
-        "refunded when its refund is completed",
+        "an amount set aside is refunded only when its refund is completed",
     ),
 )
 _ACCOUNT_UPDATE_RULES = (
@@ -327,7 +329,7 @@ _ACCOUNT_UPDATE_RULES = (
     TriggerRule(
         "NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0 AND NEW.balance_minor + NEW.reserved_minor <="
         " GREATEST(NEW.limit_minor, OLD.balance_minor + OLD.reserved_minor)",
-        "an account holds no less than nothing and no more than its limit",
+        "the balance of an account is never negative and never above its limit",
     ),
 )
 
@@ -338,9 +340,11 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("payment_events", "INSERT"): (
         TriggerRule(
             f"{equals_sql('NEW.who', 'me')} AND {has_role_sql(WORKER)}",
-            "the worker keeps what is told, in its own name",
+            "only a worker stores a notice, in its own name",
         ),
-        TriggerRule(f"CAST(NEW.done AS BINARY) IN {_make_sql_list(FIRST_EVENT_STATES)}", "no such end of a notice"),
+        TriggerRule(
+            f"CAST(NEW.done AS BINARY) IN {_make_sql_list(FIRST_EVENT_STATES)}", "no such result of a notice"
+        ),
     ),
     ("payment_events", "UPDATE"): (
         TriggerRule(
@@ -349,7 +353,7 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
                 "received_at", "body", "signature", "who",
             )
             + f" AND ({are_unchanged_sql('payment_id')} OR OLD.payment_id IS NULL)",
-            "what was told is never changed",
+            "the content of a notice is never changed",
         ),
         TriggerRule(
             f"{are_unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
@@ -362,7 +366,7 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             "no such step of a notice",
         ),
     ),
-    ("payment_events", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "what was told is never deleted"),),
+    ("payment_events", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "a notice is never deleted"),),
     ("limits", "INSERT"): limit_rules.LIMIT_INSERT_RULES,
     ("limits", "UPDATE"): limit_rules.LIMIT_UPDATE_RULES,
     ("limits", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
@@ -371,5 +375,5 @@ PAYMENT_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("accounts", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("set_asides", "INSERT"): _SET_ASIDE_INSERT_RULES,
     ("set_asides", "UPDATE"): _SET_ASIDE_UPDATE_RULES,
-    ("set_asides", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "what was set aside is never deleted"),),
+    ("set_asides", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "amounts set aside are never deleted"),),
 }  # fmt: skip

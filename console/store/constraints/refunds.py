@@ -298,7 +298,7 @@ REFUND_INSERT_RULES = (
             " AND s.amount_minor >= NEW.refund_amount"
             " AND (s.status = 'open' OR (s.status = 'refunding' AND s.refund_id IS NULL))"
         ),
-        "what was set aside is of the same payment, and still there",
+        "the amount set aside is of the same payment and still open",
     ),
 )
 
@@ -308,7 +308,7 @@ _REFUND_REQUEST_UNCHANGED_RULE = TriggerRule(
         "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by",
         "created_at",
     ),
-    "what was asked for never changes: ask anew",
+    "the contents of a refund request never change: make a new request",
 )  # fmt: skip
 _ENDED_REFUND_UNCHANGED_RULE = TriggerRule(
     f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)} OR "
@@ -316,7 +316,7 @@ _ENDED_REFUND_UNCHANGED_RULE = TriggerRule(
         "status", "certainty", "refund_txn_id", "declined_because", "first_sent_at", "not_found",
         "first_not_found_at", "error_code", "operation_id",
     ),
-    "a refund that was decided stays as it was decided",
+    "a refund that has ended is never changed",
 )  # fmt: skip
 _REFUND_DECISION_RULES = (
     TriggerRule(
@@ -325,11 +325,11 @@ _REFUND_DECISION_RULES = (
     ),
     TriggerRule(
         implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, _HAS_ENOUGH_VOTES_SQL),
-        "as many approvers as needed, oneself with a vote, none the maker",
+        "a refund needs enough approvers: this person, but not its maker, is one of them",
     ),
     TriggerRule(
         implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, _make_is_maker_active_sql("OLD.maker")),
-        "who asked for it may not act any more",
+        "the maker of the refund may not act any more",
     ),
     TriggerRule(
         implies_sql(_IS_REFUND_APPROVAL_STEP_SQL, f"{UTC_NOW_SQL} <= {_add_clock_lag_sql('OLD.decide_by')}"),
@@ -341,15 +341,15 @@ _REFUND_DECISION_RULES = (
             f"{has_role_sql(APPROVER)} AND {is_other_person_sql('me', 'OLD.maker')}"
             " AND CHAR_LENGTH(TRIM(NEW.declined_because)) > 0",
         ),
-        "an approver declines, never one's own, and says why",
+        "only an approver declines a refund of somebody else, with a reason",
     ),
     TriggerRule(
         f"{are_unchanged_sql('declined_because')} OR {enters_state_sql(RefundState.REJECTED)}",
-        "an approver declines, never one's own, and says why",
+        "only an approver declines a refund of somebody else, with a reason",
     ),
     TriggerRule(
         implies_sql(enters_state_sql(RefundState.WITHDRAWN), equals_sql("OLD.maker", "me")),
-        "only who asked for it withdraws it",
+        "only its maker withdraws a refund",
     ),
     TriggerRule(
         implies_sql(
@@ -388,20 +388,20 @@ _REFUND_SENDING_RULES = (
             " AND NEW.last_sent_at IS NOT NULL AND NEW.operation_id IS NOT NULL"
             f" AND NOT ({are_unchanged_sql('operation_id')})",
         ),
-        "before it is sent: our key for life, the time, one more sending, its operation",
+        "a refund that is being sent has its key, the time, one more sending and its operation",
     ),
     TriggerRule(
         f"{are_unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_REFUND_SENDING_STEP_SQL}",
-        "sendings are counted as they begin",
+        "a sending is counted when it begins",
     ),
     TriggerRule(
         f"{are_unchanged_sql('provider_refund_key')}"
         f" OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
-        "the key towards the provider is for life",
+        "the idempotency key of a refund is set once",
     ),
     TriggerRule(
         f"{are_unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
-        "it was first sent once",
+        "the time of the first sending is set once",
     ),
 )
 _REFUND_ANSWER_RULES = (
@@ -419,30 +419,33 @@ _REFUND_ANSWER_RULES = (
             enters_state_sql(RefundState.COMPLETED),
             f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_make_is_second_person_sql(RefundState.COMPLETED)}",
         ),
-        "refunded: only the provider's answer or two people say so",
+        "a refund is completed only by the provider's answer or a decision of two people",
     ),
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.FAILED),
             f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_make_is_second_person_sql(RefundState.FAILED)}",
         ),
-        "not refunded: only the provider's answer or two people say so",
+        "a refund fails only by the provider's answer or a decision of two people",
     ),
     TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.SUBMITTED), _has_answer_sql(OutcomeClass.PENDING, OutcomeClass.SUCCEEDED)
         ),
-        "accepted: only the provider's answer says so",
+        "a refund is accepted only by the provider's answer",
     ),
     TriggerRule(
         implies_sql(_IS_RETURNED_TO_APPROVED_SQL, f"{_WAS_REFUND_REFUSED_SQL} OR {_NOT_FOUND_COUNT_SQL} > 1"),
-        "never sent, or not there: only an answer about this sending says so",
+        "a refund becomes approved again only by an answer about its last sending",
     ),
     CERTAINTY_RULE,
-    TriggerRule("NEW.certainty = 'known' OR NEW.status = 'submitting'", "only what is being sent can be unknown"),
+    TriggerRule(
+        "NEW.certainty = 'known' OR NEW.status = 'submitting'",
+        "only a refund that is being sent can have an unknown outcome",
+    ),
     TriggerRule(
         "OLD.certainty = 'known' OR NEW.certainty = 'unknown' OR NEW.status <> 'submitting'",
-        "unknown ends with an outcome alone",
+        "an unknown outcome becomes known only when the state changes",
     ),
 )
 _REFUND_STATE_RULE = TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS, "status"), "no such step of a refund")
@@ -513,19 +516,19 @@ _APPROVAL_INSERT_RULES = (
             " AND CAST(e.who AS BINARY) = me AND e.subject_kind = NEW.subject_kind"
             " AND NEW.subject_id IN (CAST(e.subject_id AS CHAR), e.operation_id)"
         ),
-        "who decides brings evidence of their own",
+        "a decision needs evidence of the same person",
     ),
 )
 _APPROVAL_UPDATE_RULES = (
     TriggerRule(
         are_unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
-        "what somebody decided is never changed",
+        "the contents of a decision are never changed",
         BINDS_SCHEMA_ACCOUNT,
     ),
     TriggerRule(
-        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", BINDS_SCHEMA_ACCOUNT
+        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "a closed decision stays closed", BINDS_SCHEMA_ACCOUNT
     ),
-    TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
+    TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund is never changed"),
 )
 
 REFUND_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {

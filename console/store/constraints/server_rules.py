@@ -126,7 +126,7 @@ _OPERATOR_NAME_RULE = TriggerRule(
 _PROVIDER_TOKEN_RULE = TriggerRule(
     "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"
     " AND NOT REPLACE(REPLACE(NEW.used_first, '[', ''), ']', '') REGEXP '[^0-9a-f\", ]'",
-    "tokens are kept sealed, first ones as hashes",
+    "tokens are stored encrypted, first ones as hashes",
 )
 
 
@@ -191,7 +191,7 @@ _OPERATION_UPDATE_RULES = (
             "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "fingerprint",
             "operator", "desk", "host", "process", "session", "started_at", "lease_clock", "answer_lock",
         ),
-        "what an operation is stays as it was begun",
+        "the facts of an operation from its beginning are never changed",
     ),
     TriggerRule(is_allowed_step_sql(OPERATION_TRANSITIONS, "state"), "no such step of an operation"),
     TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
@@ -208,7 +208,7 @@ _OPERATION_UPDATE_RULES = (
     TriggerRule(
         f"NEW.state <> 'calling' OR {are_unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION_SQL}"
         f" AND {IS_SHORT_LEASE_SQL}",
-        "only who began an operation keeps its lease",
+        "only the account that began an operation renews its lease",
     ),
     TriggerRule(
         f"NEW.state = OLD.state OR {_IS_OWN_OPERATION_SQL} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
@@ -220,12 +220,12 @@ _OPERATION_UPDATE_RULES = (
         f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_OWN_OPERATION_SQL}"
         f" OR {has_provider_refusal_sql('OLD.id')}))"
         f" OR {is_second_person_sql('OLD.subject_id')}",
-        "not bought: only the provider's answer or two people say so",
+        "a purchase fails only by the provider's answer or a decision of two people",
     ),
     TriggerRule(
         f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND_SQL} OR {_IS_OWN_OPERATION_SQL}"
         f" OR {_HAS_PROVIDER_REFUSAL_SQL} OR {_WAS_FAILED_BY_PEOPLE_SQL}",
-        "not refunded: only the provider's answer or two people say so",
+        "a refund fails only by the provider's answer or a decision of two people",
     ),
 )  # fmt: skip
 # The name is compared as the queries compare it, so no other spelling is found by them. Without this rule any account
@@ -254,7 +254,7 @@ _LEASE_UPDATE_RULES = (
     TriggerRule(f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}", "no lease is longer than ten minutes"),
 )
 
-_REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
+_REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is stored in the name of its own person")
 
 SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("audit_log", "INSERT"): _AUDIT_ROW_INSERT_RULES,
@@ -264,7 +264,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         TriggerRule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
         TriggerRule(
             f"NEW.source <> 'person' OR {is_requested_sql(IS_EVIDENCE_OF_REQUEST_SQL)}",
-            "a person's evidence is what the person gave",
+            "the evidence of a person comes from a request of this person",
         ),
     ),
     ("evidence", "UPDATE"): make_refusal_rules("evidence is never changed"),
@@ -291,7 +291,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ),
     ("request_ids", "UPDATE"): (
         _REQUEST_ID_RULE,
-        TriggerRule(are_unchanged_sql("person", "request_id"), "a request id stays its own person's"),
+        TriggerRule(are_unchanged_sql("person", "request_id"), "the person of a request id never changes"),
         TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
         TriggerRule(
             f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}", "no lease is longer than ten minutes"
@@ -339,7 +339,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
             "CHAR_LENGTH(NEW.sha256) = 64 AND NOT NEW.sha256 REGEXP '[^0-9a-f]' AND CAST(NEW.path AS BINARY) IN"
             " (CONCAT(LEFT(NEW.sha256, 2), '/', NEW.sha256, '.pdf'),"
             " CONCAT(LEFT(NEW.sha256, 2), '/', NEW.sha256, '.csv'))",
-            "a document is kept under its content",
+            "the path of a document is made of the SHA-256 of its content",
         ),
     ),
 }

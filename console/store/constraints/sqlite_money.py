@@ -106,24 +106,24 @@ _REFUND_UPDATE_RULES: TriggerRules = (
             "decide_by",
             "created_at",
         ),
-        "what was asked for never changes, ask anew",
+        "the contents of a refund request never change: make a new request",
     ),
     TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS), "no such step of a refund"),
     TriggerRule(
         f"OLD.status NOT IN {make_state_list_sql(ENDED_REFUND_STATES)}"
         f" OR ({are_unchanged_sql('status', 'refund_txn_id', 'declined_because')})",
-        "a refund that was decided stays as it was decided",
+        "a refund that has ended is never changed",
     ),
     TriggerRule(
         # Only the service compares limits that were lowered after the request: one person alone uses an SQLite file.
         "NOT (OLD.status = 'requested' AND NEW.status = 'approved')"
         f" OR {_REFUND_VOTE_COUNT_SQL} >= OLD.checkers_needed",
-        "as many approvers as needed, none the maker",
+        "a refund needs enough approvers, and its maker is none of them",
     ),
     TriggerRule(
         f"{are_unchanged_sql('provider_refund_key')}"
         f" OR (OLD.provider_refund_key IS NULL AND {_IS_REFUND_SENDING_STEP_SQL})",
-        "the key towards the provider is for life",
+        "the idempotency key of a refund is set once",
     ),
     TriggerRule(
         f"NOT {_IS_REFUND_SENDING_STEP_SQL} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"
@@ -132,7 +132,8 @@ _REFUND_UPDATE_RULES: TriggerRules = (
         f"{are_unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"
     ),
     TriggerRule(
-        "NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"
+        "NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0",
+        "a completed refund has the provider's number",
     ),
     state_since.make_sqlite_rule("status", "certainty"),
 )
@@ -149,7 +150,7 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
     VERSION_RULE,
     TriggerRule(
         are_unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
-        "which payment it is, and its price, never change",
+        "the numbers and the price of a payment never change",
     ),
     TriggerRule(
         f"{are_unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
@@ -161,19 +162,19 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
         f"min({', '.join(f'NEW.{name}' for name in _PAYMENT_SUM_COLUMNS)}) >= 0"
         f" AND NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
-        "captured is what is left, reserved, refunded and set aside, none below zero",
+        "no amount of a payment is negative, and its parts are at most the captured amount",
     ),
-    TriggerRule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
-    TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
+    TriggerRule("NEW.captured_minor >= OLD.captured_minor", "the captured amount never falls"),
+    TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "the refunded amount never falls"),
     TriggerRule(
         "NEW.reserved_minor >= OLD.reserved_minor OR "
         f"NEW.reserved_minor >= {_make_refund_sum_sql(RESERVING_REFUND_STATES, 'OLD.id')}",
-        "what open refunds hold stays reserved",
+        "the amounts of open refunds stay reserved",
     ),
     TriggerRule(
         f"{are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}"
         f" OR NEW.refunded_minor >= {_make_refund_sum_sql((RefundState.COMPLETED,), 'OLD.id')}",
-        "what completed refunds gave back is refunded",
+        "the amounts of completed refunds count as refunded",
     ),
 )
 _MAY_VOTE_ON_REFUND_SQL = exists_sql(
@@ -193,7 +194,7 @@ _APPROVAL_INSERT_RULES: TriggerRules = (
 _APPROVAL_UPDATE_RULES: TriggerRules = (
     TriggerRule(
         are_unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
-        "what somebody decided is never changed",
+        "the contents of a decision are never changed",
     ),
 )
 _PAYMENT_EVENT_UPDATE_RULES: TriggerRules = (
@@ -202,7 +203,7 @@ _PAYMENT_EVENT_UPDATE_RULES: TriggerRules = (
             "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body",
             "signature", "who",
         ),
-        "what was told is never changed",
+        "the content of a notice is never changed",
     ),
 )  # fmt: skip
 _SET_ASIDE_INSERT_RULE = TriggerRule(
@@ -210,23 +211,24 @@ _SET_ASIDE_INSERT_RULE = TriggerRule(
 )
 _SET_ASIDE_UPDATE_RULES: TriggerRules = (
     TriggerRule(
-        are_unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"
+        are_unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"),
+        "the payment and the size of an amount set aside never change",
     ),
-    TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS), "no such step of what was set aside"),
+    TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS), "no such step of an amount set aside"),
 )
 _ACCOUNT_UPDATE_RULES: TriggerRules = (
-    TriggerRule("NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0", "an account holds no less than nothing"),
+    TriggerRule("NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0", "the balance of an account is never negative"),
     TriggerRule(
         "NEW.balance_minor + NEW.reserved_minor <= max(NEW.limit_minor, OLD.balance_minor + OLD.reserved_minor)",
-        "an account holds no more than its limit",
+        "the balance of an account is never above its limit",
     ),
 )
 _DELETION_MESSAGE_BY_TABLE: Mapping[str, str] = {
     "orders": "an order is never deleted",
     "payments": "payments are never deleted",
-    "payment_events": "what was told is never deleted",
+    "payment_events": "a notice is never deleted",
     "refunds": "refunds are never deleted",
-    "set_asides": "what was set aside is never deleted",
+    "set_asides": "amounts set aside are never deleted",
     "approvals": "decisions are never deleted",
 }
 

@@ -21,28 +21,32 @@ from console.store.constraints.sqlite_expressions import (
 from console.store.constraints.worker import RECONCILIATION_COUNT_COLUMNS
 
 _RECONCILIATION_END_RULE = TriggerRule(
-    "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
+    "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "a reconciliation has an end when it has ended"
 )
 _ACKNOWLEDGEMENT_UNCHANGED_SQL = are_unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
 _INSERT_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
-    "alerts": (TriggerRule("NEW.resolved_at IS NULL", "what is found is open"),),
+    "alerts": (TriggerRule("NEW.resolved_at IS NULL", "an alert begins open"),),
     "sagas": (TriggerRule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a saga begins as running"),),
     "outbox": (
-        TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
+        TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is stored before it is published"),
     ),
     "reconciliations": (
-        TriggerRule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a reconciliation begins with nothing"),
+        TriggerRule(
+            "NEW.state = 'running' AND NEW.ended_at IS NULL",
+            "a reconciliation begins as running, with all counts at 0",
+        ),
     ),
     "reconciliation_rows": (),
     "bulk_runs": (
         TriggerRule("NEW.state = 'frozen' AND NEW.version = 1", "a bulk run begins as frozen"),
-        TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
+        TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "no bulk run moves money"),
     ),
     "bulk_rows": (TriggerRule("NEW.result IS NULL", "a row begins without a result"),),
     "lost_operations": (
         TriggerRule(
-            "NOT EXISTS (SELECT 1 FROM operations o WHERE o.id = NEW.id)", "what the journal has is not lost"
+            "NOT EXISTS (SELECT 1 FROM operations o WHERE o.id = NEW.id)",
+            "an operation in the journal is not a lost one",
         ),
     ),
     "watched_corporations": (
@@ -74,46 +78,46 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
             are_unchanged_sql(
                 "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
             ),
-            "a case stays what it is",
+            "the contents of a case never change",
         ),
-        TriggerRule(
-            f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"
-        ),
+        TriggerRule(f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "a settled case stays settled"),
         TriggerRule(
             f"({_ACKNOWLEDGEMENT_UNCHANGED_SQL}) OR OLD.acknowledged_by IS NULL"
             " OR COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL",
-            "who has seen it first stays so",
+            "the first acknowledgement of an alert is never replaced",
         ),
     ),
     "tasks": (VERSION_RULE, TriggerRule(are_unchanged_sql("name"), "a task keeps its name")),
     "sagas": (
         VERSION_RULE,
         TriggerRule(
-            are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"
+            are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"),
+            "the kind and the record of a saga never change",
         ),
         TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
         TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
         TriggerRule(
-            "(NEW.state NOT IN ('running', 'stuck')) = (NEW.ended_at IS NOT NULL)", "what has ended has an end"
+            "(NEW.state NOT IN ('running', 'stuck')) = (NEW.ended_at IS NOT NULL)",
+            "a saga has an end when it has ended",
         ),
     ),
     "outbox": (
         TriggerRule(
             are_unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
-            "what is published stays as it was kept",
+            "the contents of a stored event never change",
         ),
-        TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
+        TriggerRule("OLD.published_at IS NULL", "a published event is never changed"),
     ),
     "reconciliations": (
         VERSION_RULE,
         TriggerRule(
             are_unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
-            "a reconciliation stays what it is",
+            "the provider, the days and the person of a reconciliation never change",
         ),
         TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
         TriggerRule(
             " AND ".join(f"NEW.{name} >= OLD.{name}" for name in RECONCILIATION_COUNT_COLUMNS),
-            "what was counted stays counted",
+            "the counts of a reconciliation never fall",
         ),
         _RECONCILIATION_END_RULE,
     ),
@@ -121,26 +125,29 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
         TriggerRule(
             are_unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
             + " AND NEW.case_opened >= OLD.case_opened",
-            "what was found stays as it was found",
+            "the facts of a difference never change",
         ),
     ),
     "bulk_runs": (
         VERSION_RULE,
-        TriggerRule(are_unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
-        TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
+        TriggerRule(
+            are_unchanged_sql("id", "action", "words", "made_by", "made_at"),
+            "the action and the person of a bulk run never change",
+        ),
+        TriggerRule("OLD.state <> 'done'", "a bulk run that is done is never changed"),
     ),
     "bulk_rows": (
         TriggerRule(
             are_unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
-            "what was frozen stays as it was seen",
+            "the record and the version of a frozen row never change",
         ),
-        TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
+        TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "the result of a row is set once"),
     ),
     "takes": (
-        TriggerRule(are_unchanged_sql("kind", "subject_id"), "which record it is stays"),
+        TriggerRule(are_unchanged_sql("kind", "subject_id"), "the record of a take never changes"),
         TriggerRule(f"{are_unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
     ),
-    "lost_operations": (TriggerRule("0", "what a database has lost is never changed"),),
+    "lost_operations": (TriggerRule("0", "a lost operation is never changed"),),
     "watched_corporations": (
         VERSION_RULE,
         TriggerRule(are_unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
@@ -151,21 +158,29 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "notes": (TriggerRule("0", "notes are never changed"),),
     "read_only_switches": (TriggerRule("0", "settings of a read-only switch are never changed"),),
     "mentions": (
-        TriggerRule(are_unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
-        TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
+        TriggerRule(
+            are_unchanged_sql("id", "note_id", "person", "at", "how"),
+            "the note and the person of a mention never change",
+        ),
+        TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "a mention is marked as done once"),
     ),
     "incident_steps": (TriggerRule("0", "steps of incidents are never changed"),),
     "saved_views": (
         VERSION_RULE,
-        TriggerRule(are_unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+        TriggerRule(
+            are_unchanged_sql("id", "is_team", "maker"),
+            "the maker of a view and whether it is the team's never change",
+        ),
         TriggerRule(
             "(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"
         ),
         TriggerRule("NEW.is_team OR NEW.changed_by = OLD.maker", "nobody changes the view of somebody else"),
     ),
-    "request_ids": (TriggerRule(are_unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
+    "request_ids": (
+        TriggerRule(are_unchanged_sql("person", "request_id"), "the person of a request id never changes"),
+    ),
     "stock_reservations": (
-        TriggerRule(are_unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+        TriggerRule(are_unchanged_sql("id", "order_id"), "the order of a reservation never changes"),
         TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
     ),
 }

@@ -20,7 +20,7 @@ from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders
 
-_WRONG_STATE_SINCE_MESSAGE = "since when a state holds changes with the state alone"
+_WRONG_STATE_SINCE_MESSAGE = "the time of a state changes only with the state"
 _NOW_ON_SQLITE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 _CREDIT_CHECK_STATE_SQL = (
     "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"

@@ -136,16 +136,16 @@ _ALERT_INSERT_RULES = (
     TriggerRule(
         f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}' OR (NEW.subject_kind = 'database' AND NEW.subject_id = 1"
         f" AND {_HAS_REPORTED_DATABASE_LOSS_SQL})",
-        "whoever stops everything says so in the trail first",
+        "an audit entry about the loss must precede this alert",
     ),
     TriggerRule(
         f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}'"
         f" OR {_DATABASE_LOSS_COUNT_OF_DAY_SQL} <= {MAX_DATABASE_LOSS_REPORTS_PER_DAY}",
-        "this account has stopped everything too often today",
+        "this account has reported too many losses of the database today",
     ),
     TriggerRule(
         "COALESCE(NEW.resolved_at, NEW.acknowledged_at) IS NULL AND NEW.acknowledged_by IS NULL",
-        "what is found is open, and seen by nobody",
+        "an alert begins open and not acknowledged",
     ),
 )
 _UNDOES_OWN_ACKNOWLEDGEMENT_SQL = (
@@ -191,9 +191,9 @@ _ALERT_UPDATE_RULES = (
         are_unchanged_sql(
             "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
         ),
-        "a case stays what it is",
+        "the contents of a case never change",
     ),
-    TriggerRule(f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+    TriggerRule(f"{are_unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "a settled case stays settled"),
     TriggerRule(
         f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
         f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me"
@@ -208,7 +208,7 @@ _ALERT_UPDATE_RULES = (
     TriggerRule(
         f"({are_unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
         f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT_SQL} OR {_REOPENS_INCIDENT_SQL}",
-        "who has seen it first stays so",
+        "the first acknowledgement of an alert is never replaced",
     ),
 )
 _SAGA_INSERT_RULES = (
@@ -220,7 +220,10 @@ _SAGA_INSERT_RULES = (
 )
 _SAGA_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+    TriggerRule(
+        are_unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"),
+        "the kind and the record of a saga never change",
+    ),
     TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
     TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
     TriggerRule(
@@ -228,14 +231,14 @@ _SAGA_UPDATE_RULES = (
     ),
 )
 _OUTBOX_INSERT_RULES = (
-    TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
+    TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is stored before it is published"),
 )
 _OUTBOX_UPDATE_RULES = (
     TriggerRule(
         are_unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
-        "what is published stays as it was kept",
+        "the contents of a stored event never change",
     ),
-    TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
+    TriggerRule("OLD.published_at IS NULL", "a published event is never changed"),
     TriggerRule("NEW.attempts >= OLD.attempts", "attempts are counted upwards"),
 )
 _RECONCILIATION_INSERT_RULES = (
@@ -243,20 +246,20 @@ _RECONCILIATION_INSERT_RULES = (
     TriggerRule(
         "NEW.state = 'running' AND NEW.version = 1 AND NEW.ended_at IS NULL AND "
         + " AND ".join(f"NEW.{name} = 0" for name in RECONCILIATION_COUNT_COLUMNS),
-        "a reconciliation begins with nothing",
+        "a reconciliation begins as running, with all counts at 0",
     ),
 )
 _RECONCILIATION_UPDATE_RULES = (
     VERSION_RULE,
     TriggerRule(
         are_unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
-        "a reconciliation stays what it is",
+        "the provider, the days and the person of a reconciliation never change",
     ),
     TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
     TriggerRule(_make_ended_at_condition("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
     TriggerRule(
         " AND ".join(f"NEW.{name} >= OLD.{name}" for name in RECONCILIATION_COUNT_COLUMNS),
-        "what was counted stays counted",
+        "the counts of a reconciliation never fall",
     ),
 )
 _RECONCILIATION_ROW_INSERT_RULES = (
@@ -269,7 +272,7 @@ _RECONCILIATION_ROW_UPDATE_RULES = (
     TriggerRule(
         are_unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
         + " AND NEW.case_opened >= OLD.case_opened",
-        "what was found stays as it was found",
+        "the facts of a difference never change",
     ),
 )
 _BULK_RUN_INSERT_RULES = (
@@ -278,15 +281,18 @@ _BULK_RUN_INSERT_RULES = (
         "NEW.state = 'frozen' AND NEW.version = 1 AND NEW.most >= 0 AND NEW.ended_at IS NULL",
         "a bulk run begins as frozen",
     ),
-    TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
+    TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "no bulk run moves money"),
     TriggerRule(
         is_requested_sql(_IS_BULK_FREEZE_REQUEST_SQL), "the person has not asked for this bulk run in these words"
     ),
 )
 _BULK_RUN_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(are_unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
-    TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
+    TriggerRule(
+        are_unchanged_sql("id", "action", "words", "made_by", "made_at"),
+        "the action and the person of a bulk run never change",
+    ),
+    TriggerRule("OLD.state <> 'done'", "a bulk run that is done is never changed"),
 )
 _BULK_ROW_INSERT_RULES = (
     TriggerRule(
@@ -294,16 +300,16 @@ _BULK_ROW_INSERT_RULES = (
             "bulk_runs r WHERE r.id = NEW.run_id AND r.version = 1 AND NEW.position BETWEEN 1 AND r.most"
             " AND CAST(r.made_by AS BINARY) = me"
         ),
-        "nothing joins what was frozen",
+        "no row is added to a frozen bulk run",
     ),
     TriggerRule("NEW.result IS NULL AND NEW.reason IS NULL AND NEW.done_at IS NULL", "a row begins without a result"),
 )
 _BULK_ROW_UPDATE_RULES = (
     TriggerRule(
         are_unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
-        "what was frozen stays as it was seen",
+        "the record and the version of a frozen row never change",
     ),
-    TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
+    TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "the result of a row is set once"),
 )
 _TAKE_IN_OWN_NAME_RULE = TriggerRule(
     equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else"
@@ -312,7 +318,7 @@ _TAKE_LENGTH_RULE = TriggerRule(
     f"NEW.until <= {UTC_NOW_SQL} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
 )
 _TAKE_UPDATE_RULES = (
-    TriggerRule(are_unchanged_sql("kind", "subject_id"), "which record it is stays"),
+    TriggerRule(are_unchanged_sql("kind", "subject_id"), "the record of a take never changes"),
     TriggerRule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW_SQL}", "somebody else has this record"),
     _TAKE_IN_OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
@@ -344,8 +350,10 @@ _MENTION_INSERT_RULES = (
     TriggerRule(has_state_sql("NEW.how", MentionSource), "a mention comes from a note or a hand-over"),
 )
 _MENTION_UPDATE_RULES = (
-    TriggerRule(are_unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
-    TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
+    TriggerRule(
+        are_unchanged_sql("id", "note_id", "person", "at", "how"), "the note and the person of a mention never change"
+    ),
+    TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "a mention is marked as done once"),
     TriggerRule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
     TriggerRule(is_requested_sql(_IS_MENTION_DONE_REQUEST_SQL), "nobody ends the mention of somebody else"),
 )
@@ -360,7 +368,9 @@ _SAVED_VIEW_INSERT_RULES = (
 )
 _SAVED_VIEW_UPDATE_RULES = (
     VERSION_RULE,
-    TriggerRule(are_unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+    TriggerRule(
+        are_unchanged_sql("id", "is_team", "maker"), "the maker of a view and whether it is the team's never change"
+    ),
     TriggerRule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
     TriggerRule(equals_sql("NEW.changed_by", "me"), "nobody changes a view in the name of somebody else"),
     TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role changes no view"),
@@ -377,10 +387,10 @@ _WATCHED_CORPORATION_UPDATE_RULES = (
 )
 
 _LOST_OPERATION_INSERT_RULES = (
-    TriggerRule(_HAS_REPORTED_DATABASE_LOSS_SQL, "whoever tells of a lost operation says so in the trail first"),
+    TriggerRule(_HAS_REPORTED_DATABASE_LOSS_SQL, "an audit entry about the loss must precede a lost operation"),
     TriggerRule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
-        "what the journal has is not lost",
+        "an operation in the journal is not a lost one",
     ),
 )
 
@@ -417,8 +427,8 @@ WORKER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("takes", "UPDATE"): _TAKE_UPDATE_RULES,
     ("takes", "DELETE"): _make_no_deletion_rules("takes are"),
     ("lost_operations", "INSERT"): _LOST_OPERATION_INSERT_RULES,
-    ("lost_operations", "UPDATE"): make_refusal_rules("what a database has lost is never changed"),
-    ("lost_operations", "DELETE"): make_refusal_rules("what a database has lost is never deleted"),
+    ("lost_operations", "UPDATE"): make_refusal_rules("a lost operation is never changed"),
+    ("lost_operations", "DELETE"): make_refusal_rules("a lost operation is never deleted"),
     ("watched_corporations", "INSERT"): (
         TriggerRule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
     ),
@@ -458,16 +468,16 @@ STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS = (
 STOCK_UPDATE_RULES_FOR_PEOPLE = (
     TriggerRule(
         are_unchanged_sql("id", "order_id", "item", "quantity", "created_at"),
-        "what was reserved is the shop's to write",
+        "only the shop writes the order, the item and the quantity of a reservation",
     ),
     TriggerRule(
         f"{are_unchanged_sql('status')} OR {has_state_sql('NEW.status', (StockState.RELEASED,))}",
-        "the console gives free, nothing else",
+        "the console only releases a reservation",
     ),
     _STOCK_STATE_RULE,
 )
 STOCK_UPDATE_RULES_FOR_OTHER_PROGRAMS = (
-    TriggerRule(are_unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+    TriggerRule(are_unchanged_sql("id", "order_id"), "the order of a reservation never changes"),
     _STOCK_STATE_RULE,
 )
 STOCK_DELETE_RULES = _make_no_deletion_rules("reservations are")

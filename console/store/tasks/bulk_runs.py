@@ -248,7 +248,7 @@ def write_run_state(
     done.
     """
     if run.state == DONE_RUN_STATE:
-        raise ForbiddenTransition("a bulk run that is done stays so")
+        raise ForbiddenTransition("a bulk run that is done is never changed")
     position = None if state == DONE_RUN_STATE else begun_position or run.begun_position
     stored_reasons = (reason, f"{_BEGUN_POSITION_SEPARATOR}{position}" if position else None)
     written_values: dict[str, Any] = {

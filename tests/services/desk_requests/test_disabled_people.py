@@ -153,7 +153,7 @@ def test_the_database_accepts_only_audit_entries_for_a_disabled_person(scene: Di
     scene.disable_person()
     with pytest.raises(ConsoleError) as refused:
         store_request_id("after")
-    assert "a request id is its own person's" in str(refused.value.detail["problem"])
+    assert "a request id is stored in the name of its own person" in str(refused.value.detail["problem"])
 
 
 @pytest.mark.expects_log("a request that is given up")

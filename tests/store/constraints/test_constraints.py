@@ -199,12 +199,12 @@ def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: Pers
 
     evidence = forbidden.make_evidence_insert(subject=proposed)
     assert store_second_decision("lead-b", evidence) == ""
-    assert "not bought: only" in store_second_decision("lead-b")
-    assert "not bought: only" in store_second_decision("op-a", evidence)
-    assert "not bought: only" in store_second_decision("op-b", evidence)
-    assert "not bought: only" in store_second_decision("worker", evidence)
+    assert "purchase fails only" in store_second_decision("lead-b")
+    assert "purchase fails only" in store_second_decision("op-a", evidence)
+    assert "purchase fails only" in store_second_decision("op-b", evidence)
+    assert "purchase fails only" in store_second_decision("worker", evidence)
     for half in make_not_bought_statements(proposed):
-        assert "not bought: only" in store_second_decision(
+        assert "purchase fails only" in store_second_decision(
             "lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN_CHECK_ID), half
         )
     for change, back in (
@@ -214,7 +214,7 @@ def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: Pers
         with team.open_connection("owner") as owner, owner.cursor() as cursor:
             cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", [team.names["op-b"]])
             try:
-                assert "not bought: only" in store_second_decision("lead-b", evidence), (
+                assert "purchase fails only" in store_second_decision("lead-b", evidence), (
                     "who proposed it may not decide any more"
                 )
             finally:
@@ -243,9 +243,9 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connecti
     assert store_answer("HTTP 422 FAILED_DEFINITE http_422") == ""
     assert store_answer("RATE_LIMITED http_429") == ""
     for other in ("", "x", forbidden.ANSWER_KEY.upper(), forbidden.ANSWER_KEY[:-1]):
-        assert "not bought: only" in store_answer("HTTP 422 FAILED_DEFINITE http_422", other)
-    assert "not bought: only" in store_answer("HTTP 500 UNKNOWN http_500")
-    assert "not bought: only" in store_answer("UNKNOWN FAILED_DEFINITE")
+        assert "purchase fails only" in store_answer("HTTP 422 FAILED_DEFINITE http_422", other)
+    assert "purchase fails only" in store_answer("HTTP 500 UNKNOWN http_500")
+    assert "purchase fails only" in store_answer("UNKNOWN FAILED_DEFINITE")
 
 
 def test_a_failed_renewal_returns_the_claim(team: Team, connections: PersonConnections) -> None:
@@ -354,17 +354,17 @@ def test_another_application_cannot_change_our_rows(team: Team, other_applicatio
     )
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET work_state = 'needs_review' WHERE id = 91")
-        assert "whose it is" in execute_as_shop(
+        assert "client of an adopted" in execute_as_shop(
             other_application_cursor, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91"
         )
         assert "never deleted" in execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = 91")
         assert (
             execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
         )
-        assert "whose it is" in execute_as_shop(
+        assert "client of an adopted" in execute_as_shop(
             other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91"
         )
-        assert "whose it is" in execute_as_shop(
+        assert "client of an adopted" in execute_as_shop(
             other_application_cursor, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT_CHECK_ID}"
         )
         for ours in (91, forbidden.BOUGHT_CHECK_ID, forbidden.UNKNOWN_CHECK_ID):

@@ -83,7 +83,7 @@ def connection_with_uncommitted_refund(team: Team) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("guarded", "refusal"), [(0, "hold stays reserved"), (1, "Record has changed since last read")]
+    ("guarded", "refusal"), [(0, "open refunds stay"), (1, "Record has changed since last read")]
 )
 def test_an_old_snapshot_frees_nothing(
     team: Team, connection_with_uncommitted_refund: Any, guarded: int, refusal: str
@@ -123,6 +123,6 @@ def test_a_statement_that_waited_frees_nothing(
         waiting = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
         wait_until(lambda: team.server.sql(waiting)[0][1] != "0", "waiting for the payment")
         connection_with_uncommitted_refund.commit()
-        assert "hold stays reserved" in told.result()
+        assert "open refunds stay" in told.result()
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED_REFUND_ID, reserved_minor="0"))

@@ -214,7 +214,7 @@ def test_the_shop_changes_its_stock_reservations(execute_as_shop: Any) -> None:
     assert "no such step" in execute_as_shop(
         f"UPDATE stock_reservations SET status = 'held' WHERE id = {ENDED_ROW_ID}"
     )
-    assert "its order's" in execute_as_shop("UPDATE stock_reservations SET order_id = 2 WHERE id = 8")
+    assert "order of a reservation" in execute_as_shop("UPDATE stock_reservations SET order_id = 2 WHERE id = 8")
     assert "no such state" in execute_as_shop(
         "INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES (1, 'a', 1, 'x')"
     )

@@ -98,7 +98,7 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ("of nothing", make_refund_insert(OTHER_PAYMENT_ID, 0), "one minor unit"),
     ("of less than nothing", make_refund_insert(OTHER_PAYMENT_ID, -5), "one minor unit"),
     ("of 10^18", make_refund_insert(OTHER_PAYMENT_ID, 10**18), "one minor unit"),
-    ("more than was captured", make_reserve_update(PAID_PAYMENT_ID, 701), "captured is what is left"),
+    ("more than was captured", make_reserve_update(PAID_PAYMENT_ID, 701), "payment is negative"),
     ("without reserving it", make_refund_insert(OTHER_PAYMENT_ID), "own sum reserved"),
     ("begin approved", make_refund_insert(OTHER_PAYMENT_ID, status="'approved'"), "begins as a request"),
     ("a second open one", make_refund_insert(PAID_PAYMENT_ID, status="'requested'"), "own sum reserved"),
@@ -108,17 +108,17 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
         make_vote_insert(REQUESTED_REFUND_ID, "OP-A "),
         "of somebody else",
     ),
-    ("approve without a vote", make_update("refunds", REQUESTED_REFUND_ID, status="'approved'"), "as many approvers"),
+    ("approve without a vote", make_update("refunds", REQUESTED_REFUND_ID, status="'approved'"), "enough approvers"),
     ("approve what is decided", make_vote_insert(ENDED_REFUND_ID, "lead-c"), "a request that waits"),
-    ("another sum", make_update("refunds", REQUESTED_REFUND_ID, refund_amount="1"), "never changes"),
-    ("another maker", make_update("refunds", REQUESTED_REFUND_ID, maker="'x'"), "never changes"),
+    ("another sum", make_update("refunds", REQUESTED_REFUND_ID, refund_amount="1"), "never change"),
+    ("another maker", make_update("refunds", REQUESTED_REFUND_ID, maker="'x'"), "never change"),
     ("send what nobody approved", make_update("refunds", REQUESTED_REFUND_ID, status="'submitting'"), "no such step"),
-    ("another key", make_update("refunds", ENDED_REFUND_ID, provider_refund_key="'x'"), "for life"),
+    ("another key", make_update("refunds", ENDED_REFUND_ID, provider_refund_key="'x'"), "idempotency key"),
     ("completed becomes failed", make_update("refunds", ENDED_REFUND_ID, status="'failed'"), "no such step"),
     (
         "date a state back",
         make_update("refunds", REQUESTED_REFUND_ID, state_since="'2020-01-01 00:00:00.000000'"),
-        "with the state alone",
+        "state changes only",
     ),
     (
         "date a payment back",
@@ -128,7 +128,7 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     (
         "decided: another number",
         make_update("refunds", ENDED_REFUND_ID, refund_txn_id="'x'"),
-        "stays as it was decided",
+        "has ended is never changed",
     ),
     ("without raising the version", "UPDATE refunds SET work_reason = 'x' WHERE id = 1", "raises the version"),
     ("delete a refund", "DELETE FROM refunds", "never deleted"),
@@ -139,21 +139,25 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
     ),
     ("delete a vote", "DELETE FROM approvals", "never deleted"),
     ("change who voted", "UPDATE approvals SET person = 'x'", "never changed"),
-    ("free what a request holds", make_update("payments", PAID_PAYMENT_ID, reserved_minor="0"), "stays reserved"),
-    ("captured becomes less", make_update("payments", OTHER_PAYMENT_ID, captured_minor="1"), "stays captured"),
-    ("refunded becomes less", make_update("payments", COMPLETED_PAYMENT_ID, refunded_minor="0"), "stays refunded"),
-    ("refunded beyond", make_update("payments", OTHER_PAYMENT_ID, refunded_minor="1001"), "captured is what is left"),
+    ("free what a request holds", make_update("payments", PAID_PAYMENT_ID, reserved_minor="0"), "open refunds stay"),
+    ("captured becomes less", make_update("payments", OTHER_PAYMENT_ID, captured_minor="1"), "captured amount never"),
+    (
+        "refunded becomes less",
+        make_update("payments", COMPLETED_PAYMENT_ID, refunded_minor="0"),
+        "the refunded amount",
+    ),
+    ("refunded beyond", make_update("payments", OTHER_PAYMENT_ID, refunded_minor="1001"), "payment is negative"),
     (
         "a sum below nothing",
         make_update("payments", OTHER_PAYMENT_ID, set_aside_minor="-1"),
-        "captured is what is left",
+        "payment is negative",
     ),
     ("completed becomes unpaid", make_update("payments", OTHER_PAYMENT_ID, status="'expired'"), "no such step"),
     ("begin as paid", make_payment_insert(9, "ORD-10", "completed"), "begins without money"),
     ("another price", make_update("payments", OTHER_PAYMENT_ID, asked_minor="1"), "never change"),
     ("delete a payment", "DELETE FROM payments", "never deleted"),
     ("change what was told", "UPDATE payment_events SET body = 'x'", "never changed"),
-    ("beyond an account's limit", make_update("accounts", 1, balance_minor="501"), "no more than its limit"),
+    ("beyond an account's limit", make_update("accounts", 1, balance_minor="501"), "above its limit"),
     ("a cancelled order is paid", make_update("orders", 1, status="'paid'"), "no such step"),
     ("delete an order", "DELETE FROM orders", "never deleted"),
 )
@@ -200,7 +204,7 @@ def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
     plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
-    with pytest.raises(sqlite3.IntegrityError, match="as many approvers"):
+    with pytest.raises(sqlite3.IntegrityError, match="enough approvers"):
         plain_client.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
     plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID, "lead-c"))
     plain_client.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
