@@ -136,9 +136,9 @@ class Receiver:
             result = _BUSY_RESULT
             count_request(request, is_genuine=False)
         except ConsoleError as error:
-            _log.info("a notice could not be taken: %s", error.code)
+            _log.info("a notice could not be stored: %s", error.code)
         except Exception:
-            _log.exception("a notice could not be taken", extra={"bug": True})
+            _log.exception("a notice could not be stored", extra={"bug": True})
         finally:
             is_known_source = notice_source in self._source_labels
             self._metrics.count_notice_result(
@@ -230,7 +230,7 @@ class Receiver:
         except (ConsoleError, NoCapacity, TimeoutError):
             return False
         except Exception:
-            _log.exception("readiness could not be judged", extra={"bug": True})
+            _log.exception("the readiness could not be determined", extra={"bug": True})
             return False
 
     async def answer_metrics(self, _: Request) -> Response:

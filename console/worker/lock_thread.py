@@ -69,9 +69,9 @@ class BlockingSessionsThread:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 return 0, None
             if refusal.code != last_error_code:
-                _log.warning("sessions that hold others up can't be ended: %s", refusal.code)
+                _log.warning("blocking sessions can't be ended: %s", refusal.code)
             return 0, refusal.code
         except Exception:  # such as a database error without a code
             if last_error_code != ErrorCode.INTERNAL_ERROR:
-                _log.exception("the look for sessions that hold others up failed")
+                _log.exception("the search for blocking sessions failed")
             return 0, ErrorCode.INTERNAL_ERROR

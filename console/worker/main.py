@@ -102,7 +102,7 @@ def _await_or_abort_threads(
     if all(group.wait_until_idle(0, abort_event) for group in threads):
         _log.info("ended")
     else:
-        _log.warning("ended; a task that was under way is cut off")
+        _log.warning("ended; a task that was running is broken off")
 
 
 @contextmanager

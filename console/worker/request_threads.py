@@ -107,11 +107,11 @@ class DeskRequestThreads:
                 failure_count = 0
             except ConsoleError as refusal:
                 if not failure_count:
-                    _log.warning("requests of desks can't be read: %s", refusal.code)
+                    _log.warning("desk requests can't be read: %s", refusal.code)
                 failure_count += 1
             except Exception:  # such as a database error without a code: the next poll may succeed
                 if not failure_count:
-                    _log.exception("a poll for requests of desks failed")
+                    _log.exception("a read of desk requests failed")
                 failure_count += 1
             self._has_polled.set()
             now = clock.monotonic()
@@ -152,7 +152,7 @@ class DeskRequestThreads:
                 while not self._stop_event.is_set() and self._executor.take_locked_request():
                     pass
             except ConsoleError as refusal:
-                _log.warning("a locked request of a desk could not be taken: %s", refusal.code)
+                _log.warning("a locked desk request could not be taken: %s", refusal.code)
             except Exception:
                 _log.exception("the wait for a locked request failed")
 
@@ -169,7 +169,7 @@ class DeskRequestThreads:
                 ):
                     pass
             except ConsoleError as refusal:
-                _log.warning("a request of a desk could not be taken or answered: %s", refusal.code)
+                _log.warning("a desk request could not be taken or answered: %s", refusal.code)
             except Exception:
                 _log.exception("the execution of a desk's request failed")
             finally:

@@ -111,7 +111,7 @@ class DueTaskThreads:
         if error_code and not failure_count:
             _log.warning("due tasks can't be run: %s", error_code)
         if failure_count and not error_code:
-            _log.info("due tasks run again, after %d looks", failure_count)
+            _log.info("due tasks run again, after %d failed calls", failure_count)
 
 
 def compute_pause_after_failures(pause_seconds: float, failure_count: int, longest_seconds: float) -> float:

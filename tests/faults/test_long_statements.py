@@ -97,7 +97,7 @@ def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlPro
         run_slow_statement(database, 0)
     assert shot.has_happened
     assert (told.value.code, told.value.exit_status) == ("database_unreachable", 6)
-    assert "serves no more" in str(told.value.detail["problem"])
+    assert "no longer serves" in str(told.value.detail["problem"])
 
 
 @pytest.mark.parametrize(("on", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
@@ -130,7 +130,7 @@ def test_a_read_from_a_frozen_server_is_refused(own_place: ServerPlace, own_serv
     finally:
         own_server.resume()
     assert told.value.code == "database_unreachable"
-    assert "serves no more" in str(told.value.detail["problem"])
+    assert "no longer serves" in str(told.value.detail["problem"])
     assert run_slow_statement(database, 0) == 0
     database.close()
 

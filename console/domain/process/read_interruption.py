@@ -74,7 +74,7 @@ class ReadInterruption:
                         end_statement()
                         self._lock.wait(_REPEAT_INTERVAL_SECONDS)
         except Exception as error:
-            _log.info("a cancelled read runs to its end: %s", error)
+            _log.info("a cancelled read could not be interrupted: %s", error)
 
     def _get_running_read(self) -> OpenStatementEnder | None:
         """Return the function that the innermost open read has passed to `make_interruptible`; None if no read is

@@ -73,7 +73,7 @@ class AlarmBoxRequestSender:
         except Exception as error:
             if token_pair is None or not self._is_access_token_valid(token_pair, timedelta()):
                 raise
-            _log.warning("token not renewed (%s); the old one still lives", get_error_reason(error))
+            _log.warning("the access token is not renewed (%s); the old one is still valid", get_error_reason(error))
             return token_pair
 
     def _is_access_token_valid(self, token_pair: TokenPair, margin: timedelta) -> bool:

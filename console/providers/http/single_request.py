@@ -220,7 +220,7 @@ def _send_without_event(
         evidence = _make_evidence_of_failure(failure.received_body, make_cut_evidence, secrets, hidden_fields)
         return Outcome(failure.outcome_class, failure.reason, failure.sent, None, failure.status, evidence)
     except Exception as error:
-        _log.error("an answer could not be judged: %s", type(error).__name__)
+        _log.error("an answer could not be classified: %s", type(error).__name__)
         body = b"" if answer is None else answer.body
         evidence = _make_evidence_of_failure(body, make_cut_evidence, secrets, hidden_fields)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE, evidence=evidence)

@@ -94,7 +94,7 @@ class SocketGuard:
         else:
             addresses = self._resolve_in_thread(host, port, timeout_seconds)
         if not all(self._is_allowed(row[4][0]) for row in addresses):
-            raise AddressNotAllowed(f"{host} leads where it may not")
+            raise AddressNotAllowed(f"{host} has an address that is not allowed")
         return addresses
 
     def _resolve_in_thread(self, host: str, port: int, timeout_seconds: float) -> Sequence[tuple[Any, ...]]:

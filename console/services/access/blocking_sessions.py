@@ -80,8 +80,10 @@ class BlockingSessionEnder:
             with act_as(WORKER):
                 self._context.write(lambda tx, action=action, facts=facts: self._record_audit(tx, action, facts))  # type: ignore[misc]  # the lambda gets the values of this iteration
             if is_locked_out:
-                _log.error("the account %s held others up again and again, and is locked now", account)
-            _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
+                _log.error(
+                    "the database account %s is locked now, because its sessions blocked others repeatedly", account
+                )
+            _log.info("a session of %s that blocked others was ended: %s", account or "nobody", reason)
             self._sessions_to_report = [
                 session
                 for session in self._sessions_to_report

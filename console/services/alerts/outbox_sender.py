@@ -123,7 +123,7 @@ class OutboxSender:
         if error is None:
             context.write(lambda tx: outbox.mark_published(tx.conn, event, context.now()))
         else:
-            _log.warning("event %s was not taken: %s", event.event_id, error)
+            _log.warning("event %s was not accepted: %s", event.event_id, error)
             next_at = self._compute_next_attempt_at(event)
             context.write(lambda tx: outbox.postpone_event(tx.conn, event, next_at, error[:64]))
         return error

@@ -109,7 +109,7 @@ class BulkExecutor:
             try:
                 self._run_rows(executed_run)
             except _LeaseLost:
-                _log.info("bulk run %s: somebody else has it, or stopped it", run.name)
+                _log.info("bulk run %s: another process executes it, or a person has stopped it", run.name)
         return executed_run.processed_count
 
     @compare_and_swap.run_again_if_stale()

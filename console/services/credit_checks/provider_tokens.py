@@ -329,7 +329,7 @@ class DatabaseTokenStore:
                     "problem": SettingProblem.OTHER_STORE_KEY,
                 }
                 raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from None
-            _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
+            _log.warning("the stored tokens are damaged; version %d of this process is used", self._last_pair.version)
         return self._last_pair
 
     def _decrypt_pair(self, encrypted_pair: str, stored_token: StoredToken) -> TokenPair:

@@ -301,7 +301,7 @@ def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) ->
             elif line_key == "head":
                 head_by_session[str(entry["session"])] = _parse_audit_position(entry, "")
             if len(positions) > _MAX_AUDIT_ROWS or len(problems) > _MAX_PROBLEMS:
-                raise ValueError("more than anybody exports")
+                raise ValueError("too many rows or problems")
     except (*UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
         problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))
         return 0

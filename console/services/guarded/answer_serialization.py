@@ -55,7 +55,7 @@ def deserialize_answer(text: str) -> CallAnswer:
             raise ValueError("not a kept error")
         return CallAnswer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
     except (TypeError, KeyError, AttributeError, ImportError, RecursionError) as malformed:
-        raise ValueError("not a kept answer") from malformed
+        raise ValueError("not a stored answer") from malformed
 
 
 def serialize_value(value: object) -> Any:

@@ -91,9 +91,9 @@ def find_database_rollback(context: ServiceContext) -> DatabaseRollback | None:
     try:
         return _find_rollback_by_anchors(context)
     except ConsoleError as error:
-        _log.info("how far the database is could not be compared: %s", error.code)
+        _log.info("the database could not be compared with the anchors of this desk: %s", error.code)
     except Exception:
-        _log.warning("how far the database is could not be compared", exc_info=True)
+        _log.warning("the database could not be compared with the anchors of this desk", exc_info=True)
     return None
 
 
@@ -505,7 +505,7 @@ def _raise_alert(
     observed = f"{observation}; operations that only a desk remembers: {operation_count}"
     expected = f"what desk {context.spool.desk_id} saw committed"
     if _insert_alert(tx, context.database_id, observed, expected, context.now()):
-        _log.error("this database went back in time: %s", observed)
+        _log.error("this database has gone back to an earlier state: %s", observed)
 
 
 def _insert_alert(tx: Transaction, database_id: str, observed: str, expected: str, now: datetime) -> bool:

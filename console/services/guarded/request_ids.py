@@ -473,7 +473,7 @@ class RequestIdService:
         Raises `error` if `act` did not succeed, or if the database can't be read within _MAX_ANSWER_STORE_ATTEMPTS
         tries.
         """
-        _log.warning("a request failed after it had written", exc_info=error)
+        _log.warning("the call of a request id failed after it had written", exc_info=error)
 
         def find_stored_answer() -> CallAnswer | None:
             with self._context.database.read() as conn:
@@ -548,7 +548,7 @@ class RequestIdService:
             except Exception:
                 if not tries_left:
                     raise
-                _log.info("tried again: a step after the act of a request", exc_info=True)
+                _log.info("a step after the action of a request id is tried again", exc_info=True)
             self._context.clock.sleep(_PAUSE_BETWEEN_ANSWER_ATTEMPTS_SECONDS)
         raise AssertionError  # not reached: the last try returns or raises
 

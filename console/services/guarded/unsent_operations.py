@@ -47,9 +47,9 @@ def settle_unsent_operation(
     try:
         return context.spool.mark_void(operation_id) and deliver(operation_id, make_not_sent_outcome())
     except ConsoleError as error:
-        _log.info("operation %s: it was not sent, which could not be told: %s", operation_id, error.code)
+        _log.info("operation %s was not sent, and this could not be stored: %s", operation_id, error.code)
     except Exception:
-        _log.warning("operation %s: it was not sent, which could not be told", operation_id, exc_info=True)
+        _log.warning("operation %s was not sent, and this could not be stored", operation_id, exc_info=True)
     return False
 
 
@@ -87,9 +87,9 @@ def has_unsent_operations(context: ServiceContext) -> bool:
     try:
         return bool(find_unsent_operations(context))
     except ConsoleError as error:
-        _log.info("what was never sent could not be looked up: %s", error.code)
+        _log.info("the unsent operations could not be read: %s", error.code)
     except Exception:
-        _log.warning("what was never sent could not be looked up", exc_info=True)
+        _log.warning("the unsent operations could not be read", exc_info=True)
     return False
 
 

@@ -176,7 +176,7 @@ class SignedNoticeHandler:
         """
         if reason == NO_NOTICE_KEY_REASON:
             if event.source not in self._sources_without_key:
-                _log.warning("notices of %r wait: their source has no key here", event.source[:32])
+                _log.warning("notices of %r wait: this desk has no key of their source", event.source[:32])
                 self._sources_without_key.add(event.source)
             return
         observed, expected = f"{event.kind} {event.order_no or event.event_id} {reason}", "a signature that fits"

@@ -322,7 +322,7 @@ def _parse_facts_at_request(
         )
         return dict(facts_at_request.items()), signals
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        _log.warning("refund %s: what its maker saw can't be read", refund_id)
+        _log.warning("refund %s: the facts that its maker saw can't be read", refund_id)
         return {}, ()
 
 

@@ -117,4 +117,4 @@ class PublisherQueries:
         with self._lock:
             self._paused_until = self._context.clock.monotonic() + pause_seconds
         if reason is not None:
-            _log.info("a number could not be asked live: %s", reason)
+            _log.info("the publisher could not be asked about a number: %s", reason)

@@ -37,7 +37,7 @@ class ClockJumpCorrection:
         """Make the row due now and return 1. Return 0 if another process has changed the row since it was read,
         because that process has then scheduled it again."""
         context, count = self._context, 0
-        with skip_failures(f"what was put off of {row.kind} {row.id}"):
+        with skip_failures(f"the postponed work of {row.kind} {row.id}"):
             try:
                 context.write(lambda tx: future_dated_work.set_due_now(tx.conn, row, context.now()))
                 count = 1

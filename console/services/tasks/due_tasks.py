@@ -108,7 +108,7 @@ class DueTasks:
         except ConsoleError as error:
             if is_cipher_missing_for_now(error):
                 raise
-            _log.warning("the kept answers can't be opened: %s", error.code)
+            _log.warning("the spooled answers can't be decrypted: %s", error.code)
         for entry in iterate_until_stopped(context.spool.list_undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
                 delivered_count += self._deliver_answer(entry)
@@ -121,7 +121,7 @@ class DueTasks:
         if not self._may_deliver_answer(entry, kind):
             return 0
         if entry.answer is None:
-            _log.error("operation %s: its kept answer needs another store key", operation_id)
+            _log.error("operation %s: its spooled answer needs another store key", operation_id)
             return self._record_failed_delivery(entry, kind, "not_opened")
         context.failpoints.reach("before_delivery")
         try:
@@ -133,7 +133,7 @@ class DueTasks:
         except FailpointReached:
             raise
         except Exception as error:
-            _log.warning("operation %s: its kept answer can't be delivered", operation_id, exc_info=True)
+            _log.warning("operation %s: its spooled answer can't be delivered", operation_id, exc_info=True)
             return self._record_failed_delivery(entry, kind, type(error).__name__)
         if not is_delivered:
             return self._record_failed_delivery(entry, kind, "record_gone")
@@ -196,7 +196,7 @@ class DueTasks:
         operations.
         """
         unsent_count = 0
-        with skip_failures("what was never sent"):
+        with skip_failures("unsent operations"):
             unsent_count = unsent_operations.settle_all_unsent_operations(self._context, self._actions)
         with self._context.database.read() as conn:
             lapsed_operations = journal.list_lapsed_operations(conn)
@@ -310,7 +310,7 @@ class DueTasks:
         try:
             results = self._context.write(adopt_rows)
         except Exception:
-            _log.warning("rows written by another application: each alone", exc_info=True)
+            _log.warning("rows written by another application are now corrected one by one", exc_info=True)
             results = [self._adopt_row_alone(row) for row in rows]
         for row, is_adopted in zip(rows, results, strict=True):
             (adopted_ids if is_adopted else failed_ids).add(row[0])

@@ -307,7 +307,7 @@ class Scheduler:
             pause_seconds = min(pause_seconds * 1.5, _LONGEST_LEASE_POLL_PAUSE_SECONDS)
             if not self._is_task_leased(task_name) and (run := self._end_and_begin_run(None, task_name)):
                 return run
-        _log.info("task %s: somebody else is running it", task_name)
+        _log.info("task %s: another process is running it", task_name)
         return None
 
     def _is_task_leased(self, task_name: str) -> bool:
@@ -405,7 +405,7 @@ class Scheduler:
         try:
             self._context.write(lambda tx: leases.release(tx.conn, run.lease))
         except Exception:
-            _log.warning("task %s: its lease could not be given up", run.name, exc_info=True)
+            _log.warning("task %s: its lease could not be released", run.name, exc_info=True)
 
 
 def _select_permitted_task_names(names: Collection[str], person: Person) -> list[str]:

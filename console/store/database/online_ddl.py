@@ -128,7 +128,7 @@ class _LockWaitWatch:
                         self._kill_query(conn, connection_id)
                         waiting_since = None
             except (ConsoleError, DBAPIError) as error:  # without the watch, lock_wait_timeout limits the wait
-                _log.info("the watch over an ALTER: %s", error)
+                _log.info("a running ALTER could not be watched: %s", error)
 
     def _kill_query(self, conn: Connection, connection_id: int) -> None:
         if not self._end_event.is_set():

@@ -54,7 +54,7 @@ class AnswerReader(io.RawIOBase):
     def _wait_for_bytes(self, buffer: Any, deadline: float) -> int:
         while (remaining_seconds := deadline - time.monotonic()) > 0:
             if not self._is_serving():
-                raise TimeoutError("the server serves no more")
+                raise TimeoutError("the server no longer serves statements")
             self._socket.settimeout(max(_SHORTEST_TIMEOUT_SECONDS, min(remaining_seconds, CHECK_INTERVAL_SECONDS)))
             try:
                 return int(self._socket.recv_into(buffer))

@@ -46,7 +46,7 @@ class Transaction:
             try:
                 hook()
             except Exception:
-                _log.exception("what follows a commit failed")
+                _log.exception("a function that follows the commit failed")
 
 
 def make_locking_read(query: Select[_Row]) -> Select[_Row]:

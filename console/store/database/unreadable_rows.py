@@ -167,4 +167,4 @@ def _report_unreadable_row(
         _logged_rows.add((table, key))
         if find_subject is not None:
             _unreported_rows.append(UnreadableRow(table, key, *find_subject(row)))
-    _log.warning("%s %r can't be read and is passed over: %s", table, key, type(fault).__name__)
+    _log.warning("%s %r can't be read and is left out: %s", table, key, type(fault).__name__)

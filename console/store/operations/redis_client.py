@@ -155,7 +155,7 @@ class RedisClient:
             self._has_warned, self._warned_at_ms = True, now
             # The error's kind alone: its message may repeat data that the server sent.
             error_name = error.code if isinstance(error, ConsoleError) else type(error).__name__
-            _log.warning("the cache is away (%s); the database answers alone", error_name)
+            _log.warning("the cache is unreachable (%s); only the database answers", error_name)
 
 
 def is_usable(url: str) -> bool:

@@ -50,7 +50,7 @@ def decode_answer(text: str | bytes) -> Answer:
         fields["found"] = None if fields["found"] is None else stored_form(fields["found"])
         return Outcome(**fields)
     except (TypeError, KeyError, AttributeError) as odd:
-        raise ValueError("not a kept answer") from odd
+        raise ValueError("not a stored answer") from odd
 
 
 def _format_day(value: date) -> str:

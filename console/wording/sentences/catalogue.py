@@ -130,7 +130,7 @@ def translate(key: str, language: str, /, **facts: object) -> str:
     """
     sentences = read_sentences(language)
     if key not in sentences:
-        _log.error("no words for %r", key)
+        _log.error("no text for the wording key %r", key)
         return key
     full_sentence = sentences.get(f"{key}.full")
     sentence = (

@@ -27,7 +27,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 IDEMPOTENCY_KEY, FINGERPRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
 STORE_KEY = "a store key of enough characters"
-CACHE_UNREACHABLE_MESSAGE = "the cache is away ({}); the database answers alone"
+CACHE_UNREACHABLE_MESSAGE = "the cache is unreachable ({}); only the database answers"
 
 
 @contextmanager
