@@ -3,7 +3,7 @@
 A change holds a lock, reads the current content, changes the values, and replaces the whole file atomically. If two
 writers change the same value, the value of the last writer counts; the other values stay. A reader never sees a file
 that is only partly written. If a file is damaged, comes from a newer program, or can be changed by another account,
-it is renamed (set aside), and reading returns no values. If a file can't be read only now, for example because the
+it is renamed, and reading returns no values. If a file can't be read only now, for example because the
 process has too many open files or a network disk doesn't answer, it stays as it is, and reading raises an error.
 """
 
@@ -28,7 +28,7 @@ FORMAT_VERSION = 1
 MAX_NAMED_VALUES_FILE_BYTES = 1 << 24
 """Largest size (bytes) of a file of named values. It has room for the longest drafts of 20 dialogs: 100,000
 characters each, which take up to 8 bytes after encryption."""
-SET_ASIDE_FILE_SUFFIX = ".set-aside"
+RENAMED_FILE_SUFFIX = ".set-aside"
 _LASTING_READ_ERRORS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENXIO}
 """Numbers of errors by which a file can't be read later either: its permissions, or it isn't an ordinary file."""
 JsonValue: TypeAlias = Any
@@ -43,10 +43,10 @@ class UnreadableNamedValuesFile(Exception):
 @dataclass(frozen=True, slots=True)
 class NamedValues:
     """The values in a NamedValuesFile, by name. There are no values if the file is missing or can't be used. A file
-    that can't be used is renamed, and `set_aside_path` is its new path; otherwise `set_aside_path` is None."""
+    that can't be used is renamed, and `renamed_path` is its new path; otherwise `renamed_path` is None."""
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
-    set_aside_path: Path | None = None
+    renamed_path: Path | None = None
 
 
 def _return_unchanged(content: bytes) -> bytes:
@@ -75,7 +75,7 @@ class NamedValuesFile:
             return NamedValues(self._read_values())
         except UnreadableNamedValuesFile:
             with self._lock_file():
-                return self._read_or_set_file_aside()
+                return self._read_or_rename_file()
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
         """Store new values under these names (None deletes a value), and return all values of the file. Raises
@@ -89,29 +89,29 @@ class NamedValuesFile:
         all values of the file. No other process changes the file meanwhile. Raises ConsoleError `storage_full` if the
         file can't be read or written now."""
         with self._lock_file():
-            named_values = self._read_or_set_file_aside()
+            named_values = self._read_or_rename_file()
             values = {**named_values.values, **make_changes(named_values.values)}
             values = {name: value for name, value in values.items() if value is not None}
             self._write_values(values)
-        return NamedValues(values, named_values.set_aside_path)
+        return NamedValues(values, named_values.renamed_path)
 
     def _lock_file(self) -> Any:
         """Return a context manager that holds the lock of this file, so that only one process at a time changes it.
         Raises ConsoleError `storage_full` if the lock can't be acquired."""
         return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
 
-    def _read_or_set_file_aside(self) -> NamedValues:
+    def _read_or_rename_file(self) -> NamedValues:
         """Return the values of the file. If the file can't be used, rename it and return no values. The caller must
         hold the lock."""
         try:
             return NamedValues(self._read_values())
         except UnreadableNamedValuesFile:
-            aside_path = self.path.with_name(self.path.name + SET_ASIDE_FILE_SUFFIX)
+            renamed_path = self.path.with_name(self.path.name + RENAMED_FILE_SUFFIX)
             try:
-                self.path.replace(aside_path)
+                self.path.replace(renamed_path)
             except OSError as cause:
                 raise self._make_not_writable_error() from cause
-            return NamedValues({}, aside_path)
+            return NamedValues({}, renamed_path)
 
     def _read_values(self) -> dict[str, JsonValue]:
         """Return the values of the file, none if it is missing. Raises UnreadableNamedValuesFile if it can't be read

@@ -1,5 +1,5 @@
 """Tests a person's file of named values: two windows can change it, a reader gets the complete old or new file, and
-an unusable file is set aside.
+an unusable file is renamed.
 """
 
 import json
@@ -61,7 +61,7 @@ def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
         process.start()
     file = make_preferences_file(tmp_path, "op-a")
     while any(process.is_alive() for process in processes):
-        assert file.read().set_aside_path is None
+        assert file.read().renamed_path is None
     for process in processes:
         process.join()
         assert process.exitcode == 0
@@ -85,17 +85,17 @@ BROKEN_FILES = {
 
 
 @pytest.mark.parametrize("content", BROKEN_FILES.values(), ids=BROKEN_FILES)
-def test_an_unreadable_values_file_is_set_aside(file: NamedValuesFile, content: bytes) -> None:
+def test_an_unreadable_values_file_is_renamed(file: NamedValuesFile, content: bytes) -> None:
     file.change({"theme": "dark"})
     file.path.write_bytes(content)
     stored = file.read()
     assert stored.values == {}
-    assert stored.set_aside_path is not None
-    assert stored.set_aside_path.read_bytes() == content
+    assert stored.renamed_path is not None
+    assert stored.renamed_path.read_bytes() == content
     assert not file.path.exists()
-    assert file.read().set_aside_path is None, "told once"
+    assert file.read().renamed_path is None, "told once"
     file.path.write_bytes(content)
-    assert file.change({"theme": "light"}).set_aside_path is not None
+    assert file.change({"theme": "light"}).renamed_path is not None
     assert file.read().values == {"theme": "light"}
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_could_not_be_read_again_is_not_written(file: NamedValuesFil
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
-def test_a_file_that_cannot_be_opened_now_is_not_set_aside(file: NamedValuesFile) -> None:
+def test_a_file_that_cannot_be_opened_now_is_not_renamed(file: NamedValuesFile) -> None:
     """However few file descriptors are free, for example just enough for the lock, the values (such as request ids
     without an answer) stay in the file. A refused change names the system's reason.
     """
@@ -142,12 +142,12 @@ def test_a_file_that_cannot_be_opened_now_is_not_set_aside(file: NamedValuesFile
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
-def test_a_named_pipe_in_place_of_the_file_is_set_aside(file: NamedValuesFile) -> None:
-    """A named pipe in place of the file is set aside, because reading it would wait for ever."""
+def test_a_named_pipe_in_place_of_the_file_is_renamed(file: NamedValuesFile) -> None:
+    """A named pipe in place of the file is renamed, because reading it would wait for ever."""
     file.change({"theme": "dark"})
     file.path.unlink()
     os.mkfifo(file.path, 0o600)
-    assert file.read().set_aside_path is not None
+    assert file.read().renamed_path is not None
     assert file.change({"theme": "light"}).values == {"theme": "light"}
 
 
@@ -161,7 +161,7 @@ def test_only_the_owner_reads_or_changes_the_file(file: NamedValuesFile) -> None
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
     file.path.chmod(0o666)
-    assert file.read().set_aside_path is not None, "anybody could have written that"
+    assert file.read().renamed_path is not None, "anybody could have written that"
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,4 +206,4 @@ def test_a_file_can_encrypt_its_bytes(tmp_path: Path) -> None:
     file.change({"a": 1})
     assert file.read().values == {"a": 1}
     file.path.write_text(json.dumps({"version": 1, "values": {"a": 2}}))
-    assert file.read().set_aside_path is not None
+    assert file.read().renamed_path is not None

@@ -73,7 +73,7 @@ class PersonStateStore:
             for name, entry in stored_entries.values.items()
             if name.startswith(prefix) and not _is_outdated_entry(name, entry, now)
         }
-        return NamedValues(values, stored_entries.set_aside_path)
+        return NamedValues(values, stored_entries.renamed_path)
 
     def _make_entry_name(self, value_name: str) -> str:
         """Return the name under which the file has the value `value_name` of this database."""

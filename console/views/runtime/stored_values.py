@@ -83,14 +83,14 @@ class StoredPersonValues(QObject):
         `value_source`. If `value_source` is None, because the file couldn't be read, changes exist only in memory."""
         self.person, self._value_source = person, value_source
         self.is_first_use = (
-            value_source is not None and not stored_entries.values and stored_entries.set_aside_path is None
+            value_source is not None and not stored_entries.values and stored_entries.renamed_path is None
         )
         self._values = {**stored_entries.values, **self._unwritten_changes}
         if self._unwritten_changes:
             self._timer.start()
         self.loaded.emit()
-        if stored_entries.set_aside_path is not None:
-            self.file_renamed.emit(stored_entries.set_aside_path)
+        if stored_entries.renamed_path is not None:
+            self.file_renamed.emit(stored_entries.renamed_path)
 
     def load(self, person: str) -> None:
         """Read the values of this person in a background thread, then emit `loaded`. Do nothing if this person's
@@ -155,7 +155,7 @@ class StoredPersonValues(QObject):
         this window that isn't written yet stays. Do nothing while this window writes to the file, because the file
         may have been read before this write.
         """
-        if self._write_count or stored_entries.set_aside_path is not None:
+        if self._write_count or stored_entries.renamed_path is not None:
             return
         own = {name: value for name, value in self._values.items() if not self._is_shared_value(name)}
         shared = {name: value for name, value in stored_entries.values.items() if self._is_shared_value(name)}
@@ -183,8 +183,8 @@ class StoredPersonValues(QObject):
 
         def report_renamed_file(stored_entries: NamedValues) -> None:
             self._write_count -= 1
-            if stored_entries.set_aside_path is not None:
-                self.file_renamed.emit(stored_entries.set_aside_path)
+            if stored_entries.renamed_path is not None:
+                self.file_renamed.emit(stored_entries.renamed_path)
 
         def write_to_source() -> NamedValues:
             try:

@@ -50,7 +50,7 @@ def test_long_drafts_are_read_again(tmp_path: Path, sandbox: Sandbox) -> None:
         for entries in (attempt, drafts):
             desk.person_state.change_entries(entries)
         stored = desk.person_state.read_entries()
-        assert stored.set_aside_path is None
+        assert stored.renamed_path is None
         assert stored.values == {**attempt, **drafts}
 
 
@@ -65,7 +65,7 @@ def test_an_undecryptable_file_is_moved_away(tmp_path: Path, sandbox: Sandbox) -
         path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
         stored = desk.person_state.read_entries()
         assert stored.values == {}
-        assert stored.set_aside_path is not None
+        assert stored.renamed_path is not None
 
 
 def test_another_person_or_database_reads_nothing(tmp_path: Path, sandbox: Sandbox) -> None:

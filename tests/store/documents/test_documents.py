@@ -149,7 +149,7 @@ def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> Non
     assert document_place.list_file_names() == sorted(said[0].split())
 
 
-def test_a_damaged_document_is_never_shown_and_is_set_aside(
+def test_a_damaged_document_is_never_shown_and_is_renamed(
     documents: Documents, document_place: DocumentPlace
 ) -> None:
     """Reading a damaged document is refused. Storing the document again writes the right content and renames the
@@ -160,9 +160,9 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(
     assert _read_refusal_reason(documents, STORED_PATH) == "damaged"
     assert documents.store(PDF_BYTES).path == STORED_PATH
     assert documents.read(STORED_PATH) == PDF_BYTES
-    kept, aside = document_place.list_file_names()
-    assert (kept, aside.rpartition("-")[0]) == (STORED_PATH, f"{STORED_PATH}.damaged")
-    assert document_place.read_file(aside) == b"%PDF-1.7 another report"
+    stored, renamed = document_place.list_file_names()
+    assert (stored, renamed.rpartition("-")[0]) == (STORED_PATH, f"{STORED_PATH}.damaged")
+    assert document_place.read_file(renamed) == b"%PDF-1.7 another report"
 
 
 def test_a_too_large_file_with_a_document_name_is_not_read(

@@ -25,12 +25,12 @@ OTHER_DRAFT_VALUE: JsonValue = {"kind": "refund", "subject": "6", "title": "P-6"
 
 
 class FileOfPerson:
-    """The stored values of one person, which the windows of the person read and change. `set_aside_path` is the path
+    """The stored values of one person, which the windows of the person read and change. `renamed_path` is the path
     to which an unusable file was moved."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
-        self.set_aside_path: Path | None = None
+        self.renamed_path: Path | None = None
 
     def open_window(self, *, paused: bool = False) -> PersonValues:
         class Services:
@@ -45,7 +45,7 @@ class FileOfPerson:
         return window
 
     def read_entries(self) -> NamedValues:
-        return NamedValues(dict(self.values), self.set_aside_path)
+        return NamedValues(dict(self.values), self.renamed_path)
 
     def change_entries(self, changes: dict[str, object]) -> NamedValues:
         self.values = {name: value for name, value in {**self.values, **changes}.items() if value is not None}
@@ -95,11 +95,11 @@ def test_a_window_keeps_drafts_that_it_has_not_written() -> None:
     runner.execute_oldest_task()
     assert list_subjects(window) == ["5"]
     runner.execute_oldest_task()
-    disk.values, disk.set_aside_path = {}, Path("state.broken")
+    disk.values, disk.renamed_path = {}, Path("state.broken")
     window.read_shared_values()
     runner.execute_oldest_task()
     assert list_subjects(window) == ["5"]
-    disk.set_aside_path = None
+    disk.renamed_path = None
     window.read_shared_values()
     runner.execute_oldest_task()
     assert list_subjects(window) == []
