@@ -1,5 +1,5 @@
 """Executes random histories of payments, orders, refunds and credit checks with the real services. After each action
-every place that shows a record is compared with the record's page (see record_displays.py).
+every display of a record is compared with the record's page (see record_displays.py).
 """
 
 import json
@@ -201,7 +201,7 @@ class RecordHistory:
         }
 
     def check_all_records(self, *, always: bool = False) -> None:
-        """Check all records of the history in all places. With `always`, also check the pages of records whose rows
+        """Check all displays of all records of the history. With `always`, also check the pages of records whose rows
         have not changed.
         """
         check_records(

@@ -1,8 +1,8 @@
-"""Compares all places that show a record: page, row of a list, output of a terminal, JSON, search, queues, alerts and
-exported files. All places must have the same explanation, an unknown outcome must never be shown as known, and the
+"""Compares all displays of a record: page, row of a list, output of a terminal, JSON, search, queues, alerts and
+exported files. All displays must have the same explanation, an unknown outcome must never be shown as known, and the
 services must accept the advised action.
 
-Of the arguments of the functions, `view` is what the record's page shows, `page` the explanation in it, `row` the
+Of the arguments of the functions, `view` has the data of the record's page, `page` the explanation in it, `row` the
 record's row in a list, and `now` the present time by the desk's clock.
 """
 
@@ -170,7 +170,7 @@ def get_explanation_codes(explanation: Explanation) -> ExplanationCodes:
 
 
 def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, checks_always: bool = True) -> None:
-    """Check these records in all places now. Without `checks_always`, the page of a record is read only if the
+    """Check all displays of these records now. Without `checks_always`, the page of a record is read only if the
     record's row has changed.
     """
     with stop_clocks(stage):

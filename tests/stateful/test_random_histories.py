@@ -1,4 +1,4 @@
-"""Tests that every place which shows a record agrees with the record's page after random histories of payments and
+"""Tests that every display of a record agrees with the record's page after random histories of payments and
 credit checks. An unknown outcome is shown as unknown, and the services accept the action that the page advises.
 """
 
@@ -27,11 +27,11 @@ def desk() -> Iterator[ChoiceStage]:
         yield made
 
 
-@pytest.mark.parts_by_day(len(FIRST_BATCHES), "together they live 300 histories")
+@pytest.mark.parts_by_day(len(FIRST_BATCHES), "together they execute 300 histories")
 @pytest.mark.parametrize("first_batch", FIRST_BATCHES)
 def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: Path, first_batch: int) -> None:
-    """After 300 random histories of payments (with orders and refunds) and credit checks, all places show the same
-    state of each record. `make soak` runs 10,000 histories.
+    """After 300 random histories of payments (with orders and refunds) and credit checks, all displays show the
+    same state of each record. `make soak` runs 10,000 histories.
     """
     tally = random_histories.run_histories(desk, HISTORY_COUNT, tmp_path, first_batch=first_batch)
     assert tally["histories"] >= HISTORY_COUNT

@@ -166,9 +166,9 @@ def test_a_refund_of_an_ended_process_is_unknown_at_once(console: Console, conne
 
 
 def test_a_lapsed_call_makes_related_records_unknown_everywhere(console: Console, connection: Connection) -> None:
-    """If the process of a refund or of a payment's start has ended, all places agree before any due task has run: the
-    payment and its order are unknown in filters and searches, and the sums and counts of unknown outcomes contain the
-    refund and the payment.
+    """If the process of a refund or of a payment's start has ended, all lists and sums agree before any due task has
+    run: the payment and its order are unknown in filters and searches, and the sums and counts of unknown outcomes
+    contain the refund and the payment.
     """
     order_ids = [insert_order(connection, number) for number in ("ORD-1", "ORD-2")]
     paid = insert_paid_payment(connection, "P-1", order_id=order_ids[0])
