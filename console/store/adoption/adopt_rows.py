@@ -105,11 +105,8 @@ def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
     """Return the distinct values of the column `status` of the table of credit checks, without NULL. They are
     compared byte by byte, independently of the column's collation. The function reads the whole table once."""
     exact_status = cast(credit_checks.c.status, LargeBinary)
-    return tuple(
-        bytes(status_bytes).decode(errors="replace")
-        for status_bytes in conn.scalars(select(exact_status).distinct())
-        if status_bytes is not None
-    )
+    statuses_query = select(exact_status).where(credit_checks.c.status.is_not(None)).distinct()
+    return tuple(bytes(status_bytes).decode(errors="replace") for status_bytes in conn.scalars(statuses_query))
 
 
 def list_unnormalised_rows(conn: Connection, after_id: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
