@@ -22,7 +22,7 @@ class SortColumn(StrEnum):
     PROVIDER = "provider"
     AMOUNT = "amount"  # by currency, then by amount; the currencies keep their sequence, and no amount comes last
     STATE = "state"
-    CERTAINTY = "certainty"
+    CERTAINTY = "certainty"  # unknown outcomes are first
     CAUSE = "cause"
     NEXT = "next"
     OWNER = "owner"

@@ -333,7 +333,9 @@ _SORT_KEY_MAKER_BY_COLUMN: Mapping[SortColumn, Callable[[_SortedTable], Sequence
     SortColumn.PROVIDER: _make_provider_key,
     SortColumn.AMOUNT: _make_amount_key,
     SortColumn.STATE: lambda table: [make_list_index_sql(table.shown_columns.columns.badge_state, _SHOWN_STATES)],
-    SortColumn.CERTAINTY: lambda table: [make_list_index_sql(table.shown_columns.certainty, tuple(Certainty))],
+    SortColumn.CERTAINTY: lambda table: [
+        make_list_index_sql(table.shown_columns.certainty, (Certainty.UNKNOWN, Certainty.KNOWN))
+    ],
     SortColumn.CAUSE: lambda table: _make_text_key(table.shown_columns.cause),
     SortColumn.NEXT: _make_next_attempt_key,
     SortColumn.OWNER: _make_owner_key,

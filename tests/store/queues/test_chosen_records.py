@@ -221,7 +221,7 @@ def _make_sort_key(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.CAUSE:
             return (find_cause(record) or "~").encode()
         case SortColumn.CERTAINTY:
-            return get_certainty(record) is Certainty.UNKNOWN
+            return get_certainty(record) is not Certainty.UNKNOWN
         case SortColumn.WORK:
             return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
         case SortColumn.STATE:
