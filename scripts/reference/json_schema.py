@@ -58,7 +58,7 @@ _DESCRIPTION_BY_DEFINITION_AND_FIELD: Mapping[tuple[str, str], str] = {
 
 
 def make_json_schema() -> Schema:
-    """Return the schema of every answer of every command."""
+    """Return one JSON Schema that describes every answer of every command."""
     reader = ShapeReader(KNOWN_FUNCTIONS)
     writer = SchemaWriter(lambda kind: read_record_shape(reader, kind))
     answers = {name: writer.write_schema(shape) for name, shape in _read_answer_shapes(reader).items()}

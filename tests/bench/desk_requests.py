@@ -89,8 +89,8 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
 
 
 class ProviderRelay:
-    """A relay in front of the provider that notes the moments at which bytes of calls and of answers arrive (seconds
-    since the epoch).
+    """A relay in front of the provider that records the instants at which bytes of calls and of answers arrive
+    (seconds since the epoch).
     """
 
     def __init__(self, url: str) -> None:

@@ -145,7 +145,7 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
     """Measure the import of a difference while another thread reads corporations. Return the row of the report, which
     also has the slowest read."""
     reads: list[float] = []
-    numbers = _read_first_numbers(folder)
+    numbers = _read_thousand_numbers(folder)
     is_over = threading.Event()
 
     def read_until_import_ends() -> None:
@@ -169,8 +169,8 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
     )
 
 
-def _read_first_numbers(folder: Path) -> list[str]:
-    """Return the first thousand corporation numbers that the registry's database finds."""
+def _read_thousand_numbers(folder: Path) -> list[str]:
+    """Return a thousand corporation numbers of the registry, in the sequence in which its database returns them."""
     file = find_registry_file(folder / "registry")
     assert file is not None
     with closing(open_for_reading(file)) as connection:

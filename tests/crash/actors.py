@@ -1,5 +1,5 @@
-"""Targets of child processes that execute one action on a credit check at a desk, until a failpoint kills, breaks or
-hangs them."""
+"""Targets of child processes that execute one action on a credit check at a desk, until a failpoint kills them, lets
+them hang or raises an error in them."""
 
 from collections.abc import Mapping
 

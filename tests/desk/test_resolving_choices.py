@@ -49,11 +49,11 @@ def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console:
     assert "contradicts" in reasons["reversed"]
 
 
-def test_the_dry_run_names_the_money(
+def test_the_dry_run_shows_the_refundable_amounts(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The dry run in the dialog shows the refundable amount before and after the decision, as the service computes
-    it. A person must look at the payment, and the provider's answer about it is old.
+    """A person must look at a payment, and the provider's last answer about it is old. The dry run in the dialog
+    shows the refundable amount before and after the decision, as the service computes it.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1", minor=3_000)
     with window_desks.write_as_owner() as tx:

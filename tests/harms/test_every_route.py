@@ -153,17 +153,17 @@ def attacked_team(request: pytest.FixtureRequest) -> Iterator[AttackedTeam]:
         yield AttackedTeam(made, check, unknown, payment, refund, _read_column_types(made))
 
 
-def _read_column_types(made: AttackedDatabase) -> Mapping[str, Mapping[str, str]]:
+def _read_column_types(attacked_database: AttackedDatabase) -> Mapping[str, Mapping[str, str]]:
     """Return the column types of each table and view, by its quoted name, such as `` `console`.`payments` ``."""
-    found: dict[str, dict[str, str]] = {}
-    database = made.people.database
-    for schema, table, column, kind in made.sql(
+    types_by_table: dict[str, dict[str, str]] = {}
+    database = attacked_database.people.database
+    for schema, table, column, kind in attacked_database.sql(
         "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns"
         f" WHERE table_schema IN ('{database}', '{make_people_database_name(database)}')"
         " ORDER BY 1, 2, ordinal_position"
     ):
-        found.setdefault(f"`{schema}`.`{table}`", {})[str(column)] = str(kind)
-    return found
+        types_by_table.setdefault(f"`{schema}`.`{table}`", {})[str(column)] = str(kind)
+    return types_by_table
 
 
 def make_attack_values(column: str, kind: str, count: int = 2) -> Iterator[str]:

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 
 _DESCRIPTOR_LIMIT = 4
 """Limit within the block: no new descriptor may have this number or a larger one. The descriptors below it are open
-as long as the process (standard streams, the channel of a test worker), so nothing that is closed meanwhile, for
-example by another thread, makes a number free. `poll` accepts at most so many descriptors.
+until the process ends (standard streams, the channel of a test worker). So no number becomes free if something is
+closed meanwhile, for example by another thread. `poll` accepts at most this number of descriptors.
 """
 
 

@@ -66,8 +66,8 @@ def test_providers_bring_their_words_in_both_languages() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_role_has_a_word(language: str) -> None:
-    """Each role has a word. The refusal because of a missing right names the roles that have this right by these
-    words.
+    """Each role has a word. The refusal because of a missing right uses these words for the roles that have the
+    right.
     """
     sentences = read_sentences(language)
     assert [role for role in sorted(ALL_ROLES) if f"role.{role}" not in sentences] == []

@@ -10,7 +10,7 @@ TOTALS_PERIOD = timedelta(days=365)
 """Period before now in which the paid and refunded amounts of a company are summed."""
 MAX_ROWS_ON_COMPANY_PAGE = 500
 """Largest number of notes, of documents, or of entries of the history that are read; the newest ones are read."""
-RecordReference = tuple[str, int]
+RecordRef = tuple[str, int]
 """Kind and id of a record."""
 
 
@@ -32,7 +32,7 @@ class CompanyTotals:
 class CompanyDocument:
     """A stored document about a corporation, and the record to which it belongs, for the page of the company."""
 
-    record: RecordReference
+    record: RecordRef
     document: Document
 
 
@@ -40,5 +40,5 @@ class CompanyDocument:
 class CompanyEvent:
     """An event of one of the company's records: an audit entry, or a notice of a provider."""
 
-    record: RecordReference
+    record: RecordRef
     event: TimelineEvent

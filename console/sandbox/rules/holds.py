@@ -21,7 +21,7 @@ class HoldEnding(Enum):
 
 
 @dataclass(slots=True)
-class HeldBackCall:
+class HeldCall:
     """One provider call that a fault holds back. When its wait ends, `ending` gets the event that ended the wait, and
     then `end_event` is set.
     """
@@ -45,7 +45,7 @@ class HeldCalls:
 
     def __init__(self) -> None:
         self._ids = count(1)
-        self._holds: dict[int, HeldBackCall] = {}
+        self._holds: dict[int, HeldCall] = {}
         self._closing_event = Event()
         self.change_condition = Condition()
 
@@ -53,7 +53,7 @@ class HeldCalls:
         """Hold the calling thread until the call is released or dropped, but at most `longest_hold_seconds` (None:
         without limit); return the event that ended the wait. The held call is listed with its name `call`, its
         subject `number` and the action `fault` that holds it."""
-        hold = HeldBackCall(next(self._ids), call, number, fault)
+        hold = HeldCall(next(self._ids), call, number, fault)
         with self.change_condition:
             if self._closing_event.is_set():
                 return HoldEnding.DROPPED
@@ -79,7 +79,7 @@ class HeldCalls:
         self._closing_event.set()
         self.drop_calls()
 
-    def _end_calls(self, ending: HoldEnding, must_end: Callable[[HeldBackCall], bool]) -> int:
+    def _end_calls(self, ending: HoldEnding, must_end: Callable[[HeldCall], bool]) -> int:
         """End the wait of the held calls for which `must_end` returns True, with the event `ending`. Return their
         number."""
         with self.change_condition:

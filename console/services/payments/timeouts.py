@@ -222,8 +222,9 @@ class PaymentTimeoutSagas:
     # Resume
 
     def _resume_batch_of_sagas(self, uncallable_providers: Collection[str]) -> int:
-        """Resume at most BATCH_SIZE due sagas, and return their number. The sagas that must ask one of
-        `uncallable_providers` are left to a desk that can, so that they don't fill the batches of this desk."""
+        """Resume at most BATCH_SIZE due sagas, and return their number. A saga that must ask one of
+        `uncallable_providers` isn't resumed: another desk, which can call this provider, resumes it. So these sagas
+        don't fill the batches of this desk."""
         with self._context.database.read() as conn:
             due_sagas = [
                 saga

@@ -19,7 +19,7 @@ from console.domain.views.company import (
     CompanyDocument,
     CompanyEvent,
     CompanyTotals,
-    RecordReference,
+    RecordRef,
 )
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.operations import journal
@@ -84,7 +84,7 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
 
 
-def read_notes(conn: Connection, references: Collection[RecordReference]) -> tuple[Note, ...]:
+def read_notes(conn: Connection, references: Collection[RecordRef]) -> tuple[Note, ...]:
     """Return the newest notes of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE for each kind of
     record."""
     rows: list[Any] = []
@@ -97,7 +97,7 @@ def read_notes(conn: Connection, references: Collection[RecordReference]) -> tup
     return tuple(sorted(notes_query, key=lambda note: note.id, reverse=True))
 
 
-def read_documents(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
+def read_documents(conn: Connection, references: Collection[RecordRef]) -> tuple[CompanyDocument, ...]:
     """Return the newest stored PDFs of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE for each kind of
     record. Each one has the reference (kind and id) of its record. The PDF whose path the row of its credit check has
     is marked as current (`is_current`), as on the page of the credit check; other records have no PDFs.
@@ -122,7 +122,7 @@ def read_documents(conn: Connection, references: Collection[RecordReference]) ->
     )
 
 
-def read_history(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:
+def read_history(conn: Connection, references: Collection[RecordRef]) -> tuple[CompanyEvent, ...]:
     """Return the newest events of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE: audit entries, and
     notices that providers sent about payments. Entries which only report that a person has read something are left
     out.
@@ -161,7 +161,7 @@ def _make_sort_key(event: CompanyEvent) -> tuple[datetime, bool, int]:
     return event.event.at, event.event.event_kind is not TimelineEventKind.NOTICE, int(event.event.row)
 
 
-def _group_by_kind(references: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:
+def _group_by_kind(references: Collection[RecordRef]) -> Iterable[tuple[str, list[int]]]:
     """Return the references by kind: each kind with the ids of its newest MAX_ROWS_ON_COMPANY_PAGE records."""
     ids: dict[str, list[int]] = {}
     for kind, id in sorted(references, reverse=True):

@@ -78,7 +78,7 @@ class StatusBarCells(QObject):
 
     def _make_read_only_cell(self) -> StatusCellContent | None:
         """Return the cell with the reason why the window is read-only; None if it isn't. In a narrow bar the cell
-        leaves the reason out, which the page has in its own bar."""
+        doesn't show the reason, because the page shows it in a bar of its own."""
         context, state = self._context, self._context.connection_state
         provider, switch = "", state.shown_switch
         if state.lost_since is not None:

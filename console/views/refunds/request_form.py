@@ -341,9 +341,10 @@ class RefundForm(QWidget):
         return bool(self._format_difference())
 
     def _format_difference(self) -> str:
-        """Return the sentence about the amounts that disagree; "" if a refund of the whole amount is the only likely
-        one. A payment that is less than the total of its order can only be refunded in full or in part, as any other
-        payment."""
+        """Return the sentence about the amounts that disagree: the paid amount and the amount that the provider
+        reports, or the order's total if the currencies differ or `overpaid_minor` isn't 0. Otherwise return "", and
+        also for money set aside, or if every amount is refused. A payment below the order's total has no sentence,
+        because it is refunded like any other payment."""
         payment, order, translate = self.plan.payment, self.plan.order, self._context.translate
         paid_text = self._format_amount(payment.captured_minor)
         if self._set_aside or self.is_every_amount_refused:

@@ -184,7 +184,7 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(
 @pytest.mark.parametrize("state", ["rejected", "withdrawn", "expired", "failed"])
 def test_the_answer_about_an_ended_refund_fits_money_set_aside(state: str) -> None:
     """The amount of an ended refund is refundable again, is set aside again, or was taken back with the payment. The
-    answer only says what is so in each case: the amount is no longer reserved."""
+    answer states only the fact that all cases have in common: the amount is no longer reserved."""
     sentence = translate(f"cli.refund.{state}", "en", id=7)
     assert "no longer reserved" in sentence
     assert "refundable" not in sentence

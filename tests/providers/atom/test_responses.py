@@ -609,7 +609,7 @@ def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fi
     assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
 
 
-def test_a_key_confirmed_twice_is_not_confirmed() -> None:
+def test_two_refunds_with_one_key_are_unknown() -> None:
     """If the answer has two products with our idempotency key, there may be two refunds, so the outcome is
     unknown.
     """

@@ -102,7 +102,7 @@ def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple
 
 
 def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[str, str]:
-    """Return everything that the screens read as texts, by the name of each reading. Payers are masked. Facts that
+    """Return the results of `read_everything` as texts, by the name of each reading. Payers are masked. Facts that
     vary, or that only the payer may use, such as the URL of a payment page, are replaced by a placeholder.
     """
     folder.mkdir()

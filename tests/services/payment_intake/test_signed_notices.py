@@ -203,7 +203,7 @@ def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentD
 
 
 def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
-    """Return invalid notices by the names of their faults."""
+    """Return invalid notices, by the names of their defects."""
     good = scene.make_bank_notice("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)

@@ -23,7 +23,7 @@ def read_provider_side(desk: RefundDesk, payment: Payment) -> tuple[ComparedSide
     return view.sides[1], newest_answer_at
 
 
-def test_the_answer_before_a_refund_renews_the_age_of_the_payment(desk: RefundDesk) -> None:
+def test_the_answer_before_a_refund_is_the_newest_about_the_payment(desk: RefundDesk) -> None:
     """Before a refund is approved and sent, the program asks the provider about the payment. The page of the payment
     shows the time of this answer, not that of an answer some days earlier."""
     payment = desk.make_paid_payment()
@@ -95,7 +95,7 @@ def test_an_answer_about_the_payment_is_the_age_of_its_refunds(desk: RefundDesk,
     assert len(after.evidence) == len(before.evidence)
 
 
-def test_an_older_answer_about_the_payment_renews_no_refund(desk: RefundDesk) -> None:
+def test_an_older_answer_about_the_payment_changes_no_refund(desk: RefundDesk) -> None:
     """An answer about the payment that was asked for before the refund's newest answer changes nothing; a later one
     is stored as the provider's statement.
     """

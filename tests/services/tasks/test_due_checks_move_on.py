@@ -44,9 +44,9 @@ def run_for_days(console: Console, clock: ManualClock) -> None:
             console.scheduler._tasks[name]()
 
 
-def delete_purchase_answer(place: Place) -> None:
-    """Set the rows back to the state before the provider's answer, as a restored backup would; the desk's spool still
-    has the answer's id.
+def reset_rows_to_before_answer(place: Place) -> None:
+    """Set the rows of all credit checks and purchases to the values before the provider's answer, as a restored
+    backup would. The spool of the desk still has the id of the answer.
     """
     place.sql(
         f"UPDATE {CHECKS_TABLE} SET status='pending', certainty='unknown', credit_check_id=NULL,"
@@ -81,7 +81,7 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     person after its schedule of probes.
     """
     console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
-    delete_purchase_answer(place)
+    reset_rows_to_before_answer(place)
     alarmbox.is_readable, before = False, alarmbox.call_counts["detail"]
     run_for_days(console, hand_clock)
     record = read_record(console)
