@@ -301,7 +301,7 @@ def test_an_unreadable_change_stops_no_other_check(rules_desk: AlertRulesDesk) -
     rules_desk.start_payment()
     place = rules_desk.scene.place
     place.drop_table_triggers("changes")
-    place.sql("UPDATE changes SET at = 'of_a_newer_one'")
+    place.sql("UPDATE changes SET subject_id = 'of_a_newer_one'")
     rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(2 * AGE_LIMITS["pending"])
     with pytest.raises(ValueError, match="of_a_newer_one"):
         rules_desk.run_alert_rules()

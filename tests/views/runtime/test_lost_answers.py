@@ -435,7 +435,8 @@ def prepare_execute_run(window: PersonWindow) -> ClickFunction:
 
 
 def _execute_run(window: PersonWindow, frozen: BulkRun) -> None:
-    background_run.execute_run_in_background(window.context, frozen, 1, lambda _toast: None, window.failures.append)
+    show_toast = window.context.toast_requested.emit
+    background_run.execute_run_in_background(window.context, frozen, 1, show_toast, window.failures.append)
 
 
 def prepare_stop_run(window: PersonWindow) -> ClickFunction:
@@ -637,6 +638,11 @@ def test_each_message_of_an_action_names_its_record(
     toasts: list[Toast] = []
     labels: list[str] = []
     run_acting_call = WindowContext.run_acting_call
+    run_long_acting_call = WindowContext.run_long_acting_call
+
+    def record_label_of_long_call(context: WindowContext, *callables: Any, **named: Any) -> object:
+        labels.append(named["label"])
+        return run_long_acting_call(context, *callables, **named)
 
     def record_messages(context: WindowContext, call: Any, on_done: Any, on_failed: Any, **named: Any) -> None:
         def record_toast(value: Any) -> None:
@@ -647,6 +653,7 @@ def test_each_message_of_an_action_names_its_record(
         run_acting_call(context, call, record_toast, on_failed, **named)
 
     monkeypatch.setattr(WindowContext, "run_acting_call", record_messages)
+    monkeypatch.setattr(WindowContext, "run_long_acting_call", record_label_of_long_call)
     window.context.toast_requested.connect(toasts.append)
     click()
     assert labels or toasts
