@@ -303,11 +303,15 @@ def _find_payment_work_badge(
 def explain_order(record: Order, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of an order at the instant `now`. The first of these that exists
     determines the explanation: an open alert about the order, the order's own work, a stuck saga, a payment or refund
-    that needs work, the order's state. The explanation also uses the related records in `record.relations`; if these
-    are None, it uses the order's own fields alone.
+    that needs work, the order's state. Instead of the order's state, the verdict then states a mismatch of a payment
+    that a person must look at. The explanation also uses the related records in `record.relations`; if these are
+    None, it uses the order's own fields alone.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
+    if explanation.verdict == f"verdict.order_{record.state}" and get_certainty(record) is not Certainty.UNKNOWN:
+        mismatch_verdict = _find_mismatch_verdict(record, relations, now)
+        explanation = replace(explanation, verdict=mismatch_verdict or explanation.verdict)
     if explanation.verdict in VERDICTS_OF_MISMATCH:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif record.work.reason == WorkReason.STATE_UNREADABLE:
@@ -319,6 +323,16 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     else:
         certainty = CertaintyBadge.KNOWN
     return replace(explanation, certainty=certainty, work=find_work_badge(record.work, explanation))
+
+
+def _find_mismatch_verdict(record: Order, relations: OrderRelations, now: datetime) -> str | None:
+    """Return the verdict of the order's payment that a person must look at, if this verdict states a mismatch between
+    this database, the provider and the order; None otherwise."""
+    payment = relations.reviewed_payment
+    if payment is None:
+        return None
+    verdict = explain_payment(replace(payment, relations=PaymentRelations(order=record)), now).verdict
+    return verdict if verdict in VERDICTS_OF_MISMATCH else None
 
 
 def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datetime) -> Explanation | None:

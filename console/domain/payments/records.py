@@ -316,7 +316,8 @@ class OrderRelations:
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
     - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
       order isn't pending
-    - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`); None if there is none
+    - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`), one with a mismatch
+      before others; None if there is none
     - `providers`: the providers of its payments, sorted
     """
 

@@ -592,6 +592,27 @@ def test_an_order_has_the_verdict_of_its_open_payments(
     assert explained.next_step.command == "support-console show payment 5"
 
 
+@pytest.mark.parametrize("is_refund_open", [False, True])
+@pytest.mark.parametrize("reason", [WorkReason.RECONCILE_AMOUNT, WorkReason.RECONCILE_STATE, WorkReason.CONTRADICTED])
+def test_an_order_is_not_called_paid_while_its_payment_is_contradicted(
+    reason: WorkReason, *, is_refund_open: bool
+) -> None:
+    """If a person must look at a payment of the order because the provider contradicts it, the order has the verdict
+    of this payment and the badge of a mismatch, also while a refund is open. While the outcome of the refund is
+    unknown, verdict and badge say this instead.
+    """
+    relations = OrderRelations(
+        pending_refund=replace(UNKNOWN_REFUND, certainty=Certainty.KNOWN) if is_refund_open else None,
+        reviewed_payment=replace(PAID_PAYMENT, work=Work(WorkState.NEEDS_REVIEW, None, reason)),
+    )
+    order = replace(ORDER, state=OrderState.PAID, relations=relations)
+    explained = explain_order(order, NOW)
+    assert (explained.verdict, explained.certainty) == (f"verdict.payment_{reason}", CertaintyBadge.SIDES_DISAGREE)
+    unknown_refund = replace(order, relations=replace(relations, pending_refund=UNKNOWN_REFUND))
+    explained = explain_order(unknown_refund, NOW)
+    assert (explained.verdict, explained.certainty) == ("verdict.payment_refund_unknown", CertaintyBadge.UNKNOWN)
+
+
 def test_facts_of_an_order_have_payments_total_and_age() -> None:
     """The facts of an order have the number of its payments, its total (0 if the stored one is negative), the time of
     its last change of state, and the age of the state. Without that time, both are None.

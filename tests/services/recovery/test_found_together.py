@@ -11,11 +11,13 @@ from sqlalchemy import Connection, insert, update
 from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
+from console.domain.explanations.payments import explain_order, find_explained_payment_id
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.queues.filter_text import parse_filter
 from console.domain.records import PurchaseRequest, Work, WorkState
 from console.domain.recovery.left_open import LeftOpenReason
+from console.domain.service_results import CertaintyBadge
 from console.domain.views.any_record import QueueItem
 from console.store.database.engine import Database
 from console.store.database.instants import convert_to_naive_utc
@@ -92,6 +94,21 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
     assert (found.payments, found.refunds) == ((payment,), (refund,))
     nothing = console.lookup.find_records(OTHER_NUMBER)
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
+
+
+def test_an_order_names_its_contradicted_payment_before_others(console: Console, connection: Connection) -> None:
+    """If a person must look at several payments of an order, its explanation is about the one that the provider
+    contradicts, in a lookup as on its page."""
+    order_id = insert_order(connection)
+    insert_paid_payment(connection, "P-1", order_id=order_id, work=Work(WorkState.NEEDS_REVIEW, reason="paid_twice"))
+    contradicted = insert_paid_payment(connection, "P-2", order_id=order_id, work=REVIEW_WORK)
+    order = console.lookup.find_records(CORPORATION_NUMBER).orders[0]
+    page = console.payments.read_order(order_id)
+    assert order.relations is not None
+    assert order.relations.reviewed_payment == contradicted
+    assert find_explained_payment_id(order, NOW) == contradicted.id
+    assert page.explanation.verdict == explain_order(order, NOW).verdict == "verdict.payment_contradicted"
+    assert page.explanation.certainty is CertaintyBadge.SIDES_DISAGREE
 
 
 def test_a_search_finds_records_by_payer_and_key(console: Console, connection: Connection) -> None:
