@@ -141,8 +141,8 @@ class EvidenceMismatchReason(Reason):
     cache returned an answer that is older than the query, so the provider's present answer isn't known.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
     contradicts itself: it reports that nothing was made, but contains the purchase, payment or refund that the
-    decision denies. UNUSABLE_ANSWER: the provider's answer about a payment can't be used, and may mean that it is
-    paid. USED_BY_OTHER_RECORD: another record has this id.
+    decision denies. UNUSABLE_ANSWER: the provider's answer about a payment or refund can't be used, and may mean
+    that it was made. USED_BY_OTHER_RECORD: another record has this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"

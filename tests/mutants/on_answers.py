@@ -945,8 +945,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/resolve.py",
-                "        if decided_state is RefundState.FAILED:\n            refuse_denial",
-                "        if False:\n            refuse_denial",
+                "        if decided_state is RefundState.FAILED:\n            refund_outcomes.refuse_denial",
+                "        if False:\n            refund_outcomes.refuse_denial",
             ),
         ),
         (
@@ -1107,10 +1107,9 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         'two people deny a lost refund that "no data" contains',
         (
             SourceChange(
-                "console/services/recovery/operations.py",
-                '            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)\n'
-                "            refuse_decision_against_answer(self._context, entry, operation.id, operation)\n",
-                "            refuse_decision_against_answer(self._context, entry, operation.id, operation)\n",
+                "console/services/refunds/outcomes.py",
+                "    refuse_denial_of_unclear_answer(answer.reason, record)\n",
+                "",
             ),
         ),
         ("tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",),
@@ -1169,7 +1168,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/resolve.py",
-                "            refund_outcomes.refuse_denial_of_reported_refund(outcome, refund)\n",
+                "            refund_outcomes.refuse_denial_against_answer(outcome, refund)\n",
                 "",
             ),
         ),

@@ -282,13 +282,12 @@ class OperationRecovery:
     ) -> ResolveResult:
         """Record the decision that a lost refund was not made. The program asks the provider first. If the provider
         has refused the refund, one person is enough. Return the lost operation after the decision. Raises
-        evidence_mismatch if the provider has accepted or made the refund, also with another amount."""
+        evidence_mismatch if the provider's answer says that it has accepted or made the refund, or may say so."""
         try:
             has_happened = self._lost_refund_prober.probe(entry, operation, is_denied=True)
         except ConsoleError as error:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
-            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)
             refuse_decision_against_answer(self._context, entry, operation.id, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:

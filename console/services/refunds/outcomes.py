@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import is_order_refunded, is_refunded_in_full
 from console.domain.payments.provider_messages import RefundReport
@@ -32,6 +33,7 @@ from console.domain.tasks.retry_schedules import (
 )
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
+from console.services.guarded.desk_answers import refuse_denial_of_unclear_answer
 from console.services.guarded.leases import lock_until_commit
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
@@ -58,6 +60,8 @@ PROBE_REASON = WorkReason.UNKNOWN
 ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that doesn't fit the question: it is about another refund, payment, amount or
 currency, or it has several entries about the refund that contradict each other."""
+_REASONS_WITHOUT_REFUND = ("provider_error", "bad_question")
+"""Outcome reasons of an answer with HTTP status 2xx that says nothing about the refund."""
 ORDER_DELETED_AT_PROVIDER_REASON = WorkReason.ORDER_DELETED_AT_PROVIDER
 """Reason of an unknown outcome: the provider has deleted the order of the refund, so that no probe can show the
 outcome. A person must review the refund."""
@@ -104,14 +108,27 @@ def mark_answer_about_other_refund(refund: Refund, outcome: Outcome[RefundReport
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")
 
 
-def refuse_denial_of_reported_refund(answer: Outcome[RefundReport], record: Refund | Operation) -> None:
-    """Raise evidence_mismatch if people decide that a refund was not made, while the provider's present answer
-    reports a refund with our key as accepted or made, but with another amount. `record` is the refund or, if the
-    database has lost it, its operation."""
+def refuse_denial_against_answer(answer: Outcome[RefundReport], record: Refund | Operation) -> None:
+    """Raise evidence_mismatch if people decide that a refund was not made although the provider's present answer may
+    say the opposite. Such an answer contradicts itself, comes from a cache, or reports a refund with our key as
+    accepted or made, but with another amount. Or it can't be used, and may contain the refund: for example, with our
+    key in another notation, several times, or in a state that is in no table. An error of the provider and a refused
+    question say nothing about the refund. `record` is the refund or, if the database has lost it, its operation."""
+    refuse_denial_of_unclear_answer(answer.reason, record)
     report = answer.found
     if report is not None and report.state is not RefundState.FAILED:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": ForeignText(report.provider_state)}
+        )
+    has_answered = answer.status is not None and 200 <= answer.status < 300
+    if (
+        report is None
+        and answer.kind is OutcomeClass.UNKNOWN
+        and has_answered
+        and answer.reason not in _REASONS_WITHOUT_REFUND
+    ):
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.UNUSABLE_ANSWER}
         )
 
 

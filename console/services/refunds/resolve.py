@@ -17,11 +17,7 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, P
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.desk_answers import (
-    find_own_spool_entry,
-    refuse_decision_against_answer,
-    refuse_denial_of_unclear_answer,
-)
+from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
@@ -108,7 +104,7 @@ class RefundResolver:
         still decide, and None if the refund is settled. `id_at_provider` is the refund's id at the provider that the
         person gave, None for the decision `failed`; `proof` is the person's evidence. For the decision `failed`, also
         raises evidence_mismatch if this desk's spool has the answer that the refund was made, or if the provider's
-        answer says "not found" and contains the refund.
+        answer may say so (see `refuse_denial_against_answer`).
         """
         context, refund = self._context, refund_with_payment.refund
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
@@ -126,8 +122,7 @@ class RefundResolver:
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_refund, "reason": mismatch})
             return ResolveResult(current_refund)
         if decided_state is RefundState.FAILED:
-            refuse_denial_of_unclear_answer(outcome.reason, refund)
-            refund_outcomes.refuse_denial_of_reported_refund(outcome, refund)
+            refund_outcomes.refuse_denial_against_answer(outcome, refund)
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if decided_state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
             entry = find_own_spool_entry(context, refund.operation_id)

@@ -22,7 +22,7 @@ from console.services.payments.spooled_payments import find_payment_of_start
 from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
-from console.services.refunds.outcomes import refuse_denial_of_reported_refund
+from console.services.refunds.outcomes import refuse_denial_against_answer
 from console.services.refunds.rules import find_acknowledged_refund_keys
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -49,7 +49,7 @@ class LostRefundProber:
         on this desk; provider_auth if the provider refuses the credentials; rate_limited if it refuses the call
         because of too many calls; provider_unreachable if it doesn't answer. Raises outcome_unknown for any other
         answer, and if the database doesn't have the refund's payment; but evidence_mismatch if the refund is denied
-        and the answer reports it as accepted or made, with another amount.
+        and the answer may report it as accepted or made (see `refuse_denial_against_answer`).
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
@@ -65,7 +65,7 @@ class LostRefundProber:
                 self._context.spool.mark_ended(operation.id, holds_claim=False)
                 return False
             if is_denied:
-                refuse_denial_of_reported_refund(outcome, operation)
+                refuse_denial_against_answer(outcome, operation)
             code = find_read_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
             detail: ProviderAnswerFacts = {"record": operation, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(

@@ -183,12 +183,13 @@ def test_a_lost_refund_reported_with_another_amount_is_not_denied(desk: RefundDe
     assert call_and_get_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
 
 
-@pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
+@pytest.mark.parametrize("reason", ["refused_but_made", "old_answer", "unusable_answer"])
 def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     desk: RefundDesk, control: SandboxControl, reason: str
 ) -> None:
-    """If Atom's code says "no data" although the answer contains the lost refund, or a cache answers in place of
-    Atom, nobody can decide that the refund was not made. No other refund of the payment is sent.
+    """If Atom's code says "no data" although the answer contains the lost refund, if a cache answers for Atom, or if
+    the program doesn't know the state in the answer, nobody can decide that the refund was not made. No other refund
+    of the payment is sent.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     refund = desk.request_refund(payment, "100")
@@ -198,6 +199,8 @@ def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     delete_refund(desk, payment)
     if reason == "old_answer":
         control.add_fault("stored", call="atom_refund_status", times="always")
+    elif reason == "unusable_answer":
+        control.add_fault("odd_status", call="atom_refund_status", times="always")
     else:
         no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
         control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)

@@ -165,6 +165,43 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     assert desk.probe_refund(refund).certainty is Certainty.KNOWN
 
 
+@pytest.mark.parametrize(
+    ("provider", "fault"), [("paypay", "odd_status"), ("paypay", "html"), ("atom", "odd_status")]
+)
+def test_an_answer_that_may_mean_refunded_permits_no_denial(
+    desk: RefundDesk, control: SandboxControl, provider: str, fault: str
+) -> None:
+    """If the provider has made the refund, but its answer can't be used, two people cannot decide that the refund
+    failed. If the provider doesn't answer at all, they can.
+    """
+    _, refund = make_unknown_refund(desk, provider, is_executed=True)
+    call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
+    control.add_fault(fault, call=call, times="always")
+    for person in ("op-e", "lead-b"):
+        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
+        assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "unusable_answer")
+    assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
+    control.clear_faults()
+    control.add_fault("status:503", call=call, times="always")
+    assert desk.resolve_refund(refund, "failed", "op-e").awaiting == "second_person"
+
+
+def test_a_refund_listed_with_its_key_in_another_notation_is_not_denied(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
+    """If Atom lists a refund whose key differs from ours only in small and capital letters, it may be our refund: two
+    people cannot decide that our refund failed.
+    """
+    _, refund = make_unknown_refund(desk, "atom", is_executed=True)
+    entry = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0"
+    fields = {f"{entry}.prodRefundId": (refund.provider_refund_key or "").swapcase()}
+    control.add_fault("set_fields", call="atom_refund_status", times="always", fields=fields)
+    for person in ("op-e", "lead-b"):
+        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
+        assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "unusable_answer")
+    assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
+
+
 def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
     """One answer `not found` does not settle a refund, however late it comes. The automatic probes follow at the
     times of the schedule.
