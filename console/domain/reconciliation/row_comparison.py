@@ -32,7 +32,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 differ by no more than this, the records agree.
 """
 
-_MISSING_REFUND_PREFIX = "refund "
+_REFUND_PREFIX = "refund "
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
@@ -203,13 +203,28 @@ def format_missing_refund(refund: Refund) -> str:
     """Return the text `observed` of a case about a refund that is completed in this database and missing at the
     provider.
     """
-    return f"{_MISSING_REFUND_PREFIX}{refund.id} of {refund.amount_minor} {refund.currency}"
+    return f"{_REFUND_PREFIX}{refund.id} of {refund.amount_minor} {refund.currency}"
+
+
+def format_refund_state(refund: Refund | None) -> str | None:
+    """Return state and amount of the stored refund as a short text for a difference; None if there is no refund."""
+    return (
+        f"{_REFUND_PREFIX}{refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}"
+        if refund
+        else None
+    )
+
+
+def is_case_about_refund(observed: str, expected: str) -> bool:
+    """True if a case with these texts about a payment is about one of its refunds. A row that agrees with the payment
+    itself doesn't end such a case."""
+    return is_refund_missing(observed) or expected.startswith(_REFUND_PREFIX)
 
 
 def is_refund_missing(observed: str) -> bool:
     """True if the text `observed` of a case with the rule MISSING_THERE_RULE is about a refund of the payment; False
     if the provider lacks the payment itself."""
-    return observed.startswith(_MISSING_REFUND_PREFIX)
+    return observed.startswith(_REFUND_PREFIX)
 
 
 def format_own_state(payment: Payment | None) -> str | None:

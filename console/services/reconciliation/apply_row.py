@@ -5,7 +5,7 @@ case whose difference no longer exists is resolved.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
@@ -104,10 +104,12 @@ class HistoryRowApplier:
             apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)
         current_payment = payment_work.require_payment(tx, payment.id)
         if finding.verdict is ReconciliationVerdict.MATCHED:
-            self.close_cases(tx, current_payment, _PAYMENT_CASE_RULES)
+            self._close_cases_about_payment(tx, current_payment)
             return None
         self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")
         is_settled = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
+        if is_settled:
+            self._close_cases_about_payment(tx, current_payment)
         self.open_case(
             tx,
             current_payment,
@@ -136,32 +138,38 @@ class HistoryRowApplier:
         self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
     ) -> None:
         """Open a case of the alert rule `rule` about a payment, with the observed and the expected value. If
-        `is_settled` is True, the report in the row has already corrected our payment, and the case is stored as
-        resolved.
+        `is_settled` is True, our payment or refund has already been corrected, and the case is stored as resolved;
+        the caller has closed the open cases about the difference.
         """
         context, now = self._context, self._context.now()
         if not is_settled:
             payment_work.open_case(context, tx, payment.id, rule, observed, expected)
             return
-        self.close_cases(tx, payment, _PAYMENT_CASE_RULES)
         alert = alerts.raise_alert(tx.conn, rule, PAYMENT_KIND, payment.id, None, observed, expected, now)
         if alert is not None:
             alerts.resolve(tx.conn, alert.id, now)
 
+    def _close_cases_about_payment(self, tx: Transaction, payment: Payment) -> None:
+        """Resolve the open cases about the payment itself, with which a row agrees. The cases about its refunds stay
+        open: the row says nothing about them."""
+        self.close_cases(
+            tx,
+            payment,
+            _PAYMENT_CASE_RULES,
+            lambda observed, expected: not row_comparison.is_case_about_refund(observed, expected),
+        )
+
     @payments.run_again_if_stale()
     def close_cases(
-        self, tx: Transaction, payment: Payment, rules: Collection[str], observed: Collection[str] | None = None
+        self, tx: Transaction, payment: Payment, rules: Collection[str], is_ended: Callable[[str, str], bool]
     ) -> None:
-        """Resolve the payment's open cases of these alert rules, because their differences no longer exist. If the
-        payment waited for a review because of such a case, set the payment's next work.
-
-        If `observed` is not None, resolve only the cases with one of these observed values.
+        """Resolve those open cases of the payment and of these alert rules whose difference no longer exists:
+        `is_ended` returns True for the observed and the expected text of such a case. If the payment waited for a
+        review because of such a case, set the payment's next work.
         """
         context, now = self._context, self._context.now()
         open_cases = our_records.find_open_cases_of_payments(tx.conn, (payment.id,), rules).get(payment.id, ())
-        closed_alert_ids = [
-            alert for alert, _, observation in open_cases if observed is None or observation in observed
-        ]
+        closed_alert_ids = [alert for alert, _, observed, expected in open_cases if is_ended(observed, expected)]
         for alert in closed_alert_ids:
             alerts.resolve(tx.conn, alert, now)
         current_payment = payment_work.require_payment(tx, payment.id)

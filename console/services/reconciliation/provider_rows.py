@@ -257,7 +257,11 @@ class _HistoryRowBatch:
             self._comparison.probe_our_refund(refund)
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         difference = ReconciliationDifference(
-            row.key, verdict, payment.id if payment else None, _describe_refund(refund), _describe_row(row)
+            row.key,
+            verdict,
+            payment.id if payment else None,
+            row_comparison.format_refund_state(refund),
+            _describe_row(row),
         )
         self._run_journal.write_row(row.key, difference, lambda tx: self._write_difference(tx, row, refund))
 
@@ -291,9 +295,8 @@ class _HistoryRowBatch:
             row_comparison.DIFFERENT_STATE_RULE,
             row_comparison.MISSING_THERE_RULE,
         )
-        self._comparison.row_applier.close_cases(
-            tx, payment, rules, (_describe_row(row), row_comparison.format_missing_refund(refund))
-        )
+        ended_texts = (_describe_row(row), row_comparison.format_missing_refund(refund))
+        self._comparison.row_applier.close_cases(tx, payment, rules, lambda observed, _: observed in ended_texts)
 
     def _write_difference(
         self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None
@@ -307,12 +310,14 @@ class _HistoryRowBatch:
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         if payment is not None:
             rule = row_comparison.UNRECORDED_REFUND_RULE if refund is None else row_comparison.DIFFERENT_STATE_RULE
-            expected = _describe_refund(compared_refund) or "no refund of ours"
+            expected = row_comparison.format_refund_state(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
+            if refund is not None and is_settled:
+                self._close_cases(tx, payment, row, refund)
             self._comparison.row_applier.open_case(
                 tx, payment, rule, _describe_row(row), expected, is_settled=is_settled
             )
-        has_case, own_text = payment is not None, _describe_refund(compared_refund)
+        has_case, own_text = payment is not None, row_comparison.format_refund_state(compared_refund)
         return ReconciliationDifference(
             row.key, verdict, payment.id if payment else None, own_text, _describe_row(row), case_opened=has_case
         )
@@ -320,10 +325,6 @@ class _HistoryRowBatch:
 
 def _describe_row(row: HistoryRow) -> str:
     return f"{format_provider_state(row)} {format_instant(row.at)}"
-
-
-def _describe_refund(refund: Refund | None) -> str | None:
-    return f"refund {refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}" if refund else None
 
 
 def _split_into_batches(rows: Iterable[RowT], rows_per_batch: int) -> Iterator[Sequence[RowT]]:

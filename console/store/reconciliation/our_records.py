@@ -102,7 +102,9 @@ _ANNOUNCED_EVENTS_QUERY = (
     .order_by(events_table.c.id.desc())
     .limit(1)
 )
-_OPEN_CASES_OF_PAYMENTS_QUERY = select(alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed).where(
+_OPEN_CASES_OF_PAYMENTS_QUERY = select(
+    alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed, alerts.c.expected
+).where(
     alerts.c.subject_kind == payments.PAYMENT_KIND,
     alerts.c.subject_id.in_(bindparam("payment_ids", expanding=True)),
     alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
@@ -249,17 +251,17 @@ def list_announced_days(conn: Connection, notice_source: str, since: datetime) -
 
 def find_open_cases_of_payments(
     conn: Connection, ids: Collection[int], rules: Collection[str]
-) -> dict[int, list[tuple[int, str, str]]]:
+) -> dict[int, list[tuple[int, str, str, str]]]:
     """Return the open cases of these rules about the payments `ids`, by payment id. Each case is (alert id, rule,
-    observed text)."""
-    by_payment: dict[int, list[tuple[int, str, str]]] = {}
+    observed text, expected text)."""
+    by_payment: dict[int, list[tuple[int, str, str, str]]] = {}
     rows = (
         conn.execute(_OPEN_CASES_OF_PAYMENTS_QUERY, {"payment_ids": sorted(ids), "rules": sorted(rules)})
         if ids
         else ()
     )
-    for subject, alert, rule, observed in rows:
-        by_payment.setdefault(subject, []).append((alert, rule, observed))
+    for subject, *open_case in rows:
+        by_payment.setdefault(subject, []).append(tuple(open_case))
     return by_payment
 
 

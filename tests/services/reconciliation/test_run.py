@@ -449,6 +449,41 @@ def test_a_refund_missing_in_the_file_has_its_verdict(reconciled_day: Reconciled
 
 
 @pytest.mark.engines("sqlite")
+def test_a_matching_payment_closes_no_case_about_its_refund(reconciled_day: ReconciledDay) -> None:
+    """The row of a payment that agrees with ours says nothing about a refund that is missing in the file. A later run
+    doesn't close the case about the refund, so that a person's acknowledgement of it stays.
+    """
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    insert_completed_refund(reconciled_day, payment.id, 500)
+    reconciled_day.announce_file()
+    (case,) = reconciled_day.reconcile_day().cases
+    reconciled_day.scene.console.alerts.acknowledge(case.id, "PayPay looks for it")
+    (later,) = reconciled_day.reconcile_day().cases
+    assert (later.id, later.acknowledged_by, later.resolved_at) == (case.id, "op-a", None)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_completed_refund_closes_no_case_about_its_payment(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refund in the file isn't completed here, and a probe completes it. The case about the refund is stored as
+    resolved; the case about the amount of its payment stays open.
+    """
+    payment = reconciled_day.insert_our_payment("ORD-1", 3000)
+    refund = {"key": "RFD-1", "amount_minor": 500, "at": reconciled_day.noon.isoformat()}
+    reconciled_day.add_provider_payment("ORD-1", 3300, id=payment.provider_payment_id, refunds=[refund])
+    insert_completed_refund(reconciled_day, payment.id, 500)
+    write = reconciled_day.scene.place.sql
+    write("UPDATE refunds SET status = 'submitted'")
+    monkeypatch.setattr(
+        ProviderHistoryComparison, "probe_our_refund", lambda *_: write("UPDATE refunds SET status = 'completed'")
+    )
+    reconciled_day.announce_file()
+    rules = read_case_rules(reconciled_day.reconcile_day())
+    assert sorted(rules) == [("reconcile_amount", True), ("reconcile_state", False)]
+
+
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("minor", [500, 700])
 def test_a_missing_refund_among_two_is_a_difference(reconciled_day: ReconciledDay, minor: int) -> None:
     """If the file has only one of two refunds of a payment, with the same or different amounts, the other refund gets
