@@ -104,7 +104,7 @@ class CreditCheckDetailsReader:
         path = document.path if document else (record.pdf_file_path if record and sha256 is None else None)
         if path is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})
-        content = self._context.documents.read(path)
+        content = self._context.documents.read(path, document.sha256 if document else None)
         self._opening_log.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, CREDIT_CHECK_KIND, record_id)
         return content
 
@@ -115,7 +115,7 @@ class CreditCheckDetailsReader:
         reached, and not_allowed if the acting person has no right to read."""
         for document in self.list_documents(record_id):
             try:
-                content = self._context.documents.read(document.path)
+                content = self._context.documents.read(document.path, document.sha256)
             except ConsoleError as error:
                 if error.code is not ErrorCode.NOT_FOUND:
                     raise

@@ -360,7 +360,7 @@ class _PackDraft:
             if not self._accept_or_omit_file(pack, name, document.bytes, document.sha256):
                 continue
             try:
-                pack.add_file(name, [self._context.documents.read(document.path)])
+                pack.add_file(name, [self._context.documents.read(document.path, document.sha256)])
             except ConsoleError as missing:
                 reason = str(missing.detail.get("reason", missing.code))
                 self._add_to_omitted_files(name, document.bytes, reason, document.sha256)

@@ -129,7 +129,7 @@ class DailyFileStore:
         """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found if the
         document is missing or differs from its SHA-256, documents_unreachable if the storage of the documents can't
         be reached."""
-        return self._context.documents.read(file.document)
+        return self._context.documents.read(file.document, file.sha256)
 
     def download_file(self, event: PaymentEvent) -> bytes:
         """Download the file that `event` announces, and return its content. Raises outcome_unknown if the address

@@ -85,12 +85,15 @@ class Documents:
         self._storage.store(stored_document.path, content)
         return stored_document
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, stated_sha256: str | None = None) -> bytes:
         """Return the content stored under a path that `store` returned. Raises ConsoleError `not_found` if there is
-        no such file, or if its content doesn't have the SHA-256 in the path.
+        no such file, or if its content doesn't have the SHA-256 in the path or `stated_sha256`, the SHA-256 that the
+        database states beside the path (None: it states none).
         """
         if _PATH_PATTERN.fullmatch(path) is None:
             raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
+        if stated_sha256 is not None and not is_path_of_sha256(path, stated_sha256):
+            raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         try:
             content = self._storage.read(path)
         except FileNotFoundError:

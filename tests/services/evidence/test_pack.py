@@ -596,6 +596,20 @@ def test_a_document_with_an_invalid_hash_is_left_out(pack_desk: PackDesk, hash: 
     assert verify_pack(Path(written.file)).is_intact
 
 
+def test_a_document_of_another_hash_is_left_out(pack_desk: PackDesk) -> None:
+    """The database states another hash for a document than its path: the pack doesn't contain the content under that
+    hash, and the PDF can't be opened by it."""
+    pack_desk.execute_sql("UPDATE documents SET sha256 = :hash", hash="f" * 64)
+    written = pack_desk.write_pack()
+    contents = read_parts(Path(written.file))
+    assert not [name for name in contents if name.startswith("documents/")]
+    (left_out,) = json.loads(contents["manifest.json"])["left_out"]
+    assert left_out["reason"] == "damaged"
+    with pytest.raises(ConsoleError) as caught:
+        pack_desk.console.credit_checks.read_pdf(pack_desk.record.id, "f" * 64)
+    assert (caught.value.code, caught.value.detail["reason"]) == ("not_found", "damaged")
+
+
 def test_an_existing_file_is_never_replaced(pack_desk: PackDesk) -> None:
     """An existing file, or a symbolic link to a missing file, is at the pack's path: the export is refused, and the
     file or link stays as it is.

@@ -160,6 +160,18 @@ def test_a_daily_file_is_stored_as_evidence(reconciled_day: ReconciledDay) -> No
 
 
 @pytest.mark.engines("sqlite")
+def test_a_daily_file_of_another_hash_is_not_compared(reconciled_day: ReconciledDay) -> None:
+    """The evidence of a stored daily file states another hash than the path of its document: a run doesn't use the
+    file."""
+    reconciled_day.add_payment_on_both_sides("ORD-1")
+    reconciled_day.announce_file()
+    reconciled_day.reconcile_day()
+    reconciled_day.scene.place.sql(f"UPDATE evidence SET sha256 = '{'0' * 64}' WHERE source = 'paypay.recon'")
+    refusal = call_for_refusal(reconciled_day.reconcile_day)
+    assert (refusal.code, refusal.detail["reason"]) == ("not_found", "damaged")
+
+
+@pytest.mark.engines("sqlite")
 def test_a_later_run_closes_the_case_of_a_found_payment(reconciled_day: ReconciledDay) -> None:
     """If a payment that was missing in the daily file is in a newer file, the run closes its case, and the payment no
     longer waits for a person.
