@@ -26,8 +26,8 @@ from scripts.reference.declared_types import read_code, read_hints, read_names_o
 from scripts.reference.known_functions import KNOWN_FUNCTIONS, read_record_shape
 from scripts.reference.shapes import (
     ConstantShape,
+    JsonSchema,
     ObjectShape,
-    Schema,
     SchemaWriter,
     Shape,
     TypedShape,
@@ -57,7 +57,7 @@ _DESCRIPTION_BY_DEFINITION_AND_FIELD: Mapping[tuple[str, str], str] = {
 """Descriptions of fields whose names don't explain themselves, by (definition, field)."""
 
 
-def make_json_schema() -> Schema:
+def make_json_schema() -> JsonSchema:
     """Return one JSON Schema that describes every answer of every command."""
     reader = ShapeReader(KNOWN_FUNCTIONS)
     writer = SchemaWriter(lambda kind: read_record_shape(reader, kind))
@@ -85,7 +85,7 @@ def make_definition_name(words: str) -> str:
     return words.strip("-").replace(" ", "-")
 
 
-def _make_success_schema(data: Schema) -> Schema:
+def _make_success_schema(data: JsonSchema) -> JsonSchema:
     return {
         "type": "object",
         "properties": {"ok": {"const": True}, "data": data},
@@ -176,7 +176,7 @@ def _takes_request_id(name: str) -> bool:
 # -- refusals
 
 
-def _make_refusal_schema(reader: ShapeReader, writer: SchemaWriter) -> Schema:
+def _make_refusal_schema(reader: ShapeReader, writer: SchemaWriter) -> JsonSchema:
     """Return the schema of `{"ok": false, …}`: for each code the facts that its errors may have."""
     facts = _read_facts_by_code(reader)
     rules = [

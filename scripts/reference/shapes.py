@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from console.cli.json_output.records import RECORD_KIND_BY_TYPE
 
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -174,17 +174,17 @@ class SchemaWriter:
     """
 
     def __init__(self, record_of: Callable[[type], ObjectShape]) -> None:
-        self.definitions: dict[str, Schema] = {}
+        self.definitions: dict[str, JsonSchema] = {}
         self._record_of = record_of
         self._objects: dict[str, ObjectShape] = {}
 
-    def write_schema(self, shape: Shape) -> Schema:
+    def write_schema(self, shape: Shape) -> JsonSchema:
         """Return the schema of a shape."""
         parts = [self._write_shape(part) for part in list_alternatives(shape)]
         unique = [part for at, part in enumerate(parts) if part not in parts[:at]]
         return {} if {} in unique else unique[0] if len(unique) == 1 else _join_schemas(unique)
 
-    def _write_shape(self, shape: Shape) -> Schema:
+    def _write_shape(self, shape: Shape) -> JsonSchema:
         match shape:
             case ConstantShape(value=value) if isinstance(value, str) and not isinstance(value, enum.Enum):
                 return {"const": value}
@@ -200,15 +200,18 @@ class SchemaWriter:
                 return self._write_type(_strip_hint(hint))
         raise TypeError(f"no JSON: {shape}")
 
-    def _write_object(self, shape: ObjectShape) -> Schema:
-        written: Schema = {"type": "object", "properties": {k: self.write_schema(v) for k, v in shape.fields.items()}}
+    def _write_object(self, shape: ObjectShape) -> JsonSchema:
+        written: JsonSchema = {
+            "type": "object",
+            "properties": {k: self.write_schema(v) for k, v in shape.fields.items()},
+        }
         if shape.required_names:
             written["required"] = [name for name in shape.fields if name in shape.required_names]
         return written | {
             "additionalProperties": False if shape.further_shape is None else self.write_schema(shape.further_shape)
         }
 
-    def _write_named(self, shape: ObjectShape) -> Schema:
+    def _write_named(self, shape: ObjectShape) -> JsonSchema:
         """Return a reference to the definition of a named object. If another object has the same name already, a
         number is added to the name.
         """
@@ -217,7 +220,7 @@ class SchemaWriter:
             at += 1
         return self._write_definition(name, lambda: self._write_object(shape))
 
-    def _write_type(self, hint: Any) -> Schema:
+    def _write_type(self, hint: Any) -> JsonSchema:
         """Return the schema of a type as `build_any_value_json` writes its values."""
         if hint in (Any, object):
             return {}
@@ -234,7 +237,7 @@ class SchemaWriter:
             return self._write_definition(kind.__name__, lambda: self._write_object(ObjectShape(shape, set(shape))))
         return _find_plain_schema(kind) or self._write_collection(hint, kind)
 
-    def _write_collection(self, hint: Any, kind: Any) -> Schema:
+    def _write_collection(self, hint: Any, kind: Any) -> JsonSchema:
         args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
         if _is_subclass_hint(kind, Mapping):
             values = self.write_schema(TypedShape(args[1])) if len(args) == 2 else {}
@@ -245,7 +248,7 @@ class SchemaWriter:
             )
         return {"type": "string"}  # as `build_any_value_json` writes a value of any other class
 
-    def _write_definition(self, name: str, make_schema: Callable[[], Schema]) -> Schema:
+    def _write_definition(self, name: str, make_schema: Callable[[], JsonSchema]) -> JsonSchema:
         """Return a reference to the definition `name`; call `make_schema` to create the definition at the first use.
         A definition may refer to itself.
         """
@@ -255,7 +258,7 @@ class SchemaWriter:
         return {"$ref": f"#/$defs/{name}"}
 
 
-def _find_plain_schema(kind: Any) -> Schema | None:
+def _find_plain_schema(kind: Any) -> JsonSchema | None:
     """Return the schema of a class whose values are written as one text or number, such as an enumeration; None for
     any other class.
     """
@@ -267,7 +270,7 @@ def _find_plain_schema(kind: Any) -> Schema | None:
     return None
 
 
-_SCHEMA_BY_CLASS: Mapping[type, Schema] = {
+_SCHEMA_BY_CLASS: Mapping[type, JsonSchema] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -277,7 +280,7 @@ _SCHEMA_BY_CLASS: Mapping[type, Schema] = {
 }
 
 
-def _join_schemas(parts: list[Schema]) -> Schema:
+def _join_schemas(parts: list[JsonSchema]) -> JsonSchema:
     """Return the schema of a value that fits one of `parts`; plain types and constants are written as one list."""
     known = [value for part in parts for value in part.get("enum", [part["const"]] if "const" in part else [])]
     plain = [part["type"] for part in parts if set(part) == {"type"}]
@@ -286,7 +289,7 @@ def _join_schemas(parts: list[Schema]) -> Schema:
     others = [p for p in parts if "enum" not in p and "const" not in p and set(p) != {"type"}]
     if known and plain == ["null"]:
         known, plain = [*known, None], []
-    joined: list[Schema] = [{"enum": sorted(set(known), key=lambda v: (v is None, str(v)))}] if known else []
+    joined: list[JsonSchema] = [{"enum": sorted(set(known), key=lambda v: (v is None, str(v)))}] if known else []
     joined += [{"type": plain[0] if len(plain) == 1 else plain}] if plain else []
     if not joined and len(others) == 1:
         return others[0]
