@@ -175,7 +175,7 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     outcome_text = form.outcome_buttons[form.outcome].text()
     sentence = person.opening.context.translate("dialog.resolve.only_outcome", state=outcome_text)
     assert [one.sentence for one in heard].count(sentence) == 1
-    assert form._proposal_note.isVisible()
+    assert form._preselection_note.isVisible()
     if kind != "text":
         person.press("Tab", 2 if kind == "file" else 1)
         assert QApplication.focusWidget() is form.reason_text_field.edit
@@ -191,7 +191,7 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     assert person.keys <= 6
 
 
-def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_preselected_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
     """If the person selects another kind of evidence, the dialog proposes another reason, until the person selects a
     reason. If several results are possible, the dialog proposes none. The code of the reason is at the left of its
     words, as in the form of a refund.
@@ -200,7 +200,7 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDe
     person.press("E")
     form = person.wait_for_dialog(ResolveDialog).form
     assert form.reason_list.mapToGlobal(QPoint()).x() < form.reason_text_field.mapToGlobal(QPoint()).x()
-    assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
+    assert (form.reason_list.currentIndex(), form.outcome, form._preselection_note.isVisible()) == (-1, "", False)
     person.press("Space")
     assert (form.reason_list.currentData(), form.outcome) == ("provider_screen", "")
     person.press("Down", 2)
@@ -208,27 +208,27 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDe
     person.press("Tab", 2)
     assert QApplication.focusWidget() is form.reason_list
     person.press("End")
-    assert (form.reason_list.currentData(), form._proposal_note.isVisible()) == ("other", False)
+    assert (form.reason_list.currentData(), form._preselection_note.isVisible()) == ("other", False)
     person.press("Shift+Tab", 2)
     person.press("Up")
     assert (form.evidence_kind, form.reason_list.currentData()) == ("file", "other")
     person.press("Esc")
 
 
-def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_preselected_reason_can_be_selected(person: CountingPerson, desk: SampleDesk) -> None:
     """A proposed reason that the person has selected isn't replaced when the kind of evidence changes."""
     open_check(person, desk.list_checks("unknown")[4].id)
     person.press("E")
     form = person.wait_for_dialog(ResolveDialog).form
     person.press("Space")
     proposed = form.reason_list.currentIndex()
-    assert (form.reason_list.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
+    assert (form.reason_list.itemData(proposed), form._preselection_note.isVisible()) == ("provider_screen", True)
     person.press("Down", 2)
     person.press("Tab", 2)
     assert QApplication.focusWidget() is form.reason_list
     person.press("Home")
     person.press("Down", form.reason_list.findData("provider_reply"))
-    assert (form.reason_list.currentData(), form._proposal_note.isVisible()) == ("provider_reply", False)
+    assert (form.reason_list.currentData(), form._preselection_note.isVisible()) == ("provider_reply", False)
     person.press("Shift+Tab", 2)
     person.press("Up")
     assert (form.evidence_kind, form.reason_list.currentData()) == ("file", "provider_reply")

@@ -110,7 +110,7 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
         "",
     )
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
-    assert form.reason_list.currentData() == form.proposed_reason_by_evidence_kind[TEXT_EVIDENCE]
+    assert form.reason_list.currentData() == form.preselected_reason_by_evidence_kind[TEXT_EVIDENCE]
 
 
 def drop_files(target: QWidget, *urls: str) -> bool:

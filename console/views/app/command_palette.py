@@ -129,7 +129,7 @@ class CommandPalette(QObject):
                 self._search_result, self._found_records, self._companies = None, (), ()
                 self._load_commands()
             has_completions = self.search_box.list.find_key_of_type(TextCompletion) is not None
-            if is_number or has_completions or self._is_completing_value():  # no completion of an earlier text stays
+            if is_number or has_completions or self._can_complete_value():  # no completion of an earlier text stays
                 self._show_result_groups(keeps_current=False)
 
     @Slot()
@@ -142,7 +142,7 @@ class CommandPalette(QObject):
             self._search_task.cancel()
         self.search_box.footer.status_label.show_text("")
 
-    def _is_completing_value(self) -> bool:
+    def _can_complete_value(self) -> bool:
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed. In
         this case the search box lists the completions first."""
         word = self._typed_text[: self.search_box.cursor_index].rpartition(" ")[2]
@@ -277,16 +277,16 @@ class CommandPalette(QObject):
         groups = self._make_result_groups() if has_text else self._make_recent_groups()
         commands, completions = self._make_command_group(), self._make_completion_groups()
         exact_commands = self._list_exact_commands()
-        is_completing_value = self._is_completing_value()
+        can_complete_value = self._can_complete_value()
         has_no_match = (
             has_text
             and self._searched_text == self._typed_text
             and not exact_commands
             and not any(group.entries for group in groups)
         )
-        groups = [*completions, *groups] if is_completing_value else [*groups, *completions]
+        groups = [*completions, *groups] if can_complete_value else [*groups, *completions]
         groups.insert(0 if exact_commands else len(groups), commands)
-        if has_no_match and not is_completing_value:  # a condition without its value was not searched
+        if has_no_match and not can_complete_value:  # a condition without its value was not searched
             groups.append(self._make_nothing_found_group())
         self.search_box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 

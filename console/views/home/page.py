@@ -323,7 +323,7 @@ class HomePage(Page):
 
     def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
-            self.rows.read_query(self.context.make_page_reader(_read_oldest_reviews))
+            self.rows.read_query(self.context.make_page_reader(_read_oldest_records_to_review))
         else:
             self.rows.read_again()
         self.age_panel.read_ages()
@@ -493,7 +493,7 @@ class HomePage(Page):
         self.recent_panel.setMaximumWidth(wide_px if is_wide else UNLIMITED_WIDTH_PX)
 
 
-def _read_oldest_reviews(services: "Console", _cursor: object, limit: int) -> Rows:
+def _read_oldest_records_to_review(services: "Console", _cursor: object, limit: int) -> Rows:
     """Return the records that have waited longest in the queue `review`: at most `limit`, and never more than
     _MAX_TABLE_ROWS. There is no next page."""
     return Rows(services.recovery.read_queue("review", min(limit, _MAX_TABLE_ROWS)).items, None)

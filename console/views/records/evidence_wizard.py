@@ -47,9 +47,9 @@ class EvidenceForm(QWidget):
     """
 
     changed = Signal()
-    proposed_reason_by_evidence_kind: Mapping[str, DecisionReason] = {}
-    """For each kind of evidence, the decision reason that the form selects as a proposal; the person can select
-    another decision reason.
+    preselected_reason_by_evidence_kind: Mapping[str, DecisionReason] = {}
+    """For each kind of evidence, the decision reason that the form selects itself; the person can select another
+    decision reason.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class EvidenceForm(QWidget):
             context.translate("field.reason"), placeholder=context.translate("dialog.refund.choose_reason")
         )
         self.reason_text_field = Field(context.translate("dialog.resolve.reason_words"))
-        self._proposal_note = TextLabel(
+        self._preselection_note = TextLabel(
             context.translate("dialog.resolve.reason_proposed"), "small", "muted", wraps_lines=True
         )
-        self._proposal_note.hide()
-        self._evidence_kind_of_proposal, self._has_person_selected_reason = "", False
+        self._preselection_note.hide()
+        self._evidence_kind_of_preselection, self._has_person_selected_reason = "", False
         self._fill_reason_inputs()
         self._disabled_reason_labels = {
             name: TextLabel("", "small", "muted", wraps_lines=True) for name in outcome_buttons
@@ -149,14 +149,14 @@ class EvidenceForm(QWidget):
 
     def _make_reason_step(self) -> QLayout:
         """Return the layout of the third step: the list with the code of the reason, and after it, as in the form of
-        a refund, a field for the reason in the person's own words. The form proposes a code, so that most people only
+        a refund, a field for the reason in the person's own words. The form selects a code, so that most people only
         have to type the words: the Tab key goes to the words first, and then back to the list."""
         labelled_list = make_labelled_control(self._context.translate("field.reason"), self.reason_list)
         layout = make_column(gap_px=4, margins=(0, 10, 0, 12))
         layout.addLayout(
             arrange_side_by_side(labelled_list, self.reason_text_field, stretched_widget=self.reason_text_field)
         )
-        layout.addWidget(self._proposal_note)
+        layout.addWidget(self._preselection_note)
         return layout
 
     def _make_evidence_step(self) -> QLayout:
@@ -209,9 +209,9 @@ class EvidenceForm(QWidget):
         for field in (self.number_field, self.file_field, self.text_field):
             field.edit.textChanged.connect(self._update_result_buttons)
         for radio in self.kind_buttons.values():
-            radio.toggled.connect(self._propose_reason)
+            radio.toggled.connect(self._preselect_reason)
         self.reason_list.activated.connect(self._mark_reason_as_selected_by_person)
-        self.reason_list.currentIndexChanged.connect(self._update_proposal_note)
+        self.reason_list.currentIndexChanged.connect(self._update_preselection_note)
         self.reason_list.currentIndexChanged.connect(self.changed)
         self.reason_text_field.edit.textChanged.connect(self.changed)
         self.choose_button.clicked.connect(self._choose_evidence_file)
@@ -319,35 +319,34 @@ class EvidenceForm(QWidget):
         self.changed.emit()
 
     @Slot()
-    def _propose_reason(self) -> None:
-        """Select the code of the reason that the form proposes for the selected kind of evidence; select no code if
-        the form proposes none. If the person has selected a code, leave that code selected."""
-        if self.reason_list.currentIndex() >= 0 and not self._is_reason_proposed:
+    def _preselect_reason(self) -> None:
+        """Select the code in `preselected_reason_by_evidence_kind` for the selected kind of evidence; select no code
+        if the dictionary has none. If the person has selected a code, leave that code selected."""
+        if self.reason_list.currentIndex() >= 0 and not self._is_reason_preselected:
             return
-        self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
-        reason_code = self.proposed_reason_by_evidence_kind.get(self.evidence_kind)
+        self._evidence_kind_of_preselection, self._has_person_selected_reason = self.evidence_kind, False
+        reason_code = self.preselected_reason_by_evidence_kind.get(self.evidence_kind)
         self.reason_list.setCurrentIndex(-1 if reason_code is None else self.reason_list.findData(reason_code))
-        self._update_proposal_note()
+        self._update_preselection_note()
 
     @Slot()
     def _mark_reason_as_selected_by_person(self) -> None:
         """From now on, treat the selected code as the person's own choice, even if it equals the code that the form
-        has proposed."""
+        has selected."""
         self._has_person_selected_reason = True
-        self._update_proposal_note()
+        self._update_preselection_note()
 
     @property
-    def _is_reason_proposed(self) -> bool:
-        """True if the form has selected the present code of the reason as a proposal, and the person has not selected
-        a code."""
-        proposed_reason = self.proposed_reason_by_evidence_kind.get(self._evidence_kind_of_proposal, "")
-        return not self._has_person_selected_reason and bool(self.reason_list.currentData() == proposed_reason)
+    def _is_reason_preselected(self) -> bool:
+        """True if the form has selected the present code of the reason, and the person has not selected a code."""
+        preselected_reason = self.preselected_reason_by_evidence_kind.get(self._evidence_kind_of_preselection, "")
+        return not self._has_person_selected_reason and bool(self.reason_list.currentData() == preselected_reason)
 
     @Slot()
-    def _update_proposal_note(self) -> None:
-        """Show the note that the form has proposed the selected code of the reason, or hide it after the person has
-        selected a code."""
-        self._proposal_note.setVisible(self._is_reason_proposed)
+    def _update_preselection_note(self) -> None:
+        """Show a sentence that the form has selected the code of the reason, or hide it after the person has selected
+        a code."""
+        self._preselection_note.setVisible(self._is_reason_preselected)
 
     def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
         """Store the choices that the service has returned. Each choice is about one result: it contains the changes

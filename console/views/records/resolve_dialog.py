@@ -37,7 +37,7 @@ class ResolveForm(EvidenceForm):
     is the person whose proposed decision waits for a second person; None if no decision waits.
     """
 
-    proposed_reason_by_evidence_kind = {
+    preselected_reason_by_evidence_kind = {
         NUMBER_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
         FILE_EVIDENCE: DecisionReason.PROVIDER_SCREEN,
         TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY,

@@ -38,7 +38,7 @@ class ResolveMoneyForm(EvidenceForm):
     `proposer` is the person whose proposed decision waits for a second person; None if no decision waits.
     """
 
-    proposed_reason_by_evidence_kind = {
+    preselected_reason_by_evidence_kind = {
         TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY
     }  # a number or file may come from several places
 

@@ -103,16 +103,16 @@ class MultiLineEdit(QPlainTextEdit):
             super().insertFromMimeData(source)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._is_completing and event.key() in _COMPLETION_LIST_KEYS:
+        if self._is_completion_list_open and event.key() in _COMPLETION_LIST_KEYS:
             event.ignore()
         else:
             super().keyPressEvent(event)
 
     def focusNextPrevChild(self, next: bool) -> bool:
-        return not self._is_completing and super().focusNextPrevChild(next)
+        return not self._is_completion_list_open and super().focusNextPrevChild(next)
 
     @property
-    def _is_completing(self) -> bool:
+    def _is_completion_list_open(self) -> bool:
         return self.completion_popup is not None and self.completion_popup.isVisible()
 
 
