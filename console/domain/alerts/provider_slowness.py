@@ -1,5 +1,5 @@
-"""Slow providers: the limit for the median duration of a provider's answered calls within a window of time, and the
-texts of the alert about a slow provider. No I/O.
+"""Slow providers: the limit for the median duration of a provider's answered calls within a period, and the texts of
+the alert about a slow provider. No I/O.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from statistics import median
 ALERT_RULE = "provider_slow"
 SLOW_RESPONSE_SECONDS = 3.0
 """Duration (seconds) from which a call counts as slow, in the status bar and as the median of an alert."""
-SLOWNESS_WINDOW = timedelta(minutes=15)
-"""Length of the window: only calls of this period before the present instant are measured."""
+SLOWNESS_PERIOD = timedelta(minutes=15)
+"""Length of the period before the present instant whose calls are measured."""
 MIN_MEASURED_CALLS = 3
-"""Smallest number of calls in the window from which a median is computed. With fewer calls the provider's speed isn't
+"""Smallest number of calls in the period from which a median is computed. With fewer calls the provider's speed isn't
 known.
 """
 ALERT_LIFETIME_WITHOUT_CALLS = timedelta(hours=1)

@@ -46,11 +46,11 @@ STAGING_URL = "https://apigw.stg.paypay.ne.jp"
 SANDBOX_URL = "https://apigw.sandbox.paypay.ne.jp"
 CONNECT_TIMEOUT_SECONDS = 5.0
 POST_READ_TIMEOUT_SECONDS = 30.0
-BODYLESS_READ_TIMEOUT_SECONDS = 15.0
+GET_AND_DELETE_READ_TIMEOUT_SECONDS = 15.0
 POST_BUDGET_SECONDS = 45.0
 """Longest duration of a whole call with the method POST."""
-BODYLESS_BUDGET_SECONDS = 25.0
-"""Longest duration of a whole call with a method whose requests have no body (GET, DELETE)."""
+GET_AND_DELETE_BUDGET_SECONDS = 25.0
+"""Longest duration of a whole call with the method GET or DELETE, whose requests have no body."""
 MAX_PARALLEL_CALLS = 2
 REFUND_WINDOW_DAYS = 365
 MAX_REFUNDS = 50
@@ -185,7 +185,7 @@ class PayPayReader:
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = "/v2/codes/payments" if question.by_code else "/v2/payments"
-        request = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
+        request = _make_request_without_body("GET", f"{path}/{question.merchant_payment_id}")
         return self._sender.send(
             request, make_paypay_answer_converter(PayPayCall.PAYMENT, make_payment_reader(question))
         )
@@ -196,7 +196,7 @@ class PayPayReader:
         """
         if not (is_valid_id(instruction.key) and is_valid_id(instruction.provider_payment_id)):
             return make_unsent_outcome("bad_id", has_effect=False)
-        request = _make_bodyless_request(
+        request = _make_request_without_body(
             "GET", f"/v2/refunds/{instruction.key}?paymentId={instruction.provider_payment_id}"
         )
         return self._sender.send(
@@ -256,7 +256,7 @@ class PayPay(PayPayReader):
         if not is_valid_id(handle):
             return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
-            _make_bodyless_request("DELETE", f"/v2/codes/{handle}"),
+            _make_request_without_body("DELETE", f"/v2/codes/{handle}"),
             make_paypay_answer_converter(PayPayCall.DELETE_CODE, read_deleted_code),
         )
 
@@ -288,7 +288,7 @@ class PayPay(PayPayReader):
         """
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
-        request = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
+        request = _make_request_without_body("DELETE", f"/v2/payments/{question.merchant_payment_id}")
         return self._sender.send(request, make_paypay_answer_converter(PayPayCall.CANCEL, read_no_content))
 
     def make_reader(self) -> PayPayReader:
@@ -315,10 +315,14 @@ def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest
     return SingleRequest("POST", path, POST_READ_TIMEOUT_SECONDS, POST_BUDGET_SECONDS, body=body, has_effect=True)
 
 
-def _make_bodyless_request(method: str, path: str) -> SingleRequest:
+def _make_request_without_body(method: str, path: str) -> SingleRequest:
     """Return a request without a body. `has_effect` is True unless `method` is GET."""
     return SingleRequest(
-        method, path, BODYLESS_READ_TIMEOUT_SECONDS, BODYLESS_BUDGET_SECONDS, has_effect=method != "GET"
+        method,
+        path,
+        GET_AND_DELETE_READ_TIMEOUT_SECONDS,
+        GET_AND_DELETE_BUDGET_SECONDS,
+        has_effect=method != "GET",
     )
 
 

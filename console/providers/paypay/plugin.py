@@ -118,8 +118,8 @@ def _read_hint(body: bytes) -> "Hint":
 
 
 def _parse_file_day(url: str, merchant_id: str) -> date | None:
-    """Return the day of the daily file at this URL, as the file name in the URL states it; None unless the name
-    states exactly one day of the given merchant."""
+    """Return the day of the daily file at this URL, as the file name in the URL states it. Return None if the URL has
+    no such file name, or if the name states another merchant than `merchant_id` or more than one day."""
     from console.providers.paypay.reconciliation_file import parse_file_name
 
     name = parse_file_name(url)

@@ -12,7 +12,7 @@ from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import get_last_second_to_refund
 
 PROVIDER_NAME = "paypay"
-SIMILAR_REFUND_WINDOW = timedelta(seconds=60)
+SIMILAR_REFUND_PERIOD = timedelta(seconds=60)
 
 
 class PayPayRefundIntake:
@@ -75,7 +75,7 @@ class PayPayRefundIntake:
         if len(payment.refunds) >= settings.paypay_refund_limit:
             raise make_result_refusal("REFUND_LIMIT_EXCEEDED")
         if any(
-            _is_similar_refund(refund, new_refund) and now - refund.accepted_at < SIMILAR_REFUND_WINDOW
+            _is_similar_refund(refund, new_refund) and now - refund.accepted_at < SIMILAR_REFUND_PERIOD
             for refund in payment.refunds
         ):
             raise make_result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")

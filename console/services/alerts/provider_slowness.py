@@ -9,7 +9,7 @@ from console.domain.alerts.provider_slowness import (
     ALERT_LIFETIME_WITHOUT_CALLS,
     ALERT_RULE,
     SLOW_RESPONSE_SECONDS,
-    SLOWNESS_WINDOW,
+    SLOWNESS_PERIOD,
     compute_median_seconds,
     format_expected_response,
     format_observed_slowness,
@@ -44,9 +44,9 @@ class ProviderSlownessAlerts:
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
-            recent_since = now - (ALERT_LIFETIME_WITHOUT_CALLS if open_alerts else SLOWNESS_WINDOW)
+            recent_since = now - (ALERT_LIFETIME_WITHOUT_CALLS if open_alerts else SLOWNESS_PERIOD)
             recent_durations = _read_durations(conn, recent_since)
-            durations = _read_durations(conn, now - SLOWNESS_WINDOW)
+            durations = _read_durations(conn, now - SLOWNESS_PERIOD)
         medians = {provider: compute_median_seconds(values) for provider, values in durations.items()}
         open_subject_ids = {alert.subject_id for alert in open_alerts}
         slow_providers = {

@@ -279,9 +279,7 @@ class PurchaseResolver:
         outcome = self._open_reader().read_detail(id_at_provider)
         report = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
         call = "resolve" if is_decision else outcomes.RESTORE_CALL_NAME
-        self._context.write(
-            lambda tx: self._store_read_answer(tx, record, outcome, call, is_answered=report is not None)
-        )
+        self._context.write(lambda tx: self._store_answer(tx, record, outcome, call, is_answered=report is not None))
         if report is None:
             raise make_unconfirmed_error(record, outcome, is_decision=is_decision)
         return outcome, report
@@ -315,7 +313,7 @@ class PurchaseResolver:
             self._settle_as_bought(tx, record, outcome, report, "desk" if proof is None else "resolve")
         return mismatch
 
-    def _store_read_answer(
+    def _store_answer(
         self,
         tx: Transaction,
         record: CreditCheck,

@@ -132,7 +132,7 @@ class PaymentResolver:
             answer is not None
             and report is not None
             and answer.reason != OTHER_AMOUNT_REASON
-            and _decides_for_one_person(payment, report)
+            and _is_one_person_enough(payment, report)
         ):
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
             return self._settle_by_provider_answer(payment, target, proof, person, sourced_report)
@@ -390,7 +390,7 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
         raise make_undecidable_error(payment)
 
 
-def _decides_for_one_person(payment: Payment, report: PaymentReport) -> bool:
+def _is_one_person_enough(payment: Payment, report: PaymentReport) -> bool:
     """True if the provider's report is enough to accept or refuse the decision of one person. A report that the
     payment was paid must have all facts of a booking, because otherwise no decision could ever agree with it."""
     if report.state in PAID_STATES:

@@ -44,7 +44,8 @@ table, a lock, or a refused certification."""
 
 @dataclass(frozen=True, slots=True)
 class _StoredClaim:
-    """The stored claim. `token` is that of the restore that holds it, `node` the node of the restore's connection."""
+    """The stored claim. `token` is that of the restore that holds it; `node` is the name of the node of the database
+    server to which that restore is connected; `beat` is the number that the restore counts up."""
 
     token: str
     node: str

@@ -25,8 +25,8 @@ FeedRow = Row[int, str, int]
 MAX_ROWS_PER_READ = 5_000
 """Largest number of rows that one call of `list_changes_since` reads. The next call reads the following rows."""
 INITIAL_OPEN_ID_COUNT = 1_000
-"""Number of ids before the latest one that count as open when a reader reads the feed for the first time. The reader
-can't find out when these ids were assigned.
+"""Number of ids, up to the latest one, that are open for a reader who reads the feed for the first time: rows with
+these ids may still be committed. The reader can't find out when the ids were assigned.
 """
 OPEN_ID_SECONDS = 60.0
 """Shortest time (seconds) for which an id without a row stays open, because its row may still be committed. It is

@@ -247,8 +247,9 @@ def _refuse_files(syscall: Any, fonts: str) -> None:
 
 
 def _refuse_system_calls(prctl: Any, processor: int, refused_calls: tuple[int, ...]) -> None:
-    """Refuse these system calls with EPERM by a seccomp filter. All calls of another kind of processor are refused
-    too, because their numbers mean something else. `processor` is the number of this kind of processor in filters."""
+    """Refuse the system calls with the numbers `refused_calls` with EPERM, by a seccomp filter. `processor` is the
+    number by which filters know the processor of this machine (AUDIT_ARCH_…). A program can also make a call as for
+    another processor, whose system calls have other numbers; all such calls are refused."""
     load, jump_if_equal, jump_if_at_least, give = 0x20, 0x15, 0x35, 0x06  # the operations of a filter
     refuse_at = 5 + len(refused_calls)
     steps = [

@@ -23,8 +23,8 @@ class StoredToken:
     expires_at: datetime | None
     version: int
     hashes_of_used_first_tokens: tuple[str, ...]
-    """Hashes of the first tokens that were used, sorted by the time of their first use. A trigger allows new hashes
-    only at the end of the list."""
+    """Hashes of those first tokens (refresh tokens that a person entered) that the program has used, sorted by the
+    time of the first use. A trigger allows new hashes only at the end of the list."""
 
 
 def read_token(conn: Connection, provider: str) -> StoredToken | None:
