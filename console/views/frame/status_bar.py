@@ -45,10 +45,9 @@ class StatusBarCells(QObject):
 
     def _make_right_side_cells(self) -> list[StatusCellContent]:
         context = self._context
-        cells = [
-            StatusCellContent(context.translate("status.notices"), link_key="notices"),
-            self._make_unfinished_cell(),
-        ]
+        cells = [StatusCellContent(context.translate("status.notices"), link_key="notices")]
+        if not context.find_missing_right_reason("read"):
+            cells.append(self._make_unfinished_cell())
         if context.last_due_tasks_at is not None:
             cells.insert(
                 0,
@@ -59,7 +58,7 @@ class StatusBarCells(QObject):
 
     def _make_unfinished_cell(self) -> StatusCellContent:
         """Return the link to the unfinished work of all people, with the number of operations without a result and of
-        bulk runs. It has no number if the person's roles can't read them, or before they are read."""
+        bulk runs. It has no number before they are read."""
         context, counts = self._context, self._context.work_counts
         name = short_name = context.translate("status.unfinished")
         if counts.read_at is not None:

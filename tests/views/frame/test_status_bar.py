@@ -35,12 +35,23 @@ def read_link_names(context: WindowContext) -> list[str]:
     return [content.name for content in bar._cell_contents[1] if content.link_key]
 
 
-def test_unfinished_work_that_the_person_cannot_read_has_no_number(appearance: object) -> None:
-    """Before the counts are read, and if the person's roles can't read them, the number is unknown, not 0."""
+def test_unfinished_work_that_is_not_read_yet_has_no_number(appearance: object) -> None:
+    """Before the counts are read, the number is unknown, not 0."""
     context = make_window_context()
     assert read_link_names(context)[-1] == "Unfinished work"
     context.store_work_counts(WorkCounts(read_at=context.now()))
     assert read_link_names(context)[-1] == "Unfinished work (0 without a result)"
+
+
+@pytest.mark.parametrize(("role", "has_link"), [(ADMIN, False), (OPERATOR, True), (AUDITOR, True)])
+def test_only_people_who_can_read_it_have_the_link_to_unfinished_work(
+    appearance: object, role: str, has_link: bool
+) -> None:
+    """The dialog behind the link would only refuse a person whose roles give no right to read."""
+    context = make_window_context()
+    context.replace_people((Person("op-a", frozenset({role}), may_buy=False),))
+    context.change_operator("op-a")
+    assert (read_link_names(context)[-1] == "Unfinished work") is has_link
 
 
 def test_bulk_runs_are_not_counted_as_operations_without_a_result(appearance: object) -> None:
