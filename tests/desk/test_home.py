@@ -27,6 +27,7 @@ from console.views.runtime.routes import QueuesRoute
 from console.views.runtime.status_values import WorkCounts
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
@@ -317,3 +318,24 @@ def test_the_bar_about_a_failed_read_is_in_sight(open_window: OpenWindow, consol
     bar = home._bar_by_name["failed"]
     assert _get_scroll_area(home).verticalScrollBar().maximum() > 0
     assert bar.visibleRegion().boundingRect() == bar.rect()
+
+
+def test_the_bar_about_a_refused_key_is_in_sight(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+    """The bar at the end of a page that scrolls is below the scrolled part. It stays in sight wherever the person has
+    scrolled, and the page gets the focus again after the button of the bar has been pressed."""
+    for number in CORPORATION_NUMBERS[:3]:
+        buy_with_unknown_outcome(console, sandbox, number)
+    person = open_window()
+    person.window.resize(1280, 700)
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: home.table.rows.rowCount() == 3)
+    person.wait_until_read()
+    home.show_key_refusal("The row is not yours.")
+    process_events()
+    bar, scroll_bar = home._bar_by_name["act"], _get_scroll_area(home).verticalScrollBar()
+    assert scroll_bar.maximum() > 0
+    assert bar.visibleRegion().boundingRect() == bar.rect()
+    (close_button,) = bar.findChildren(KeyButton)
+    close_button.setFocus()
+    close_button.click()
+    person.wait_until(lambda: (focus := QApplication.focusWidget()) is not None and home.isAncestorOf(focus))

@@ -374,11 +374,14 @@ class WindowFrame(CoveredWindow):
 
     def _make_scroll_area(self, page: Page) -> PageScrollArea:
         """Return a scroll area with `page`. In the stack of pages, the page's line of shortcuts is below this area,
-        so that the line doesn't scroll away with the contents."""
+        so that the line doesn't scroll away with the contents. The same is true of the bars at the end of a page."""
         holder = QWidget(self.page_stack)
         area = PageScrollArea(page, holder)
         area.verticalScrollBar().rangeChanged.connect(self._fit_bar)
         holder_layout = make_column(area, page.hint_bar, gap_px=0)
+        page_layout = page.layout()
+        if page_layout is not None and page_layout.indexOf(page.bars_below) == page_layout.count() - 1:
+            holder_layout.insertWidget(1, page.bars_below)
         holder_layout.setStretch(0, 1)
         holder.setLayout(holder_layout)
         self.page_stack.addWidget(holder)
@@ -572,7 +575,7 @@ class WindowFrame(CoveredWindow):
         is_hidden = (
             old_widget is not None
             and shiboken6.isValid(old_widget)
-            and page.isAncestorOf(old_widget)
+            and page.is_part(old_widget)
             and not old_widget.isVisible()
         )
         if new_widget is None or is_hidden:

@@ -685,9 +685,13 @@ class Page(QWidget):
         has shown its data.
         """
         focus = find_focused_widget(self.window())
-        is_own = focus is not None and self.isAncestorOf(focus)
+        is_own = focus is not None and self.is_part(focus)
         if focus is None or (is_own and (isinstance(focus, TitleLabel | EmptyState) or not focus.isVisible())):
             self.take_focus()
+
+    def is_part(self, widget: QWidget) -> bool:
+        """Return True if `widget` is inside the page or in one of its bars, which the window can place below it."""
+        return self.isAncestorOf(widget) or self.bars_below.isAncestorOf(widget)
 
     def can_focus(self, target: QWidget) -> bool:
         """Return True if `target` is inside the page, visible and enabled, so that it can have the focus."""
@@ -875,16 +879,7 @@ class Page(QWidget):
                 icon_name="square_bang" if was_cancelled else "cross",
                 button=retry_button,
             ),
-            is_above_contents=self._hides_lower_bars,
         )
-
-    @property
-    def _hides_lower_bars(self) -> bool:
-        """True if the page scrolls and has a place for bars above its contents: a bar below the contents would be out
-        of sight until the person scrolls to the end."""
-        visible_part = self.parentWidget()
-        is_in_scrolled_part = self.bars_below.parentWidget() is self and not self._bars_above.isHidden()
-        return is_in_scrolled_part and visible_part is not None and self.height() > visible_part.height()
 
     def _format_reading_failure(self) -> tuple[str, str]:
         """Return the bold text and the text of the bar which says that the data could not be read. If the data could
