@@ -48,6 +48,10 @@ _SEARCH_LIMIT_FACTOR = 4
 search lists."""
 _MAX_SEARCH_LIMIT = 1_000
 """Largest number of records of each kind that a search lists."""
+_LIST_KEY_HINTS = [
+    wording_key for _, wording_key in (*list_export.EXPORT_KEY_HINTS, evidence_bundle.EVIDENCE_BUNDLE_KEY_HINT)
+]
+"""Wording keys of the hints about keys that write or print the shown list."""
 
 
 class LookupPage(Page):
@@ -210,6 +214,7 @@ class LookupPage(Page):
             "key.refund": any(isinstance(record, Payment) for record in records),
             "key.copy": is_company,
             "company_page.copy_summary": is_company,
+            **dict.fromkeys(_LIST_KEY_HINTS, self._make_export_request() is not None),
         }
         self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
 
