@@ -50,7 +50,8 @@ class ReconciliationRunItem:
     """One reconciliation run in a list of runs. The counts `matched_count`, `imported_count`,
     `missing_at_provider_count`, `different_state_count` and `different_amount_count` are numbers of payments at the
     time of their comparison. `reason` is the error code of a failed run. `ended_at` is None while the run has not
-    ended.
+    ended. `is_missing_unknown` is True if the run doesn't know which payments are missing at the provider: a row of
+    the provider's history was rejected, so that the run didn't search this history for our payments.
     """
 
     id: int
@@ -68,6 +69,7 @@ class ReconciliationRunItem:
     changed_at: datetime
     ended_at: datetime | None = None
     reason: str | None = None
+    is_missing_unknown: bool = False
 
     @property
     def differing_count(self) -> int:
@@ -112,12 +114,6 @@ class ReconciliationRunDetails:
     refused_rows_case: Alert | None = None
     newer_run_id: int | None = None
     older_run_id: int | None = None
-
-    @property
-    def is_missing_unknown(self) -> bool:
-        """True if the run has found no payment that is missing at the provider, but has unreadable rows. With
-        unreadable rows in a provider's history, a run doesn't search this history for our payments."""
-        return bool(self.refused_row_count) and not self.item.missing_at_provider_count
 
     def count_differences(self, part: str) -> int:
         """Return the number of differences in the tab `part` of the list, a key of `VERDICTS_OF_PART`. Raises

@@ -222,7 +222,7 @@ class _HistoryRowBatch:
         already open, and the notice is booked when the order arrives.
         """
         if self._history.source_kind is ReportSource.READ:
-            self._record_refused_row(row.key, "no_number", row.provider_payment_id)
+            self._record_refused_row(row.key, apply_row.NO_NUMBER_REASON, row.provider_payment_id)
             return
         provider_text = f"{format_provider_state(row)} {row.merchant_payment_id}"
         difference = ReconciliationDifference(

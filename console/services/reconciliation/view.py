@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import HistoryKind, find_provider
 from console.domain.payments.records import Payment
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.service_results import (
@@ -25,6 +26,7 @@ from console.domain.records import LeaseHolder
 from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake import daily_files
 from console.services.process.context import ServiceContext
+from console.services.reconciliation.apply_row import NO_NUMBER_REASON, UNREADABLE_ROW_REASON
 from console.services.reconciliation.journal import RECONCILIATION_KIND, REFUSED_ROWS_RULE, make_lease_name
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
@@ -140,11 +142,25 @@ def _read_newest_run(conn: Connection) -> ReconciliationRun | None:
 
 def _make_run_items(conn: Connection, runs: Sequence[ReconciliationRun]) -> tuple[ReconciliationRunItem, ...]:
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
-    run that changed last is shown as running.
+    run that changed last is shown as running. With a rejected row in a daily file, a run doesn't search the files for
+    our payments. A row of ours that can't be read, and a readable row without a number of ours, prevent no search.
     """
     providers_with_open_run = {run.provider for run in runs if run.state == reconciliations.RUNNING_RUN_STATE}
     running_ids = {_find_running_run_id(conn, provider) for provider in providers_with_open_run}
-    return tuple(_make_run_item(run, is_running=run.id in running_ids) for run in runs)
+    unsearched_run_ids = run_views.find_runs_with_rejected_rows(
+        conn,
+        [run.id for run in runs if not run.missing_there and _has_daily_files(run.provider)],
+        (UNREADABLE_ROW_REASON, NO_NUMBER_REASON),
+    )
+    return tuple(
+        _make_run_item(run, is_running=run.id in running_ids, is_missing_unknown=run.id in unsearched_run_ids)
+        for run in runs
+    )
+
+
+def _has_daily_files(provider: str) -> bool:
+    known_provider = find_provider(provider)
+    return known_provider is not None and known_provider.history_source is HistoryKind.DAILY_FILES
 
 
 def _find_running_run_id(conn: Connection, provider: str) -> int | None:
@@ -158,14 +174,14 @@ def _find_lease_holder(conn: Connection, provider: str) -> LeaseHolder | None:
     return leases.find_holder(conn, make_lease_name(provider))
 
 
-def _make_run_item(run: ReconciliationRun, *, is_running: bool) -> ReconciliationRunItem:
+def _make_run_item(run: ReconciliationRun, *, is_running: bool, is_missing_unknown: bool) -> ReconciliationRunItem:
     is_resumable = run.state == reconciliations.RUNNING_RUN_STATE and not is_running
     return ReconciliationRunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),
         matched_count=run.matched, imported_count=run.imported, missing_at_provider_count=run.missing_there,
         different_state_count=run.different_state, different_amount_count=run.different_amount,
         asked_by=run.asked_by, begun_at=run.begun_at, changed_at=run.changed_at, ended_at=run.ended_at,
-        reason=run.reason,
+        reason=run.reason, is_missing_unknown=is_missing_unknown,
     )  # fmt: skip
 
 

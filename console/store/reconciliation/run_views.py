@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, exists, func, select
 
 from console.domain.payments.records import Payment
-from console.domain.tasks.records import Alert
+from console.domain.tasks.records import Alert, ReconciliationVerdict
 from console.store.alerts import alerts as alert_rows
 from console.store.payments import payments
 from console.store.reconciliation import runs as reconciliations
@@ -54,6 +54,23 @@ def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collect
         payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()
     }
     return {payment: cases for payment, cases in cases_of_rules.items() if cases}
+
+
+def find_runs_with_rejected_rows(
+    conn: Connection, run_ids: Collection[int], ignored_reasons: Collection[str]
+) -> frozenset[int]:
+    """Return those of the runs `run_ids` in which a row was rejected (verdict refused) for another reason than
+    `ignored_reasons`. The reason is the first word of the stored text `theirs`."""
+    query = (
+        select(reconciliation_rows.c.run_id)
+        .where(
+            reconciliation_rows.c.run_id.in_(sorted(run_ids)),
+            reconciliation_rows.c.verdict == ReconciliationVerdict.REFUSED.value,
+            *(reconciliation_rows.c.theirs.not_like(f"{reason}%") for reason in ignored_reasons),
+        )
+        .distinct()
+    )
+    return frozenset(conn.scalars(query)) if run_ids else frozenset()
 
 
 def count_payments_with_open_case(conn: Connection, run_id: int, rules: Collection[str]) -> int:

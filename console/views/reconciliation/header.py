@@ -180,7 +180,7 @@ def make_run_state_bar(run_details: ReconciliationRunDetails, context: WindowCon
     if run_details.refused_row_count:
         lead, sentence = (
             translate("reconcile.bar.refused", n=run_details.refused_row_count),
-            translate("reconcile.bar.refused_words"),
+            translate("reconcile.bar.refused_words" if item.is_missing_unknown else "reconcile.bar.left_out_words"),
         )
         return NotificationBar(lead, sentence, tone="care", icon_name="question")
     return None

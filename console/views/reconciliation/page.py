@@ -329,7 +329,11 @@ class ReconcilePage(Page):
             self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), icon_name=icon_name))
         elif self.current_tab_name == PART_REFUSED:
             self._show_instead_of_rows(EmptyState(translate("reconcile.all_readable")))
-        elif self.current_tab_name == PART_ONLY_OURS and run_details is not None and run_details.is_missing_unknown:
+        elif (
+            self.current_tab_name == PART_ONLY_OURS
+            and run_details is not None
+            and run_details.item.is_missing_unknown
+        ):
             self._show_instead_of_rows(EmptyState(translate("reconcile.missing_unknown"), icon_name="question"))
         elif self.current_tab_name != PART_ALL:
             key = "part_empty_readable" if run_details is not None and run_details.refused_row_count else "part_empty"

@@ -401,7 +401,7 @@ def test_the_list_of_another_day_is_refused(reconciled_day: ReconciledDay, monke
 @pytest.mark.expects_log("a row that can't be read")
 def test_an_unreadable_payment_is_named_and_ends_no_run(reconciled_day: ReconciledDay) -> None:
     """A payment of both sides whose row the program can't read is neither missing nor imported: its row in the file
-    and our row count as refused.
+    and our row count as refused. The number of missing payments is known, because the file could be read.
     """
     payment = reconciled_day.add_payment_on_both_sides("ORD-1")
     reconciled_day.add_payment_on_both_sides("ORD-2")
@@ -411,6 +411,8 @@ def test_an_unreadable_payment_is_named_and_ends_no_run(reconciled_day: Reconcil
     report = reconciled_day.reconcile_day()
     assert (get_counts(report), report.refused) == ((1, 0, 0, 0, 0), 2)
     assert {row.verdict for row in report.differences} == {"refused"}
+    (item,) = reconciled_day.scene.console.reconciliation.views.list_runs().items
+    assert not item.is_missing_unknown
 
 
 @pytest.mark.engines("sqlite")
@@ -616,7 +618,8 @@ def test_a_waiting_payment_failed_at_the_provider_becomes_failed(reconciled_day:
 @pytest.mark.engines("sqlite")
 def test_invalid_lines_are_reported_in_a_case(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run counts an invalid line of the daily file as refused and opens a case about it. While such lines exist,
-    no payment gets the verdict that it is missing at the provider. A new file without such lines closes the case.
+    no payment gets the verdict that it is missing at the provider, and the run doesn't know the number of missing
+    ones. A new file without such lines closes the case.
     """
     reconciled_day.add_provider_payment("ORD-1")
     reconciled_day.insert_our_payment("ORD-ours", 700)
@@ -631,6 +634,8 @@ def test_invalid_lines_are_reported_in_a_case(reconciled_day: ReconciledDay, mon
     monkeypatch.undo()
     reconciled_day.announce_file()
     assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 1, 0, 0)
+    runs = reconciled_day.scene.console.reconciliation.views.list_runs().items
+    assert [item.is_missing_unknown for item in runs] == [False, True]
     assert reconciled_day.scene.list_open_alert_rules("reconciliation") == []
 
 

@@ -191,7 +191,7 @@ def test_an_empty_part_does_not_hide_unreadable_rows(
 ) -> None:
     """With unreadable rows, an empty part of the list says that only the readable rows have no such difference, and
     that missing payments aren't known."""
-    item = make_run_item(missing_at_provider_count=0)
+    item = make_run_item(missing_at_provider_count=0, is_missing_unknown=bool(refused_row_count))
     page = show_page(make_run_details(item, refused_row_count=refused_row_count), rows=())
     page.restore_screen_state({"tab": tab_name})
     page._show_empty_state()
@@ -199,14 +199,21 @@ def test_an_empty_part_does_not_hide_unreadable_rows(
     assert page.context.translate(f"reconcile.{key}") in shown
 
 
-@pytest.mark.parametrize(("refused_row_count", "figure"), [(0, "0"), (1, "–")])
+@pytest.mark.parametrize(
+    ("is_missing_unknown", "figure", "key"), [(False, "0", "left_out_words"), (True, "–", "refused_words")]
+)
 def test_unreadable_rows_leave_the_number_of_missing_payments_unknown(
-    show_page: ShowPageFunction, refused_row_count: int, figure: str
+    show_page: ShowPageFunction, key: str, figure: str, *, is_missing_unknown: bool
 ) -> None:
-    """With unreadable rows, the page doesn't state that no payment is missing at the provider."""
-    item = make_run_item(missing_at_provider_count=0)
-    page = show_page(make_run_details(item, refused_row_count=refused_row_count))
+    """If unreadable rows of the provider prevent the search for missing payments, the page and the list of runs don't
+    state that no payment is missing at the provider, and only then the bar says so."""
+    item = make_run_item(missing_at_provider_count=0, is_missing_unknown=is_missing_unknown)
+    page = show_page(make_run_details(item, refused_row_count=1))
     assert read_figures(page)["only_ours"] == figure
+    (bar,) = page.findChildren(NotificationBar)
+    assert page.context.translate(f"reconcile.bar.{key}") in bar.accessibleName()
+    cells = {column.key: column.make_cell(item) for column in make_run_columns(page.context)}
+    assert cells["only_ours"] == figure
 
 
 @pytest.mark.parametrize(
