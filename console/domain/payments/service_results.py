@@ -273,11 +273,16 @@ class RefundRequestSummary:
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
     """One row of the list of money set aside: the set-aside (`record`), the payment that the money belongs to, and
-    the account whose limit it exceeded."""
+    the account whose limit it exceeded; None if an administrator has deleted the account since then."""
 
     record: SetAside
     payment: Payment
-    account: Account
+    account: Account | None
+
+    @property
+    def limit_minor(self) -> int | None:
+        """The limit of the account in minor units; None if the account was deleted."""
+        return self.account.limit_minor if self.account is not None else None
 
 
 @dataclass(frozen=True, slots=True)

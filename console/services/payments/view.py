@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment_id
 from console.domain.payments.consistency import compare_order_sides, compare_payment_sides, compute_money_parts
-from console.domain.payments.records import Account, Order, Payment, PaymentRelations, SetAside
+from console.domain.payments.records import Order, Payment, PaymentRelations, SetAside
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
 from console.domain.payments.states import PaymentState
 from console.domain.records import LeaseHolder
@@ -162,7 +162,7 @@ class PaymentDetailsReader:
             payment.id: payment for payment in complete_with_corporations(self._context, conn, readable_payments)
         }
         return tuple(
-            SetAsideItem(record, payment_by_id[record.payment_id], _require_account(conn, record.account_id))
+            SetAsideItem(record, payment_by_id[record.payment_id], accounts.find(conn, record.account_id))
             for record in records
             if record.payment_id in payment_by_id
         )
@@ -177,13 +177,6 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
         for saga in group_sagas
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
     )
-
-
-def _require_account(conn: Connection, account_id: int) -> Account:
-    account = accounts.find(conn, account_id)
-    if account is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "account", "id": str(account_id)})
-    return account
 
 
 def _find_lease_holder(conn: Connection, record: Payment) -> LeaseHolder | None:

@@ -185,9 +185,12 @@ def _make_set_aside_columns(context: WindowContext) -> list[Column]:
             *_ICON_AND_TONE_BY_SET_ASIDE_STATE[set_aside_item.record.state],
         )
 
-    def make_money_column(column_name: str, title: str, get_amount_minor: Callable[[SetAsideItem], int]) -> Column:
+    def make_money_column(
+        column_name: str, title: str, get_amount_minor: Callable[[SetAsideItem], int | None]
+    ) -> Column:
         def format_text(set_aside_item: SetAsideItem) -> str:
-            return wording.format_amount(get_amount_minor(set_aside_item), set_aside_item.record.currency)
+            minor = get_amount_minor(set_aside_item)
+            return wording.NO_VALUE if minor is None else wording.format_amount(minor, set_aside_item.record.currency)
 
         return Column(column_name, title, measure_column_width("¥12,345,678", 16), format_text, "amount")
 
@@ -198,13 +201,14 @@ def _make_set_aside_columns(context: WindowContext) -> list[Column]:
             make_spoken_text=lambda item: words.format_spoken_age(item.record.created_at, context),
         ),
         Column("number", translate("field.corporation_number"), measure_column_width("8 8888 8888 8888", 16),
-               lambda item: wording.format_corporation_number(item.account.corporation_number), "data"),
+               lambda item: wording.format_corporation_number(item.payment.corporation_number or wording.NO_VALUE),
+               "data"),
         Column("payment", translate("kind.payment"), 140,
                lambda item: case_words.format_short_title(item.payment, context)),
         Column("provider", translate("column.provider"), 96,
                lambda item: case_words.get_record_provider_name(item.payment, context)),
         make_money_column("paid", translate("money.part.paid"), lambda item: item.payment.captured_minor),
         make_money_column("aside", translate("money.part.set_aside"), lambda item: item.record.amount_minor),
-        make_money_column("limit", translate("set_asides.limit"), lambda item: item.account.limit_minor),
+        make_money_column("limit", translate("set_asides.limit"), lambda item: item.limit_minor),
         Column("state", translate("column.state"), 160, make_state_cell, "state", is_stretched=True),
     ]  # fmt: skip

@@ -185,12 +185,12 @@ def make_difference_columns(context: TextContext) -> ExportColumns:
 def make_set_aside_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of set-aside money."""
 
-    def make_money_column(key: str, get_amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
+    def make_money_column(key: str, get_amount_minor: Callable[[SetAsideItem], int | None]) -> ExportColumn:
         return make_amount_column(context, key, lambda item: (get_amount_minor(item), item.record.currency))
 
     return (
         make_instant_column(context, "column.since", lambda item: item.record.created_at),
-        make_corporation_number_column(context, lambda item: item.account.corporation_number),
+        make_corporation_number_column(context, lambda item: item.payment.corporation_number),
         make_text_column(
             context, "kind.payment", lambda item: record_words.format_short_title(item.payment, context)
         ),
@@ -199,7 +199,7 @@ def make_set_aside_columns(context: TextContext) -> ExportColumns:
         ),
         make_money_column("money.part.paid", lambda item: item.payment.captured_minor),
         make_money_column("money.part.set_aside", lambda item: item.record.amount_minor),
-        make_money_column("set_asides.limit", lambda item: item.account.limit_minor),
+        make_money_column("set_asides.limit", lambda item: item.limit_minor),
         make_currency_column(context, lambda item: item.record.currency),
         make_text_column(
             context, "column.state", lambda item: context.translate(f"state.set_aside.{item.record.state}")

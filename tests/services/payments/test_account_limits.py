@@ -309,6 +309,18 @@ def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -
     assert scene.list_open_alert_rules() == ["set_aside"]
 
 
+def test_a_deleted_account_hides_no_set_aside(scene: PaymentDesk) -> None:
+    """An administrator deletes the account whose limit a payment exceeded: the money set aside is still listed, but
+    without a limit.
+    """
+    scene.insert_account(CORPORATION_NUMBER, 0)
+    payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1", corporation_number=CORPORATION_NUMBER))
+    scene.place.drop_table_triggers("accounts")
+    scene.place.sql("DELETE FROM accounts")
+    (item,) = scene.payments.list_set_asides()
+    assert (item.payment.id, item.account, item.limit_minor) == (payment.id, None, None)
+
+
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_an_unreadable_payment_hides_no_other_set_aside(scene: PaymentDesk) -> None:
     """Money of three payments is set aside, and another program has written an unknown state into the first two. The
