@@ -149,6 +149,7 @@ def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> No
     assert (second.captured_minor, second.set_aside_minor, second.refundable_minor) == (3300, 1600, 1700)
     assert second.work.reason == "set_aside"
     (item,) = scene.payments.list_set_asides()
+    assert item.account is not None
     assert (item.record.amount_minor, item.payment.id, item.account.balance_minor) == (1600, second.id, 5000)
 
 
