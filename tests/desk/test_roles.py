@@ -192,8 +192,8 @@ def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
 def test_a_proposal_waits_for_another_approver(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Neither the person who made a proposal nor an operator can confirm it, and the dialog says who can. Another
-    approver can confirm it.
+    """The person who made a proposal, and a person with only the role operator, can't confirm it, and the dialog says
+    who can. Another approver can confirm it.
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")

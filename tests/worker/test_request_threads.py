@@ -115,8 +115,9 @@ def test_desk_requests_are_polled_again_after_a_long_outage(place: Place, sandbo
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("the log says that the database fails")
 def test_desk_requests_are_polled_again_after_an_unknown_database_error(place: Place, sandbox: Sandbox) -> None:
-    """The database refuses the worker's presence with an error that has no error code, as if the account that owns
-    the triggers were missing. When the cause is gone, the worker is present again."""
+    """The database refuses to store the worker's presence lease, with a database error for which the program has no
+    error code, as if the account that owns the triggers were missing. After the trigger that fails is dropped, the
+    worker polls again and stores its presence lease."""
     present: list[object] = []
     place.sql("CREATE TRIGGER broken BEFORE INSERT ON leases BEGIN SELECT no_such_definer(); END")
     stop = ScriptedStop(

@@ -160,8 +160,9 @@ def test_a_failure_without_our_payment_number_is_no_outcome(
 def test_two_people_decide_a_success_that_lacks_a_payment_number(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], missing_field: str
 ) -> None:
-    """PayPay answers that a payment was paid, without our payment number or without its own: it is not booked, and
-    the page relies on no earlier answer. Two people can decide that the payment is completed, but not that it failed.
+    """PayPay answers that a payment was paid, but the answer lacks our payment number or PayPay's own. Nothing is
+    booked, and the payment's page doesn't show the state in an earlier answer as the provider's. Two people can
+    decide that the payment is completed, but not that it failed.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.payments.probe(payment.id)
@@ -278,8 +279,8 @@ def test_an_answer_with_our_number_in_small_letters_permits_no_denial(
 def test_an_unconfirmed_outcome_needs_two_people(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end_state: str, captured: int
 ) -> None:
-    """No read confirms the outcome that a first person proposes: the proposer and an operator can't confirm the
-    proposal, an approver can.
+    """No read confirms the outcome that a first person proposes: the proposer, and a person with only the role
+    operator, can't confirm the proposal; an approver can.
     """
     scene.insert_account(CORPORATION_NUMBERS[0], 5000)
     payment = make_unknown_payment(scene)
@@ -615,8 +616,8 @@ def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: Payment
 def test_a_proposal_waits_for_a_second_person(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Every person sees an open proposal; the proposer and an operator see why they can't confirm it. After a second
-    person's decision the proposal is no longer open.
+    """Every person sees an open proposal. The proposer, and a person with only the role operator, see why they can't
+    confirm it. After a second person's decision the proposal is no longer open.
     """
     payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
