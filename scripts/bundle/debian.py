@@ -88,7 +88,8 @@ def _is_elf(file: Path) -> bool:
 
 
 def _write_documents(folder: Path, application: Path) -> None:
-    """Write Debian's copyright file (made from our licence and the application's notice) and the list of changes."""
+    """Write Debian's copyright file (made from our licence and the application's file NOTICE.txt) and the list of
+    changes."""
     folder.mkdir(parents=True)
     own, notice = (ROOT / "LICENSE").read_text(encoding="utf-8"), application / "NOTICE.txt"
     others = notice.read_text(encoding="utf-8") if notice.is_file() else ""

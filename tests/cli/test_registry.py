@@ -160,9 +160,9 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Regis
     assert operation is None or desk.terminal.json("show", "operation", operation).status == 0
 
 
-def test_a_name_published_as_an_image_has_no_registry_mark(desk: RegistryDesk) -> None:
-    """If the registry publishes a corporation's name only as an image, the row has a note about that, and not the
-    mark of an official name.
+def test_a_name_published_as_an_image_is_stated_as_such(desk: RegistryDesk) -> None:
+    """If the registry publishes a corporation's name only as an image, the row of a list says so in the place of the
+    name, without "(registry)", the mark of names from the registry.
     """
     with Sandbox() as sandbox:
         terminal = PayingTerminal(desk.folder / "image", sandbox)
@@ -172,6 +172,7 @@ def test_a_name_published_as_an_image_has_no_registry_mark(desk: RegistryDesk) -
         for language, note in (("en", "(name published only as an image)"), ("ja", "名称は画像でのみ公表")):
             listed = terminal("queue", "unknown", LANGUAGE=language).out.decode()
             assert note in listed.splitlines()[0], "beside the record"
+            assert "(registry)" not in listed.splitlines()[0]
 
 
 def test_a_pack_names_the_registrys_publisher_date_and_licence(desk: RegistryDesk) -> None:

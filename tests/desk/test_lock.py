@@ -174,11 +174,11 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     dialog.reject()
 
 
-def test_ten_minutes_without_a_key_lock_the_window(
+def test_the_window_is_locked_after_ten_minutes_without_a_key_press(
     window_desks: WindowTestDesks, open_window: OpenWindow, clock: MovedClock
 ) -> None:
-    """Ten minutes without a key lock the window, by the real-time clock, which continues while the machine sleeps.
-    Each key starts the ten minutes again.
+    """If the person presses no key for ten minutes, the window is locked. The time is that of the real-time clock,
+    which continues while the machine sleeps. Each key press starts the ten minutes again.
     """
     person = open_window()
     lock = get_idle_lock(person)

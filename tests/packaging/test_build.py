@@ -206,7 +206,7 @@ def test_the_built_application_has_no_unneeded_parts(program: Path) -> None:
     assert dangling == []
 
 
-def test_the_notice_has_the_licence_terms_of_every_component(program: Path) -> None:
+def test_the_build_has_the_licence_terms_of_every_component(program: Path) -> None:
     """The file NOTICE.txt and the list of components name each package and each library of the build machine, with
     its licence. No component is available under the GPL alone.
     """

@@ -46,8 +46,9 @@ def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
 
 
 def test_few_functions_with_one_drawn_variant_run_on_the_cluster() -> None:
-    """A costly function of which one variant is drawn runs on the cluster with about one seed of eight, and on the
-    single server with the others. If the budget has room for two variants, it runs on both.
+    """The allowed time is enough for one variant of a costly test function, which has one variant for the cluster and
+    one for the single server. About one seed of eight draws the variant for the cluster, the others draw that for
+    the single server. If the time is enough for two variants, both run.
     """
     variants = [f"tests/a/test_b.py::test_c[{engine}]" for engine in ("galera", "mariadb")]
     drawn = [draw_variants(variants, COSTLY_SECONDS, random.Random(seed)) for seed in range(400)]

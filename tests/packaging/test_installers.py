@@ -27,8 +27,8 @@ needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-d
 
 @pytest.fixture
 def application_folder(tmp_path: Path) -> Path:
-    """Return a folder with the layout of a finished build: a program of one line, a library, a notice and a
-    manifest.
+    """Return a folder with the layout of a finished build: a program of one line, a library, a file of licences
+    and a manifest.
     """
     folder = tmp_path / "application"
     internal = folder / "_internal"

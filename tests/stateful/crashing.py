@@ -62,11 +62,11 @@ class DeskProcess:
 
 
 class CrashingDesks(ABC):
-    """The desks of one random test, on one database. `allowed_codes` are the error codes that a refusal may have.
-    `tally` counts the refusals by code, and the crashes under "crashes".
+    """The desks of one random test, on one database. `allowed_error_codes` are the error codes that a refusal may
+    have. `tally` counts the refusals by code, and the crashes under "crashes".
     """
 
-    allowed_codes: frozenset[str]
+    allowed_error_codes: frozenset[str]
     tally: Counter[str]
     processes: list[DeskProcess]
     _open: ExitStack
@@ -142,14 +142,14 @@ class CrashingDesks(ABC):
         Return the result of `act`, the code of the ConsoleError that it raises, or None if the process crashed. After
         a crash a new process starts at the desk.
 
-        Raises a ConsoleError whose code isn't in `allowed_codes`, and any other exception, again.
+        Raises a ConsoleError whose code isn't in `allowed_error_codes`, and any other exception, again.
         """
         process = self.processes[desk_number]
         process.failpoints.at = crash_at
         try:
             return act(process.console)
         except ConsoleError as refusal:
-            if refusal.code not in self.allowed_codes:
+            if refusal.code not in self.allowed_error_codes:
                 raise
             self.tally[refusal.code] += 1
             return refusal.code

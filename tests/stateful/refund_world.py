@@ -36,7 +36,7 @@ PAYMENT_FACTS = (
 )
 """The payments of a random test: provider, payment number, captured amount and set-aside amount (minor units)."""
 LIMIT_VALUE_BY_NAME = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
-ALLOWED_CODES = frozenset((
+ALLOWED_ERROR_CODES = frozenset((
     "exceeds_captured", "over_limit", "possible_repeat", "in_progress", "already_decided", "same_person",
     "not_allowed", "stale_view", "outcome_unknown", "provider_refused", "provider_auth", "rate_limited",
     "provider_unreachable", "nothing_to_resolve", "evidence_mismatch", "database_locked", "invalid_amount",
@@ -80,7 +80,7 @@ class RefundWorld(CrashingDesks):
 
     # CrashingDesks
 
-    allowed_codes = ALLOWED_CODES
+    allowed_error_codes = ALLOWED_ERROR_CODES
 
     def _open_console(self, number: int) -> Console:
         urls = {"PAYPAY_URL": UNUSED_URL, "ATOM_URL": UNUSED_URL}

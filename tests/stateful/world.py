@@ -24,7 +24,7 @@ _SELECT_CHECKS_SQL = (
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
     " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
 )
-ALLOWED_CODES = frozenset((
+ALLOWED_ERROR_CODES = frozenset((
     "already_purchased", "not_expired", "in_progress", "outcome_unknown", "provider_refused", "provider_auth",
     "rate_limited", "provider_unreachable", "provider_answer_unusable", "viewing_period_over", "not_refetchable",
     "nothing_to_resolve", "evidence_mismatch", "same_person", "stale_view", "database_locked", "not_allowed",
@@ -59,7 +59,7 @@ class PurchaseWorld(CrashingDesks):
 
     # CrashingDesks
 
-    allowed_codes = ALLOWED_CODES
+    allowed_error_codes = ALLOWED_ERROR_CODES
 
     def _open_console(self, number: int) -> Console:
         return self.place.desk(self.alarmbox, self.clock, desk=number)

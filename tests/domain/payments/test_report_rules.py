@@ -454,7 +454,7 @@ def test_a_report_older_than_the_last_one_has_no_effect(
 
 @pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
-def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, source: ReportSource) -> None:
+def test_an_old_success_is_booked_without_undoing_a_later_report(state: PaymentState, source: ReportSource) -> None:
     """An old report of success is booked if no amount was booked yet. If a later failure of the payment is known, the
     payment becomes reversed. After a notice of a failure that may be about another attempt, a case is opened instead.
     """

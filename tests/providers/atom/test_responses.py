@@ -490,9 +490,10 @@ def test_attempts_on_other_orders_do_not_count() -> None:
     assert convert_verification().kind is NOT_FOUND
 
 
-def test_an_attempt_with_our_number_in_small_letters_hides_no_success() -> None:
-    """A failed attempt doesn't decide the outcome if another attempt has our payment number in small letters: it may
-    be a success of the same payment.
+def test_a_failure_is_not_certain_beside_our_number_in_small_letters() -> None:
+    """Atom's answer contains two attempts to pay: a failed one, and one whose payment number is ours in small
+    letters. The outcome is unknown, because the second attempt may be a success of the same payment. If the first
+    attempt is a success, the payment has succeeded.
     """
     other = make_attempt(ours={"merchTxnId": ATOM_QUESTION.merchant_payment_id.lower()})
     outcome = convert_verification(make_attempt("OTS0600"), other)

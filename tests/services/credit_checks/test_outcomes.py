@@ -244,7 +244,7 @@ def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: Purchase
     assert entry.state != "ended"
 
 
-DECIDED_ANSWER_PAIRS = {
+LATE_ANSWERS_TO_KNOWN_OUTCOMES = {
     "bought, and bought": (make_success(), make_success(), None),
     "bought, and bought under another id": (make_success(), make_success(12346), "bought 12346"),
     "bought, and bought under a lower id": (make_success(), make_success(12344), "bought 12344"),
@@ -268,14 +268,14 @@ case that the late answer opens (None: no case).
 """
 
 
-@pytest.mark.parametrize("name", DECIDED_ANSWER_PAIRS)
+@pytest.mark.parametrize("name", LATE_ANSWERS_TO_KNOWN_OUTCOMES)
 def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, name: str) -> None:
     """A late answer to a purchase with a known outcome is stored as evidence and leaves the outcome unchanged. If it
     contradicts the outcome, one case is opened.
     """
-    decision, late, observed = DECIDED_ANSWER_PAIRS[name]
+    outcome, late, observed = LATE_ANSWERS_TO_KNOWN_OUTCOMES[name]
     record = purchase_desk.make_unknown_purchase()
-    purchase_desk.record_outcome(record, decision)
+    purchase_desk.record_outcome(record, outcome)
     before = purchase_desk.read_record()
     assert purchase_desk.deliver_late_answer(record, late)
     assert purchase_desk.deliver_late_answer(record, late)

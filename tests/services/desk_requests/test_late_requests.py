@@ -354,11 +354,12 @@ _LEASE_END_MS_SQL = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
         (_LAPSE_SQL, False, True, True),
     ],
 )
-def test_the_database_refuses_late_executions(
+def test_the_database_refuses_late_leases_and_early_lapses(
     scene: LateScene, statement: str, *, is_begun: bool, is_old: bool, is_accepted: bool
 ) -> None:
-    """The database gives no lease again to a request that no worker began in time, whatever the worker's account
-    sends, and a request that was begun, or whose time isn't over, doesn't lapse.
+    """If no worker began a request in time, the database refuses statements of the worker's account that take the
+    request over or renew its lease. It also refuses to set a request to lapsed if the request was begun or if its
+    time isn't over.
     """
     check = scene.buy(66)
     request = scene.store_request("note", "credit-check", check.id, "called", kind="credit-check", id=check.id)

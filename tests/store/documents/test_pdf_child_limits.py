@@ -272,7 +272,8 @@ def replace_windows_functions(
     assign_process_to_job: Callable[..., int],
     set_information: Callable[..., int],
 ) -> None:
-    """Let the child's code see Windows, whose functions return these handles and call these functions."""
+    """Make `sys.platform` that of Windows and replace the Windows functions that the code of the child calls: they
+    return the handles `job` and `process`, or call the given functions."""
     functions: dict[str, Callable[..., Any]] = {
         "CreateJobObjectW": lambda _security, _name: job,
         "GetCurrentProcess": lambda: process,

@@ -48,9 +48,11 @@ def keyboard_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("text", "shown"), MACOS_TEXT_BY_SHORTCUT.items())
-def test_macos_shows_its_own_symbols(text: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On macOS, a shortcut has the symbols of its keyboard, in the order of its menus, also within a sentence. On
-    other systems a text stays as it is.
+def test_a_shortcut_is_shown_with_the_symbols_of_macos(
+    text: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS, a shortcut is shown with the symbols of a Mac's keyboard, in the order in which the menus of macOS
+    show them, also within a sentence. On other systems a text isn't changed.
     """
     for platform in ("linux", "win32"):
         monkeypatch.setattr(sys, "platform", platform)
