@@ -68,9 +68,9 @@ class DailyFiles(Generic[ProviderSettingsT]):
     """Functions that download and read a provider's daily files. Each file contains one day.
 
     `merchant_id_credential`: name of the secret that contains our merchant id in these files. `find_day(url,
-    merchant)` returns the day of the file at this URL; None unless the file contains exactly one day of this
-    merchant. `download_file` downloads a file. `read_rows` reads a file of the given merchant and day, and adds each
-    accepted row to the index.
+    merchant)` returns the day of the file at this URL, or None if the file is of another merchant or contains more
+    than one day. `download_file` downloads a file. `read_rows` reads a file of the given merchant and day, and adds
+    each accepted row to the index.
     """
 
     merchant_id_credential: str

@@ -188,7 +188,7 @@ def _find_readable_record(conn: Connection, row: BulkRow, lapsed_ids: LapsedIds)
 
 
 def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkRunWithHolder:
-    """Return the bulk run with the holder of its lease; the holder is None unless the run is in the state running."""
+    """Return the bulk run with the holder of its lease; if the run isn't in the state running, the holder is None."""
     return BulkRunWithHolder(
         run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUNNING_RUN_STATE else None
     )
