@@ -77,7 +77,7 @@ class EvidenceForm(QWidget):
         )
         self.reason_text_field = Field(context.translate("dialog.resolve.reason_words"))
         self._preselection_note = TextLabel(
-            context.translate("dialog.resolve.reason_proposed"), "small", "muted", wraps_lines=True
+            context.translate("dialog.resolve.reason_preselected"), "small", "muted", wraps_lines=True
         )
         self._preselection_note.hide()
         self._evidence_kind_of_preselection, self._has_person_selected_reason = "", False
