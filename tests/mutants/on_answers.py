@@ -1175,6 +1175,32 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         ("tests/services/refunds/test_probes.py::test_a_refund_that_is_reported_with_another_amount_is_not_denied",),
     ),
     Mutant(
+        "two people deny a refund against an answer that can't be used",
+        (
+            SourceChange(
+                "console/services/refunds/outcomes.py",
+                "        and answer.reason not in _REASONS_WITHOUT_REFUND\n",
+                "        and False\n",
+            ),
+        ),
+        (
+            "tests/services/refunds/test_probes.py::test_an_answer_that_may_mean_refunded_permits_no_denial",
+            "tests/services/refunds/test_probes.py::test_a_refund_listed_with_its_key_in_another_notation_is_not_denied",
+        ),
+    ),
+    Mutant(
+        "the row of a payment closes the cases about its refunds",
+        (
+            SourceChange(
+                "console/services/reconciliation/apply_row.py",
+                "not row_comparison.is_case_about_refund(observed, expected),\n",
+                "bool(observed or expected),\n",
+            ),
+        ),
+        ("tests/services/reconciliation/test_run.py::test_a_matching_payment_closes_no_case_about_its_refund",),
+        "sqlite",
+    ),
+    Mutant(
         "a restored purchase counts as newer than a lost renewal of it",
         (
             SourceChange(
