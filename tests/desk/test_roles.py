@@ -90,6 +90,8 @@ def test_an_administrator_sees_the_reason_and_the_commands(
     assert [entry.title for entry in shown if entry.disabled_reason] == [], "only commands of the role fill the list"
     assert [entry.title for entry in shown if "queue" in entry.title or "nfinished" in entry.title] == []
     person.press("Esc")
+    menu_texts = [action.text() for action in person.opening.controller.person_menu.build_menu().actions()]
+    assert [text for text in menu_texts if "left open" in text] == [], "the dialog would only refuse"
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
     stored_screen = person.opening.context.person_values.get_value(SCREEN_VALUE_NAME)

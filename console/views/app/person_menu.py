@@ -74,7 +74,8 @@ class PersonMenu(QObject):
         menu.addSeparator()
         # The text of the entry names the shortcut. Setting it on the action would register it a second time.
         menu.addAction(translate("menu.copy_link")).triggered.connect(self.link_requested)
-        menu.addAction(translate("menu.left_open")).triggered.connect(self.left_open_requested)
+        if not self._context.find_missing_right_reason("read"):
+            menu.addAction(translate("menu.left_open")).triggered.connect(self.left_open_requested)
         menu.addAction(translate("menu.notifications")).triggered.connect(self.notifications_requested)
         menu.addAction(translate("menu.about")).triggered.connect(self.about_requested)
         menu.addAction(translate("menu.lock")).triggered.connect(self.lock_requested)
