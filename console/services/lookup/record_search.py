@@ -10,7 +10,6 @@ from console.domain.access.read_only import IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACT
 from console.domain.corporation_number import list_numbers_one_typing_error_away, read_first_digits
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
-from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.views.any_record import LookupResult
@@ -176,12 +175,16 @@ class Lookup:
 
     def _is_next_step_stopped(self, conn: Connection, records: "Sequence[QueuedRecord]") -> bool:
         """True if a read-only switch stops the next step of a credit check in `records`, such as a renewal."""
-        now = self._context.now()
         checks = [record for record in records if isinstance(record, CreditCheck)]
+        if not checks:
+            return False
+        # other lookups don't need these modules
+        from console.domain.explanations.credit_checks import explain_credit_check
+
+        now = self._context.now()
         actions = {explain_credit_check(check, now).next_step.action for check in checks}
         if actions.isdisjoint(IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION):
             return False
-        # other lookups don't need these modules
         from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
         from console.services.process.read_only import find_read_only_switch
 

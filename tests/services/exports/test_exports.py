@@ -232,7 +232,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
         assert (row["Known"], row["Unknown"]) == (kind.settled_count, kind.open_count)
         assert row["Schedule (seconds)"] == int(kind.schedule.total_seconds())
     about = str(list(openpyxl.load_workbook(tmp_path / "settlement.xlsx").worksheets[1].values))
-    assert "Unknown payments are left out" in about
+    assert "Payments with an unknown outcome are left out" in about
     nothing = tmp_path / "nothing.csv"
     with pytest.raises(ConsoleError) as refused:
         desk.console.exports.write(ExportRequest(ListName.REPORT, "nonsense"), nothing, "en")
