@@ -1167,9 +1167,9 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         "two people deny a refund that is reported with another amount",
         (
             SourceChange(
-                "console/services/refunds/resolve.py",
-                "            refund_outcomes.refuse_denial_against_answer(outcome, refund)\n",
-                "",
+                "console/services/refunds/outcomes.py",
+                "    if report is not None and report.state is not RefundState.FAILED:\n",
+                "    if False:\n",
             ),
         ),
         ("tests/services/refunds/test_probes.py::test_a_refund_that_is_reported_with_another_amount_is_not_denied",),
