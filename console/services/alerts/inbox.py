@@ -370,6 +370,9 @@ class AlertService:
 
     def _acknowledge_alert(self, tx: Transaction, alert_id: int, person: str, note_text: str) -> Alert:
         context = self._context
+        alert = alerts.find(tx.conn, alert_id)
+        if alert is not None and alert.rule_id == database_rollback.ALERT_RULE:
+            database_rollback.serialize_rollback_alerts(context, tx)
         is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, note_text, context.now())
         alert = alerts.find(tx.conn, alert_id)
         if alert is None:

@@ -197,6 +197,15 @@ def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> 
     context.write(raise_missing_alert)
 
 
+def serialize_rollback_alerts(context: ServiceContext, tx: Transaction) -> None:
+    """Serialize the transactions that raise or acknowledge an alert of the rule `database_went_back`. Without this, a
+    transaction that has read the acknowledged alerts just before an acknowledgement could raise another alert about
+    the same loss after it."""
+    from console.services.guarded import leases
+
+    leases.lock_until_commit(context, tx, ALERT_RULE)
+
+
 def find_open_database_rollback(conn: Connection) -> DatabaseRollback | None:
     """Return the open alert of the rule `database_went_back`, with the lost operations that desks have reported;
     None if no such alert is open."""
@@ -450,6 +459,7 @@ def _write_rollback(
     missing_heads = anchors.list_missing_heads(tx.conn, own_anchors)
     if not missing_heads and old_database_id is None:
         return None, None
+    serialize_rollback_alerts(context, tx)
     resolved_alerts = anchors.list_resolved_rollback_alerts(tx.conn)
     unreported_entries = lost_operations.find_unstored_entries(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spool_entries)

@@ -5,6 +5,7 @@ corporation is charged twice.
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from threading import Barrier, Thread
 from typing import Any
 
@@ -17,11 +18,14 @@ from console.domain.errors import ConsoleError
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import Alert
-from console.services.guarded import database_rollback
+from console.services.guarded import database_rollback, leases
+from console.store.audit import anchors
 from console.store.constraints.worker import MAX_DATABASE_LOSS_REPORTS_PER_DAY
+from console.store.database.sqlalchemy_names import Connection
 from tests.support import backups
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
 from tests.support.invented import invent_numbers
+from tests.support.overtaking import start_other_process
 from tests.support.places import Place, SqlitePlace
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
@@ -304,6 +308,34 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
         assert list_loss_alerts(two) == []
         assert call_for_refusal(lambda: buy_check(one)).code == "already_purchased"
     assert len(alarmbox.charges) == 1
+
+
+@pytest.mark.engines("mariadb")
+def test_a_loss_acknowledged_during_a_comparison_is_not_reported_again(
+    place: Place,
+    alarmbox: InMemoryAlarmBox,
+    clock: ManualClock,
+    lost_purchase: CreditCheck,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a desk writes that its anchors are missing, a person acknowledges the alert about this loss. No other
+    alert is raised.
+    """
+    list_resolved, turns, people = anchors.list_resolved_rollback_alerts, iter([True]), list[Thread]()
+    with place.desk(alarmbox, clock), place.desk(alarmbox, clock, person="op-b", desk=1) as person:
+        (alert,) = list_loss_alerts(person)
+
+        def let_person_overtake(conn: Connection) -> frozenset[str]:
+            resolved_alerts = list_resolved(conn)
+            if next(turns, False):
+                acknowledge = partial(person.alerts.acknowledge, alert.id, "an old copy of the disk")
+                people.append(start_other_process(monkeypatch, leases, ROLLBACK_ERROR_CODE, acknowledge))
+            return resolved_alerts
+
+        monkeypatch.setattr(anchors, "list_resolved_rollback_alerts", let_person_overtake)
+        with place.desk(alarmbox, clock, person="op-b", desk=2):
+            people[0].join()
+        assert list_loss_alerts(person) == []
 
 
 def test_an_acknowledged_loss_is_not_reported_again(
