@@ -185,7 +185,7 @@ def test_two_exercises_are_worked_on_with_the_ordinary_screens(trainee: Person) 
     person.press("Alt+1")
     assert person.wait_for_page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
     assert (
-        person.wait_for_page(HomePage).own_work_panel._footer_label.text()
+        person.wait_for_page(HomePage).own_work_panel._footer_label.plain
         == "There are no operations without a result."
     )
     page = start_exercise(person, "missing_pdf")
