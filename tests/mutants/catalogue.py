@@ -89,6 +89,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "mariadb",
     ),
     Mutant(
+        "the report of a loss and its acknowledgement never meet",
+        (
+            SourceChange(
+                "console/services/guarded/database_rollback.py",
+                "    leases.lock_until_commit(context, tx, ALERT_RULE)\n",
+                "",
+            ),
+        ),
+        (
+            "tests/services/guarded/test_database_rollback.py"
+            "::test_a_loss_acknowledged_during_a_comparison_is_not_reported_again",
+        ),
+        "mariadb",
+    ),
+    Mutant(
         "the id of an expired check renews another one",
         (SourceChange(PURCHASE_FILE, "        if is_shared:\n", "        if is_shared and self._request.deal:\n"),),
         (
