@@ -98,8 +98,10 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/guarded/test_database_rollback.py"
-            "::test_a_loss_acknowledged_during_a_comparison_is_not_reported_again",
+            (
+                "tests/services/guarded/test_database_rollback.py"
+                "::test_a_loss_acknowledged_during_a_comparison_is_not_reported_again"
+            ),
         ),
         "mariadb",
     ),

@@ -192,7 +192,7 @@ FORBIDDEN_REFUND_STATEMENTS: Sequence[ForbiddenStatements] = (
         make_reserve_update(REQUESTED_REFUND_ID),
         make_refund_insert(REQUESTED_REFUND_ID)
         + " ON DUPLICATE KEY UPDATE status = 'approved', version = version + 1",
-        message_part="denied|as many approvers",
+        message_part="denied|enough approvers",
     ),
     _make_forbidden("approve: the request of a disabled person", make_vote_insert(GONE_REFUND_ID),
     message_part=OTHER_PERSON_MESSAGE),

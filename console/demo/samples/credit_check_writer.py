@@ -240,8 +240,8 @@ def _make_document_rows(
 
 
 def _make_proposal_row(tx: Transaction, sample: CheckSample) -> ColumnValues:
-    """Return the proposal of a decision about the sample. The proposal and its audit entry name the proposer's
-    evidence, which must be stored already."""
+    """Return the proposal of a decision about the sample, and add the id of the proposer's evidence, which must be
+    stored already, to the facts of the sample's last event."""
     stored_items = evidence.find_by_subject(tx.conn, CREDIT_CHECK_KIND, sample.id)
     evidence_id = max(item.id for item in stored_items if item.source == evidence.PERSON_SOURCE)
     sample.events[-1].detail["evidence"] = evidence_id

@@ -15,8 +15,8 @@ from console.domain.alerts.rules import GRACE_PERIOD_BY_ALERT_RULE, BrokenRule
 from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
-    CONFIRMED_PAID_STATES,
     PAID_BY_CALLBACK_STATES,
+    are_all_in_order_currency,
     compute_kept_minor,
     compute_unrefunded_minor,
     is_order_covered,
@@ -64,7 +64,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
         if is_order_covered(payments, order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
-        suffix = "_short" if _are_all_in_order_currency(order, payments) else "_currency"
+        suffix = "_short" if are_all_in_order_currency(payments, order) else "_currency"
         return AlertAction("open", "payment", payment.id, show_command, suffix)
     if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT:
         if payment.state is PaymentState.REVERSED and payment.certainty is Certainty.KNOWN:
@@ -124,12 +124,6 @@ def _find_payment_to_correct(payments: Sequence[Payment], broken_rule: BrokenRul
     return next(candidate for candidate in payments if candidate.id == broken_rule.payment_id)
 
 
-def _are_all_in_order_currency(order: Order, payments: Sequence[Payment]) -> bool:
-    """True if all confirmed payments are in the order's currency. Otherwise their amounts can't be added and compared
-    with the order's total."""
-    return all(payment.currency == order.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES)
-
-
 def _find_late_payment_suffix(order: Order, payment: Payment, broken_rule: BrokenRule) -> str:
     """Return the suffix of the wording codes of an alert about a payment that was paid too late: `_cancelled` if its
     order is cancelled, otherwise `_after` if the payment had expired or failed before. Return an empty text if
@@ -157,7 +151,7 @@ def _make_explanation_facts(
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
     paid_minor = compute_kept_minor(payments)
-    are_all_in_order_currency = _are_all_in_order_currency(order, payments)
+    has_one_currency = are_all_in_order_currency(payments, order)
     refund = relations.pending_refund
     rule_broken_at = (
         order.state_since or order.created_at if broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid_at
@@ -173,9 +167,9 @@ def _make_explanation_facts(
         "amount": make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
         "left": make_stored_money(compute_unrefunded_minor(payment), payment.currency),
         "total": make_stored_money(order.total_minor, order.currency),
-        "paid": make_stored_money(paid_minor, order.currency) if are_all_in_order_currency else None,
+        "paid": make_stored_money(paid_minor, order.currency) if has_one_currency else None,
         "missing": make_stored_money(max(0, order.total_minor - paid_minor), order.currency)
-        if are_all_in_order_currency
+        if has_one_currency
         else None,
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,

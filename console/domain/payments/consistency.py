@@ -211,7 +211,7 @@ def list_paid_order_payments(payment: Payment) -> list[Payment]:
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
 
 
-def compute_overpaid_minor(payment: Payment, order: Order | None, order_payments: Iterable[Payment] = ()) -> int:
+def compute_overpaid_minor(payment: Payment, order: Order | None, order_payments: Iterable[Payment]) -> int:
     """Return the part of a payment's refundable amount (minor units) by which the payments of its order exceed the
     order's total. `order_payments` are all payments of the order, also the payment itself. Money that is refunded,
     reserved for a refund or set aside doesn't count. The result is 0 if the payment has no order, or if the order has
@@ -250,8 +250,13 @@ def is_order_covered(payments: Sequence[Payment], order: Order) -> bool:
     stay with the shop is at least the order's total. A payment that only a callback reports as paid doesn't count,
     and its currency doesn't matter.
     """
-    confirmed_currencies = {payment.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES}
-    return confirmed_currencies <= {order.currency} and compute_kept_minor(payments) >= order.total_minor
+    return are_all_in_order_currency(payments, order) and compute_kept_minor(payments) >= order.total_minor
+
+
+def are_all_in_order_currency(payments: Iterable[Payment], order: Order) -> bool:
+    """True if all confirmed payments of `payments` are in the order's currency. Otherwise their amounts can't be
+    added and compared with the order's total."""
+    return all(payment.currency == order.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES)
 
 
 def compute_kept_minor(payments: Iterable[Payment]) -> int:

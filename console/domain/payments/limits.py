@@ -67,9 +67,10 @@ _LARGEST_VALUE_BY_UNIT: Mapping[LimitUnit, int] = {
     LimitUnit.DAYS: 36_500,
     LimitUnit.REFUNDS: MAX_COUNTED_PAYER_REFUNDS - 1,
 }
-"""Largest value of a limit that isn't an amount. For a cooling-off period, a week: a longer one is a mistake that
-would postpone refunds for months. For the age of a payment, a century, because a much longer period can't be added to
-an instant. For a number of refunds, the largest one that the counted number can exceed."""
+"""Largest value of a limit that isn't an amount. For a cooling-off period, a week, so that a slip of two
+administrators doesn't postpone refunds beyond the time limits of the providers. For the age of a payment, a century,
+because a much longer period can't be added to an instant. For a number of refunds, the largest one that the counted
+number can exceed."""
 
 
 def get_limit_unit(name: str) -> LimitUnit:

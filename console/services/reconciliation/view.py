@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.provider_registry import HistoryKind, find_provider
+from console.domain.payments.provider_registry import lacks_history
 from console.domain.payments.records import Payment
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.service_results import (
@@ -149,18 +149,13 @@ def _make_run_items(conn: Connection, runs: Sequence[ReconciliationRun]) -> tupl
     running_ids = {_find_running_run_id(conn, provider) for provider in providers_with_open_run}
     unsearched_run_ids = run_views.find_runs_with_rejected_rows(
         conn,
-        [run.id for run in runs if not run.missing_there and _has_daily_files(run.provider)],
+        [run.id for run in runs if not run.missing_there and not lacks_history(run.provider)],
         (UNREADABLE_ROW_REASON, NO_NUMBER_REASON),
     )
     return tuple(
         _make_run_item(run, is_running=run.id in running_ids, is_missing_unknown=run.id in unsearched_run_ids)
         for run in runs
     )
-
-
-def _has_daily_files(provider: str) -> bool:
-    known_provider = find_provider(provider)
-    return known_provider is not None and known_provider.history_source is HistoryKind.DAILY_FILES
 
 
 def _find_running_run_id(conn: Connection, provider: str) -> int | None:

@@ -34,7 +34,7 @@ _INSERT_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
     "reconciliations": (
         TriggerRule(
             "NEW.state = 'running' AND NEW.ended_at IS NULL",
-            "a reconciliation begins as running, with all counts at 0",
+            "a reconciliation begins as running",
         ),
     ),
     "reconciliation_rows": (),

@@ -263,7 +263,8 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
 
 def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, datetime, LostOperationState], ...]:
     """Return at most `limit` lost operations, the last stored one first, each with the time at which it was stored in
-    this table and its present state. Lost operations that were restored, decided or ended since then are included.
+    this table and its state as its own rows show it, never ACKNOWLEDGED. Lost operations that were restored, decided
+    or ended since then are included.
     """
     entries: list[tuple[Intent, datetime, LostOperationState]] = []
     for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):

@@ -95,7 +95,7 @@ def test_an_order_in_another_currency_presets_no_amount(appearance: object) -> N
     form = RefundForm(make_window_context(), make_refund_plan(order=order))
     assert form.amount_edit.text() == ""
     assert not form.overpaid_amount_button.isVisibleTo(form)
-    assert compute_overpaid_minor(make_payment(captured_minor=99_000), order) == 0
+    assert compute_overpaid_minor(make_payment(captured_minor=99_000), order, ()) == 0
 
 
 @pytest.mark.parametrize(
