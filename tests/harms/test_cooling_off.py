@@ -89,7 +89,7 @@ def test_no_requester_shortens_the_cooling_off_period(harm_scene: AttackedDataba
     """
     scene, came, requesters = harm_scene, 0, ("op-b", "lead-c")
     for turn, way in enumerate(scene.choose_attacks(make_forged_time_attacks(payment))):
-        for person in requesters if scene.tries_all_attacks else (requesters[turn % 2],):
+        for person in requesters if scene.tries_all_attacks else (requesters[turn // 2 % 2],):
             scene.attack(person, way)
             refund = find_open_refund(scene, payment)
             if refund is not None:
