@@ -71,7 +71,7 @@ def kill_saga_at_each_step(place: Place) -> Counter[str]:
     """Kill the saga of each case at its step, four sagas at a time. After their leases have expired, only due tasks
     run. Return the number of kills under the key `kills`."""
     with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
-        cases = [SagaKillCase(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_courses_and_steps())]
+        cases = [SagaKillCase(course, step, f"ORD-{i}") for i, (course, step) in enumerate(_list_courses_and_steps())]
         for case in cases:
             _prepare_overdue_payment(place, console, case)
         _pay_at_provider(sandbox, [case for case in cases if case.payment_course == "paid in time"])
@@ -105,7 +105,7 @@ def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
 
 def _list_courses_and_steps() -> Iterator[tuple[str, str]]:
     """Yield (payment course, step) of each case."""
-    return ((story, step) for story, steps in STEPS_BY_COURSE.items() for step in steps)
+    return ((course, step) for course, steps in STEPS_BY_COURSE.items() for step in steps)
 
 
 @contextmanager
