@@ -136,14 +136,12 @@ class RefundDesk:
         now, currency = self.context.now(), _CURRENCY_BY_PROVIDER[provider]
 
         def insert_payment(tx: Any) -> int:
-            order_id = None
             if order:
-                order_id = orders.insert_order(tx.conn, orders.NewOrder(number, minor, currency), now)
-                made = orders.find(tx.conn, order_id)
+                facts["order_id"] = orders.insert_order(tx.conn, orders.NewOrder(number, minor, currency), now)
+                made = orders.find(tx.conn, facts["order_id"])
                 assert made is not None
                 orders.change_order(tx.conn, made, now, status=OrderState.PAID)
-            facts_with_order = {"order_id": order_id, **facts}
-            new = payments.NewPayment(provider, number, currency, minor, begun_at=now, **facts_with_order)
+            new = payments.NewPayment(provider, number, currency, minor, begun_at=now, **facts)
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
             payments.move_payment_along_path(
