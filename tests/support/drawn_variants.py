@@ -54,8 +54,8 @@ _MAX_SECONDS_WITHOUT_TURNS = 0.05
 variant takes longer has a turn: it runs with one of as many consecutive seeds as there are turns.
 """
 _MAX_SECONDS_OF_WHOLE_TABLES = 0.04
-"""A function whose variant takes at most this many processor seconds gets no row in the table: all its variants run
-with each seed. So tables of many small cases, such as the source text of each mutant, stay whole.
+"""A function whose variant takes at most this many processor seconds gets no new row in the table: without a row, all
+its variants run with each seed. So tables of many small cases, such as the source text of each mutant, stay whole.
 """
 _MIN_SHARED_SECONDS = 5.0
 """If the fixtures that the tests of a file share take at least as many processor seconds, the functions of the file
@@ -65,9 +65,10 @@ _PATHS_WITHOUT_TURNS = (
     "tests/wording/",
     *("tests/cli/test_interface_list.py", "tests/cli/test_reference.py", "tests/cli/test_capabilities.py"),
     *("tests/packaging/test_dependencies.py", "tests/packaging/test_docs.py"),
+    "tests/packaging/test_drawn_variants.py::test_the_table_has_existing_tests_the_costliest_first",
 )
-"""Folders and files of tests that compare the parts of the repository with one another. They notice what a change has
-left out, so they run with each seed.
+"""Folders, files and a function of tests that compare the parts of the repository with one another. They notice what
+a change has left out, so they run with each seed.
 """
 _SERVER_SECONDS_BY_ENGINE = {"mariadb": 0.6, "galera": 2.7}
 """Average processor seconds, by engine, of the database servers for one processor second of a test. A server
