@@ -310,7 +310,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
     if explanation.verdict == f"verdict.order_{record.state}" and get_certainty(record) is not Certainty.UNKNOWN:
-        mismatch_verdict = _find_mismatch_verdict(record, relations, now)
+        payment = relations.reviewed_payment
+        mismatch_verdict = find_mismatch_verdict(payment, record, now) if payment is not None else None
         explanation = replace(explanation, verdict=mismatch_verdict or explanation.verdict)
     if explanation.verdict in VERDICTS_OF_MISMATCH:
         certainty = CertaintyBadge.SIDES_DISAGREE
@@ -325,13 +326,10 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     return replace(explanation, certainty=certainty, work=find_work_badge(record.work, explanation))
 
 
-def _find_mismatch_verdict(record: Order, relations: OrderRelations, now: datetime) -> str | None:
-    """Return the verdict of the order's payment that a person must look at, if this verdict states a mismatch between
-    this database, the provider and the order; None otherwise."""
-    payment = relations.reviewed_payment
-    if payment is None:
-        return None
-    verdict = explain_payment(replace(payment, relations=PaymentRelations(order=record)), now).verdict
+def find_mismatch_verdict(payment: Payment, order: Order, now: datetime) -> str | None:
+    """Return the verdict of a payment of the order, if this verdict states a mismatch between this database, the
+    provider and the order; None otherwise."""
+    verdict = explain_payment(replace(payment, relations=PaymentRelations(order=order)), now).verdict
     return verdict if verdict in VERDICTS_OF_MISMATCH else None
 
 

@@ -16,8 +16,7 @@ from console.domain.access.read_only import (
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.corporation_number import is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.badges import VERDICTS_OF_MISMATCH
-from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment
+from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment, find_mismatch_verdict
 from console.domain.explanations.records import explain_record
 from console.domain.explanations.refunds import may_be_requested_again
 from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
@@ -538,7 +537,7 @@ def _make_order_relations(
         and not any(_is_payment_period_open(payment, now) for payment in read_payments),
         pending_refund=find_pending_refund(order_refunds),
         unknown_payment=_find_payment_with_unknown_outcome(order, read_payments),
-        reviewed_payment=_find_payment_to_review(read_payments, now),
+        reviewed_payment=_find_payment_to_review(order, read_payments, now),
         providers=tuple(sorted({payment.provider for payment in read_payments})),
     )
 
@@ -557,13 +556,13 @@ def _find_payment_with_unknown_outcome(order: Order, order_payments: Iterable[Pa
     return next((payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN), None)
 
 
-def _find_payment_to_review(order_payments: Iterable[Payment], now: datetime) -> Payment | None:
-    """Return the first of `order_payments` that a person must look at; None if there is none. A payment with a
-    mismatch precedes the others, so that the order isn't called confirmed."""
+def _find_payment_to_review(order: Order, order_payments: Iterable[Payment], now: datetime) -> Payment | None:
+    """Return the first of `order_payments`, the payments of the order, that a person must look at; None if there is
+    none. A payment with a mismatch precedes the others, so that the order isn't called confirmed."""
     payments_to_review = (payment for payment in order_payments if payment.work.state is WorkState.NEEDS_REVIEW)
     return min(
         payments_to_review,
-        key=lambda payment: explain_payment(payment, now).verdict not in VERDICTS_OF_MISMATCH,
+        key=lambda payment: find_mismatch_verdict(payment, order, now) is None,
         default=None,
     )
 

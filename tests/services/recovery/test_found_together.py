@@ -100,8 +100,8 @@ def test_an_order_names_its_contradicted_payment_before_others(console: Console,
     """If a person must look at several payments of an order, its explanation is about the one that the provider
     contradicts, in a lookup as on its page."""
     order_id = insert_order(connection)
-    insert_paid_payment(connection, "P-1", order_id=order_id, work=Work(WorkState.NEEDS_REVIEW, reason="paid_twice"))
-    contradicted = insert_paid_payment(connection, "P-2", order_id=order_id, work=REVIEW_WORK)
+    contradicted = insert_paid_payment(connection, "P-1", order_id=order_id, work=REVIEW_WORK)
+    insert_paid_payment(connection, "P-2", order_id=order_id, work=Work(WorkState.NEEDS_REVIEW, reason="paid_twice"))
     order = console.lookup.find_records(CORPORATION_NUMBER).orders[0]
     page = console.payments.read_order(order_id)
     assert order.relations is not None
@@ -109,6 +109,23 @@ def test_an_order_names_its_contradicted_payment_before_others(console: Console,
     assert find_explained_payment_id(order, NOW) == contradicted.id
     assert page.explanation.verdict == explain_order(order, NOW).verdict == "verdict.payment_contradicted"
     assert page.explanation.certainty is CertaintyBadge.SIDES_DISAGREE
+
+
+def test_a_paid_order_names_its_contradicted_payment_before_an_unmoved_one(
+    console: Console, connection: Connection
+) -> None:
+    """The case `not_moved` of a payment states no mismatch if its order is paid meanwhile. The order's explanation is
+    then about another payment, which the provider contradicts."""
+    order_id = insert_order(connection)
+    contradicted = insert_paid_payment(connection, "P-1", order_id=order_id, work=REVIEW_WORK)
+    insert_paid_payment(connection, "P-2", order_id=order_id, work=Work(WorkState.NEEDS_REVIEW, reason="not_moved"))
+    connection.exec_driver_sql(f"UPDATE orders SET status = 'paid' WHERE id = {order_id}")
+    order = console.lookup.find_records(CORPORATION_NUMBER).orders[0]
+    assert order.relations is not None
+    assert order.relations.reviewed_payment == contradicted
+    explanation = explain_order(order, NOW)
+    assert explanation.verdict == "verdict.payment_contradicted"
+    assert explanation.certainty is CertaintyBadge.SIDES_DISAGREE
 
 
 def test_a_search_finds_records_by_payer_and_key(console: Console, connection: Connection) -> None:
