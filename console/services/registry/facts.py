@@ -71,11 +71,11 @@ def read_facts_of_record(
 
 def find_company_name(conn: Connection, record: "QueuedRecord", facts: CorporationFacts | None) -> str | None:
     """Return the name of the company of a payment, refund or order: that in the newest credit check of the same
-    corporation number that has a name. None if the registry has the company's official name (in `facts`), or if no
-    credit check has a name.
+    corporation number that can be read and has a name. None if the registry has the company's official name (in
+    `facts`), or if no such credit check exists.
     """
     number = None if facts is not None and facts.corporation is not None else _find_corporation_number(conn, record)
-    checks = () if number is None else credit_checks.find_by_number(conn, number)
+    checks = () if number is None else credit_checks.find_by_number(conn, number, skips_unreadable=True)
     return next((check.company_name for check in checks if check.company_name), None)
 
 

@@ -168,16 +168,22 @@ def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozen
 
 
 def find_by_number(
-    conn: Connection, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    corporation_number: str,
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[CreditCheck, ...]:
     """Return all credit checks of a corporation number, newest first. `lapsed_ids` are the ids of credit checks whose
     purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
-    pending is returned with an unknown outcome.
+    pending is returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program
+    can't read and report them (`unreadable_rows`); a purchase must not ignore them.
     """
     return make_records_of_number(
         corporation_number,
         conn.execute(_CREDIT_CHECKS_BY_NUMBER_QUERY, {"number": corporation_number}).all(),
         lapsed_ids,
+        skips_unreadable=skips_unreadable,
     )
 
 

@@ -23,6 +23,7 @@ from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
+from console.store.schema.legacy_table import TABLE_NAME
 from console.wording.registry import format_purchase_warning
 from console.wording.sentences.catalogue import read_sentences, translate
 from tests.store.money_rows import insert_paid_payment, insert_requested_refund
@@ -352,3 +353,17 @@ def test_the_pages_of_money_have_the_name_of_a_credit_check(console: Console, pl
     assert read_names() == [name] * 3
     import_into_registry(console, write_small_whole_file(tmp_path))
     assert read_names() == [None] * 3
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_unreadable_credit_check_hides_no_page_of_money(console: Console, place: Place) -> None:
+    """If this program can't read the newest credit check of a corporation, the details of its payments have the name
+    of the credit check before."""
+    first = console.credit_checks.purchase(PurchaseRequest(OPEN_NUMBER, "1"))
+    newest = console.credit_checks.purchase(PurchaseRequest(OPEN_NUMBER, "2"))
+    payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", corporation_number=OPEN_NUMBER))
+    place.drop_table_triggers(TABLE_NAME)
+    place.sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {newest.id}")
+    assert first.company_name
+    assert console.payments.read_payment(payment.id).company_name == first.company_name
