@@ -24,6 +24,7 @@ from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import is_refund_of_payment
 from console.services.refunds.outcomes import refuse_denial_against_answer
 from console.services.refunds.rules import find_acknowledged_refund_keys
+from console.store.database import unreadable_rows
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import lost_operations
@@ -74,15 +75,16 @@ class LostRefundProber:
 
     def is_acknowledged(self, conn: Connection, intent: Intent) -> bool:
         """True if a person has acknowledged the case that the provider has made the lost refund `intent`, so that the
-        refund no longer stops other refunds of its payment. False if its provider is not configured on this desk."""
-        payment = _find_payment_of_refund(conn, intent)
+        refund no longer stops other refunds of its payment. False if its payment is missing or can't be read, or if
+        its provider is not configured on this desk."""
+        try:
+            payment = _find_payment_of_refund(conn, intent)
+        except unreadable_rows.READ_ERRORS:  # the lost refund is listed nevertheless, as one that isn't acknowledged
+            return False
         if payment is None:
             return False
-        try:
-            reader = self._payment_providers.get_reader(payment.provider)
-        except ConsoleError:
-            return False
-        return intent.provider_key in find_acknowledged_refund_keys(conn, payment, reader)
+        reader = self._payment_providers.find_reader(payment.provider)
+        return reader is not None and intent.provider_key in find_acknowledged_refund_keys(conn, payment, reader)
 
     def _require_payment(self, entry: SpoolEntry, operation: Operation) -> Payment:
         """Return the payment of the lost refund. Raises outcome_unknown if the database doesn't have it, or if an id

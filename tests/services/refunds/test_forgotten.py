@@ -114,6 +114,15 @@ def test_an_acknowledged_lost_refund_is_listed_as_acknowledged(desk: RefundDesk)
     assert lost.state is LostOperationState.ACKNOWLEDGED
 
 
+def test_an_unreadable_payment_hides_no_lost_operation(desk: RefundDesk) -> None:
+    """The list of lost operations shows a lost refund as open if this program can't read the refund's payment."""
+    payment, _ = acknowledge_lost_refund(desk)
+    context = desk.console._context
+    store_lost_operations(context, context.spool.read_entries(context.database_id))
+    desk.sql("UPDATE payments SET late_after = 'future', version = version + 1 WHERE id = :id", id=payment.id)
+    assert [lost.state for lost in desk.console.alerts.list_lost_operations().operations] == [LostOperationState.OPEN]
+
+
 def test_an_acknowledged_lost_refund_needs_nothing(desk: RefundDesk) -> None:
     """The explanation of a lost refund advises no step if a person has acknowledged its case."""
     _, refund = acknowledge_lost_refund(desk)
