@@ -328,8 +328,9 @@ def explain_order(record: Order, now: datetime) -> Explanation:
 
 def find_mismatch_verdict(payment: Payment, order: Order, now: datetime) -> str | None:
     """Return the verdict of a payment of the order, if this verdict states a mismatch between this database, the
-    provider and the order; None otherwise."""
-    verdict = explain_payment(replace(payment, relations=PaymentRelations(order=order)), now).verdict
+    provider and the order; None otherwise. `payment.relations` must have the other payments of the order."""
+    relations = replace(payment.relations or PaymentRelations(), order=order)
+    verdict = explain_payment(replace(payment, relations=relations), now).verdict
     return verdict if verdict in VERDICTS_OF_MISMATCH else None
 
 

@@ -556,10 +556,16 @@ def _find_payment_with_unknown_outcome(order: Order, order_payments: Iterable[Pa
     return next((payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN), None)
 
 
-def _find_payment_to_review(order: Order, order_payments: Iterable[Payment], now: datetime) -> Payment | None:
-    """Return the first of `order_payments`, the payments of the order, that a person must look at; None if there is
-    none. A payment with a mismatch precedes the others, so that the order isn't called confirmed."""
-    payments_to_review = (payment for payment in order_payments if payment.work.state is WorkState.NEEDS_REVIEW)
+def _find_payment_to_review(order: Order, order_payments: Sequence[Payment], now: datetime) -> Payment | None:
+    """Return the first of `order_payments`, the payments of the order, that a person must look at, with all of them
+    as its relations; None if there is none. A payment with a mismatch precedes the others, so that the order isn't
+    called confirmed."""
+    relations = PaymentRelations(order_payments=tuple(order_payments))
+    payments_to_review = (
+        replace(payment, relations=relations)
+        for payment in order_payments
+        if payment.work.state is WorkState.NEEDS_REVIEW
+    )
     return min(
         payments_to_review,
         key=lambda payment: find_mismatch_verdict(payment, order, now) is None,

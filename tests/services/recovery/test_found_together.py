@@ -128,6 +128,19 @@ def test_a_paid_order_names_its_contradicted_payment_before_an_unmoved_one(
     assert explanation.certainty is CertaintyBadge.SIDES_DISAGREE
 
 
+def test_a_pending_order_counts_all_its_payments(console: Console, connection: Connection) -> None:
+    """Two payments pay an order together, and a person must set it to paid. The order's explanation counts both: it
+    doesn't call the amount too small."""
+    order_id = insert_order(connection)
+    insert_paid_payment(connection, "P-1", 1_650, order_id=order_id)
+    insert_paid_payment(
+        connection, "P-2", 1_650, order_id=order_id, work=Work(WorkState.NEEDS_REVIEW, reason="not_moved")
+    )
+    order = console.lookup.find_records(CORPORATION_NUMBER).orders[0]
+    assert order.total_minor == 3_300
+    assert explain_order(order, NOW).verdict == "verdict.payment_not_moved"
+
+
 def test_a_search_finds_records_by_payer_and_key(console: Console, connection: Connection) -> None:
     """A search finds a payment by the beginning of its payer's name, and a refund by the beginning of its key."""
     payment = insert_paid_payment(connection, payer="架空太郎")
