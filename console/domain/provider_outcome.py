@@ -57,3 +57,8 @@ class Outcome(Generic[T_co]):
     status: int | None = None
     evidence: str = ""
     sha256: str = ""
+
+    @property
+    def has_success_status(self) -> bool:
+        """True if an answer with an HTTP status of success (2xx) came, whatever its content is."""
+        return self.status is not None and 200 <= self.status < 300

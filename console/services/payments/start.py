@@ -577,8 +577,7 @@ def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
         or outcome.reason in _REASONS_WITHOUT_PAYMENT_STATE
     ):
         return False
-    has_answered = outcome.status is not None and 200 <= outcome.status < 300
-    return has_answered or outcome.reason in (REFUSED_BUT_MADE_REASON, OLD_ANSWER_REASON)
+    return outcome.has_success_status or outcome.reason in (REFUSED_BUT_MADE_REASON, OLD_ANSWER_REASON)
 
 
 def _is_denied_by_people(payment: Payment) -> bool:

@@ -120,11 +120,10 @@ def refuse_denial_against_answer(answer: Outcome[RefundReport], record: Refund |
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": ForeignText(report.provider_state)}
         )
-    has_answered = answer.status is not None and 200 <= answer.status < 300
     if (
         report is None
         and answer.kind is OutcomeClass.UNKNOWN
-        and has_answered
+        and answer.has_success_status
         and answer.reason not in _REASONS_WITHOUT_REFUND
     ):
         raise ConsoleError(
