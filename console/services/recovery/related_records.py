@@ -436,16 +436,16 @@ class RelatedRecordCompleter:
 
         def find_refusals(refund: Refund) -> tuple[str | None, str | None]:
             payment = payment_by_id.get(refund.payment_id)
-            if payment is None or payment.id not in judged_payment_ids:
+            if payment is None:
                 return None, None
-            refunds_of_payment, limits = refunds_by_payment_id.get(payment.id, ()), read_limits(payment.currency)
+            refunds_of_payment = refunds_by_payment_id.get(payment.id, ())
             if refund.state is RefundState.REQUESTED:
                 return self._refund_requests.find_approval_refusal(
-                    conn, refund, payment, refunds_of_payment, limits, read_server_now()
+                    conn, refund, payment, refunds_of_payment, read_limits(payment.currency), read_server_now()
                 ), None
             if may_be_requested_again(refund, payment):
                 return None, self._refund_requests.find_request_refusal(
-                    conn, payment, refunds_of_payment, limits, read_server_now()
+                    conn, payment, refunds_of_payment, read_limits(payment.currency), read_server_now()
                 )[0]
             return None, None
 
