@@ -52,7 +52,7 @@ def deserialize_answer(text: str) -> CallAnswer:
             return CallAnswer(deserialize_value(content["value"]))
         code, status, detail = content["code"], content["status"], deserialize_value(content["detail"])
         if not isinstance(code, str) or not isinstance(status, int):
-            raise ValueError("not a kept error")
+            raise ValueError("not a stored error")
         return CallAnswer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
     except (TypeError, KeyError, AttributeError, ImportError, RecursionError) as malformed:
         raise ValueError("not a stored answer") from malformed
@@ -118,7 +118,7 @@ def deserialize_value(stored_value: Any) -> Any:
         case {"set": list(parts)}:
             return frozenset(deserialize_value(part) for part in parts)
         case dict():
-            raise ValueError("not a kept value")
+            raise ValueError("not a stored value")
     return stored_value
 
 

@@ -198,9 +198,9 @@ def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> 
 
 
 def serialize_rollback_alerts(context: ServiceContext, tx: Transaction) -> None:
-    """Serialize the transactions that raise or acknowledge an alert of the rule `database_went_back`. Without this, a
-    transaction that has read the acknowledged alerts just before an acknowledgement could raise another alert about
-    the same loss after it."""
+    """Serialize the transactions in which a desk reports missing anchors and those in which a person acknowledges an
+    alert of the rule `database_went_back`. Without this, a transaction that has read the acknowledged alerts just
+    before an acknowledgement could raise another alert about the same loss after it."""
     from console.services.guarded import leases
 
     leases.lock_until_commit(context, tx, ALERT_RULE)

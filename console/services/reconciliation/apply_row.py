@@ -41,8 +41,9 @@ from console.store.reconciliation import our_records
 PAYMENT_KIND = payments.PAYMENT_KIND
 EVIDENCE_CALL_NAME = "recon"
 UNREADABLE_ROW_REASON = "unreadable"
-NO_NUMBER_REASON = "no_number"
 """Reason of a refused row whose payment or refund of ours this program can't read."""
+NO_NUMBER_REASON = "no_number"
+"""Reason of a refused row of a daily file that reports a payment without a number of ours."""
 INTERNAL_ERROR_EXIT_STATUS = 70
 """Exit status of an error that is a bug of this program."""
 _PAYMENT_CASE_RULES = (
