@@ -154,7 +154,7 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path
 ) -> None:
     """Resolving an outcome takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter.
-    The dialog selects the only possible result, announces it once, and proposes the code of the reason. If the
+    The dialog selects the only possible result, announces it once, and preselects the code of the reason. If the
     evidence is a statement, its text is also the text of the reason.
     """
     screen = tmp_path / "screen.txt"
@@ -192,9 +192,9 @@ def test_an_unknown_record_is_resolved_in_few_keys(
 
 
 def test_a_preselected_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
-    """If the person selects another kind of evidence, the dialog proposes another reason, until the person selects a
-    reason. If several results are possible, the dialog proposes none. The code of the reason is at the left of its
-    words, as in the form of a refund.
+    """If the person selects another kind of evidence, the dialog preselects another reason, until the person selects
+    a reason. If several results are possible, the dialog preselects none. The code of the reason is at the left of
+    its words, as in the form of a refund.
     """
     open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
@@ -216,13 +216,13 @@ def test_a_preselected_reason_can_be_changed(person: CountingPerson, desk: Sampl
 
 
 def test_a_preselected_reason_can_be_selected(person: CountingPerson, desk: SampleDesk) -> None:
-    """A proposed reason that the person has selected isn't replaced when the kind of evidence changes."""
+    """A preselected reason that the person has selected isn't replaced when the kind of evidence changes."""
     open_check(person, desk.list_checks("unknown")[4].id)
     person.press("E")
     form = person.wait_for_dialog(ResolveDialog).form
     person.press("Space")
-    proposed = form.reason_list.currentIndex()
-    assert (form.reason_list.itemData(proposed), form._preselection_note.isVisible()) == ("provider_screen", True)
+    preselected = form.reason_list.currentIndex()
+    assert (form.reason_list.itemData(preselected), form._preselection_note.isVisible()) == ("provider_screen", True)
     person.press("Down", 2)
     person.press("Tab", 2)
     assert QApplication.focusWidget() is form.reason_list

@@ -36,8 +36,8 @@ _ELLIPSIS = ".…"
 
 def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     """Open the dialog with the shortcuts over the window and return it. For the page, it lists the shortcuts of its
-    bottom line and the keys of its other buttons. If `page` is None, it lists only the shortcuts of the whole
-    window."""
+    bottom line, also those that the line leaves out at present, and the keys of its other buttons. If `page` is None,
+    it lists only the shortcuts of the whole window."""
     translate = frame.context.translate
     dialog = DialogFrame(
         translate("dialog.keys.title"),
@@ -45,7 +45,6 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
         close_name=translate("action.close"),
         parent=frame.window,
     )
-    # A shortcut that the line at the bottom leaves out at present still has its place here.
     wording_key_by_keys = dict((*page.key_hints, *page.hinted_shortcuts)) if page else {}
     page_hints = [hint for hint in wording_key_by_keys.items() if hint not in _WINDOW_KEY_HINTS]
     window_lines, page_lines = (

@@ -1,6 +1,7 @@
 """The painters of a table's rows (background, mark, cells, bottom line, focus ring) and of its header."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
@@ -79,7 +80,7 @@ class RowPainter:
             scrolling_columns, pinned_columns = columns
             self._paint_background(painter, row, rect)
             if table.has_heading_text(entry):
-                self._draw_heading_row(painter, row, rect, baseline)
+                self._draw_heading_row(painter, row, entry, rect, baseline)
                 scrolling_columns, pinned_columns = [], []
             for column, delegate, x, width in scrolling_columns:
                 delegate.draw_cell(
@@ -99,10 +100,9 @@ class RowPainter:
         if row == table.focus_ring_row:
             self._draw_focus_ring(painter, rect)
 
-    def _draw_heading_row(self, painter: QPainter, row: int, rect: QRect, baseline: int) -> None:
+    def _draw_heading_row(self, painter: QPainter, row: int, entry: Any, rect: QRect, baseline: int) -> None:
         """Draw the cells of a row that is a heading, up to its text, which takes the rest of the row. The text begins
         at the same place while the columns scroll sideways, because the column of the text is then pinned."""
-        entry = self._table.rows.get_entry(row)
         scrolling_columns, pinned_columns = self._list_visible_columns(self._table.viewport().rect())
         for column, delegate, x, width in (*pinned_columns, *scrolling_columns):
             cell = column.make_cell(entry)

@@ -198,8 +198,8 @@ def test_a_press_in_the_first_moment_shows_a_message(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
-    """While a call runs, the dialog stays open: a second press has no effect, and a sentence refuses
-    Esc and the close button. The result then takes the place of the question.
+    """While a call runs, the dialog stays open: a second press has no effect, and a sentence refuses Esc and the
+    close button. The result then takes the place of the question.
     """
     _, dialog, outcomes, pressed = open_dialog(qtbot)
     dialog._enable_main_button()

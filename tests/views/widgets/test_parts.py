@@ -47,12 +47,7 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry, fit_name
-from console.views.widgets.window.window_bars import (
-    ShortcutHintBar,
-    StatusBar,
-    StatusCell,
-    StatusCellContent,
-)
+from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.legible.ink import measure_label_ink, record_drawn_texts
 from tests.legible.line_ends import find_wrong_line_ends
 from tests.support.announcements import collect_announcements

@@ -159,9 +159,8 @@ class StatusCellContent:
 
 
 _CELL_GAP_PX = 6
-_MAX_NAME_WIDTH_PX = (
-    260  # up to this width, at text size 1, a name is replaced by its short name only as a last resort
-)
+_MAX_NAME_WIDTH_PX = 260
+"""Up to this width, at text size 1, a name is replaced by its short name only as a last resort."""
 
 
 class StatusCell(Surface):
