@@ -63,6 +63,11 @@ def find_refetch_refusal(check: CreditCheck) -> str | None:
     return "viewing_over" if check.viewing_over else None
 
 
+def has_refetchable_parts(record: CreditCheck | Payment | Order | Refund) -> bool:
+    """True if the record is a credit check that lacks parts, and these can be re-fetched."""
+    return isinstance(record, CreditCheck) and bool(record.incomplete) and find_refetch_refusal(record) is None
+
+
 def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
     """Return the code of the reason (the end of a wording key `reason.*`) for which a credit check can't be bought
     again as a renewal at the instant `now`; None if it can be.
@@ -120,14 +125,17 @@ def is_refund_certainly_unsent(refund: Refund) -> bool:
 
 def has_probe_an_addressee(record: CreditCheck | Payment | Order | Refund) -> bool:
     """True if a probe of the record can ask a provider. False if the provider has no call for the question, or if the
-    record is a refund that no process has tried to send. Screens don't recommend such a probe.
+    record is a refund that no process has tried to send, or an order without a payment. Screens don't recommend such
+    a probe.
     """
     if isinstance(record, CreditCheck):
         is_known = record.certainty is Certainty.KNOWN
         return is_known or record.relations is None or record.relations.finds_purchases
     if isinstance(record, Refund):
         return record.certainty is Certainty.UNKNOWN or record.provider_refund_key is not None
-    return isinstance(record, Order) or record.relations is None or record.relations.can_ask_provider
+    if isinstance(record, Order):
+        return bool(record.payment_ids)
+    return record.relations is None or record.relations.can_ask_provider
 
 
 def is_decision_time_over(refund: Refund, now: datetime) -> bool:

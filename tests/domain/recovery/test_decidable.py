@@ -332,6 +332,7 @@ def test_refetch_and_renewal_are_refused_with_their_reason(
         (PAYMENT, True),
         (replace(PAYMENT, relations=PaymentRelations(can_ask_provider=False)), False),
         (ORDER, True),
+        (replace(ORDER, payment_ids=()), False),
         (REFUND, True),
         (replace(REFUND, certainty=KNOWN), True),
         (replace(REFUND, provider_refund_key=None), True),
@@ -342,5 +343,5 @@ def test_a_probe_asks_nobody_if_there_is_no_call_or_nothing_was_sent(
     record: CreditCheck | Payment | Order | Refund, is_asked: bool
 ) -> None:
     """A probe asks nobody if the provider has no call for the question, or if the record is a refund that no process
-    has tried to send."""
+    has tried to send, or an order without a payment."""
     assert has_probe_an_addressee(record) is is_asked

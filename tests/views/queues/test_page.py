@@ -173,6 +173,7 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
         ([make_check(1, certainty=Certainty.UNKNOWN)], "PE"),
         ([make_payment()], "PE"),
         ([ORDER], "PO"),
+        ([replace(ORDER, payment_ids=())], ""),
         ([ORDER, make_payment()], "PEO"),
     ],
 )
