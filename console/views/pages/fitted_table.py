@@ -370,9 +370,10 @@ class FittedTable(RecordTable):
         }
 
     def _is_empty(self, column: Column) -> bool:
-        """Return True if no cell of the column has a text in the first 200 loaded rows."""
+        """Return True if no cell of the column has a text in the first 200 loaded rows. The text of a heading isn't
+        one, because it is drawn across the columns."""
         rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
-        return all(column.text(row) in ("", NO_VALUE) for row in rows)
+        return all(self.has_heading_text(row) or column.text(row) in ("", NO_VALUE) for row in rows)
 
     def _measure_needed_width(self, column_index: int) -> int:
         """Return the width in px that a column needs for its title and for its cells in the first 200 loaded rows.

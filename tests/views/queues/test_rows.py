@@ -32,6 +32,7 @@ from console.views.queues.rows import (
 )
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.routes import RECORD_QUEUE_NAMES
+from console.views.tables.columns import Column
 from console.views.tables.paged_model import PagedModel
 from console.wording.sentences import catalogue as wording
 from tests.support.inline_runner import InlineRunner
@@ -255,3 +256,19 @@ def test_a_group_heading_takes_the_row_from_the_first_column_of_texts(qtbot: QtB
     assert painted[-1] > table.get_column_x(3) + 24
     table.resize(200, 200)
     assert table.is_heading_cut(group)
+
+
+def test_a_group_heading_fills_no_empty_column(qtbot: QtBot, appearance: object) -> None:
+    """A column without any text in the rows of the records is hidden before their texts are cut off, although the
+    heading of their group is drawn across it."""
+    columns = [
+        Column("owner", "Taken by", 80, lambda _: ""),
+        Column("cause", "Cause", 200, lambda _: "sentence " * 90),
+    ]
+    model = PagedModel(make_grouped_table_columns(make_window_context(), columns), str, InlineRunner())
+    table = GroupTable(model, "Groups", hideable_columns=("owner",))
+    qtbot.addWidget(table)
+    table.resize(560, 200)
+    table.show()
+    model.read_query(lambda _cursor, _limit: FetchedPage([CauseRow(CauseGroup("timeout", 1, {})), "record"], None))
+    qtbot.waitUntil(lambda: table.isColumnHidden(0))
