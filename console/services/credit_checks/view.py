@@ -79,7 +79,9 @@ class CreditCheckDetailsReader:
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 last_answer_at=_find_last_answer_time(evidence_items),
-                history=self._complete_records(conn, credit_checks.find_by_number(conn, record.corporation_number)),
+                history=self._complete_records(
+                    conn, credit_checks.find_by_number(conn, record.corporation_number, skips_unreadable=True)
+                ),
                 corporation=read_facts(context, conn, record.corporation_number),
                 **read_annotations(context, conn, CREDIT_CHECK_KIND, record_id),
             )

@@ -13,7 +13,7 @@ from console.app import Console
 from console.domain.payments.records import Order
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
-from console.domain.records import Work, WorkState
+from console.domain.records import PurchaseRequest, Work, WorkState
 from console.services.credit_checks import refetch
 from console.services.guarded.leases import hold_lease
 from console.services.tasks import due_tasks
@@ -357,3 +357,15 @@ def test_a_text_that_is_not_utf8_hides_no_record(place: Place, console: Console,
     assert [order.id for order in console.lookup.find_records(CORPORATION_NUMBERS[0]).orders] == ids[::-1]
     found = [order for order in console.lookup.search("O-").orders.records if isinstance(order, Order)]
     assert {order.id: order.payment_method for order in found} == {1: "\ufffd\ufffd\ufffds", 2: None}
+
+
+def test_an_unreadable_credit_check_hides_no_other_page(
+    place: Place, console: Console, connection: Connection
+) -> None:
+    """The page of a credit check opens, without the unreadable credit checks of the same number in its history."""
+    first, newest = (
+        console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[0], client)) for client in ("1", "2")
+    )
+    place.drop_table_triggers(TABLE_NAME)
+    connection.exec_driver_sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {newest.id}")
+    assert [check.id for check in console.credit_checks.read_credit_check(first.id).history] == [first.id]
