@@ -140,7 +140,7 @@ class AffectedRecordReader:
             case refunds.REFUND_KIND:
                 return refunds.find_by_ids(conn, [cause.id], skips_unreadable=True), 0
             case credit_checks.CREDIT_CHECK_KIND:
-                return _list_record_if_present(credit_checks.find(conn, cause.id)), 0
+                return credit_checks.find_readable(conn, cause.id), 0
             case _ if cause.kind == CORPORATION_KIND:
                 return self._find_records_of_corporation(conn, format_number_of_subject(cause.id)), 0
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
@@ -154,7 +154,7 @@ class AffectedRecordReader:
         oldest_expiry = self._context.now() - CHECK_EXPIRY_MARGIN
         checks = [
             check
-            for check in credit_checks.find_by_number(conn, corporation_number)
+            for check in credit_checks.find_by_number(conn, corporation_number, skips_unreadable=True)
             if check.is_live and (check.expired_at is None or check.expired_at > oldest_expiry)
         ]
         order_ids = {order.id for order in orders.find_by_corporation(conn, corporation_number)}
@@ -226,11 +226,6 @@ def _has_ended_without_money(payment: Payment) -> bool:
     """
     is_certain = payment.certainty is Certainty.KNOWN and not payment.captured_minor
     return is_certain and payment.state in ENDED_UNPAID_STATES
-
-
-def _list_record_if_present(record: Record | None) -> Sequence[Record]:
-    """Return a sequence that contains only `record`; an empty sequence if `record` is None."""
-    return () if record is None else (record,)
 
 
 def _read_records_of_order_causes(

@@ -187,12 +187,11 @@ def find_by_corporation(
     conn: Connection, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Return the payments whose own row has this corporation number, newest first; the corporation number of a
-    payment's order isn't compared. `lapsed_ids` are the ids of payments whose call has lapsed (its process crashed or
-    froze); these payments are returned with an unknown outcome.
+    payment's order isn't compared. Rows that can't be read are left out. `lapsed_ids` are the ids of payments whose
+    call has lapsed (its process crashed or froze); these payments are returned with an unknown outcome.
     """
-    return select_records(
-        conn, _PAYMENTS_OF_CORPORATION_QUERY, {"corporation_number": corporation_number}, lapsed_ids
-    )
+    values = {"corporation_number": corporation_number}
+    return select_records(conn, _PAYMENTS_OF_CORPORATION_QUERY, values, lapsed_ids, skips_unreadable=True)
 
 
 def find_by_corporations_and_amounts(

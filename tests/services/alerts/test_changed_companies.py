@@ -330,6 +330,30 @@ def test_an_incident_affects_the_live_records_of_the_company(place: Place, hand_
         ]
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_incident_of_a_company_omits_unreadable_records(place: Place, hand_clock: ManualClock) -> None:
+    """If this program can't read a credit check and a payment of a changed company, the list of incidents opens and
+    names the company's other records.
+    """
+    rows = make_registry_rows(range(1))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        for client in (1, 2):
+            scene.insert_check(0, client=client)
+        scene.insert_payment(0)
+        scene.import_files(scene.whole)
+        scene.run_watch()
+        moved = changes.move_company(rows[0], "別町１－１", DIFFERENCE_DAY)
+        scene.import_files(scene.write_difference(DIFFERENCE_DAY, [moved]))
+        assert scene.run_watch() == 1
+        ((live_id,), *_) = scene.place.sql(f"SELECT id FROM {CHECKS_TABLE} ORDER BY id")
+        for table, condition in ((CHECKS_TABLE, "client_id = 2"), ("payments", "id = 1")):
+            scene.place.drop_table_triggers(table)
+            scene.place.sql(f"UPDATE {table} SET certainty = 'future' WHERE {condition}")
+        (incident,) = scene.console.incidents.list_incidents()
+        assert [(record.kind, record.id) for record in incident.records] == [("credit-check", live_id)]
+
+
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualClock) -> None:
     """If a person reopens an acknowledged change with a reason, a new alert with the same text is opened, and the
