@@ -40,10 +40,10 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(BIN)/support-console demo
 
-test: $(STAMPS)/prepared  ## all checks, beside them the tests on five workers; of costly ones a part, drawn by SEED
+test: $(STAMPS)/prepared  ## all checks, beside them the tests on three workers; of costly ones a part, drawn by SEED
 	@echo "Running the checks and the tests …"
 	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
-		$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not soak" \
+		$(PY) -m pytest -n 3 --dist each --divide-files --max-worker-restart=0 -m "not soak" \
 		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(DRAW) $(ARGS) || tests=$$?; \
 		wait $$checks || { cat $(STAMPS)/check.log; echo "The checks failed: see above."; exit 1; }; exit $$tests
 

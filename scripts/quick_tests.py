@@ -13,7 +13,7 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-from tests.support.longest_first import read_longest_files_table
+from tests.support.file_seconds import read_seconds_table
 
 ROOT = Path(__file__).resolve().parents[1]
 ALWAYS_RUN_TESTS = "tests/domain"
@@ -93,7 +93,7 @@ def _get_folder(path: str) -> str:
 def main() -> int:
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     sources = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
-    chosen, left_out = choose_tests(read_changed_paths(), sources, read_longest_files_table())
+    chosen, left_out = choose_tests(read_changed_paths(), sources, read_seconds_table())
     if left_out:
         print(f"Left out, as there is no time for them: {' '.join(left_out)}", file=sys.stderr)
     print(" ".join(chosen))

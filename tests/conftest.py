@@ -19,7 +19,7 @@ from tests.support.environment import isolate_environment
 pytest_plugins = [
     "tests.support.server_fixtures",
     "tests.support.place_fixtures",
-    "tests.support.longest_first",
+    "tests.support.file_seconds",
     "tests.support.drawn_variants",
     "tests.support.bytecode",
 ]

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.catalogue import MUTANTS
 from tests.support.drawn_variants import (
     draw_variants,
     find_functions_without_turn,
     get_function_id,
     read_seconds_table,
 )
+from tests.support.file_seconds import divide_files
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP_SECONDS = 0.001
@@ -110,6 +112,25 @@ def test_functions_that_share_a_costly_fixture_have_one_turn() -> None:
     assert [len(one & set(others)) for one in run] == [3] * 4
 
 
+def test_the_turns_do_not_depend_on_the_collected_files() -> None:
+    """Two worker processes that collect different files leave out the same functions of the table, whatever cheap
+    functions and tests of mutants are in their files.
+    """
+    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY_SECONDS for n in range(24)}
+    one, other = (
+        find_functions_without_turn(
+            3,
+            costly | {f"tests/desk/test_{name}.py::test_cheap": CHEAP_SECONDS},
+            {f"tests/desk/test_{name}.py", "tests/desk/test_3.py::test_window"},
+            turn_count=8,
+            files_with_one_turn={"tests/cli/test_a.py"},
+        )
+        for name in ("k", "m")
+    )
+    assert one == other
+    assert len(one) == 20
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
     """Every seed runs the functions that notice a mutant. If only their file is known, its cheapest function runs."""
@@ -128,12 +149,18 @@ def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
 
 
 def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> None:
-    waits = sorted(
-        one for one, seconds in read_seconds_table().items() if one.startswith("tests/desk/") and seconds > 1
-    )[:8]
+    """A run with eight turns runs a function whose turn it is, and none of seven others. Without a draw
+    all run.
+    """
+    table = read_seconds_table()
+    seconds = {name: one for name, one in table.items() if "::" in name}
+    of_mutants = {get_function_id(test) for mutant in MUTANTS for test in mutant.tests}
+    desk_tests = [name for name in seconds if name.startswith("tests/desk/") and name not in of_mutants]
+    waiting = find_functions_without_turn(1, seconds, turn_count=8, files_with_one_turn=table.keys() - seconds.keys())
+    chosen = [*[name for name in desk_tests if name in waiting][:7], *[n for n in desk_tests if n not in waiting][:1]]
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests" / "desk").mkdir(parents=True)
-    for function in waits:
+    for function in chosen:
         file, _, name = function.partition("::")
         with (tmp_path / file).open("a", encoding="utf-8") as written:
             written.write(f"def {name}(): pass\n\n")
@@ -167,12 +194,12 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
         "def test_other(): pass\n\n"
         '@pytest.mark.nightly("why")\ndef test_at_night(): pass\n'
     )
-    said = run_tests(tmp_path, file, "--draw-variants=32")
-    assert "costly tests: one turn of 32, drawn with seed 32, as are variants; make nightly runs all" in said
+    said = run_tests(tmp_path, file, "--draw-variants=32", "--turns=1")
+    assert "costly tests: one turn of 1, drawn with seed 32, as are variants; make nightly runs all" in said
     assert "2 passed, 3 deselected" in said
     assert "5 passed" in run_tests(tmp_path, file)
     path.write_text(path.read_text().replace("@pytest.mark.p", '@pytest.mark.parts_by_day(2, "why")\n@pytest.mark.p'))
-    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=32")
+    assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=32", "--turns=1")
 
 
 def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -> None:
@@ -196,6 +223,35 @@ def test_a_run_of_drawn_variants_adds_missing_rows_only(tmp_path: Path) -> None:
     assert (rows[0][0], rows[2][0]) == ("9.000", "0.010")
 
 
+@pytest.mark.parametrize("part_count", [1, 2, 5])
+def test_each_file_belongs_to_one_of_equally_long_parts(part_count: int) -> None:
+    """Each file is in one part, and the sums of the seconds of the parts differ by less than one long file. The
+    parts don't depend on the order in which a worker process finds the files.
+    """
+    seconds = {f"tests/test_{number}.py": number for number in range(2, 40)}
+    files = [*seconds, *(f"tests/test_short_{number}.py" for number in range(50))]
+    parts = divide_files(files, seconds, part_count)
+    assert sorted(file for part in parts for file in part) == sorted(files)
+    sums = [sum(seconds.get(file, 0) for file in part) for part in parts]
+    assert max(sums) - min(sums) < max(seconds.values())
+    assert divide_files(files[::-1], seconds, part_count) == parts
+
+
+def test_worker_processes_run_each_file_once(tmp_path: Path) -> None:
+    """Two worker processes run their parts of the files, each test once, and count the tests of both. A file that the
+    command line names is run by one of them.
+    """
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+    (tmp_path / "tests").mkdir()
+    for number in range(3):
+        (tmp_path / "tests" / f"test_{number}.py").write_text("def test_a(): pass\n\ndef test_b(): pass\n")
+    divided = ("-p", "xdist.plugin", "-n", "2", "--dist", "each", "--divide-files")
+    said = run_tests(tmp_path, *divided)
+    assert "6 passed" in said
+    assert "[100%]" in said
+    assert "2 passed" in run_tests(tmp_path, *divided, "tests/test_1.py")
+
+
 def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
     """A variant that only the soak runs isn't drawn, because then no variant of its function would run."""
     costly = next(
@@ -210,7 +266,7 @@ def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
         'SOAK = [pytest.param(f"whole-{number}", marks=pytest.mark.soak) for number in range(20)]\n\n'
         f'@pytest.mark.parametrize("routes", ["some", *SOAK])\ndef {function}(routes): pass\n'
     )
-    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=32")
+    assert "1 passed" in run_tests(tmp_path, file, "-m", "not soak", "--draw-variants=32", "--turns=1")
 
 
 def prepare_measured_tests(tmp_path: Path) -> None:
@@ -218,9 +274,9 @@ def prepare_measured_tests(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "conftest.py").write_text(
         "from pathlib import Path\n"
-        "from tests.support import drawn_variants, longest_first\n"
+        "from tests.support import drawn_variants, file_seconds\n"
         'drawn_variants.SECONDS_TABLE_FILE = Path(__file__).with_name("seconds.txt")\n'
-        'longest_first.LONGEST_FILES_TABLE = Path(__file__).with_name("files.txt")\n'
+        'file_seconds.SECONDS_TABLE_FILE = Path(__file__).with_name("files.txt")\n'
         "drawn_variants._MIN_SHARED_SECONDS = 0.4\n"
     )
     (tmp_path / "files.txt").touch()
@@ -241,7 +297,7 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
     """Run pytest with only the two tested plugins, and return its output. The test fails if pytest's exit status
     isn't the expected one.
     """
-    plugins = ("-p", "tests.support.longest_first", "-p", "tests.support.drawn_variants")
+    plugins = ("-p", "tests.support.file_seconds", "-p", "tests.support.drawn_variants")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *words],
         cwd=folder,

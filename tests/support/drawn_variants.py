@@ -109,23 +109,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if seed is None:
         return
     by_function: defaultdict[str, list[str]] = defaultdict(list)
-    seconds = read_seconds_table()
+    table = read_seconds_table()
+    seconds: dict[str, float] = {}
     part_counts: dict[str, int] = {}
     for item in items:
         if item.get_closest_marker("nightly"):
             continue
         function = get_function_id(item.nodeid)
         by_function[function].append(item.nodeid)
+        seconds.setdefault(function, table.get(function, 0.0))
         if parts := item.get_closest_marker("parts_by_day"):
             seconds[function], part_counts[function] = 1.0, int(parts.args[0])
     from tests.mutants.catalogue import MUTANTS  # a run without a draw doesn't need them
 
     waiting = find_functions_without_turn(
         seed,
-        {function: seconds.get(function, 0) for function in by_function},
+        dict.fromkeys(by_function, 0.0) | {name: one for name, one in table.items() if "::" in name},
         {get_function_id(test) for mutant in MUTANTS for test in mutant.tests},
         turn_count=config.getoption("--turns"),
-        files_with_one_turn={name for name in seconds if "::" not in name},
+        files_with_one_turn={name for name in table if "::" not in name},
     )
     drawn = {
         name
@@ -133,7 +135,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if function not in waiting
         for name in draw_variants(
             variants,
-            seconds.get(function, 0),
+            seconds[function],
             random.Random(f"{seed} {function}"),
             budget=part_counts.get(function, _find_budget_seconds(function)),
             budget_of_cases=_SECONDS_FOR_ALL_MONEY_CASES
@@ -156,7 +158,8 @@ def find_functions_without_turn(
     """Return the functions that don't run with this seed: all costly ones except those of one turn. They are ordered
     by their seconds and distributed in turn, so that each turn takes about as long. Any `turn_count` consecutive
     seeds run all functions. `seconds` has the processor seconds of one variant, by function. All functions of a file
-    in `files_with_one_turn` have the same turn, the cheap ones too.
+    in `files_with_one_turn` have the same turn, the cheap ones too. The turns don't depend on the cheap functions in
+    `seconds`, so worker processes that collect different files compute the same turns.
 
     `tests_of_mutants` has functions, and files of which some function notices a mutant. Such a function runs with
     each seed, and so does the cheapest function of such a file.
@@ -168,15 +171,14 @@ def find_functions_without_turn(
     always = {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
     costly = {
         function
-        for function in seconds.keys() - always
+        for function, of_variant in seconds.items()
         if not function.startswith(_PATHS_WITHOUT_TURNS)
-        and (seconds[function] > _MAX_SECONDS_WITHOUT_TURNS or _get_file(function) in files_with_one_turn)
+        and (of_variant > _MAX_SECONDS_WITHOUT_TURNS or _get_file(function) in files_with_one_turn)
     }
     alone = {function for function in costly if _get_file(function) not in files_with_one_turn}
-    ordered = [*sorted(alone, key=lambda one: (seconds[one], one)), *sorted(map(_get_file, costly - alone))]
-    ordered = list(dict.fromkeys(ordered))
+    ordered = [*sorted(alone, key=lambda one: (seconds[one], one)), *sorted(files_with_one_turn)]
     having_their_turn = set(ordered[seed % turn_count :: turn_count])
-    return {one for one in costly if having_their_turn.isdisjoint((one, _get_file(one)))}
+    return {one for one in costly - always if having_their_turn.isdisjoint((one, _get_file(one)))}
 
 
 def _get_file(function: str) -> str:

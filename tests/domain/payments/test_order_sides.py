@@ -26,6 +26,21 @@ FIRST_ONE_PAID = (PAYMENTS[0], *(replace(one, state=PaymentState.PAYMENT_FAILED)
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5, 6, 7), 2)
 REFUND = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1)
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
+RELATIONS = [
+    OrderRelations(
+        FIRST_ONE_PAID,
+        rule,
+        None if rule is None else NOW,
+        stuck_payment_id=stuck,
+        pending_refund=refund,
+        unknown_payment=unknown,
+        reviewed_payment=reviewed,
+    )
+    for refund, unknown, reviewed, stuck, rule in product(
+        (None, REFUND), (None, PAYMENTS[1]), (None, PAYMENTS[0]), (None, 6), (None, *AlertRule)
+    )
+]
+"""Each combination of what the relations of an order can say about its payments."""
 
 
 @pytest.mark.parametrize(
@@ -57,20 +72,9 @@ def test_the_next_step_of_an_order_opens_the_explained_payment(
     """If the next step of an order is on the page of a payment, it is the payment whose sides the page of the order
     shows, whatever the states of the order and of its payments are.
     """
-    now, advised = NOW + timedelta(days=1), set()
-    for state, refund, unknown, reviewed, stuck, rule in product(
-        OrderState, (None, REFUND), (None, PAYMENTS[1]), (None, PAYMENTS[0]), (None, 6), (None, *AlertRule)
-    ):
-        relations = OrderRelations(
-            FIRST_ONE_PAID,
-            rule,
-            None if rule is None else NOW,
-            stuck_payment_id=stuck,
-            pending_refund=refund,
-            unknown_payment=unknown,
-            reviewed_payment=reviewed,
-        )
-        order = replace(ORDER, state=state, work=Work(work_state, None, reason), relations=relations)
+    now, work, advised = NOW + timedelta(days=1), Work(work_state, None, reason), set()
+    for state, relations in product(OrderState, RELATIONS):
+        order = replace(ORDER, state=state, work=work, relations=relations)
         command = explain_order(order, now).next_step.command or ""
         if "payment" in command:
             id = find_explained_payment_id(order, now)
