@@ -12,7 +12,6 @@ from console.store.payments.orders import NewOrder
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.help_dialog import HelpDialog
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
-from console.views.pages.base import Page
 from console.views.runtime.routes import (
     AdminRoute,
     AlertsRoute,
@@ -76,14 +75,17 @@ def test_the_list_of_shortcuts_is_complete(
         dialog = open_shortcuts_dialog(person.frame, page)
         listed_keys = {cap.key for cap in dialog.findChildren(KeyCap)} | {f"Alt+{number}" for number in range(10)}
         dialog.reject()
-        other_pages = [other for other in person.window.findChildren(Page) if other is not page]
-        of_other_pages = {shortcut for other in other_pages for shortcut in other.findChildren(QShortcut)}
+        stack = person.frame.page_stack
+        holder = stack.currentWidget()
+        assert holder is not None
+        of_page = holder.findChildren(QShortcut)
+        of_other_pages = {*stack.findChildren(QShortcut)} - {*of_page}
         bound_keys = {
             shortcut.key().toString()
             for shortcut in person.window.findChildren(QShortcut)
             if shortcut not in of_other_pages
         }
-        assert page.findChildren(QShortcut) or isinstance(route, HomeRoute)  # it only has the keys of the window
+        assert of_page or isinstance(route, HomeRoute)  # it only has the keys of the window
         missing[type(route).__name__] = sorted(bound_keys - listed_keys - {"="})
     assert {name: keys for name, keys in missing.items() if keys} == {}
 

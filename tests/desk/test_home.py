@@ -18,21 +18,26 @@ from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
 from console.views.home.page import HomePage
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
+from console.views.lookup.page import LookupPage
+from console.views.pages.base import Page
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.page import QueuesPage
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import QueuesRoute
+from console.views.runtime.routes import HomeRoute, LookupRoute, QueuesRoute
 from console.views.runtime.status_values import WorkCounts
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_method_fail
+
+_REFUSAL = "The row is not yours."
 
 
 def test_the_waiting_times_of_home_are_those_of_the_report(
@@ -330,7 +335,7 @@ def test_the_bar_about_a_refused_key_is_in_sight(open_window: OpenWindow, consol
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: home.table.rows.rowCount() == 3)
     person.wait_until_read()
-    home.show_key_refusal("The row is not yours.")
+    home.show_key_refusal(_REFUSAL)
     process_events()
     bar, scroll_bar = home._bar_by_name["act"], _get_scroll_area(home).verticalScrollBar()
     assert scroll_bar.maximum() > 0
@@ -339,3 +344,46 @@ def test_the_bar_about_a_refused_key_is_in_sight(open_window: OpenWindow, consol
     close_button.setFocus()
     close_button.click()
     person.wait_until(lambda: (focus := QApplication.focusWidget()) is not None and home.isAncestorOf(focus))
+
+
+def test_the_keys_of_a_page_work_on_the_bar_below_it(open_window: OpenWindow) -> None:
+    """While the button of the bar at the end of a page has the focus, the page uses its shortcuts, and gives the
+    reason for a key that only other pages have."""
+    person = open_window()
+    person.frame.show_route(LookupRoute())
+    lookup = person.wait_for_page(LookupPage)
+    person.wait_until_read()
+    _focus_close_button(lookup)
+    person.press("Ctrl+F")
+    person.wait_until(lambda: (focus := QApplication.focusWidget()) is not None and lookup.isAncestorOf(focus))
+    person.frame.show_route(HomeRoute())
+    home = person.wait_for_page(HomePage)
+    person.wait_until_read()
+    _focus_close_button(home)
+    person.press("Ctrl+P")
+    person.wait_until(lambda: _REFUSAL not in home._bar_by_name["act"].sentence)
+
+
+def test_the_focus_returns_to_the_bar_below_a_page(open_window: OpenWindow) -> None:
+    """If the person leaves a page while the button of its lower bar has the focus, the way back leads to this
+    button."""
+    person = open_window()
+    home = person.wait_for_page(HomePage)
+    person.wait_until_read()
+    button = KeyButton("Read again", kind="inline")
+    home.show_bar("state", NotificationBar("Not complete", "A part is missing.", button=button))
+    process_events()
+    button.setFocus()
+    person.frame.show_route(LookupRoute())
+    person.wait_for_page(LookupPage)
+    person.frame.go_back()
+    person.wait_until(button.hasFocus)
+
+
+def _focus_close_button(page: Page) -> None:
+    """Let the page refuse a key, and give the focus to the close button of the bar with the reason."""
+    page.show_key_refusal(_REFUSAL)
+    process_events()
+    (close_button,) = page._bar_by_name["act"].findChildren(KeyButton)
+    close_button.setFocus()
+    assert close_button.hasFocus()

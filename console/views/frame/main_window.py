@@ -7,7 +7,7 @@ from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.access.permissions import ADMIN
@@ -72,6 +72,24 @@ class _NavigationHistoryEntry:
 
     route: Route
     focus: QWidget | None = None
+
+
+class _PageHolder(QWidget):
+    """The scroll area of a page, and the widgets of the page below this area."""
+
+    _page_with_bars: Page | None = None
+
+    def take_keys(self, page: Page) -> None:
+        """Let the shortcuts and the refused keys of the page also work while a bar below the area has the focus."""
+        self._page_with_bars = page
+        for shortcut in page.findChildren(QShortcut, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            shortcut.setParent(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._page_with_bars is not None:
+            self._page_with_bars.keyPressEvent(event)
+        else:
+            super().keyPressEvent(event)
 
 
 class WindowFrame(CoveredWindow):
@@ -375,13 +393,14 @@ class WindowFrame(CoveredWindow):
     def _make_scroll_area(self, page: Page) -> PageScrollArea:
         """Return a scroll area with `page`. In the stack of pages, the page's line of shortcuts is below this area,
         so that the line doesn't scroll away with the contents. The same is true of the bars at the end of a page."""
-        holder = QWidget(self.page_stack)
+        holder = _PageHolder(self.page_stack)
         area = PageScrollArea(page, holder)
         area.verticalScrollBar().rangeChanged.connect(self._fit_bar)
         holder_layout = make_column(area, page.hint_bar, gap_px=0)
         page_layout = page.layout()
         if page_layout is not None and page_layout.indexOf(page.bars_below) == page_layout.count() - 1:
             holder_layout.insertWidget(1, page.bars_below)
+            holder.take_keys(page)
         holder_layout.setStretch(0, 1)
         holder.setLayout(holder_layout)
         self.page_stack.addWidget(holder)

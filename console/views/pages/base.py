@@ -694,8 +694,8 @@ class Page(QWidget):
         return self.isAncestorOf(widget) or self.bars_below.isAncestorOf(widget)
 
     def can_focus(self, target: QWidget) -> bool:
-        """Return True if `target` is inside the page, visible and enabled, so that it can have the focus."""
-        return self.isAncestorOf(target) and target.isVisibleTo(self) and target.isEnabled()
+        """Return True if `target` is part of the page, visible and enabled, so that it can have the focus."""
+        return self.is_part(target) and target.isVisibleTo(self) and target.isEnabled()
 
     def open_acting_dialog(self, dialog: QDialog) -> None:
         """Open a dialog whose action changes the data of this page. Read the data again after the action."""

@@ -277,7 +277,7 @@ class RecordPage(Page, Generic[DetailsT]):
             widget.show()
         self._hidden_contents = []
         focus = find_focused_widget(self.window())
-        has_moved_away = focus is not None and not self.isAncestorOf(focus)  # the person has opened the search
+        has_moved_away = focus is not None and not self.is_part(focus)  # the person has opened the search
         if focus_target is None or has_moved_away or not shiboken6.isValid(focus_target):
             return
         if self.can_focus(focus_target):
