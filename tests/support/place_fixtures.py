@@ -75,19 +75,6 @@ def fresh_place(
     return lambda: places.open_empty_place_anywhere(engine)
 
 
-@pytest.fixture(autouse=True)
-def _wait_for_exclusive_galera_test(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a test on Galera wait while a test of another worker process uses the cluster alone."""
-    callspec = getattr(request.node, "callspec", None)
-    on_galera = callspec is not None and callspec.params.get("engine") == "galera"
-    if not on_galera or "galera_cluster" in request.fixturenames:
-        yield
-        return
-    server_fixtures.require_server("galera")
-    with server_fixtures.use_galera(alone=False):
-        yield
-
-
 @pytest.fixture
 def hand_clock() -> "Iterator[ManualClock]":
     """Yield a clock that only the test moves. The leases use the same clock."""
