@@ -110,7 +110,7 @@ def test_the_built_application_shows_its_first_page_in_an_empty_home(program: Pa
 
 
 NOTICE_KEY = "a-key-of-sixteen-or-more"
-LIVE_TOKEN = "a-channel-token-for-tests"
+LIVE_TOKEN = "a-live-feed-token-for-tests"
 
 
 def make_signature_header(body: bytes) -> dict[str, str]:

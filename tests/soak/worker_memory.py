@@ -37,7 +37,7 @@ MAX_GROWTH_BYTES_PER_HOUR = 2 * BYTES_PER_MIB
 TIME_SCALE = "4"
 """Time scale of the worker. Due tasks run four times as often as usual, so an hour has as many runs as four hours of
 ordinary work."""
-CHANNEL_TOKEN = "a-channel-token-of-the-soak"
+LIVE_FEED_TOKEN = "a-live-feed-token-of-the-soak"
 _TURN_INTERVAL_SECONDS, _SAMPLE_INTERVAL_SECONDS = 2.0, 10.0
 
 
@@ -171,7 +171,7 @@ def _run_steady_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]
         SteadyWork.open_for_database(place) as work,
         alert_receiver.receive_alerts() as alerted,
         _start_worker(place, work, alerted.url) as worker,
-        keep_live_client(worker, CHANNEL_TOKEN, work),
+        keep_live_client(worker, LIVE_FEED_TOKEN, work),
     ):
         work.set_receivers(worker, alerted)
         yield work, worker
@@ -184,7 +184,7 @@ def _start_worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContex
         desk=1,
         person="worker",
         TIME_SCALE=TIME_SCALE,
-        SECRET_LIVE_TOKEN=CHANNEL_TOKEN,
+        SECRET_LIVE_TOKEN=LIVE_FEED_TOKEN,
         ALERTS_WEBHOOK_URL=alerts,
         SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.SIGNATURE_KEY,
     )

@@ -9,7 +9,7 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
-from tests.worker.running_receiver import CHANNEL_TOKEN, RunningReceiver, run_receiver
+from tests.worker.running_receiver import LIVE_FEED_TOKEN, RunningReceiver, run_receiver
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def scene(place: Place, sandbox: Sandbox) -> Iterator[PaymentDesk]:
     The desk waits as long between two questions to a provider as in production. So after a notice it asks the
     provider only once, and no due task of these tests asks again.
     """
-    with open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=CHANNEL_TOKEN, TIME_SCALE="1") as made:
+    with open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=LIVE_FEED_TOKEN, TIME_SCALE="1") as made:
         yield made
 
 

@@ -15,7 +15,7 @@ from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app, serve
 from tests.support.waiting import MAX_WAIT_SECONDS
 
-CHANNEL_TOKEN = "a-channel-token-for-tests"
+LIVE_FEED_TOKEN = "a-live-feed-token-for-tests"
 NOTICE_PATH_BY_PROVIDER = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
 WAIT_LIMIT_SECONDS = MAX_WAIT_SECONDS
 """Seconds after which a test gives up."""

@@ -9,13 +9,13 @@ from console.providers.http.strict_json import MAX_JSON_DEPTH
 from console.worker import abuse_limiter as offences
 from console.worker.connection_limits import SenderAddressFinder
 from tests.support.payment_desks import PaymentDesk, make_signed_notice
-from tests.worker.running_receiver import CHANNEL_TOKEN, RunningReceiver, format_request
+from tests.worker.running_receiver import LIVE_FEED_TOKEN, RunningReceiver, format_request
 
 pytestmark = pytest.mark.engines("sqlite")
 REFUSED_BODY = b"refused\n"
 UPGRADE_HEADERS = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
 WEBSOCKET_KEY_HEADER = {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="}
-AUTHORIZATION_HEADER = {"authorization": f"Bearer {CHANNEL_TOKEN}"}
+AUTHORIZATION_HEADER = {"authorization": f"Bearer {LIVE_FEED_TOKEN}"}
 
 
 @pytest.mark.parametrize(

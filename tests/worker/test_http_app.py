@@ -16,7 +16,7 @@ from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 from tests.worker.running_receiver import (
-    CHANNEL_TOKEN,
+    LIVE_FEED_TOKEN,
     WAIT_LIMIT_SECONDS,
     Answer,
     RunningReceiver,
@@ -198,7 +198,7 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
     """
     proxies, sources = ("127.0.0.0/8",), f"{OTHER_ADDRESS}/32"
     with (
-        open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=CHANNEL_TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
+        open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=LIVE_FEED_TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
         run_receiver(scene.taker, trusted_proxies=proxies) as receiver,
     ):
         make_begun_payment(scene, "paypay")

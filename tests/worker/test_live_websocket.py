@@ -24,9 +24,9 @@ from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
-from tests.worker.running_receiver import CHANNEL_TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, run_receiver
+from tests.worker.running_receiver import LIVE_FEED_TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, run_receiver
 
-AUTHORIZATION_HEADER = {"Authorization": f"Bearer {CHANNEL_TOKEN}"}
+AUTHORIZATION_HEADER = {"Authorization": f"Bearer {LIVE_FEED_TOKEN}"}
 pytestmark = pytest.mark.engines("sqlite")
 
 
@@ -135,7 +135,7 @@ def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, re
         assert {one["kind"] for one in receive_message(orders)["changes"]} == {"order"}
 
 
-@pytest.mark.parametrize("first", [CHANNEL_TOKEN, json.dumps({"token": CHANNEL_TOKEN}), f"  {CHANNEL_TOKEN}\n"])
+@pytest.mark.parametrize("first", [LIVE_FEED_TOKEN, json.dumps({"token": LIVE_FEED_TOKEN}), f"  {LIVE_FEED_TOKEN}\n"])
 def test_the_token_may_be_the_first_message(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
     """A client that can't set a header may send the token as its first message."""
     with connect_listener(receiver, headers={}, first=first) as line:
@@ -147,8 +147,8 @@ def test_the_token_may_be_the_first_message(scene: PaymentDesk, receiver: Runnin
     [
         "",
         "x",
-        CHANNEL_TOKEN[:-1],
-        CHANNEL_TOKEN + "x",
+        LIVE_FEED_TOKEN[:-1],
+        LIVE_FEED_TOKEN + "x",
         "{",
         '{"token": 1}',
         '{"token": null}',
@@ -167,13 +167,13 @@ def test_a_wrong_first_message_closes_the_websocket(
 @pytest.mark.parametrize(
     "header",
     [
-        f"Bearer {CHANNEL_TOKEN}x",
+        f"Bearer {LIVE_FEED_TOKEN}x",
         "Bearer",
         "",
-        CHANNEL_TOKEN,
-        f"Basic {CHANNEL_TOKEN}",
+        LIVE_FEED_TOKEN,
+        f"Basic {LIVE_FEED_TOKEN}",
         "Bearer \xe9",
-        f"Bearer {CHANNEL_TOKEN} {CHANNEL_TOKEN}",
+        f"Bearer {LIVE_FEED_TOKEN} {LIVE_FEED_TOKEN}",
     ],
 )
 def test_a_wrong_token_in_the_header_is_refused(scene: PaymentDesk, receiver: RunningReceiver, header: str) -> None:
@@ -230,16 +230,16 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
     """While a token is being replaced, the new and the old token are accepted, in a header or as the first message. A
     header that contains both is refused.
     """
-    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": CHANNEL_TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
+    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": LIVE_FEED_TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
     with open_payment_desk(place, sandbox, **told) as scene, run_receiver(scene.taker) as receiver:
-        for token in (CHANNEL_TOKEN, OLD_TOKEN):
+        for token in (LIVE_FEED_TOKEN, OLD_TOKEN):
             with connect_listener(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
                 assert receive_message(line)["type"] == "snapshot"
             with connect_listener(receiver, headers={}, first=token) as line:
                 assert receive_message(line)["type"] == "snapshot"
         with (
             pytest.raises(InvalidStatus),
-            connect_listener(receiver, headers={"Authorization": f"Bearer {CHANNEL_TOKEN}{OLD_TOKEN}"}),
+            connect_listener(receiver, headers={"Authorization": f"Bearer {LIVE_FEED_TOKEN}{OLD_TOKEN}"}),
         ):
             pass
 
@@ -250,7 +250,7 @@ def test_a_token_is_replaced_without_a_restart(
     """The receiver uses the present token of the keyring, and disconnects the listeners that have connected with the
     former one. If the keyring can't be read, it continues to use the last token.
     """
-    kept: dict[str, str | None] = {"LIVE_TOKEN": CHANNEL_TOKEN}
+    kept: dict[str, str | None] = {"LIVE_TOKEN": LIVE_FEED_TOKEN}
     with open_payment_desk(place, sandbox) as scene:
         own = scene.taker.settings.secrets
 
@@ -266,12 +266,12 @@ def test_a_token_is_replaced_without_a_restart(
         monkeypatch.setattr(own, "read_secret", get_or_refuse)
         monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.01)
         with run_receiver(scene.taker) as receiver, connect_listener(receiver) as connected:
-            assert _can_listen(receiver, CHANNEL_TOKEN)
+            assert _can_listen(receiver, LIVE_FEED_TOKEN)
             kept["LIVE_TOKEN"] = OLD_TOKEN
             assert read_close_code(connected) == 1008
-            assert [_can_listen(receiver, token) for token in (CHANNEL_TOKEN, OLD_TOKEN)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (LIVE_FEED_TOKEN, OLD_TOKEN)] == [False, True]
             kept.clear()
-            assert [_can_listen(receiver, token) for token in (CHANNEL_TOKEN, OLD_TOKEN)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (LIVE_FEED_TOKEN, OLD_TOKEN)] == [False, True]
 
 
 def _can_listen(receiver: RunningReceiver, token: str) -> bool:
@@ -282,8 +282,8 @@ def _can_listen(receiver: RunningReceiver, token: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("second", [f"Bearer {CHANNEL_TOKEN}", "Bearer x", ""])
-@pytest.mark.parametrize("first", [f"Bearer {CHANNEL_TOKEN}", "Bearer x"])
+@pytest.mark.parametrize("second", [f"Bearer {LIVE_FEED_TOKEN}", "Bearer x", ""])
+@pytest.mark.parametrize("first", [f"Bearer {LIVE_FEED_TOKEN}", "Bearer x"])
 def test_two_authorization_headers_are_refused(
     scene: PaymentDesk, receiver: RunningReceiver, first: str, second: str
 ) -> None:
@@ -316,7 +316,7 @@ def test_an_address_that_sends_wrong_tokens_is_refused(
         assert receiver.get("/healthz").status == 0
     rows = scene.place.sql("SELECT result, detail FROM audit_log WHERE what = 'live.refused'")
     assert [(result, json.loads(detail)["peer"]) for result, detail in rows] == [("refused", "127.0.0.1")] * 2
-    assert CHANNEL_TOKEN not in str(rows)
+    assert LIVE_FEED_TOKEN not in str(rows)
 
 
 def _try_wrong_token(receiver: RunningReceiver, attempt_kind: str) -> None:
@@ -327,7 +327,7 @@ def _try_wrong_token(receiver: RunningReceiver, attempt_kind: str) -> None:
         ) as line:
             assert read_close_code(line) == 1008
         return
-    headers = [("Authorization", f"Bearer {CHANNEL_TOKEN}")] * 2 if attempt_kind == "two headers" else wrong
+    headers = [("Authorization", f"Bearer {LIVE_FEED_TOKEN}")] * 2 if attempt_kind == "two headers" else wrong
     path = "/live?channels=x" if attempt_kind == "no such channel" else "/live"
     with (
         pytest.raises(InvalidStatus),
@@ -396,7 +396,7 @@ def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> No
         deaf.sendall(
             b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
             b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-            b"authorization: Bearer " + CHANNEL_TOKEN.encode() + b"\r\n\r\n"
+            b"authorization: Bearer " + LIVE_FEED_TOKEN.encode() + b"\r\n\r\n"
         )
         assert receive_message(reader)["type"] == "snapshot"
         rows = ", ".join(f"('order', {n}, '2026-11-20 03:00:00')" for n in range(1, 900))

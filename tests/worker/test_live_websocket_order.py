@@ -18,14 +18,14 @@ from console.worker import uvicorn_protocols as door
 from console.worker.live_websocket import LiveFeedChanges
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.running_receiver import CHANNEL_TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, read_all, run_receiver
+from tests.worker.running_receiver import LIVE_FEED_TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, read_all, run_receiver
 from tests.worker.test_live_websocket import AUTHORIZATION_HEADER, connect_listener, read_close_code, receive_message
 
 pytestmark = pytest.mark.engines("sqlite")
 ALL_CHANNELS = frozenset(LIVE_FEED_CHANNELS)
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
-    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + CHANNEL_TOKEN.encode() + b"\r\n\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + LIVE_FEED_TOKEN.encode() + b"\r\n\r\n"
 )
 EMPTY_MASK = b"\0\0\0\0"
 
@@ -214,7 +214,7 @@ def open_raw_channel(receiver: RunningReceiver) -> Iterator[socket.socket]:
 def test_a_first_message_that_is_no_text_opens_nothing(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     url = f"ws://127.0.0.1:{receiver.port}/live"
     with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as connection:
-        connection.send(CHANNEL_TOKEN.encode())
+        connection.send(LIVE_FEED_TOKEN.encode())
         assert read_close_code(connection) == 1008
 
 

@@ -19,7 +19,7 @@ from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk
 from tests.worker.running_receiver import (
-    CHANNEL_TOKEN,
+    LIVE_FEED_TOKEN,
     NOTICE_PATH_BY_PROVIDER,
     WAIT_LIMIT_SECONDS,
     Answer,
@@ -153,7 +153,7 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     to the described close code.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-    url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": CHANNEL_TOKEN}
+    url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": LIVE_FEED_TOKEN}
     make_message_validator("token").validate(token)
     with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as connection:
         connection.send(json.dumps(token))
@@ -165,7 +165,9 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     records = [*changes["changes"], *(one for queue in snapshot["queues"] for one in queue["items"])]
     assert {one["kind"] for one in records} >= {"order", "payment"}
     with pytest.raises(InvalidStatus) as refused:
-        connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {CHANNEL_TOKEN}"}, proxy=None)
+        connect(
+            f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {LIVE_FEED_TOKEN}"}, proxy=None
+        )
     assert refused.value.response.status_code == 403
     with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as connection:
         connection.send("a wrong token")

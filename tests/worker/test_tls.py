@@ -23,7 +23,7 @@ from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 from tests.worker.running_receiver import (
-    CHANNEL_TOKEN,
+    LIVE_FEED_TOKEN,
     WAIT_LIMIT_SECONDS,
     RunningReceiver,
     format_request,
@@ -102,7 +102,7 @@ def test_a_notice_over_tls_is_accepted(
 def test_live_changes_are_sent_over_tls(
     scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority
 ) -> None:
-    url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {CHANNEL_TOKEN}"}
+    url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {LIVE_FEED_TOKEN}"}
     with connect(
         url,
         ssl=make_trusting_context(authority),
