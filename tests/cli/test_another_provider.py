@@ -20,7 +20,7 @@ from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import CHECKER, MAKER
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP_ID, KaedeServer
-from tests.worker.running_receiver import CHANNEL_TOKEN, run_receiver
+from tests.worker.running_receiver import LIVE_FEED_TOKEN, run_receiver
 
 PROVIDER_MODULE = "tests.support.kaede"
 GUIDE_FILE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
@@ -51,24 +51,25 @@ def new_provider_server() -> Iterator[KaedeServer]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, new_provider_server: KaedeServer) -> Terminal:
-    """Return a desk on which only the new provider is configured; the other providers can't be reached."""
+def kaede_terminal(tmp_path: Path, new_provider_server: KaedeServer) -> Terminal:
+    """Return a terminal on a desk on which only the new provider is configured; the other providers can't be
+    reached."""
     copy_empty_database(tmp_path / "home")
     return Terminal(
         make_environment(
             tmp_path / "home",
             "http://127.0.0.1:1",
             KAEDE_URL=new_provider_server.url,
-            SECRET_LIVE_TOKEN=CHANNEL_TOKEN,
+            SECRET_LIVE_TOKEN=LIVE_FEED_TOKEN,
             **PROVIDER_SECRETS,
         )
     )
 
 
-def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
+def import_payment(kaede_terminal: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
     kaede.add_payment(number, minor)
     kaede.pay_payment(number)
-    answer = desk.json("payment", "import", "kaede", number, "--corporation-number", CORPORATION_NUMBER)
+    answer = kaede_terminal.json("payment", "import", "kaede", number, "--corporation-number", CORPORATION_NUMBER)
     return int(answer.data["id"])
 
 
@@ -107,14 +108,14 @@ def test_real_credentials_exclude_a_fast_clock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal, language: str) -> None:
+def test_the_doctor_reports_the_missing_settings_of_the_provider(kaede_terminal: Terminal, language: str) -> None:
     """`doctor` has a check for the new provider. The check fails if only a part of the provider's settings is there,
     and succeeds if all or none are.
     """
     name = wording.translate("provider.kaede", language)
 
     def read_doctor_line(**env: str) -> tuple[bool, str]:
-        ending = desk.json("doctor", LANGUAGE=language, **env)
+        ending = kaede_terminal.json("doctor", LANGUAGE=language, **env)
         checks = ending.answer["data"]["checks"] if ending.answer["ok"] else ending.error["detail"]["checks"]
         (found,) = [one for one in checks if one["name"] == "kaede"]
         return found["ok"], found["message"]
@@ -130,11 +131,11 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal,
 # The way of money
 
 
-def test_a_payment_is_started_probed_and_shown(desk: Terminal, new_provider_server: KaedeServer) -> None:
+def test_a_payment_is_started_probed_and_shown(kaede_terminal: Terminal, new_provider_server: KaedeServer) -> None:
     """Starting a payment twice calls the provider once. A probe reports the payment as unpaid before the payer has
     paid, and as completed after it. `show` and `lookup` print the payment in JSON and in both languages.
     """
-    with open_console(Settings.load(desk.env)) as console:
+    with open_console(Settings.load(kaede_terminal.env)) as console:
         console.database.write(
             lambda tx: tx.conn.exec_driver_sql(
                 "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number)"
@@ -146,43 +147,50 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, new_provider_serv
     payment = started.payment
     assert (payment.provider, payment.handle, again.payment.id) == ("kaede", "code-S-1", payment.id)
     assert new_provider_server.requests == ["POST /payments"]
-    assert desk.json("probe", "payment", str(payment.id)).data["state"] == "user_payment"
+    assert kaede_terminal.json("probe", "payment", str(payment.id)).data["state"] == "user_payment"
     new_provider_server.pay_payment("S-1")
-    probed = desk.json("probe", "payment", str(payment.id)).data
+    probed = kaede_terminal.json("probe", "payment", str(payment.id)).data
     assert (probed["state"], probed["provider_payment_id"], probed["captured_minor"]) == ("completed", "kp-1", 3300)
-    shown = desk.json("show", "payment", str(payment.id)).data
+    shown = kaede_terminal.json("show", "payment", str(payment.id)).data
     assert (shown["provider"], shown["provider_state"]) == ("kaede", "paid")
-    order = desk.json("show", "order", "1").data
+    order = kaede_terminal.json("show", "order", "1").data
     assert (order["state"], order["payment_method"], order["atom_txn_id"]) == ("paid", "kaede", None)
-    assert [one["provider"] for one in desk.json("lookup", CORPORATION_NUMBER).data["payments"]] == ["kaede"]
+    assert [one["provider"] for one in kaede_terminal.json("lookup", CORPORATION_NUMBER).data["payments"]] == [
+        "kaede"
+    ]
     for language in wording.LANGUAGES:
-        text = desk("show", "payment", str(payment.id), LANGUAGE=language)
+        text = kaede_terminal("show", "payment", str(payment.id), LANGUAGE=language)
         assert wording.translate("provider.kaede", language) in text.out.decode()
     assert API_KEY not in json.dumps(shown)
 
 
-def test_a_payment_is_imported_once(desk: Terminal, new_provider_server: KaedeServer) -> None:
+def test_a_payment_is_imported_once(kaede_terminal: Terminal, new_provider_server: KaedeServer) -> None:
     """A payment is imported by our payment number, and a second import returns the same record. The import of a
     payment that the provider doesn't have is refused, and so is an import with a wrong API key.
     """
-    first = import_payment(desk, new_provider_server)
-    assert desk.json("payment", "import", "kaede", "ORD-1").data["id"] == first
-    assert desk.json("payment", "import", "kaede", "ORD-9").exit_status_and_code == (5, "provider_refused")
-    denied = desk.json("payment", "import", "kaede", "ORD-2", SECRET_KAEDE_API_KEY="another")
+    first = import_payment(kaede_terminal, new_provider_server)
+    assert kaede_terminal.json("payment", "import", "kaede", "ORD-1").data["id"] == first
+    assert kaede_terminal.json("payment", "import", "kaede", "ORD-9").exit_status_and_code == (5, "provider_refused")
+    denied = kaede_terminal.json("payment", "import", "kaede", "ORD-2", SECRET_KAEDE_API_KEY="another")
     assert denied.exit_status_and_code == (5, "provider_auth")
     for command in (("payment", "import"), ("reconcile",)):
-        assert "kaede" in desk(*command, "--help").out.decode()
+        assert "kaede" in kaede_terminal(*command, "--help").out.decode()
 
 
-def test_a_refund_takes_two_people(desk: Terminal, new_provider_server: KaedeServer, tmp_path: Path) -> None:
+def test_a_refund_takes_two_people(
+    kaede_terminal: Terminal, new_provider_server: KaedeServer, tmp_path: Path
+) -> None:
     """One person requests a refund and another approves it. The program sends the refund under the stored key, and
     completes it as the provider reports. A replay of the refund's evidence pack has no difference.
     """
-    payment = import_payment(desk, new_provider_server)
+    payment = import_payment(kaede_terminal, new_provider_server)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
-    asked = desk.json(*words, OPERATOR=MAKER).data
-    assert desk.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).exit_status_and_code == (3, "same_person")
-    sent = desk.json("refund", "approve", str(asked["id"]), OPERATOR=CHECKER).data
+    asked = kaede_terminal.json(*words, OPERATOR=MAKER).data
+    assert kaede_terminal.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).exit_status_and_code == (
+        3,
+        "same_person",
+    )
+    sent = kaede_terminal.json("refund", "approve", str(asked["id"]), OPERATOR=CHECKER).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
     (key,) = new_provider_server.refunds
     assert (key, new_provider_server.refunds[key]["amount"], new_provider_server.refunds[key]["payment"]) == (
@@ -190,22 +198,24 @@ def test_a_refund_takes_two_people(desk: Terminal, new_provider_server: KaedeSer
         1000,
         "kp-1",
     )
-    assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "submitted"
+    assert kaede_terminal.json("probe", "refund", str(asked["id"])).data["state"] == "submitted"
     new_provider_server.refunds[key]["state"] = "returned"
-    assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
-    assert desk.json("show", "payment", str(payment)).data["refunded_minor"] == 1000
+    assert kaede_terminal.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
+    assert kaede_terminal.json("show", "payment", str(payment)).data["refunded_minor"] == 1000
     pack = tmp_path / "refund.zip"
-    assert desk.json("show", "refund", str(asked["id"]), "--pack", str(pack)).status == 0
-    played = desk.json("replay", str(pack)).data
+    assert kaede_terminal.json("show", "refund", str(asked["id"]), "--pack", str(pack)).status == 0
+    played = kaede_terminal.json("replay", str(pack)).data
     assert (played["answers"] > 0, played["skipped"], played["differ"]) == (True, 0, [])
 
 
-def test_a_reversible_success_is_shown_as_reversible(desk: Terminal, new_provider_server: KaedeServer) -> None:
+def test_a_reversible_success_is_shown_as_reversible(
+    kaede_terminal: Terminal, new_provider_server: KaedeServer
+) -> None:
     """Only the setting `reversible_days` of the provider's plugin decides whether a payment counts as reversible. The
     payment's verdict and the risk signals of its refund say so.
     """
-    payment = import_payment(desk, new_provider_server)
-    with open_console(Settings.load(desk.env)) as console:
+    payment = import_payment(kaede_terminal, new_provider_server)
+    with open_console(Settings.load(kaede_terminal.env)) as console:
         verdict = console.payments.read_payment(payment).explanation.verdict
         hits = console.refunds.make_plan(payment, "1000").risk_signals
     assert verdict == "verdict.payment_reversible"
@@ -226,36 +236,38 @@ def test_daily_files_need_their_sentences() -> None:
         dataclasses.replace(provider, sentences_by_key=words)
 
 
-def test_the_provider_has_its_own_path_for_notices(desk: Terminal, new_provider_server: KaedeServer) -> None:
+def test_the_provider_has_its_own_path_for_notices(
+    kaede_terminal: Terminal, new_provider_server: KaedeServer
+) -> None:
     """A signed notice of the new provider is booked once, at the provider's own path. A forged notice is refused, and
     so is a notice at the path for senders that are no providers.
     """
     new_provider_server.add_payment("ORD-1", 3_300)
     new_provider_server.pay_payment("ORD-1")
-    payment = int(desk.json("payment", "import", "kaede", "ORD-1").data["id"])
-    with open_console(Settings.load(desk.env)) as console, run_receiver(console) as receiver:
+    payment = int(kaede_terminal.json("payment", "import", "kaede", "ORD-1").data["id"])
+    with open_console(Settings.load(kaede_terminal.env)) as console, run_receiver(console) as receiver:
         good = new_provider_server.make_notice("ORD-1")
         assert receiver.post("/callbacks/kaede", good.body).status == 200
         assert receiver.post("/callbacks/kaede", good.body).status == 200
         assert receiver.post("/callbacks/kaede", new_provider_server.make_notice("ORD-1", "false").body).status == 400
         assert receiver.post("/notices/kaede", good.body).status == 400
-    with open_console(Settings.load(desk.env)) as console, console.database.read() as conn:
+    with open_console(Settings.load(kaede_terminal.env)) as console, console.database.read() as conn:
         found = [
             tuple(row) for row in conn.exec_driver_sql("SELECT source, kind, done FROM payment_events ORDER BY id")
         ]
     assert found == [("kaede", "paid", "booked"), ("kaede", "refused", "refused")]
-    assert desk.json("show", "payment", str(payment)).data["captured_minor"] == 3_300
+    assert kaede_terminal.json("show", "payment", str(payment)).data["captured_minor"] == 3_300
 
 
 def test_a_reconciliation_asks_the_provider_about_each_payment(
-    desk: Terminal, new_provider_server: KaedeServer
+    kaede_terminal: Terminal, new_provider_server: KaedeServer
 ) -> None:
     """The new provider can't list its payments, so a reconciliation asks it about each of our payments on the
     reconciled days.
     """
-    import_payment(desk, new_provider_server)
+    import_payment(kaede_terminal, new_provider_server)
     request_count = len(new_provider_server.requests)
-    with open_console(Settings.load(desk.env)) as console:
+    with open_console(Settings.load(kaede_terminal.env)) as console:
         today = console._context.now().astimezone(provider_registry.get_time_zone("kaede")).date()
         report = console.reconciliation.run("kaede", today, today)
         assert "kaede" in console.reconciliation.views.providers()

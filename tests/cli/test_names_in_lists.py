@@ -23,7 +23,7 @@ _ANY_ID_PATTERN = re.compile(rf"\b{FIRST_ID // 100}\d\d\b")
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     made = PayingTerminal(tmp_path / "home", sandbox)
     with closing(sqlite3.connect(made.home / "console.db")) as conn, conn:
         for place, table in enumerate(_TABLES):
@@ -33,22 +33,22 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_no_list_names_a_record_by_its_row_number(
-    desk: PayingTerminal, sandbox: Sandbox, tmp_path: Path, language: str
+    paying_terminal: PayingTerminal, sandbox: Sandbox, tmp_path: Path, language: str
 ) -> None:
     """In both languages no list of the terminal names an order, payment, refund, credit check, alert or case by the
     id of its row.
     """
-    check = desk.json("purchase", CORPORATION_NUMBER, "--client", "1").data["id"]
-    desk.create_order(ORDER_NUMBER, 3300)
-    with closing(sqlite3.connect(desk.home / "console.db")) as shop, shop:
+    check = paying_terminal.json("purchase", CORPORATION_NUMBER, "--client", "1").data["id"]
+    paying_terminal.create_order(ORDER_NUMBER, 3300)
+    with closing(sqlite3.connect(paying_terminal.home / "console.db")) as shop, shop:
         shop.execute("UPDATE orders SET status = 'cancelled'")
-    payment = desk.make_booked_payment()
-    refund = desk.request_refund(payment).data["id"]
+    payment = paying_terminal.make_booked_payment()
+    refund = paying_terminal.request_refund(payment).data["id"]
     assert min(check, payment, refund) > FIRST_ID
-    desk.json("worker", "--once")
-    day = make_day_with_differences(desk, tmp_path, sandbox)
+    paying_terminal.json("worker", "--once")
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox)
     told = {
-        words: desk(*words, LANGUAGE=language, OPERATOR="op-a").out.decode()
+        words: paying_terminal(*words, LANGUAGE=language, OPERATOR="op-a").out.decode()
         for words in (
             ("reconcile", "paypay", "--from", day, "--to", day),
             ("alerts", "list"),

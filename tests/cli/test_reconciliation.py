@@ -19,19 +19,19 @@ REPORT_FIELDS = {"matched", "imported", "missing_there", "different_state", "dif
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
 def make_day_with_differences(
-    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
+    paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
 ) -> str:
     """Create a day with one payment that only the provider has and one that only this database has. With `announced`,
     a notice has announced the provider's daily file of the day. Return the day in ISO form.
     """
     place = SqlitePlace(tmp_path)
-    place.file = desk.home / "console.db"
-    with open_console(Settings.load(desk.env)) as console:
+    place.file = paying_terminal.home / "console.db"
+    with open_console(Settings.load(paying_terminal.env)) as console:
         scene = PaymentDesk(place, console, sandbox)
         days = ReconciledDay(scene)
         days.add_provider_payment("ORD-theirs", 500)
@@ -43,16 +43,16 @@ def make_day_with_differences(
 
 
 def test_a_reconciliation_prints_counts_and_lists_cases(
-    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox
+    paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """A reconciliation prints the promised counts. Its cases are the same as those of `alerts list`. A second run
     prints the same result.
     """
-    day = make_day_with_differences(desk, tmp_path, sandbox)
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day)
-    dry = desk.json(*words, "--dry-run").data
+    dry = paying_terminal.json(*words, "--dry-run").data
     assert (dry["imported"], dry["missing_there"], dry["cases"], dry["dry_run"]) == (1, 1, [], True)
-    told = desk.json(*words).data
+    told = paying_terminal.json(*words).data
     assert set(told) >= REPORT_FIELDS
     assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
     (case,) = told["cases"]
@@ -60,21 +60,25 @@ def test_a_reconciliation_prints_counts_and_lists_cases(
         "id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by",
     }  # fmt: skip
     assert (case["rule_id"], case["resolved_at"]) == ("reconcile_missing_there", None)
-    again = desk.json(*words).data
+    again = paying_terminal.json(*words).data
     assert [again[name] for name in ("matched", "imported", "missing_there")] == [1, 0, 1]
     assert [one["id"] for one in again["cases"]] == [case["id"]]
-    listed = desk.json("alerts", "list").data["alerts"]
+    listed = paying_terminal.json("alerts", "list").data["alerts"]
     assert case["id"] in {one["id"] for one in listed}
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",), ("--request-id", "one")])
 def test_an_interrupted_reconciliation_prints_no_counts(
-    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+    paying_terminal: PayingTerminal,
+    tmp_path: Path,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
 ) -> None:
     """A reconciliation that is interrupted exits with 6 and prints no counts; the next one continues and prints the
     complete counts.
     """
-    day = make_day_with_differences(desk, tmp_path, sandbox)
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day, *more)
     plain = DailyFileStore.download_file
 
@@ -85,33 +89,35 @@ def test_an_interrupted_reconciliation_prints_no_counts(
 
     with monkeypatch.context() as patched:
         patched.setattr(DailyFileStore, "download_file", read_and_interrupt)
-        assert desk.json(*words).exit_status_and_code == (6, "interrupted")
-    told = desk.json(*words).data
+        assert paying_terminal.json(*words).exit_status_and_code == (6, "interrupted")
+    told = paying_terminal.json(*words).data
     assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
     assert "duplicate" not in told
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_reconciliation_is_printed_with_its_differences(
-    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str
+    paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str
 ) -> None:
     """Without `--json`, `reconcile` prints the counts, each difference, and the differences that a person must look
     into.
     """
-    day = make_day_with_differences(desk, tmp_path, sandbox)
-    ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox)
+    ending = paying_terminal("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
     lines = ending.out.decode().splitlines()
     assert ending.status == 0
     assert len(lines) == 4
     assert "queue review" in lines[-1]
 
 
-def test_a_day_without_an_announced_file_is_reported(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_day_without_an_announced_file_is_reported(
+    paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox
+) -> None:
     """For a day without an announced daily file, `reconcile` exits with 4 and `outcome_unknown`; the message names
     the day and what to do.
     """
-    day = make_day_with_differences(desk, tmp_path, sandbox, announced=False)
-    ending = desk.json("reconcile", "paypay", "--from", day, "--to", day)
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox, announced=False)
+    ending = paying_terminal.json("reconcile", "paypay", "--from", day, "--to", day)
     assert ending.exit_status_and_code == (4, "outcome_unknown")
     assert day in ending.error["message"]
     assert "send it again" in ending.error["message"]
@@ -130,18 +136,18 @@ def test_a_day_without_an_announced_file_is_reported(desk: PayingTerminal, tmp_p
     ],
 )
 def test_invalid_arguments_are_refused(
-    desk: PayingTerminal, words: tuple[str, ...], refusal: tuple[int, str]
+    paying_terminal: PayingTerminal, words: tuple[str, ...], refusal: tuple[int, str]
 ) -> None:
     """`reconcile` refuses missing or malformed dates, a wrong period and an unknown provider."""
-    assert desk.json("reconcile", *words).exit_status_and_code == refusal
+    assert paying_terminal.json("reconcile", *words).exit_status_and_code == refusal
 
 
-def test_an_auditor_may_not_reconcile(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_an_auditor_may_not_reconcile(paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """An auditor may not reconcile, because that books payments; an operator may make a dry run."""
-    day = make_day_with_differences(desk, tmp_path, sandbox)
+    day = make_day_with_differences(paying_terminal, tmp_path, sandbox)
     place = SqlitePlace(tmp_path)
-    place.file = desk.home / "console.db"
+    place.file = paying_terminal.home / "console.db"
     place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('op-a', 'operator', 0)")
     words = ("reconcile", "paypay", "--from", day, "--to", day)
-    assert desk.json(*words, OPERATOR="aud-e").exit_status_and_code == (3, "not_allowed")
-    assert desk.json(*words, "--dry-run", OPERATOR="op-a").status == 0
+    assert paying_terminal.json(*words, OPERATOR="aud-e").exit_status_and_code == (3, "not_allowed")
+    assert paying_terminal.json(*words, "--dry-run", OPERATOR="op-a").status == 0

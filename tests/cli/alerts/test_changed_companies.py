@@ -25,9 +25,9 @@ DIFFERENCE_DAY = date(2026, 11, 18)
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    """Return a desk whose worker has compared the corporation registry twice: the second time after a published
-    difference that merges a company.
+def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    """Return a terminal on a desk whose worker has compared the corporation registry twice: the second time after a
+    published difference that merges a company.
     """
     made = PayingTerminal(tmp_path / "home", sandbox)
     assert made.json("queue", "companies").data == {"queue": "companies", "items": [], "next_cursor": None}
@@ -55,11 +55,11 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return made
 
 
-def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
+def test_a_change_is_listed_and_acknowledged(paying_terminal: PayingTerminal) -> None:
     """The queue of changed companies and the list of alerts show the facts before and after the change. Acknowledging
     the change closes the alert.
     """
-    (item,) = desk.json("queue", "companies").data["items"]
+    (item,) = paying_terminal.json("queue", "companies").data["items"]
     assert (item["kind"], item["id"], item["corporation_number"]) == (
         "corporation",
         CORPORATION_NUMBER,
@@ -70,28 +70,28 @@ def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
     assert item["after"]["closed"] == {"date": "2026-11-18", "cause": "merger"}
     assert item["after"]["successor"] == SUCCESSOR_NUMBER
     assert [(one["corporation_number"], one["ours"]) for one in item["successors"]] == [(SUCCESSOR_NUMBER, False)]
-    back = desk.json("lookup", SUCCESSOR_NUMBER).data["corporation"]["predecessors"]
+    back = paying_terminal.json("lookup", SUCCESSOR_NUMBER).data["corporation"]["predecessors"]
     assert [(one["corporation_number"], one["ours"]) for one in back] == [(CORPORATION_NUMBER, True)]
     assert item["next_step"]["command"] == f"support-console alerts ack {item['alert_id']} --note TEXT"
-    (alert,) = desk.json("alerts", "list").data["alerts"]
+    (alert,) = paying_terminal.json("alerts", "list").data["alerts"]
     assert (alert["rule_id"], alert["corporation_number"], alert["order_no"]) == (
         "corporation_changed",
         CORPORATION_NUMBER,
         None,
     )
     assert "株式会社残る" in alert["why"]
-    acknowledged = desk.json("alerts", "ack", str(alert["id"]), "--note", "asked them").data
+    acknowledged = paying_terminal.json("alerts", "ack", str(alert["id"]), "--note", "asked them").data
     assert acknowledged["resolved_at"] is not None
-    assert desk.json("queue", "companies").data["items"] == []
-    assert desk.json("queue", "companies", "--after", "x").exit_status_and_code == (2, "usage")
+    assert paying_terminal.json("queue", "companies").data["items"] == []
+    assert paying_terminal.json("queue", "companies", "--after", "x").exit_status_and_code == (2, "usage")
 
 
-def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
+def test_entries_have_actions_with_commands(paying_terminal: PayingTerminal) -> None:
     """Each entry of the queue has its actions and their commands. The renewal is allowed only after the credit check
     has expired.
     """
     renewal = f"support-console purchase {CORPORATION_NUMBER} --client 1 --renew"
-    (item,) = desk.json("queue", "companies").data["items"]
+    (item,) = paying_terminal.json("queue", "companies").data["items"]
     acknowledge, renew, successor = item["actions"]
     assert (acknowledge["action"], acknowledge["command"]) == ("acknowledge", item["next_step"]["command"])
     assert (renew["action"], renew["allowed"], renew["command"]) == ("renew", False, None)
@@ -100,16 +100,16 @@ def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
         "action": "open_successor", "allowed": True, "command": f"support-console lookup {SUCCESSOR_NUMBER}",
             "reason": None,
     }  # fmt: skip
-    assert renewal not in desk("queue", "companies").out.decode()
-    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
+    assert renewal not in paying_terminal("queue", "companies").out.decode()
+    with closing(sqlite3.connect(paying_terminal.home / "console.db")) as conn, conn:
         conn.execute("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2026-01-01'")
-    (item,) = desk.json("queue", "companies").data["items"]
+    (item,) = paying_terminal.json("queue", "companies").data["items"]
     assert item["actions"][1] == {"action": "renew", "allowed": True, "command": renewal, "reason": None}
-    text = desk("queue", "companies").out.decode()
+    text = paying_terminal("queue", "companies").out.decode()
     assert all(action["command"] in text for action in item["actions"])
-    with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
+    with closing(sqlite3.connect(paying_terminal.home / "console.db")) as conn, conn:
         conn.execute("DELETE FROM hansha_alarmbox_credit_checks")
-    (item,) = desk.json("queue", "companies").data["items"]
+    (item,) = paying_terminal.json("queue", "companies").data["items"]
     assert (item["actions"][1]["allowed"], item["actions"][1]["command"]) == (False, None)
 
 
@@ -118,28 +118,28 @@ def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
     [("en", "Merged into 株式会社残る (8 7001 1000 5901) on 2026-11-18"), ("ja", "2026-11-18 に合併により解散")],
 )
 def test_the_text_of_a_changed_company_has_change_and_next_step(
-    desk: PayingTerminal, language: str, expected: str
+    paying_terminal: PayingTerminal, language: str, expected: str
 ) -> None:
     """In the text output, the list has one line for the company, and below it the change and the next step."""
     for words in (("queue", "companies"), ("alerts", "list")):
-        text = desk(*words, LANGUAGE=language).out.decode()
+        text = paying_terminal(*words, LANGUAGE=language).out.decode()
         assert expected in text
         assert "1 1803 0101 8771" in text
-    assert REGISTRY_PUBLISHER in desk("queue", "companies", LANGUAGE=language).out.decode()
+    assert REGISTRY_PUBLISHER in paying_terminal("queue", "companies", LANGUAGE=language).out.decode()
 
 
-def test_an_incident_names_the_company(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_an_incident_names_the_company(paying_terminal: PayingTerminal, tmp_path: Path) -> None:
     """`incidents show` and the exported list of alerts have the official name after the number of the changed
     company. `incidents show` also has the closure of the company and the publisher of the registry. Without a
     registry only the number is shown.
     """
-    (incident,) = desk.json("incidents", "list").data["incidents"]
-    text = desk("incidents", "show", str(incident["id"])).out.decode()
+    (incident,) = paying_terminal.json("incidents", "list").data["incidents"]
+    text = paying_terminal("incidents", "show", str(incident["id"])).out.decode()
     assert all(part in text for part in ("1 1803 0101 8771", "株式会社消える", "Closed", REGISTRY_PUBLISHER))
-    assert "1 1803 0101 8771 株式会社消える" in desk("alerts", "list").out.decode()
+    assert "1 1803 0101 8771 株式会社消える" in paying_terminal("alerts", "list").out.decode()
     listed = tmp_path / "alerts.csv"
-    desk("export", "alerts", "--to", str(listed))
+    paying_terminal("export", "alerts", "--to", str(listed))
     assert "1 1803 0101 8771 株式会社消える" in listed.read_text(encoding="utf-8-sig")
-    shutil.rmtree(desk.home / "registry")
-    assert "株式会社消える" not in desk("incidents", "show", str(incident["id"])).out.decode()
-    assert "1 1803 0101 8771" in desk("alerts", "list").out.decode()
+    shutil.rmtree(paying_terminal.home / "registry")
+    assert "株式会社消える" not in paying_terminal("incidents", "show", str(incident["id"])).out.decode()
+    assert "1 1803 0101 8771" in paying_terminal("alerts", "list").out.decode()

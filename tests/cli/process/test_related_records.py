@@ -15,7 +15,7 @@ REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
@@ -23,79 +23,79 @@ def select_explanation(record: dict[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in EXPLANATION_FIELDS}
 
 
-def read_shown_explanation(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
-    return select_explanation(desk.json("show", kind, str(record_id)).data)
+def read_shown_explanation(paying_terminal: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
+    return select_explanation(paying_terminal.json("show", kind, str(record_id)).data)
 
 
-def find_listed_explanation(desk: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
-    records = desk.json("lookup", CORPORATION_NUMBER).data[f"{kind}s"]
+def find_listed_explanation(paying_terminal: PayingTerminal, kind: str, record_id: int) -> dict[str, Any]:
+    records = paying_terminal.json("lookup", CORPORATION_NUMBER).data[f"{kind}s"]
     return next(select_explanation(record) for record in records if record["id"] == record_id)
 
 
-def test_a_probed_payment_is_shown_with_its_refund(desk: PayingTerminal) -> None:
+def test_a_probed_payment_is_shown_with_its_refund(paying_terminal: PayingTerminal) -> None:
     """The answers of a refund request and of a payment's probe have the same explanations as `show` and `lookup`: the
     payment's refund waits for approval.
     """
-    payment = desk.make_booked_payment()
-    asked = desk.request_refund(payment).data
+    payment = paying_terminal.make_booked_payment()
+    asked = paying_terminal.request_refund(payment).data
     assert (
         select_explanation(asked)
-        == read_shown_explanation(desk, "refund", asked["id"])
-        == find_listed_explanation(desk, "refund", asked["id"])
+        == read_shown_explanation(paying_terminal, "refund", asked["id"])
+        == find_listed_explanation(paying_terminal, "refund", asked["id"])
     )
-    probed = desk.json("probe", "payment", str(payment)).data
+    probed = paying_terminal.json("probe", "payment", str(payment)).data
     assert probed["badges"]["work"]["code"] == "waiting_for_approval"
     assert (
         select_explanation(probed)
-        == read_shown_explanation(desk, "payment", payment)
-        == find_listed_explanation(desk, "payment", payment)
+        == read_shown_explanation(paying_terminal, "payment", payment)
+        == find_listed_explanation(paying_terminal, "payment", payment)
     )
     for text in (
-        desk("probe", "payment", str(payment), LANGUAGE="en").out,
-        desk("lookup", CORPORATION_NUMBER, LANGUAGE="en").out,
+        paying_terminal("probe", "payment", str(payment), LANGUAGE="en").out,
+        paying_terminal("lookup", CORPORATION_NUMBER, LANGUAGE="en").out,
     ):
         assert "Waiting for approval" in text.decode()
-    lines = desk("probe", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()
+    lines = paying_terminal("probe", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()
     assert lines[0].startswith("No change at ")
     assert lines[1] == "The provider was asked. The record now:"
-    assert desk("show", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()[:6] == lines[2:8]
+    assert paying_terminal("show", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()[:6] == lines[2:8]
 
 
-def test_a_refusal_names_the_record_that_prevents_the_request(desk: PayingTerminal) -> None:
+def test_a_refusal_names_the_record_that_prevents_the_request(paying_terminal: PayingTerminal) -> None:
     """A second refund request is refused because the first refund is open. The detail of the JSON answer has the
     first refund's record. The text has its verdict and a command, below the sentence of the refusal.
     """
-    payment = desk.make_booked_payment()
-    asked = desk.request_refund(payment).data
-    refused = desk.request_refund(payment, "900")
+    payment = paying_terminal.make_booked_payment()
+    asked = paying_terminal.request_refund(payment).data
+    refused = paying_terminal.request_refund(payment, "900")
     assert refused.exit_status_and_code == (3, "in_progress")
     assert select_explanation(refused.error["detail"]["record"]) == read_shown_explanation(
-        desk, "refund", asked["id"]
+        paying_terminal, "refund", asked["id"]
     )
     words = ("refund", "request", str(payment), "--amount=900", "--reason", "again")
-    told = desk(*words, OPERATOR=MAKER, LANGUAGE="en").err
-    assert desk.json("show", "refund", str(asked["id"]), LANGUAGE="en").data["verdict"] in told
+    told = paying_terminal(*words, OPERATOR=MAKER, LANGUAGE="en").err
+    assert paying_terminal.json("show", "refund", str(asked["id"]), LANGUAGE="en").data["verdict"] in told
     assert "Command: support-console" in told
 
 
-def test_an_outdated_first_answer_has_no_explanation(desk: PayingTerminal) -> None:
+def test_an_outdated_first_answer_has_no_explanation(paying_terminal: PayingTerminal) -> None:
     """A repeated request gets its first answer. If the record has changed since, the answer has no explanation,
     because a present explanation would not fit the earlier record.
     """
-    payment = desk.make_booked_payment()
+    payment = paying_terminal.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *REQUEST_ID_ARGUMENTS)
-    asked = desk.json(*words, OPERATOR=MAKER).data
-    assert desk.json(*words, OPERATOR=MAKER).data == {**asked, "duplicate": True}
-    desk.decide_refund("reject", asked["id"], "--reason", "no", by=CHECKER)
-    again = desk.json(*words, OPERATOR=MAKER).data
+    asked = paying_terminal.json(*words, OPERATOR=MAKER).data
+    assert paying_terminal.json(*words, OPERATOR=MAKER).data == {**asked, "duplicate": True}
+    paying_terminal.decide_refund("reject", asked["id"], "--reason", "no", by=CHECKER)
+    again = paying_terminal.json(*words, OPERATOR=MAKER).data
     assert (again["state"], set(select_explanation(again).values())) == ("requested", {None})
-    text = desk(*words, OPERATOR=MAKER, LANGUAGE="en").out.decode()
+    text = paying_terminal(*words, OPERATOR=MAKER, LANGUAGE="en").out.decode()
     assert f"support-console show refund {asked['id']}" in text
 
 
 @pytest.mark.expects_log("the reading of relations breaks")
 def test_a_request_succeeds_although_its_explanation_fails(
-    desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch
+    paying_terminal: PayingTerminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a refund is requested but reading its explanation fails, the command exits with 0 and prints the record
     without an explanation.
@@ -104,7 +104,7 @@ def test_a_request_succeeds_although_its_explanation_fails(
     def raise_no_relations(*_: object) -> None:
         raise RuntimeError("no relations")
 
-    payment = desk.make_booked_payment()
+    payment = paying_terminal.make_booked_payment()
     monkeypatch.setattr("console.services.lookup.record_search.Lookup.complete_record", raise_no_relations)
-    asked = desk.request_refund(payment).data
+    asked = paying_terminal.request_refund(payment).data
     assert (asked["state"], asked["verdict"], asked["badges"]) == ("requested", None, None)

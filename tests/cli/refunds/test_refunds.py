@@ -22,31 +22,33 @@ from tests.cli.paying_terminal import (
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal, provider: str) -> None:
+def test_a_refund_is_requested_approved_sent_and_completed(paying_terminal: PayingTerminal, provider: str) -> None:
     """One person requests a refund and another approves it. The provider's ledger has the refund once, under the
     idempotency key that was stored before the sending.
     """
     number = ORDER_NUMBER if provider == "paypay" else ATOM_ORDER_NUMBER
-    payment = desk.make_booked_payment(number, 500_000, provider)
+    payment = paying_terminal.make_booked_payment(number, 500_000, provider)
     amount = "1000" if provider == "paypay" else "1000.00"
-    asked = desk.request_refund(payment, amount).data
+    asked = paying_terminal.request_refund(payment, amount).data
     assert (asked["kind"], asked["state"], asked["certainty"]) == ("refund", "requested", "known")
     assert (asked["maker"], asked["checkers"], asked["provider_refund_key"]) == (MAKER, [], None)
-    assert [one["id"] for one in desk.json("queue", "refunds").data["items"]] == [asked["id"]]
-    sent = desk.decide_refund("approve", asked["id"], "--saw", str(asked["version"])).data
+    assert [one["id"] for one in paying_terminal.json("queue", "refunds").data["items"]] == [asked["id"]]
+    sent = paying_terminal.decide_refund("approve", asked["id"], "--saw", str(asked["version"])).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
-    assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
-    shown = desk.json("show", "refund", str(asked["id"])).data
+    assert paying_terminal.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
+    shown = paying_terminal.json("show", "refund", str(asked["id"])).data
     assert shown["payment"]["refunded_minor"] == asked["amount_minor"]
-    (there,) = desk.money.read_refunds()
+    (there,) = paying_terminal.money.read_refunds()
     assert (there["key"], there["amount_minor"]) == (sent["provider_refund_key"], asked["amount_minor"])
-    assert desk.json("queue", "refunds").data["items"] == []
-    assert [one["state"] for one in desk.json("lookup", CORPORATION_NUMBER).data["refunds"]] == ["completed"]
+    assert paying_terminal.json("queue", "refunds").data["items"] == []
+    assert [one["state"] for one in paying_terminal.json("lookup", CORPORATION_NUMBER).data["refunds"]] == [
+        "completed"
+    ]
 
 
 @pytest.mark.parametrize(("amount", "refusal"), [
@@ -54,81 +56,93 @@ def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal,
     ("１０００", (2, "invalid_amount")), ("", (2, "invalid_amount")), ("1e3", (2, "invalid_amount")),
     ("1000000000000000001", (2, "invalid_amount")), ("3301", (3, "exceeds_captured")),
 ])  # fmt: skip
-def test_invalid_amounts_are_refused(desk: PayingTerminal, amount: str, refusal: tuple[int, str]) -> None:
+def test_invalid_amounts_are_refused(paying_terminal: PayingTerminal, amount: str, refusal: tuple[int, str]) -> None:
     """An amount is refused with exit status 2 if it is zero, negative, too large, not in ASCII digits, or has too
     many decimals. An amount above the refundable part exits with 3. No refused amount is reserved.
     """
-    payment = desk.make_booked_payment()
-    assert desk.request_refund(payment, amount).exit_status_and_code == refusal
-    assert desk.json("show", "payment", str(payment)).data["reserved_minor"] == 0
+    payment = paying_terminal.make_booked_payment()
+    assert paying_terminal.request_refund(payment, amount).exit_status_and_code == refusal
+    assert paying_terminal.json("show", "payment", str(payment)).data["reserved_minor"] == 0
 
 
-def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
+def test_a_reason_is_a_code_or_words(paying_terminal: PayingTerminal) -> None:
     """A refund request needs a known reason code or a text as its reason; for the code `other` the text is required.
     The record has both values if both are given.
     """
-    payment = str(desk.make_booked_payment())
+    payment = str(paying_terminal.make_booked_payment())
     for words in ((), ("--reason-code", "other"), ("--reason", "  ")):
-        assert desk.json("refund", "request", payment, "--amount=1", *words, OPERATOR=MAKER).exit_status_and_code == (
+        assert paying_terminal.json(
+            "refund", "request", payment, "--amount=1", *words, OPERATOR=MAKER
+        ).exit_status_and_code == (
             2,
             "usage",
         )
-    unknown = desk.json("refund", "request", payment, "--amount=1", "--reason-code", "bored", OPERATOR=MAKER)
+    unknown = paying_terminal.json(
+        "refund", "request", payment, "--amount=1", "--reason-code", "bored", OPERATOR=MAKER
+    )
     assert unknown.exit_status_and_code == (2, "usage")
     coded = ("--reason-code", "returned")
-    asked = desk.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
+    asked = paying_terminal.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
     assert (asked["reason"], asked["reason_code"]) == ("", "returned")
-    desk.decide_refund("withdraw", asked["id"], by=MAKER)
-    both = desk.json("refund", "request", payment, "--amount=9", *coded, "--reason", "傷あり", OPERATOR=MAKER).data
+    paying_terminal.decide_refund("withdraw", asked["id"], by=MAKER)
+    both = paying_terminal.json(
+        "refund", "request", payment, "--amount=9", *coded, "--reason", "傷あり", OPERATOR=MAKER
+    ).data
     assert (both["reason"], both["reason_code"]) == ("傷あり", "returned")
-    assert desk.request_refund(desk.make_booked_payment("ORD-2")).data["reason_code"] is None
+    assert paying_terminal.request_refund(paying_terminal.make_booked_payment("ORD-2")).data["reason_code"] is None
 
 
-def test_only_other_people_decide_about_a_refund(desk: PayingTerminal) -> None:
+def test_only_other_people_decide_about_a_refund(paying_terminal: PayingTerminal) -> None:
     """A person can't decide about their own refund, also under another spelling of the name. A decided refund can't
     be decided again. Only the requester can withdraw a refund.
     """
-    payment = desk.make_booked_payment()
-    refund = desk.request_refund(payment).data["id"]
-    assert desk.decide_refund("approve", refund, by="OP-A").exit_status_and_code == (3, "same_person")
-    assert desk.decide_refund("reject", refund, "--reason", "no", by=MAKER).exit_status_and_code == (3, "same_person")
-    assert desk.decide_refund("withdraw", refund, by=CHECKER).exit_status_and_code == (3, "not_allowed")
-    rejected = desk.decide_refund("reject", refund, "--reason", "納品済みです").data
+    payment = paying_terminal.make_booked_payment()
+    refund = paying_terminal.request_refund(payment).data["id"]
+    assert paying_terminal.decide_refund("approve", refund, by="OP-A").exit_status_and_code == (3, "same_person")
+    assert paying_terminal.decide_refund("reject", refund, "--reason", "no", by=MAKER).exit_status_and_code == (
+        3,
+        "same_person",
+    )
+    assert paying_terminal.decide_refund("withdraw", refund, by=CHECKER).exit_status_and_code == (3, "not_allowed")
+    rejected = paying_terminal.decide_refund("reject", refund, "--reason", "納品済みです").data
     assert (rejected["state"], rejected["declined_because"]) == ("rejected", "納品済みです")
-    assert desk.decide_refund("approve", refund).exit_status_and_code == (3, "already_decided")
-    assert desk.decide_refund("withdraw", refund, by=MAKER).exit_status_and_code == (3, "already_decided")
-    another = desk.request_refund(payment).data["id"]
-    assert desk.decide_refund("withdraw", another, by=MAKER).data["state"] == "withdrawn"
-    assert desk.decide_refund("reject", another, "--reason", "late").exit_status_and_code == (3, "already_decided")
-    assert desk.money.read_refunds() == []
-    assert desk.json("show", "payment", str(payment)).data["left_minor"] == 3300
+    assert paying_terminal.decide_refund("approve", refund).exit_status_and_code == (3, "already_decided")
+    assert paying_terminal.decide_refund("withdraw", refund, by=MAKER).exit_status_and_code == (3, "already_decided")
+    another = paying_terminal.request_refund(payment).data["id"]
+    assert paying_terminal.decide_refund("withdraw", another, by=MAKER).data["state"] == "withdrawn"
+    assert paying_terminal.decide_refund("reject", another, "--reason", "late").exit_status_and_code == (
+        3,
+        "already_decided",
+    )
+    assert paying_terminal.money.read_refunds() == []
+    assert paying_terminal.json("show", "payment", str(payment)).data["left_minor"] == 3300
 
 
-def test_a_second_open_request_and_an_unmarked_repeat_are_refused(desk: PayingTerminal) -> None:
+def test_a_second_open_request_and_an_unmarked_repeat_are_refused(paying_terminal: PayingTerminal) -> None:
     """While a refund of a payment is open, a second request is refused. After that, a request for the same amount is
     refused unless it has the option `--intended-repeat`.
     """
-    payment = desk.make_booked_payment()
-    first = desk.request_refund(payment).data["id"]
-    assert desk.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
-    desk.decide_refund("approve", first)
-    again = desk.request_refund(payment)
+    payment = paying_terminal.make_booked_payment()
+    first = paying_terminal.request_refund(payment).data["id"]
+    assert paying_terminal.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
+    paying_terminal.decide_refund("approve", first)
+    again = paying_terminal.request_refund(payment)
     assert again.exit_status_and_code == (3, "possible_repeat")
     assert again.error["detail"]["record"]["id"] == first
-    assert desk.request_refund(payment, "1000", "--intended-repeat").data["state"] == "requested"
+    assert paying_terminal.request_refund(payment, "1000", "--intended-repeat").data["state"] == "requested"
 
 
-def test_a_decision_on_an_old_version_changes_nothing(desk: PayingTerminal) -> None:
+def test_a_decision_on_an_old_version_changes_nothing(paying_terminal: PayingTerminal) -> None:
     """A refund request or decision that names another version than the record's present one is refused as
     `stale_view`. The refusal of the request names the changed fields.
     """
-    payment = desk.make_booked_payment()
-    stale = desk.request_refund(payment, "1000", "--saw", "0")
+    payment = paying_terminal.make_booked_payment()
+    stale = paying_terminal.request_refund(payment, "1000", "--saw", "0")
     assert stale.exit_status_and_code == (3, "stale_view")
     assert stale.error["detail"]["changed"]
-    refund = desk.request_refund(payment).data
+    refund = paying_terminal.request_refund(payment).data
     for what, more in (("approve", ()), ("reject", ("--reason", "no"))):
-        assert desk.decide_refund(
+        assert paying_terminal.decide_refund(
             what, refund["id"], *more, "--saw", str(refund["version"] + 1)
         ).exit_status_and_code == (
             3,
@@ -136,38 +150,38 @@ def test_a_decision_on_an_old_version_changes_nothing(desk: PayingTerminal) -> N
         )
 
 
-def test_a_refund_beyond_limit_or_period_is_refused(desk: PayingTerminal) -> None:
+def test_a_refund_beyond_limit_or_period_is_refused(paying_terminal: PayingTerminal) -> None:
     """A refund of more than the limit for one refund, or after the provider's period for refunds, is refused."""
-    large = desk.make_booked_payment("ORD-L", 2_000_000)
-    assert desk.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")
-    old = desk.make_booked_payment("ORD-O", 3300, at=datetime.now(UTC) - timedelta(days=367))
-    assert desk.request_refund(old).exit_status_and_code == (3, "outside_window")
+    large = paying_terminal.make_booked_payment("ORD-L", 2_000_000)
+    assert paying_terminal.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")
+    old = paying_terminal.make_booked_payment("ORD-O", 3300, at=datetime.now(UTC) - timedelta(days=367))
+    assert paying_terminal.request_refund(old).exit_status_and_code == (3, "outside_window")
 
 
-def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) -> None:
+def test_a_large_refund_needs_two_approvers_and_cools_off(paying_terminal: PayingTerminal) -> None:
     """After the first approval a large refund is still in the state requested. A second approval by the same person
     is refused. An approval by another person starts the cooling-off period.
     """
-    payment = desk.make_booked_payment(minor=900_000)
-    refund = desk.request_refund(payment, "600000").data["id"]
-    half = desk.decide_refund("approve", refund).data
+    payment = paying_terminal.make_booked_payment(minor=900_000)
+    refund = paying_terminal.request_refund(payment, "600000").data["id"]
+    half = paying_terminal.decide_refund("approve", refund).data
     assert (half["state"], half["checkers"]) == ("requested", [CHECKER])
-    assert desk.decide_refund("approve", refund).exit_status_and_code == (3, "same_person")
-    whole = desk.decide_refund("approve", refund, by=SECOND_CHECKER).data
+    assert paying_terminal.decide_refund("approve", refund).exit_status_and_code == (3, "same_person")
+    whole = paying_terminal.decide_refund("approve", refund, by=SECOND_CHECKER).data
     assert (whole["state"], whole["checkers"]) == ("approved", [CHECKER, SECOND_CHECKER])
-    assert desk.money.read_refunds() == []
+    assert paying_terminal.money.read_refunds() == []
 
 
 def test_a_setting_gives_every_refund_a_cooling_off_period(
-    desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch
+    paying_terminal: PayingTerminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With providers on this machine (loopback), a setting can give every refund a cooling-off period: neither an
     approval nor the worker sends the refund before the end of the period. After it, the worker sends the refund.
     """
-    desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600", "CONSOLE_TIME_SCALE": "1"}
-    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
-    assert desk.decide_refund("approve", refund).data["state"] == "approved"
-    assert desk.money.read_refunds() == []
+    paying_terminal.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600", "CONSOLE_TIME_SCALE": "1"}
+    refund = paying_terminal.request_refund(paying_terminal.make_booked_payment()).data["id"]
+    assert paying_terminal.decide_refund("approve", refund).data["state"] == "approved"
+    assert paying_terminal.money.read_refunds() == []
     ahead = timedelta()
     monkeypatch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) + ahead)
     for step, sent_amounts, state in (
@@ -175,10 +189,10 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(
         (timedelta(minutes=31), [1000], "submitted"),
     ):
         ahead += step
-        desk.control.change_settings(advance_seconds=step.total_seconds())
-        desk.json("worker", "--once")
-        assert [one["amount_minor"] for one in desk.money.read_refunds()] == sent_amounts
-        assert desk.json("show", "refund", str(refund)).data["state"] == state
+        paying_terminal.control.change_settings(advance_seconds=step.total_seconds())
+        paying_terminal.json("worker", "--once")
+        assert [one["amount_minor"] for one in paying_terminal.money.read_refunds()] == sent_amounts
+        assert paying_terminal.json("show", "refund", str(refund)).data["state"] == state
 
 
 @pytest.mark.parametrize("state", ["rejected", "withdrawn", "expired", "failed"])
@@ -190,15 +204,15 @@ def test_the_answer_about_an_ended_refund_fits_money_set_aside(state: str) -> No
     assert "refundable" not in sentence
 
 
-def test_a_cooling_off_period_that_began_after_the_request_is_named(desk: PayingTerminal) -> None:
+def test_a_cooling_off_period_that_began_after_the_request_is_named(paying_terminal: PayingTerminal) -> None:
     """If the limits give a refund a cooling-off period only after its request, the answer of the approval names the
     end of the period, and the queue and the page advise to wait for it."""
-    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
-    desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600", "CONSOLE_TIME_SCALE": "1"}
-    answer = desk("refund", "approve", str(refund), OPERATOR=CHECKER, LANGUAGE="en").out.decode()
+    refund = paying_terminal.request_refund(paying_terminal.make_booked_payment()).data["id"]
+    paying_terminal.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600", "CONSOLE_TIME_SCALE": "1"}
+    answer = paying_terminal("refund", "approve", str(refund), OPERATOR=CHECKER, LANGUAGE="en").out.decode()
     assert "The refund is sent after " in answer
-    shown = desk.json("show", "refund", str(refund)).data
-    (listed,) = desk.json("queue", "refunds").data["items"]
+    shown = paying_terminal.json("show", "refund", str(refund)).data
+    (listed,) = paying_terminal.json("queue", "refunds").data["items"]
     assert listed["next_step"]["code"] == shown["next_step"]["code"] == "next.refund_cooling_off"
 
 
@@ -214,85 +228,85 @@ def test_a_cooling_off_period_that_began_after_the_request_is_named(desk: Paying
     ],
 )
 def test_each_end_of_a_refund_has_its_exit_status(
-    desk: PayingTerminal, fault: str, refusal: tuple[int, str], known_state: tuple[str, str]
+    paying_terminal: PayingTerminal, fault: str, refusal: tuple[int, str], known_state: tuple[str, str]
 ) -> None:
     """Approving a refund exits with 5 if the provider refuses the refund, the credentials or the number of calls, and
     with 4 if the outcome is unknown. The detail of the answer has the present record of the refund.
     """
-    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
-    desk.control.add_fault(fault, call="paypay_refund")
-    ending = desk.decide_refund("approve", refund)
+    refund = paying_terminal.request_refund(paying_terminal.make_booked_payment()).data["id"]
+    paying_terminal.control.add_fault(fault, call="paypay_refund")
+    ending = paying_terminal.decide_refund("approve", refund)
     assert ending.exit_status_and_code == refusal
     record = ending.error["detail"]["record"]
     assert (record["kind"], record["id"], record["state"], record["certainty"]) == ("refund", refund, *known_state)
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_a_probe_finds_a_refund_with_a_lost_answer(desk: PayingTerminal) -> None:
+def test_a_probe_finds_a_refund_with_a_lost_answer(paying_terminal: PayingTerminal) -> None:
     """If the provider's answer to a refund is lost, a probe finds the refund by its idempotency key. Until then no
     other refund of the payment can be requested.
     """
-    payment = desk.make_booked_payment()
-    refund = desk.request_refund(payment).data["id"]
-    desk.control.add_fault("reset_after_charge", call="paypay_refund")
-    assert desk.decide_refund("approve", refund).status == 4
-    assert [one["id"] for one in desk.json("queue", "unknown").data["items"]] == [refund]
-    assert desk.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
-    assert desk.json("show", "refund", str(refund)).data["next_step"]["text"]
-    assert desk.json("probe", "refund", str(refund)).data["state"] == "completed"
-    assert len(desk.money.read_refunds()) == 1
+    payment = paying_terminal.make_booked_payment()
+    refund = paying_terminal.request_refund(payment).data["id"]
+    paying_terminal.control.add_fault("reset_after_charge", call="paypay_refund")
+    assert paying_terminal.decide_refund("approve", refund).status == 4
+    assert [one["id"] for one in paying_terminal.json("queue", "unknown").data["items"]] == [refund]
+    assert paying_terminal.request_refund(payment, "7").exit_status_and_code == (3, "in_progress")
+    assert paying_terminal.json("show", "refund", str(refund)).data["next_step"]["text"]
+    assert paying_terminal.json("probe", "refund", str(refund)).data["state"] == "completed"
+    assert len(paying_terminal.money.read_refunds()) == 1
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_two_people_decide_that_a_refund_at_atom_failed(desk: PayingTerminal) -> None:
+def test_two_people_decide_that_a_refund_at_atom_failed(paying_terminal: PayingTerminal) -> None:
     """Atom can't prove that a refund did not happen. So two people, of whom the second is an approver, can decide
     this with evidence.
     """
-    payment = desk.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom")
-    refund = desk.request_refund(payment, "100.00").data["id"]
-    desk.control.add_fault("status:503", call="atom_refund")
-    assert desk.decide_refund("approve", refund).status == 4
+    payment = paying_terminal.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom")
+    refund = paying_terminal.request_refund(payment, "100.00").data["id"]
+    paying_terminal.control.add_fault("status:503", call="atom_refund")
+    assert paying_terminal.decide_refund("approve", refund).status == 4
     words = ("resolve", "refund", str(refund), "--as", "failed", "--evidence", "not on their settlement list")
-    first = desk.json(*words, OPERATOR=MAKER).data
+    first = paying_terminal.json(*words, OPERATOR=MAKER).data
     assert (first["certainty"], first["awaiting"]) == ("unknown", "second_person")
-    assert desk.json(*words, OPERATOR=MAKER).exit_status_and_code == (3, "same_person")
-    settled = desk.json(*words, OPERATOR=CHECKER).data
+    assert paying_terminal.json(*words, OPERATOR=MAKER).exit_status_and_code == (3, "same_person")
+    settled = paying_terminal.json(*words, OPERATOR=CHECKER).data
     assert (settled["state"], settled["certainty"], settled["awaiting"]) == ("failed", "known", None)
-    assert desk.json(*words, OPERATOR=CHECKER).exit_status_and_code == (3, "nothing_to_resolve")
-    empty = desk.json("resolve", "refund", str(refund), "--as", "failed", OPERATOR=CHECKER)
+    assert paying_terminal.json(*words, OPERATOR=CHECKER).exit_status_and_code == (3, "nothing_to_resolve")
+    empty = paying_terminal.json("resolve", "refund", str(refund), "--as", "failed", OPERATOR=CHECKER)
     assert empty.exit_status_and_code == (2, "no_evidence")
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
+def test_an_unsent_refund_is_sent_again_under_its_key(paying_terminal: PayingTerminal, sandbox: Sandbox) -> None:
     """If the provider can't be reached, nothing is sent: the command exits with 6 and the refund stays approved.
     Later the refund is sent with the same key.
     """
-    refund = desk.request_refund(desk.make_booked_payment()).data["id"]
-    with desk.control.cause_outage():
-        ending = desk.decide_refund("approve", refund)
+    refund = paying_terminal.request_refund(paying_terminal.make_booked_payment()).data["id"]
+    with paying_terminal.control.cause_outage():
+        ending = paying_terminal.decide_refund("approve", refund)
     assert ending.exit_status_and_code == (6, "provider_unreachable")
     record = ending.error["detail"]["record"]
     assert (record["state"], record["certainty"], record["work"]["state"]) == ("approved", "known", "scheduled")
     key = record["provider_refund_key"]
     assert key is not None
-    text = desk("show", "refund", str(refund), OPERATOR=MAKER, LANGUAGE="en").out.decode()
+    text = paying_terminal("show", "refund", str(refund), OPERATOR=MAKER, LANGUAGE="en").out.decode()
     assert [line.split()[2:5] for line in text.splitlines() if "GATEWAY (PayPay)" in line] == [["Not", "sent", "yet"]]
-    sent = desk.decide_refund("approve", refund).data
+    sent = paying_terminal.decide_refund("approve", refund).data
     assert (sent["state"], sent["provider_refund_key"]) == ("submitted", key)
-    assert [one["key"] for one in desk.money.read_refunds()] == [key]
+    assert [one["key"] for one in paying_terminal.money.read_refunds()] == [key]
 
 
-def test_a_refund_on_sqlite_at_a_provider_beyond_loopback_is_refused(desk: PayingTerminal) -> None:
+def test_a_refund_on_sqlite_at_a_provider_beyond_loopback_is_refused(paying_terminal: PayingTerminal) -> None:
     """On SQLite, which can't enforce that two people decide, refunds are possible only with providers on loopback."""
-    payment = desk.make_booked_payment()
+    payment = paying_terminal.make_booked_payment()
     real = {"TIME_SCALE": "1", "PAYPAY_URL": "https://paypay.example", "OPERATOR": MAKER}
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")
-    assert desk.json(*words, **real).exit_status_and_code == (3, "not_allowed")
+    assert paying_terminal.json(*words, **real).exit_status_and_code == (3, "not_allowed")
 
 
-def test_a_change_without_an_operator_is_refused(desk: PayingTerminal) -> None:
+def test_a_change_without_an_operator_is_refused(paying_terminal: PayingTerminal) -> None:
     """A refund request without the name of a person is refused."""
-    payment = desk.make_booked_payment()
+    payment = paying_terminal.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")
-    assert desk.json(*words, OPERATOR="").exit_status_and_code == (2, "no_operator")
+    assert paying_terminal.json(*words, OPERATOR="").exit_status_and_code == (2, "no_operator")

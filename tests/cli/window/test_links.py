@@ -15,7 +15,7 @@ LINK = "support-console:record/payment/5"
 
 
 @pytest.fixture
-def desk(unopened_terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def terminal_without_display(unopened_terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     with tempfile.TemporaryDirectory() as short:
@@ -26,20 +26,20 @@ def desk(unopened_terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.mark.parametrize(
     "text", ["", "5", "support-console:refund/approve/5", f"{LINK}\n", f"{LINK}?x", "file:///etc"]
 )
-def test_a_text_that_is_no_link_is_refused(desk: Terminal, text: str) -> None:
-    assert desk.json("open", text).exit_status_and_code == (2, "usage")
+def test_a_text_that_is_no_link_is_refused(terminal_without_display: Terminal, text: str) -> None:
+    assert terminal_without_display.json("open", text).exit_status_and_code == (2, "usage")
 
 
-def test_a_link_without_a_window_is_refused(desk: Terminal) -> None:
+def test_a_link_without_a_window_is_refused(terminal_without_display: Terminal) -> None:
     """`open` is refused if no window is running and there is no display."""
-    assert desk.json("open", LINK).exit_status_and_code == (2, "usage")
+    assert terminal_without_display.json("open", LINK).exit_status_and_code == (2, "usage")
 
 
-def test_a_link_is_sent_to_the_running_window(desk: Terminal) -> None:
+def test_a_link_is_sent_to_the_running_window(terminal_without_display: Terminal) -> None:
     """`open` sends the link to the socket of the running window and opens no other window."""
     got: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as window:
-        window.bind(make_socket_name(Path(desk.env["CONSOLE_HOME"])))
+        window.bind(make_socket_name(Path(terminal_without_display.env["CONSOLE_HOME"])))
         window.listen()
 
         def accept_link() -> None:
@@ -50,6 +50,6 @@ def test_a_link_is_sent_to_the_running_window(desk: Terminal) -> None:
 
         thread = Thread(target=accept_link)
         thread.start()
-        assert desk.json("open", LINK).data == {"link": LINK, "shown_by": "running"}
+        assert terminal_without_display.json("open", LINK).data == {"link": LINK, "shown_by": "running"}
         thread.join()
     assert got == [f"{LINK}\n".encode()]
