@@ -88,7 +88,7 @@ def run_big_server() -> Iterator[BigServer]:
     """
     TABLE_FOLDER.mkdir(exist_ok=True)
     with start_own_run(TABLE_FOLDER) as run:
-        run.prepare_folder_and_keeper()
+        run.prepare_folder_and_supervisor()
         server = _start_server(run)
         yield BigServer(server)
         server.stop()

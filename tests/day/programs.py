@@ -1,4 +1,4 @@
-"""Workers and the simulated providers as processes, which a separate keeper process of the test run starts and
+"""Workers and the simulated providers as processes, which a separate supervisor process of the test run starts and
 ends.
 """
 
@@ -42,7 +42,7 @@ class Program(ServerProcess):
         of this user.
         """
         around = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
-        self.run.send_to_keeper("start", self.name, command=list(self.command), environment=around, user=None)
+        self.run.send_to_supervisor("start", self.name, command=list(self.command), environment=around, user=None)
 
     def is_ready(self) -> bool:
         try:

@@ -14,7 +14,7 @@ import pymysql
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.support import keeper, server_fixtures, server_run, sql_server
+from tests.support import server_fixtures, server_run, server_supervisor, sql_server
 from tests.support.servers import (
     Cluster,
     RedisServer,
@@ -113,8 +113,8 @@ def kill_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
     process.kill()
 
 
-def kill_keeper(process: "subprocess.Popen[str]", folder: Path) -> None:
-    os.kill(int((folder / keeper.PID_FILE_NAME).read_text()), signal.SIGKILL)
+def kill_supervisor(process: "subprocess.Popen[str]", folder: Path) -> None:
+    os.kill(int((folder / server_supervisor.PID_FILE_NAME).read_text()), signal.SIGKILL)
 
 
 def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
@@ -122,10 +122,10 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("_requires_redis")
-@pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
+@pytest.mark.parametrize("end", [kill_owner, kill_supervisor, end_owner])
 def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
     """The server ends, and the folder of its test run is deleted, after each of three ends: the owner process ends
-    normally; the owner is killed; the keeper process of its servers (`tests.support.keeper`) is killed."""
+    normally; the owner is killed; the supervisor of its servers (`tests.support.server_supervisor`) is killed."""
     with run_owner() as (process, pid, folder):
         assert not has_ended(pid)
         end(process, folder)

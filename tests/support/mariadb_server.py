@@ -64,7 +64,7 @@ def make_data_folder(run: ServerRun, name: str) -> tuple[Path, str]:
     account. The folder is a copy of a template, which each test run creates once, because initialising a folder takes
     half a second of processor time."""
     common = find_current_run() or run
-    common.prepare_folder_and_keeper()
+    common.prepare_folder_and_supervisor()
     with common.hold_lock(_TEMPLATE_NAME):
         template, secret = common.folder / _TEMPLATE_NAME, common.folder / f"{_TEMPLATE_NAME}.secret"
         if not secret.exists():

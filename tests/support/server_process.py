@@ -1,4 +1,4 @@
-"""A server process that the keeper of a test run owns. The class can start, kill, stop, pause and restart the
+"""A server process that the supervisor of a test run owns. The class can start, kill, stop, pause and restart the
 process. Its objects can be pickled, so that every process of the run can use the same server.
 """
 

@@ -1,8 +1,8 @@
-"""One run of tests and its shared servers: a folder, a keeper (see keeper.py) that owns the server processes, and
-locks between the processes of the run.
+"""One run of tests and its shared servers: a folder, a supervisor (see server_supervisor.py) that owns the server
+processes, and locks between the processes of the run.
 
 The owner of a run (pytest's controller, a benchmark, a soak) publishes the run in its environment, so that its child
-processes belong to the run. The folder and the keeper are created with the first server.
+processes belong to the run. The folder and the supervisor are created with the first server.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import keeper
+from tests.support import server_supervisor
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
 SERVER_RUN_VARIABLE = "TESTS_SERVER_RUN"
@@ -41,15 +41,15 @@ class ServerRun:
     folder: Path
     owner: int
 
-    def prepare_folder_and_keeper(self) -> None:
-        """Create the folder and start the keeper, unless they exist. Several processes may call this method at the
-        same time.
+    def prepare_folder_and_supervisor(self) -> None:
+        """Create the folder and start the supervisor, unless they exist. Several processes may call this method at
+        the same time.
         """
         self.folder.mkdir(mode=0o711, exist_ok=True)
         self.folder.chmod(0o711)
-        with self.hold_lock("keeper"):
-            if not (self.folder / keeper.SOCKET_NAME).exists():
-                command = [sys.executable, "-I", "-S", keeper.__file__, str(self.folder), str(self.owner)]
+        with self.hold_lock("supervisor"):
+            if not (self.folder / server_supervisor.SOCKET_NAME).exists():
+                command = [sys.executable, "-I", "-S", server_supervisor.__file__, str(self.folder), str(self.owner)]
                 subprocess.run(command, check=True, capture_output=True)
 
     @contextmanager
@@ -61,14 +61,14 @@ class ServerRun:
             fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
 
-    def send_to_keeper(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
-        """Send the request `do` about the server `name` to the keeper, and return the keeper's answer. `more` are
-        further fields of the request.
+    def send_to_supervisor(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
+        """Send the request `do` about the server `name` to the supervisor, and return the supervisor's answer. `more`
+        are further fields of the request.
 
-        Raises RuntimeError with the keeper's message if the request fails.
+        Raises RuntimeError with the supervisor's message if the request fails.
         """
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.folder / keeper.SOCKET_NAME))
+            connection.connect(str(self.folder / server_supervisor.SOCKET_NAME))
             with connection.makefile("rw") as stream:
                 stream.write(json.dumps({"do": do, "name": name, **more}) + "\n")
                 stream.flush()
@@ -85,22 +85,22 @@ class ServerRun:
         """
         words = [str(word) for word in command]
         around = {"PATH": TOOL_PATHS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
-        self.send_to_keeper("start", name, command=words, environment=around, user=find_unprivileged_user())
+        self.send_to_supervisor("start", name, command=words, environment=around, user=find_unprivileged_user())
 
     def send_signal(self, name: str, number: int) -> None:
         """Send a signal to the process with this name. After SIGKILL, return when the process has ended."""
-        self.send_to_keeper("signal", name, number=int(number))
+        self.send_to_supervisor("signal", name, number=int(number))
 
     def get_exit_status(self, name: str) -> int | None:
         """Return the exit status of the process, or None while it runs. A negative status is the signal that ended
         it.
         """
-        code: int | None = self.send_to_keeper("state", name)["code"]
+        code: int | None = self.send_to_supervisor("state", name)["code"]
         return code
 
     def get_pid(self, name: str) -> int:
         """Return the process id, even after the process has ended."""
-        return int(self.send_to_keeper("state", name)["pid"])
+        return int(self.send_to_supervisor("state", name)["pid"])
 
     def wait_for_end(self, name: str, seconds: float = MAX_WAIT_SECONDS) -> int:
         """Wait until the process has ended by itself, and return its exit status.
@@ -139,13 +139,13 @@ class ServerRun:
     def end(self) -> None:
         """Kill all servers of the run and remove its folder. The method may be called again."""
         try:
-            handle = os.pidfd_open(int((self.folder / keeper.PID_FILE_NAME).read_text()))
+            handle = os.pidfd_open(int((self.folder / server_supervisor.PID_FILE_NAME).read_text()))
         except (FileNotFoundError, ProcessLookupError):
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         try:
             with suppress(OSError, json.JSONDecodeError):  # it was on its way out already
-                self.send_to_keeper("end")
+                self.send_to_supervisor("end")
             select.select([handle], [], [], MAX_WAIT_SECONDS)
         finally:
             os.close(handle)

@@ -52,7 +52,7 @@ def create_schema(server: SqlServer, owner: str) -> None:
     if run is None or not server.is_mariadb:
         _run_migrations(owner)
         return
-    run.prepare_folder_and_keeper()
+    run.prepare_folder_and_supervisor()
     record = run.folder / f"schema-{_compute_source_digest()}"
     with run.hold_lock("schema"):
         if not record.exists():

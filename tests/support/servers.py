@@ -133,7 +133,7 @@ def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
     """
     run = server_run.find_current_run()
     assert run is not None, "shared servers belong to a run"
-    run.prepare_folder_and_keeper()
+    run.prepare_folder_and_supervisor()
     with ExitStack() as held_locks:
         with run.hold_lock(f"{name}.gate"):
             held_locks.enter_context(run.hold_lock(f"{name}.turn", shared=not alone))
@@ -144,7 +144,7 @@ def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
 def _own_private_run(place: Path | None) -> Iterator[ServerRun]:
     run = server_run.make_run(place)
     try:
-        run.prepare_folder_and_keeper()
+        run.prepare_folder_and_supervisor()
         yield run
     finally:
         run.end()
@@ -154,7 +154,7 @@ def _get_shared_server(name: str, start: Callable[[ServerRun], _ServerT]) -> _Se
     run = server_run.find_current_run()
     if run is None:
         raise RuntimeError("no run of servers here: open one with `with start_own_run():`")
-    run.prepare_folder_and_keeper()
+    run.prepare_folder_and_supervisor()
     known, failed = run.folder / f"{name}.known", run.folder / f"{name}.failed"
     with run.hold_lock(f"{name}.start"):
         if failed.exists():

@@ -304,7 +304,7 @@ class BrokenTokenStore(MemoryTokens):
         return super().refresh(exchange, outdated_pair=outdated_pair)
 
 
-@pytest.mark.expects_log("a broken keeper is a bug, which the log must name")
+@pytest.mark.expects_log("a failing token store is a bug, which the log must name")
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

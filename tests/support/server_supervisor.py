@@ -1,13 +1,13 @@
 """Owns the server processes of one test run: it starts them on request, and kills them when the run ends or crashes.
 
-python -I -S keeper.py FOLDER OWNER-PID
+python -I -S server_supervisor.py FOLDER OWNER-PID
 
-The command returns when the keeper accepts requests; the keeper continues in the background. The keeper ends on
+The command returns when the supervisor accepts requests; the supervisor continues in the background. It ends on
 request, or when the owner's process has ended. Then it kills all processes that it has started and removes the
-folder. If the keeper itself is killed, the kernel kills its servers.
+folder. If the supervisor itself is killed, the kernel kills its servers.
 
-A request is one line of JSON over the socket FOLDER/keeper, and so is its answer. The keeper has one thread and uses
-only the standard library.
+A request is one line of JSON over the socket FOLDER/supervisor, and so is its answer. The supervisor has one thread
+and uses only the standard library.
 """
 
 import ctypes
@@ -23,13 +23,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-SOCKET_NAME, PID_FILE_NAME = "keeper", "keeper.pid"
+SOCKET_NAME, PID_FILE_NAME = "supervisor", "supervisor.pid"
 _MAX_WAIT_SECONDS = 300.0
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class ServerKeeper:
+class ServerSupervisor:
     """The server processes of the test run by name. Each of them leads a session of the operating system, by which
     its child processes are found.
     """
@@ -57,11 +57,11 @@ class ServerKeeper:
         if self._get_server_state(name)["code"] is None and name in self._children:
             raise RuntimeError(f"{name} runs already")
         as_user: dict[str, Any] = {"user": user[0], "group": user[1], "extra_groups": []} if user else {}
-        keeper = os.getpid()
+        supervisor = os.getpid()
 
-        def die_with_keeper() -> None:
+        def end_with_supervisor() -> None:
             _libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != keeper:
+            if os.getppid() != supervisor:
                 os._exit(1)
 
         with (self._folder / f"{name}.out").open("ab") as out:
@@ -73,7 +73,7 @@ class ServerKeeper:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-                preexec_fn=die_with_keeper,  # after the change of user, which would clear it
+                preexec_fn=end_with_supervisor,  # after the change of user, which would clear it
                 **as_user,
             )
         self._children[name] = child
@@ -122,29 +122,29 @@ def _kill_processes(pids: list[int]) -> bool:
     return bool(pids)
 
 
-def answer_requests(keeper: ServerKeeper, listener: socket.socket, owner: int) -> None:
-    """Answer requests one after another, until a request ends the keeper or the owner's process has ended."""
+def answer_requests(supervisor: ServerSupervisor, listener: socket.socket, owner: int) -> None:
+    """Answer requests one after another, until a request ends the supervisor or the owner's process has ended."""
     while True:
         ready, _, _ = select.select([listener.fileno(), owner], [], [])
         if owner in ready:
-            return keeper.end()
+            return supervisor.end()
         connection, _ = listener.accept()
         connection.settimeout(_MAX_WAIT_SECONDS)
         with connection, connection.makefile("rw") as line, suppress(OSError):
-            if not _answer_one_request(keeper, line):
+            if not _answer_one_request(supervisor, line):
                 return None
 
 
-def _answer_one_request(keeper: ServerKeeper, line: TextIO) -> bool:
-    """Answer one request. Return False if it was the request to end the keeper. If the request raises an exception,
-    the answer has the exception's text under `trouble`, and the keeper continues."""
+def _answer_one_request(supervisor: ServerSupervisor, line: TextIO) -> bool:
+    """Answer one request. Return False if it was the request to end the supervisor. If the request raises an
+    exception, the answer has the exception's text under `trouble`, and the supervisor continues."""
     try:
         request = json.loads(line.readline())
         if request["do"] == "end":
-            keeper.end()
+            supervisor.end()
             line.write("{}\n")
             return False
-        answer = keeper.execute_request(request)
+        answer = supervisor.execute_request(request)
     except Exception as error:
         answer = {"trouble": f"{type(error).__name__}: {error}"}
     line.write(json.dumps(answer) + "\n")
@@ -168,7 +168,7 @@ def main(folder: Path, owner_pid: int) -> None:
     listener.listen(64)
     _fork_into_background(folder)
     _libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    answer_requests(ServerKeeper(folder), listener, owner)
+    answer_requests(ServerSupervisor(folder), listener, owner)
 
 
 if __name__ == "__main__":
