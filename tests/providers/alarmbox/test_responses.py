@@ -58,15 +58,15 @@ def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
 
 
 def test_vectors_cover_both_calls() -> None:
-    """The test vectors contain published answers to GET calls (reads) and to POST calls (purchases)."""
+    """The test vectors contain answers to GET calls (reads) and to POST calls (purchases)."""
     assert len(ANSWER_VECTORS) >= 12
     assert {v["call"].split()[0] for v in ANSWER_VECTORS} == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("vector", ANSWER_VECTORS, ids=[v["id"] for v in ANSWER_VECTORS])
-def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published answer has the outcome class that the test vectors state, and the effect that follows from this
-    class.
+def test_answers_of_the_test_vectors_have_their_outcome_class(vector: dict[str, Any]) -> None:
+    """Each answer of the test vectors has the outcome class that its vector states, and the effect that follows from
+    this class.
     """
     call, status, body = vector["call"], vector["http_status"], vector["body"]
     if "oauth" in call:

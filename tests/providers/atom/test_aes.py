@@ -1,5 +1,4 @@
-"""Tests of Atom's encryption and signatures with the published examples: decryption returns the complete text or
-fails."""
+"""Tests of Atom's encryption and signatures with the test vectors: decryption returns the complete text or fails."""
 
 from binascii import unhexlify
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +35,8 @@ AES_KEY = bytes(range(32))
 
 
 @pytest.mark.parametrize("vector", ENCRYPTED_VECTORS, ids=[v["id"] for v in ENCRYPTED_VECTORS])
-def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
-    """The derived key, the encrypted text and the decrypted text equal Atom's published examples; the key's
+def test_texts_of_the_test_vectors_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
+    """The derived key, the encrypted text and the decrypted text equal those of the test vectors; the key's
     characters are used as they are."""
     key = derive_key(vector["password"], vector["salt"])
     assert key.hex() == vector["derived_key_hex"]
@@ -161,8 +160,8 @@ def test_another_salt_gives_another_key() -> None:
 
 
 @pytest.mark.parametrize("vector", SIGNATURE_VECTORS, ids=[v["id"] for v in SIGNATURE_VECTORS])
-def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
-    """The text that is signed and the signature equal Atom's published examples."""
+def test_signatures_of_the_test_vectors_are_computed(vector: dict[str, Any]) -> None:
+    """The text that is signed and the signature equal those of the test vectors, two of which Atom has published."""
     parts = [part["value"] for part in vector["parts"]]
     assert "".join(parts) == vector["expected_string_to_sign"]
     made = compute_signature(vector["hash_key"], *parts)
@@ -199,7 +198,7 @@ def test_the_setting_of_the_amount_format_decides_the_decimals(
     "vector", PROVIDER_TEST_VECTORS["ndps_dates"], ids=[v["id"] for v in PROVIDER_TEST_VECTORS["ndps_dates"]]
 )
 def test_a_time_is_written_in_indian_local_time(vector: dict[str, Any]) -> None:
-    """A time is written in Indian time and read back as the same instant. The published examples also state the same
+    """A time is written in Indian time and read back as the same instant. The test vectors also state the same
     instant in Japanese time."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)
     assert format_india_time(at) == vector["merchTxnDate_auth"]

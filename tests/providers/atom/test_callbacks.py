@@ -75,8 +75,8 @@ def is_refused(callback: SignedCallback) -> bool:
 
 
 @pytest.mark.parametrize("vector", CALLBACK_VECTORS, ids=[v["id"] for v in CALLBACK_VECTORS])
-def test_published_callbacks_are_accepted_or_refused(vector: dict[str, Any]) -> None:
-    """Each published callback is accepted or refused as its example states, with the stated outcome class."""
+def test_callbacks_of_the_test_vectors_are_accepted_or_refused(vector: dict[str, Any]) -> None:
+    """Each callback of the test vectors is accepted or refused, and has the outcome class, as its vector states."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
     merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
     found = parse_callback(vector["form_body"].encode(), merchant)

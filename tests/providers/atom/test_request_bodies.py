@@ -37,8 +37,8 @@ PLAINTEXT_BY_VECTOR = {v["id"]: v["plaintext"] for v in PROVIDER_TEST_VECTORS["n
 PAYMENT_DAY = date(2026, 11, 20)
 
 
-def test_requests_equal_the_published_messages() -> None:
-    """The requests for a token, a refund and the status of refunds equal Atom's published messages character by
+def test_requests_equal_the_texts_of_the_test_vectors() -> None:
+    """The requests for a token, a refund and the status of refunds equal the texts of the test vectors character by
     character."""
     assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAINTEXT_BY_VECTOR["ndps-c-auth"]
     assert make_refund_text(MERCHANT, ATOM_REFUND) == PLAINTEXT_BY_VECTOR["ndps-c-refund"]
@@ -66,8 +66,8 @@ def test_the_signature_of_a_verification_covers_password_and_call_name() -> None
 
 
 def test_an_amount_is_signed_in_its_written_form() -> None:
-    """The setting of the amount format changes the written amount and the signature together; each equals Atom's
-    published example."""
+    """The setting of the amount format changes the written amount and the signature together; each signature equals
+    that of its test vector."""
     short = replace(MERCHANT, amount_format=AmountFormat.SHORTEST)
     signed = {v["id"]: v["expected_signature"] for v in PROVIDER_TEST_VECTORS["ndps_signature"]}
     text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), PAYMENT_DAY)

@@ -103,7 +103,7 @@ def convert_verification(*attempts: Fields, question: PaymentQuestion = ATOM_QUE
     )
 
 
-# ---- published answers
+# ---- test vectors
 
 
 def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
@@ -123,9 +123,9 @@ def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
 
 
 @pytest.mark.parametrize("vector", ANSWER_VECTORS, ids=[v["id"] for v in ANSWER_VECTORS])
-def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published answer, sent encrypted over real HTTP, has the stated outcome class. For a refund the effect is
-    compared too."""
+def test_answers_of_the_test_vectors_have_their_outcome_class(vector: dict[str, Any]) -> None:
+    """Each answer of the test vectors, sent encrypted over real HTTP, has the outcome class that its vector states.
+    For a refund the effect is compared too."""
     outcome = convert_vector(vector)
     assert outcome.kind == vector["expected_class"]
     assert outcome.status == vector["http_status"]
@@ -134,9 +134,9 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("vector", ATOM_STATE_VECTORS, ids=[v["id"] for v in ATOM_STATE_VECTORS])
-def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
-    """For each published state of Atom, the adapter gives the expected state of this program and the expected label,
-    and says correctly whether the state is final.
+def test_states_of_the_test_vectors_have_our_state_and_label(vector: dict[str, Any]) -> None:
+    """For each state of Atom in the test vectors, the adapter gives the expected state of this program and the
+    expected label, and says correctly whether the state is final.
     """
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":

@@ -73,7 +73,7 @@ def make_exception_chain(names: Sequence[str], message: str, context: Sequence[s
 
 
 @pytest.mark.parametrize("vector", TRANSPORT_VECTORS, ids=[v["id"] for v in TRANSPORT_VECTORS])
-def test_published_exception_chains_have_their_outcome_class(vector: dict[str, Any]) -> None:
+def test_exception_chains_of_the_test_vectors_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each chain of exceptions in the test vectors has the stated outcome class. Only FAILED_DEFINITE means that
     nothing was sent.
     """

@@ -16,8 +16,9 @@ CODE_POSITION_BY_FUNCTION = {
 }  # fmt: skip
 
 
-def list_reasons() -> set[str]:
-    """Return all reasons: those in the tables of codes, and those that the adapters' source code states."""
+def list_outcome_reasons() -> set[str]:
+    """Return all reasons of outcomes: those in the tables of codes, and those that the adapters' source code
+    states."""
     rows = [*paypay_codes.VERDICTS_BY_CALL_AND_CODE.values(), *paypay_codes.VERDICTS_OF_ALL_CALLS.values()]
     rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
     rows += [row for table in atom_codes.VERDICTS_BY_CALL.values() for row in table.values()]
@@ -30,7 +31,7 @@ def list_reasons() -> set[str]:
 
 def test_every_reason_has_a_word() -> None:
     """Each reason of an outcome has a text in Japanese and English."""
-    found = list_reasons()
+    found = list_outcome_reasons()
     assert len(found) > 45
     for language in LANGUAGES:
         assert {reason for reason in found if f"cause.{reason}" not in read_sentences(language)} == set()

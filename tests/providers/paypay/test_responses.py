@@ -94,13 +94,13 @@ def convert_answer(call: PayPayCall, status: int, body: object = b"") -> Outcome
     return make_paypay_answer_converter(call, READER_BY_CALL[call])(make_http_answer(status, body))
 
 
-# ---- published answers
+# ---- test vectors
 
 
 @pytest.mark.parametrize("vector", ANSWER_VECTORS, ids=[v["id"] for v in ANSWER_VECTORS])
-def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published answer, sent over real HTTP, has the stated outcome class and the effect that follows from
-    it.
+def test_answers_of_the_test_vectors_have_their_outcome_class(vector: dict[str, Any]) -> None:
+    """Each answer of the test vectors, sent over real HTTP, has the outcome class that its vector states, and the
+    effect that follows from this class.
     """
     call = vector["call"]
     with serve_scripts(make_answer_script(vector["http_status"], vector["body"])) as server:
@@ -119,9 +119,9 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("vector", PAYPAY_STATE_VECTORS, ids=[v["id"] for v in PAYPAY_STATE_VECTORS])
-def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
-    """For each published state of PayPay, the adapter gives the expected state of this program and the expected
-    label, and says correctly whether the state is final.
+def test_states_of_the_test_vectors_have_our_state_and_label(vector: dict[str, Any]) -> None:
+    """For each state of PayPay in the test vectors, the adapter gives the expected state of this program and the
+    expected label, and says correctly whether the state is final.
     """
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":

@@ -1,5 +1,5 @@
-"""Tests of the signature in the requests to PayPay: it equals the published examples and covers the bytes that are
-sent.
+"""Tests of the signature in the requests to PayPay: it equals that of the test vectors, one of which PayPay has
+published, and covers the bytes that are sent.
 """
 
 import json
@@ -26,8 +26,8 @@ SIGNATURE_VECTORS = PROVIDER_TEST_VECTORS["paypay_hmac"]
 
 
 @pytest.mark.parametrize("vector", SIGNATURE_VECTORS, ids=[v["id"] for v in SIGNATURE_VECTORS])
-def test_published_requests_have_their_signature(vector: dict[str, Any]) -> None:
-    """The hash, the signed text, the signature and the header equal PayPay's published examples. The query of the URL
+def test_requests_of_the_test_vectors_have_their_signature(vector: dict[str, Any]) -> None:
+    """The hash, the signed text, the signature and the header equal those of the test vectors. The query of the URL
     isn't signed.
     """
     body = None if vector["body"] is None else vector["body"].encode()

@@ -27,9 +27,9 @@ def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
 
 
 @pytest.mark.parametrize("vector", NOTICE_VECTORS, ids=[v["id"] for v in NOTICE_VECTORS])
-def test_published_notices_are_used_or_ignored(vector: dict[str, Any]) -> None:
-    """Each published notice is used or ignored as its example states. According to every example, the state in a
-    notice isn't trusted; that the program asks PayPay instead is tested with the same notices in
+def test_notices_of_the_test_vectors_are_read_or_ignored(vector: dict[str, Any]) -> None:
+    """Each notice of the test vectors is read as a hint or ignored, as its vector states. According to every vector,
+    the state in a notice isn't trusted; that the program asks PayPay instead is tested with the same notices in
     `tests/services/payment_intake/test_receive.py`.
     """
     expected = vector["expected"]

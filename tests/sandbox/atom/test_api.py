@@ -53,7 +53,7 @@ def paid_payment_id(atom_caller: AtomCaller, control: SandboxControl) -> str:
 
 
 @pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_aes"], ids=lambda v: v["id"])
-def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
+def test_texts_of_the_test_vectors_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
     """The derived key, the encrypted text and the decrypted text equal those of the test vectors."""
     keys = vector["password"], vector["salt"]
     assert derive_key(*keys).hex() == vector["derived_key_hex"]
@@ -73,7 +73,7 @@ def test_damaged_texts_are_refused(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_signature"], ids=lambda v: v["id"])
-def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
+def test_signatures_of_the_test_vectors_are_computed(vector: dict[str, Any]) -> None:
     """The computed signatures equal those of the test vectors, two of which Atom has published."""
     assert (
         compute_signature_of_parts(vector["hash_key"], [part["value"] for part in vector["parts"]])
@@ -82,7 +82,7 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", PROVIDER_VECTORS["ndps_callback"], ids=lambda v: v["id"])
-def test_published_callbacks_have_their_signature(vector: dict[str, Any]) -> None:
+def test_callbacks_of_the_test_vectors_have_their_signature(vector: dict[str, Any]) -> None:
     """The computed signature of a callback equals the one in the callback if the test vector calls it valid;
     otherwise it differs.
     """

@@ -30,7 +30,7 @@ def paypay_caller(sandbox: Sandbox) -> PayPayCaller:
 
 
 @pytest.mark.parametrize("vector", PROVIDER_VECTORS["paypay_hmac"], ids=lambda v: v["id"])
-def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
+def test_signatures_of_the_test_vectors_are_computed(vector: dict[str, Any]) -> None:
     """The computed hash, text to sign and signature equal those of the test vectors, one of which PayPay has
     published."""
     body, kind = (vector["body"] or "").encode(), vector["content_type_header"]
@@ -41,7 +41,7 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", PROVIDER_VECTORS["paypay_hmac"], ids=lambda v: v["id"])
-def test_published_signed_requests_are_accepted_once(
+def test_signed_requests_of_the_test_vectors_are_accepted_once(
     sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]
 ) -> None:
     """The simulated PayPay accepts the signed requests of the test vectors byte for byte. It refuses the same
@@ -60,7 +60,7 @@ def test_published_signed_requests_are_accepted_once(
 
 
 @pytest.mark.parametrize("vector", PROVIDER_VECTORS["paypay_windows"], ids=lambda v: v["id"])
-def test_published_deadlines_are_computed(vector: dict[str, Any]) -> None:
+def test_deadlines_of_the_test_vectors_are_computed(vector: dict[str, Any]) -> None:
     """The computed last second for a cancellation and the last second for a refund equal those of the test
     vectors.
     """

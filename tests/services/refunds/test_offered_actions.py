@@ -189,7 +189,7 @@ def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) 
         assert offered == accepts, (person.name, reasons)
 
 
-def test_lists_name_the_cooling_off_end_of_a_changed_limit(desk: RefundDesk) -> None:
+def test_the_queue_names_the_end_of_a_lengthened_cooling_off_period(desk: RefundDesk) -> None:
     """A limit that was changed after the approval makes the cooling-off period longer. The queue of refunds names the
     end until which the service refuses the sending, as the refund's page does.
     """

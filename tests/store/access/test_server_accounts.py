@@ -74,8 +74,8 @@ def test_a_locked_account_loses_every_role(is_mariadb: bool) -> None:
 
 
 @pytest.mark.parametrize("is_mariadb", [True, False])
-def test_an_account_in_team_mode_has_limits(is_mariadb: bool) -> None:
-    """An account in team mode has a limit of simultaneous connections and, on MariaDB, a time limit for each
+def test_a_database_account_in_team_mode_has_connection_and_time_limits(is_mariadb: bool) -> None:
+    """A database account in team mode has a limit of simultaneous connections and, on MariaDB, a time limit for each
     statement."""
     limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
     assert limits in list_account_statements(is_mariadb=is_mariadb, has_limits=True)[1]

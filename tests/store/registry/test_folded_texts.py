@@ -106,8 +106,9 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
 
 @settings(max_examples=100)
 @given(st.lists(draw_rows(), min_size=1, max_size=4))
-def test_terms_of_the_index_are_those_of_the_texts(published: list[list[str]]) -> None:
-    """The terms of the search index equal those of the texts, even if the terms of several rows are made together."""
+def test_terms_made_with_stored_forms_equal_terms_made_without_them(published: list[list[str]]) -> None:
+    """The terms of the search index that are made from several rows together, with their stored comparison forms,
+    equal those that are made from each row alone without its stored forms."""
     columns = FileColumns(*zip(*published, strict=True))
     folded_names = fold_names(columns, fold_columns(columns))
     texts = columns.name, columns.furigana, columns.en_name, columns.street_number, folded_names

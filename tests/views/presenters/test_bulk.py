@@ -35,7 +35,7 @@ from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment
 
 
-def list_reasons() -> set[str]:
+def list_reasons_of_bulk_rows() -> set[str]:
     """Return the reason codes that the rules of the decision table and the checks of the bulk service can give."""
     rules = {
         rule
@@ -72,7 +72,7 @@ def list_reasons() -> set[str]:
     )
 
 
-@pytest.mark.parametrize("code", sorted(list_reasons()))
+@pytest.mark.parametrize("code", sorted(list_reasons_of_bulk_rows()))
 def test_each_reason_has_words(code: str) -> None:
     """Every reason code has a text in one of the groups of wording keys in which the window looks for the reason of a
     row.
@@ -81,10 +81,17 @@ def test_each_reason_has_words(code: str) -> None:
 
 
 def test_the_list_of_reasons_has_the_known_ones() -> None:
-    """`list_reasons` finds the known reason codes. If it found none, the test of the texts would check nothing and
-    pass.
+    """`list_reasons_of_bulk_rows` finds the known reason codes. If it found none, the test of the texts would check
+    nothing and pass.
     """
-    assert {"changed", "not_found", "not_for_kind", "no_list_call", "not_bought", "viewing_over"} <= list_reasons()
+    assert {
+        "changed",
+        "not_found",
+        "not_for_kind",
+        "no_list_call",
+        "not_bought",
+        "viewing_over",
+    } <= list_reasons_of_bulk_rows()
 
 
 @pytest.mark.parametrize(
