@@ -1126,7 +1126,7 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
 
 @pytest.fixture
 def server_database_owner(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
-    """Return a terminal that runs commands with the account of the schema's owner on a MariaDB server, and a function
+    """Return a terminal that runs commands with the schema account on a MariaDB server, and a function
     that empties the database.
     """
     require_engine("mariadb")

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess
-from tests.faults.scene import execute_as_owner
+from tests.faults.scene import execute_as_schema_account
 from tests.faults.verdicts import TriedAuditEntry
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START_TIME
@@ -139,6 +139,8 @@ class ThreadsThatWrite:
 
     def find_lost_and_duplicate_rows(self, place: ServerPlace) -> tuple[list[str], list[str]]:
         """Return the names of the acknowledged rows that are missing, and of the rows that exist more than once."""
-        rows = execute_as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.row_mark}-%'")
+        rows = execute_as_schema_account(
+            place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.row_mark}-%'"
+        )
         found = Counter(name for (name,) in rows)
         return [name for name, _ in self.acknowledged_rows if not found[name]], [n for n in found if found[n] > 1]

@@ -55,15 +55,17 @@ class FaultScene:
         """Open a desk that reaches the database only through the proxy; the caller must close it."""
         return self.open_desk(self.url, home)
 
-    def open_direct_desk(self, **extra: str) -> Console:
-        """Open a desk with the same home folder that connects directly; the caller must close it."""
+    def open_desk_without_proxy(self, **extra: str) -> Console:
+        """Open the first desk of the place with a direct connection to the database; the caller must close it.
+        `extra` are further environment variables of the desk.
+        """
         return self.open_desk(self.place.url(), None, **extra)
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements as the schema account on another connection, and return the rows of the last
         statement.
         """
-        return execute_as_owner(self.place, *statements)
+        return execute_as_schema_account(self.place, *statements)
 
     def kill_session(self, session: int) -> None:
         """End the session with this id, as an administrator may."""
@@ -82,7 +84,9 @@ class FaultScene:
         )
 
     def open_desk(self, url: str, home: Path | None = None, **extra: str) -> Console:
-        """Open a desk with this URL of the database; the caller must close it."""
+        """Open a desk with this URL of the database; the caller must close it. `home` is the home folder of the desk
+        (None: that of the place's first desk), `extra` are further environment variables of the desk.
+        """
         self.clock.moved[self.place.folder] = self.move_leases_back
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
         return open_quick_desk(home or self.place.first_desk_home, self.alarmbox, self.clock, **told | extra)
@@ -95,7 +99,7 @@ class FaultScene:
         """
         charged = len(self.alarmbox.charges)
         self.clock.at += timedelta(minutes=5)
-        with self.open_direct_desk() as fresh:
+        with self.open_desk_without_proxy() as fresh:
             fresh.recovery.run_all_tasks()
             found = truth.read_check_rows(fresh.database)
             truth.check_claims(found)
@@ -111,7 +115,7 @@ class FaultScene:
 
     def verify_trail(self) -> None:
         """Verify the whole audit trail."""
-        with self.open_direct_desk() as fresh:
+        with self.open_desk_without_proxy() as fresh:
             fresh.audit.verify_chains()
 
 
@@ -131,7 +135,7 @@ def get_schema_name(place: ServerPlace) -> str:
     return urlsplit(place.url("")).path.strip("/")
 
 
-def execute_as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
+def execute_as_schema_account(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
     """Run the statements as the schema account on a new connection, and return the rows of the last one. May be
     called in any thread, also after the server or a node was killed.
     """
@@ -156,7 +160,8 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
             return int(rows[0][0])
 
         stage.alarmbox.on_request = check_claim_at_sending
-        execute_as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
+        # Earlier tests may have left leases.
+        execute_as_schema_account(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")
         yield stage
 
 

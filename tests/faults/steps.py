@@ -145,7 +145,7 @@ def _prepare_records(scene: FaultScene, action: str, number: str) -> str:
     """Create the records that the action needs. Return the corporation number, or the id of the record as text."""
     if action in ("purchase", "token"):
         return number
-    with scene.open_direct_desk() as console:
+    with scene.open_desk_without_proxy() as console:
         if action == "refetch":
             assert buy_check(console, number) == "done"
         else:
@@ -209,7 +209,7 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
         )
 
     ending = _call_and_get_code(refresh_token)
-    with scene.open_direct_desk() as fresh:
+    with scene.open_desk_without_proxy() as fresh:
         after = DatabaseTokenStore(fresh._context, f"p{number}", "first", fresh._context.cipher)
         stored = after.find_current_pair()
         if ending == "done":

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from console.store.database.engine import Database, Transaction
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess, Lease
-from tests.faults.scene import buy_check, execute_as_owner, open_scene
+from tests.faults.scene import buy_check, execute_as_schema_account, open_scene
 from tests.support import server_fixtures
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
@@ -50,7 +50,7 @@ def set_wrong_session_times(database: Database) -> None:
 
 def read_newest_audit_id(place: ServerPlace) -> int:
     """Return the id of the newest audit entry; 0 if there is none."""
-    return int(execute_as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
+    return int(execute_as_schema_account(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
 
 
 def _acquire_lease(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -> Lease | None:
@@ -83,7 +83,7 @@ def test_a_lease_lasts_as_long_as_the_server_decides(
         assert taken is not None
         again = liar.write(partial(_acquire_lease, name, other, now + more))
         early += again is not None
-    execute_as_owner(
+    execute_as_schema_account(
         open_database_in_japan_time,
         f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{is_forged}-%'",
     )
@@ -99,12 +99,14 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
     """A desk with a wrong clock makes a purchase in sessions with a wrong time. The times of its audit entries still
     differ from the server's clock by less than two seconds."""
     before = read_newest_audit_id(open_database_in_japan_time)
-    with open_scene(open_database_in_japan_time) as stage, stage.open_direct_desk() as console:
+    with open_scene(open_database_in_japan_time) as stage, stage.open_desk_without_proxy() as console:
         stage.clock.moved.clear()
         stage.clock.at = datetime.now(UTC) + skew
         set_wrong_session_times(console.database)
         assert buy_check(console, next(CORPORATION_NUMBERS)) == "done"
-        ((slip,),) = execute_as_owner(open_database_in_japan_time, _LARGEST_CLOCK_DIFFERENCE_SQL.format(before))
+        ((slip,),) = execute_as_schema_account(
+            open_database_in_japan_time, _LARGEST_CLOCK_DIFFERENCE_SQL.format(before)
+        )
         console.audit.verify_chains()
     print(f"demand 25: audit time within {slip / 1_000_000:.2f} s of the server's, desk {skew} off")
     assert slip < 2_000_000
@@ -116,9 +118,9 @@ def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database
     number = next(CORPORATION_NUMBERS)
     with (
         open_scene(open_database_in_japan_time) as stage,
-        stage.open_direct_desk() as buyer,
+        stage.open_desk_without_proxy() as buyer,
         open_scene(open_database_in_japan_time) as ahead,
-        ahead.open_direct_desk() as other,
+        ahead.open_desk_without_proxy() as other,
     ):
         ahead.clock.moved.clear()
         ahead.clock.at += timedelta(days=1)

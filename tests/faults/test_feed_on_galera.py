@@ -16,7 +16,7 @@ from console.store.database import change_feed, compare_and_swap
 from console.store.database.engine import Database, Transaction
 from console.store.records import notes
 from tests.faults import nodes
-from tests.faults.scene import execute_as_owner
+from tests.faults.scene import execute_as_schema_account
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START_TIME
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
@@ -135,4 +135,4 @@ def run_threads(threads: Sequence[Thread]) -> None:
 
 def read_feed_ids(place: ServerPlace) -> set[int]:
     """Return the ids of all rows of the change feed."""
-    return {int(one) for (one,) in execute_as_owner(place, "SELECT id FROM changes")}
+    return {int(one) for (one,) in execute_as_schema_account(place, "SELECT id FROM changes")}

@@ -17,7 +17,7 @@ from tests.faults.nodes import (
     read_after_write,
     swap_after_write,
 )
-from tests.faults.scene import CLIENT_ID, buy_check, execute_as_owner, open_scene
+from tests.faults.scene import CLIENT_ID, buy_check, execute_as_schema_account, open_scene
 from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
@@ -37,7 +37,9 @@ def list_people(place: ServerPlace) -> list[str]:
 @pytest.fixture
 def place_with_counter(galera_place: ServerPlace) -> ServerPlace:
     """Return the database with the counter rows that these tests write."""
-    execute_as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
+    execute_as_schema_account(
+        galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)"
+    )
     return galera_place
 
 
@@ -70,7 +72,7 @@ def test_a_transaction_that_fails_certification_runs_again(place_with_counter: S
 
         here.write(count_try_and_increment)
     assert tries == 2
-    assert execute_as_owner(place_with_counter, "SELECT not_before FROM call_rates") == [(2,)]
+    assert execute_as_schema_account(place_with_counter, "SELECT not_before FROM call_rates") == [(2,)]
 
 
 @pytest.mark.parametrize("when", ["after all", "in between"])
@@ -144,7 +146,7 @@ def test_a_desk_leaves_a_node_that_is_cut_off_from_its_cluster(
     another node and continues.
     """
     before, after = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
-    with open_scene(galera_place) as stage, stage.open_direct_desk() as console:
+    with open_scene(galera_place) as stage, stage.open_desk_without_proxy() as console:
         console.credit_checks.make_plan(before)
         alone = galera_alone.nodes[0]
         alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")

@@ -16,7 +16,7 @@ from console.store.database.engine import Database, Transaction
 from console.store.database.retry_policy import MAX_RERUNS
 from tests.faults import losing_transactions
 from tests.faults.losing_transactions import COUNTER_NAMES, CrossingTransaction, ReadModifyWrite, count_reruns
-from tests.faults.scene import connect_to_place, execute_as_owner
+from tests.faults.scene import connect_to_place, execute_as_schema_account
 from tests.support.places import ServerPlace
 from tests.support.waiting import MAX_WAIT_SECONDS
 
@@ -31,13 +31,15 @@ def open_databases(place: ServerPlace, count: int) -> Iterator[list[Database]]:
         made = [Database(place.url(desk=number)) for number in range(count)]
         for database in made:
             opened.callback(database.close)
-        losing_transactions.reset_counters(lambda *statements: execute_as_owner(place, *statements))
+        losing_transactions.reset_counters(lambda *statements: execute_as_schema_account(place, *statements))
         yield made
 
 
 def read_counters(place: ServerPlace) -> list[int]:
     """Return the values of both counters."""
-    return [int(value) for (value,) in execute_as_owner(place, "SELECT not_before FROM call_rates ORDER BY name")]
+    return [
+        int(value) for (value,) in execute_as_schema_account(place, "SELECT not_before FROM call_rates ORDER BY name")
+    ]
 
 
 @contextmanager
@@ -162,7 +164,7 @@ def test_sessions_read_present_rows_despite_an_old_snapshot(
         def read_then_overtaken(tx: Transaction) -> None:
             tx.conn.execute(text("SELECT count(*) FROM call_rates"))
             if work.tries == 0:
-                execute_as_owner(place, "UPDATE call_rates SET not_before = 10")
+                execute_as_schema_account(place, "UPDATE call_rates SET not_before = 10")
             work(tx)
 
         database.write(read_then_overtaken)

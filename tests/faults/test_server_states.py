@@ -30,7 +30,7 @@ from tests.faults.scene import (
     buy_check,
     check_ending,
     connect_to_place,
-    execute_as_owner,
+    execute_as_schema_account,
     get_schema_name,
     open_scene,
 )
@@ -78,7 +78,7 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
     work.
     """
     number = next(CORPORATION_NUMBERS)
-    with stage.open_direct_desk() as console:
+    with stage.open_desk_without_proxy() as console:
         with set_global_variable(own_server, "read_only", "1"):
             lost = read_purchase_refusal(console, number)
             assert console.lookup.find_records(number).credit_checks == ()
@@ -92,7 +92,7 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
     the database when the server accepts writes again.
     """
     number = next(CORPORATION_NUMBERS)
-    with stage.open_direct_desk() as console:
+    with stage.open_desk_without_proxy() as console:
         stage.alarmbox.during_call = lambda: _set_global_value(own_server, "read_only", "1")
         try:
             lost = read_purchase_refusal(console, number)
@@ -115,7 +115,7 @@ def test_a_refusal_by_a_setting_of_the_server_names_its_message(stage: FaultScen
     stays in the spool.
     """
     before, during = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
-    with stage.open_direct_desk() as console:
+    with stage.open_desk_without_proxy() as console:
         with _refuse_inserts(own_server, stage, "operations", 1665):
             refusal = read_purchase_refusal(console, before)
         with _refuse_inserts(own_server, stage, "evidence", 1105):
@@ -258,13 +258,15 @@ def test_a_full_table_space_at_any_statement_leaves_a_correct_record() -> None:
         place = ServerPlace("mariadb", folder, PooledDatabase((server,)))
         endings: Counter[str] = Counter()
         # Without named leases: one that couldn't be given back would be waited for, by a clock that writes too.
-        with open_scene(place) as stage, stage.open_direct_desk(LEASES="off") as console:
-            execute_as_owner(
+        with open_scene(place) as stage, stage.open_desk_without_proxy(LEASES="off") as console:
+            execute_as_schema_account(
                 place, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, words MEDIUMTEXT) ENGINE=InnoDB"
             )
             for size in (1_000_000, 100_000, 10_000):  # some pages are left, so that it hits here and there
                 with suppress(pymysql.OperationalError):
-                    execute_as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
+                    execute_as_schema_account(
+                        place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400
+                    )
             while (endings.total() - endings["done"] < 6 or not endings["storage_full"]) and endings.total() < 60:
                 number = next(CORPORATION_NUMBERS)
                 ending = buy_check(console, number)
@@ -293,10 +295,10 @@ def test_a_locked_table_before_the_claim_refuses_the_purchase(
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     number = next(CORPORATION_NUMBERS)
-    with open_scene(place) as stage, stage.open_direct_desk() as console, lock_table(stage, console, table):
+    with open_scene(place) as stage, stage.open_desk_without_proxy() as console, lock_table(stage, console, table):
         lost = read_purchase_refusal(console, number)
         assert (lost.code, lost.exit_status, stage.alarmbox.count_charges(number)) == ("database_locked", 6, 0)
-    with open_scene(place) as stage, stage.open_direct_desk() as console:
+    with open_scene(place) as stage, stage.open_desk_without_proxy() as console:
         assert buy_check(console, number) == "done"
 
 
@@ -307,7 +309,7 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 0)
     number = next(CORPORATION_NUMBERS)
-    with open_scene(place) as stage, stage.open_direct_desk() as console:
+    with open_scene(place) as stage, stage.open_desk_without_proxy() as console:
         with lock_table(stage, console, "evidence"):
             assert read_purchase_refusal(console, number).code == "outcome_unknown"
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
@@ -443,7 +445,7 @@ def test_a_frozen_server_ends_the_call_in_time(
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 1.0)
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     before, during = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
-    with stage.open_direct_desk() as console:
+    with stage.open_desk_without_proxy() as console:
         console.credit_checks.make_plan(before)
         own_server.pause()
         begun = time.monotonic()

@@ -13,7 +13,7 @@ import pytest
 
 from console.store.audit import trail as audit
 from console.store.database.engine import Database, Transaction
-from tests.faults.scene import execute_as_owner
+from tests.faults.scene import execute_as_schema_account
 from tests.support.places import ServerPlace
 from tests.support.sql_proxy import BreakKind, SqlProxy
 from tests.support.waiting import MAX_WAIT_SECONDS
@@ -60,7 +60,7 @@ def open_database_behind_proxy(
 
 def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
     """Return the numbers of the tries whose audit entries with the subject id `name` are stored."""
-    found = execute_as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
+    found = execute_as_schema_account(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
     return [json.loads(detail)["try"] for (detail,) in found]
 
 

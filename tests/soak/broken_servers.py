@@ -9,7 +9,7 @@ from console.store.database.engine import Database
 from console.store.database.retry_policy import MAX_RERUNS
 from tests.faults import losing_transactions, nodes, steps, verdicts
 from tests.faults.losing_transactions import count_reruns
-from tests.faults.scene import execute_as_owner, open_scene
+from tests.faults.scene import execute_as_schema_account, open_scene
 from tests.support import servers
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
@@ -54,12 +54,12 @@ def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
     must succeed, and each must take effect exactly once. Return three counts: `turns` (transactions), `won` (those
     that succeeded) and `deadlocks`."""
     with _start_mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
-        losing_transactions.reset_counters(lambda *statements: execute_as_owner(place, *statements))
+        losing_transactions.reset_counters(lambda *statements: execute_as_schema_account(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
         for database in made:
             opened.callback(database.close)
         tally = losing_transactions.run_crossing_transactions(made, 700)
-        (counted,) = set(execute_as_owner(place, "SELECT not_before FROM call_rates"))
+        (counted,) = set(execute_as_schema_account(place, "SELECT not_before FROM call_rates"))
     print(
         f"demand 7: shard {shard}: {tally['tries'] - 2100} reruns, at most {tally['max_tries'] - 1} of {MAX_RERUNS}"
     )
@@ -124,7 +124,7 @@ def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     sessions that don't wait for other nodes' writes; `refused` are refused updates)."""
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
-        execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
+        execute_as_schema_account(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
         with nodes.open_database_per_node(place, owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]

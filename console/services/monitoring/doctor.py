@@ -186,7 +186,7 @@ class HealthCheckService:
                     "to": upgraded.version_after,
                     "completed": upgraded.has_recreated_parts,
                 }
-            if not database.is_server:  # on a server only the owner of the schema upgrades it
+            if not database.is_server:  # on a server only the schema account upgrades it
                 migrate.upgrade(database)
             state = migrate.read_meta_and_schema(database)
             database_rollback.accept_new_database(database, spool, state["database_id"])

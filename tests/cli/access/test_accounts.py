@@ -28,7 +28,7 @@ def people_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]:
-    """Yield a terminal that acts with the schema owner's account of a fresh database on a server."""
+    """Yield a terminal that acts with the schema account of a fresh database on a server."""
     with sql_server.create_temporary_database() as url:
         terminal = Terminal(make_environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
         assert terminal.json("db", "upgrade").data["from"] is None

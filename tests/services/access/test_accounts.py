@@ -129,7 +129,7 @@ def open_with_url(url: str, home: Path) -> Iterator[Console]:
 
 @contextmanager
 def create_migrated_database(server: SqlServer, name: str | None = None) -> Iterator[str]:
-    """Create a database with the present schema and yield its address with the owner's account. The database is
+    """Create a database with the present schema and yield its address with the schema account. The database is
     dropped at the end of the block. `name` is the name of the database (None: any).
     """
     with server.create_temporary_database(name) as owner:

@@ -149,7 +149,7 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
     assert place.engine == "galera" or rows
 
 
-def connect_as_owner(place: ServerPlace) -> Any:
+def connect_as_schema_account(place: ServerPlace) -> Any:
     """Return a plain connection of the schema account. It leads to the same database node as the connections for desk
     1.
     """
@@ -164,7 +164,7 @@ def wait_for_sessions_end(place: Place, person: str) -> None:
     """
     assert isinstance(place, ServerPlace)
     query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.get_account_name(person)}'"
-    with closing(connect_as_owner(place)) as connection, connection.cursor() as cursor:
+    with closing(connect_as_schema_account(place)) as connection, connection.cursor() as cursor:
 
         def have_ended() -> bool:
             cursor.execute(query)
@@ -264,7 +264,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     assert isinstance(place, ServerPlace)
     looking, waiting = (
         stack.enter_context(closing(connection))
-        for connection in (connect_as_owner(place), open_connection(place, "lead-b", 1))
+        for connection in (connect_as_schema_account(place), open_connection(place, "lead-b", 1))
     )
     cursor, waiting_cursor = stack.enter_context(looking.cursor()), stack.enter_context(waiting.cursor())
     connections = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(3)]
@@ -433,7 +433,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         execute_in_thread(stack, waiting_cursor, insert)  # waits: the same id
         stack.callback(waiting._force_close)
         listed = "SELECT TIMESTAMPDIFF(SECOND, MAX(trx_wait_started), SYSDATE()) FROM information_schema.innodb_trx"
-        looking = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
+        looking = stack.enter_context(stack.enter_context(closing(connect_as_schema_account(place))).cursor())
 
         def wait_seconds() -> int | None:
             Event().wait(SECONDS_BETWEEN_CHECKS)
@@ -465,7 +465,7 @@ def read_entries_about(place: Place, person: str) -> list[str]:
 def has_ended_session(place: Place, connection: Any) -> bool:
     """Return True if the server has closed the session of this connection."""
     assert isinstance(place, ServerPlace)
-    with closing(connect_as_owner(place)) as other, other.cursor() as cursor:
+    with closing(connect_as_schema_account(place)) as other, other.cursor() as cursor:
         cursor.execute(
             f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {connection.thread_id()}"
             " AND command <> 'Killed'"
@@ -532,7 +532,7 @@ def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
             if table == "operators":
                 execute_in_thread(stack, cursor, LONG_FUNCTION_SQL)
         for table in ("operators", "limits"):
-            waiting = stack.enter_context(closing(connect_as_owner(place)))
+            waiting = stack.enter_context(closing(connect_as_schema_account(place)))
             execute_in_thread(
                 stack, stack.enter_context(waiting.cursor()), f"SELECT COUNT(*) FROM {table} FOR UPDATE"
             )
@@ -656,7 +656,7 @@ def test_a_lock_on_the_people_does_not_stop_the_search(place: Place, worker: Con
     stored procedure that looks for them reads the people without a lock.
     """
     assert isinstance(place, ServerPlace)
-    with closing(connect_as_owner(place)) as owner, owner.cursor() as cursor:
+    with closing(connect_as_schema_account(place)) as owner, owner.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT name FROM operators FOR UPDATE")
         assert cursor.fetchall()
@@ -698,7 +698,7 @@ def block_writers_of_limits(place: Place) -> Iterator[Any]:
         cursor.execute("BEGIN")
         cursor.execute(allow_for_readers(place, "SELECT COUNT(*) FROM limits FOR UPDATE"))
         assert isinstance(place, ServerPlace)
-        waiting, looking = (stack.enter_context(closing(connect_as_owner(place))) for _ in range(2))
+        waiting, looking = (stack.enter_context(closing(connect_as_schema_account(place))) for _ in range(2))
         execute_in_thread(stack, stack.enter_context(waiting.cursor()), "SELECT COUNT(*) FROM limits FOR UPDATE")
         stack.callback(waiting._force_close)
         looking_cursor = stack.enter_context(looking.cursor())
@@ -722,7 +722,7 @@ def take_watcher_lock(place: Place, person: str) -> Iterator[None]:
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         for node in range(len(place.database.nodes)):
-            cursor = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
+            cursor = stack.enter_context(stack.enter_context(closing(connect_as_schema_account(place))).cursor())
             cursor.execute(f"SELECT {WATCHER_LOCK_SQL}")
             (name,) = cursor.fetchone()
             connection = stack.enter_context(closing(open_connection(place, person, node)))
@@ -749,7 +749,7 @@ def test_a_worker_ends_no_session_while_another_one_watches(place: Place, worker
             assert ender.end_blocking_sessions() == 0
             assert not has_ended_session(place, locking)
         wait_until(lambda: ender.end_blocking_sessions() == 1, "the end of the session that locks")
-    with closing(connect_as_owner(place)) as connection, connection.cursor() as cursor:
+    with closing(connect_as_schema_account(place)) as connection, connection.cursor() as cursor:
         assert is_watcher_lock_taken(cursor)
     ender.close()
     wait_for_sessions_end(place, "op-a")
@@ -799,7 +799,11 @@ def test_an_unreachable_node_does_not_stop_the_search_on_other_nodes(
     """
     assert isinstance(place, ServerPlace)
     url = make_url(place.url("worker", 1))
-    with socket() as closed_port, closing(connect_as_owner(place)) as connection, connection.cursor() as cursor:
+    with (
+        socket() as closed_port,
+        closing(connect_as_schema_account(place)) as connection,
+        connection.cursor() as cursor,
+    ):
         closed_port.bind(("127.0.0.1", 0))
         nodes = {"fallback": (f"127.0.0.1:{url.port}",)}
         url = url.set(host="127.0.0.1", port=closed_port.getsockname()[1], query={**url.query, **nodes})
@@ -823,7 +827,7 @@ def test_a_worker_whose_search_fails_releases_the_watcher_lock_and_tries_again(
     over = Event()
     thread = BlockingSessionsThread(worker.blocking_session_ender, over, lambda: False)
     with (
-        closing(connect_as_owner(place)) as connection,
+        closing(connect_as_schema_account(place)) as connection,
         connection.cursor() as cursor,
         closing(Database(place.database._team.owner)) as owner,
         owner.read() as conn,
