@@ -236,32 +236,32 @@ class CheckRelations:
 
     - `proposed_state`: the state that a first person has proposed in a decision; None if no decision is proposed.
       `lacks_second_person`: no person except the first one may confirm this decision now
-    - `claim_holder`: the id of another credit check that holds the claim on the same client and corporation number;
-      None if there is none
+    - `claim_holder_id`: the id of another credit check that holds the claim on the same client and corporation
+      number; None if there is none
     - `finds_purchases`: the provider can be queried about an unknown purchase
-    - `open_denials`: the ids of credit checks that block a purchase for the same client and corporation number.
+    - `open_denial_ids`: the ids of credit checks that block a purchase for the same client and corporation number.
       People decided that they were not bought, AlarmBox reports that they were bought, and no person has acknowledged
       this. The record itself may be one of them.
-    - `lost_renewal`: the id of a credit check that blocks a purchase for the same client and corporation number,
+    - `lost_renewal_id`: the id of a credit check that blocks a purchase for the same client and corporation number,
       because it gave up its claim for a renewal that this database doesn't have; it may be the record itself
-    - `contradicting_answer`: the provider's answer that contradicts the record, as its open alert stores it; None
-      without such an alert
-    - `change_alert`: the id of the open alert about a change of the corporation of a live bought credit check; None
-      if there is none
+    - `contradicting_answer_text`: the provider's answer that contradicts the record, as its open alert stores it;
+      None without such an alert
+    - `change_alert_id`: the id of the open alert about a change of the corporation of a live bought credit check;
+      None if there is none
     - `observed_change`: the change itself, as this alert stores it; "" without such an alert
     - `read_only_switch`: the switch that stops purchases; None if no switch does, or if the record's next step isn't
       a purchase
     """
 
-    claim_holder: int | None = None
+    claim_holder_id: int | None = None
     finds_purchases: bool = True
     read_only_switch: ReadOnlySwitch | None = None
-    open_denials: tuple[int, ...] = ()
-    lost_renewal: int | None = None
+    open_denial_ids: tuple[int, ...] = ()
+    lost_renewal_id: int | None = None
     proposed_state: str | None = None
-    contradicting_answer: str | None = None
+    contradicting_answer_text: str | None = None
     lacks_second_person: bool = False
-    change_alert: int | None = None
+    change_alert_id: int | None = None
     observed_change: str = ""
 
     @property

@@ -35,7 +35,7 @@ def format_history_contradiction(payment: Payment, language: str) -> str:
     rule = find_contradicting_rule(payment)
     if rule is None:
         return ""
-    observed = payment.relations.contradicting_answer if payment.relations is not None else None
+    observed = payment.relations.contradicting_answer_text if payment.relations is not None else None
     if observed is None:
         return wording.translate(f"work.reason.{rule}", language)
     text = wording.format_finding(observed, language, format_own_state(payment))

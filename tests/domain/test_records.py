@@ -81,7 +81,7 @@ def test_a_record_cannot_be_changed_after_its_read() -> None:
 def test_relations_do_not_change_the_equality_of_a_record() -> None:
     """Two records that were read from the same row are equal, whatever relations were read with them. The text form
     of a record contains no data of other records."""
-    other = replace(CHECK, relations=CheckRelations(claim_holder=18), registry_entry=object())  # type: ignore[arg-type]  # any
+    other = replace(CHECK, relations=CheckRelations(claim_holder_id=18), registry_entry=object())  # type: ignore[arg-type]  # any
     assert other == CHECK
     assert repr(other) == repr(CHECK)
 
@@ -90,7 +90,7 @@ def test_a_credit_check_without_related_facts_waits_for_nobody() -> None:
     """A credit check that was read without relations waits for no second person, and its provider counts as able to
     list purchases."""
     nothing = CheckRelations()
-    assert (nothing.awaits_second_person, nothing.claim_holder, nothing.finds_purchases) == (False, None, True)
+    assert (nothing.awaits_second_person, nothing.claim_holder_id, nothing.finds_purchases) == (False, None, True)
     assert nothing.read_only_switch is None
 
 

@@ -401,7 +401,7 @@ def test_a_difference_of_a_reconciliation_is_explained_with_both_amounts(languag
     amounts. The compared sides on the page don't show this difference, because the provider's side comes from its
     answer to our own call."""
     payment = replace(PAYMENT, work=Work(WorkState.NEEDS_REVIEW, None, "reconcile_amount"))
-    relations = PaymentRelations(ORDER, contradicting_answer=f"completed {payment.captured_minor + 1_100} JPY")
+    relations = PaymentRelations(ORDER, contradicting_answer_text=f"completed {payment.captured_minor + 1_100} JPY")
     _, why, _ = make_sentences(explain_payment(replace(payment, relations=relations), NOW), language)
     amounts = (f"{payment.captured_minor:,}", f"{payment.captured_minor + 1_100:,}")
     assert all(amount in why for amount in amounts), why

@@ -72,7 +72,7 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
     the check was renewed, it duplicates another one, its outcome is unknown, its purchase is pending, it was not
     bought, it was bought."""
     facts = _make_explanation_facts(record, now)
-    if record.is_superseded and relations.lost_renewal == record.id:
+    if record.is_superseded and relations.lost_renewal_id == record.id:
         step = NextStep("next.find_lost_renewal", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.renewal_lost", "why.superseded", step, facts, DECIDING_ROLES)
     if record.is_superseded:
@@ -105,19 +105,19 @@ def _explain_unbought_check(
     )
     if is_denied and record.credit_check_id is not None:
         reason = "why.error_with_id"
-    if is_denied and (record.relations is None or record.id in relations.open_denials):
+    if is_denied and (record.relations is None or record.id in relations.open_denial_ids):
         step = NextStep(
             "next.check_purchase_history", facts, f"support-console show credit-check {record.id}", OPEN_ALERT_ACTION
         )
         if record.work.reason != WorkReason.CONTRADICTED:  # a probe opens the case that a person acknowledges
             step = NextStep("next.probe_denied", facts, f"support-console probe credit-check {record.id}", "probe")
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
-    denial_id = next(iter(relations.open_denials), None)
-    blocking_id = relations.claim_holder or relations.lost_renewal or denial_id
+    denial_id = next(iter(relations.open_denial_ids), None)
+    blocking_id = relations.claim_holder_id or relations.lost_renewal_id or denial_id
     if blocking_id is not None:
-        if relations.claim_holder is not None:
+        if relations.claim_holder_id is not None:
             next_step_code = "next.bought_since"
-        elif relations.lost_renewal is not None:
+        elif relations.lost_renewal_id is not None:
             next_step_code = "next.other_renewal_lost"
         else:
             next_step_code = "next.other_denied_but_bought"
@@ -230,7 +230,7 @@ def _explain_purchased_check(
     """
     roles = tuple(sorted(ROLES_BY_RIGHT["refetch"]))
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED:
-        facts = {**facts, "observed": relations.contradicting_answer}
+        facts = {**facts, "observed": relations.contradicting_answer_text}
         step = NextStep(
             "next.compare_with_provider", facts, f"support-console show credit-check {record.id}", OPEN_ALERT_ACTION
         )
@@ -240,7 +240,9 @@ def _explain_purchased_check(
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now
-        if not has_expired and relations.change_alert is not None:  # the renewal of an expired one settles the change
+        if (
+            not has_expired and relations.change_alert_id is not None
+        ):  # the renewal of an expired one settles the change
             facts = {**facts, "observed": relations.observed_change}
             step = NextStep("next.company_changed", facts, action=OPEN_ALERT_ACTION)
             return Explanation("verdict.complete", "why.complete_company_changed", step, facts)

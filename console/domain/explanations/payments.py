@@ -487,7 +487,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "decide_by": refund.decide_by if refund else None,
         "maker": refund.maker if refund else None,
         "refusal": relations.refund_refusal,
-        "observed": relations.contradicting_answer,
+        "observed": relations.contradicting_answer_text,
     }
 
 

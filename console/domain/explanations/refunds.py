@@ -87,7 +87,7 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
         )
         verdict = "verdict.refund_contradicted" if is_contradicted else _find_refund_verdict(record)
         if is_contradicted:
-            reason, facts = "why.refund_contradicted", {**facts, "observed": relations.contradicting_answer}
+            reason, facts = "why.refund_contradicted", {**facts, "observed": relations.contradicting_answer_text}
         elif record.work.reason == WorkReason.NOT_SENT and record.error_code and not is_refund_perhaps_made(record):
             reason = "why.refund_not_sent"
         else:

@@ -239,8 +239,8 @@ class PaymentRelations:
     - `can_ask_provider`: this desk can query the provider about the payment
     - `read_only_switch`: the switch that stops changes at the provider; None if no switch does, or if the payment has
       no next step
-    - `contradicting_answer`: the provider's answer that contradicts the payment, as its open alert stores it; None
-      without such an alert
+    - `contradicting_answer_text`: the provider's answer that contradicts the payment, as its open alert stores it;
+      None without such an alert
     """
 
     order: Order | None = None
@@ -252,7 +252,7 @@ class PaymentRelations:
     known_provider_state: PaymentState | None = None
     can_ask_provider: bool = True
     read_only_switch: ReadOnlySwitch | None = None
-    contradicting_answer: str | None = None
+    contradicting_answer_text: str | None = None
     lacks_second_person: bool = False
 
     @property
@@ -285,14 +285,14 @@ class RefundRelations:
       have already approved it
     - `read_only_switch`: the switch that stops changes at the payment's provider; None if no switch does, or if the
       refund has no next step
-    - `contradicting_answer`: the provider's answer that contradicts the refund, as its open alert stores it; None
-      without such an alert
+    - `contradicting_answer_text`: the provider's answer that contradicts the refund, as its open alert stores it;
+      None without such an alert
     """
 
     payment: Payment | None = None
     approval_refusal: str | None = None
     read_only_switch: ReadOnlySwitch | None = None
-    contradicting_answer: str | None = None
+    contradicting_answer_text: str | None = None
     lacks_second_person: bool = False
     lacks_approver: bool = False
     request_refusal: str | None = None

@@ -87,7 +87,7 @@ class CreditCheckDetailsReader:
             )
         self._opening_log.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
         # without an alert about the record itself, its page opens the alert about a change of its corporation
-        return details if details.open_alert_id else replace(details, open_alert_id=relations.change_alert)
+        return details if details.open_alert_id else replace(details, open_alert_id=relations.change_alert_id)
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's PDF with this SHA-256 (None: of its current PDF). Writes an audit

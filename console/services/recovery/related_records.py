@@ -130,12 +130,12 @@ class RelatedRecordCompleter:
             relations = CheckRelations(
                 claim_holders.get(pair) if is_failed else None,
                 finds_purchases,
-                open_denials=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
-                lost_renewal=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
+                open_denial_ids=tuple(denied.id for denied in open_denials.get(pair, ())) if is_failed else (),
+                lost_renewal_id=lost_renewals.get(pair) if is_failed or check.is_superseded else None,
                 proposed_state=proposed_states.get(str(check.id)),
-                contradicting_answer=contradicting_answers.get(check.id),
+                contradicting_answer_text=contradicting_answers.get(check.id),
                 lacks_second_person=str(check.id) in ids_without_second_person,
-                change_alert=change_alert.id if change_alert else None,
+                change_alert_id=change_alert.id if change_alert else None,
                 observed_change=change_alert.observed if change_alert else "",
             )
             completed_check = replace(check, relations=relations)
@@ -270,7 +270,7 @@ class RelatedRecordCompleter:
                 is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
                 known_provider_state=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask_provider=self._can_read_payments(payment.provider),
-                contradicting_answer=contradicting_answers.get(payment.id),
+                contradicting_answer_text=contradicting_answers.get(payment.id),
                 lacks_second_person=str(payment.id) in ids_without_second_person,
             )
             completed_payments.append(
@@ -395,7 +395,7 @@ class RelatedRecordCompleter:
             relations = RefundRelations(
                 payment,
                 approval_refusal,
-                contradicting_answer=contradicting_answers.get(refund.id),
+                contradicting_answer_text=contradicting_answers.get(refund.id),
                 lacks_second_person=str(refund.id) in ids_without_second_person,
                 lacks_approver=_lacks_approver(refund, count_other_approvers),
                 request_refusal=request_refusal,
@@ -420,7 +420,8 @@ class RelatedRecordCompleter:
         approve the refund now, and that for which no new refund of its payment can be requested now. Each is None if
         there is no such reason, or if the refund's next step is something else.
 
-        `payment_by_id` has the payments of the refunds; `read_limits` returns the limits of refunds in a currency.
+        `payment_by_id` has the payments of the refunds. `lapsed_ids` has, by kind, the ids of the records whose
+        operation has lapsed. `read_limits` returns the limits of refunds in a currency.
         """
         judged_payment_ids = {
             refund.payment_id

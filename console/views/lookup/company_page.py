@@ -343,7 +343,9 @@ class CompanyPanel(QWidget):
         """
         live_check = self.live_check_panel.record
         relations = (record.relations for record in self.all_records if isinstance(record, CreditCheck))
-        is_denied = any(check_relations is not None and check_relations.open_denials for check_relations in relations)
+        is_denied = any(
+            check_relations is not None and check_relations.open_denial_ids for check_relations in relations
+        )
         is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN
         client = live_check.client_id if live_check is not None else ""
         self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")

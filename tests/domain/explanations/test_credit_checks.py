@@ -141,11 +141,11 @@ SITUATIONS = {
     "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None,
         NO_ROLE_MAY_ACT),
     "complete, company changed": (
-        replace(PURCHASED_CHECK, relations=CheckRelations(change_alert=5)), "complete", "complete_company_changed",
+        replace(PURCHASED_CHECK, relations=CheckRelations(change_alert_id=5)), "complete", "complete_company_changed",
         "company_changed", None, NO_ROLE_MAY_ACT,
     ),
     "just over, company changed": (
-        replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert=5)), "complete",
+        replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert_id=5)), "complete",
         "complete_expired", "may_renew", RENEW_COMMAND, NO_ROLE_MAY_ACT,
     ),
     "incomplete": (
@@ -192,15 +192,15 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     ("work", "relations", "next_step", "roles"),
     [
         (Work(), {}, "may_buy_again", BUYER_ROLES),
-        (Work(), {"claim_holder": 18}, "bought_since", NO_ROLE_MAY_ACT),
-        (Work(), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLE_MAY_ACT),
-        (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NO_ROLE_MAY_ACT),
-        (Work(), {"lost_renewal": 16}, "other_renewal_lost", NO_ROLE_MAY_ACT),
-        (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NO_ROLE_MAY_ACT),
-        (make_review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", DECIDER_ROLES),
-        (make_review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NO_ROLE_MAY_ACT),
+        (Work(), {"claim_holder_id": 18}, "bought_since", NO_ROLE_MAY_ACT),
+        (Work(), {"open_denial_ids": (9,)}, "other_denied_but_bought", NO_ROLE_MAY_ACT),
+        (Work(), {"claim_holder_id": 18, "open_denial_ids": (9,)}, "bought_since", NO_ROLE_MAY_ACT),
+        (Work(), {"lost_renewal_id": 16}, "other_renewal_lost", NO_ROLE_MAY_ACT),
+        (Work(), {"claim_holder_id": 18, "lost_renewal_id": 16}, "bought_since", NO_ROLE_MAY_ACT),
+        (make_review_work("contradicted"), {"open_denial_ids": (9, 17)}, "check_purchase_history", DECIDER_ROLES),
+        (make_review_work("contradicted"), {"open_denial_ids": (9,)}, "other_denied_but_bought", NO_ROLE_MAY_ACT),
         (make_review_work("contradicted"), {}, "may_buy_again", BUYER_ROLES),
-        (make_review_work("contradicted"), {"claim_holder": 18}, "bought_since", NO_ROLE_MAY_ACT),
+        (make_review_work("contradicted"), {"claim_holder_id": 18}, "bought_since", NO_ROLE_MAY_ACT),
     ],
 )
 def test_a_purchase_is_advised_only_if_the_number_is_free(
@@ -244,7 +244,9 @@ def test_a_contradiction_states_the_providers_answer() -> None:
     """If the open alert stores the provider's answer, the explanation states this answer. Without an alert, it states
     only that an answer differs."""
     record = replace(PURCHASED_CHECK, work=make_review_work("contradicted"))
-    told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
+    told = explain_credit_check(
+        replace(record, relations=CheckRelations(contradicting_answer_text="not bought: x")), NOW
+    )
     assert "Not bought" in translate(told.why, "en", **told.facts)
     untold = explain_credit_check(record, NOW)
     assert (untold.why, untold.facts["observed"]) == (told.why, None)
@@ -254,7 +256,7 @@ def test_a_contradiction_states_the_providers_answer() -> None:
 @pytest.mark.parametrize(("language", "change"), [("en", "Removed from"), ("ja", "公表から削除")])
 def test_the_reason_of_a_check_names_the_change_of_its_company(language: str, change: str) -> None:
     """The explanation of a complete credit check states the unacknowledged change of its corporation."""
-    relations = CheckRelations(change_alert=5, observed_change="company deleted")
+    relations = CheckRelations(change_alert_id=5, observed_change="company deleted")
     told = explain_credit_check(replace(PURCHASED_CHECK, relations=relations), NOW)
     assert change in translate(told.why, language, **told.facts)
 

@@ -93,7 +93,7 @@ def test_the_gateways_side_shows_the_contradiction_of_its_history(
     """If a reconciliation has found a difference, the gateway's side has a frame and the statement of its history,
     although the gateway's last answer agrees with the payment."""
     payment = make_payment(
-        work=Work(WorkState.NEEDS_REVIEW, reason=rule), relations=PaymentRelations(contradicting_answer=observed)
+        work=Work(WorkState.NEEDS_REVIEW, reason=rule), relations=PaymentRelations(contradicting_answer_text=observed)
     )
     _, gateway, _ = money_facts.make_shown_sides(
         make_compared_sides(), make_window_context(), provider="paypay", record=payment
