@@ -243,7 +243,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("a root covers what it can't know", _AUDIT_ROOTS_FILE,
         "            or not root.has_valid_range(end_id)\n", "", _AUDIT_ROOTS_TESTS, "sqlite"),
     _make_mutant("one bad row keeps all others waiting", _UNREADABLE_FILE,
-        "        except READ_ERRORS as fault:\n", "        except ZeroDivisionError as fault:\n",
+        "        except READ_ERRORS as error:\n", "        except ZeroDivisionError as error:\n",
          _MALFORMED_ROWS_TESTS, ""),
     _make_mutant("a bad row is nobody's case", _UNREADABLE_FILE,
         "        if find_subject is not None:\n", "        if find_subject is None:\n",

@@ -93,7 +93,7 @@ class AuditService:
         context = self._context
         with context.database.read() as conn:
             result = audit.verify_chains(conn, context.spool.iterate_anchors(context.database_id))
-            first_missing = audit_roots.find_first_root_fault(conn)
+            first_missing = audit_roots.find_first_root_error(conn)
         first_mismatch = () if result.first_bad_row_id is None else ((result.first_bad_row_id, result.reason or ""),)
         first_bad = min((*first_mismatch, *((first_missing,) if first_missing else ())), default=None)
         if first_bad is not None:

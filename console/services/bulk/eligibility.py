@@ -45,9 +45,9 @@ class BulkRowForecaster:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             return RowForecast(row, ForecastKind.REFUSED, ErrorCode.NOT_FOUND)
-        except unreadable_rows.READ_ERRORS as fault:
+        except unreadable_rows.READ_ERRORS as error:
             # This record, or a record related to it, is for example one of a newer program.
-            _log.warning("bulk run %s: %s %s can't be read: %s", run.name, row.kind, row.subject_id, fault)
+            _log.warning("bulk run %s: %s %s can't be read: %s", run.name, row.kind, row.subject_id, error)
             return RowForecast(row, ForecastKind.REFUSED, RECORD_UNREADABLE_REASON)
         return replace(_forecast_row(run, row, facts, person, was_begun=was_begun), record=facts.record)
 

@@ -128,8 +128,8 @@ def _read_summary(
     lapsed."""
     try:
         record = any_record.find(conn, kind, record_id, lapsed_ids)
-    except READ_ERRORS as fault:
-        _log.warning("%s %s can't be read: %s", kind, record_id, type(fault).__name__)
+    except READ_ERRORS as error:
+        _log.warning("%s %s can't be read: %s", kind, record_id, type(error).__name__)
         record = None
     return RecordSummary(kind, record_id) if record is None else _make_summary(record, None)
 

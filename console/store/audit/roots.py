@@ -213,19 +213,19 @@ def _compute_json_digest(value: object) -> str:
     return sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
 
 
-def find_first_root_fault(conn: Connection) -> tuple[int, str] | None:
+def find_first_root_error(conn: Connection) -> tuple[int, str] | None:
     """Check all stored roots of the audit trail. A root is an audit row that stores the ids and hashes of other
-    rows, the heads (newest rows) of the chains. Return the smallest id of a faulty audit row, with the reason; None
-    if there is no fault. For the reasons `missing` and `replaced` (see `AuditVerificationResult`) this is the row
+    rows, the heads (newest rows) of the chains. Return the smallest id of a wrong audit row, with the reason; None
+    if there is no error. For the reasons `missing` and `replaced` (see `AuditVerificationResult`) this is the row
     of a head; for `forged` it is the row of the root.
 
     The function uses constant memory for any number of roots.
     """
-    return min(_find_root_faults(conn), default=None)
+    return min(_find_root_errors(conn), default=None)
 
 
-def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
-    """Yield the faults of all stored roots, each as (id of the audit row, reason).
+def _find_root_errors(conn: Connection) -> Iterator[tuple[int, str]]:
+    """Yield the errors of all stored roots, each as (id of the audit row, reason).
 
     Each root must contain the head (newest row) of every chain that had new rows in the range of the previous
     root. It may lack rows that were committed late; the next root has them. The last root must also contain the
@@ -246,7 +246,7 @@ def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
             root.covered_rows.last_id_of_previous_root,
             root,
         )
-        yield from _find_head_faults(conn, root.heads)
+        yield from _find_head_errors(conn, root.heads)
     if previous_root is not None and not previous_root.has_newest_heads(
         conn, previous_root.covered_rows.last_id_of_previous_root, previous_root.covered_rows.last_id_of_newest_root
     ):
@@ -301,7 +301,7 @@ def _parse_root(row_id: int, detail: str) -> _AuditRoot | None:
     return _AuditRoot(row_id, covered_rows, heads) if is_intact else None
 
 
-def _find_head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
+def _find_head_errors(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
     """Yield (row id, reason) for each of the heads whose row is absent from the audit trail (missing) or has another
     hash (replaced)."""
     by_id = {head.row_id: head for head in heads}

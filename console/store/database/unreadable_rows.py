@@ -112,8 +112,8 @@ def _iterate_readable_rows(
     for row in rows:
         try:
             record = read_row(row)
-        except READ_ERRORS as fault:
-            _report_unreadable_row(table, str(get_key(row))[:64], row, fault, find_subject)
+        except READ_ERRORS as error:
+            _report_unreadable_row(table, str(get_key(row))[:64], row, error, find_subject)
         else:
             yield record
 
@@ -157,9 +157,9 @@ def mark_as_unreported(row: UnreadableRow) -> None:
 
 
 def _report_unreadable_row(
-    table: str, key: str, row: Any, fault: Exception, find_subject: Callable[[Any], tuple[str, int]] | None
+    table: str, key: str, row: Any, error: Exception, find_subject: Callable[[Any], tuple[str, int]] | None
 ) -> None:
-    """Log the unreadable row with this table and key, once per process. `fault` is the exception that its conversion
+    """Log the unreadable row with this table and key, once per process. `error` is the exception that its conversion
     raised. If `find_subject` is given, also add the row to those that `pop_unreported_rows` returns."""
     with _unreported_rows_lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
@@ -167,4 +167,4 @@ def _report_unreadable_row(
         _logged_rows.add((table, key))
         if find_subject is not None:
             _unreported_rows.append(UnreadableRow(table, key, *find_subject(row)))
-    _log.warning("%s %r can't be read and is left out: %s", table, key, type(fault).__name__)
+    _log.warning("%s %r can't be read and is left out: %s", table, key, type(error).__name__)

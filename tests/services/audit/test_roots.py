@@ -74,12 +74,12 @@ def verify_trail(console: Console) -> tuple[int, str] | None:
     return found.value.detail["first_bad"], found.value.detail["why"]  # type: ignore[return-value]  # an id, a word
 
 
-def find_root_fault(console: Console) -> tuple[int, str] | None:
+def find_root_error(console: Console) -> tuple[int, str] | None:
     """Return the id and the kind of the first fault that the audit roots alone show; None if there is none. Tests use
     it where rows on a server were made older, because such rows no longer match their hashes.
     """
     with console.database.read() as conn:
-        return audit_roots.find_first_root_fault(conn)
+        return audit_roots.find_first_root_error(conn)
 
 
 @pytest.mark.engines("sqlite")
@@ -135,11 +135,11 @@ def test_a_rewritten_chain_is_found_by_a_root(
         worker.recovery.run_all_tasks()
         ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session_id))
         with other.database.read() as conn:
-            assert audit_roots.find_first_root_fault(conn) is None
+            assert audit_roots.find_first_root_error(conn) is None
         place.drop_table_triggers("audit_log")
         place.sql(f"UPDATE audit_log SET hash = '{'0' * 64}' WHERE id = {row_id}")
         with other.database.read() as conn:
-            assert audit_roots.find_first_root_fault(conn) == (row_id, "replaced")
+            assert audit_roots.find_first_root_error(conn) == (row_id, "replaced")
 
 
 def test_a_root_is_written_an_hour_after_its_rows(
@@ -201,7 +201,7 @@ def test_all_chain_heads_are_stored_in_several_roots(
         assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 3
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
         with console.database.read() as conn:
-            assert audit_roots.find_first_root_fault(conn) is None
+            assert audit_roots.find_first_root_error(conn) is None
 
 
 # ---------------------------------------------------------------- forged roots
@@ -254,7 +254,7 @@ def test_a_root_written_by_a_person_covers_no_rows(
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).last_id_of_newest_root >= forged
         gone = delete_last_row(place, bought._context.session_id)
-        assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
+        assert find_root_error(other) == min((gone, "missing"), (forged, "forged"))
 
 
 def test_a_copied_root_is_reported_as_forged(
@@ -270,7 +270,7 @@ def test_a_copied_root_is_reported_as_forged(
         with other.database.read() as conn:
             before = audit_roots.read_covered_rows(conn)
         forged = forge_root(place, bought, "op-a", str(detail))
-        assert find_root_fault(other) == (forged, "forged")
+        assert find_root_error(other) == (forged, "forged")
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn) == before
 
@@ -330,7 +330,7 @@ def test_a_root_without_all_its_chains_is_reported(
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))
         forge_root(place, worker, "worker", make_false_root_detail(other, lambda head: [head]))
-        assert find_root_fault(other) is None
+        assert find_root_error(other) is None
         chain = bought._context.session_id
         ((row_id, hashed),) = place.sql(f"SELECT id, hash FROM audit_log WHERE session = '{chain}' AND seq = 1")
         instead = {
@@ -359,10 +359,10 @@ def test_a_false_root_hides_no_deleted_row(place: Place, alarmbox: InMemoryAlarm
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
         gone = delete_last_row(place, bought._context.session_id)
         assert verify_trail(other) == (forged, "forged")
-        assert find_root_fault(bought) == (forged, "forged")
+        assert find_root_error(bought) == (forged, "forged")
         assert verify_trail(bought) == (min(gone, forged), "missing")
         forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: [], since=gone))
-        assert find_root_fault(other) == (forged, "forged")
+        assert find_root_error(other) == (forged, "forged")
 
 
 @pytest.mark.engines("sqlite")
@@ -401,7 +401,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).last_id_of_newest_root == newest
-        assert find_root_fault(other) is None
+        assert find_root_error(other) is None
 
 
 @pytest.mark.engines("mariadb")
@@ -418,4 +418,4 @@ def test_a_desk_of_a_person_writes_no_audit_roots(
         assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 0
         assert "audit_roots" in {run.task for run in worker.recovery.run_all_tasks()}
         assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 1
-        assert find_root_fault(other) is None
+        assert find_root_error(other) is None
