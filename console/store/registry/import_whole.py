@@ -116,12 +116,11 @@ def open_build(
 def build_whole(
     connection: sqlite3.Connection, sources: Sequence[SourceFile], import_run: ImportRun, former_file: Path | None
 ) -> None:
-    """Insert the rows in force (the newest states of corporations that aren't deleted) of the whole files into a
-    build, with their terms in the search index, and create its indexes. Rows that were inserted before an
-    interruption are not inserted again. If the files say that a corporation of the registry in `former_file` (None:
-    there is no such registry) is deleted, store this change in the table `changes`. Raises ConsoleError
-    `bad_registry_file` if a row is invalid, or if the files have no corporation; `interrupted` if the import must
-    stop.
+    """Insert the rows in force of the whole files, except those of deleted corporations, into a build, with their
+    terms in the search index, and create its indexes. Rows that were inserted before an interruption are not inserted
+    again. If the files say that a corporation of the registry in `former_file` (None: there is no such registry) is
+    deleted, store this change in the table `changes`. Raises ConsoleError `bad_registry_file` if a row is invalid, or
+    if the files have no corporation; `interrupted` if the import must stop.
     """
     applied_hashes = read_applied_hashes(connection)
     if all(source.sha256 in applied_hashes for source in sources):
@@ -203,7 +202,7 @@ def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, imp
     try:
         for block in read_rows(source, after):
             connection.executemany(_INSERT_DELETION_STATEMENT, _list_deletions(block.columns, next_id))
-            columns = _select_rows_in_force(block.columns)
+            columns = _select_rows_of_existing_corporations(block.columns)
             folded = fold_columns(columns)
             connection.executemany(INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(columns, folded, places))
             index_new_rows(connection, next_id, columns, folded)
@@ -226,22 +225,20 @@ def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, imp
         raise
 
 
-def _select_rows_in_force(columns: FileColumns) -> FileColumns:
-    """Return the columns of a block of rows without the rows of earlier states and of deleted corporations."""
-    rows_in_force = [
+def _select_rows_of_existing_corporations(columns: FileColumns) -> FileColumns:
+    """Return the columns of the rows in force of a block of rows, without the rows of deleted corporations."""
+    are_inserted = [
         latest == "1" and process != CorporationEvent.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)
     ]
     return (
-        columns
-        if all(rows_in_force)
-        else FileColumns(*(tuple(compress(column, rows_in_force)) for column in columns))
+        columns if all(are_inserted) else FileColumns(*(tuple(compress(column, are_inserted)) for column in columns))
     )
 
 
 def _list_deletions(columns: FileColumns, next_id: int) -> list[tuple[int, int, int]]:
     """Return the corporations that a block of rows says are deleted, as rows of the table `deletions`. `next_id` is
-    the id that the first row in force of the block gets in `corporations`."""
+    the id that the first inserted row of the block gets in `corporations`."""
     deletions = []
     if CorporationEvent.DELETED in columns.process:
         for number, process, latest, update_day in zip(
