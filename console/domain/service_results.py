@@ -257,11 +257,11 @@ class LostOperationList:
     """A list of lost operations, the most recently reported first, and the total number of lost operations."""
 
     operations: tuple[LostOperation, ...]
-    count: int
+    total_count: int
 
 
 @dataclass(frozen=True, slots=True)
-class TaskPass:
+class DueTasksResult:
     """Result of one run of all due tasks. `unstarted_task_names` are the names of the tasks that did not begin
     because a signal ended the run; empty if no signal ended it.
     """

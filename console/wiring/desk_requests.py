@@ -317,13 +317,13 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "refund approve": DeskRequestForm(
         (int, int | None),
         _make_facts_function_for_kind(refunds.REFUND_KIND),
-        refused_action=AuditAction.REFUND_APPROVE,
+        audit_action_of_refusal=AuditAction.REFUND_APPROVE,
     ),
     "refund reject": DeskRequestForm(
         (int, str, int | None),
         _make_facts_function_for_kind(refunds.REFUND_KIND),
         typed_text_index=1,
-        refused_action=AuditAction.REFUND_REJECT,
+        audit_action_of_refusal=AuditAction.REFUND_REJECT,
     ),
     "refund withdraw": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
     "refund submit": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
@@ -340,7 +340,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
             _read_hand_over_facts if action is IncidentAction.HAND_OVER else _read_incident_facts,
             typed_text_index=typed_text_index,
             has_changing_facts=True,
-            refused_action=AUDIT_ACTION_BY_INCIDENT_ACTION[action],
+            audit_action_of_refusal=AUDIT_ACTION_BY_INCIDENT_ACTION[action],
         )
         for action, types, typed_text_index in _INCIDENT_FORMS
     },
@@ -351,7 +351,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "mention done": DeskRequestForm((int,), _make_facts_function_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestForm((), _make_empty_facts),
     "limits set": DeskRequestForm(
-        (str, str, int), _make_limit_facts, has_changing_facts=True, refused_action=AuditAction.LIMIT_SET
+        (str, str, int), _make_limit_facts, has_changing_facts=True, audit_action_of_refusal=AuditAction.LIMIT_SET
     ),
     "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, typed_text_index=2),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),

@@ -173,7 +173,7 @@ def build_lost_operation_list_json(
             build_attributes_json(operation, _LOST_OPERATION_FIELDS, translate)
             for operation in lost_operation_list.operations
         ],
-        "count": lost_operation_list.count,
+        "count": lost_operation_list.total_count,
     }
 
 
@@ -183,7 +183,7 @@ def format_lost_operation_list_lines(
     """Yield the answer of `alerts lost` as text: one line per lost operation, and for an open one the command that
     shows it with its next step.
     """
-    yield translator("cli.lost.count", n=lost_operation_list.count)
+    yield translator("cli.lost.count", n=lost_operation_list.total_count)
     for line, operation in zip(
         format_aligned_lines(
             _make_lost_operation_row(operation, translator) for operation in lost_operation_list.operations

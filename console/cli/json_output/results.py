@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from console.domain.audit.verification import VerifiedTrail
     from console.domain.queues.mismatches import Mismatch
     from console.domain.registry.facts import CorporationFacts
-    from console.domain.service_results import HealthCheck, RefetchResult, TaskPass
+    from console.domain.service_results import DueTasksResult, HealthCheck, RefetchResult
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.company_actions import CompanyAction
@@ -296,11 +296,11 @@ def build_audit_export_json(export: AuditExport, _: TranslateFunction) -> JsonOb
     return {"file": export.file, "rows": export.row_count}
 
 
-def build_task_pass_json(task_pass: "TaskPass", _: TranslateFunction) -> JsonObject:
+def build_due_tasks_json(tasks_result: "DueTasksResult", _: TranslateFunction) -> JsonObject:
     """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of records
     that it handled. The answer also states if a signal ended the command before every task had begun, and the names
     of the tasks that did not begin.
     """
-    left_names = list(task_pass.unstarted_task_names)
-    ran = [{"task": run.task, "count": run.count} for run in task_pass.runs]
+    left_names = list(tasks_result.unstarted_task_names)
+    ran = [{"task": run.task, "count": run.count} for run in tasks_result.runs]
     return {"ran": ran, "stopped": bool(left_names), "left": left_names}

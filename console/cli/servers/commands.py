@@ -16,7 +16,7 @@ from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.service_results import TaskPass
+    from console.domain.service_results import DueTasksResult
 
 
 class SandboxCommand:
@@ -53,7 +53,7 @@ class WorkerCommand:
         receiver of notices can't use its address; another error if the database can't be opened.
         """
         if args.once:
-            ServiceCommand(_run_due_tasks, cli_json.build_task_pass_json, cli_text.format_task_pass_lines).run(
+            ServiceCommand(_run_due_tasks, cli_json.build_due_tasks_json, cli_text.format_due_tasks_lines).run(
                 args, writer
             )
             return
@@ -72,8 +72,8 @@ class WorkerCommand:
             process.run_worker(console, write_ready_answer)
 
 
-def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "TaskPass":
-    from console.domain.service_results import TaskPass
+def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "DueTasksResult":
+    from console.domain.service_results import DueTasksResult
 
     with console.acting_as("worker"):
         console.require_own_merchants()
@@ -81,7 +81,7 @@ def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "TaskP
     was_ended = interrupts.has_received_signal()
     begun = {run.task for run in runs}
     left = [name for name in console.recovery.due_task_names if name not in begun] if was_ended else []
-    return TaskPass(runs, tuple(left))
+    return DueTasksResult(runs, tuple(left))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from console.wording.sentences import catalogue as wording
 if TYPE_CHECKING:
     from console.domain.audit.verification import VerifiedTrail
     from console.domain.registry.facts import CorporationFacts
-    from console.domain.service_results import HealthCheck, RefetchResult, TaskPass
+    from console.domain.service_results import DueTasksResult, HealthCheck, RefetchResult
     from console.domain.views.any_record import AnyRecordDetails, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
@@ -323,12 +323,12 @@ def format_upgrade_lines(revisions: Mapping[str, object], translator: Translator
     return (translator(key, before=revisions["from"], after=revisions["to"]),)
 
 
-def format_task_pass_lines(task_pass: "TaskPass", translator: Translator) -> Lines:
+def format_due_tasks_lines(tasks_result: "DueTasksResult", translator: Translator) -> Lines:
     """Return the answer of the command `worker --once` as text: one line per due task that ran, and one about the
     tasks that did not begin because a signal ended the command.
     """
-    lines = [translator("cli.task", task=run.task, count=run.count) for run in task_pass.runs]
-    left = len(task_pass.unstarted_task_names)
+    lines = [translator("cli.task", task=run.task, count=run.count) for run in tasks_result.runs]
+    left = len(tasks_result.unstarted_task_names)
     return [*lines, translator("cli.tasks.stopped", n=len(lines), left=left)] if left else lines
 
 

@@ -106,11 +106,11 @@ class ChosenRecords:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """A person's request to export a list. `subject` is the queue, number, search text or id that the list is
-    about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list. `chosen_records`
-    are the selected records, None for all rows. For a queue, `record_filter` is the filter of the list, which the
-    database applies, and `has_words` returns True for a row that contains the searched words; it is None if no words
-    are searched.
+    """A person's request to export a list. `subject` is the queue, corporation number, search text or id that the
+    list is about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list.
+    `chosen_records` are the selected records, None for all rows. For a queue, `record_filter` is the filter of the
+    list, which the database applies, and `has_words` returns True for a row that contains the searched words; it is
+    None if no words are searched.
     """
 
     name: ListName

@@ -113,9 +113,14 @@ def _return_no_words(operator_name: str, value: str) -> tuple[str, ...]:
 
 
 def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[str, str]]:
-    """Yield pairs of an operator and a value: the operators that begin with `word`, each with the value ""; the
-    completions of a word such as `status:pen`; or `amount` for a word that is a number of 2 to 9 digits. Then yield
-    the pairs whose words in the person's language have `word`; `list_words` returns these words.
+    """Yield the pairs of an operator and a value with which `word` can be completed. `list_words` returns the words
+    in the person's language.
+
+    - For a number of 2 to 9 digits: only the operator `amount` with this number as its value.
+    - For a word with a colon, such as `status:pen`: the operator with each value that completes the typed one.
+    - For another word: first the operators that begin with it, then the operators whose words in the person's
+      language contain it (`_list_operators_with_word`), each with the value ""; then the operators with a value whose
+      words in the person's language begin with it.
     """
     name, colon, values = word.partition(":")
     if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number

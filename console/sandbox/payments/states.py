@@ -13,7 +13,8 @@ class ProviderStateWords:
     - `failed_state`: the state of a failed payment
     - `accepted_states`, `refunded_states`, `void_states`: states of a refund that will be executed, was executed, and
       won't be executed
-    - `first_payment_id`, `id_digits`: the first payment id that the provider assigns, and the number of its digits
+    - `first_payment_id`, `payment_id_digit_count`: the first payment id that the provider assigns, and the number of
+      digits of each payment id
     """
 
     payment_words: dict[str, str]
@@ -26,7 +27,7 @@ class ProviderStateWords:
     refunded_states: frozenset[str]
     void_states: frozenset[str]
     first_payment_id: int
-    id_digits: int
+    payment_id_digit_count: int
 
     def get_payment_state(self, word: str) -> str:
         """Return the provider's payment state for a common word (`paid` → COMPLETED or OTS0000). The provider's own
@@ -46,7 +47,7 @@ class ProviderStateWords:
 
     def make_payment_id(self, number: int) -> str:
         """Return the number as a payment id with the provider's number of digits."""
-        return f"{number:0{self.id_digits}d}"
+        return f"{number:0{self.payment_id_digit_count}d}"
 
 
 def _get_provider_word(word: str, words: dict[str, str]) -> str:
@@ -73,7 +74,7 @@ PAYPAY_STATE_WORDS = ProviderStateWords(
     refunded_states=frozenset({"REFUNDED"}),
     void_states=frozenset(),  # PayPay retries a failed refund until it is executed
     first_payment_id=4_212_345_678_900_000_001,
-    id_digits=20,
+    payment_id_digit_count=20,
 )  # fmt: skip
 
 ATOM_STATE_WORDS = ProviderStateWords(
@@ -93,7 +94,7 @@ ATOM_STATE_WORDS = ProviderStateWords(
     refunded_states=frozenset({"REFUND PROCESSED"}),
     void_states=frozenset({"REFUND FAILED", "REFUND REJECTED"}),
     first_payment_id=11_000_000_615_892,
-    id_digits=14,
+    payment_id_digit_count=14,
 )  # fmt: skip
 
 STATE_WORDS_BY_PROVIDER = {"paypay": PAYPAY_STATE_WORDS, "atom": ATOM_STATE_WORDS}

@@ -33,7 +33,9 @@ from console.store.tasks import bulk_runs as bulk
 
 ROWS_PER_PAGE = 200
 _MAX_LISTED_FINISHED_RUNS = 20
-"""Number of the newest runs of which the finished ones are listed below the unfinished ones."""
+"""Number of the newest bulk runs, finished or not, that the overview looks at. It lists the finished ones among them
+below all unfinished runs.
+"""
 
 
 class BulkRunReader:

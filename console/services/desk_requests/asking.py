@@ -50,7 +50,7 @@ from console.services.guarded.request_ids import (
 )
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
-from console.services.process.passwords import connect_with_password, is_password_typed, read_typed_password
+from console.services.process.passwords import connect_with_password, has_person_typed_password, read_typed_password
 from console.settings.private_files import open_ordinary_file
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
@@ -118,7 +118,7 @@ class RemoteRequestIdService(RequestIdService):
         with self._context.database.read() as conn:
             if presence.find_newest_worker(conn, PRESENCE_LEASE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-        needs_password = command in ACTIONS_WITH_PASSWORD or is_password_typed()
+        needs_password = command in ACTIONS_WITH_PASSWORD or has_person_typed_password()
         password = read_typed_password() if needs_password else None
         value: T
         try:

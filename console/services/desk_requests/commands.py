@@ -50,15 +50,15 @@ class DeskRequestForm:
     `read_facts`: the function that takes from the arguments the facts which the request stores in separate columns;
     `typed_text_index`: the index of the argument with the person's words, None if the command has none.
     `has_changing_facts`: the facts depend also on a record that may change after the request was stored.
-    `refused_action`: the action of the audit entry if the worker refuses the request before it calls the command's
-    service; None if only the service refuses it.
+    `audit_action_of_refusal`: the action of the audit entry if the worker refuses the request before it calls the
+    command's service; None if only the service refuses it.
     """
 
     argument_types: tuple[Any, ...]
     read_facts: DeskRequestFactsReader
     typed_text_index: int | None = None
     has_changing_facts: bool = False
-    refused_action: AuditAction | None = None
+    audit_action_of_refusal: AuditAction | None = None
 
 
 CommandRunner = Callable[[CommandCall], object]

@@ -266,7 +266,7 @@ class RequestExecutor:
         caller removes the beat."""
 
         def renew_lease() -> None:
-            self._renew_request_lease(taken_request)
+            self._renew_desk_request_lease(taken_request)
 
         self._context.heartbeat.add_beat(_make_beat_name(taken_request), renew_lease)
 
@@ -378,7 +378,7 @@ class RequestExecutor:
         except Exception as refusal:
             if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAILURE_ERROR_CODES:
                 raise
-            if ends_request and not self._renew_request_lease(taken_request):
+            if ends_request and not self._renew_desk_request_lease(taken_request):
                 return True
             _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
             return False
@@ -402,7 +402,7 @@ class RequestExecutor:
             taken_request, (replace(each, detail={**each.detail, **facts}) for each in entries), ends_request=True
         )
 
-    def _renew_request_lease(self, taken_request: TakenDeskRequest) -> bool:
+    def _renew_desk_request_lease(self, taken_request: TakenDeskRequest) -> bool:
         """Renew the lease of a taken desk request (see `requests.renew_lease`)."""
         return self._context.write(
             lambda tx: requests.renew_lease(tx.conn, taken_request, self._context.heartbeat.scale_lease_seconds)
@@ -485,7 +485,7 @@ class RequestExecutor:
     def _audit_early_refusal(self, taken_request: TakenDeskRequest) -> Iterator[None]:
         """Context manager: if the block refuses the desk request, write an audit entry in the person's name, as the
         service of the command does for its own refusals."""
-        action = self._form_by_command[taken_request.action].refused_action
+        action = self._form_by_command[taken_request.action].audit_action_of_refusal
         if action is None:
             yield
             return

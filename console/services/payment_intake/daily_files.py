@@ -104,8 +104,8 @@ class DailyFileStore:
         """Our merchant id at the provider, which the files contain; `""` if this desk has no merchant id."""
         return find_merchant_id(self._context, self._source, self.daily)
 
-    def require_announcement(self, day: date) -> PaymentEvent:
-        """Return the newest event that announces the file of `day`. Raises outcome_unknown if no file of this day is
+    def require_announcing_notice(self, day: date) -> PaymentEvent:
+        """Return the newest notice that announces the file of `day`. Raises outcome_unknown if no file of this day is
         announced.
         """
         with self._context.database.read() as conn:
@@ -116,7 +116,7 @@ class DailyFileStore:
         return event
 
     def find_stored_file(self, event: PaymentEvent) -> StoredDailyFile | None:
-        """Return the stored file of an announcement; None if the file was not downloaded yet."""
+        """Return the stored file that the notice `event` announces; None if the file was not downloaded yet."""
         return next(iter(self.list_files(NOTICE_KIND, event.id)), None)
 
     def list_files(self, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
@@ -155,8 +155,8 @@ class DailyFileStore:
         return {"reason": OutcomeUnknownReason.NO_DAILY_FILE_ANNOUNCED, "provider": self._source, "day": day}
 
     def store_file(self, event: PaymentEvent, content: bytes) -> StoredDailyFile:
-        """Store the content as a document and as evidence of the announcement `event`. Return the file with its
-        figures.
+        """Store the content as a document and as evidence of the notice `event`, which has announced the file. Return
+        the file with its figures.
         """
         stored_document = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))

@@ -358,9 +358,10 @@ class PaymentResolver:
         apply_report(self._context, tx, payment, sourced_report)
 
     def _end_payment(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
-        """Set a payment that people have decided about to the state `target`, without booking money, and correct its
-        corporation's account. `target` is failed or reversed; or completed, if the payment is in another paid state.
-        A payment that ends unpaid also begins the saga which cancels its order."""
+        """Set a payment that people have decided about to the state `target`, if no paid amount must be booked.
+        There are three cases. Failed: release the amount that the payment reserves on its account, and begin the saga
+        that cancels its order. Reversed: subtract the reversed amount from the account. Completed, of a payment that
+        is stored as paid: its amount is booked already."""
         path = find_decision_path(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)

@@ -277,7 +277,7 @@ class _StartAttempt:
         current_payment = self._payment_prober.read_payment(earlier_payment.id)
         if current_payment.state not in (*_OPEN_PAYMENT_STATES, *ENDED_UNPAID_STATES):
             return
-        if self._ensure_ended_unpaid(current_payment, outcome):
+        if self._try_to_prevent_payment(current_payment, outcome):
             return
         code = None if outcome is None or outcome.found is not None else find_read_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
@@ -286,9 +286,10 @@ class _StartAttempt:
             )
         raise _make_unclear_payment_error(current_payment)
 
-    def _ensure_ended_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
-        """Return True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which
-        was applied to the payment; None if this desk can't ask the provider.
+    def _try_to_prevent_payment(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
+        """Check that the payment is unpaid, and make sure that it can no longer be paid. Return True if both are
+        certain. `outcome` is the provider's answer, which was applied to the payment; None if this desk can't ask the
+        provider.
 
         For a payment that is open in our database, the answer must prove that the payment is unpaid. The same holds
         for a payment of which only people have decided that it is unpaid. Any other payment that has ended unpaid in

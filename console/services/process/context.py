@@ -282,7 +282,7 @@ class ServiceContext:
         except ConsoleError as refusal:
             if refusal.detail.get("hint") != RULE_HINT:
                 raise
-        self._renew_request_lease()
+        self._renew_desk_request_lease()
         for action in _required_rights.get() or ():
             self.require_right_despite_read_only(action)
         return self._try_to_write(write_changes)
@@ -302,7 +302,7 @@ class ServiceContext:
         with self._chain_lock.allow_locking():
             return self.database.write(write_changes)
 
-    def _renew_request_lease(self) -> None:
+    def _renew_desk_request_lease(self) -> None:
         """Renew the lease of the desk request that this thread executes, after the database has refused a change. The
         lease expires if the database is unreachable for too long, or if another worker believes that this worker has
         ended. A lease that hasn't expired is renewed too, because the heartbeat's thread may have renewed it after

@@ -22,7 +22,7 @@ PasswordPrompt = Callable[[], str | None]
 """A function that asks the person for the password and returns it; it returns None if no person can be asked."""
 
 _password_reader: ContextVar[PasswordPrompt | None] = ContextVar("read_password", default=None)
-_is_password_typed: ContextVar[bool] = ContextVar("is_password_typed", default=False)
+_has_person_typed_password: ContextVar[bool] = ContextVar("has_person_typed_password", default=False)
 
 
 @contextmanager
@@ -30,17 +30,18 @@ def use_password_reader(read_password: PasswordPrompt, *, is_typed: bool = False
     """Context manager: within the block, this thread calls the function `read_password` to get passwords from the
     person. `is_typed` is True if the person has typed the password already, and `read_password` only returns it.
     """
-    tokens = _password_reader.set(read_password), _is_password_typed.set(is_typed)
+    tokens = _password_reader.set(read_password), _has_person_typed_password.set(is_typed)
     try:
         yield
     finally:
         _password_reader.reset(tokens[0])
-        _is_password_typed.reset(tokens[1])
+        _has_person_typed_password.reset(tokens[1])
 
 
-def is_password_typed() -> bool:
-    """Return True if the person has already typed a password that this thread can read."""
-    return _is_password_typed.get()
+def has_person_typed_password() -> bool:
+    """Return True if the person has typed the password before this call, so that `read_typed_password` returns it
+    without asking the person."""
+    return _has_person_typed_password.get()
 
 
 def can_read_password() -> bool:

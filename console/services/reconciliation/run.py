@@ -169,7 +169,7 @@ class ReconciliationService:
         contents: dict[date, tuple[str, Callable[[], bytes]]] = {}
         if (file_store := self._daily_file_stores.get(provider)) is not None:
             for day in list_days(first_day, last_day):
-                event = file_store.require_announcement(day)
+                event = file_store.require_announcing_notice(day)
                 stored_file = file_store.find_stored_file(event)
                 content = file_store.read_content(stored_file) if stored_file else file_store.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
@@ -232,7 +232,7 @@ class ReconciliationService:
         file_store = self._daily_file_stores.get(provider)
         if has_begun or file_store is None:
             return ()
-        events = [file_store.require_announcement(day) for day in list_days(first_day, last_day)]
+        events = [file_store.require_announcing_notice(day) for day in list_days(first_day, last_day)]
         return tuple(
             file_store.find_stored_file(event) or file_store.store_file(event, file_store.download_file(event))
             for event in events

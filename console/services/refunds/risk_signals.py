@@ -23,7 +23,7 @@ PAYER_REFUND_SEARCH_PERIOD = PAYER_HISTORY_PERIOD
 """Period before now in which the refunds of the payer and of the order are compared with a refund."""
 FREQUENT_PAYER_REFUND_COUNT = 3
 """Smallest number of refunds of one payer within PAYER_REFUND_SEARCH_PERIOD that makes a risk signal."""
-SIMILAR_REFUND_AMOUNT_PERCENT = 1
+MAX_DIFFERENCE_OF_SIMILAR_AMOUNTS_PERCENT = 1
 """Largest difference of two amounts, in percent of the new refund's amount, that still counts as similar."""
 _SIGNAL_RULES_ABOUT_ONE_REFUND = frozenset({"exact_lookalike", "similar_amount", "same_order", "open_request"})
 """Rules whose signals say only that a certain other refund of the payment or of its order exists."""
@@ -275,9 +275,9 @@ def _find_reversibility_signals(refund_facts: RefundFacts) -> Iterator[RiskSigna
 
 
 def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
-    """True if the refund's amount differs from `amount_minor` (minor units) by at most SIMILAR_REFUND_AMOUNT_PERCENT
-    percent."""
-    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_REFUND_AMOUNT_PERCENT
+    """True if the refund's amount differs from `amount_minor` (minor units) by at most
+    MAX_DIFFERENCE_OF_SIMILAR_AMOUNTS_PERCENT percent."""
+    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * MAX_DIFFERENCE_OF_SIMILAR_AMOUNTS_PERCENT
 
 
 def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:

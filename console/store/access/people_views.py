@@ -106,8 +106,8 @@ class _PeopleView:
     - `joined_for_masks_sql`: SQL that joins further tables, for use in `mask_by_column`; `{0}` is the console's
       database
     - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows. The view leaves
-      the other rows out. A condition of the reader that the server evaluates before that finds NULL in every column
-      of such a row except `searched_columns`.
+      the other rows out. The server may evaluate the reader's own condition before this one; for those other rows,
+      the reader's condition then finds NULL in every column except `searched_columns`.
     - `searched_columns`: the columns in which a reader searches for rows
     - `index_condition_sql`: SQL that is true for all visible rows, by which the server finds them in an index; None:
       no index is needed

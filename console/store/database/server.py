@@ -235,7 +235,7 @@ class _ConnectionOpener:
 
     def register_listeners(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect_to_tables_or_views)
-        event.listen(engine, "checkin", self._store_idle_time)
+        event.listen(engine, "checkin", self._store_beginning_of_idle_time)
         event.listen(engine, "checkout", self._check_idle_connection)
         event.listen(engine, "handle_error", self._mark_lost_connection)
 
@@ -335,7 +335,7 @@ class _ConnectionOpener:
             context.is_disconnect = True
 
     @staticmethod
-    def _store_idle_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    def _store_beginning_of_idle_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         """Store the time from which a connection is idle. SQLAlchemy calls this method when the connection returns to
         the pool.
         """

@@ -41,9 +41,9 @@ WIDEST_IMAGE_PIXELS = 4096
 """Largest width (pixels) of an image."""
 TALLEST_IMAGE_PIXELS = 16_384
 """Largest height (pixels) of an image."""
-MAX_HITS_OR_CHANGES = 1000
-"""Largest number of matches of one search, and of differences of one comparison. A comparison with more differences
-returns one difference more than this.
+MAX_MATCHES_OR_DIFFERENCES = 1000
+"""Largest number of matches of one search that are returned, and of differences of one comparison that are shown. A
+comparison with more differences returns one more than this, by which the caller sees that there are more.
 """
 MAX_CHARACTERS_PER_PAGE = 100_000  # per page
 MAX_WORDS = 4_000  # per page
@@ -363,17 +363,17 @@ class _OpenPdfDocument:
 
     def search(self, typed_text: str) -> dict[str, object]:
         """Return {"hits", "unreadable"}. "hits" are the matches of the text `typed_text` with the index of their page
-        and the boxes around them, at most MAX_HITS_OR_CHANGES. Character width, case and line breaks are ignored.
-        "unreadable" is the number of pages that can't be read."""
+        and the boxes around them, at most MAX_MATCHES_OR_DIFFERENCES. Character width, case and line breaks are
+        ignored. "unreadable" is the number of pages that can't be read."""
         searched_text = "".join(part for letter in typed_text for part in _make_comparable_form(letter))
         hits: list[dict[str, object]] = []
         unreadable_count = 0
         for index in range(self.count_pages() if searched_text else 0):
             try:
-                hits += islice(self._search_page(index, searched_text), MAX_HITS_OR_CHANGES - len(hits))
+                hits += islice(self._search_page(index, searched_text), MAX_MATCHES_OR_DIFFERENCES - len(hits))
             except self.pdfium.PdfiumError:
                 unreadable_count += 1
-            if len(hits) == MAX_HITS_OR_CHANGES:
+            if len(hits) == MAX_MATCHES_OR_DIFFERENCES:
                 break
         return {"hits": hits, "unreadable": unreadable_count}
 
@@ -478,8 +478,8 @@ def _find_word_ranges(character_codes: list[int]) -> Iterator[tuple[int, int]]:
 def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
     """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old_words`,
     begin and end in `new_words`], by indexes from 0, the end excluded. The kind is replace, delete or insert, as in
-    difflib. The width of characters is ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one further
-    difference if there are more, so that the caller sees that the list is cut.
+    difflib. The width of characters is ignored. At most MAX_MATCHES_OR_DIFFERENCES differences are returned, and one
+    further difference if there are more, so that the caller sees that the list is cut.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
     nothing. The comparison of the other words may reach the limit of processor time of the child process. Then the
@@ -504,7 +504,7 @@ def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int |
     changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
     return [
         [kind, *(equal_at_start + place for place in places)]
-        for kind, *places in islice(changes, MAX_HITS_OR_CHANGES + 1)
+        for kind, *places in islice(changes, MAX_MATCHES_OR_DIFFERENCES + 1)
     ]
 
 

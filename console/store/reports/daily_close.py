@@ -72,8 +72,8 @@ class _UnknownPeriod:
 
 def sum_captured_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
-    period. Payments with an unknown outcome now are left out. Of a payment that has been reversed since, only the
-    refunded amount is summed. The query uses the index of (provider, paid_at)."""
+    period. Payments whose outcome is unknown at present are left out. Of a payment that has been reversed since, only
+    the refunded amount is summed. The query uses the index of (provider, paid_at)."""
     is_kept, kept_minor = make_kept_money_sql(payments.c)
     query = select(payments.c.currency, func.count(), func.sum(kept_minor)).where(
         payments.c.provider == provider, *_make_period_conditions(payments.c.paid_at, period), is_kept

@@ -158,7 +158,7 @@ class RefundRequestPanel(QScrollArea):
             and self._is_lower_edge_visible()
         )
         if self._is_end_visible:
-            self._mark_end_reached()
+            self._mark_request_read()
 
     @Slot()
     def _keep_end_visible(self) -> None:
@@ -172,7 +172,7 @@ class RefundRequestPanel(QScrollArea):
             QTimer.singleShot(0, self, self._scroll_to_end)
 
     @Slot()
-    def _mark_end_reached(self) -> None:
+    def _mark_request_read(self) -> None:
         if self.details is not None and not self.is_read:
             self._read_versions.add((self.details.record.id, self.details.record.version))
             self.end_reached.emit()

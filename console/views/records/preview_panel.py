@@ -231,7 +231,7 @@ class RecordPreview(Surface):
         context, record = self._context, item.record
         section = Surface(parent, edge="bottom")
         layout = make_column(gap_px=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
-        bar_keys = _find_blocking_bar_wording_keys(record)
+        bar_keys = _find_bold_text_and_sentence_keys_of_blocking_bar(record)
         if bar_keys:
             bold_text_key, sentence_key = bar_keys
             layout.addWidget(
@@ -445,7 +445,7 @@ def _make_section(content: QWidget, parent: QWidget, *, edge: BorderEdge = "none
     return section
 
 
-def _find_blocking_bar_wording_keys(record: ShownRecord) -> tuple[str, str] | None:
+def _find_bold_text_and_sentence_keys_of_blocking_bar(record: ShownRecord) -> tuple[str, str] | None:
     """Return the two wording keys (bold text, sentence) of the bar which says that the record's unknown outcome
     blocks other actions. Return None if the outcome is known, or for an order."""
     if isinstance(record, Order) or record.certainty is not Certainty.UNKNOWN:

@@ -224,7 +224,7 @@ class TrainingPage(Page):
 
     def _show_action_result(self, overview: TrainingOverview | None) -> None:
         """Enable the pressed button again, and show `overview`, the overview that the training service has returned
-        for the action. `overview` is None if the window is not the window of a training."""
+        for the action. If `overview` is None, because the window doesn't belong to a training, show an empty list."""
         self._end_action()
         self._show_overview(overview)
 

@@ -112,9 +112,9 @@ class InnerScrollAreas(QObject):
                     signal.connect(self._fit_again_later)
 
     def _remove_scroll_bar(self, area: QAbstractScrollArea) -> None:
-        """Remove the vertical scroll bar of the area while the area is as high as its contents. When the contents
-        become taller, Qt would show the bar for a moment. The bar makes the contents narrower, so that their text
-        wraps and needs more height; the bar could then stay."""
+        """Remove the vertical scroll bar of the area, which is as high as its contents, until `_restore_scroll_bars`.
+        When the contents become taller, Qt would show the bar for a moment. The bar makes the contents narrower, so
+        that their text wraps and needs more height; the bar could then stay."""
         if area not in self._own_bar_policies:
             self._own_bar_policies[area] = area.verticalScrollBarPolicy()
             area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -316,8 +316,9 @@ class ToastStack(QObject):
         shown_seconds: float = 4.0,
     ) -> None:
         """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover.
-        `find_side_area` returns the free part of the sidebar, in the coordinates of the window; an empty rectangle if
-        there is no sidebar. `shown_seconds` is the time in seconds for which a toast is shown.
+        `find_side_area` returns the rectangle in which the toasts are shown if it has room for them: the free part of
+        the sidebar, in the coordinates of the window; empty if there is no sidebar. `shown_seconds` is the time in
+        seconds for which a toast is shown.
         """
         super().__init__(window)
         self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, shown_seconds
