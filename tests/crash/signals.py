@@ -203,8 +203,8 @@ def signal_at_each_step(place: Place, action: str, plan: StepsByMode) -> int:
 
 
 def _prepare_records(stage: SignalTestStage, action: str, counts: Sequence[int]) -> list[object]:
-    """Create the records for the action. Return one argument of the action for each interrupt, in the order of the
-    modes. `counts` has the number of interrupts for each mode."""
+    """Create the records for the action. `counts` has the number of interrupts for each mode. Return one argument of
+    the action for each interrupt: first those for the interrupts of the first mode, then those of the next modes."""
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
     if action in _PROVIDER_BY_START_ACTION:

@@ -54,8 +54,8 @@ class PausedSending:
 
 
 def let_sending_lapse(stage: MoneyStage, target: ActionTarget) -> Refund:
-    """Let the lease of the sending expire. Two probes then don't find the refund, so it is approved again and may be
-    sent. Return the refund.
+    """Let the lease of the sending expire, run the due tasks, and probe the refund twice. The provider doesn't have
+    the refund, so the program sets it back to the state approved, in which it may be sent again. Return the refund.
     """
     stage.move_clocks(timedelta(minutes=2))
     stage.checker.recovery.run_all_tasks()

@@ -221,7 +221,7 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_actions: list[t
             person.press("Down")
             continue
         person.wait_until(lambda ref=ref: page.shown_details is not None and page.shown_details.record.id == ref[1])  # type: ignore[misc]  # of this turn
-        page.request_panel._mark_end_reached()
+        page.request_panel._mark_request_read()
         for key in "PADW":
             person.press(key)
         assert {at for name, at in recorded_actions if name != "probe"} <= {ref}, place

@@ -49,8 +49,8 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
 def test_a_shown_payer_cannot_be_unmasked_again(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """While the payer is shown, the button that shows it is disabled with this reason, also after the page was read
-    again. The button is enabled again as soon as the payer is masked."""
+    """While the payer is shown, the button that unmasks it is disabled, and its reason says that the payer is already
+    shown; also after the page was read again. The button is enabled again as soon as the payer is masked."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
     set_payer_name(window_desks, payment.id)
     person = open_window()

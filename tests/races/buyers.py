@@ -36,7 +36,9 @@ PURCHASE_FAULTS = (
     ),
     *("other_number", "hang_after_charge", "late_charge", "redirect_after_charge", "garbage"),
 )
-"""Faults of the sandbox in a purchase, with and without an effect: before the answer, during it or after it."""
+"""Faults of the sandbox in a purchase. After some of them the purchase is charged, after others it is not. Some leave
+the buyer without an answer, others give an error or an answer that can't be used.
+"""
 
 
 CODES_WITHOUT_RECORD = ("lease_timeout", "database_locked")

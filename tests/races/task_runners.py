@@ -60,7 +60,7 @@ class TaskRunLog:
 
 def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
     """Let the processes run the due tasks until the log has `runs` runs. Return the log."""
-    book = TaskRunLog(place.folder)
+    run_log = TaskRunLog(place.folder)
     together = get_context().Barrier(processes + 1)
     told = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
     each = [(one, together, str(place.folder), runs) for one in told]
@@ -68,27 +68,27 @@ def run_task_race(place: Place, processes: int, runs: int) -> TaskRunLog:
         together.wait(CHILD_WAIT_SECONDS)
         for child in children:
             assert child.wait_for_report() == "done"
-    return book
+    return run_log
 
 
 def run_due_tasks(pipe: Pipe, environment: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
     """Target of a child process: run due tasks without a pause until the log in `folder` has `runs` runs, then send
     "done".
     """
-    book = TaskRunLog(Path(folder))
-    with make_logging_scheduler(environment, book) as made:
+    run_log = TaskRunLog(Path(folder))
+    with make_logging_scheduler(environment, run_log) as made:
         together.wait(CHILD_WAIT_SECONDS)
-        while len(book.read_lines("runs")) < runs:
+        while len(run_log.read_lines("runs")) < runs:
             with suppress(ConsoleError):
                 made.run_due_tasks()
     pipe.send("done")
 
 
 @contextmanager
-def make_logging_scheduler(environment: Mapping[str, str], book: TaskRunLog) -> Iterator[Scheduler]:
+def make_logging_scheduler(environment: Mapping[str, str], run_log: TaskRunLog) -> Iterator[Scheduler]:
     """Yield a scheduler whose tasks only write into the log and are due again immediately."""
     quick = dict.fromkeys(TASK_NAMES, TASK_INTERVAL)
     with open_console(Settings.load(dict(environment))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
         heartbeat = Heartbeat(console._context.scale)
-        yield Scheduler(console._context, heartbeat, [(name, partial(book.run_task, name)) for name in TASK_NAMES])
+        yield Scheduler(console._context, heartbeat, [(name, partial(run_log.run_task, name)) for name in TASK_NAMES])
         heartbeat.close()

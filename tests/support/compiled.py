@@ -17,11 +17,11 @@ from sqlalchemy.util import LRUCache
 from console.store.database import compiled_statements
 
 _SIMPLE_TYPES = (bool, int, float, str, bytes, tuple, frozenset, type(None))
-_DATABASE_ATTRIBUTES = {"default_schema_name"}
-"""Attribute of a dialect that differs between databases. It isn't a part of the key, because the SQL of our tables
+_DIALECT_ATTRIBUTES_WITHOUT_INFLUENCE_ON_SQL = {"default_schema_name"}
+"""Attribute of a dialect that is the name of its database. It isn't a part of the key, because the SQL of our tables
 doesn't contain it.
 """
-_ATTRIBUTES_SET_BY_COMPILER = {"_bind_typing_render_casts"}
+_DIALECT_ATTRIBUTES_SET_BY_COMPILER = {"_bind_typing_render_casts"}
 """Attribute that a dialect gets when it compiles its first statement. It isn't a part of the key, because it depends
 only on the dialect's class, and each engine would compile its first statement again.
 """
@@ -50,7 +50,9 @@ class _SharedCache:
         """
         if self._known != len(self._learnt):
             attributes = dict(self._learnt)
-            names = attributes.keys() - _DATABASE_ATTRIBUTES - _ATTRIBUTES_SET_BY_COMPILER
+            names = (
+                attributes.keys() - _DIALECT_ATTRIBUTES_WITHOUT_INFLUENCE_ON_SQL - _DIALECT_ATTRIBUTES_SET_BY_COMPILER
+            )
             facts = frozenset(
                 (name, attributes[name]) for name in names if isinstance(attributes[name], _SIMPLE_TYPES)
             )

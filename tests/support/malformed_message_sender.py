@@ -71,8 +71,8 @@ def remove_date_header(answer: bytes) -> str:
 async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]:
     """Send the messages. Return, by kind of message, how many times each answer was received; an empty answer means
     that the receiver refused or closed the connection without one. Each message is sent at its planned time, without
-    waiting for the answers to others. If this process is too slow, it sends fewer messages. The key `all` of the
-    result has the reached rate."""
+    waiting for the answers to others. If this process is too slow, it sends fewer messages. The key `all` has one
+    entry instead of answers: a text with the reached rate (messages per second), and the number of sent messages."""
     loop, chance = asyncio.get_running_loop(), random.Random(parameters.seed)
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     tasks: set[asyncio.Task[None]] = set()

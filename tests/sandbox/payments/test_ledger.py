@@ -21,9 +21,9 @@ class RandomLedgerSteps:
     def __init__(self, provider: str, seed: int) -> None:
         self.chance = random.Random(seed)
         self.settings = SandboxSettings(waits_for_manual_settling=True)
-        self.book = PaymentLedger(SandboxClock(lambda: NOW), self.settings, lambda: None)
+        self.ledger = PaymentLedger(SandboxClock(lambda: NOW), self.settings, lambda: None)
         provider_words = STATE_WORDS_BY_PROVIDER[provider]
-        self.payment = self.book.add_payment(
+        self.payment = self.ledger.add_payment(
             Payment(
                 provider,
                 "M",
@@ -48,7 +48,7 @@ class RandomLedgerSteps:
         )()
 
     def move_payment(self) -> None:
-        self.book.change_payment_state(
+        self.ledger.change_payment_state(
             self.payment, self.chance.choice(list(self.payment.provider_words.payment_words))
         )
 
@@ -56,17 +56,17 @@ class RandomLedgerSteps:
         """Refund a random amount if the simulated provider's own checks allow the refund."""
         amount = self.chance.randint(1, 4000)
         if self.payment.is_captured and amount <= self.payment.remaining_minor:
-            self.book.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
+            self.ledger.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
 
     def settle_payment(self) -> None:
         self.settings.waits_for_manual_settling = False
-        self.book.find_payment(self.payment.provider, "P")
+        self.ledger.find_payment(self.payment.provider, "P")
         self.settings.waits_for_manual_settling = True
 
     def end_refund(self) -> None:
         waiting = [r for r in self.payment.refunds if r.state in self.payment.provider_words.accepted_states]
         for refund in waiting[:1]:
-            self.book.change_refund_state(refund, self.chance.choice(["completed", "failed"]))
+            self.ledger.change_refund_state(refund, self.chance.choice(["completed", "failed"]))
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -88,12 +88,12 @@ def test_a_refund_made_twice_has_two_ledger_entries() -> None:
     the payment is negative.
     """
     till = RandomLedgerSteps("paypay", 1)
-    till.book.change_payment_state(till.payment, "paid")
-    refund = till.book.accept_refund(till.payment, "R", 6000)
-    till.book.repeat_refund(refund.serial)
-    assert [entry.key for entry in till.book.list_refunds("R")] == ["R", "R"]
+    till.ledger.change_payment_state(till.payment, "paid")
+    refund = till.ledger.accept_refund(till.payment, "R", 6000)
+    till.ledger.repeat_refund(refund.serial)
+    assert [entry.key for entry in till.ledger.list_refunds("R")] == ["R", "R"]
     assert (till.payment.accepted_refunds_minor, till.payment.remaining_minor) == (12_000, -2_000)
-    assert till.book.refund_count == 2
+    assert till.ledger.refund_count == 2
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])

@@ -48,7 +48,8 @@ class TransportObserver:
         patch.setattr(HttpTransport, "send", record_and_send)
 
     def _record_request(self, method: str, path: str) -> None:
-        """Count the request, and add it to `violations` if it breaks a rule."""
+        """Count the request, and add it to `violations` if it is sent with an open transaction, or if it is a
+        purchase whose claim isn't committed."""
         self.sent[method] += 1
         if self.open is not None and self.open.count:
             self.violations.append(f"{method} {path}: {self.open.count} transactions open")

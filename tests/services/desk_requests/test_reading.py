@@ -36,8 +36,8 @@ _VARYING_FACT_PATTERN = re.compile(r"\b(handle|url|file|bytes|sha256|files)=('[^
 contains the time of its writing.
 """
 _OPENED_RECORD_COUNT = 3
-"""Number of records of each kind that the test opens: so few that their audit entries are not written before the test
-has read the trail.
+"""Number of records of each kind that the test opens: fewer than AUDIT_ENTRIES_PER_WRITE in all, so that their audit
+entries are not written before the test has read the trail.
 """
 
 

@@ -212,7 +212,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
     shown = desk.console.reports.read_figures()
     days = {(series.provider, day.day): day for series in shown.success.providers for day in series.days}
     money = {(series.provider, series.currency): series for series in shown.settlement.series}
-    success = read_report(desk, tmp_path, "success")
+    success = export_and_read_report(desk, tmp_path, "success")
     assert len(success) == len(days)
     for row in success:
         day = days[row["Provider"].lower(), row["Day"].date()]
@@ -220,13 +220,13 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
             day.paid, day.unpaid, day.unknown, day.total,
         ]  # fmt: skip
         assert row["Success (%)"] == (None if day.percent is None else report_words.round_percent(day.percent))
-    settled = read_report(desk, tmp_path, "settlement")
+    settled = export_and_read_report(desk, tmp_path, "settlement")
     for (provider, currency), series in money.items():
         rows = [row for row in settled if (row["Provider"].lower(), row["Currency"]) == (provider, currency)]
         scale = 1 if currency == "JPY" else 100
         assert sum(round(row["Paid in"] * scale) for row in rows) == sum(day.paid_minor for day in series.days) > 0
         assert sum(round(row["Net"] * scale) for row in rows) == sum(day.net_minor for day in series.days)
-    truth = {row["Kind"]: row for row in read_report(desk, tmp_path, "time_to_truth")}
+    truth = {row["Kind"]: row for row in export_and_read_report(desk, tmp_path, "time_to_truth")}
     for kind in shown.time_to_truth.kinds:
         row = truth[report_words.get_record_kind_name(kind.kind, "en")]
         assert (row["Known"], row["Unknown"]) == (kind.settled_count, kind.open_count)
@@ -239,7 +239,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
     assert (refused.value.code, nothing.exists()) == (ErrorCode.USAGE, False)
 
 
-def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any]]:
+def export_and_read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any]]:
     """Export the report `name` in English. Return its rows, each as a dictionary from column title to value."""
     file = folder / f"{name}.xlsx"
     desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")

@@ -144,9 +144,9 @@ def _iterate_situations() -> Iterator[Any]:
 def test_choices_follow_the_state_of_a_payment(
     desk: ChoiceStage, statement: ProviderStatement, needs_review: bool, is_unknown: bool
 ) -> None:
-    """For an operator, the table's actions agree with the services for payments that wait for a person or not, with
-    each statement of the provider. A known payment has each of the ten states, an unknown one each state in which it
-    waits for the payer or has ended unpaid.
+    """For an operator, the services execute the actions that the decision table offers and refuse the others, for
+    payments that wait for a person or not, with each statement of the provider. A known payment has each of the ten
+    states, an unknown one each state in which it waits for the payer or has ended unpaid.
     """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if is_unknown else set(PaymentState)):
         make = partial(desk.make_payment, state, statement, unknown=is_unknown, review=needs_review)
@@ -237,8 +237,8 @@ def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> N
 
 @pytest.mark.parametrize("person", OPERATOR_NAMES)
 def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str) -> None:
-    """For each role, the table's actions on a payment agree with the services: decide, request a refund, set an order
-    to paid, take, and add a note.
+    """For each role, the services execute the actions on a payment that the decision table offers and refuse the
+    others: decide, request a refund, set an order to paid, take, and add a note.
     """
     require_service_agrees_with_table(
         desk, person, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True)
@@ -255,15 +255,18 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, person: str)
 
 
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
-@pytest.mark.parametrize("first", ["completed", "payment_failed"])
-def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, person: str, first: str) -> None:
-    """After op-a has proposed an outcome of a payment, the table's actions agree with the services for the proposer,
-    another operator and an approver. Only the approver can confirm the proposal.
+@pytest.mark.parametrize("proposed_state", ["completed", "payment_failed"])
+def test_a_proposal_about_a_payment_needs_another_approver(
+    desk: ChoiceStage, person: str, proposed_state: str
+) -> None:
+    """After op-a has proposed an outcome of a payment, the services execute the actions that the decision table
+    offers and refuse the others, for the proposer, another operator and an approver. Only the approver can confirm
+    the proposal.
     """
 
     def propose_outcome() -> Any:
         payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
-        assert desk.execute_choice("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
+        assert desk.execute_choice("op-a", "payment", payment, f"resolve.{proposed_state}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
     require_service_agrees_with_table(desk, person, "payment", propose_outcome, skip=("probe",))
@@ -335,8 +338,8 @@ def _mark_report_no_longer_shown(tx: Any, record: Any) -> None:
 @pytest.mark.parametrize("person", OPERATOR_NAMES)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
 def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, person: str, state: str) -> None:
-    """For credit checks in each state, the table's actions agree with the services, for two operators (op-e without
-    the right to buy), an approver and an auditor.
+    """For credit checks in each state, the services execute the actions that the decision table offers and refuse the
+    others, for two operators (op-e without the right to buy), an approver and an auditor.
     """
     require_service_agrees_with_table(
         desk,
@@ -366,8 +369,9 @@ def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, pers
 
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
 def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, person: str) -> None:
-    """After op-a has proposed an outcome of a credit check, the table's actions agree with the services for the
-    proposer, another operator and an approver. Only the approver can confirm the proposal.
+    """After op-a has proposed an outcome of a credit check, the services execute the actions that the decision table
+    offers and refuse the others, for the proposer, another operator and an approver. Only the approver can confirm
+    the proposal.
     """
 
     def propose_outcome() -> Any:
@@ -381,8 +385,8 @@ def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, pe
 
 
 def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: ChoiceStage) -> None:
-    """If the provider cannot list purchases, the table's actions on unknown and bought credit checks still agree with
-    the services.
+    """If the provider cannot list purchases, the services still execute the actions on unknown and bought credit
+    checks that the decision table offers, and refuse the others.
     """
     desk.alarmbox.lists_purchases = False
     try:
@@ -409,8 +413,9 @@ def test_choices_for_credit_checks_exclude_leased_ones(desk: ChoiceStage) -> Non
 
 @pytest.mark.parametrize("person", OPERATOR_NAMES)
 def test_choices_for_orders_follow_their_state(desk: ChoiceStage, person: str) -> None:
-    """For a paid order that was not set to paid, an unpaid order and an order that was set to paid, the table's
-    actions agree with the services. The outcome of an order cannot be decided.
+    """For a paid order that was not set to paid, an unpaid order and an order that was set to paid, the services
+    execute the actions that the decision table offers and refuse the others. The outcome of an order cannot be
+    decided.
     """
 
     def make_order_with_payment(state: PaymentState, statement: ProviderStatement, *, moved: bool = False) -> Any:
@@ -480,16 +485,17 @@ _REFUND_STATES = (
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 @pytest.mark.parametrize("state", _REFUND_STATES)
 def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, person: str, state: str) -> None:
-    """For refunds in each state, the table's actions agree with the services, for an operator, an approver and an
-    auditor. Only unknown and stuck refunds can be decided.
+    """For refunds in each state, the services execute the actions that the decision table offers and refuse the
+    others, for an operator, an approver and an auditor. Only unknown and stuck refunds can be decided.
     """
     require_service_agrees_with_table(desk, person, "refund", _make_refund_builders(desk)[state])
 
 
 @pytest.mark.parametrize("person", ["op-a", "op-e", "lead-b"])
 def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, person: str) -> None:
-    """After op-a has proposed an outcome of a refund, the table's actions agree with the services for the proposer,
-    another operator and an approver. Only the approver can confirm the proposal.
+    """After op-a has proposed an outcome of a refund, the services execute the actions that the decision table offers
+    and refuse the others, for the proposer, another operator and an approver. Only the approver can confirm the
+    proposal.
     """
 
     def propose_outcome() -> Any:

@@ -1,5 +1,5 @@
-"""Tests of the copy of an SQLite file for a backup, whose error names the file that can't be used, and of the
-operations that are read from a replaced file.
+"""Tests of the copy of an SQLite file for a backup and of the operations that are read from a replaced file. The
+error of a failed copy names the file that can't be used.
 """
 
 import os

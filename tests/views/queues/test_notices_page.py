@@ -128,8 +128,8 @@ def test_the_line_of_shortcuts_names_only_keys_with_an_effect(qtbot: QtBot, monk
 def test_a_notice_without_an_order_number_is_not_called_unselected(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: Literal["en", "ja"], reason: str
 ) -> None:
-    """The selected notice has no order number: Ctrl+C shows this reason, and the line of shortcuts doesn't name the
-    key. In an empty list, Ctrl+C says that nothing is selected.
+    """If the selected notice has no order number, Ctrl+C says so, and the line of shortcuts doesn't name the key. In
+    an empty list, Ctrl+C says that nothing is selected.
     """
     numberless = replace(NOTICE_ITEM, notice=replace(NOTICE, order_no=None))
     page_of_one = UnmatchedNoticePage(NOTICES_QUEUE_NAME, (numberless,), None)
