@@ -38,28 +38,28 @@ class MessageConnection(asyncio.Protocol):
     If the receiver doesn't close it within MAX_WAIT_SECONDS, this class closes it, and the answer is a text that says
     so."""
 
-    def __init__(self, rubbish: MalformedMessage, ended: "asyncio.Future[bytes]") -> None:
-        self._rubbish, self._over = rubbish, ended
-        self._heard = b""
+    def __init__(self, message: MalformedMessage, ended: "asyncio.Future[bytes]") -> None:
+        self._message, self._ended = message, ended
+        self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._timer = asyncio.get_running_loop().call_later(MAX_WAIT_SECONDS, self._give_up, transport)
-        transport.write(self._rubbish.sent_bytes)
-        if self._rubbish.closes_connection:
+        transport.write(self._message.sent_bytes)
+        if self._message.closes_connection:
             with suppress(OSError):  # the receiver has closed the connection already
                 transport.write_eof()
 
     def _give_up(self, transport: asyncio.Transport) -> None:
-        self._heard = b"nothing for %d seconds" % MAX_WAIT_SECONDS
+        self._answer = b"nothing for %d seconds" % MAX_WAIT_SECONDS
         transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._heard += data[:4_096]
+        self._answer += data[:4_096]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
-        self._over.set_result(self._heard)
+        self._ended.set_result(self._answer)
 
 
 def remove_date_header(answer: bytes) -> str:
@@ -74,14 +74,14 @@ async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]
     waiting for the answers to others. If this process is too slow, it sends fewer messages. The key `all` has one
     entry instead of answers: a text with the reached rate (messages per second), and the number of sent messages."""
     loop, chance = asyncio.get_running_loop(), random.Random(parameters.seed)
-    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     tasks: set[asyncio.Task[None]] = set()
     begun, n = loop.time(), 0
     while (now := loop.time() - begun) < parameters.seconds and parameters.messages_per_second:
         if n / parameters.messages_per_second > now:
             await asyncio.sleep(n / parameters.messages_per_second - now)
         task = loop.create_task(
-            _send_planned_message(parameters, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), heard, n)
+            _send_planned_message(parameters, make_message(KIND_NAMES[n % len(KIND_NAMES)], chance), counts, n)
         )
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -90,20 +90,20 @@ async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]
             await asyncio.sleep(0)
     while tasks:
         await asyncio.wait(tasks)
-    heard["all"][f"{n / parameters.seconds:.0f} a second"] = n
-    return heard
+    counts["all"][f"{n / parameters.seconds:.0f} a second"] = n
+    return counts
 
 
 async def _send_planned_message(
-    parameters: AttackParameters, rubbish: MalformedMessage, heard: dict[str, Counter[str]], n: int
+    parameters: AttackParameters, message: MalformedMessage, counts: dict[str, Counter[str]], n: int
 ) -> None:
-    over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     source = (f"127.0.2.{n % parameters.address_count + 1}", 0)
     try:
-        await _open_connection(lambda: MessageConnection(rubbish, over), parameters.port, source)
-        heard[rubbish.kind][remove_date_header(await over)] += 1
+        await _open_connection(lambda: MessageConnection(message, ended), parameters.port, source)
+        counts[message.kind][remove_date_header(await ended)] += 1
     except OSError:
-        heard[rubbish.kind][""] += 1
+        counts[message.kind][""] += 1
 
 
 async def _open_connection(make_protocol: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
@@ -116,7 +116,7 @@ class SlowConnection(asyncio.Protocol):
     more."""
 
     def __init__(self, n: int, ended: Callable[[], None]) -> None:
-        self._n, self._over = n, ended
+        self._n, self._ended = n, ended
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,39 +134,39 @@ class SlowConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._over()
+        self._ended()
 
 
 async def keep_slow_connections(parameters: AttackParameters) -> dict[str, Counter[str]]:
     """Hold the slow connections open for the duration of the attack. Return the number of opened connections as
     {"slow": {"begun": number}}, or {} if none was opened."""
-    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         async with asyncio.timeout(parameters.seconds):
             await asyncio.gather(
-                *(_keep_slow_connection(parameters, n, heard) for n in range(parameters.slow_connection_count))
+                *(_keep_slow_connection(parameters, n, counts) for n in range(parameters.slow_connection_count))
             )
     except TimeoutError:
         pass
-    return heard
+    return counts
 
 
-async def _keep_slow_connection(parameters: AttackParameters, n: int, heard: dict[str, Counter[str]]) -> None:
+async def _keep_slow_connection(parameters: AttackParameters, n: int, counts: dict[str, Counter[str]]) -> None:
     source = (f"127.0.3.{n % parameters.address_count + 1}", 0)
     while True:
-        over = asyncio.Event()
+        ended = asyncio.Event()
         try:
-            await _open_connection(lambda over=over: SlowConnection(n, over.set), parameters.port, source)  # type: ignore[misc]
+            await _open_connection(lambda ended=ended: SlowConnection(n, ended.set), parameters.port, source)  # type: ignore[misc]
         except OSError:
             await asyncio.sleep(0.1)
             continue
-        heard["slow"]["begun"] += 1
-        await over.wait()
+        counts["slow"]["begun"] += 1
+        await ended.wait()
 
 
 async def _send_and_keep_slow(parameters: AttackParameters) -> dict[str, Counter[str]]:
-    thrown, dawdled = await asyncio.gather(send_messages(parameters), keep_slow_connections(parameters))
-    return thrown | dawdled
+    message_counts, slow_counts = await asyncio.gather(send_messages(parameters), keep_slow_connections(parameters))
+    return message_counts | slow_counts
 
 
 def format_parameters(parameters: AttackParameters) -> str:

@@ -148,16 +148,22 @@ def run_flood(
         posts = notice_deliveries.prepare_notices(scene, count - 2 * (count // 3), count // 3, count // 3)
         posts = posts[0::3] + posts[1::3] + posts[2::3]
         with start_worker(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-flood") as worker:
-            vitals, deliveries = WorkerSamples(), DeliveryTries()
+            worker_samples, deliveries = WorkerSamples(), DeliveryTries()
             attack = AttackParameters(worker.port, seconds, rate, seed=seed)
-            dawdlers = AttackParameters(worker.port, seconds, slow_connection_count=slow_connection_count, seed=seed)
-            with _run_attack(attack) as thrown, _run_attack(dawdlers) as dawdled, _watch_worker(worker, vitals):
+            slow_attack = AttackParameters(
+                worker.port, seconds, slow_connection_count=slow_connection_count, seed=seed
+            )
+            with (
+                _run_attack(attack) as message_sender,
+                _run_attack(slow_attack) as slow_sender,
+                _watch_worker(worker, worker_samples),
+            ):
                 _deliver_notices(worker, posts, seconds, deliveries)
-                heard, dawdling = _read_counts(thrown), _read_counts(dawdled)
+                answer_counts, slow_counts = _read_counts(message_sender), _read_counts(slow_sender)
             wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG_TIMEOUT_SECONDS)
             assert worker.is_alive
         _check_notices(scene, posts)
-        flood = FloodResult(heard, deliveries, vitals, dawdling["slow"]["begun"])
+        flood = FloodResult(answer_counts, deliveries, worker_samples, slow_counts["slow"]["begun"])
         check_answers(flood)
         return flood
 
@@ -264,9 +270,9 @@ def check_answers(flood: FloodResult) -> None:
     """
     for name in KIND_NAMES:
         kind = make_message(name, Random(0)).answer
-        heard = set(flood.count_by_answer_and_kind[name]) - {""}
-        assert heard or name == "less than it said", f"{name}: never answered"
-        wrong = [one for one in heard if not _is_expected_answer(kind, one)]
+        answers = set(flood.count_by_answer_and_kind[name]) - {""}
+        assert answers or name == "less than it said", f"{name}: never answered"
+        wrong = [one for one in answers if not _is_expected_answer(kind, one)]
         assert wrong == [], f"{name}: {wrong[:3]}"
 
 

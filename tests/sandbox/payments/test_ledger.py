@@ -74,10 +74,10 @@ class RandomLedgerSteps:
 def test_money_is_conserved(provider: str, seed: int) -> None:
     """After each random step, the captured sum is nothing or the whole amount, and the accepted refunds and the
     reversed sum are together at most the captured sum."""
-    till = RandomLedgerSteps(provider, seed)
-    payment = till.payment
+    steps = RandomLedgerSteps(provider, seed)
+    payment = steps.payment
     for _ in range(80):
-        till.do_random_step()
+        steps.do_random_step()
         assert payment.captured_minor in (0, 10_000)
         assert payment.accepted_refunds_minor + payment.reversed_minor <= payment.captured_minor
         assert 0 <= payment.refunded_minor <= payment.accepted_refunds_minor
@@ -87,13 +87,13 @@ def test_a_refund_made_twice_has_two_ledger_entries() -> None:
     """If the provider makes one refund twice, the ledger has two entries with the same key, and the remaining sum of
     the payment is negative.
     """
-    till = RandomLedgerSteps("paypay", 1)
-    till.ledger.change_payment_state(till.payment, "paid")
-    refund = till.ledger.accept_refund(till.payment, "R", 6000)
-    till.ledger.repeat_refund(refund.serial)
-    assert [entry.key for entry in till.ledger.list_refunds("R")] == ["R", "R"]
-    assert (till.payment.accepted_refunds_minor, till.payment.remaining_minor) == (12_000, -2_000)
-    assert till.ledger.refund_count == 2
+    steps = RandomLedgerSteps("paypay", 1)
+    steps.ledger.change_payment_state(steps.payment, "paid")
+    refund = steps.ledger.accept_refund(steps.payment, "R", 6000)
+    steps.ledger.repeat_refund(refund.serial)
+    assert [entry.key for entry in steps.ledger.list_refunds("R")] == ["R", "R"]
+    assert (steps.payment.accepted_refunds_minor, steps.payment.remaining_minor) == (12_000, -2_000)
+    assert steps.ledger.refund_count == 2
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])

@@ -28,8 +28,8 @@ def delete_refund(desk: RefundDesk, payment: Payment) -> None:
     """Delete all refunds, votes and operations and the payment's reservation, as if a cluster had lost its last
     commits.
     """
-    for guard in ("refunds_delete", "approvals_delete", "payments_update"):
-        desk.sql(f"DROP TRIGGER guard_{guard}")
+    for trigger_name in ("refunds_delete", "approvals_delete", "payments_update"):
+        desk.sql(f"DROP TRIGGER guard_{trigger_name}")
     for table in ("refunds", "approvals", "operations"):
         desk.sql(f"DELETE FROM {table}")
     desk.sql("UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = :id", id=payment.id)

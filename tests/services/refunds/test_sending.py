@@ -462,8 +462,8 @@ def test_a_refund_with_a_lost_sending_is_sent_under_the_same_key(desk: RefundDes
     """
     payment = desk.make_paid_payment()
     sent = desk.approve_refund(desk.request_refund(payment))
-    for guard in ("refunds_update", "refunds_delete"):
-        desk.sql(f"DROP TRIGGER guard_{guard}")
+    for trigger_name in ("refunds_update", "refunds_delete"):
+        desk.sql(f"DROP TRIGGER guard_{trigger_name}")
     desk.sql(
         "UPDATE refunds SET status = 'approved', provider_refund_key = NULL, refund_txn_id = NULL, sent_count = 0,"
         " first_sent_at = NULL, last_sent_at = NULL, operation_id = NULL, work_reason = 'submission', version = 2"
