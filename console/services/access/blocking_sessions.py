@@ -181,8 +181,8 @@ class _ServerNode:
     def _report_unended_session(self, account: str | None) -> None:
         """Write one log event if a session of this account blocks other sessions and the server has not ended it. The
         event is written when PASSES_BEFORE_REPORT_OF_UNENDED_SESSION consecutive passes have found a session of the
-        account, because a server needs some time to end a session. `account` is None if this pass has found no such
-        session.
+        account, because a server needs some time to end a session. If `account` is None, because this pass has found
+        no such session, the count of consecutive passes begins again.
         """
         is_same = account is not None and account == self._unended_account
         self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)

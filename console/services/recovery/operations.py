@@ -384,8 +384,8 @@ class OperationRecovery:
         self, entry: SpoolEntry, id_at_provider: int, person_evidence: PersonEvidence | None
     ) -> CreditCheck:
         """Read the purchase with AlarmBox's id `id_at_provider`. If the answer confirms the purchase, insert the lost
-        credit check of the spool entry again, unless another process has done so since the entry was read.
-        `person_evidence` is None for a probe. Return the credit check.
+        credit check of the spool entry again, unless another process has done so since the entry was read. Store
+        `person_evidence` (None: a probe, which has none) with it. Return the credit check.
 
         Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. If this
         desk doesn't have the id from AlarmBox, also raises evidence_mismatch if the answer names no corporation, or

@@ -169,7 +169,8 @@ class RelatedRecordCompleter:
     ) -> Iterable[Order]:
         """Return the orders with the records that their explanations need: the open alert and, for an order with an
         open alert, its payments with their relations; all its payments without them, refunds that have not ended, and
-        the sagas of expired payments."""
+        the sagas of expired payments. `lapsed_ids` has, by kind, the ids of the records whose operation has
+        lapsed."""
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
@@ -313,7 +314,8 @@ class RelatedRecordCompleter:
     ) -> Iterable[Refund]:
         """Return all of `records`, in their sequence. Refunds that wait for an approver or have an unknown outcome
         get their related records; all other records are returned unchanged. The explanation of such a refund needs
-        these records, and the explanation of a payment contains the explanations of its refunds."""
+        these records, and the explanation of a payment contains the explanations of its refunds. `lapsed_ids` has, by
+        kind, the ids of the records whose operation has lapsed."""
         waiting_refunds = [
             refund
             for refund in records

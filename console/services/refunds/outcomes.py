@@ -320,8 +320,9 @@ def postpone_refund_sending(
 ) -> None:
     """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent.
     A person must review the refund after the last attempt, or if `is_lasting` is True (a later attempt would end in
-    the same way). `cause` is stored in the column `error_code`, except if the provider may already be processing the
-    refund. `cause` is None if an audit entry already states the cause.
+    the same way). `cause` is stored in an audit entry and, except if the provider may already be processing the
+    refund, in the column `error_code`. If `cause` is None, because an audit entry already states it, neither is
+    written.
     """
     work = _make_next_sending_work(context, refund)
     if is_lasting:

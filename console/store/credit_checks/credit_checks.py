@@ -451,7 +451,7 @@ def _read_records_in_ranges(
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose value of the column `column_name` is in one of `ranges`, which are
     pairs (first value, end value); the end value is excluded. They are sorted by the first such range, then by the
-    value, then by descending id."""
+    value, then by descending id. `lapsed_ids` are the ids of the credit checks whose purchase call has lapsed."""
     parameters: dict[str, object] = {"limit": limit}
     for place, (first_value, end_value) in enumerate(ranges):
         parameters |= {f"first_{place}": first_value, f"end_{place}": end_value}

@@ -146,7 +146,7 @@ class RecordTableQueries:
     ) -> dict[int, QueuedRecord]:
         """Return the records of these rows of `rows_query` by their ids. A row that this program can't read, for
         example because a newer program wrote its state, is left out and reported (`unreadable_rows`); the other rows
-        are read one by one then."""
+        are read one by one then. `lapsed_ids` are the ids of the table's records whose operation has lapsed."""
         try:
             records = self.read_records(conn, rows, lapsed_ids)
         except unreadable_rows.READ_ERRORS:
@@ -224,7 +224,8 @@ class RecordTableQueries:
         """Return at most `limit` rows with keys above `after_key`. A key consists of a work state, an instant and an
         id. Up to three of the queries `statements` read these rows: the rows with the work state and instant of
         `after_key` and a higher id; the rows with the work state of `after_key` and a later instant; the rows with a
-        later work state. If `after_key` is None, return the first rows of the queue.
+        later work state. If `after_key` is None, return the first rows of the queue. `lapsed_ids` are the ids of the
+        table's records whose operation has lapsed.
         """
         if after_key is None:
             return self._read_rows(conn, statements.first_rows, lapsed_ids, limit=limit)

@@ -191,8 +191,8 @@ class CommandPalette(QObject):
             )
 
     def _show_search_result(self, text: str, result: SearchResult | None) -> None:
-        """Show the results for `text`: commands, companies and records. `result` is None if no search was made. If
-        Enter was pressed before the results arrived, open an exact match now."""
+        """Show the results for `text`: commands, companies and records; only commands if `result` is None because no
+        search was made. If Enter was pressed before the results arrived, open an exact match now."""
         is_same_text = self._searched_text == text
         self._search_result, self._searched_text = result, text
         self._found_records = tuple(result.records) if result is not None else ()
