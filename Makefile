@@ -17,7 +17,7 @@ SEED ?= 1
 
 # Of the costly tests `make test` runs one turn of TURNS, and of their variants some, drawn by SEED. As many consecutive
 # seeds as there are turns run all costly tests. `make nightly` sets DRAW to nothing and runs all variants.
-TURNS ?= 32
+TURNS ?= 64
 DRAW = --draw-variants=$(SEED) --turns=$(TURNS)
 
 # The tests that run at a desk of any system, without a server.

@@ -48,7 +48,7 @@ _MONEY_FOLDERS = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-DEFAULT_TURN_COUNT = 32
+DEFAULT_TURN_COUNT = 64
 _MAX_SECONDS_WITHOUT_TURNS = 0.05
 """Largest number of processor seconds of one variant with which a function runs with each seed. A function whose
 variant takes longer has a turn: it runs with one of as many consecutive seeds as there are turns.
