@@ -240,9 +240,8 @@ def _explain_purchased_check(
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         has_expired = record.expired_at is not None and record.expired_at <= now
-        if (
-            not has_expired and relations.change_alert_id is not None
-        ):  # the renewal of an expired one settles the change
+        # The renewal of an expired one settles the change.
+        if not has_expired and relations.change_alert_id is not None:
             facts = {**facts, "observed": relations.observed_change}
             step = NextStep("next.company_changed", facts, action=OPEN_ALERT_ACTION)
             return Explanation("verdict.complete", "why.complete_company_changed", step, facts)
