@@ -17,7 +17,8 @@ from tests.support.drawn_variants import (
     get_function_id,
     read_seconds_table,
 )
-from tests.support.file_seconds import divide_files
+from tests.support.file_seconds import DRAWN_SECONDS_TABLE_FILE, divide_files
+from tests.support.file_seconds import read_seconds_table as read_file_seconds_table
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP_SECONDS = 0.001
@@ -277,9 +278,11 @@ def prepare_measured_tests(tmp_path: Path) -> None:
         "from tests.support import drawn_variants, file_seconds\n"
         'drawn_variants.SECONDS_TABLE_FILE = Path(__file__).with_name("seconds.txt")\n'
         'file_seconds.SECONDS_TABLE_FILE = Path(__file__).with_name("files.txt")\n'
+        'file_seconds.DRAWN_SECONDS_TABLE_FILE = Path(__file__).with_name("drawn_files.txt")\n'
         "drawn_variants._MIN_SHARED_SECONDS = 0.4\n"
     )
     (tmp_path / "files.txt").touch()
+    (tmp_path / "drawn_files.txt").touch()
     (tmp_path / "test_a.py").write_text(
         "import time, pytest\n\n"
         "def use_processor(seconds):\n"
@@ -308,6 +311,14 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def test_the_table_of_drawn_files_has_existing_files_the_slowest_first() -> None:
+    """The parts of the worker processes are computed from this table, so it has most of the slow files."""
+    table = read_file_seconds_table(DRAWN_SECONDS_TABLE_FILE)
+    assert len(table) > 100
+    assert list(table.values()) == sorted(table.values(), reverse=True)
+    assert [file for file in table if not (ROOT / file).exists()] == []
 
 
 def test_the_table_has_existing_tests_the_costliest_first() -> None:
