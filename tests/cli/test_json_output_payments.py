@@ -192,9 +192,9 @@ def test_records_in_a_refusal_are_masked_too() -> None:
     )
 
 
-def test_ids_are_parsed_as_numbers_or_provider_texts() -> None:
-    """The id of a record is parsed as a number, and so is AlarmBox's id of a credit check. The id that a payment
-    provider has given to a payment or refund stays a text. An invalid id is refused.
+def test_record_ids_are_numbers_and_ids_at_payment_providers_are_texts() -> None:
+    """The commands read the id of a record in the database as a number, and AlarmBox's id of a credit check also.
+    The id that a payment provider has given to a payment or refund stays a text. An invalid id is refused.
     """
     assert (parse_row_id("refund", "017"), parse_id_at_provider("credit-check", "12345")) == (17, 12345)
     assert parse_id_at_provider("operation", "0421") == "0421"

@@ -106,8 +106,11 @@ def test_the_command_show_adds_our_word_to_the_gateways_code(paying_terminal: Pa
     assert f"{word}COMPLETED" in paying_terminal("show", "payment", str(paypay), LANGUAGE=language).out.decode()
 
 
-def test_a_payment_of_atom_is_imported(paying_terminal: PayingTerminal) -> None:
-    """A payment of Atom is found only by its amount and day; without them the import is refused."""
+def test_a_payment_at_atom_is_imported_by_its_amount_and_day(paying_terminal: PayingTerminal) -> None:
+    """The command `payment import` imports a payment that was made at Atom. Atom finds a payment only if the payment
+    number, the amount and the day are right: without amount and day the command is refused as wrong usage, with a
+    wrong amount Atom doesn't find the payment.
+    """
     payment = paying_terminal.make_booked_payment(ATOM_ORDER_NUMBER, 50_050, "atom")
     shown = paying_terminal.json("show", "payment", str(payment)).data
     assert (shown["provider"], shown["captured_minor"], shown["currency"]) == ("atom", 50_050, "INR")

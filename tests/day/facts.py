@@ -29,7 +29,7 @@ _TABLES: Mapping[str, str] = {
     "requests": "id, who, action, subject_kind, subject_id, state, fence",
 }
 PLANNED_RULES = frozenset("ABC")
-"""The alert rules that orders with a planned fault break."""
+"""The ids of the alert rules that planned faults break: each order with a planned fault breaks one of these rules."""
 
 
 @dataclass(frozen=True)

@@ -116,12 +116,12 @@ class DrawnMutant:
 
 
 def draw_mutants(file: str, max_count: int, seed: int) -> list[DrawnMutant]:
-    """Return at most `max_count` random mutants of a file, at different places. The same seed and source give the
-    same mutants.
+    """Return at most `max_count` random mutants of a file, in different parts of the source code. The same seed and
+    source give the same mutants.
     """
     source = (ROOT / file).read_text("utf-8")
-    places: dict[SourceSpan, list[tuple[str, int]]] = {}
-    skipped = list(_find_places_without_result(source))
+    operators_by_span: dict[SourceSpan, list[tuple[str, int]]] = {}
+    skipped = list(_find_irrelevant_spans(source))
     nodes = list(ast_nodes(get_ast(source)))
     for name, operator in OPERATOR_CLASS_BY_NAME.items():
         number = count()
@@ -129,11 +129,11 @@ def draw_mutants(file: str, max_count: int, seed: int) -> list[DrawnMutant]:
             for span in operator().mutation_positions(node):
                 occurrence = next(number)
                 if not _is_bare_star(node) and not any(begin <= span[0] and span[1] <= end for begin, end in skipped):
-                    places.setdefault(span, []).append((name, occurrence))
+                    operators_by_span.setdefault(span, []).append((name, occurrence))
     chance = random.Random(f"{seed} {file}")
     found: list[DrawnMutant] = []
-    for span in chance.sample(sorted(places), len(places)):
-        name, occurrence = chance.choice(places[span])
+    for span in chance.sample(sorted(operators_by_span), len(operators_by_span)):
+        name, occurrence = chance.choice(operators_by_span[span])
         mutated = mutate_code(source, OPERATOR_CLASS_BY_NAME[name](), occurrence)
         if mutated != source and _is_valid_python(mutated):
             found.append(DrawnMutant(file, name, occurrence, span[0][0], mutated))
@@ -147,7 +147,7 @@ def _is_bare_star(node: Any) -> bool:
     return bool(node.type == "operator" and node.value == "*" and node.parent.type in ("parameters", "param"))
 
 
-def _is_decorator_without_result(decorator: ast.expr) -> bool:
+def _is_irrelevant_decorator(decorator: ast.expr) -> bool:
     """True for a decorator whose removal changes no result, or none on SQLite."""
     name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
     return name in ("dataclass", "overload", "cache", "run_again_if_stale")
@@ -164,9 +164,9 @@ def _is_valid_python(source: str) -> bool:
     return True
 
 
-def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
-    """Yield the places in the source code `source` on which no result depends: annotations, some decorators, and the
-    condition TYPE_CHECKING."""
+def _find_irrelevant_spans(source: str) -> Iterator[SourceSpan]:
+    """Yield the spans of the source code `source` that a mutant needn't change, because no result depends on them:
+    annotations, some decorators, and the condition TYPE_CHECKING."""
     for node in ast.walk(ast.parse(source)):
         parts: list[ast.expr | None] = []
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -175,7 +175,7 @@ def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
             yield from (
                 ((one.lineno, 0), ((one.end_lineno or 0) + 1, 0))
                 for one in node.decorator_list
-                if _is_decorator_without_result(one)
+                if _is_irrelevant_decorator(one)
             )
         if isinstance(node, ast.AnnAssign | ast.arg):
             parts = [node.annotation]

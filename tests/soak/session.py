@@ -39,8 +39,9 @@ WORK_SECONDS_GOAL = 0.033
 machine also lengthen the processor time.
 """
 MAX_GROWTH_MB = 16.0
-SETTLING_SHARE = 0.3
-"""Part (0 to 1) of the session in which each kind of page is opened for the first time and caches are filled."""
+WARM_UP_SHARE = 0.3
+"""Part (0 to 1) of the session, from its beginning, in which each kind of page is opened for the first time and
+caches are filled."""
 _CHANGE_INTERVAL_SECONDS = 0.5
 
 
@@ -149,9 +150,9 @@ def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
     the remaining samples less the median of their first quarter. `memory` has the samples, each as (seconds since the
     beginning, MB).
     """
-    settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLING_SHARE]
-    quarter = max(1, len(settled) // 4)
-    return sorted(settled[-quarter:])[quarter // 2] - sorted(settled[:quarter])[quarter // 2]
+    after_warm_up = [mb for at, mb in memory if at >= memory[-1][0] * WARM_UP_SHARE]
+    quarter = max(1, len(after_warm_up) // 4)
+    return sorted(after_warm_up[-quarter:])[quarter // 2] - sorted(after_warm_up[:quarter])[quarter // 2]
 
 
 def measure_session_and_check(_shard: int, folder: Path, minutes: float = DEFAULT_MINUTES) -> Counter[str]:

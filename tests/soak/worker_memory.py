@@ -28,9 +28,9 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.worker_process import WorkerProcess, start_worker
 
 DEFAULT_MINUTES = 60.0
-SETTLING_SHARE = 1 / 2
-"""Part (0 to 1) of the run in which every thread does its largest piece of work for the first time and caches are
-filled.
+WARM_UP_SHARE = 1 / 2
+"""Part (0 to 1) of the run, from its beginning, in which every thread does its largest piece of work for the first
+time and caches are filled.
 """
 BYTES_PER_MIB = 1 << 20
 MAX_GROWTH_BYTES_PER_HOUR = 2 * BYTES_PER_MIB
@@ -75,15 +75,15 @@ class ResourceSamples:
             ResourceSample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files)
         )
 
-    def list_settled_samples(self) -> Sequence[ResourceSample]:
-        """Return the samples of the second half of the run."""
-        return [one for one in self.samples if one.at_seconds >= self.samples[-1].at_seconds * SETTLING_SHARE]
+    def list_samples_after_warm_up(self) -> Sequence[ResourceSample]:
+        """Return the samples after the warm-up (WARM_UP_SHARE of the run)."""
+        return [one for one in self.samples if one.at_seconds >= self.samples[-1].at_seconds * WARM_UP_SHARE]
 
     def compute_growth_bytes_per_hour(self, figure_name: str) -> float:
         """Return the slope (bytes per hour) of the regression line through the figure `figure_name` ("rss" or "own")
         of the samples in the second half of the run.
         """
-        some = self.list_settled_samples()
+        some = self.list_samples_after_warm_up()
         line = statistics.linear_regression(
             [one.at_seconds for one in some], [_get_figure(one, figure_name) for one in some]
         )
@@ -109,7 +109,7 @@ class ResourceSamples:
             f" last third {self.compute_growth_bytes(what) / BYTES_PER_MIB:+.2f} MiB"
             for what in ("rss", "own")
         )
-        first, last = self.list_settled_samples()[0], self.samples[-1]
+        first, last = self.list_samples_after_warm_up()[0], self.samples[-1]
         sixth = max(1, len(self.samples) // 6)
         parts = (self.samples[start : start + sixth] for start in range(0, len(self.samples), sixth))
         sixths = " ".join(

@@ -53,9 +53,10 @@ _MAX_SECONDS_WITHOUT_TURNS = 0.05
 """Largest number of processor seconds of one variant with which a function runs with each seed. A function whose
 variant takes longer has a turn: it runs with one of as many consecutive seeds as there are turns.
 """
-_MAX_SECONDS_OF_WHOLE_TABLES = 0.04
-"""A function whose variant takes at most this many processor seconds gets no new row in the table: without a row, all
-its variants run with each seed. So tables of many small cases, such as the source text of each mutant, stay whole.
+_MAX_SECONDS_WITHOUT_ROW = 0.04
+"""A function whose variant takes at most this many processor seconds gets no new row in `variant_seconds.txt`. All
+variants of a function without a row run with each seed. So a function with very many cheap variants, such as the
+check of each mutant's source text, is never drawn in parts.
 """
 _MIN_SHARED_SECONDS = 5.0
 """If the fixtures that the tests of a file share take at least as many processor seconds, the functions of the file
@@ -321,7 +322,7 @@ class _SecondsTable:
             function: fmean(seconds)
             for function, seconds in by_function.items()
             if fmean(seconds) > _MAX_SECONDS_WITHOUT_TURNS
-            or (fmean(seconds) > _MAX_SECONDS_OF_WHOLE_TABLES and sum(seconds) > _SECONDS_PER_FUNCTION)
+            or (fmean(seconds) > _MAX_SECONDS_WITHOUT_ROW and sum(seconds) > _SECONDS_PER_FUNCTION)
         }
         files = {file: seconds for file, seconds in self._shared_seconds.items() if seconds >= _MIN_SHARED_SECONDS}
         rows = {**functions, **files, **self._kept_rows}

@@ -152,6 +152,8 @@ def test_a_hidden_word_shows_at_most_its_last_four_characters(word: str, shown: 
     assert mask_text(f"- {word} -", (word,)) == f"- {shown} -"
 
 
-def test_hidden_words_are_absent_from_the_text_form() -> None:
-    """The text form (`repr`) of the object with the hidden words doesn't contain these words."""
+def test_hidden_texts_are_absent_from_the_repr_of_a_timeline_page() -> None:
+    """The text form (`repr`) of a TimelinePage doesn't contain its `hidden_texts`, such as the names of payers, so
+    that no log shows them.
+    """
     assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden_texts=("secret name",)))

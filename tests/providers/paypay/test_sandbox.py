@@ -348,8 +348,10 @@ def test_a_signature_is_computed_after_the_wait_for_the_turn(control: SandboxCon
     )
 
 
-def test_at_most_two_calls_run_at_once(control: SandboxControl) -> None:
-    """At most two calls to PayPay run at the same time: a third one waits until one of them has ended."""
+def test_at_most_two_calls_of_an_adapter_run_at_once(control: SandboxControl) -> None:
+    """An adapter sends at most two calls to PayPay at the same time (MAX_PARALLEL_CALLS): the third call reaches
+    the sandbox only after one of them has ended.
+    """
     meeting = AdaptersAtSandbox(control)
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:

@@ -99,9 +99,9 @@ def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
-def allow_for_readers(place: Place, statement: str) -> str:
-    """Return the statement in a form with which a person in team mode can lock rows on this server. MySQL refuses FOR
-    UPDATE to an account that only reads.
+def make_lock_for_reader(place: Place, statement: str) -> str:
+    """Return the statement `statement`, which locks rows with FOR UPDATE, in the form that this server accepts from
+    an account that only reads, as that of a person in team mode. MySQL refuses FOR UPDATE to such an account.
     """
     return statement.replace("FOR UPDATE", "LOCK IN SHARE MODE") if place.engine == "mysql" else statement
 
@@ -142,7 +142,9 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
                 cursor.execute("BEGIN")
                 for statement in statements:
                     for table in TABLES_TO_LOCK[count:]:
-                        cursor.execute(allow_for_readers(place, statement).format(table=table, id=make_request_id()))
+                        cursor.execute(
+                            make_lock_for_reader(place, statement).format(table=table, id=make_request_id())
+                        )
                 buy_as_lead(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
     assert rows in ([], [("worker", 1)], [(place.get_account_name("worker"), 1)])
@@ -528,7 +530,7 @@ def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute("BEGIN")
-            cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            cursor.execute(make_lock_for_reader(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
             if table == "operators":
                 execute_in_thread(stack, cursor, LONG_FUNCTION_SQL)
         for table in ("operators", "limits"):
@@ -592,7 +594,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
             pytest.skip("a cluster has no XA transactions")
         cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
         for table in TABLES_TO_LOCK:
-            cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            cursor.execute(make_lock_for_reader(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
         cursor.execute("XA END 'a','b',7")
         cursor.execute("XA PREPARE 'a','b',7")
     right = f"XA_RECOVER_ADMIN ON *.* {{}} `{place.get_account_name('worker')}`@`%`"
@@ -696,7 +698,7 @@ def block_writers_of_limits(place: Place) -> Iterator[Any]:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         cursor.execute("BEGIN")
-        cursor.execute(allow_for_readers(place, "SELECT COUNT(*) FROM limits FOR UPDATE"))
+        cursor.execute(make_lock_for_reader(place, "SELECT COUNT(*) FROM limits FOR UPDATE"))
         assert isinstance(place, ServerPlace)
         waiting, looking = (stack.enter_context(closing(connect_as_schema_account(place))) for _ in range(2))
         execute_in_thread(stack, stack.enter_context(waiting.cursor()), "SELECT COUNT(*) FROM limits FOR UPDATE")

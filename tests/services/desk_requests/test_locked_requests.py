@@ -16,9 +16,9 @@ from console.store.desk_requests.requests import LockedIds
 from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.services.desk_requests.test_execution import read_request_state, store_request, take_next_request
 from tests.services.desk_requests.test_lock_holders import (
-    allow_for_readers,
     buy_as_lead,
     execute_and_end_lock_holders,
+    make_lock_for_reader,
     open_connection,
 )
 from tests.support.invented import invent_numbers
@@ -61,7 +61,9 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("BEGIN")
         for request in requests:
-            cursor.execute(allow_for_readers(place, statement).format(request=request, withdrawal=make_request_id()))
+            cursor.execute(
+                make_lock_for_reader(place, statement).format(request=request, withdrawal=make_request_id())
+            )
         yield connection
 
 

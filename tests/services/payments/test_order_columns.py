@@ -162,9 +162,9 @@ def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDes
     assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
 
 
-def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) -> None:
-    """An order has two payments: the order keeps the token of the first payment, and the audit trail has the token
-    of the second one. The order's transaction id is that of the second payment, which was paid.
+def test_an_order_keeps_the_token_of_its_first_payment(scene: PaymentDesk) -> None:
+    """An order has two payments: the order keeps the payment page's token of the first payment, and the audit trail
+    has that of the second one. The order's transaction id is that of the second payment, which was paid.
     """
     first = start_payment_at_atom(scene)
     token = scene.read_payment(first).handle

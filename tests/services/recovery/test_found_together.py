@@ -244,8 +244,10 @@ def test_a_lapsed_call_makes_related_records_unknown_everywhere(console: Console
 
 
 @pytest.mark.engines("mariadb")
-def test_a_list_of_refunds_asks_for_the_servers_time_once(console: Console, connection: Connection) -> None:
-    """A list of expired refunds, whose next step is a new request, asks the database server for its time once."""
+def test_a_search_asks_for_the_servers_time_once_for_all_refunds(console: Console, connection: Connection) -> None:
+    """The next step of an expired refund is a new request, which the time of the database server may exclude. A
+    search that finds two expired refunds asks the server for its time once, not once for each refund.
+    """
     for number in ("P-1", "P-2"):
         refund = insert_requested_refund(connection, insert_paid_payment(connection, number))
         move_refund_to_state(connection, refund, RefundState.EXPIRED)

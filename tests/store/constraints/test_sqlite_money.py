@@ -176,8 +176,8 @@ def filled_database(empty_database: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def plain_client(filled_database: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a plain database client in a transaction that is rolled back at the end of the test."""
+def plain_connection(filled_database: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection of the module `sqlite3` in a transaction that is rolled back at the end of the test."""
     with closing(sqlite3.connect(filled_database, isolation_level=None)) as opened:
         opened.execute("BEGIN")
         yield opened
@@ -188,35 +188,35 @@ def plain_client(filled_database: Path) -> Iterator[sqlite3.Connection]:
     ("statement", "words"), [case[1:] for case in REFUSED_STATEMENTS], ids=[case[0] for case in REFUSED_STATEMENTS]
 )
 def test_each_forbidden_statement_has_its_message(
-    plain_client: sqlite3.Connection, statement: str, words: str
+    plain_connection: sqlite3.Connection, statement: str, words: str
 ) -> None:
-    """The database refuses each statement with the message of the rule for this statement, even if the client has
-    switched off the check constraints."""
-    plain_client.execute("PRAGMA ignore_check_constraints = ON")
+    """The database refuses each statement with the message of the rule for this statement, even if the check
+    constraints are switched off in its connection."""
+    plain_connection.execute("PRAGMA ignore_check_constraints = ON")
     with pytest.raises(sqlite3.IntegrityError, match=words):
-        plain_client.execute(statement)
+        plain_connection.execute(statement)
 
 
-def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
+def test_two_votes_need_two_people(plain_connection: sqlite3.Connection) -> None:
     """If a refund needs two votes, the database refuses its approval with one vote and refuses a second vote of the
     same person.
     """
-    plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
+    plain_connection.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-        plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
+        plain_connection.execute(make_vote_insert(TWO_VOTE_REFUND_ID))
     with pytest.raises(sqlite3.IntegrityError, match="enough approvers"):
-        plain_client.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
-    plain_client.execute(make_vote_insert(TWO_VOTE_REFUND_ID, "lead-c"))
-    plain_client.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
+        plain_connection.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
+    plain_connection.execute(make_vote_insert(TWO_VOTE_REFUND_ID, "lead-c"))
+    plain_connection.execute(make_update("refunds", TWO_VOTE_REFUND_ID, status="'approved'"))
 
 
-def test_a_completed_refund_needs_the_providers_id(plain_client: sqlite3.Connection) -> None:
+def test_a_completed_refund_needs_the_providers_id(plain_connection: sqlite3.Connection) -> None:
     """The database refuses to complete a refund without the id that the provider has given to the refund."""
     for statement in make_sending_statements(REQUESTED_REFUND_ID, "RFD-2"):
-        plain_client.execute(statement)
+        plain_connection.execute(statement)
     with pytest.raises(sqlite3.IntegrityError, match="provider's number"):
-        plain_client.execute(make_update("refunds", REQUESTED_REFUND_ID, status="'completed'"))
-    plain_client.execute(make_update("refunds", REQUESTED_REFUND_ID, status="'completed'", refund_txn_id="'t2'"))
+        plain_connection.execute(make_update("refunds", REQUESTED_REFUND_ID, status="'completed'"))
+    plain_connection.execute(make_update("refunds", REQUESTED_REFUND_ID, status="'completed'", refund_txn_id="'t2'"))
 
 
 def test_triggers_allow_the_transitions_of_the_transition_tables() -> None:

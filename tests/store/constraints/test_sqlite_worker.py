@@ -224,15 +224,15 @@ REFUSED_STATEMENTS: tuple[tuple[str, str, str], ...] = (
 def filled_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("guards") / "furnished.db"
     copyfile(empty_database, file)
-    with closing(sqlite3.connect(file, isolation_level=None)) as client:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         for statement in ALLOWED_STATEMENTS:
-            client.execute(statement)
+            connection.execute(statement)
     return file
 
 
 @pytest.fixture
-def client(filled_database: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a plain database client in a transaction that is rolled back at the end of the test."""
+def plain_connection(filled_database: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection of the module `sqlite3` in a transaction that is rolled back at the end of the test."""
     with closing(sqlite3.connect(filled_database, isolation_level=None)) as opened:
         opened.execute("BEGIN")
         yield opened
@@ -242,20 +242,22 @@ def client(filled_database: Path) -> Iterator[sqlite3.Connection]:
 @pytest.mark.parametrize(
     ("statement", "words"), [case[1:] for case in REFUSED_STATEMENTS], ids=[case[0] for case in REFUSED_STATEMENTS]
 )
-def test_each_forbidden_statement_has_its_message(client: sqlite3.Connection, statement: str, words: str) -> None:
-    """The database refuses each statement with the message of the rule for this statement, even if the client has
-    switched off the check constraints."""
-    client.execute("PRAGMA ignore_check_constraints = ON")
+def test_each_forbidden_statement_has_its_message(
+    plain_connection: sqlite3.Connection, statement: str, words: str
+) -> None:
+    """The database refuses each statement with the message of the rule for this statement, even if the check
+    constraints are switched off in its connection."""
+    plain_connection.execute("PRAGMA ignore_check_constraints = ON")
     with pytest.raises(sqlite3.IntegrityError, match=words):
-        client.execute(statement)
+        plain_connection.execute(statement)
 
 
-def test_a_record_can_be_taken_after_the_end_of_a_take(client: sqlite3.Connection) -> None:
+def test_a_record_can_be_taken_after_the_end_of_a_take(plain_connection: sqlite3.Connection) -> None:
     """As soon as a person's take of a record has ended, the database lets another person take the record."""
-    client.execute(
+    plain_connection.execute(
         f"UPDATE takes SET person = 'b', taken_at = {ONE_HOUR_LATER_SQL}, until = '2026-11-20 05:00:00.000000'"
     )
-    assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
+    assert plain_connection.execute("SELECT person FROM takes").fetchall() == [("b",)]
 
 
 def test_triggers_allow_the_transitions_of_the_transition_tables() -> None:

@@ -458,10 +458,12 @@ def test_the_page_offers_to_extend_an_own_take(
         assert (button.text(), button.isEnabled()) == (page.context.translate(f"action.{action}"), True)
 
 
-def test_a_related_record_is_taken_beside_one_that_another_person_has_taken(
+def test_a_refund_is_taken_on_the_page_of_a_payment_that_another_person_has_taken(
     page: PaymentPage, services: PaymentServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The record of the page is taken by another person. The key T on the row of a refund takes this refund."""
+    """Another person has taken the payment that the page shows. The key T on the row of one of its refunds takes this
+    refund.
+    """
     services.taken = Take("payment", 5, "lead-b", NOW - timedelta(minutes=2), NOW + timedelta(minutes=30))
     page.show_route(PaymentRoute(5))
     monkeypatch.setattr(page.tabs, "find_focused_row", lambda: make_refund(id=9))

@@ -57,7 +57,7 @@ TABLE_COLUMNS = (
 
 
 @dataclass
-class WatchedModel:
+class ModelWithTester:
     """A list model with its store and its task runner. Qt's model tester checks the model as long as this object
     exists.
     """
@@ -69,8 +69,8 @@ class WatchedModel:
 
 
 @pytest.fixture
-def make_watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
-    made: list[WatchedModel] = []
+def make_model_with_tester(qapp: object) -> Iterator[Callable[..., ModelWithTester]]:
+    made: list[ModelWithTester] = []
 
     def build_model(
         count: int,
@@ -78,11 +78,11 @@ def make_watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
         paused: bool = False,
         group_of: Callable[[VersionedRow], RowGroup] | None = None,
         read: bool = True,
-    ) -> WatchedModel:
+    ) -> ModelWithTester:
         store, runner = RowStore(count), InlineRunner(paused=paused)
         model = PagedModel(TABLE_COLUMNS, lambda row: row.id, runner, get_group=group_of, rows_per_page=PAGE_SIZE)
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
-        made.append(WatchedModel(store, runner, model, tester))
+        made.append(ModelWithTester(store, runner, model, tester))
         if read:
             model.read_query(store.fetch)
         return made[-1]

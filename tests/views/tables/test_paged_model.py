@@ -14,9 +14,9 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import MAX_LOADED_PAGES, PagedModel
-from tests.views.tables.conftest import PAGE_SIZE, VersionedRow, WatchedModel
+from tests.views.tables.conftest import PAGE_SIZE, ModelWithTester, VersionedRow
 
-MakeModelFunction = Callable[..., WatchedModel]
+MakeModelFunction = Callable[..., ModelWithTester]
 
 
 def list_ids(model: PagedModel) -> list[int | None]:
@@ -31,26 +31,28 @@ def scroll_down(model: PagedModel, to: int) -> None:
         model.set_visible_rows(first, first + 2)
 
 
-def test_a_short_list_is_read_once(make_watched_model: MakeModelFunction) -> None:
+def test_a_short_list_is_read_once(make_model_with_tester: MakeModelFunction) -> None:
     """A list of seven rows is read with one call, and then has seven rows and no placeholder."""
-    list_model = make_watched_model(7)
+    list_model = make_model_with_tester(7)
     assert list_ids(list_model.model) == list(range(7))
     assert list_model.model.has_read_last_page
     assert list_model.store.cursors == [None]
 
 
-def test_an_empty_list_has_no_placeholders(make_watched_model: MakeModelFunction) -> None:
+def test_an_empty_list_has_no_placeholders(make_model_with_tester: MakeModelFunction) -> None:
     """A list without rows has no placeholders either."""
-    list_model = make_watched_model(0)
+    list_model = make_model_with_tester(0)
     assert list_model.model.rowCount() == 0
     assert not list_model.model.is_loading
 
 
-def test_an_empty_list_that_is_read_again_has_no_bars(make_watched_model: MakeModelFunction, qtbot: QtBot) -> None:
+def test_an_empty_list_that_is_read_again_has_no_bars(
+    make_model_with_tester: MakeModelFunction, qtbot: QtBot
+) -> None:
     """During a slow read, the model shows grey bars in place of its rows. For an empty list it shows no bars, and
     reports no changed row to Qt.
     """
-    list_model = make_watched_model(0)
+    list_model = make_model_with_tester(0)
     model, changed = list_model.model, []
     model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
     list_model.runner.paused = True
@@ -59,11 +61,11 @@ def test_an_empty_list_that_is_read_again_has_no_bars(make_watched_model: MakeMo
     assert changed == []
 
 
-def test_asking_a_placeholder_starts_no_read(make_watched_model: MakeModelFunction) -> None:
+def test_asking_a_placeholder_starts_no_read(make_model_with_tester: MakeModelFunction) -> None:
     """Until the answer arrives, the rows are placeholders without data. Requesting the data of a placeholder starts
     no read.
     """
-    list_model = make_watched_model(500, paused=True)
+    list_model = make_model_with_tester(500, paused=True)
     index = list_model.model.index(3, 2)
     assert list_model.model.is_loading
     assert list_model.model.rowCount() > 0
@@ -74,20 +76,20 @@ def test_asking_a_placeholder_starts_no_read(make_watched_model: MakeModelFuncti
     assert index.data() == "A-3"
 
 
-def test_scrolling_reads_the_next_page(make_watched_model: MakeModelFunction) -> None:
+def test_scrolling_reads_the_next_page(make_model_with_tester: MakeModelFunction) -> None:
     """The model reads the next page when a row in the second half of the last page becomes visible."""
-    list_model = make_watched_model(500)
+    list_model = make_model_with_tester(500)
     assert list_model.store.cursors == [None]
     list_model.model.set_visible_rows(PAGE_SIZE // 2, PAGE_SIZE // 2 + 3)
     assert list_model.store.cursors == [None, PAGE_SIZE - 1]
     assert list_model.model.rowCount() < 3 * PAGE_SIZE
 
 
-def test_only_a_few_pages_are_kept_in_memory(make_watched_model: MakeModelFunction) -> None:
+def test_only_a_few_pages_are_kept_in_memory(make_model_with_tester: MakeModelFunction) -> None:
     """However far a person scrolls, the model has only a few pages in memory. When the person scrolls back, it reads
     the earlier pages again, at the same positions.
     """
-    list_model = make_watched_model(500)
+    list_model = make_model_with_tester(500)
     scroll_down(list_model.model, 12 * PAGE_SIZE)
     loaded = [number for number, page in enumerate(list_model.model._page_cache.pages) if page.entries is not None]
     assert len(loaded) <= MAX_LOADED_PAGES
@@ -98,11 +100,11 @@ def test_only_a_few_pages_are_kept_in_memory(make_watched_model: MakeModelFuncti
     assert list_model.model.rowCount() == before
 
 
-def test_a_re_read_keeps_the_current_row_and_reads_changes_only(make_watched_model: MakeModelFunction) -> None:
+def test_a_re_read_keeps_the_current_row_and_reads_changes_only(make_model_with_tester: MakeModelFunction) -> None:
     """After a repeated read the current row is still the same record, although rows were added above it. Rows without
     a change aren't repainted.
     """
-    list_model = make_watched_model(8)
+    list_model = make_model_with_tester(8)
     model, changed = list_model.model, []
     place = QPersistentModelIndex(model.index(5, 0))
     model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
@@ -114,11 +116,11 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(make_watched_mod
     assert changed == [(8, 8)]
 
 
-def test_a_removed_row_doubles_and_hides_no_other_row(make_watched_model: MakeModelFunction) -> None:
+def test_a_removed_row_doubles_and_hides_no_other_row(make_model_with_tester: MakeModelFunction) -> None:
     """If a row on the first page is removed, the boundary between pages moves. Every other record is still shown
     exactly once.
     """
-    list_model = make_watched_model(3 * PAGE_SIZE)
+    list_model = make_model_with_tester(3 * PAGE_SIZE)
     scroll_down(list_model.model, 3 * PAGE_SIZE)
     assert list_ids(list_model.model) == list(range(3 * PAGE_SIZE))
     del list_model.store.rows[5]
@@ -128,9 +130,9 @@ def test_a_removed_row_doubles_and_hides_no_other_row(make_watched_model: MakeMo
     assert list_ids(list_model.model) == sorted(list_model.store.rows)
 
 
-def test_a_list_that_became_shorter_ends_earlier(make_watched_model: MakeModelFunction) -> None:
+def test_a_list_that_became_shorter_ends_earlier(make_model_with_tester: MakeModelFunction) -> None:
     """After a repeated read of a list that has become shorter, the model removes the missing rows."""
-    list_model = make_watched_model(3 * PAGE_SIZE)
+    list_model = make_model_with_tester(3 * PAGE_SIZE)
     scroll_down(list_model.model, 3 * PAGE_SIZE)
     for number in range(PAGE_SIZE + 4, 3 * PAGE_SIZE):
         del list_model.store.rows[number]
@@ -140,20 +142,20 @@ def test_a_list_that_became_shorter_ends_earlier(make_watched_model: MakeModelFu
     assert list_model.model.has_read_last_page
 
 
-def test_a_changed_record_replaces_its_row_without_a_re_read(make_watched_model: MakeModelFunction) -> None:
+def test_a_changed_record_replaces_its_row_without_a_re_read(make_model_with_tester: MakeModelFunction) -> None:
     """The model replaces the row of a changed record by the given new row, without reading the list again."""
-    list_model = make_watched_model(5)
+    list_model = make_model_with_tester(5)
     assert list_model.model.replace_row(VersionedRow(2, version=9))
     assert list_model.model.row_at(2) == VersionedRow(2, version=9)
     assert not list_model.model.replace_row(VersionedRow(99))
     assert list_model.store.cursors == [None]
 
 
-def test_a_failed_re_read_keeps_the_shown_rows(make_watched_model: MakeModelFunction) -> None:
+def test_a_failed_re_read_keeps_the_shown_rows(make_model_with_tester: MakeModelFunction) -> None:
     """After a failed repeated read, the model keeps its rows and emits the failure, and doesn't read again
     automatically.
     """
-    list_model = make_watched_model(5)
+    list_model = make_model_with_tester(5)
     failures: list[Failure] = []
     list_model.model.failed.connect(failures.append)
     broken = True
@@ -175,11 +177,11 @@ def test_a_failed_re_read_keeps_the_shown_rows(make_watched_model: MakeModelFunc
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4, 5]
 
 
-def test_the_answer_to_an_earlier_query_is_dropped(make_watched_model: MakeModelFunction) -> None:
+def test_the_answer_to_an_earlier_query_is_dropped(make_model_with_tester: MakeModelFunction) -> None:
     """If the model gets a second query while the first one is being read, only the rows of the second query are
     shown, whichever answer arrives first.
     """
-    list_model = make_watched_model(5, paused=True)
+    list_model = make_model_with_tester(5, paused=True)
     other = {7: VersionedRow(7)}
     list_model.model.read_query(lambda cursor, limit: FetchedPage(list(other.values())))
     list_model.runner.execute_oldest_task()
@@ -188,9 +190,9 @@ def test_the_answer_to_an_earlier_query_is_dropped(make_watched_model: MakeModel
     assert list_ids(list_model.model) == [7]
 
 
-def test_chosen_rows_are_chosen_by_key(make_watched_model: MakeModelFunction) -> None:
+def test_chosen_rows_are_chosen_by_key(make_model_with_tester: MakeModelFunction) -> None:
     """A selected row is still selected after a repeated read has moved it. A new query clears the selection."""
-    list_model = make_watched_model(10)
+    list_model = make_model_with_tester(10)
     list_model.model.set_row_selected(4)
     list_model.model.set_row_selected(5)
     list_model.model.set_row_selected(5)
@@ -203,11 +205,11 @@ def test_chosen_rows_are_chosen_by_key(make_watched_model: MakeModelFunction) ->
     assert list_model.model.selected_keys == set()
 
 
-def test_a_row_is_read_out_whole(make_watched_model: MakeModelFunction) -> None:
+def test_a_row_is_read_out_whole(make_model_with_tester: MakeModelFunction) -> None:
     """The accessible text of the first cell is the whole row as one sentence, with the amount in words and the state.
     The accessible texts of the other cells are their own contents.
     """
-    model = make_watched_model(3).model
+    model = make_model_with_tester(3).model
     names = [model.index(1, column).data(Qt.ItemDataRole.AccessibleTextRole) for column in range(model.columnCount())]
     assert names[0] == "1 min, A-1, 12,000 yen, Bought v1"
     assert "A-1" in names[1:]
@@ -230,11 +232,11 @@ def group_below_three(row: VersionedRow) -> RowGroup:
     return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count_text="3")
 
 
-def test_headings_stand_where_a_group_begins(make_watched_model: MakeModelFunction) -> None:
+def test_headings_stand_where_a_group_begins(make_model_with_tester: MakeModelFunction) -> None:
     """A heading is a row of its own before the first row of its group. It can't be selected or opened, and its
     accessible text is the heading itself.
     """
-    model = make_watched_model(5, group_of=group_below_three).model
+    model = make_model_with_tester(5, group_of=group_below_three).model
     assert model.list_heading_rows() == [0, 4]
     assert model.row_at(0) is None
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
@@ -243,20 +245,20 @@ def test_headings_stand_where_a_group_begins(make_watched_model: MakeModelFuncti
     assert model.selected_keys == set()
 
 
-def test_a_group_over_two_pages_has_one_heading(make_watched_model: MakeModelFunction) -> None:
+def test_a_group_over_two_pages_has_one_heading(make_model_with_tester: MakeModelFunction) -> None:
     """If a group continues on the second page, its heading isn't repeated there."""
-    list_model = make_watched_model(2 * PAGE_SIZE, group_of=group_below_three)
+    list_model = make_model_with_tester(2 * PAGE_SIZE, group_of=group_below_three)
     scroll_down(list_model.model, 2 * PAGE_SIZE)
     assert list_model.model.list_heading_rows() == [0, 4]
     assert list_model.model.row_count == 2 * PAGE_SIZE
 
 
 @pytest.mark.parametrize("role", [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole])
-def test_headers_have_their_titles(make_watched_model: MakeModelFunction, role: Qt.ItemDataRole) -> None:
+def test_headers_have_their_titles(make_model_with_tester: MakeModelFunction, role: Qt.ItemDataRole) -> None:
     """Each column has a title, on screen and for screen readers. The column of check boxes has a title for screen
     readers only.
     """
-    model, is_heard = make_watched_model(1).model, role == Qt.ItemDataRole.AccessibleTextRole
+    model, is_heard = make_model_with_tester(1).model, role == Qt.ItemDataRole.AccessibleTextRole
     assert model.headerData(2, Qt.Orientation.Horizontal, role) == "Record"
     assert model.headerData(0, Qt.Orientation.Horizontal, role) == ("Select" if is_heard else "")
 
@@ -275,12 +277,12 @@ steps = st.lists(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, grouped=st.booleans())
 def test_a_re_read_after_any_sequence_has_the_stored_rows(
-    make_watched_model: MakeModelFunction, steps: list[tuple[str, int]], grouped: bool
+    make_model_with_tester: MakeModelFunction, steps: list[tuple[str, int]], grouped: bool
 ) -> None:
     """After any sequence of scrolling, repeated reads and changes of the stored rows, a repeated read makes the model
     show exactly the stored rows.
     """
-    list_model = make_watched_model(4 * PAGE_SIZE, group_of=group_below_three if grouped else None)
+    list_model = make_model_with_tester(4 * PAGE_SIZE, group_of=group_below_three if grouped else None)
     model, rows = list_model.model, list_model.store.rows
     for name, number in steps:
         if name == "see":

@@ -20,15 +20,15 @@ from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance, current_appearance
 from console.wording.sentences.formats import NO_VALUE
 from tests.legible.ink import record_drawn_texts
-from tests.views.tables.conftest import PAGE_SIZE, VersionedRow, WatchedModel
+from tests.views.tables.conftest import PAGE_SIZE, ModelWithTester, VersionedRow
 
 MakeTableFunction = Callable[..., RecordTable]
 
 
 @pytest.fixture
-def make_record_table(make_watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTableFunction:
+def make_record_table(make_model_with_tester: Callable[..., ModelWithTester], qtbot: QtBot) -> MakeTableFunction:
     def make_table(count: int, **keys: Any) -> RecordTable:
-        view = RecordTable(make_watched_model(count, **keys).model, "Credit checks")
+        view = RecordTable(make_model_with_tester(count, **keys).model, "Credit checks")
         qtbot.addWidget(view)
         view.resize(600, 28 + 6 * 32)
         view.show()
@@ -251,12 +251,12 @@ def test_scrolling_paints_only_new_rows(
 
 @pytest.mark.parametrize("paused", [True, False])
 def test_placeholders_appear_only_after_a_delay(
-    make_watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
+    make_model_with_tester: Callable[..., ModelWithTester], paused: bool, qtbot: QtBot
 ) -> None:
     """A read that takes less than 150 ms leaves the rows unchanged until its end. During a longer read the table
     shows bars without animation.
     """
-    model = make_watched_model(5, paused=paused).model
+    model = make_model_with_tester(5, paused=paused).model
     (timer,) = (timer for timer in model.findChildren(QTimer) if timer.interval() == 150)
     assert model.is_skeleton is False  # no event was handled yet, however slow the machine is
     assert timer.isActive() is paused
