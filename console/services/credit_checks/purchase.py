@@ -548,7 +548,7 @@ def _may_have_expired(record: CreditCheck, now: datetime) -> bool:
 
 
 def _compute_short_hash(facts: object) -> str:
-    """Return the first 32 hex digits of the SHA-256 of the facts as canonical JSON. The idempotency key of a purchase
+    """Return the first 32 hex digits of the SHA-256 of the facts as canonical JSON. The operation key of a purchase
     and the fingerprint of a purchase request are hashes of this form."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,9 +1,10 @@
-"""Idempotency keys of actions: the first caller with a key executes the action; every later caller gets the stored
-result or a refusal.
+"""Idempotency keys of the journal (not those of a provider): the first caller with a key executes the action; every
+later caller gets the stored result or a refusal.
 
 A key names an effect that must not happen twice (`idempotent:payment:{merchant}:{order}`); a fingerprint names the
-exact request. The journal in the database decides whether a key is used, and keeps it permanently. A Redis cache, if
-it is configured, returns final results faster; the result is the same without it.
+exact request. A key stays used after its operation has ended, until a caller frees it: after an operation
+without effect, together with a deleted result, or for a new start of an order's payment. A Redis cache, if it is
+configured, returns final results faster; the result is the same without it.
 """
 
 import hashlib
@@ -102,7 +103,8 @@ class IdempotencyKeyService:
         last attempt with it ended without effect.
 
         Raises possible_repeat if the attempt had another fingerprint, in_progress (with the holder) while the attempt
-        runs, and outcome_unknown if the outcome of the attempt is unknown, which only a probe or a person can settle.
+        runs, and outcome_unknown if the outcome of the attempt is unknown, until a probe settles it or a person
+        resolves it.
         """
         cache_answer = self._cache.find_result(key, fingerprint)
         return (

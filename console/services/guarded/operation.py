@@ -36,10 +36,10 @@ def ignore_step(_step: str) -> None:
 class ClaimedRecord:
     """The record of an operation, as the first transaction (tx1) has claimed it.
 
-    `kind` and `id` identify the record; `idempotency_key` is the idempotency key and `fingerprint` the fingerprint of
+    `kind` and `id` identify the record; `idempotency_key` is the operation key and `fingerprint` the fingerprint of
     the request. Each other field is None if the kind of record doesn't need it. A purchase has `client_id` and
     `corporation_number`, the pair that the unique index admits only once. A refund has `payment_id`, `provider_key`
-    (our idempotency key at the provider) and `amount_minor` (minor units). The start of a payment has
+    (the refund's idempotency key at the provider) and `amount_minor` (minor units). The start of a payment has
     `corporation_number`, `provider_key` (see `make_started_payment_key`) and `amount_minor`.
     """
 

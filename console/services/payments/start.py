@@ -414,7 +414,7 @@ class _StartAttempt:
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the payment for the operation `operation_id`, reserve its amount on the account, and return the
-        claim with the idempotency key. The key allows only one start of the order at a time for our merchant id.
+        claim with the operation key. The key allows only one start of the order at a time for our merchant id.
 
         The order's row is also written, so that a parallel transaction which cancels the order conflicts with this
         transaction.
@@ -483,7 +483,7 @@ class _StartAttempt:
         return order.total_minor
 
     def _release_key(self, tx: Transaction, key: str) -> None:
-        """Free the idempotency key for a new start if the last start that used it has ended."""
+        """Free the operation key for a new start if the last start that used it has ended."""
         key_use = idempotency.find_use(tx.conn, key)
         if key_use is not None and key_use.state in (OperationState.DONE, OperationState.FAILED):
             idempotency.free_idempotency_key(tx.conn, key_use.operation_id, key)

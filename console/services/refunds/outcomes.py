@@ -375,9 +375,10 @@ def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: 
 def _write_approved_state(
     context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object
 ) -> None:
-    """Set the refund to the state approved with the certainty known and this work, write the column values `values`,
-    close its open proposals, and free its idempotency key. If the provider contradicts the refund in an open case,
-    the work becomes needs_review instead."""
+    """Set the refund back to the state approved with the certainty known and this work, because its last submission
+    had no effect. Write the column values `values`, close the refund's open proposals, and free the operation key of
+    the submission. If a case is open because the provider has once said that it made the refund, the work becomes
+    needs_review instead."""
     if WorkReason.CONTRADICTED in cases.list_rules_of_open_cases(tx.conn, REFUND_KIND, refund.id):
         # The refund was sent again after the provider had said that it had made the refund: people must still look.
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED, attempt=work.attempt)
@@ -386,7 +387,7 @@ def _write_approved_state(
     values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, "state_since": approved_at}
     refunds.change_refund(tx.conn, refund, context.now(), **values, **refunds.make_work_values(work))
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
-    release_idempotency_key(tx, refund)
+    _free_operation_key(tx, refund)
 
 
 def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
@@ -445,21 +446,22 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
     """Subtract the amount of an ended refund from the amount that its payment has reserved for refunds, and free the
-    refund's idempotency key. The amount is refundable again or, if the refund gives back an amount that was set
-    aside, set aside again. The caller must change the refund's row first. Raises ReservationMissing if the payment
-    has reserved less than this amount."""
+    operation key of its last submission. The amount is refundable again or, if the refund gives back an amount that
+    was set aside, set aside again. The caller must change the refund's row first. Raises ReservationMissing if the
+    payment has reserved less than this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_payment_sums_changed(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, is_to_set_aside=is_set_aside),
         refund,
     )
     _end_set_aside(context, tx, refund, SetAsideState.OPEN)
-    release_idempotency_key(tx, refund)
+    _free_operation_key(tx, refund)
 
 
-def release_idempotency_key(tx: Transaction, refund: Refund) -> None:
-    """Free the idempotency key in the journal row of the refund's last submission, which had no effect, so that a
-    person can request the same refund again. Do nothing if the refund was never sent or its key is already free."""
+def _free_operation_key(tx: Transaction, refund: Refund) -> None:
+    """Free the operation key of the refund's last submission, which had no effect, so that a person can request the
+    same refund again. The refund's key at the provider stays the same. Do nothing if the refund was never sent or the
+    operation key is already free."""
     if refund.operation_id is None:
         return
     key = journal.find_idempotency_key(tx.conn, refund.operation_id)

@@ -156,10 +156,10 @@ class RefundProber:
         return outcome.reason
 
     def _compare_outdated_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
-        """Compare the provider's answer with the refund. The refund's outcome became known after the program asked
-        the provider. An answer that contradicts the refund's state, or is about another refund, opens a case. The
-        answers "not found" and "failed" may have been true only before the provider accepted the refund, so they
-        change no accepted refund.
+        """Compare the answer to a probe with the refund, whose outcome became known between the question and the
+        answer. An answer that contradicts the refund's state, or is about another refund, opens a case. The answers
+        "not found" and "failed" may have been true only before the provider accepted the refund: about a submitted
+        refund they open no case, and its state doesn't change.
         """
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(

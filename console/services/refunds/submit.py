@@ -286,7 +286,7 @@ def require_sendable_refund(conn: Connection, refund: Refund) -> None:
 
 
 def _choose_operation_key(conn: Connection, refund: Refund) -> str:
-    """Return the first unused idempotency key for the journal row of this submission. If an earlier attempt had no
+    """Return the first unused operation key (in the journal) for this submission. If an earlier attempt had no
     effect, its key is free and is used again; for a repeated refund of the same amount, the key has the next
     number.
     """

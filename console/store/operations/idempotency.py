@@ -1,5 +1,5 @@
-"""Reads and ends operations of the journal by their idempotency key. The key is unique, so a second operation with
-the same key can't be inserted.
+"""Reads and ends operations of the journal by their idempotency key (operation key). The key is unique, so a second
+operation with the same key can't be inserted.
 """
 
 import uuid
