@@ -189,7 +189,7 @@ def _make_view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
 
 
 def _make_saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    return DeskRequestFacts(VIEW_KIND, proposed="team" if arguments[1] else "own")
+    return DeskRequestFacts(VIEW_KIND, proposed_value="team" if arguments[1] else "own")
 
 
 def _format_incident_command_name(action: IncidentAction) -> str:
@@ -209,7 +209,7 @@ def _read_hand_over_facts(context: ServiceContext, arguments: tuple[Any, ...]) -
     """Return the facts of handing over an incident: the incident and the new owner. The first two of `arguments` name
     them. A constraint of the database compares these facts with the stored step of the incident.
     """
-    return replace(_read_incident_facts(context, arguments), proposed=arguments[1].strip()[:20])
+    return replace(_read_incident_facts(context, arguments), proposed_value=arguments[1].strip()[:20])
 
 
 def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> DeskRequestFacts:
@@ -234,7 +234,7 @@ def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
     """Return the facts of the command that decides an unknown outcome: the record and the decided state, which are
     the first three of `arguments` (kind, id, state)."""
     kind, id, proposed_state = arguments[:3]
-    return DeskRequestFacts(kind[:32], str(id)[:64], proposed=proposed_state[:20])
+    return DeskRequestFacts(kind[:32], str(id)[:64], proposed_value=proposed_state[:20])
 
 
 def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
@@ -272,14 +272,16 @@ def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> De
     with context.database.read() as conn:
         present_value = limit_changes.find_limit_value(conn, limit_name[:40], currency[:3])
     return DeskRequestFacts(
-        LIMIT_KIND, make_limit_subject(limit_name[:40], currency[:3], present_value), proposed=str(proposed_value)
+        LIMIT_KIND,
+        make_limit_subject(limit_name[:40], currency[:3], present_value),
+        proposed_value=str(proposed_value),
     )
 
 
 def _make_read_only_switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of a change of a read-only switch: the scope of the switch, and `on` or `off`."""
     scope, is_on, _ = arguments
-    return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
+    return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed_value="on" if is_on else "off")
 
 
 _INCIDENT_FORMS: tuple[tuple[IncidentAction, tuple[Any, ...], int | None], ...] = (

@@ -75,11 +75,12 @@ class DeskRequestState(StrEnum):
 class NewDeskRequest:
     """A desk request before it is stored. `action` is the name of the requested action, `arguments_json` its
     arguments as JSON. `request_id` is the caller's request id; if it is None, the row's own id is used.
-    `amount_minor` (the amount of a refund) and `proposed` (the state that a decision proposes) repeat facts of the
-    arguments, so that the database can check its rules about them. `is_password_confirmed`: the connection that
-    stores the request was opened with the password that the person has typed for this request. `subject_kind` and
-    `subject_id` name the record that the action is about, `evidence_sha256` is the SHA-256 of a file that the request
-    hands in; each of them, the amount and `proposed` are None if the action has no such value.
+    `amount_minor` (the amount of a refund) and `proposed_value` (the state, limit or other value that the action sets
+    or proposes) repeat facts of the arguments, so that the database can check its rules about them.
+    `is_password_confirmed`: the connection that stores the request was opened with the password that the person has
+    typed for this request. `subject_kind` and `subject_id` name the record that the action is about,
+    `evidence_sha256` is the SHA-256 of a file that the request hands in; each of them, the amount and
+    `proposed_value` are None if the action has no such value.
     """
 
     id: str
@@ -88,7 +89,7 @@ class NewDeskRequest:
     subject_kind: str | None = None
     subject_id: str | None = None
     amount_minor: int | None = None
-    proposed: str | None = None
+    proposed_value: str | None = None
     evidence_sha256: str | None = None
     request_id: str | None = None
     is_password_confirmed: bool = False
@@ -113,7 +114,7 @@ class TakenDeskRequest:
     subject_kind: str | None = None
     subject_id: str | None = None
     amount_minor: int | None = None
-    proposed: str | None = None
+    proposed_value: str | None = None
     is_late: bool = False
 
 

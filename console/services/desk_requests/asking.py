@@ -197,7 +197,7 @@ class RemoteRequestIdService(RequestIdService):
             subject_kind=facts.kind,
             subject_id=facts.id,
             amount_minor=facts.amount_minor,
-            proposed=facts.proposed,
+            proposed_value=facts.proposed_value,
             evidence_sha256=None if file_content is None else hashlib.sha256(file_content).hexdigest(),
             request_id=None if request_id is None else require_valid_request_id(request_id),
         )

@@ -18,14 +18,14 @@ the request.
 @dataclass(frozen=True, slots=True)
 class DeskRequestFacts:
     """The facts of a command's arguments that a desk request also has in separate columns: kind and id of the record,
-    the amount of a refund in minor units (`amount_minor`), and the state or value that a decision proposes
-    (`proposed`). A field is None if the command has no such fact.
+    the amount of a refund in minor units (`amount_minor`), and the state, limit or other value that
+    the command sets or proposes (`proposed_value`). A field is None if the command has no such fact.
     """
 
     kind: str | None = None
     id: str | None = None
     amount_minor: int | None = None
-    proposed: str | None = None
+    proposed_value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -501,7 +501,10 @@ class RequestExecutor:
         made, otherwise usage."""
         form = self._form_by_command[taken_request.action]
         stored_facts = DeskRequestFacts(
-            taken_request.subject_kind, taken_request.subject_id, taken_request.amount_minor, taken_request.proposed
+            taken_request.subject_kind,
+            taken_request.subject_id,
+            taken_request.amount_minor,
+            taken_request.proposed_value,
         )
         present_facts = form.read_facts(self._context, arguments)
         if present_facts == stored_facts:

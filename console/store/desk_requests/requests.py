@@ -391,7 +391,7 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     values = {
         "id": request.id, "who": "", "at": _NOW_SQL, "expires_at": _NOW_SQL, "action": request.action,
         "subject_kind": request.subject_kind, "subject_id": request.subject_id,
-        "amount_minor": request.amount_minor, "proposed": request.proposed, "args": request.arguments_json,
+        "amount_minor": request.amount_minor, "proposed": request.proposed_value, "args": request.arguments_json,
         "evidence_sha256": request.evidence_sha256, "request_id": request.request_id, "desk": desk,
         "confirmed": request.is_password_confirmed,
     }  # fmt: skip
