@@ -11,7 +11,7 @@ from console.domain.reconciliation.row_comparison import (
     MISSING_THERE_RULE,
     RECONCILIATION_CASE_RULES,
     find_contradicting_rule,
-    format_own_state,
+    format_our_state,
     is_refund_missing,
 )
 from console.wording.sentences import catalogue as wording
@@ -38,7 +38,7 @@ def format_history_contradiction(payment: Payment, language: str) -> str:
     observed = payment.relations.contradicting_answer_text if payment.relations is not None else None
     if observed is None:
         return wording.translate(f"work.reason.{rule}", language)
-    text = wording.format_finding(observed, language, format_own_state(payment))
+    text = wording.format_finding(observed, language, format_our_state(payment))
     if rule != MISSING_THERE_RULE:
         return wording.translate("money.side.history", language, text=text)
     if is_refund_missing(observed):

@@ -72,13 +72,13 @@ def _format_state_and_amount_of_side(
     if is_ours and wording.has_sentence(f"state.{kind}.{word}"):
         word = wording.get_state_word(kind, word, context.language)
     elif not is_ours:
-        word = _get_own_word_for_history_state(word, context)
+        word = _get_our_word_for_history_state(word, context)
     amount = _format_side_amount(match, item)
     key = "reconcile.side.refund" if match["refund"] else "reconcile.side.payment"
     return context.translate(key, id=match["refund"], word=word, amount=amount)
 
 
-def _get_own_word_for_history_state(word: str, context: TextContext) -> str:
+def _get_our_word_for_history_state(word: str, context: TextContext) -> str:
     """Return our word for `word`, the state that a provider's history gives a payment or refund; `word` itself if we
     have no word for it."""
     keys = (f"history_state.{name}.{word}" for name in list_provider_names())
@@ -92,7 +92,7 @@ def format_history_state_word(item: DifferenceItem, context: TextContext) -> str
     if match is None or item.difference.verdict is ReconciliationVerdict.REFUSED:
         return ""
     word = match["word"]
-    return word if _get_own_word_for_history_state(word, context) != word else ""
+    return word if _get_our_word_for_history_state(word, context) != word else ""
 
 
 def _format_side_amount(side: re.Match[str], item: DifferenceItem) -> str:

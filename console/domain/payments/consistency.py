@@ -67,7 +67,7 @@ def compare_payment_sides(
     payment.
     """
     return (
-        _make_own_side(payment, writer_name),
+        _make_our_side(payment, writer_name),
         _make_provider_side(payment, known_provider_state, now),
         _make_order_side(payment, order, now),
     )
@@ -86,13 +86,13 @@ def compare_order_sides(
     return ComparedSide(name="ours", there=False), ComparedSide(name="provider", there=False), order_side
 
 
-def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
+def _make_our_side(payment: Payment, writer_name: str | None) -> ComparedSide:
     """Return our side of a payment; `writer_name` is the name of the person or process that last changed our row."""
     return ComparedSide(
         name="ours",
         state=payment.state.value,
         word=payment.state.value,
-        minor=_get_own_amount_minor(payment),
+        minor=_get_our_amount_minor(payment),
         refunded_minor=payment.refunded_minor,
         currency=payment.currency,
         reference=payment.merchant_payment_id,
@@ -132,7 +132,7 @@ def _list_differences_at_provider(payment: Payment, known_provider_state: Paymen
     fields = []
     if known_provider_state is not None and known_provider_state not in _AGREEING_PAYMENT_STATES[payment.state]:
         fields.append("state")
-    if payment.provider_minor not in (None, _get_own_amount_minor(payment)):
+    if payment.provider_minor not in (None, _get_our_amount_minor(payment)):
         fields.append("amount")
     if payment.provider_refunded_minor not in (None, payment.refunded_minor):
         fields.append("refunded")
@@ -323,8 +323,9 @@ _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
 """The provider's states that contradict a final state of a refund, by this final state."""
 
 
-def _get_own_amount_minor(payment: Payment) -> int:
-    """Return the captured amount of the payment in minor units; before the capture the requested amount."""
+def _get_our_amount_minor(payment: Payment) -> int:
+    """Return the amount that our record of the payment shows, in minor units: the captured amount; before the capture
+    the requested amount."""
     return payment.captured_minor or payment.asked_minor
 
 

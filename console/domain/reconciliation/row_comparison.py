@@ -227,7 +227,7 @@ def is_refund_missing(observed: str) -> bool:
     return observed.startswith(_REFUND_PREFIX)
 
 
-def format_own_state(payment: Payment | None) -> str | None:
+def format_our_state(payment: Payment | None) -> str | None:
     """Return state and amount of the stored payment as a short text for a difference; None if there is no payment."""
     if payment is None:
         return None

@@ -22,7 +22,7 @@ from console.domain.reconciliation.row_comparison import (
     RowAction,
     compare_row,
     find_id_of_second_payment,
-    format_own_state,
+    format_our_state,
     format_provider_state,
     will_report_change_payment,
 )
@@ -91,7 +91,7 @@ class HistoryRowApplier:
         unpaid one is ignored. Return the difference; None if the row agrees with our payment, or if an unpaid payment
         was ignored.
         """
-        finding, own_text = compare_row(payment, row), format_own_state(payment)
+        finding, own_text = compare_row(payment, row), format_our_state(payment)
         if payment is None and finding.row_action is RowAction.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
             imported_payment = self._payment_importer.insert_missing_payment(tx, payment_import, sourced_report)

@@ -21,7 +21,7 @@ from console.domain.reconciliation.row_comparison import (
     CLOCK_TOLERANCE,
     MATCHED_RESULT,
     compare_row,
-    format_own_state,
+    format_our_state,
     format_provider_state,
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
@@ -134,7 +134,7 @@ class OwnRecordComparison:
         """Write to the run journal that the provider doesn't have this payment of ours, and open a case about it
         (except in a dry run). `observed` is the text about the provider's side. The key of the difference is
         `key_prefix` followed by `key`."""
-        own_text = format_own_state(payment) or ""
+        own_text = format_our_state(payment) or ""
         expected = ReconciliationDifference(
             f"{key_prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
         )
@@ -274,7 +274,7 @@ class OwnRecordComparison:
         expected = None
         if finding.verdict is not ReconciliationVerdict.MATCHED:
             expected = ReconciliationDifference(
-                key, finding.verdict, payment.id, format_own_state(payment), format_provider_state(row)
+                key, finding.verdict, payment.id, format_our_state(payment), format_provider_state(row)
             )
 
         def apply_answer(tx: Transaction) -> ReconciliationDifference | None:

@@ -18,7 +18,7 @@ from console.domain.reconciliation.row_comparison import (
     MATCHED_RESULT,
     RowAction,
     compare_row,
-    format_own_state,
+    format_our_state,
     format_provider_state,
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
@@ -205,7 +205,7 @@ class _HistoryRowBatch:
         else:
             difference = None
             if finding.verdict is not ReconciliationVerdict.MATCHED:
-                own_text, provider_text = format_own_state(payment), format_provider_state(row)
+                own_text, provider_text = format_our_state(payment), format_provider_state(row)
                 difference = ReconciliationDifference(
                     row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
                 )

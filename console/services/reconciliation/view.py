@@ -1,7 +1,7 @@
 """Read the reconciliation runs, their files, their differences, and the cases about the differences, for lists and
 screens.
 
-This module writes nothing. A person settles a difference through its case. The console has no action by which a
+This module writes nothing. A person deals with a difference through its case. The console has no action by which a
 person assigns a provider's row to one of our records.
 """
 

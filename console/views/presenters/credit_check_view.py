@@ -52,10 +52,10 @@ def make_compared_sides(
 ) -> tuple[RecordSideState, RecordSideState, RecordSideState]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
-    return _make_own_side(details, context), _make_provider_side(details, context), _make_order_side(context)
+    return _make_our_side(details, context), _make_provider_side(details, context), _make_order_side(context)
 
 
-def _make_own_side(details: CreditCheckDetails, context: WindowContext) -> RecordSideState:
+def _make_our_side(details: CreditCheckDetails, context: WindowContext) -> RecordSideState:
     """Return the content of the panel with the state of the credit check in this database."""
     record = details.record
     badge = words.make_state_cell(words.get_state_badge_key(record), context.language)
