@@ -208,7 +208,7 @@ def test_a_refetch_names_the_fault_of_the_document_storage(terminal: Terminal, t
         assert failed == [("pdf", ending.error["code"])]
 
 
-def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_unknown_purchase_is_resolved_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
     """Two people decide that an unknown purchase was not made. The first decision waits for a second person, and the
     same person can't make the second one. Another person's decision ends the record as failed. `show` prints the next
     step.
@@ -244,7 +244,7 @@ def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbo
     assert letter in shown_text
 
 
-def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_an_unknown_purchase_is_resolved_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:
     """One person resolves an unknown purchase as bought with the provider's id, which a read confirms; a missing or
     impossible id is refused.
     """
@@ -257,8 +257,8 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
         assert terminal.json(*words, "--provider-id", id).exit_status_and_code == (2, "usage"), id
         by_operation = ("resolve", "operation", record["operation_id"], *words[3:], "--provider-id", id)
         assert terminal.json(*by_operation).exit_status_and_code == (2, "usage"), id
-    settled = terminal.json(*words, "--provider-id", str(charge.id)).data
-    assert (settled["state"], settled["credit_check_id"]) == ("success", charge.id)
+    resolved = terminal.json(*words, "--provider-id", str(charge.id)).data
+    assert (resolved["state"], resolved["credit_check_id"]) == ("success", charge.id)
 
 
 @pytest.mark.parametrize(

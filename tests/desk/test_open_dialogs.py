@@ -69,7 +69,7 @@ def test_an_approval_is_refused_after_the_withdrawal(
     refund = request_refund(open_window(), payment)
     checker = open_window()
     checker = window_desks.switch_person(checker, "lead-b")
-    checker.wait_until(lambda: checker.opening.context.work_counts.decision_count == 1)
+    checker.wait_until(lambda: checker.opening.context.work_counts.waiting_decision_count == 1)
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
     checker.wait_until(page.approve_button.isEnabled)

@@ -146,9 +146,9 @@ def test_a_proposal_is_announced_to_the_second_person(
     person = window_desks.switch_person(open_window(), "lead-b")
     context = person.opening.context
     person.wait_until(lambda: context.work_counts.person == "lead-b")
-    assert context.work_counts.decision_count == 0
+    assert context.work_counts.waiting_decision_count == 0
     propose_outcome(window_desks, record, "op-a")
-    person.wait_until(lambda: context.work_counts.decision_count == 1)
+    person.wait_until(lambda: context.work_counts.waiting_decision_count == 1)
     # The bar on Home about the unfinished purchase is told too, before or after the person has signed in.
     notices = [notice.sentence for notice in person.frame.announcer.announcements]
     told = [sentence for sentence in notices if not sentence.startswith("Unfinished work.")]
@@ -182,7 +182,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.wait_until(lambda: not page.list_panel.cards)
     assert page.proposal is None
     assert page.content.currentWidget() is page.empty_state
-    person.wait_until(lambda: context.work_counts.decision_count == 0)
+    person.wait_until(lambda: context.work_counts.waiting_decision_count == 0)
 
 
 def test_a_proposal_for_others_is_listed_with_its_reason(
@@ -214,7 +214,7 @@ def expect_others_to_decide(person: Person, heading: str, reason: str) -> None:
     assert page.list_panel.card_list.get_line(0) == heading
     person.wait_until(lambda: page.proposal_panel.sentence_label.plain == reason)
     person.wait_until(lambda: context.work_counts.person == context.operator)
-    assert context.work_counts.decision_count == 0
+    assert context.work_counts.waiting_decision_count == 0
     assert not [said for said in person.frame.announcer.announcements if "decision" in said.sentence]
 
 

@@ -108,7 +108,7 @@ def test_a_refund_is_requested_approved_and_sent_in_two_windows(
 
     checker = open_window()
     checker = window_desks.switch_person(checker, "lead-b")
-    checker.wait_until(lambda: checker.opening.context.work_counts.decision_count == 1)
+    checker.wait_until(lambda: checker.opening.context.work_counts.waiting_decision_count == 1)
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
     checker.wait_until(page.approve_button.isEnabled)

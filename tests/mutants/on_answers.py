@@ -1271,7 +1271,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
-        "a person settles an unknown purchase with the id of an earlier one",
+        "a person resolves an unknown purchase with the id of an earlier one",
         (
             SourceChange(
                 "console/services/credit_checks/resolve.py",

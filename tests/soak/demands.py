@@ -112,7 +112,7 @@ def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Buy 500 credit checks from a provider with every fault that HTTP allows. At the end no operation may have the
     state `calling`, and every unknown record must have a way to resolve it. Return `purchases`, `faults`, `by people`
-    (records that people settled), `left` (unknown records), `calling` (operations), and the number of purchases with
+    (records that people resolved), `left` (unknown records), `calling` (operations), and the number of purchases with
     each ending."""
     with open_place(engine, folder) as place:
         tally = faults.buy_under_random_faults(place, 500, shard)

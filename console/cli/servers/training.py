@@ -1,5 +1,5 @@
 """The command `training`: open the window with invented exercises, list the exercises and the score, or judge the
-exercises that a person has settled.
+exercises that a person has worked on.
 """
 
 from argparse import Namespace

@@ -24,7 +24,7 @@ from console.domain.records import (
 from console.domain.recovery.decidable import (
     is_decidable_check,
     is_denied_but_bought,
-    is_left_open_by_other_application,
+    is_undecided_check_of_other_application,
 )
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import (
@@ -203,7 +203,7 @@ def _choose_next_step_without_id_at_provider(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> NextStep:
     """Return the next step of a credit check that another application wrote without AlarmBox's id."""
-    if relations.awaits_second_person and is_left_open_by_other_application(record):
+    if relations.awaits_second_person and is_undecided_check_of_other_application(record):
         return _make_second_person_step(record, relations, facts)
     return NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
 

@@ -27,16 +27,16 @@ _STATES_OF_UNSENT_REFUNDS = frozenset({RefundState.APPROVED, RefundState.WITHDRA
 
 
 def is_decidable_check(check: CreditCheck) -> bool:
-    """True if people may decide the outcome of a credit check: the outcome is unknown, or another application left it
-    open (`is_left_open_by_other_application`)."""
-    return check.certainty is Certainty.UNKNOWN or is_left_open_by_other_application(check)
+    """True if people may decide the outcome of a credit check: the outcome is unknown, or another application has
+    written it without AlarmBox's id (`is_undecided_check_of_other_application`)."""
+    return check.certainty is Certainty.UNKNOWN or is_undecided_check_of_other_application(check)
 
 
-def is_left_open_by_other_application(check: CreditCheck) -> bool:
-    """True if another application wrote the credit check without AlarmBox's id, and the credit check is pending, or
-    it is a success about which AlarmBox can't be queried. Two people may decide about it, because this program has
-    not sent the purchase, and so has no answer that identifies the purchase. Such a row can be a duplicate of another
-    row; until people have decided, it stops the renewal of that row."""
+def is_undecided_check_of_other_application(check: CreditCheck) -> bool:
+    """True if another application wrote the credit check without AlarmBox's id, it is pending or a success about
+    which AlarmBox can't be queried, and people haven't decided about it yet. Two people may decide about it, because
+    this program has not sent the purchase, and so has no answer that identifies the purchase. Such a row can be a
+    duplicate of another row; until they have decided, it stops the renewal of that row."""
     if check.duplicate_of is not None:
         is_open = check.state is not CheckState.ERROR and check.credit_check_id is None
         return is_open and check.work == Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)

@@ -24,7 +24,7 @@ from console.domain.recovery.decidable import (
     find_undecidable_reason,
     is_decidable_check,
     is_decidable_refund,
-    is_left_open_by_other_application,
+    is_undecided_check_of_other_application,
 )
 from console.domain.recovery.records import (
     ChoiceFacts,
@@ -360,7 +360,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
                 _make_already_proposed_rule("success"),
             ),
             _list_evidence_of_provider_read,
-            lambda facts: is_left_open_by_other_application(_require_check(facts)),
+            lambda facts: is_undecided_check_of_other_application(_require_check(facts)),
             compute_effect=lambda facts: choice_effects.compute_check_effect(facts, CheckState.SUCCESS),
             target_state="success",
         ),

@@ -1,1 +1,1 @@
-"""The training: invented exercises that a person settles with the ordinary screens, and their verdicts."""
+"""The training: invented exercises that a person solves with the ordinary screens, and their verdicts."""

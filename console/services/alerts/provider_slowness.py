@@ -92,10 +92,10 @@ class ProviderSlownessAlerts:
 def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]:
     """For each guarded operation that has ended since the instant `since`, compute the seconds per answer of its
     provider. Return these values by provider. An operation with several calls, such as the detail and the PDF of a
-    re-fetch, counts once, with its duration divided by the number of its answers. An operation of which a call got
-    no answer isn't measured: it ends when a later probe or a person settles it. Of a busy provider only the newest
-    operations are measured (_MAX_MEASURED_OPERATIONS and the rest of a page), so that its operations don't hide the
-    operations of other providers.
+    re-fetch, counts once, with its duration divided by the number of its answers. An operation of which a call got no
+    answer isn't measured: it ends when a later probe settles it or a person resolves it. Of a busy provider only the
+    newest operations are measured (_MAX_MEASURED_OPERATIONS and the rest of a page), so that its operations don't
+    hide the operations of other providers.
     """
     answer_counts: dict[str, Counter[str]] = {}
     needless_sources: set[str] = set()

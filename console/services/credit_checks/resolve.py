@@ -96,8 +96,8 @@ class PurchaseResolver:
         the person's reason, None for a script that gives no reason. Each of these states needs evidence. "success"
         needs one person and `id_at_provider`, the id that the provider gave to the credit check; a read at the
         provider must confirm it. "error" needs two people, the second one an approver. If another application wrote
-        the credit check and left it open (`is_left_open_by_other_application`), both states need two people, who must
-        name the same id for "success".
+        the credit check without AlarmBox's id (`is_undecided_check_of_other_application`), both states need two
+        people, who must name the same id for "success".
 
         Raises usage for another target state, or for "success" without `id_at_provider` or with one that AlarmBox
         can't have given; no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES;

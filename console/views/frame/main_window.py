@@ -470,8 +470,10 @@ class WindowFrame(CoveredWindow):
         waiting_text = wording.format_count(waiting.count, is_capped=waiting.is_capped) if waiting.count else ""
         self.sidebar.set_count("queues", waiting_text)
         self.sidebar.set_count_explanation("queues", self._format_waiting_counts() if waiting.count else "")
-        decision_count = self.context.work_counts.decision_count
-        self.sidebar.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
+        waiting_decision_count = self.context.work_counts.waiting_decision_count
+        self.sidebar.set_count(
+            "approvals", wording.format_count(waiting_decision_count) if waiting_decision_count else ""
+        )
         incident_count = self.context.work_counts.waiting_incident_count
         shown_incident_count = wording.format_count(
             min(incident_count, MAX_COUNTED_INCIDENTS), is_capped=incident_count > MAX_COUNTED_INCIDENTS

@@ -206,7 +206,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.own_takes.take_ended.connect(self._read_lists_after_action)
         self.own_takes.hide()
         self.mention_buttons = MentionDoneButton(self._context, self._show_refusal, self._format_record_name)
-        self.mention_buttons.mention_done.connect(self._read_lists_after_mention)
+        self.mention_buttons.mention_done.connect(self._read_lists_after_mention_done)
         self.mention_buttons.hide()
         content = QWidget()
         content.setLayout(
@@ -347,7 +347,7 @@ class UnfinishedWorkDialog(DialogFrame):
         return audit_words.format_record_reference(kind, id, self._context.language, known_number)
 
     @Slot()
-    def _read_lists_after_mention(self) -> None:
+    def _read_lists_after_mention_done(self) -> None:
         """Read the lists again after a mention was marked as done, and let the window read its counts again."""
         self._context.work_counts_outdated.emit()
         self._read_lists_after_action()

@@ -65,7 +65,7 @@ order.
 
 class ReconcilePage(Page):
     """The page of one reconciliation run: the run of the route, or the newest run if the route names none. The
-    keys [ and ] show the older and the newer run. The person settles a difference on the page of its payment,
+    keys [ and ] show the older and the newer run. The person deals with a difference on the page of its payment,
     not here.
     """
 

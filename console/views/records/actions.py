@@ -235,8 +235,8 @@ class RecordActionHandlers(QObject):
     def open_resolve_dialog(
         self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None
     ) -> None:
-        """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
-        right. For a credit check whose outcome people can't decide, show a toast with the reason instead.
+        """Open the dialog in which the person resolves the record's unknown outcome by evidence, if the person has
+        the right. For a credit check whose outcome people can't decide, show a toast with the reason instead.
 
         `record` is an Operation only if this desk's spool has the operation and the database doesn't. Only for an
         Operation, `proposer` is used: the person whose proposed decision about it waits for a second person; None if

@@ -1,4 +1,4 @@
-"""The base class of the dialogs in which a person settles an unknown outcome by evidence, for records of every
+"""The base class of the dialogs in which a person resolves an unknown outcome by evidence, for records of every
 kind."""
 
 from abc import abstractmethod
@@ -29,7 +29,7 @@ FormT = TypeVar("FormT", bound=EvidenceForm)
 
 
 class EvidenceDialog(DialogFrame, Generic[FormT]):
-    """Base class of the dialogs with an EvidenceForm, in which a person settles an unknown outcome. The person
+    """Base class of the dialogs with an EvidenceForm, in which a person resolves an unknown outcome. The person
     must give evidence before choosing a result. If the record has changed since the dialog was opened, the
     service refuses the decision.
     """

@@ -38,7 +38,7 @@ _PERSON_DEPENDENT_REASON_CODES = frozenset({"reason.own_first_half", "reason.rol
 
 
 class EvidenceForm(QWidget):
-    """The form in which a person settles an unknown outcome in four numbered steps: give evidence, choose the
+    """The form in which a person resolves an unknown outcome in four numbered steps: give evidence, choose the
     result, state the reason, check the effect. A subclass defines the kinds of evidence, the results and their
     effects.
 

@@ -1,5 +1,5 @@
 """The page of one operation of the journal: it shows the start and the end of the operation. If only this desk's
-spool has the operation, the page also offers the actions with which a person settles the operation."""
+spool has the operation, the page also offers the actions with which a person resolves the operation."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The dialog in which a person settles a credit check with an unknown outcome by evidence. A second person must
+"""The dialog in which a person resolves a credit check with an unknown outcome by evidence. A second person must
 confirm some decisions."""
 
 from PySide6.QtCore import Slot
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
-from console.domain.recovery.decidable import is_left_open_by_other_application
+from console.domain.recovery.decidable import is_undecided_check_of_other_application
 from console.domain.recovery.decision_reasons import DecisionReason
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_check_view as record_facts
@@ -32,7 +32,7 @@ _FINAL_REFUSAL_ERROR_CODES = frozenset(
 
 
 class ResolveForm(EvidenceForm):
-    """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs as
+    """The form in which a person resolves a credit check with an unknown outcome. The result "bought" needs as
     evidence the number that AlarmBox gave to the purchase; the result "not bought" needs other evidence. `proposer`
     is the person whose proposed decision waits for a second person; None if no decision waits.
     """
@@ -46,9 +46,9 @@ class ResolveForm(EvidenceForm):
     def __init__(self, context: WindowContext, proposer: str | None, record: CreditCheck | Operation) -> None:
         translate = context.translate
         self._state_before = record.state if isinstance(record, CreditCheck) else CheckState.PENDING
-        self.is_left_open_by_other_application = isinstance(
+        self.is_undecided_check_of_other_application = isinstance(
             record, CreditCheck
-        ) and is_left_open_by_other_application(record)
+        ) and is_undecided_check_of_other_application(record)
         kind_buttons = {
             NUMBER_EVIDENCE: RadioButton(translate("dialog.resolve.by_number")),
             FILE_EVIDENCE: RadioButton(translate("dialog.resolve.by_file")),
@@ -87,7 +87,7 @@ class ResolveForm(EvidenceForm):
     def _find_outcome_disabled_reason(self, name: str) -> str:
         is_number_given = self.evidence_kind == NUMBER_EVIDENCE
         if name == "success" and is_number_given:
-            return self._find_second_person_refusal(name) if self.is_left_open_by_other_application else ""
+            return self._find_second_person_refusal(name) if self.is_undecided_check_of_other_application else ""
         if name == "success":
             return self._context.translate("dialog.resolve.needs_number")
         if self._state_before is CheckState.SUCCESS:
@@ -115,11 +115,11 @@ class ResolveForm(EvidenceForm):
 
     @property
     def needs_second_person(self) -> bool:
-        return bool(self.outcome) and (self.outcome == "error" or self.is_left_open_by_other_application)
+        return bool(self.outcome) and (self.outcome == "error" or self.is_undecided_check_of_other_application)
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After most
+    """The dialog in which a person resolves a credit check with an unknown outcome (see ResolveForm). After most
     refusals the person can correct the inputs and send them again. After an error with a code of
     _FINAL_REFUSAL_ERROR_CODES, and after a failure of a call that may have acted, the person can only close the
     dialog or open the record; for a lost operation, which has no record, only close the dialog. The same holds if the

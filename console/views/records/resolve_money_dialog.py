@@ -1,4 +1,4 @@
-"""The dialog in which a person settles a payment or refund with an unknown outcome, or the lost operation that
+"""The dialog in which a person resolves a payment or refund with an unknown outcome, or the lost operation that
 started or sent it. One person can decide if the provider confirms the result; every other decision needs two people.
 """
 
@@ -27,10 +27,10 @@ MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(EvidenceForm):
-    """The form in which a person settles a payment or refund with an unknown outcome. If the person gives as evidence
-    the id that the provider gave to the payment or refund, and chooses "completed", the service asks the provider to
-    confirm the result, and no second person is needed. Every other decision needs two people. The result "completed"
-    of a refund always needs the id that the provider gave to the refund.
+    """The form in which a person resolves a payment or refund with an unknown outcome. If the person gives as
+    evidence the id that the provider gave to the payment or refund, and chooses "completed", the service asks the
+    provider to confirm the result, and no second person is needed. Every other decision needs two people. The result
+    "completed" of a refund always needs the id that the provider gave to the refund.
 
     A lost operation (its record isn't in the database) is settled as "completed" only by the provider's confirmation,
     whatever the evidence is. So this result needs neither an id nor a second person.
@@ -136,7 +136,7 @@ class ResolveMoneyForm(EvidenceForm):
 
 
 class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
-    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm).
+    """The dialog in which a person resolves a payment or refund with an unknown outcome (see ResolveMoneyForm).
     `proposer` is the person whose proposed decision waits for a second person; None if no decision waits. After the
     service has stored or refused the decision, the person can only close the dialog.
     """

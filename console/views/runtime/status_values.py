@@ -76,8 +76,8 @@ class WorkCounts:
     answer_times: tuple[tuple[str, datetime], ...] = ()
 
     @property
-    def decision_count(self) -> int:
-        """The number of refunds and proposals about which the person may decide."""
+    def waiting_decision_count(self) -> int:
+        """The number of refunds and proposals that wait for a decision and about which the person may decide."""
         return len(self.decisions_to_make)
 
     @property

@@ -39,7 +39,7 @@ _BUTTON_WORDING_KEY_BY_SHORTCUT = {"S": "training.begin", "C": "training.check",
 
 class TrainingPage(Page):
     """The page of the training. The S key starts the current exercise, or starts it again. The C key checks all open
-    exercises. The N key goes to the next exercise that the trainee hasn't solved correctly. The person settles an
+    exercises. The N key goes to the next exercise that the trainee hasn't solved correctly. The person solves an
     exercise on the ordinary pages, not on this page.
     """
 

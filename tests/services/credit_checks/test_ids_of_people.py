@@ -1,4 +1,4 @@
-"""Tests that the AlarmBox id with which a person settles an unknown purchase must be the id that AlarmBox gave to
+"""Tests that the AlarmBox id with which a person resolves an unknown purchase must be the id that AlarmBox gave to
 this purchase.
 """
 
@@ -20,8 +20,8 @@ from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 
 def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
-    """A person settles an unknown purchase with the id of a credit check that expired before the purchase was sent.
-    The decision is refused, because the settled record could be renewed at once.
+    """A person resolves an unknown purchase with the id of a credit check that expired before the purchase was sent.
+    The decision is refused, because the resolved record could be renewed at once.
     """
     alarmbox = InMemoryAlarmBox(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
     alarmbox.buy_check(PurchaseRequest(CORPORATION_NUMBER, "1"))
@@ -47,7 +47,7 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
 def test_a_check_that_was_bought_before_is_another_purchase(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock
 ) -> None:
-    """A person settles an unknown purchase with the id of a valid credit check that was bought long before the
+    """A person resolves an unknown purchase with the id of a valid credit check that was bought long before the
     purchase was sent. The decision is refused, because the purchase that was sent would be forgotten. Nor does this
     id restore a purchase that the database has lost.
     """
@@ -78,7 +78,7 @@ class RepeatingAlarmBox(InMemoryAlarmBox):
 
 def test_a_renewal_answered_with_an_earlier_id_is_unknown(place: Place, hand_clock: ManualClock) -> None:
     """AlarmBox answers a renewal with the id of the expired credit check. The outcome of the renewal is unknown,
-    and a person must look. A person can't settle the renewal with that id. After two people have decided that the
+    and a person must look. A person can't resolve the renewal with that id. After two people have decided that the
     renewal was not made, a renewal is sent again.
     """
     alarmbox = RepeatingAlarmBox(today=hand_clock.today)

@@ -395,7 +395,7 @@ def test_a_purchase_dated_far_ahead_is_denied_by_nobody(
 ) -> None:
     """The desk's clock was a month ahead when the purchase was sent. On SQLite it is right again; on a server, the
     server's clock shows that it is ahead. Nobody can deny the listed purchase, a probe leaves it unknown, and a
-    person settles it with AlarmBox's id.
+    person resolves it with AlarmBox's id.
     """
     hand_clock.at = datetime.now(UTC)
     ahead = [timedelta(days=30)]

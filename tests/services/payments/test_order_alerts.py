@@ -1,4 +1,4 @@
-"""An order's page shows why the order's alert is open and on which page a person can settle it, by the present
+"""An order's page shows why the order's alert is open and on which page a person can deal with it, by the present
 facts.
 """
 

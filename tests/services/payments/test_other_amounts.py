@@ -145,7 +145,7 @@ def test_a_failed_read_after_a_callback_of_another_amount_permits_no_second_code
 
 
 def test_another_amount_at_one_provider_stops_a_code_of_another_provider(scene: PaymentDesk) -> None:
-    """The bank reports 5,000 yen as paid for an order of 3,300. Until a person has settled that, no provider gives
+    """The bank reports 5,000 yen as paid for an order of 3,300. Until a person has dealt with that, no provider gives
     the order a code.
     """
     order = scene.insert_order("ORD-1", 3300)

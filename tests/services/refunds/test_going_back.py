@@ -69,7 +69,7 @@ def test_a_refund_of_another_amount_after_a_restore_waits_for_a_person(
     home: Path, control: SandboxControl, backup_path: Path
 ) -> None:
     """If the gateway made a refund that the restored database lacks, a refund of another amount is stopped by a case,
-    which a person settles.
+    with which a person must deal.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()

@@ -210,8 +210,8 @@ class KeyButton(PaintedButton):
 
     @property
     def shown_reason(self) -> str:
-        """The reason why the button is disabled: the reason of its block, otherwise the reason that was passed to
-        `disable_with_reason`; "" if there is none."""
+        """The reason why the button is disabled: the last one that was passed to `block`, until the block ends,
+        otherwise the one that was passed to `disable_with_reason`; "" if there is none."""
         return self.block_reason or self.reason
 
     def _show_reason(self) -> None:
