@@ -4,7 +4,7 @@ the source.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -44,9 +44,10 @@ def find_keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
     """Return every string literal and f-string under `root` that has the form of a wording key and begins with one of
     the families and a dot. A family is the first word of wording keys, such as `error`.
     """
+    beginning = rf"""["'](?:{"|".join(sorted(families))})\."""
     return tuple(
         UsedKey(text, file_and_line)
-        for nodes, file in _parse_modules(root)
+        for nodes, file in _parse_modules(root, beginning)
         for text, file_and_line in _iterate_texts(nodes, file)
         if text.split(".")[0] in families and _WORDING_KEY_PATTERN.fullmatch(text.replace("*", "x"))
     )
@@ -59,7 +60,7 @@ def find_audit_actions(root: Path) -> tuple[UsedKey, ...]:
     """
     return tuple(
         UsedKey(text, f"{file}:{node.lineno}")
-        for nodes, file in _parse_modules(root)
+        for nodes, file in _parse_modules(root, AuditAction.__name__)
         for node in nodes
         if isinstance(node, ast.Attribute | ast.Call)
         for text in _iterate_actions(node)
@@ -81,12 +82,16 @@ def find_arguments(root: Path, argument_index_by_function: dict[str, int]) -> li
     """Return the text literal that each call of one of the functions has as its argument at the given position.
     Raises ValueError for a function that nothing under `root` calls: it was renamed, and its texts would be missing.
     """
-    if uncalled := argument_index_by_function.keys() - _find_called_names(root):
+    found = [
+        (call, place, file)
+        for nodes, file in _parse_modules(root, _make_call_pattern(argument_index_by_function))
+        for call, place in _iterate_calls(nodes, argument_index_by_function)
+    ]
+    if uncalled := argument_index_by_function.keys() - {_get_called_name(call) for call, _, _ in found}:
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
         UsedKey(text, f"{file}:{call.lineno}")
-        for nodes, file in _parse_modules(root)
-        for call, place in _iterate_calls(nodes, argument_index_by_function)
+        for call, place, file in found
         for text in map(_get_string_value, call.args[place : place + 1])
         if text is not None
     ]
@@ -96,7 +101,7 @@ def find_literals(root: Path, argument_index_by_function: dict[str, int]) -> lis
     """Return all text literals within the argument at the given position of each call of one of the functions."""
     return [
         UsedKey(node.value, f"{file}:{node.lineno}")
-        for nodes, file in _parse_modules(root)
+        for nodes, file in _parse_modules(root, _make_call_pattern(argument_index_by_function))
         for call, place in _iterate_calls(nodes, argument_index_by_function)
         for argument in call.args[place : place + 1]
         for node in ast.walk(argument)
@@ -104,14 +109,13 @@ def find_literals(root: Path, argument_index_by_function: dict[str, int]) -> lis
     ]
 
 
-@cache
-def _find_called_names(root: Path) -> frozenset[str]:
-    return frozenset(
-        getattr(node.func, "attr", getattr(node.func, "id", ""))
-        for nodes, _ in _parse_modules(root)
-        for node in nodes
-        if isinstance(node, ast.Call)
-    )
+def _make_call_pattern(functions: Iterable[str]) -> str:
+    return rf"(?:{'|'.join(functions)})\("
+
+
+def _get_called_name(call: ast.Call) -> str:
+    name: str = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return name
 
 
 def _get_string_value(node: ast.expr | None) -> str | None:
@@ -120,30 +124,33 @@ def _get_string_value(node: ast.expr | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-@cache
-def _parse_modules(root: Path) -> tuple[tuple[SyntaxNodes, Path], ...]:
-    """Return (syntax nodes, file) of each module under `root`, only with nodes of _READ_NODE_TYPES. The modules are
-    parsed only once per process.
+def _parse_modules(root: Path, pattern: str) -> Iterator[tuple[SyntaxNodes, Path]]:
+    """Yield (syntax nodes, file) of each module under `root` whose text contains a match of the regular expression
+    `pattern`. Parsing takes much longer than this search, and few modules contain what a function looks for.
     """
-    files = sorted(root.rglob("*.py"))
-    with pause_garbage_collection():  # a million nodes that stay: the collector took more time than the parser
-        return tuple(
-            (
-                tuple(
-                    node
-                    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-                    if isinstance(node, _READ_NODE_TYPES)
-                ),
-                file.relative_to(root.parent),
-            )
-            for file in files
-        )
+    search = re.compile(pattern).search
+    for file, text in _read_modules(root):
+        if search(text):
+            yield _parse_module(file), file.relative_to(root.parent)
+
+
+@cache
+def _read_modules(root: Path) -> tuple[tuple[Path, str], ...]:
+    return tuple((file, file.read_text(encoding="utf-8")) for file in sorted(root.rglob("*.py")))
+
+
+@cache
+def _parse_module(file: Path) -> SyntaxNodes:
+    """Return the syntax nodes of a module, only those of _READ_NODE_TYPES. It is parsed only once per process."""
+    with pause_garbage_collection():  # nodes that stay: the collector took more time than the parser
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        return tuple(node for node in ast.walk(tree) if isinstance(node, _READ_NODE_TYPES))
 
 
 def _iterate_calls(nodes: SyntaxNodes, argument_index_by_function: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
     for node in nodes:
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            name = _get_called_name(node)
             if name in argument_index_by_function:
                 yield node, argument_index_by_function[name]
 
