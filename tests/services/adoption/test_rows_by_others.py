@@ -3,6 +3,7 @@ claim, and a due task adopts them.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from sqlalchemy import Connection
@@ -35,11 +36,23 @@ def insert_as_other_application(place: Place, spelling: str = CORPORATION_NUMBER
     """Insert a row with this spelling of the corporation number as the other application does, without the
     server's strict mode, and return the row's id. `more` are the values of further columns.
     """
-    values = {"client_id": 1, "corporation_number": spelling, **more}
-    given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
-    insert = f"INSERT INTO hansha_alarmbox_credit_checks ({', '.join(values)}) VALUES ({given})"
-    place.execute_as_shop(*(("SET sql_mode = ''",) if place.is_server else ()), insert)
-    return int(place.execute_as_shop("SELECT max(id) FROM hansha_alarmbox_credit_checks")[0][0])
+    (row,) = insert_rows_as_other_application(place, [spelling], **more)
+    return row
+
+
+def insert_rows_as_other_application(place: Place, spellings: list[str], **more: object) -> list[int]:
+    """Insert a row with each of these spellings (see `insert_as_other_application`), and return the rows' ids in the
+    same order. All rows have the values `more`.
+    """
+    columns = ", ".join(("client_id", "corporation_number", *more))
+    values = "".join(", NULL" if value is None else f", '{value}'" for value in more.values())
+    rows = ", ".join(f"(1, '{spelling}'{values})" for spelling in spellings)
+    found = place.execute_as_shop(
+        *(("SET sql_mode = ''",) if place.is_server else ()),
+        f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES {rows}",
+        f"SELECT id FROM hansha_alarmbox_credit_checks ORDER BY id DESC LIMIT {len(spellings)}",
+    )
+    return [int(row) for (row,) in reversed(found)]
 
 
 def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
@@ -196,7 +209,7 @@ def test_one_run_of_the_due_task_adopts_all_rows(
     remaining row.
     """
     many = invent_numbers(130)
-    written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
+    written = insert_rows_as_other_application(place, [f"T{number}" for number in many], credit_check_id=5)
     find, spoilt = credit_checks.find, written[3]
 
     def find_or_raise(conn: Connection, record_id: int) -> CreditCheck | None:
@@ -284,8 +297,8 @@ def test_a_run_ends_although_another_application_writes(
     run still ends; the next run adopts these later rows.
     """
     fresh, adopt = iter(invent_numbers(400, seed=9)), DueTasks._adopt_row_batch
-    first = [insert_as_other_application(place, next(fresh), credit_check_id=5) for _ in range(60)]
-    waiting = [insert_as_other_application(place, next(fresh)) for _ in range(3)]
+    first = insert_rows_as_other_application(place, list(islice(fresh, 60)), credit_check_id=5)
+    waiting = insert_rows_as_other_application(place, list(islice(fresh, 3)))
     assert run_adoption_task(console) == 63
     batches: list[int] = []
 
@@ -293,14 +306,13 @@ def test_a_run_ends_although_another_application_writes(
         adopt(due, *given)  # type: ignore[arg-type]  # as they came
         batches.append(1)
         assert len(batches) < 20, "the run doesn't end"
-        for _ in range(30):
-            insert_as_other_application(place, next(fresh), credit_check_id=5)
+        insert_rows_as_other_application(place, list(islice(fresh, 30)), credit_check_id=5)
         place.sql(
             "UPDATE hansha_alarmbox_credit_checks SET work_state = 'needs_review', work_reason = 'written_by_other'"
             f" WHERE id = {waiting[0]}"
         )
 
-    second = [insert_as_other_application(place, next(fresh), credit_check_id=5) for _ in range(60)]
+    second = insert_rows_as_other_application(place, list(islice(fresh, 60)), credit_check_id=5)
     for row in waiting:
         place.execute_as_shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 6 WHERE id = {row}")
     monkeypatch.setattr(DueTasks, "_adopt_row_batch", adopt_after_other_run)
@@ -316,7 +328,7 @@ def test_rows_that_cannot_be_adopted_delay_no_other_rows(
 ) -> None:
     """If 120 rows raise an error when they are adopted, the same run still adopts the ten rows after them."""
     many = invent_numbers(130)
-    written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
+    written = insert_rows_as_other_application(place, [f"T{number}" for number in many], credit_check_id=5)
     find, spoilt = credit_checks.find, frozenset(written[:120])
 
     def find_or_raise(conn: Connection, record_id: int) -> CreditCheck | None:
