@@ -1,6 +1,7 @@
 """Tests of hostile requests. The receiver answers each one or closes its connection, and none of them causes an error
 in the log or a success."""
 
+import itertools
 import json
 
 import pytest
@@ -184,17 +185,19 @@ def test_a_hint_with_an_unusual_amount_causes_no_internal_error(
     assert answer.status == 200 or answer.body == REFUSED_BODY
 
 
-@pytest.mark.parametrize("field", ["event_id", "type", "order_no", "amount", "currency", "occurred_at"])
-@pytest.mark.parametrize("text", ["\ud800", "\0", "\U0001f600", "9" * 5_000, "a\nb", ""])
-def test_no_field_of_a_signed_notice_takes_any_text(
-    scene: PaymentDesk, receiver: RunningReceiver, field: str, text: str
-) -> None:
-    """A notice with a valid signature is refused if one of its fields contains text that isn't allowed in this
-    field.
+def test_no_field_of_a_signed_notice_takes_any_text(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+    """A notice with a valid signature is refused if one of its fields contains text that isn't allowed in this field.
+    The same notice with allowed texts is accepted.
     """
-    told = json.loads(scene.make_bank_notice("e-1", "ORD-1").body) | {field: text}
-    answer = receiver.deliver_notice(make_signed_notice("bank", json.dumps(told).encode(), scene.context.now()))
-    assert (answer.status, answer.body) == (400, REFUSED_BODY)
+    scene.insert_order("ORD-1", 3300)
+    good = json.loads(scene.make_bank_notice("e-1", "ORD-1").body)
+    fields = ("event_id", "type", "order_no", "amount", "currency", "occurred_at")
+    for field, text in itertools.product(fields, ("\ud800", "\0", "\U0001f600", "9" * 5_000, "a\nb", "")):
+        body = json.dumps(good | {field: text}).encode()
+        answer = receiver.deliver_notice(make_signed_notice("bank", body, scene.context.now()))
+        assert (answer.status, answer.body) == (400, REFUSED_BODY), (field, text)
+    post = make_signed_notice("bank", json.dumps(good).encode(), scene.context.now())
+    assert receiver.deliver_notice(post).status == 200
 
 
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])

@@ -126,8 +126,9 @@ def test_reports_in_every_sequence_lead_to_the_same_state(name: str, start_state
     """
     payment, story = replace(STARTED_PAYMENT, state=start_state), FACTS_BY_STORY[name]
     straight = apply_facts(payment, story)
-    for order in itertools.permutations((*story, *story)):
-        end = apply_facts(payment, order)
+    # As a set: most permutations of a story told twice are equal (630 of 720 with three reports).
+    for order in set(itertools.permutations((*range(len(story)), *range(len(story))))):
+        end = apply_facts(payment, tuple(story[index] for index in order))
         assert (end.state, end.captured_minor) == (straight.state, straight.captured_minor), order
         assert end.provider_state == straight.provider_state
 
