@@ -63,9 +63,14 @@ def find_refetch_refusal(check: CreditCheck) -> str | None:
     return "viewing_over" if check.viewing_over else None
 
 
+def can_refetch(record: CreditCheck | Payment | Order | Refund) -> bool:
+    """True if the record is a credit check whose parts can be re-fetched, also if it lacks none of them."""
+    return isinstance(record, CreditCheck) and find_refetch_refusal(record) is None
+
+
 def has_refetchable_parts(record: CreditCheck | Payment | Order | Refund) -> bool:
     """True if the record is a credit check that lacks parts, and these can be re-fetched."""
-    return isinstance(record, CreditCheck) and bool(record.incomplete) and find_refetch_refusal(record) is None
+    return isinstance(record, CreditCheck) and bool(record.incomplete) and can_refetch(record)
 
 
 def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:

@@ -70,6 +70,14 @@ class ListExporter(QObject):
         """True if there is a list or another content to export, and no list is being written."""
         return self._find_other_export() is not None or (not self.is_running and self._make_request() is not None)
 
+    def update_button(self) -> None:
+        """Enable the button if there is something to export; otherwise disable it with the reason. A page that can be
+        without a list calls this method after each change of its contents."""
+        if self._find_other_export() is None and self._make_request() is None:
+            self.button.disable_with_reason(self._context.translate("reason.no_list"))
+        else:
+            self.button.enable_button()
+
     @Slot()
     def print_list(self) -> None:
         """Open the dialog in which the person selects a printer, and print the list with its present filter and

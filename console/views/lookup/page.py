@@ -13,7 +13,7 @@ from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.lookup.results import SearchResult, SearchSubject
 from console.domain.payments.records import Payment
-from console.domain.records import CreditCheck
+from console.domain.recovery.decidable import can_refetch, has_probe_an_addressee
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
@@ -31,7 +31,8 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRef, Route, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, make_column
+from console.views.widgets.base import Surface, make_row
+from console.views.widgets.controls.buttons import ReasonLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording.search import format_search_problem
 from console.wording.sentences import catalogue as wording
@@ -89,7 +90,10 @@ class LookupPage(Page):
         self.number_field = CorporationNumberField(context)
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
-        line.setLayout(make_column(self.number_field, margins=(margin, 0, margin, 12)))
+        # Below the button: in the header, the sentence about the page has no room for it.
+        input_row = make_row(ReasonLabel(self.exporter.button), gap_px=12, margins=(margin, 0, margin, 12))
+        input_row.insertWidget(0, self.number_field, 1)
+        line.setLayout(input_row)
         self.add_content(self.head)
         self.add_content(line)
         self.result_stack = QStackedWidget(self)
@@ -201,7 +205,9 @@ class LookupPage(Page):
 
     @Slot()
     def _show_offered_key_hints(self) -> None:
-        """Show the hints of those keys that can have an effect on the present contents of the page."""
+        """Show the hints of those keys that can have an effect on the present contents of the page, and enable the
+        button "export" only if a list is shown."""
+        self.exporter.update_button()
         shown_widget = self.result_stack.currentWidget()
         is_company = shown_widget is self.company_panel
         records = self.company_panel.list_records_for_keys() if is_company else []
@@ -209,8 +215,8 @@ class LookupPage(Page):
         is_offered = {
             "key.open": has_rows or isinstance(shown_widget, FoundRecordsPanel | CompanyList),
             "key.purchase": is_company,
-            "key.refetch": any(isinstance(record, CreditCheck) for record in records),
-            "key.probe": bool(records),
+            "key.refetch": any(map(can_refetch, records)),
+            "key.probe": any(map(has_probe_an_addressee, records)),
             "key.refund": any(isinstance(record, Payment) for record in records),
             "key.copy": is_company,
             "company_page.copy_summary": is_company,

@@ -128,7 +128,7 @@ class ReconcilePage(Page):
         buttons = make_flow_widget(
             self.resume_button, self.begin_button, self.list_runs_button, self.older_button, self.newer_button
         )
-        reasons = DisabledReasonsLabel(self.begin_button)
+        reasons = DisabledReasonsLabel(self.begin_button, self.exporter.button)
         self.run_toolbar.setLayout(make_column(buttons, reasons, gap_px=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
@@ -267,6 +267,7 @@ class ReconcilePage(Page):
     def _show_run_widgets(self, *, is_visible: bool) -> None:
         """Show or hide the header and the tabs of the run, and show the buttons that are possible in its state."""
         run_details = self.run_details
+        self.exporter.update_button()
         for widget in (self.run_header, self.tab_bar):
             widget.setVisible(is_visible)
         self.resume_button.setVisible(is_visible and can_resume_run(run_details))

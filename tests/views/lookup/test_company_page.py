@@ -36,6 +36,7 @@ from console.views.widgets.base import IconLabel, TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
+from tests.views.invented_payments import ORDER
 
 UNKNOWN_CHECK = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
 RUNNING_CHECK = make_check(state=CheckState.PENDING, pdf_file_path=None, result=None)
@@ -198,6 +199,25 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
     page._show_result(number, LookupResult(number, ()))
     assert on_company <= list_hint_keys(page)
     assert not list_hint_keys(page) & on_records
+    page._show_result(number, LookupResult(number, (UNKNOWN_CHECK,)))
+    assert list_hint_keys(page) & {"F", "P"} == {"P"}, "an unknown purchase has no parts to re-fetch"
+    page._show_result(number, LookupResult(number, (), orders=(replace(ORDER, payment_ids=()),)))
+    page.company_panel.tabs.setCurrentIndex(2)
+    assert list_hint_keys(page) & on_records == {"Enter"}, "no provider can be asked about an order without a payment"
+
+
+def test_the_export_button_says_that_no_list_is_shown(appearance: object) -> None:
+    """While the page shows no list, the export button is disabled, and the reason is below it."""
+    page = LookupPage(make_window_context())
+    button = page.exporter.button
+    assert (button.isEnabled(), button.shown_reason) == (False, "This page has no list to export.")
+    assert button.shown_reason in read_label_texts(page)
+    number = CHECK_WITHOUT_PDF.corporation_number
+    page._looked_up_text = number
+    page._show_result(number, LookupResult(number, (CHECK_WITHOUT_PDF,)))
+    assert (button.isEnabled(), button.shown_reason) == (True, "")
+    page._remove_result()
+    assert not button.isEnabled()
 
 
 @pytest.mark.parametrize("is_disconnected", [True, False])

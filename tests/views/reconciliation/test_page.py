@@ -101,6 +101,15 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPageFunction) 
     )
 
 
+def test_the_page_without_a_run_has_no_list_to_export(qtbot: QtBot, show_page: ShowPageFunction) -> None:
+    """As long as no run exists, the export button is disabled, and the page shows the reason."""
+    page = show_page()
+    qtbot.waitUntil(lambda: not page.exporter.button.isEnabled())
+    reason = "This page has no list to export."
+    assert reason in {label.plain for label in page.findChildren(TextLabel) if label.isVisible()}
+    assert show_page(make_run_details()).exporter.button.isEnabled()
+
+
 def test_the_advice_follows_the_last_answer(show_page: ShowPageFunction) -> None:
     """Before the provider has answered about the payment, the page advises a probe. If the difference remains after
     an answer, the page shows the time of the answer and advises to open the payment. A probe is still possible."""
