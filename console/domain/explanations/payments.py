@@ -52,6 +52,7 @@ from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RUL
 from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
 from console.domain.recovery.decidable import (
     WORK_REASONS_OF_CONTRADICTION,
+    find_contradicted_refund,
     is_decision_time_over,
     is_perhaps_paid_after_end,
     is_refund_perhaps_made,
@@ -215,8 +216,8 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     )
     if has_unrefunded_amount(record) and is_order_open and record.state not in PAID_BY_CALLBACK_STATES:
         return _explain_order_not_set_to_paid(record, relations, facts, now)
-    if pending_refund is not None:
-        return _explain_pending_refund(pending_refund, relations, facts, now)
+    if (refund_explanation := _explain_refund_of_payment(relations, facts, now)) is not None:
+        return refund_explanation
     if record.state in WAITING_STATES:
         return _explain_waiting_payment(record, relations, facts, now)
     if record.state in _EXPLANATION_BY_FINAL_STATE:
@@ -267,7 +268,8 @@ def _find_certainty_badge(
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
     sides = _compare_payment_sides(record, relations, now)
-    if verdict in VERDICTS_OF_MISMATCH or any(side.differs for side in sides):
+    is_refund_contradicted = find_contradicted_refund(relations.refunds) is not None
+    if verdict in VERDICTS_OF_MISMATCH or is_refund_contradicted or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.known_provider_state not in PAID_STATES
     is_unconfirmed = verdict in ("verdict.payment_overdue", "verdict.payment_noticed")
@@ -319,6 +321,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
         certainty = CertaintyBadge.UNCONFIRMED
     elif get_certainty(record) is Certainty.UNKNOWN:
         certainty = CertaintyBadge.UNKNOWN
+    elif relations.contradicted_refund is not None:
+        certainty = CertaintyBadge.SIDES_DISAGREE
     elif explanation.why in _REASONS_WITHOUT_CONFIRMED_PAYMENT:
         certainty = CertaintyBadge.UNCONFIRMED
     else:
@@ -391,8 +395,9 @@ def _explain_unfinished_payment_of_order(
     record: Order, relations: OrderRelations, step: NextStep, facts: Facts
 ) -> Explanation | None:
     """Return the explanation of an order whose own work state is NONE, but whose payments or refunds need work: a
-    refund has not ended, a payment has an unknown outcome, or a person must look at a payment, such as the second of
-    two paid ones. Return None if no payment needs work. `step` is the next step, on the page of this payment.
+    refund has not ended, a payment has an unknown outcome, the provider contradicts a refund, or a person must look
+    at a payment, such as the second of two paid ones. Return None if no payment needs work. `step` is the next step,
+    on the page of this payment.
     """
     refund, payment, reviewed_payment = (
         relations.pending_refund,
@@ -409,6 +414,8 @@ def _explain_unfinished_payment_of_order(
     elif payment is not None:
         facts = {**facts, "number": payment.merchant_payment_id}
         reason = "why.order_payment_unknown"
+    elif relations.contradicted_refund is not None:
+        verdict, reason = "verdict.refund_contradicted", "why.refund_contradicted"
     elif reviewed_payment is not None:
         facts = {**facts, "number": reviewed_payment.merchant_payment_id}
         reason = "why.order_payment_review"
@@ -627,6 +634,20 @@ def _explain_order_not_set_to_paid(
     return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
 
 
+def _explain_refund_of_payment(relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation | None:
+    """Return the explanation of a payment by its pending refund or, without one, by a refund that the provider
+    contradicts; None if it has neither."""
+    if relations.pending_refund is not None:
+        return _explain_pending_refund(relations.pending_refund, relations, facts, now)
+    refund = find_contradicted_refund(relations.refunds)
+    if refund is None:
+        return None
+    facts = {**facts, "refund": refund.id, "observed": None}  # the provider's answer about the payment isn't meant
+    command = f"support-console show refund {refund.id}"
+    step = NextStep("next.payment_refund_person", facts, command, OPEN_REFUND_ACTION)
+    return Explanation("verdict.refund_contradicted", "why.refund_contradicted", step, facts, DECIDING_ROLES)
+
+
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
     """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
     requested, approved, being sent, or accepted by the provider."""
@@ -836,7 +857,8 @@ def find_explained_payment_id(order: Order, now: datetime) -> int | None:
     next step of the order, and the page of the order compares it with the provider and the order. This is the first
     of these that exists: the payment that an alert about the order would correct, the payment whose saga is stuck
     (only if the order has no work of its own), the payment of a refund that has not ended, a payment with an unknown
-    outcome, a payment that a person must look at, the newest payment; None if the order has no payment.
+    outcome, the payment of a refund that the provider contradicts, a payment that a person must look at, the newest
+    payment; None if the order has no payment.
     """
     relations = order.relations or OrderRelations()
     finding = _find_rule_of_alert(order, relations, now)
@@ -846,5 +868,7 @@ def find_explained_payment_id(order: Order, now: datetime) -> int | None:
         return relations.stuck_payment_id
     if relations.pending_refund is not None:
         return relations.pending_refund.payment_id
+    if relations.contradicted_refund is not None and relations.unknown_payment is None:
+        return relations.contradicted_refund.payment_id
     unfinished_payment = relations.unknown_payment or relations.reviewed_payment
     return unfinished_payment.id if unfinished_payment is not None else max(order.payment_ids, default=None)

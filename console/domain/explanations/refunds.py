@@ -18,7 +18,12 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
-from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_refund_perhaps_made
+from console.domain.recovery.decidable import (
+    is_contradicted_refund,
+    is_decidable_refund,
+    is_decision_time_over,
+    is_refund_perhaps_made,
+)
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBE_WAITS, SLOW_REFUND_AGE
@@ -81,10 +86,7 @@ def _explain_without_badges(record: Refund, relations: RefundRelations, now: dat
             )
         else:
             step = NextStep("next.refund_look", facts, _format_show_command(record))
-        # An accepted refund is described by its state, because people may decide its outcome.
-        is_contradicted = record.work.reason == WorkReason.CONTRADICTED or (
-            record.work.reason == WorkReason.ANSWER_DOES_NOT_FIT and record.state is not RefundState.SUBMITTED
-        )
+        is_contradicted = is_contradicted_refund(record)
         verdict = "verdict.refund_contradicted" if is_contradicted else _find_refund_verdict(record)
         if is_contradicted:
             reason, facts = "why.refund_contradicted", {**facts, "observed": relations.contradicting_answer_text}

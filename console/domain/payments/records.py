@@ -314,6 +314,8 @@ class OrderRelations:
     - `stuck_payment_id`: the payment whose saga, which cancels the order, can't continue; None if there is none
     - `is_expiring`: such a saga has steps to do, and the time in which the customer could pay the order is over
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
+    - `contradicted_refund`: a refund of its payments whose stored outcome the provider contradicts; None if there is
+      none
     - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
       order isn't pending
     - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`), one with a mismatch
@@ -328,6 +330,7 @@ class OrderRelations:
     stuck_payment_id: int | None = None
     is_expiring: bool = False
     pending_refund: "Refund | None" = field(default=None, repr=False)
+    contradicted_refund: "Refund | None" = field(default=None, repr=False)
     unknown_payment: Payment | None = field(default=None, repr=False)
     reviewed_payment: Payment | None = field(default=None, repr=False)
     providers: tuple[str, ...] = ()

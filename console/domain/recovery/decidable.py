@@ -2,6 +2,7 @@
 services use the same rules. No I/O.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from console.domain.access.permissions import is_same_person
@@ -102,6 +103,22 @@ def is_decidable_refund(refund: Refund) -> bool:
     """
     is_stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
     return refund.certainty is Certainty.UNKNOWN or is_stuck
+
+
+def is_contradicted_refund(refund: Refund) -> bool:
+    """True if the outcome of a refund is stored as known, and a person must look at it because its provider
+    contradicts it. An accepted refund whose answer doesn't fit isn't contradicted: people may decide its outcome."""
+    reasons = WORK_REASONS_OF_CONTRADICTION
+    if refund.state is RefundState.SUBMITTED:
+        reasons = frozenset({WorkReason.CONTRADICTED})
+    is_reviewed = refund.work.state is WorkState.NEEDS_REVIEW and refund.certainty is Certainty.KNOWN
+    return is_reviewed and refund.work.reason in reasons
+
+
+def find_contradicted_refund(refunds: Iterable[Refund]) -> Refund | None:
+    """Return the first of `refunds` that its provider contradicts (`is_contradicted_refund`); None if there is
+    none."""
+    return next(filter(is_contradicted_refund, refunds), None)
 
 
 def is_refund_perhaps_made(refund: Refund) -> bool:

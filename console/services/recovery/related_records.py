@@ -35,7 +35,11 @@ from console.domain.payments.records import (
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
-from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_decidable_check
+from console.domain.recovery.decidable import (
+    WORK_REASONS_OF_CONTRADICTION,
+    find_contradicted_refund,
+    is_decidable_check,
+)
 from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
@@ -521,7 +525,7 @@ def _make_order_relations(
     order: Order,
     order_payments: tuple[Payment, ...],
     alert: Alert | None,
-    order_refunds: Iterable[Refund],
+    order_refunds: Sequence[Refund],
     order_sagas: Sequence[Saga],
     read_payments: Sequence[Payment],
     now: datetime,
@@ -539,6 +543,7 @@ def _make_order_relations(
         is_expiring=any(saga.state is SagaState.RUNNING for saga in order_sagas)
         and not any(_is_payment_period_open(payment, now) for payment in read_payments),
         pending_refund=find_pending_refund(order_refunds),
+        contradicted_refund=find_contradicted_refund(order_refunds),
         unknown_payment=_find_payment_with_unknown_outcome(order, read_payments),
         reviewed_payment=_find_payment_to_review(order, read_payments, now),
         providers=tuple(sorted({payment.provider for payment in read_payments})),

@@ -375,6 +375,44 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
 
 
+@pytest.mark.parametrize("reason", [WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT])
+def test_a_contradicted_refund_is_a_mismatch_of_its_payment_and_order(reason: WorkReason) -> None:
+    """If the provider contradicts an ended refund, neither its payment nor its order is confirmed. The payment leads
+    to the refund, and the order to this payment, also if another work comes first. After a person has dealt with the
+    refund, both are confirmed again."""
+    refund = replace(OPEN_REFUND, id=30, payment_id=4, state=RefundState.FAILED, work=make_review_work(reason))
+    payment = replace(PAID_PAYMENT, id=4, relations=PaymentRelations(ORDER, refunds=(refund,)))
+    explained = explain_payment(payment, NOW)
+    assert (explained.certainty, explained.verdict, explained.why) == (
+        CertaintyBadge.SIDES_DISAGREE,
+        "verdict.refund_contradicted",
+        "why.refund_contradicted",
+    )
+    assert (explained.next_step.code, explained.next_step.action) == ("next.payment_refund_person", "open_refund")
+    assert (explained.facts["refund"], explained.work) == (30, WorkBadge.POSSIBLE)
+    second_payment = replace(payment, work=make_review_work(WorkReason.PAID_TWICE))
+    assert explain_payment(second_payment, NOW).certainty is CertaintyBadge.SIDES_DISAGREE
+    order = replace(ORDER, relations=OrderRelations(contradicted_refund=refund))
+    explained = explain_order(order, NOW)
+    assert (explained.certainty, explained.verdict, explained.why, explained.next_step.command) == (
+        CertaintyBadge.SIDES_DISAGREE,
+        "verdict.refund_contradicted",
+        "why.refund_contradicted",
+        "support-console show payment 4",
+    )
+    order_with_other_refund = replace(
+        ORDER, relations=OrderRelations(pending_refund=OPEN_REFUND, contradicted_refund=refund)
+    )
+    assert explain_order(order_with_other_refund, NOW).certainty is CertaintyBadge.SIDES_DISAGREE
+    unknown_refund = replace(OPEN_REFUND, certainty=Certainty.UNKNOWN)
+    order_with_unknown_refund = replace(
+        ORDER, relations=OrderRelations(pending_refund=unknown_refund, contradicted_refund=refund)
+    )
+    assert explain_order(order_with_unknown_refund, NOW).certainty is CertaintyBadge.UNKNOWN
+    settled = PaymentRelations(ORDER, refunds=(replace(refund, work=Work()),))
+    assert explain_payment(replace(payment, relations=settled), NOW).certainty is CertaintyBadge.KNOWN
+
+
 @pytest.mark.parametrize(
     ("refusal", "step", "action"),
     [

@@ -52,6 +52,8 @@ RELATIONS = [
         (OrderRelations(PAYMENTS, unknown_payment=PAYMENTS[1]), REVIEW_WORK, 6),
         (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), Work(), 5),
         (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), REVIEW_WORK, 5),
+        (OrderRelations(PAYMENTS, contradicted_refund=REFUND, reviewed_payment=PAYMENTS[1]), Work(), 5),
+        (OrderRelations(PAYMENTS, contradicted_refund=REFUND, unknown_payment=PAYMENTS[1]), Work(), 6),
         (OrderRelations(PAYMENTS, stuck_payment_id=6, pending_refund=REFUND), Work(), 6),
         (OrderRelations(PAYMENTS, stuck_payment_id=6, pending_refund=REFUND), REVIEW_WORK, 5),
         (OrderRelations(FIRST_ONE_PAID, AlertRule.PAID_UNNOTICED, NOW), Work(), 5),

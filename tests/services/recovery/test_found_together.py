@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, update
 from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
-from console.domain.explanations.payments import explain_order, find_explained_payment_id
+from console.domain.explanations.payments import explain_order, explain_payment, find_explained_payment_id
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.queues.filter_text import parse_filter
@@ -109,6 +109,26 @@ def test_an_order_names_its_contradicted_payment_before_others(console: Console,
     assert find_explained_payment_id(order, NOW) == contradicted.id
     assert page.explanation.verdict == explain_order(order, NOW).verdict == "verdict.payment_contradicted"
     assert page.explanation.certainty is CertaintyBadge.SIDES_DISAGREE
+
+
+def test_an_order_with_a_contradicted_refund_is_not_confirmed(console: Console, connection: Connection) -> None:
+    """If the provider contradicts a failed refund, its payment and its order have the badge of a mismatch, in a
+    lookup as on their pages."""
+    order_id = insert_order(connection)
+    payment = insert_paid_payment(connection, order_id=order_id)
+    move_refund_to_state(
+        connection, insert_requested_refund(connection, payment, work=REVIEW_WORK), RefundState.FAILED
+    )
+    connection.exec_driver_sql(f"UPDATE orders SET status = 'paid' WHERE id = {order_id}")
+    found = console.lookup.find_records(CORPORATION_NUMBER)
+    explanations = (
+        explain_order(found.orders[0], NOW),
+        console.payments.read_order(order_id).explanation,
+        explain_payment(found.payments[0], NOW),
+        console.payments.read_payment(payment.id).explanation,
+    )
+    assert {explanation.certainty for explanation in explanations} == {CertaintyBadge.SIDES_DISAGREE}
+    assert {explanation.verdict for explanation in explanations} == {"verdict.refund_contradicted"}
 
 
 def test_a_paid_order_names_its_contradicted_payment_before_an_unmoved_one(
