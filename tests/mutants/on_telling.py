@@ -135,8 +135,8 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "nothing to do while a refund waits for approval",
         _PAYMENTS_FILE,
-        "    if pending_refund is not None:\n"
-        "        return _explain_pending_refund(pending_refund, relations, facts, now)\n",
+        "    if (refund_explanation := _explain_refund_of_payment(relations, facts, now)) is not None:\n"
+        "        return refund_explanation\n",
         "",
     ),
     _make_mutant(
