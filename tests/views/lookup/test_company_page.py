@@ -105,23 +105,24 @@ def test_the_panel_says_why_the_day_of_the_purchase_is_not_known(
     language: Literal["ja", "en"], appearance: object
 ) -> None:
     """Beside *Bought* the panel has the day, or the reason for which it isn't known, never only the sign for a
-    missing value. The other values of a bought credit check that were not fetched say so.
+    missing value. All values of a bought credit check that were not fetched say so with the same words.
     """
     without_dates = replace(CHECK_WITHOUT_PDF, purchased_at=None, expired_at=None, result=None)
-    reason_by_check = {
-        "not_fetched": without_dates,
-        "viewing_over": replace(without_dates, viewing_over=True),
-        "unknown": UNKNOWN_CHECK,
-        "running": RUNNING_CHECK,
+    checks_by_wording_key = {
+        "record.document.not_yet": without_dates,
+        "record.purchase_day.viewing_over": replace(without_dates, viewing_over=True),
+        "record.purchase_day.unknown": UNKNOWN_CHECK,
+        "record.purchase_day.running": RUNNING_CHECK,
     }
-    for reason, record in reason_by_check.items():
+    for wording_key, record in checks_by_wording_key.items():
         page = make_company_panel(replace(record, purchased_at=None), language)
         shown = read_label_texts(page.live_check_panel)
         label = shown.index(page._context.translate("field.purchased_at"))
-        assert shown[label + 1] == page._context.translate(f"record.purchase_day.{reason}")
+        assert shown[label + 1] == page._context.translate(wording_key)
         if record.state is CheckState.SUCCESS:
             assert "–" not in shown
-            assert shown.count(page._context.translate("record.document.not_yet")) == 2
+            not_fetched_count = shown.count(page._context.translate("record.document.not_yet"))
+            assert not_fetched_count == (2 if record.viewing_over else 3)
 
 
 def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> None:
