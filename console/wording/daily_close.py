@@ -96,6 +96,8 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
             days = translate("close.days", language, first=days, last=run.to_day.isoformat())
         counts = {"matched": run.matched_count, "n": run.difference_count}
         yield translate(key, language, ids=ids, days=days, **counts)
+        if run.is_missing_unknown:
+            yield translate("close.missing_unknown", language, n=run.refused_row_count)
     yield _format_first_close(close, language)
     if not close.is_complete:
         yield translate("close.capped", language)

@@ -136,6 +136,8 @@ class CloseReconciliation:
 
     `early_run_id` is a run that began before the end of the part of the day that it compared; None if there is none.
     `days_without_run` are the provider's days of which a part belongs to the day, and which no complete run compared.
+    If `is_missing_unknown` is True, an unreadable row has prevented the search for payments that are missing at the
+    provider, so that `missing_at_provider_count` may be too low.
     """
 
     run_ids: tuple[int, ...]
@@ -151,6 +153,7 @@ class CloseReconciliation:
     has_differences_of_day: bool = False
     early_run_id: int | None = None
     days_without_run: tuple[date, ...] = ()
+    is_missing_unknown: bool = False
 
     @property
     def run_id(self) -> int:

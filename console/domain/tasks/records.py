@@ -161,7 +161,8 @@ class ReconcileReport:
     """Result of a reconciliation so far.
 
     `matched` to `different_amount` are numbers of payments. `run_id` is None for a dry run, which writes nothing.
-    `refused` is the number of rejected rows; if it isn't 0, no payment is reported as missing at the provider.
+    `refused` is the number of rejected rows. `is_missing_unknown` is True if one of them has prevented the search for
+    payments that are missing at the provider, so that `missing_there` is 0 without being known.
     `differences` has the first 1,000 differences, `cases` the cases about them and the alerts about the run.
     `evidence_id` is the evidence of the first file of the provider that the run has read; None if it has read none.
     `ended_at` is None while the run has not ended.
@@ -182,6 +183,7 @@ class ReconcileReport:
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     refused: int = 0
+    is_missing_unknown: bool = False
 
 
 class BulkAction(StrEnum):

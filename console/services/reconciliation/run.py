@@ -51,7 +51,7 @@ from console.services.reconciliation.journal import (
 from console.services.reconciliation.our_rows import OwnRecordComparison
 from console.services.reconciliation.provider_rows import ProviderHistoryComparison
 from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeHistory
-from console.services.reconciliation.view import ReconciliationRunReader
+from console.services.reconciliation.view import ReconciliationRunReader, find_unsearched_run_ids
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
@@ -177,6 +177,7 @@ class ReconciliationService:
         history = self._open_history(provider, first_day, last_day, contents)
         try:
             self._compare_days(provider, history, dry_run_counts, first_day, last_day)
+            is_missing_unknown = history is not None and not history.is_complete()
         finally:
             if history is not None:
                 history.close()
@@ -192,6 +193,7 @@ class ReconciliationService:
             different_amount=counts[ReconciliationVerdict.DIFFERENT_AMOUNT],
             differences=tuple(dry_run_counts.differences),
             refused=counts[ReconciliationVerdict.REFUSED],
+            is_missing_unknown=is_missing_unknown,
         )
 
     def _compare_days(
@@ -379,6 +381,7 @@ class ReconciliationService:
             )
             run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)
+            is_missing_unknown = bool(find_unsearched_run_ids(conn, [run]))
         counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
         return ReconcileReport(
             run.provider,
@@ -392,6 +395,7 @@ class ReconciliationService:
             begun_at=run.begun_at,
             ended_at=run.ended_at,
             refused=refused_count,
+            is_missing_unknown=is_missing_unknown,
         )
 
     # Due task

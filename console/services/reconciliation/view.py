@@ -142,19 +142,25 @@ def _read_newest_run(conn: Connection) -> ReconciliationRun | None:
 
 def _make_run_items(conn: Connection, runs: Sequence[ReconciliationRun]) -> tuple[ReconciliationRunItem, ...]:
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
-    run that changed last is shown as running. With a rejected row in a daily file, a run doesn't search the files for
-    our payments. A row of ours that can't be read, and a readable row without a number of ours, prevent no search.
-    """
+    run that changed last is shown as running."""
     providers_with_open_run = {run.provider for run in runs if run.state == reconciliations.RUNNING_RUN_STATE}
     running_ids = {_find_running_run_id(conn, provider) for provider in providers_with_open_run}
-    unsearched_run_ids = run_views.find_runs_with_rejected_rows(
-        conn,
-        [run.id for run in runs if not run.missing_there and not lacks_history(run.provider)],
-        (UNREADABLE_ROW_REASON, NO_NUMBER_REASON),
-    )
+    unsearched_run_ids = find_unsearched_run_ids(conn, runs)
     return tuple(
         _make_run_item(run, is_running=run.id in running_ids, is_missing_unknown=run.id in unsearched_run_ids)
         for run in runs
+    )
+
+
+def find_unsearched_run_ids(conn: Connection, runs: Sequence[ReconciliationRun]) -> frozenset[int]:
+    """Return the ids of those runs that don't know which payments are missing at the provider. With a rejected row in
+    a daily file, a run doesn't search the files for our payments. A row of ours that can't be read, and a readable
+    row without a number of ours, prevent no search.
+    """
+    return run_views.find_runs_with_rejected_rows(
+        conn,
+        [run.id for run in runs if not run.missing_there and not lacks_history(run.provider)],
+        (UNREADABLE_ROW_REASON, NO_NUMBER_REASON),
     )
 
 

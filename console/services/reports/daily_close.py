@@ -27,7 +27,7 @@ from console.domain.reports.daily_close import (
 )
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
-from console.services.reconciliation.view import read_difference_items
+from console.services.reconciliation.view import find_unsearched_run_ids, read_difference_items
 from console.store.audit import trail
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reconciliation import our_records
@@ -168,6 +168,7 @@ def _read_reconciliation(
         has_differences_of_day=has_differences_of_day,
         early_run_id=_find_early_run_id(provider_days, period),
         days_without_run=tuple(day.day for day in provider_days if day.run is None),
+        is_missing_unknown=bool(find_unsearched_run_ids(conn, runs)),
     )
 
 

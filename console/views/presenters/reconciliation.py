@@ -165,7 +165,8 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     """Return the toast with the result of a reconciliation run: the counts of compared, differing and imported rows,
-    and of rows that exist only in this database. The toast uses the names of these counts from the page of the run.
+    and of rows that exist only in this database, if the run knows their number. The toast uses the names of these
+    counts from the page of the run.
     """
     difference_count = report.different_state + report.different_amount
     has_ended = report.ended_at is not None or report.run_id is None
@@ -176,12 +177,14 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
         provider=case_words.get_provider_name(report.provider, context),
         days=format_day_range(report.from_day, report.to_day),
     )
+    counts_key = "reconcile.counted_dry" if is_dry_run else "reconcile.counted"
     counts_text = context.translate(
-        "reconcile.counted_dry" if is_dry_run else "reconcile.counted",
+        f"{counts_key}_unsearched" if report.is_missing_unknown else counts_key,
         n=_count_compared_rows(report),
         differ=difference_count,
         missing=report.missing_there,
         imported=report.imported,
+        refused=report.refused,
     )
     is_equal = difference_count == 0 and report.missing_there == 0 and report.refused == 0
     return Toast(lead, counts_text, "check" if is_equal else "not_equal", "good" if is_equal else "care", subject="")

@@ -23,6 +23,7 @@ from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field,
 from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
+from console.wording.sentences.formats import NO_VALUE
 
 _DIALOG_CLOSABLE_AFTER_MS = 10_000
 _MAX_RUN_DAYS = 366
@@ -244,15 +245,13 @@ class ReconcileDialog(DialogFrame):
         self._cancel_timer.stop()
         self._draft.delete()
         context, toast = self._context, make_run_toast(self._context, report)
-        counts = FactList(
-            [
-                (
-                    context.translate(f"reconcile.count.{name}"),
-                    context.translate("reconcile.count_value", n=getattr(report, name)),
-                )
-                for name in _SHOWN_REPORT_COUNT_FIELDS
-            ]
-        )
+        values = {
+            name: context.translate("reconcile.count_value", n=getattr(report, name))
+            for name in _SHOWN_REPORT_COUNT_FIELDS
+        }
+        if report.is_missing_unknown:
+            values["missing_there"] = NO_VALUE
+        counts = FactList([(context.translate(f"reconcile.count.{name}"), value) for name, value in values.items()])
         is_dry_run = report.run_id is None
         sentence = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()

@@ -627,13 +627,16 @@ def test_invalid_lines_are_reported_in_a_case(reconciled_day: ReconciledDay, mon
     files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
+    dry_run_report = reconciled_day.reconcile_day(dry_run=True)
+    assert (get_counts(dry_run_report), dry_run_report.is_missing_unknown) == ((0, 1, 0, 0, 0), True)
     report = reconciled_day.reconcile_day()
     assert get_counts(report) == (0, 1, 0, 0, 0)
-    assert report.refused == 1
+    assert (report.refused, report.is_missing_unknown) == (1, True)
     assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     monkeypatch.undo()
     reconciled_day.announce_file()
-    assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 1, 0, 0)
+    report = reconciled_day.reconcile_day()
+    assert (get_counts(report), report.is_missing_unknown) == ((1, 0, 1, 0, 0), False)
     runs = reconciled_day.scene.console.reconciliation.views.list_runs().items
     assert [item.is_missing_unknown for item in runs] == [False, True]
     assert reconciled_day.scene.list_open_alert_rules("reconciliation") == []

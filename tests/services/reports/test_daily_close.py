@@ -318,6 +318,26 @@ def test_a_close_is_final_without_open_money(console: Console, place: Place) -> 
     assert close.reconciliation is not None
     assert (close.is_final, close.reconciliation.run_id, close.reconciliation.difference_count) == (True, run, 1)
     assert [item.difference.row_key for item in close.reconciliation.differences] == ["P-1"]
+    assert not close.reconciliation.is_missing_unknown
+
+
+def test_a_close_says_that_an_unreadable_row_prevented_the_search(console: Console, place: Place) -> None:
+    """If a run didn't search the provider's history because a row was unreadable, the close says that the number of
+    payments that are only ours is unknown, not 0."""
+    rows = ReportRows(place)
+    insert_records_of_day(rows)
+    insert_run(rows, place, "done", matched=1)
+    run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
+    rows.insert_row(
+        "reconciliation_rows", {"run_id": run, "row_key": "L-2", "verdict": "refused", "theirs": "malformed"}
+    )
+    close = console.reports.read_daily_close("paypay", YESTERDAY)
+    assert close.reconciliation is not None
+    assert close.reconciliation.is_missing_unknown
+    assert (
+        "1 row of the gateway's history can't be read, so the number of payments that are only ours is unknown."
+        in list(format_daily_close_notes(close, "en"))
+    )
 
 
 def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place, tmp_path: Path) -> None:

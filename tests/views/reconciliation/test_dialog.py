@@ -3,14 +3,18 @@ presses, and the result.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.tasks.records import ReconcileReport
 from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.reconciliation.page import ReconcilePage
 from console.views.runtime.routes import ReconcileRoute, Route
+from console.views.widgets.base import TextLabel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
@@ -118,6 +122,28 @@ def test_a_dry_run_opens_no_run(open_dialog: OpenDialogFunction) -> None:
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, True)]
     assert dialog.windowTitle() == "Result of the comparison"
     assert dialog.main_button.isHidden()
+    dialog.reject()
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_the_result_shows_an_unknown_number_of_missing_payments(
+    open_dialog: OpenDialogFunction, monkeypatch: pytest.MonkeyPatch, *, is_dry_run: bool
+) -> None:
+    """If an unreadable row has prevented the search for missing payments, the result of the run doesn't say that no
+    payment is only ours."""
+    dialog, services, _ = open_dialog()
+    run = services.run
+
+    def run_with_unreadable_row(*args: Any, **more: Any) -> ReconcileReport:
+        return replace(run(*args, **more), missing_there=0, refused=2, is_missing_unknown=True)
+
+    monkeypatch.setattr(services, "run", run_with_unreadable_row)
+    dialog.dry_run_box.setChecked(is_dry_run)
+    dialog.main_button.click()
+    (bar,) = dialog.findChildren(NotificationBar)
+    assert "only ours unknown (2 unreadable rows)" in bar.accessibleName()
+    labels = [label.plain for label in dialog.findChildren(TextLabel)]
+    assert labels[labels.index("Only ours") + 1] == "–"
     dialog.reject()
 
 
