@@ -3,8 +3,10 @@ another administrator has proposed."""
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.money import InvalidAmountText, parse_typed_money
 from console.domain.payments.limits import Limit, LimitUnit, get_largest_limit, get_limit_unit
 from console.views.pages.dialog_drafts import DialogDraft
@@ -32,8 +34,8 @@ def format_limit_value(context: WindowContext, limit: Limit, value: int | None) 
 class LimitDialog(FormDialog):
     """The dialog in which an administrator types a new value for one limit and sends it to the service as a proposal.
     If a value is already proposed, the field contains this value. If another administrator has proposed it, sending
-    the same value confirms the proposal and changes the limit. The typed value is kept as a draft until the service
-    has stored it.
+    the same value confirms the proposal and changes the limit; the dialog says so. A value that the person's own open
+    proposal has can't be sent again. The typed value is kept as a draft until the service has stored it.
     """
 
     right_name = "limits"
@@ -55,6 +57,7 @@ class LimitDialog(FormDialog):
             is_right_aligned=True,
             currency_symbol=wording.get_currency_symbol(limit.currency) if unit is LimitUnit.AMOUNT else "",
         )
+        self.effect_label = TextLabel("", wraps_lines=True)
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
         title = f"{translate_limit_name(context, limit.name)} {limit.currency}"
@@ -94,13 +97,37 @@ class LimitDialog(FormDialog):
             return None
 
     def list_inputs(self) -> Sequence[QWidget]:
-        return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wraps_lines=True)
+        return self.value_field, self.effect_label
+
+    @property
+    def _is_own_proposal(self) -> bool:
+        return is_same_person(self._limit.proposed_by or "", self.context.operator or "")
+
+    def _is_proposed(self, value: int | None) -> bool:
+        return value is not None and value == self._limit.proposed
+
+    @Slot()
+    def update_submit_button(self) -> None:
+        """Enable or disable the main button, and show whether sending the typed value only proposes it or changes the
+        limit at once."""
+        if not self.is_busy:
+            is_confirmation = self._is_proposed(self._parse_typed_value()) and not self._is_own_proposal
+            translate = self.context.translate
+            self.effect_label.show_text(
+                translate("dialog.limit.confirms", who=self._limit.proposed_by)
+                if is_confirmation
+                else translate("dialog.limit.second")
+            )
+            self.main_button.show_text(translate("dialog.limit.confirm" if is_confirmation else "dialog.limit.act"))
+        super().update_submit_button()
 
     def find_form_problem(self) -> str:
         value = self._parse_typed_value()
         if value is None:
             return "dialog.limit.needs_value"
-        return "dialog.limit.same" if value == self._limit.value else ""
+        if value == self._limit.value:
+            return "dialog.limit.same"
+        return "dialog.limit.own" if self._is_proposed(value) and self._is_own_proposal else ""
 
     def send_form(self) -> None:
         limit, value = self._limit, self._parse_typed_value()

@@ -3,6 +3,7 @@ repeated after a lost answer.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,27 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
         assert dialog.value_field.text() == "60,000"
         dialog.submit_form()
         assert find_limit(desk).value == 60_000
+
+
+@pytest.mark.usefixtures("appearance")
+def test_the_dialog_says_whether_the_limit_changes_at_once(desk: Console, qtbot: QtBot) -> None:
+    """While the field contains the value that another administrator has proposed, the sentence and the button say
+    that the limit changes at once. With another value, they say that it is proposed. The person's own proposal can't
+    be sent again.
+    """
+    context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
+    limit = replace(find_limit(desk), proposed=60_000, proposed_by="adm-g")
+    dialog = LimitDialog(context, limit, parent)
+    assert dialog.main_button.text() == "Confirm change"
+    assert dialog.effect_label.plain.startswith("adm-g has requested this value.")
+    type_value(dialog, "70,000")
+    assert dialog.main_button.text() == "Request change"
+    assert dialog.effect_label.plain == context.translate("dialog.limit.second")
+    own_dialog = LimitDialog(context, replace(limit, proposed_by="Adm-F "), parent)
+    type_value(own_dialog, "60,000")  # the draft has the other value
+    assert own_dialog.find_form_problem() == "dialog.limit.own"
+    type_value(own_dialog, "70,000")
+    assert own_dialog.find_form_problem() == ""
 
 
 @pytest.mark.usefixtures("appearance")
