@@ -51,8 +51,9 @@ class ResolveMoneyForm(EvidenceForm):
         else:
             record_kind = case_words.get_record_kind(record)
             result_names, state_before = _RESULT_NAMES_BY_RECORD_KIND[record_kind], record.state.value
+        number_name = _format_number_name(context, record_kind)
         kind_buttons = {
-            name: RadioButton(translate(f"dialog.resolve_money.by_{name}"))
+            name: RadioButton(translate(f"dialog.resolve_money.by_{name}", number=number_name))
             for name in (NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE)
         }
         outcome_buttons = {
@@ -61,7 +62,7 @@ class ResolveMoneyForm(EvidenceForm):
         super().__init__(
             context,
             proposer,
-            Field(translate("dialog.resolve_money.number"), role="data"),
+            Field(number_name, role="data"),
             kind_buttons,
             outcome_buttons,
         )
@@ -73,7 +74,7 @@ class ResolveMoneyForm(EvidenceForm):
     def _make_widgets_below_outcome(self, name: str) -> tuple[QWidget, ...]:
         if name != "completed":
             return ()
-        self.refund_number_field = Field(self._context.translate("dialog.resolve_money.number"), role="data")
+        self.refund_number_field = Field(_format_number_name(self._context, "refund"), role="data")
         return (self.refund_number_field,)
 
     @property
@@ -104,7 +105,9 @@ class ResolveMoneyForm(EvidenceForm):
 
     def _format_number_evidence(self) -> str:
         return self._context.translate(
-            "dialog.resolve_money.number_statement", number=self.number_field.text().strip()
+            "dialog.resolve_money.number_statement",
+            name=_format_number_name(self._context, self._record_kind),
+            number=self.number_field.text().strip(),
         )
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
@@ -157,6 +160,11 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
         self.show_outcome(title, self._record_title, content, close_text=self._context.translate("action.close"))
+
+
+def _format_number_name(context: WindowContext, record_kind: str) -> str:
+    """Return the name of the id that the provider gives to a payment or refund, as on the record's page."""
+    return context.translate(f"field.provider_{record_kind}_id")
 
 
 def _format_dialog_title(context: WindowContext, record: MoneyRecord) -> str:
