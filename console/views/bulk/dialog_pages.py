@@ -15,6 +15,7 @@ from console.domain.bulk.records import (
     BulkRunWithHolder,
     ForecastKind,
     RowForecast,
+    RowResult,
 )
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
@@ -240,12 +241,21 @@ class BulkProgressPage(QWidget):
 def _read_result_rows(
     services: "Console", cursor: object, limit: int, *, run_id: int, result_filter: str | None
 ) -> FetchedPage:
-    """Return one page of the table: at most `limit` rows of the bulk run with their results, and the cursor of the
-    next page (None at the end). `cursor` is the position of the last row of the previous page; None for the first
-    page. `result_filter` is a value of `BulkProgressPage.result_filter`."""
-    after_position = cursor if isinstance(cursor, int) else 0
+    """Return one page of the table, whose first rows are those that failed, because a person must look at them; the
+    other rows of the bulk run follow in the order of the run. `cursor` has the result that the rows of this page
+    have (None for the other rows) and the position after which they begin; it is None for the first page. A page has
+    at most twice `limit` rows. `result_filter` is a value of `BulkProgressPage.result_filter`."""
+    result, after_position = cursor if isinstance(cursor, tuple) else (RowResult.FAILED, 0)
+    failed_lines: Sequence[BulkRowWithRecord] = ()
+    if result is not None:
+        failed_lines = services.bulk.list_rows_with_records(run_id, result, after_position, limit)
+        if len(failed_lines) == limit:
+            return FetchedPage(failed_lines, (result, failed_lines[-1].row.position))
+        after_position = 0
     lines = services.bulk.list_rows_with_records(run_id, result_filter, after_position, limit)
-    return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)
+    other_lines = [line for line in lines if line.row.result != RowResult.FAILED]
+    next_cursor = (None, lines[-1].row.position) if len(lines) == limit else None
+    return FetchedPage((*failed_lines, *other_lines), next_cursor)
 
 
 def _make_bulk_row_table(

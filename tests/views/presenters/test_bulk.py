@@ -5,7 +5,9 @@ counts.
 import inspect
 import re
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -13,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.bulk.records import (
     DISCARDED_REASON,
     STILL_UNKNOWN_OUTCOME,
+    BulkRowWithRecord,
     BulkRunWithHolder,
     ForecastKind,
     RowForecast,
@@ -27,10 +30,13 @@ from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
+from console.views.bulk import dialog_pages
 from console.views.bulk.dialog_pages import BulkPlanPage
 from console.views.pages.cut_text_line import CutTextLine
 from console.views.presenters import bulk as bulk_words
+from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import Appearance
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment
 
@@ -261,3 +267,25 @@ def test_a_row_shows_its_whole_reason_at_the_largest_text_size(
     (line,) = page.findChildren(CutTextLine)
     assert bool(line.get_text("company")) is page.table.is_cell_cut("company", rows[0]) is True
     assert line.get_text("why") == ""
+
+
+def test_rows_that_failed_are_first_in_the_results(qtbot: QtBot) -> None:
+    """The table of a run's results has the rows that failed first, each row once, and can be read to its end, even
+    if whole pages of the run have failed."""
+    results = ["refused", "done", *["failed"] * 8, "done", None]
+    rows = [BulkRow(position, "payment", position, 1, result) for position, result in enumerate(results, 1)]
+
+    class InventedBulkService:
+        def list_rows_with_records(
+            self, run_id: int, result: str | None, after_position: int, limit: int
+        ) -> list[BulkRowWithRecord]:
+            found = [row for row in rows if row.position > after_position and result in (None, row.result)]
+            return [BulkRowWithRecord(row, None) for row in found[:limit]]
+
+    services: Any = SimpleNamespace(bulk=InventedBulkService())
+    model = PagedModel([], lambda line: line.row.position, InlineRunner(), rows_per_page=3)
+    model.read_query(partial(dialog_pages._read_result_rows, services, run_id=1, result_filter=None))
+    for _page in range(6):
+        model.set_visible_rows(0, model.rowCount())
+    shown_positions = [line.row.position for line in map(model.row_at, range(model.rowCount())) if line]
+    assert shown_positions == [3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 11, 12]
