@@ -221,10 +221,11 @@ class IncidentCard(Surface):
     def _make_history_widgets(self, incident: Incident) -> Sequence[QWidget]:
         if not incident.steps:
             return ()
-        translate = self._context.translate
+        translate, now = self._context.translate, self._context.now()
         step_labels = [
             TextLabel(
-                f"{wording.format_instant(step.at)}  {incident_words.format_incident_step(step, translate)}",
+                wording.format_short_instant(step.at, now)
+                + f"  {incident_words.format_incident_step(step, translate)}",
                 "small",
                 "muted",
                 wraps_lines=True,

@@ -248,7 +248,7 @@ def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object
     assert "2 alerts" in texts
     assert "3 records · ₹2,499.00 · ¥1,200" in texts
     assert any("Open the payment and check its state" in text for text in texts)
-    assert any(text.endswith("op-a handed it over to lead-b: please call the shop") for text in texts)
+    assert "11-20 15:04  op-a handed it over to lead-b: please call the shop" in texts
     assert any(text.startswith("Owned by lead-b since") for text in texts)
     buttons = [button.text() for button in make_page(incident).card.findChildren(KeyButton)]
     assert [text for text in buttons if "PAY-4" in text] == ["Payment PAY-4 ¥1,200"]
