@@ -330,7 +330,7 @@ def test_a_shortened_answer_reports_its_limit(desk: RegistryDesk) -> None:
     assert (len(exactly["items"]), exactly["has_more"]) == (len(whole["items"]), False)
     for command, language, said in (
         (["registry", "find"], "en", "The first 2 corporations. There are more"),
-        (["find"], "ja", "先頭の 2 件です。ほかにも"),
+        (["find"], "ja", "最初の 2 件です。ほかにも"),
     ):
         assert said in terminal(*command, "100-0013", "--limit", "2", LANGUAGE=language).out.decode()
         assert said[-6:] not in terminal(*command, "100-0013", LANGUAGE=language).out.decode()
