@@ -153,11 +153,13 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
 def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(
     open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete"."""
+    """If the PDF of a bought credit check is missing, the dialog says "Bought", once, and "Incomplete"."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=CORPORATION_NUMBER)
     person = open_window()
     dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "Bought"
+    (bar,) = dialog.findChildren(NotificationBar)
+    assert "Bought" not in bar.sentence
     assert "Incomplete" in [badge.word for badge in dialog.findChildren(Badge)]
 
 

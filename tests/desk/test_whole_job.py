@@ -14,6 +14,7 @@ from console.views.lookup.page import LookupPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_with_unknown_outcome, buy_without_pdf, read_provider_id
 from tests.support.desks import CORPORATION_NUMBERS
@@ -52,6 +53,8 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
     person.tab_to("Re-fetch")
     person.press("Return")
     person.wait_until(lambda: not fetching.is_busy and fetching.windowTitle() == "Re-fetched")
+    (bar,) = fetching.findChildren(NotificationBar)
+    assert bar.sentence == "Nothing was charged."
     person.press("Esc")
     person.wait_without_dialog()
     assert read_check(console, lacking.id).record.incomplete == ()

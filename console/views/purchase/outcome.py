@@ -29,12 +29,10 @@ def make_purchase_content(context: WindowContext, record: CreditCheck, steps: Re
         text = context.translate(
             "dialog.purchase.bought_incomplete", record=record.id, missing=record.incomplete, at=record.work.at
         )
-        bar = NotificationBar(
-            context.translate("dialog.purchase.bought_title"), text, tone="care", icon_name="open_ring_plus"
-        )
+        bar = NotificationBar("", text, tone="care", icon_name="open_ring_plus")
     else:
         text = context.translate("dialog.purchase.bought", record=record.id)
-        bar = NotificationBar(context.translate("dialog.purchase.bought_title"), text, tone="good", icon_name="check")
+        bar = NotificationBar("", text, tone="good", icon_name="check")
     facts = FactList(
         [
             (context.translate("field.company_name"), record.company_name or wording.NO_VALUE),

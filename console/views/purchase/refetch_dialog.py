@@ -317,12 +317,7 @@ def _make_refetch_content(
         lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))
         if _has_stored_new_pdf(result, record_before):
             lines.append(_make_text_line(context.translate("dialog.refetch.other_pdf")))
-    bar = NotificationBar(
-        context.translate("dialog.refetch.done_title"),
-        context.translate("dialog.refetch.no_cost"),
-        tone="good",
-        icon_name="check",
-    )
+    bar = NotificationBar("", context.translate("dialog.refetch.no_cost"), tone="good", icon_name="check")
     return _RefetchContent(bar, *lines)
 
 
