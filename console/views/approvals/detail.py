@@ -15,6 +15,7 @@ from console.domain.payments.service_results import RefundDetails, RiskSignal
 from console.domain.payments.states import RefundState
 from console.views.approvals.cards import MAX_PROVIDER_ANSWER_AGE_SECONDS
 from console.views.money.base_page import make_fact_list
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
@@ -31,7 +32,7 @@ from console.views.widgets.base import (
     make_row,
     set_visible_in_parent,
 )
-from console.views.widgets.controls.buttons import KeyButton, PaintedButton
+from console.views.widgets.controls.buttons import KeyButton, PaintedButton, ReasonLabel
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.display.record_parts import RecordSideStrip, make_titled_panel
@@ -432,11 +433,12 @@ class RefundRequestPanel(QScrollArea):
     def _make_stale_answer_line(self, sentence: str) -> QWidget:
         line = Surface()
         button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds_key=False)
-        button.clicked.connect(self.probe_requested)
+        bind_button_to_right(self._context, button, "probe").clicked.connect(self.probe_requested)
         hint = TextLabel(self._context.translate("approvals.probe_first"), "body", "muted", wraps_lines=True)
         line_row = make_row(gap_px=12, margins=(14, 8, 12, 8))
         line_row.addWidget(IconLabel("clock", "care", line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
-        line_row.addLayout(make_column(TextLabel(sentence, wraps_lines=True), hint, gap_px=0), 1)
+        texts = (TextLabel(sentence, wraps_lines=True), hint, ReasonLabel(button))
+        line_row.addLayout(make_column(*texts, gap_px=0), 1)
         line_row.addWidget(button)
         line.setLayout(line_row)
         return line

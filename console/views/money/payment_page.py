@@ -12,6 +12,7 @@ from console.domain.payments.service_results import PaymentDetails
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
@@ -40,7 +41,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         super().__init__(context)
         translate = context.translate
         self._number_label = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
-        self._probe_button = KeyButton(translate("action.probe"), "P", "inline", binds_key=False)
+        probe = KeyButton(translate("action.probe"), "P", "inline", binds_key=False)
+        self._probe_button = bind_button_to_right(context, probe, "probe")
         self._probe_button.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), has_arrow=True, role="small")
         self._order_link.clicked.connect(self._open_order)

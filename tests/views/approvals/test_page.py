@@ -41,6 +41,7 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.refunds.decision_dialog import RejectDialog, WithdrawDialog
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import registry as registry_words
@@ -133,6 +134,20 @@ def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> 
         detail.format_stale_answer(make_refund_details(payment_sides=make_compared_sides(None)))
         == "This payment has never been probed."
     )
+
+
+def test_nobody_probes_without_connection(appearance: object) -> None:
+    """The probe button beside an old provider answer is disabled with its reason as long as nobody can probe."""
+    context = make_window_context()
+    detail = RefundRequestPanel(context)
+    detail.show_details(make_refund_details(payment_sides=make_compared_sides(None)))
+    (probe_button,) = (button for button in detail.findChildren(KeyButton) if button.key == "P")
+    assert probe_button.isEnabled()
+    context.update_connection_state(lost_since=NOW)
+    assert not probe_button.isEnabled()
+    assert context.find_lost_connection_reason() in read_shown_texts(detail)
+    context.update_connection_state(lost_since=None)
+    assert probe_button.isEnabled()
 
 
 def test_a_request_hides_the_parts_of_zero_except_the_refunded_one(appearance: object) -> None:

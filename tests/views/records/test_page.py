@@ -498,6 +498,15 @@ def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPag
     assert read_badges() == [True, True]
 
 
+def test_nobody_probes_an_unasked_payment_without_connection(page: PaymentPage) -> None:
+    """The probe button in the gateway's panel, which stands there until the gateway has answered, is disabled while
+    the database is unreachable."""
+    page.show_route(PaymentRoute(5))
+    assert page._probe_button.isEnabled()
+    page.context.update_connection_state(lost_since=NOW)
+    assert not page._probe_button.isEnabled()
+
+
 @pytest.mark.parametrize(("state", "is_shown"), [(PaymentState.USER_PAYMENT, True), (PaymentState.REVERSED, False)])
 def test_a_reversed_payment_has_no_time_limit(page: PaymentPage, state: PaymentState, *, is_shown: bool) -> None:
     """The facts of a payment have the time until which the customer can pay. A payment that was paid and reversed has
