@@ -495,6 +495,26 @@ def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object)
     assert routes == [ReconcileRoute(2)]
 
 
+def test_the_first_listed_run_gets_the_focus(qtbot: QtBot, appearance: object) -> None:
+    """While no run is listed, the button that starts one has the focus. The first run takes the focus over, so that
+    Enter opens the run, as the text of the page says. A button that the person has focused keeps the focus."""
+    at = make_window_context()
+    at.store_services(ReconcileServices())  # type: ignore[arg-type]
+    page = ReconcileRunsPage(at)
+    qtbot.addWidget(page)
+    page.show()
+    page.show_route(ReconcileRunsRoute())
+    page.activateWindow()
+    page.take_focus()
+    assert page.focusWidget() is page.begin_button
+    at.store_services(ReconcileServices(make_run_details(make_run_item(2))))  # type: ignore[arg-type]
+    page.refresh("entered")
+    assert page.focusWidget() is page.table
+    page.begin_button.setFocus()
+    page.refresh("entered")
+    assert page.focusWidget() is page.begin_button
+
+
 def test_a_late_answer_about_another_run_is_ignored(show_page: ShowPageFunction) -> None:
     """An automatic read of an older run is answered after the person has opened the newest run, whose own read was
     faster. The page keeps showing the newest run."""
