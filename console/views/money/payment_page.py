@@ -13,7 +13,6 @@ from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.pages.permission_buttons import bind_button_to_right
-from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
@@ -79,12 +78,10 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.hide_bar("refund")
             return
         context = self.context
-        explanation = case_words.explain_record_to_acting_person(unknown_refund, context)
-        next_step = record_words.format_next_step(explanation.next_step, context)
         button = KeyButton(context.translate("action.open_refund"), kind="inline")
         button.setProperty("refund", unknown_refund.id)
         button.clicked.connect(self._open_unknown_refund)
-        sentence = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
+        sentence = context.translate("money.refund_unknown", id=unknown_refund.id)
         bar = NotificationBar(
             context.translate("money.blocked_refund"), sentence, tone="unknown", icon_name="lock", button=button
         )

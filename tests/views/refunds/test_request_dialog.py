@@ -429,8 +429,8 @@ def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) ->
     told = [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
     assert "Within the per-refund limit" in told
     assert "Another refund of this payment is open." not in told
-    assert told.count("The outcome of refund R-9 is unknown. Open it and resolve it first.") == 1
-    assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Open it and resolve it first."
+    assert told.count("The outcome of refund R-9 is unknown. Open it to see the next step.") == 1
+    assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Open it to see the next step."
     assert not dialog.form.takes_input
     assert not dialog.main_button.isEnabled()
 
