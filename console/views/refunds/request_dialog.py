@@ -411,13 +411,17 @@ def _format_requested_text(context: WindowContext, refund: Refund) -> str:
 
 
 def _format_dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
-    payment = plan.payment
-    return context.translate(
-        "dialog.refund.subtitle",
-        number=payment.corporation_number,
-        provider=case_words.get_provider_name(payment.provider, context),
-        amount=wording.format_amount(payment.captured_minor, payment.currency),
-        at=payment.paid_at,
-        payer=case_words.mask_payer(payment.payer),
-        order=plan.order.merch_txn_id if plan.order is not None else wording.NO_VALUE,
+    """Return the subtitle of the dialog: order, corporation, provider, amount, day and payer of the payment, as far
+    as they are known."""
+    payment, translate, payer = plan.payment, context.translate, case_words.mask_payer(plan.payment.payer)
+    amount = wording.format_amount(payment.captured_minor, payment.currency)
+    return wording.join_facts(
+        (
+            case_words.format_record_title(plan.order, context) if plan.order is not None else "",
+            wording.format_corporation_number(payment.corporation_number) if payment.corporation_number else "",
+            case_words.get_provider_name(payment.provider, context),
+            translate("dialog.refund.paid", amount=amount, at=payment.paid_at),
+            translate("dialog.refund.payer", payer=payer) if payer else "",
+        ),
+        translate,
     )

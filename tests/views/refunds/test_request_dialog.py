@@ -250,6 +250,15 @@ def open_dialog(
     return dialog, desk, at
 
 
+def test_the_subtitle_has_every_known_fact(parent: QWidget) -> None:
+    """A fact that is missing, such as the payer of a payment found by a reconciliation, is left out of the subtitle;
+    the other facts stay."""
+    facts = "Order A-10442 · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST"
+    for payer, subtitle in (("PAYER-1234", f"{facts} · customer ****1234"), (None, facts)):
+        plan = make_refund_plan(payment=make_payment(payer=payer))
+        assert RefundDialog(make_window_context(), plan, parent)._subtitle.plain == subtitle
+
+
 @pytest.mark.parametrize("width_px", [300, 640, 1000])
 def test_the_checks_of_a_refund_are_in_columns(parent: QWidget, qtbot: QtBot, width_px: int) -> None:
     """The checks, the cooling-off period and the approvers are in columns of equal width, so that each line has its
