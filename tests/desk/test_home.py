@@ -293,11 +293,13 @@ def test_drafts_and_unfinished_operations_have_one_bar_each(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """However many drafts there are, they add one bar to the bar about an unfinished operation, so that the table
-    below stays in the window."""
+    below stays in the window. The list of earlier messages opens the record that the bar names."""
     buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     person = open_window()
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: "unfinished" in home.list_bar_names())
+    (unfinished,) = [one for one in person.frame.announcer.announcements if one.icon_name == "clock"]
+    assert unfinished.route is not None
     for count in range(1, 5):
         draft = {"kind": "refund", "subject": str(count), "title": "Payment", "stage": "form", "inputs": {}}
         home.context.person_values.store(make_draft_name("refund", str(count)), draft)

@@ -37,7 +37,7 @@ from console.views.presenters.saved_views import (
 from console.views.records.columns import make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
-from console.views.runtime.routes import QueuesRoute, RecordRef, make_queue_route
+from console.views.runtime.routes import QueuesRoute, RecordPageRoute, RecordRef, make_queue_route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
@@ -399,7 +399,12 @@ class HomePage(Page):
         button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished_operation)
         bar = NotificationBar(
-            self.context.translate("home.unfinished"), sentence, tone="progress", icon_name="clock", button=button
+            self.context.translate("home.unfinished"),
+            sentence,
+            tone="progress",
+            icon_name="clock",
+            button=button,
+            route=self._make_unfinished_record_route(),
         )
         self.show_bar("unfinished", bar, is_above_contents=True)
 
@@ -418,9 +423,13 @@ class HomePage(Page):
 
     @Slot()
     def _open_unfinished_operation(self) -> None:
+        if (route := self._make_unfinished_record_route()) is not None:
+            self.context.navigate(route)
+
+    def _make_unfinished_record_route(self) -> RecordPageRoute | None:
+        """Return the route to the record that the bar about the unfinished operation names."""
         record = self._shown_work.record if self._shown_work else None
-        if record is not None:
-            self.context.navigate(case_words.make_record_route(record, (), "home"))
+        return None if record is None else case_words.make_record_route(record, (), "home")
 
     @Slot()
     def _open_review_queue(self) -> None:

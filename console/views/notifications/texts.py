@@ -17,14 +17,33 @@ _ICON_AND_TONE_BY_EVENT_KIND: dict[PersonalEventKind, tuple[str, Tone]] = {
     PersonalEventKind.INCIDENT: ("warning", "care"),
     PersonalEventKind.BULK_RUN: ("list", "progress"),
 }
+_ICON_AND_TONE_BY_DECISION: dict[str, tuple[str, Tone]] = {
+    "rejected": ("cross", "care"),
+    "expired": ("ring_slash", "care"),
+    "closed": ("ring_slash", "progress"),
+    "replaced": ("ring_slash", "care"),
+    "settled": ("ring_slash", "progress"),
+}
+"""Icon and tone of the decisions that are no approval, by the name of the event. The icons are those of the badges of
+the same states."""
 
 
 def format_event(event: PersonalEvent, context: WindowContext) -> str:
     """Return the sentence about one event, in the window's language."""
-    record = f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
+    record = _format_subject(event, context)
     state_key = f"state.{event.subject_kind.replace('-', '_')}.{event.record_state}"
     state_facts = {} if event.record_state is None else {"state": context.translate(state_key)}
     return context.translate(f"notification.{event.kind}.{event.event_name}", record=record, **state_facts)
+
+
+def _format_subject(event: PersonalEvent, context: WindowContext) -> str:
+    """Return the words for the subject of an event. `number` of a refund is the number of its payment."""
+    if event.subject_kind != "refund":
+        return f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
+    title = context.translate("case.title.refund", id=event.subject_id)
+    if event.number is None:
+        return title
+    return context.translate("notification.refund_of_payment", refund=title, number=event.number)
 
 
 def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:
@@ -40,7 +59,7 @@ def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) 
     """Return the toast about these events. If there is one event and it concerns a record, a click on the toast
     opens this record."""
     title, detail = format_events_title_and_detail(events, context)
-    icon_name, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
+    icon_name, tone = _find_icon_and_tone(events[0])
     return Toast(
         title,
         " ".join(detail.splitlines()),
@@ -49,6 +68,13 @@ def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) 
         _find_event_route(events) if len(events) == 1 else None,
         subject="",
     )
+
+
+def _find_icon_and_tone(event: PersonalEvent) -> tuple[str, Tone]:
+    icon_and_tone = _ICON_AND_TONE_BY_EVENT_KIND[event.kind]
+    if event.kind is PersonalEventKind.DECISION:
+        return _ICON_AND_TONE_BY_DECISION.get(event.event_name, icon_and_tone)
+    return icon_and_tone
 
 
 def _find_event_route(events: tuple[PersonalEvent, ...]) -> RecordPageRoute | None:

@@ -10,7 +10,7 @@ from console.domain.links.link import Link
 from console.domain.notifications.events import PersonalEvent, PersonalEventKind
 from console.views.notifications.desktop import DesktopMessageTray
 from console.views.notifications.dialog import NotificationsDialog
-from console.views.notifications.texts import format_event
+from console.views.notifications.texts import format_event, make_event_toast
 from console.views.notifications.watch import NotificationWatcher
 from console.views.runtime.context import Toast, WorkCounts
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
@@ -107,10 +107,13 @@ def test_a_new_event_is_shown_once(background_window: BackgroundWindow) -> None:
     background_window.read()
     background_window.read(DECIDED_EVENT)
     assert background_window.desktop.shown == [
-        ("Refund A-10442: your request was declined.", Link("record", "4", "refund"))
+        ("Refund R-4 (payment A-10442): your request was declined.", Link("record", "4", "refund"))
     ]
     (toast,) = background_window.toasts
-    assert (toast.message, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
+    assert (toast.message, toast.route is not None) == (
+        "Refund R-4 (payment A-10442): your request was declined.",
+        True,
+    )
     background_window.desktop.emit_link_of_newest_message()
     assert background_window.opened == [Link("record", "4", "refund")]
 
@@ -135,7 +138,7 @@ def test_several_events_are_one_message(background_window: BackgroundWindow) -> 
     ((text, link),) = background_window.desktop.shown
     assert text.splitlines() == [
         "4 new messages for you.",
-        "Refund 9 is waiting for your decision.",
+        "Refund R-9 is waiting for your decision.",
         "Payment 5: a note mentions you.",
         "Payment 6 was handed over to you.",
     ]
@@ -193,6 +196,12 @@ def test_a_bulk_run_of_this_window_has_its_own_toast(background_window: Backgrou
     background_window.context.own_bulk_runs.add(8)
     background_window.read(ENDED_RUN_EVENT)
     assert (background_window.toasts, background_window.texts) == ([], ["Bulk run BS-8 has ended."])
+
+
+@pytest.mark.parametrize(("event_name", "icon_name"), [("approved", "ring_check"), ("rejected", "cross")])
+def test_the_icon_of_a_decision_says_how_it_was_decided(appearance: object, event_name: str, icon_name: str) -> None:
+    event = PersonalEvent(PersonalEventKind.DECISION, "x", event_name, "refund", "4")
+    assert make_event_toast((event,), make_window_context()).icon_name == icon_name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -67,17 +67,19 @@ class NotificationBar(QFrame):
         second_button: QWidget | None = None,
         is_narrow: bool = False,
         is_announced: bool = True,
+        route: RecordPageRoute | None = None,
         parent: QWidget | None = None,
     ) -> None:
         """`second_button` is the second button. If `is_narrow` is True, for a narrow panel, the text is always below
         the bold text. If `is_announced` is False, screen readers don't announce the bar, because another widget
-        announces the same message.
+        announces the same message. `route` leads to the record that the message is about; None means the record of
+        the visible page, if any.
         """
         super().__init__(parent)
         self.setProperty("tone", tone)
         # With a fixed height, Qt would not let the bar be higher than its preferred height, at any width.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        self.button = button
+        self.button, self.route = button, route
         self.tone: Tone = tone
         self.icon_name = icon_name
         self._is_announced, self._announced_sentence = is_announced, ""
@@ -165,7 +167,7 @@ class NotificationBar(QFrame):
     def _announce_sentence(self) -> None:
         if self._is_announced and self.sentence != self._announced_sentence:
             self.mark_announced()
-            announce(self, self.sentence, icon_name=self.icon_name, tone=self.tone)
+            announce(self, self.sentence, icon_name=self.icon_name, tone=self.tone, route=self.route)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
