@@ -111,7 +111,7 @@ class PageScrollArea(QScrollArea):
             focused_widget.scrollTo(focused_widget.currentIndex())
         focus_rect = self._find_focus_rect()
         if page is not None and focus_rect is not None:
-            self.ensureVisible(-page.x(), focus_rect.center().y(), 0, focus_rect.height())
+            self.ensureVisible(-page.x(), focus_rect.center().y(), 0, focus_rect.height() // 2 + 1)
 
     def _find_focus_rect(self) -> QRect | None:
         """Return the rectangle of the page's focused widget, in the coordinates of the page. If the widget is a list,

@@ -126,6 +126,18 @@ def test_a_focused_field_stays_visible_when_the_page_becomes_lower(
     assert area.verticalScrollBar().value() == 0
 
 
+def test_a_focused_widget_at_the_lower_end_does_not_scroll_the_page(
+    shown_page: tuple[PageScrollArea, TabbedPage],
+) -> None:
+    """The last line of the visible part is fully visible, so that the page stays at its top."""
+    area, page = shown_page
+    page.tab_bar.setFocus()
+    area.resize(_PAGE_WIDTH_PX, page.tab_bar.mapTo(page, QPoint(0, page.tab_bar.height())).y() + 2)
+    process_events()
+    area.scroll_to_top_and_focused_widget()
+    assert (area.verticalScrollBar().value(), is_fully_visible(area, page.tab_bar)) == (0, True)
+
+
 def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown_page: tuple[PageScrollArea, TabbedPage]) -> None:
     """If the person has scrolled away from the focused field, a page that becomes shorter keeps its first visible
     line.

@@ -193,7 +193,7 @@ class InnerScrollAreas(QObject):
         if isinstance(view, QAbstractItemView) and content is not None and view.currentIndex().isValid():
             row = view.visualRect(view.currentIndex())
             middle = view.viewport().mapTo(content, row.center())
-            self._outer_area.ensureVisible(-content.x(), middle.y(), 0, row.height())
+            self._outer_area.ensureVisible(-content.x(), middle.y(), 0, row.height() // 2 + 1)
 
     @Slot()
     def _report_visible_rows(self) -> None:
