@@ -122,6 +122,15 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
     return -minor if is_refund else minor, currency or _get_currency(item)
 
 
+def get_verdict_word(item: DifferenceItem, context: TextContext) -> str:
+    """Return the word for the verdict of a comparison. A refund that only the provider has is stored as a different
+    amount, but it has no amount of ours; its word says that it isn't recorded."""
+    verdict = item.difference.verdict
+    if verdict is ReconciliationVerdict.DIFFERENT_AMOUNT and item.difference.ours is None:
+        return context.translate("reconcile.verdict.unrecorded_refund")
+    return context.translate(f"reconcile.verdict.{verdict}")
+
+
 def format_difference_cause(item: DifferenceItem, context: TextContext) -> str:
     """Return a text about a difference: the reason why a person must look at it, or the statement that no person must
     look at it."""

@@ -72,7 +72,7 @@ def make_verdict_cell(difference: DifferenceItem, context: WindowContext) -> Sta
     icon_name, tone = _ICON_AND_TONE_BY_DIFFERENCE_VERDICT[difference.difference.verdict]
     is_resolved = difference.action is None and tone == "bad"
     return StateCell(
-        context.translate(f"reconcile.verdict.{difference.difference.verdict}"),
+        texts.get_verdict_word(difference, context),
         icon_name,
         "text" if is_resolved else tone,
     )

@@ -55,7 +55,7 @@ def make_difference_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table of differences: payment, our state, the provider's state, verdict,
     difference of the amounts, and cause."""
     translate = context.translate
-    verdicts = ("imported", "missing_there", "different_state", "different_amount", "refused")
+    verdicts = ("imported", "missing_there", "different_state", "different_amount", "unrecorded_refund", "refused")
     longest_word = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
     return [
         Column("payment", translate("kind.payment"), measure_column_width("ORD-2026-000001", 32),

@@ -170,9 +170,7 @@ def make_difference_columns(context: TextContext) -> ExportColumns:
             context, "reconcile.column.theirs", lambda item: reconciliation_words.format_provider_side(item, context)
         ),
         make_text_column(
-            context,
-            "reconcile.column.verdict",
-            lambda item: context.translate(f"reconcile.verdict.{item.difference.verdict}"),
+            context, "reconcile.column.verdict", lambda item: reconciliation_words.get_verdict_word(item, context)
         ),
         make_amount_column(context, "reconcile.column.difference", read_difference),
         make_currency_column(context, lambda item: read_difference(item)[1]),

@@ -238,8 +238,7 @@ def test_unreadable_rows_leave_the_number_of_missing_payments_unknown(
                     f"返金完了 500 JPY {FILE_LINE_INSTANT}"),
          "refund R-3 Accepted ¥500", "Refunded ¥500", "", "Different state", "Waiting for its order", None),
         (make_difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {FILE_LINE_INSTANT}"),
-        "",
-         "Refunded ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
+         "", "Refunded ¥66,000", "−¥66,000", "Unrecorded refund", "Waiting for its order", None),
     ],
 )  # fmt: skip
 def test_a_row_shows_our_state_and_the_providers_state(
