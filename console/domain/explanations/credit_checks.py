@@ -244,7 +244,7 @@ def _explain_purchased_check(
         if not has_expired and relations.change_alert_id is not None:
             facts = {**facts, "observed": relations.observed_change}
             step = NextStep("next.company_changed", facts, action=OPEN_ALERT_ACTION)
-            return Explanation("verdict.complete", "why.complete_company_changed", step, facts)
+            return Explanation("verdict.complete_company_changed", "why.complete_company_changed", step, facts)
         if not has_expired:
             return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, is_renewal=True), "renew")

@@ -51,6 +51,7 @@ ICON_BY_RECORD_KIND: Mapping[str, str] = {
 """The icon that stands for each kind of record in lists of several kinds."""
 _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "complete": ("check", "good"),
+    "complete_company_changed": ("square_bang", "care"),
     "incomplete": ("open_ring_plus", "care"),
     "superseded": ("two_sheets", "muted"),
     "duplicate": ("not_equal", "care"),

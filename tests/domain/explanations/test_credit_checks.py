@@ -141,8 +141,8 @@ SITUATIONS = {
     "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None,
         NO_ROLE_MAY_ACT),
     "complete, company changed": (
-        replace(PURCHASED_CHECK, relations=CheckRelations(change_alert_id=5)), "complete", "complete_company_changed",
-        "company_changed", None, NO_ROLE_MAY_ACT,
+        replace(PURCHASED_CHECK, relations=CheckRelations(change_alert_id=5)), "complete_company_changed",
+        "complete_company_changed", "company_changed", None, NO_ROLE_MAY_ACT,
     ),
     "just over, company changed": (
         replace(PURCHASED_CHECK, expired_at=NOW, relations=CheckRelations(change_alert_id=5)), "complete",
