@@ -122,7 +122,7 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
         assert desks.read_charges_and_refunds() == (1, 1)
 
         assert desks(DESK_B, "probe", "operation", missing["refund"]).status == 0
-        # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
+        # Nobody has the provider's id of a purchase whose process was killed before the answer: people resolve it.
         assert desks(DESK_B, "probe", "operation", missing["credit-check"]).status == (4 if is_killed else 0)
         assert desks.list_lost_operations(DESK_B)[missing["credit-check"]] == ("open" if is_killed else "restored")
         found = [

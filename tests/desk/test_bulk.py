@@ -177,7 +177,7 @@ def test_a_run_skips_records_changed_by_other_people(
     sandbox: Sandbox,
     checks_without_pdf: list[CreditCheck],
 ) -> None:
-    """A bulk run skips a record that another person has settled or taken since the selection. A record that arrives
+    """A bulk run skips a record that another person has resolved or taken since the selection. A record that arrives
     after the selection isn't part of the run.
     """
     person = open_window()

@@ -1,5 +1,5 @@
-"""A person settles operations in the window that the database has lost together with their records, and that only the
-spool of this desk still has: a purchase, the start of a payment, and the sending of a refund.
+"""A person resolves operations in the window that the database has lost together with their records, and that only
+the spool of this desk still has: a purchase, the start of a payment, and the sending of a refund.
 """
 
 from collections.abc import Callable

@@ -66,7 +66,7 @@ REQUEST_ID_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("an id is everybody's", _IDS_FILE,
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
         f"{_REQUEST_IDS_TESTS}::test_a_request_id_belongs_to_one_person"),
-    _make_mutant("what people settled as not bought may be bought again", _RECORDS_FILE,
+    _make_mutant("what people resolved as not bought may be bought again", _RECORDS_FILE,
         "        return None if _was_never_sent(request_id_use, answers)"
         " else _make_refusal_answer(operation, record)\n\n"
         "    return find_answer\n\n\ndef make_start_answer_finder(",

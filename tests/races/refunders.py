@@ -93,7 +93,7 @@ def run_refund_race(place: Place, load: RefundLoad) -> Counter[str]:
         money_truth.check_money(console, sandbox)
         sandbox.control.clear_faults()
         sandbox.control.release_calls()
-        tally = _run_tasks_until_settled(console, sandbox, clock)
+        tally = _run_tasks_until_refunds_end_or_wait(console, sandbox, clock)
         console.audit.verify_chains()
         return tally + Counter(acts=endings.total(), done=_count_done_actions(endings), sent=len(sent), faults=met)
 
@@ -237,7 +237,7 @@ def _list_lease_holders(console: Console) -> tuple[LeaseHolder, ...]:
         return leases.list_holders(conn)
 
 
-def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
+def _run_tasks_until_refunds_end_or_wait(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
     """Move the clock and run the due tasks in rounds until each refund has ended or waits for a person. Return the
     number of refunds by state. Each round first waits until all leases have expired: a task that the database refused
     leaves its lease, which expires in real time.

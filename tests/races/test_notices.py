@@ -17,7 +17,7 @@ from tests.support.notice_deliveries import (
     check_all_notices_booked,
     deliver_notices,
     prepare_notices,
-    run_until_settled,
+    run_tasks_while_work_is_scheduled,
 )
 from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Place
@@ -31,7 +31,7 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         posts = prepare_notices(scene, banks, paypays, atoms)
         storm = deliver_notices(scene, posts, seed=14)
-        run_until_settled(scene)
+        run_tasks_while_work_is_scheduled(scene)
         check_all_notices_booked(scene, posts)
     with capsys.disabled():
         print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.count_by_result)}")
@@ -57,7 +57,7 @@ def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(call_ignoring_refusals, acts))
         scene.control.clear_faults()
-        run_until_settled(scene)
+        run_tasks_while_work_is_scheduled(scene)
         for number in ids:
             scene.payments.probe(number)
         check_all_notices_booked(scene, posts)

@@ -19,7 +19,7 @@ from tests.support.notice_deliveries import (
     check_all_notices_booked,
     deliver_notices,
     prepare_notices,
-    run_until_settled,
+    run_tasks_while_work_is_scheduled,
 )
 from tests.support.payment_desks import open_payment_desk
 from tests.support.places import Engine
@@ -112,7 +112,7 @@ def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[st
     ):
         posts = prepare_notices(scene, 1_700, 200, 100)
         storm = deliver_notices(scene, posts, seed=shard)
-        run_until_settled(scene)
+        run_tasks_while_work_is_scheduled(scene)
         check_all_notices_booked(scene, posts)
     print(f"demand notices: {engine}: {storm.format_figures()}")
     return Counter(notices=len(posts), deliveries=len(storm.delivery_seconds))

@@ -144,7 +144,7 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
 @pytest.mark.parametrize(
     "code", ["provider_auth", "rate_limited", "provider_unreachable", "stale_view", "in_progress"]
 )
-def test_a_refusal_beside_an_unknown_purchase_excludes_only_new_charges(code: str) -> None:
+def test_a_refusal_about_an_unknown_purchase_excludes_only_new_charges(code: str) -> None:
     """If the record has an unknown purchase, the message of a refused call says that nothing new was charged. It
     doesn't say that nothing was charged, because the earlier purchase may have been charged.
     """

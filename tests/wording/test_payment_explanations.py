@@ -262,7 +262,7 @@ def test_a_payment_has_the_work_badge_of_the_refund_that_the_program_handles(
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_no_badge_says_confirmed_beside_a_sentence_that_denies_it(situation: str) -> None:
+def test_no_badge_says_confirmed_if_a_sentence_denies_it(situation: str) -> None:
     """If a sentence says that the record isn't confirmed yet, the badge of certainty doesn't say "Confirmed"."""
     explained = SITUATIONS[situation]
     for language, denials in (

@@ -160,7 +160,7 @@ def run_flood(
             ):
                 _deliver_notices(worker, posts, seconds, deliveries)
                 answer_counts, slow_counts = _read_counts(message_sender), _read_counts(slow_sender)
-            wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG_TIMEOUT_SECONDS)
+            wait_until(lambda: _is_every_notice_booked(scene), "every notice is booked", 4 * LONG_TIMEOUT_SECONDS)
             assert worker.is_alive
         _check_notices(scene, posts)
         flood = FloodResult(answer_counts, deliveries, worker_samples, slow_counts["slow"]["begun"])
@@ -247,7 +247,7 @@ def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> 
 # Results
 
 
-def _is_settled(scene: PaymentDesk) -> bool:
+def _is_every_notice_booked(scene: PaymentDesk) -> bool:
     waiting = scene.place.sql(
         "SELECT (SELECT COUNT(*) FROM payment_events WHERE done = 'queued')"
         " + (SELECT COUNT(*) FROM orders WHERE status <> 'paid')"

@@ -89,7 +89,7 @@ def _make_checks_with_unusable_answer(factory: CheckSampleFactory) -> Iterator[C
 
 def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that were certainly not made, three for each cause; for some of them a later purchase
-    succeeded. Also yield three purchases with an unknown outcome that two people have settled.
+    succeeded. Also yield three purchases with an unknown outcome that two people have resolved.
     """
     for cause, outcome in _FAILED_PURCHASE_CAUSES * 3:
         sample = factory.make_begun_check(

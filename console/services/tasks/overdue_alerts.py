@@ -58,12 +58,12 @@ class OverdueTaskAlerts:
                 if alert.subject_id in self._numbers
             }
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]
-        settled_alerts = [open_alerts[number] for number in sorted(open_alerts.keys() - overdue_tasks.keys())]
-        if new_tasks or settled_alerts:
-            context.write(lambda tx: self._raise_and_resolve_alerts(tx, new_tasks, settled_alerts))
+        outdated_alerts = [open_alerts[number] for number in sorted(open_alerts.keys() - overdue_tasks.keys())]
+        if new_tasks or outdated_alerts:
+            context.write(lambda tx: self._raise_and_resolve_alerts(tx, new_tasks, outdated_alerts))
 
     def _raise_and_resolve_alerts(
-        self, tx: Transaction, new_tasks: Collection[ScheduledTask], settled_alerts: Collection[Alert]
+        self, tx: Transaction, new_tasks: Collection[ScheduledTask], outdated_alerts: Collection[Alert]
     ) -> None:
         now = self._context.now()
         for task in new_tasks:
@@ -71,7 +71,7 @@ class OverdueTaskAlerts:
             alerts.raise_alert(
                 tx.conn, OVERDUE_TASK_ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), state_text, now
             )
-        for alert in settled_alerts:
+        for alert in outdated_alerts:
             alerts.resolve(tx.conn, alert.id, now)
 
 

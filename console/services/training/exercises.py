@@ -49,8 +49,8 @@ def _judge_lost_answer(actual_records: ActualRecordReader, facts: ExerciseFacts)
         return TrainingVerdict.BOUGHT_TWICE
     if record.certainty is Certainty.UNKNOWN:
         return TrainingVerdict.LEFT_OPEN
-    is_settled_rightly = record.state == "success" and str(record.credit_check_id) == facts["provider_id"]
-    return TrainingVerdict.RIGHT if is_settled_rightly else TrainingVerdict.SETTLED_AGAINST_TRUTH
+    is_outcome_right = record.state == "success" and str(record.credit_check_id) == facts["provider_id"]
+    return TrainingVerdict.RIGHT if is_outcome_right else TrainingVerdict.SETTLED_AGAINST_TRUTH
 
 
 def _create_missing_pdf(actors: TrainingActors, _attempt: int) -> ExerciseFacts:
@@ -218,8 +218,8 @@ def _judge_refund_with_unknown_outcome(actual_records: ActualRecordReader, facts
     refund = actual_records.require_refund(int(facts["refund"]))
     if refund.certainty is Certainty.UNKNOWN:
         return TrainingVerdict.LEFT_OPEN
-    is_settled_rightly = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
-    return TrainingVerdict.RIGHT if is_settled_rightly else TrainingVerdict.SETTLED_AGAINST_TRUTH
+    is_outcome_right = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
+    return TrainingVerdict.RIGHT if is_outcome_right else TrainingVerdict.SETTLED_AGAINST_TRUTH
 
 
 def _create_refused_refund(actors: TrainingActors, _attempt: int) -> ExerciseFacts:

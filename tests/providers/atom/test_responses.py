@@ -490,7 +490,7 @@ def test_attempts_on_other_orders_do_not_count() -> None:
     assert convert_verification().kind is NOT_FOUND
 
 
-def test_a_failure_is_not_certain_beside_our_number_in_small_letters() -> None:
+def test_a_failure_is_not_certain_if_another_attempt_has_our_number_in_small_letters() -> None:
     """Atom's answer contains two attempts to pay: a failed one, and one whose payment number is ours in small
     letters. The outcome is unknown, because the second attempt may be a success of the same payment. If the first
     attempt is a success, the payment has succeeded.

@@ -277,7 +277,7 @@ def test_a_repeat_of_a_probe_without_a_result_gets_the_present_record(
     place: Place, console: Console, alarmbox: InMemoryAlarmBox
 ) -> None:
     """A probe didn't find the outcome: a repeat with its request id gets the probe's error with the present record.
-    After people have settled the outcome, the repeat returns the record.
+    After people have resolved the outcome, the repeat returns the record.
     """
     alarmbox.behaviour = "silent_after_charge"
     record = read_purchase_error(console).detail["record"]

@@ -179,7 +179,7 @@ def test_a_search_with_conditions_says_if_it_did_not_examine_all_records(
     assert not console.lookup.search("ORD-").is_partial
 
 
-def test_the_owner_of_a_record_is_known_beside_many_other_takes(console: Console, connection: Connection) -> None:
+def test_the_owner_of_a_record_is_found_among_many_takes(console: Console, connection: Connection) -> None:
     """A bulk run can take thousands of records. The filters of the owner still find the records of other people, and
     records that nobody has taken.
     """

@@ -102,7 +102,7 @@ def test_every_written_difference_is_found_and_no_other(reconciled_day: Reconcil
     assert set(history_amounts) == {ours.id, other.id}, "the explanation of a payment names what the history has"
 
 
-def test_a_settled_case_about_a_payment_names_no_order(reconciled_day: ReconciledDay) -> None:
+def test_a_resolved_case_about_a_payment_names_no_order(reconciled_day: ReconciledDay) -> None:
     """A run corrects a payment and stores the case about it as resolved. The case is about the payment, so it has no
     order number: the list of alerts would show the payment as an order.
     """

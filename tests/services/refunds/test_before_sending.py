@@ -195,7 +195,7 @@ def test_an_unreadable_refund_stops_no_other_refund(desk: RefundDesk, control: S
     ],
     ids=["payment of the corporation", "refund of the payer", "order of the payment"],
 )
-def test_an_unreadable_row_beside_a_payment_stops_no_refund_of_it(desk: RefundDesk, damage: str) -> None:
+def test_an_unreadable_related_row_stops_no_refund_of_a_payment(desk: RefundDesk, damage: str) -> None:
     """A payment of the same corporation and amount, a refund to the same payer, or the payment's order can't be read.
     A refund of the payment can still be planned, requested and sent, and the unreadable refund still counts among
     those of the payer.
