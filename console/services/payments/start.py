@@ -629,7 +629,7 @@ def _refuse_if_notice_unmatched(conn: Connection, order: Order) -> None:
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
-    """Raise an error while an earlier start with the idempotency key `key` runs or has an unknown outcome.
+    """Raise an error while an earlier start with the operation key `key` runs or has an unknown outcome.
     `fingerprint` is the hash of this start's data. The key of an earlier start may have an older form, which contains
     the provider's name instead of our merchant id.
     """

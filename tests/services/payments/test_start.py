@@ -60,8 +60,8 @@ def test_a_second_start_of_an_order_returns_the_first_code(scene: PaymentDesk) -
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_the_idempotency_key_of_a_start_names_the_merchant(scene: PaymentDesk) -> None:
-    """The idempotency key of a start contains the merchant, because two merchants of one provider can have orders
+def test_the_operation_key_of_a_start_names_the_merchant(scene: PaymentDesk) -> None:
+    """The operation key of a start contains the merchant, because two merchants of one provider can have orders
     with the same number.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
@@ -84,7 +84,7 @@ def test_the_idempotency_key_of_a_start_names_the_merchant(scene: PaymentDesk) -
 def test_a_start_of_an_earlier_version_prevents_a_second_one(
     scene: PaymentDesk, state: str, lease: int, code: str
 ) -> None:
-    """An earlier release of the program built the idempotency key from the provider instead of the merchant. A start
+    """An earlier release of the program built the operation key from the provider instead of the merchant. A start
     with such a key prevents a second start while its outcome is open.
     """
     order = scene.insert_order("ORD-1", 3300)
@@ -173,7 +173,7 @@ def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("is_sent", [True, False])
 def test_an_unsent_or_refused_start_can_be_repeated(scene: PaymentDesk, *, is_sent: bool) -> None:
     """A start that the provider has refused, or that couldn't be sent, leaves no reservation in the account and no
-    used idempotency key: the start can be repeated.
+    used operation key: the start can be repeated.
     """
     scene.insert_account(CORPORATION_NUMBERS[0], 3300)
     order = scene.insert_order("ORD-1", 3300, corporation=CORPORATION_NUMBERS[0])
