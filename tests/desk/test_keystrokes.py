@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QGridLayout
 from pytestqt.qtbot import QtBot
 
 from console.demo import reconciliation as demo_reconciliation
@@ -450,4 +450,20 @@ def test_the_next_tab_is_opened_in_few_keys(person: CountingPerson) -> None:
     dialog = open_shortcuts_dialog(person.frame, None)
     assert {"Ctrl+Tab", "Ctrl+Shift+Tab"} <= {cap.accessibleName() for cap in dialog.findChildren(KeyCap)}
     dialog.reject()
+
+
+def test_the_list_of_many_keys_has_balanced_columns(person: CountingPerson) -> None:
+    """The many keys of the queue page stand in two columns of almost equal length, so that the dialog needs no scroll
+    bar. In a window without room for a third column, the dialog has two, and scrolls."""
+    for width, columns in ((1280, 3), (1000, 2)):
+        person.window.resize(width, 800)
+        person.frame.show_route(QueuesRoute("review"))
+        page = person.wait_for_page(QueuesPage)
+        dialog = open_shortcuts_dialog(person.frame, page)
+        grids = dialog.findChildren(QGridLayout)
+        assert len(grids) == columns, width
+        if columns == 3:
+            assert abs(grids[1].count() - grids[2].count()) <= 2
+            assert dialog._scroll_area.verticalScrollBar().maximum() == 0
+        dialog.reject()
     assert isinstance(page, Page)

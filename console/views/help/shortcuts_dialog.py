@@ -1,6 +1,7 @@
 """The dialog that lists the keyboard shortcuts of the whole window and of the visible page."""
 
 from collections.abc import Collection, Sequence
+from math import ceil
 from typing import TypeAlias
 
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -8,6 +9,8 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from console.views.frame.main_window import WindowFrame
 from console.views.help.command_keys import SHORTCUT_BY_COMMAND
 from console.views.pages.base import KeyHint, Page
+from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import KeyCap
@@ -32,6 +35,15 @@ _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     ((SHORTCUT_BY_COMMAND["quit"],), "command.quit"),
 )
 _ELLIPSIS = ".…"
+_DISTANCE_TO_WINDOW_EDGE_PX = 48  # that a dialog keeps
+_MAX_COLUMN_LINES = 18
+"""Number of lines above which the shortcuts of the page have two columns, if the window has room for them."""
+
+
+class _WideDialog(DialogFrame):
+    """A dialog with room for three columns of shortcuts."""
+
+    is_wide = True
 
 
 def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
@@ -39,12 +51,6 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     bottom line, also those that the line leaves out at present, and the keys of its other buttons. If `page` is None,
     it lists only the shortcuts of the whole window."""
     translate = frame.context.translate
-    dialog = DialogFrame(
-        translate("dialog.keys.title"),
-        cancel_text=translate("action.close"),
-        close_name=translate("action.close"),
-        parent=frame.window,
-    )
     wording_key_by_keys = dict((*page.key_hints, *page.hinted_shortcuts)) if page else {}
     page_hints = [hint for hint in wording_key_by_keys.items() if hint not in _WINDOW_KEY_HINTS]
     window_lines, page_lines = (
@@ -53,14 +59,24 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     if page is not None:
         listed_keys = {key for keys, _text in (*window_lines, *page_lines) for key in keys}
         page_lines += _list_other_buttons(page, listed_keys)
-    content = QWidget()
-    content.setLayout(
-        make_row(
-            _make_key_panel(translate("dialog.keys.everywhere"), window_lines),
-            24,
-            _make_key_panel(translate("dialog.keys.here"), page_lines),
-        )
+    wide_px = tokens().px("layout", "wide_dialog_width") * current_appearance().scale
+    has_room = frame.window.width() >= wide_px + 2 * _DISTANCE_TO_WINDOW_EDGE_PX
+    is_wide = has_room and len(page_lines) > _MAX_COLUMN_LINES
+    middle = ceil(len(page_lines) / 2) if is_wide else len(page_lines)
+    panels = [
+        _make_key_panel(translate("dialog.keys.everywhere"), window_lines),
+        _make_key_panel(translate("dialog.keys.here"), page_lines[:middle]),
+    ]
+    if is_wide:
+        panels.append(_make_key_panel("", page_lines[middle:]))
+    dialog = (_WideDialog if is_wide else DialogFrame)(
+        translate("dialog.keys.title"),
+        cancel_text=translate("action.close"),
+        close_name=translate("action.close"),
+        parent=frame.window,
     )
+    content = QWidget()
+    content.setLayout(make_row(*panels, gap_px=24))
     dialog.show_content(content)
     dialog.open()
     return dialog
@@ -77,6 +93,7 @@ def _make_key_panel(title: str, lines: Sequence[_KeyLine]) -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)
+    grid.setColumnStretch(1, 1)  # the texts begin close to the keys
     for line, (keys, text) in enumerate(lines):
         key_caps = QWidget()
         key_caps.setLayout(make_row(*(KeyCap(key) for key in keys), None, gap_px=4))
