@@ -67,11 +67,11 @@ class ShopAndBank:
         """
         console = worker or self.scene.restart_desk("worker")
         console.recovery.run_all_tasks()
-        today = datetime.now(UTC).date()
         if worker is None:
+            today = datetime.now(UTC).date()
             for _ in range(2):
                 wait_until(lambda: self._is_reconciled(today), "a reconciliation that keeps its lease")
-        console.recovery.run_all_tasks()
+            console.recovery.run_all_tasks()
 
     def _is_reconciled(self, day: date) -> bool:
         """Run the reconciliation. Return False if its lease of a few seconds expired on a busy machine; the next run
