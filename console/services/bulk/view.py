@@ -84,12 +84,10 @@ class BulkRunReader:
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
     def count_unfinished(self) -> int:
-        """Return the number of bulk runs that are in the state running or paused."""
+        """Return the number of unfinished bulk runs that `list_overview` lists."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(
-                run.state in (bulk.RUNNING_RUN_STATE, bulk.PAUSED_RUN_STATE) for run in bulk.list_open_runs(conn)
-            )
+            return len(bulk.list_open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
         """Return the progress of a bulk run and the number of its rows by result. Raises not_found if there is no

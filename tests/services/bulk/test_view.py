@@ -157,8 +157,8 @@ def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
 
 
 def test_open_runs_are_listed_first(console: Console) -> None:
-    """The list of bulk runs has the open runs first, then the done ones. A run that is being executed states the name
-    of the person who executes it.
+    """The list of bulk runs has the open runs first, then the done ones, and the open ones are counted, also those
+    that nobody has started. A run that is being executed states the name of the person who executes it.
     """
     chosen = make_unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
@@ -171,9 +171,10 @@ def test_open_runs_are_listed_first(console: Console) -> None:
 
     assert [one.run.id for one in console.bulk.list_overview()] == [left.id, done.id]
     assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
-    assert console.bulk.count_unfinished() == 0
+    assert console.bulk.count_unfinished() == 1
     console.bulk.run(left.id, progress=read_runs)
     assert heard == [(console._context.make_holder().operator, 1)] * 2
+    assert console.bulk.count_unfinished() == 0
     assert console.bulk.read_run_with_holder(left.id).holder is None
 
 
