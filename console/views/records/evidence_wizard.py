@@ -568,6 +568,6 @@ class WizardStepNumber(QWidget):
 
 
 def _make_indented_column(*items: QWidget | QLayout, gap_above_px: int = 0) -> QWidget:
-    column_widget = QWidget()
-    column_widget.setLayout(make_column(*items, gap_px=4, margins=(_STEP_INDENT_PX, gap_above_px, 0, 0)))
+    column_widget, indent_px = QWidget(), round(_STEP_INDENT_PX * current_appearance().scale)
+    column_widget.setLayout(make_column(*items, gap_px=4, margins=(indent_px, gap_above_px, 0, 0)))
     return column_widget
