@@ -211,7 +211,7 @@ class RecordHeader(Surface):
         """Set the accessible name of the title, so that a screen reader reads the title, the badges and the
         verdict as one sentence."""
         texts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
-        self.title.setAccessibleName(", ".join(text for text in texts if text))
+        self.title.setAccessibleName(self._context.translate("list.separator").join(filter(None, texts)))
 
     def show_badges(self, badge_keys: tuple[str, ...]) -> None:
         """Show the badges with the keys `badge_keys`: state and certainty, and mostly also work."""

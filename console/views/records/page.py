@@ -33,7 +33,7 @@ from console.views.records.action_bar import (
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, RecordTitleLine, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
-from console.views.runtime.announcer import announce, join_spoken_text
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -383,10 +383,11 @@ class RecordPage(Page, Generic[DetailsT]):
         """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
         shown record have changed."""
         title, badge_words = self.head.title.short_form, [badge.word for badge in self.head.badges]
+        separator = self.context.translate("list.separator")
         self.set_page_name(title, self.head.notable_badge_word)
         earlier_state, self._shown_state = self._shown_state, (title, *badge_words, self.form.verdict)
         if earlier_state[:1] == self._shown_state[:1] and earlier_state != self._shown_state:
-            announce(self, join_spoken_text(title, ", ".join(badge_words), self.form.verdict))
+            announce(self, separator.join(filter(None, self._shown_state)))
 
     def show_sides(self, sides: Sequence[RecordSideState], tools_by_panel: Mapping[int, Sequence[QWidget]]) -> None:
         """Show one panel per system (this database, provider, order) with the state that the record has there.
@@ -676,7 +677,7 @@ class RecordPage(Page, Generic[DetailsT]):
     def list_printed_lines(self, details: DetailsT) -> list[str]:
         """Return the texts that the page shows above the tabs, as the lines of a printout."""
         company_line = " ".join(filter(None, (self.head.company_label.plain, self.get_corporation_number(details))))
-        badge_line = ", ".join(badge.word for badge in self.head.badges)
+        badge_line = self.context.translate("list.separator").join(badge.word for badge in self.head.badges)
         side_texts = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
         explanation = explain_to_acting_person(details, self.context)
         explanation_texts = record_words.format_explanation(explanation, self.context)
