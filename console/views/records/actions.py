@@ -256,7 +256,8 @@ class RecordActionHandlers(QObject):
                 subject = case_words.format_subject_title(record, context)
                 context.show_toast(context.translate(reason), icon_name="square_bang", tone="care", subject=subject)
             else:
-                ResolveDialog(context, record, proposer, window).open()
+                is_record_shown = case_words.get_subject_kind_and_id(record) == self._get_shown_ref()
+                ResolveDialog(context, record, proposer, window, is_record_shown=is_record_shown).open()
             return
         from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 

@@ -18,6 +18,7 @@ from console.views.runtime.routes import CreditCheckRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.inputs import Field, RadioButton
+from console.wording.sentences import catalogue as wording
 
 _FINAL_REFUSAL_ERROR_CODES = frozenset(
     {
@@ -124,21 +125,27 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     _FINAL_REFUSAL_ERROR_CODES, and after a failure of a call that may have acted, the person can only close the
     dialog or open the record; for a lost operation, which has no record, only close the dialog. The same holds if the
     record has changed since the dialog was opened; the dialog then shows the changed fields. `proposer` is the person
-    whose proposed decision waits for a second person; None if no decision waits.
+    whose proposed decision waits for a second person; None if no decision waits. `is_record_shown` is True if the
+    page behind the dialog is the record's own page, so that the dialog needn't open it.
     """
 
     def __init__(
-        self, context: WindowContext, record: CreditCheck | Operation, proposer: str | None, parent: QWidget
+        self,
+        context: WindowContext,
+        record: CreditCheck | Operation,
+        proposer: str | None,
+        parent: QWidget,
+        *,
+        is_record_shown: bool = False,
     ) -> None:
-        self._decided_record = record
-        self._subtitle_text = _format_dialog_subtitle(context, record)
+        self._decided_record, self._is_record_shown = record, is_record_shown
         super().__init__(
             context,
             record,
             ResolveForm(context, proposer, record),
             parent,
             title=_format_dialog_title(context, record),
-            subtitle=self._subtitle_text,
+            subtitle=_format_dialog_subtitle(context, record),
             draft_title=_get_draft_title(context, record),
             call_label=context.translate("act.resolve", id=record.id)
             if isinstance(record, CreditCheck)
@@ -182,15 +189,17 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         return content
 
     def _show_final_content(self, title: str, content: QWidget) -> None:
-        translate, close_text = self._context.translate, self._context.translate("action.close")
-        if isinstance(self._decided_record, Operation):  # its record may still be lost
-            self.show_outcome(title, self._subtitle_text, content, close_text=close_text)
-            return
-        main_button_text = translate("action.open_record")
+        translate = self._context.translate
+        can_open_record = isinstance(self._decided_record, CreditCheck) and not self._is_record_shown
         self.show_outcome(
-            title, self._subtitle_text, content, close_text=close_text, main_button_text=main_button_text
+            title,
+            _format_short_subtitle(self._context, self._decided_record),
+            content,
+            close_text=translate("action.close"),
+            main_button_text=translate("action.open_record") if can_open_record else "",
         )
-        self.main_button.clicked.connect(self._open_record)
+        if can_open_record:
+            self.main_button.clicked.connect(self._open_record)
 
     @Slot()
     def _open_record(self) -> None:
@@ -213,12 +222,18 @@ def _get_draft_title(context: WindowContext, record: CreditCheck | Operation) ->
 
 
 def _format_dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
-    number, client = record.corporation_number, record.client_id
-    if isinstance(record, CreditCheck):
-        company = words.get_provider_or_registry_name(record, context) or None
-        return context.translate(
-            "dialog.resolve.subtitle", company=company, number=number, client=client, version=record.version
-        )
+    """Return the company and client of the record, and the version about which the person decides."""
+    version_text = (
+        context.translate("record.side.version", version=record.version) if isinstance(record, CreditCheck) else ""
+    )
+    return wording.join_facts((_format_short_subtitle(context, record), version_text), context.translate)
+
+
+def _format_short_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
+    company = words.get_provider_or_registry_name(record, context) if isinstance(record, CreditCheck) else ""
     return context.translate(
-        "dialog.purchase.subtitle", number=number, client=context.translate("record.client", client=client)
+        "dialog.purchase.subtitle",
+        company=company or None,
+        number=record.corporation_number,
+        client=context.translate("record.client", client=record.client_id),
     )
