@@ -124,6 +124,7 @@ class UnfinishedWorkDialog(DialogFrame):
             table.opened.connect(self._open_item)
             table.rows.page_applied.connect(partial(self._select_first_row, table))
             table.current_changed.connect(self._update_buttons)
+        self.runs_table.columns_fitted.connect(self._update_buttons)
         self.main_button.clicked.connect(self._open_selected_item)
         self.tabs.currentChanged.connect(self._show_tab_contents)
         context.work_counts_changed.connect(self.read_lists)
@@ -463,15 +464,14 @@ class UnfinishedWorkDialog(DialogFrame):
         self._show_row_sentence(item)
 
     def _show_row_sentence(self, row: object) -> None:
-        """Show a sentence about the selected row below the table: the next step of an operation, the result of a run,
-        the answer to a request, or the text of a note. The table doesn't contain this sentence, because many rows
-        have the same long sentence.
+        """Show a sentence about the selected row below the table: the next step of an operation, the state of a run
+        if its cell is cut, the answer to a request, or the text of a note.
         """
         sentence = ""
         if isinstance(row, UnfinishedWork):
             step = case_words.address_acting_person(row.next_step, row.record or row.operation, self._context)
             sentence = record_words.format_next_step(step, self._context)
-        elif isinstance(row, BulkRunWithHolder):
+        elif isinstance(row, BulkRunWithHolder) and self.runs_table.is_cell_cut("told", row):
             sentence = bulk_words.make_run_status(row, self._context).sentence
         elif isinstance(row, OwnRequest):
             sentence = request_words.format_worker_answer(row, self._context)

@@ -4,14 +4,17 @@ that it can't open."""
 from contextlib import nullcontext
 from typing import Any
 
+import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.bulk.records import BulkRunWithHolder
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.announcements import collect_announcements
-from tests.views.invented_checks import make_window_context
+from tests.views.invented_checks import NOW, make_window_context
 
 
 class UnreachableServices:
@@ -68,6 +71,18 @@ def test_enter_on_a_row_without_a_page_speaks_the_reason(qtbot: QtBot) -> None:
         dialog._open_item(None)
     assert [announcement.sentence for announcement in announcements] == [dialog.hint.plain]
     assert dialog.hint.plain
+
+
+def test_the_state_of_a_run_is_repeated_only_if_its_cell_is_cut(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line below the table of bulk runs has the text of the row's last cell only while the cell is cut."""
+    dialog = make_dialog(qtbot, UnreachableServices())
+    run_item = BulkRunWithHolder(BulkRun(4, BulkAction.PROBE, "frozen", "op-a", NOW, 9, 9, 0))
+    for is_cut in (True, False):
+        monkeypatch.setattr(dialog.runs_table, "is_cell_cut", lambda _key, _row, is_cut=is_cut: is_cut)
+        dialog._show_row_sentence(run_item)
+        assert bool(dialog.row_sentence_label.plain) is is_cut
 
 
 def test_a_tab_without_rows_has_no_buttons_for_a_row(qtbot: QtBot) -> None:
