@@ -42,7 +42,7 @@ def _format_left_open_lines(left_open: _LeftOpenList, translator: Translator) ->
         return [translator("dialog.unfinished.own_empty")]
     return format_aligned_lines(
         (
-            translator(f"left_open.{item.reason.value}", action=item.action),
+            translator(item.wording_key, action=item.action),
             _format_left_open_subject(item, left_open.number_by_record, translator),
             translator.format_short_instant(item.since),
             translator("cli.unfinished.until", at=item.until) if item.until is not None else "",

@@ -46,7 +46,8 @@ class LeftOpen:
     - `until` is the end of a take; None for all other work.
     - `name` is the name of a draft or of a bulk run; "" for all other work.
     - `action` is the action of an operation, such as `refund.submit`; `corporation_number` is its corporation, if
-      known. Both are None for all other work.
+      known. Both are None for all other work. `is_outcome_unknown` is True for an operation whose outcome a probe or
+      a person must find out; False for one that still runs.
     """
 
     reason: LeftOpenReason
@@ -57,6 +58,12 @@ class LeftOpen:
     name: str = ""
     action: str | None = None
     corporation_number: str | None = None
+    is_outcome_unknown: bool = False
+
+    @property
+    def wording_key(self) -> str:
+        """The wording key of the text that names this kind of work; its placeholder is `action`."""
+        return f"left_open.{self.reason}.unknown" if self.is_outcome_unknown else f"left_open.{self.reason}"
 
     @property
     def link(self) -> str | None:

@@ -6,7 +6,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.alerts import incidents
 from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.person_state.drafts import Draft
-from console.domain.records import Operation
+from console.domain.records import Operation, OperationState
 from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftOpenReason
 from console.services.desk_requests.own_requests import OwnDeskRequestService
 from console.services.guarded.second_person import list_valid_proposals
@@ -71,6 +71,7 @@ def _list_own_records(context: ServiceContext, conn: Connection, person: str) ->
             operation.started_at,
             action=operation.action,
             corporation_number=operation.corporation_number,
+            is_outcome_unknown=operation.state is OperationState.UNKNOWN,
         )
     for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftOpenReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)

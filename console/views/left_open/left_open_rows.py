@@ -14,7 +14,7 @@ from console.views.theme.design_tokens import Tone
 from console.wording.sentences import catalogue as wording
 
 _ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftOpenReason, tuple[str, Tone]] = {
-    LeftOpenReason.OPERATION: ("question", "unknown"),
+    LeftOpenReason.OPERATION: ("half_disc", "progress"),
     LeftOpenReason.REQUEST: ("hourglass", "progress"),
     LeftOpenReason.BULK_RUN: ("half_disc", "progress"),
     LeftOpenReason.TAKEN: ("person", "progress"),
@@ -23,6 +23,7 @@ _ICON_AND_TONE_BY_LEFT_OPEN_REASON: Mapping[LeftOpenReason, tuple[str, Tone]] = 
     LeftOpenReason.PROPOSAL: ("half_disc", "progress"),
     LeftOpenReason.DRAFT: ("clock", "progress"),
 }
+_UNKNOWN_ICON_AND_TONE: tuple[str, Tone] = ("question", "unknown")
 
 
 def make_left_open_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
@@ -32,10 +33,12 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
     translate = context.translate
 
     def make_reason_cell(own_item: LeftOpen) -> StateCell:
-        return StateCell(
-            translate(f"left_open.{own_item.reason.value}", action=own_item.action),
-            *_ICON_AND_TONE_BY_LEFT_OPEN_REASON[own_item.reason],
+        icon_name, tone = (
+            _UNKNOWN_ICON_AND_TONE
+            if own_item.is_outcome_unknown
+            else _ICON_AND_TONE_BY_LEFT_OPEN_REASON[own_item.reason]
         )
+        return StateCell(translate(own_item.wording_key, action=own_item.action), icon_name, tone)
 
     def format_number(own_item: LeftOpen) -> str:
         return wording.format_corporation_number(own_item.corporation_number or "")

@@ -73,6 +73,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     assert by_reason[LeftOpenReason.TAKEN].until == taken.until
     assert by_reason[LeftOpenReason.BULK_RUN].name == run.name
     assert by_reason[LeftOpenReason.OPERATION].action == "credit-check.purchase"
+    assert [item.wording_key for item in items[1:3]] == ["left_open.operation.unknown", "left_open.bulk_run"]
     assert [item.corporation_number for item in items[:3]] == [*CORPORATION_NUMBERS, None]
 
     console.recovery.give_up_take("payment", payment.id)
