@@ -61,6 +61,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     ):
         person.press("F5")
         told = wait_for_failure_sentence(person, page)
+        assert told.startswith("Not refreshed"), "the old data is still shown"
         assert "Support code: database_locked." in told
         assert "Time: " in told
         assert "The data shown was loaded at" in told

@@ -893,11 +893,13 @@ class Page(QWidget):
             # the message of an error in the program contains its support code
             code = {} if failure.support_code else {"support_code": failure.code}
             text = translate("screen.state.failed", message=text, at=failed_at, **code)
+        lead_key = "screen.not_read"
         if self._loaded_at is not None:
+            lead_key = "screen.not_read_again"
             age = self.context.format_age_beside_time(self._loaded_at)
             key = "screen.state.outdated" if self._has_outdated_action() else "screen.state.old"
             text = translate(key, message=text, at=self._loaded_at, age=age)
-        return translate("screen.reading_cancelled" if was_cancelled else "screen.not_read"), text
+        return translate("screen.reading_cancelled" if was_cancelled else lead_key), text
 
     @Slot()
     def _update_data_age(self) -> None:
