@@ -105,7 +105,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
     return [
         Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),
                words.format_run_days, "data", is_stretched=True),
-        Column("provider", translate("column.provider"), 96, lambda item: get_provider_name(item.provider, context)),
+        Column("provider", translate("reconcile.provider"), 96,
+               lambda item: get_provider_name(item.provider, context)),
         Column("state", translate("column.state"),
                measure_column_width(longest_word, 16 + _STATE_ICON_AND_MARGINS_PX), make_state_cell, "state"),
         make_count_column("rows", lambda item: item.compared_count, lambda count, _item: wording.format_count(count)),

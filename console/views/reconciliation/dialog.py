@@ -65,7 +65,7 @@ class ReconcileDialog(DialogFrame):
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
         self.provider_list = DropDownList(
-            translate("column.provider"), placeholder=translate("dialog.reconcile.choose")
+            translate("reconcile.provider"), placeholder=translate("dialog.reconcile.choose")
         )
         for name in self._providers:
             self.provider_list.addItem(get_provider_name(name, context), name)
@@ -106,7 +106,7 @@ class ReconcileDialog(DialogFrame):
 
     def _show_form(self, *widgets_above: QWidget) -> None:
         content = QWidget()
-        label = TextLabel(self._context.translate("column.provider"), "small", "muted")
+        label = TextLabel(self._context.translate("reconcile.provider"), "small", "muted")
         label.setBuddy(self.provider_list)
         day_fields = QWidget()
         day_fields.setLayout(make_column(label, self.provider_list, gap_px=4))

@@ -47,7 +47,7 @@ class ReconcileRunsPage(Page):
         self.run_actions = ReconciliationActions(context, self)
         self.head = self.make_page_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
         self.exporter = ListExporter(context, self, self._make_export_request, self.head)
-        self.provider_list = FilterChip(translate("column.provider"))
+        self.provider_list = FilterChip(translate("reconcile.provider"))
         self.provider_list.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
         self.begin_button = bind_button_to_right(
@@ -76,7 +76,7 @@ class ReconcileRunsPage(Page):
     def _build_layout(self) -> None:
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
-        label = TextLabel(self.context.translate("column.provider"), "body", "muted")
+        label = TextLabel(self.context.translate("reconcile.provider"), "body", "muted")
         label.setBuddy(self.provider_list)
         line_widgets = (
             IconLabel("filter", "muted"),

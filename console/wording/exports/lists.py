@@ -138,7 +138,7 @@ def make_reconciliation_run_columns(context: TextContext) -> ExportColumns:
         make_day_column("export.column.from_day", lambda item: item.from_day),
         make_day_column("export.column.to_day", lambda item: item.to_day),
         make_text_column(
-            context, "column.provider", lambda item: record_words.get_provider_name(item.provider, context)
+            context, "reconcile.provider", lambda item: record_words.get_provider_name(item.provider, context)
         ),
         make_text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
         make_count_column("rows", lambda item: item.compared_count),
