@@ -47,14 +47,10 @@ class CorporationNumberField(QWidget):
         self._button_box = make_column(make_row(self.button, self.sample_button, gap_px=8), None, gap_px=0)
         line.addLayout(self._button_box)
         line.addStretch(1)
-        # The message has the width of the page. Below the narrow input it would need several lines.
-        if field_layout := self.field.layout():
-            field_layout.removeItem(self.field.message_row)
-        self.field.message_row.setParent(None)
         self.setLayout(
             make_column(
                 line,
-                self.field.message_row,
+                self.field.take_message_row(),
                 make_row(self._suggestions_label, *self._suggestion_buttons, None, gap_px=12),
                 gap_px=4,
             )

@@ -151,6 +151,8 @@ class RefundForm(QWidget):
             self.amount_field, labelled_choice, stretched_widget=labelled_choice
         )
         labelled_reason = make_labelled_control(translate("field.reason"), self.reason_list)
+        if narrow_widget is self.amount_field:
+            first_row = make_column(first_row, self.amount_field.take_message_row(), gap_px=4)
         second_row = refund_words.arrange_side_by_side(
             labelled_reason, self.explanation_field, self.ticket_field, stretched_widget=self.explanation_field
         )
@@ -441,12 +443,12 @@ class RefundForm(QWidget):
 
     def find_disabled_reason(self) -> str:
         """Return the reason why the person can't continue to the review yet; "" if the person can. If the amount is
-        wrong, the form also shows the error at the amount field."""
+        wrong, the reason only says so, because the form shows the error at the amount field."""
         translate, amount_error = self._context.translate, self._find_amount_problem()
         is_untouched = not self.amount_edit.text() and self._amount_buttons.checkedButton() is None
         self.amount_field.show_error("" if is_untouched else amount_error)
         if amount_error:
-            return amount_error
+            return translate("dialog.refund.fix_amount") if self.amount_edit.text() else amount_error
         broken_check = next((check for check in self.plan.checks if not check.holds), None)
         if broken_check:  # no answer below can make the refund possible
             return refund_words.format_rule_check(broken_check, self._context, self.plan.payment.currency)

@@ -194,6 +194,19 @@ def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits:
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
+def test_the_error_of_an_amount_is_on_one_line(appearance: object, qtbot: QtBot) -> None:
+    """The error of a wrong amount may be wider than the narrow input, and isn't repeated in the footer."""
+    made = make_form()
+    qtbot.addWidget(made)
+    made.resize(600, 400)
+    made.show()
+    made.amount_edit.setText("999999999")
+    assert made.find_disabled_reason() == "Correct the refund amount."
+    label = made.amount_field._message_label
+    qtbot.waitUntil(lambda: label.width() >= label.measure_line_width() > made.amount_field.width())
+    assert label.plain == "At most ¥12,000 can be refunded."
+
+
 def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """A set-aside can only be refunded as a whole: the form has the amount of the set-aside, refuses a part of it,
     and ignores the payment's other amounts.
@@ -202,7 +215,8 @@ def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     assert made.amount_edit.text() == "6,000"
     assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
-    assert made.find_disabled_reason() == "Money set aside can only be refunded in full: ¥6,000."
+    assert made.find_disabled_reason() == "Correct the refund amount."
+    assert made.amount_edit.accessibleDescription() == "Money set aside can only be refunded in full: ¥6,000."
 
 
 @pytest.fixture

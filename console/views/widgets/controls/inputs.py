@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
+    QLayout,
     QLineEdit,
     QPlainTextEdit,
     QRadioButton,
@@ -163,9 +164,9 @@ class Field(QWidget):
             self._inner_layout.addWidget(self._inside_icon)
             self._inner_layout.addWidget(self._inside_label)
             self.edit.setLayout(self._inner_layout)
-        self.message_row = make_row(self._message_icon, self._message_label, gap_px=6)
-        self.message_row.setAlignment(self._message_icon, Qt.AlignmentFlag.AlignTop)  # beside the first line
-        self.setLayout(make_column(self.label, self.edit, self.message_row, gap_px=4))
+        self._message_row = make_row(self._message_icon, self._message_label, gap_px=6)
+        self._message_row.setAlignment(self._message_icon, Qt.AlignmentFlag.AlignTop)  # beside the first line
+        self.setLayout(make_column(self.label, self.edit, self._message_row, gap_px=4))
         self.show_text_inside("")
         self.show_hint("")
 
@@ -174,6 +175,14 @@ class Field(QWidget):
 
     def text(self) -> str:
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
+
+    def take_message_row(self) -> QLayout:
+        """Remove the message from below the input, where a narrow input would break it into several lines, and return
+        its layout. The caller places it where it is wider."""
+        if layout := self.layout():
+            layout.removeItem(self._message_row)
+        self._message_row.setParent(None)
+        return self._message_row
 
     def show_error(self, error: str) -> None:
         """Show and announce an error below the input, which says how to correct the text; "" removes the error. If
