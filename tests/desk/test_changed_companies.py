@@ -32,11 +32,13 @@ from console.views.runtime.routes import (
     AlertsRoute,
     ChangedCompaniesRoute,
     HomeRoute,
+    LookupRoute,
     QueuesRoute,
     UnmatchedNoticesRoute,
 )
 from console.views.tables.columns import StateCell
 from console.views.widgets.base import TextLabel
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -175,6 +177,27 @@ def test_a_change_is_acknowledged_by_keyboard(
     dialog.main_button.click()
     person.wait_without_dialog()
     person.wait_until(lambda: [row.change.corporation_number for row in page.table.all_rows] == [merged])
+
+
+def test_the_page_of_a_renamed_company_leads_to_its_alert(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    """As long as nobody has acknowledged that a company was renamed, its page says so and opens the alert."""
+    number = WATCHED_NUMBERS[0]
+    buy_check(window_desks.console, number)
+    import_changes(window_desks, tmp_path, [CHANGE_FUNCTIONS[2](REGISTRY_ROW_BY_NUMBER[number])])
+    person = open_window()
+    person.frame.show_route(LookupRoute(number))
+    person.wait_until_read()
+    (bar,) = person.wait_for_page(LookupPage).company_panel.registry_facts.findChildren(NotificationBar)
+    assert "株式会社新しい名" in bar.sentence
+    assert bar.button is not None
+    bar.button.click()
+    person.wait_until(lambda: isinstance(person.frame.current_route, AlertsRoute))
+    person.wait_until_read()
+    incident = person.wait_for_page(AlertsPage).current_incident
+    assert incident is not None
+    assert incident.number == number
 
 
 def test_an_acknowledged_change_is_reopened_with_a_reason(

@@ -272,7 +272,11 @@ class CompanyPanel(QWidget):
             name = registry_words.get_official_name(corporation, context.translate)
         self.name_label.show_text(name or context.translate("record.no_name"), "text" if name else "muted")
         self.furigana_label.show_text(corporation.furigana if corporation is not None else "")
-        self.registry_facts.show_facts(facts, our_names)
+        changes = (record.relations for record in self.credit_checks if record.relations is not None)
+        open_change = next(
+            ((change.change_alert_id, change.observed_change) for change in changes if change.change_alert_id), None
+        )
+        self.registry_facts.show_facts(facts, our_names, open_change)
 
     @Slot(int)
     def _show_list_of_tab(self, tab_index: int) -> None:

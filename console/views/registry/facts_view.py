@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import AlertsRoute
 from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
@@ -43,14 +44,16 @@ class CorporationFactsView(QWidget):
         """The widgets of this view that can have the focus, in tab order."""
         return list(self._content.findChildren(PaintedButton)) if self._content is not None else []
 
-    def show_facts(self, facts: CorporationFacts | None, our_names: Iterable[str | None]) -> None:
+    def show_facts(
+        self, facts: CorporationFacts | None, our_names: Iterable[str | None], open_change: tuple[int, str] | None
+    ) -> None:
         """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are the
         names of the company in our records. The view also shows each of these names that differs from the official
-        name."""
+        name. `open_change` is the open alert about a change of the company: its id and its text `observed`."""
         names = tuple(our_names)
-        if (facts, names) == self._shown_facts:
+        if (facts, names, open_change) == self._shown_facts:
             return
-        self._shown_facts = (facts, names)
+        self._shown_facts = (facts, names, open_change)
         if self._content is not None:
             self._layout.removeWidget(self._content)
             discard_widget(self._content)
@@ -59,13 +62,15 @@ class CorporationFactsView(QWidget):
             hint = self._context.translate("lookup.no_registry_facts")
             widgets: list[QWidget] = [TextLabel(hint, "small", "muted", wraps_lines=True)]
         else:
-            widgets = self._make_fact_widgets(facts, names)
+            widgets = self._make_fact_widgets(facts, names, open_change)
         self._content = QWidget()
         self._content.setLayout(make_column(*widgets, gap_px=4))
         self._layout.addWidget(self._content)
         self.show()
 
-    def _make_fact_widgets(self, facts: CorporationFacts, our_names: tuple[str | None, ...]) -> list[QWidget]:
+    def _make_fact_widgets(
+        self, facts: CorporationFacts, our_names: tuple[str | None, ...], open_change: tuple[int, str] | None
+    ) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
         source_text = TextLabel(
             registry_words.format_registry_source(facts.registry_date, translate), "small", "muted", wraps_lines=True
@@ -85,6 +90,8 @@ class CorporationFactsView(QWidget):
             )
         if corporation.closure is not None:
             widgets.append(self._make_closure_bar(facts))
+        elif open_change is not None:
+            widgets.append(self._make_change_bar(*open_change))
         if facts.successors:
             button_row = QWidget()
             button = self._make_successor_button(facts.successors[-1])
@@ -105,6 +112,20 @@ class CorporationFactsView(QWidget):
         )
         closure_text = translate("corporation.merged_into", chain=successor_chain) if successor_chain else ""
         return NotificationBar(bold_text, closure_text, tone="care", icon_name="ring_slash", is_announced=False)
+
+    def _make_change_bar(self, alert_id: int, observed: str) -> NotificationBar:
+        """Return the bar about a change of the corporation that nobody has acknowledged, with a button for its
+        alert."""
+        translate = self._context.translate
+        button = KeyButton(translate("action.open_alert"), kind="inline")
+        button.setProperty("alert", alert_id)
+        button.clicked.connect(self._open_alert)
+        text = translate("why.complete_company_changed", observed=observed)
+        return NotificationBar("", text, tone="care", icon_name="square_bang", button=button, is_announced=False)
+
+    @Slot()
+    def _open_alert(self) -> None:
+        self._context.navigate(AlertsRoute(int(self.sender().property("alert"))))
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
