@@ -229,6 +229,7 @@ class CompanyPanel(QWidget):
         self.facts_label.show_text(
             context.translate(facts_key, n=len(self.credit_checks), clients=clients) if clients else ""
         )
+        self.facts_label.setVisible(bool(clients))  # an empty label would leave a gap before the next text
         lists = {"payments": result.payments, "refunds": result.refunds, "orders": result.orders}
         for tab_index, (name, records) in enumerate(lists.items()):
             self.money_list_by_name[name].show_rows(records, is_automatic=is_automatic)

@@ -163,7 +163,7 @@ class OpenRecordList(QWidget):
         )
         return _OpenRecordLine(
             badge,
-            case_words.format_short_title(record, context),
+            case_words.format_record_title(record, context),
             case_words.format_amount_with_difference_mark(record, context),
             context.translate("lookup.matter", verdict=verdict, next=next_text),
             button_name,

@@ -36,7 +36,7 @@ from console.views.widgets.base import IconLabel, TextLabel
 from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
-from tests.views.invented_payments import ORDER
+from tests.views.invented_payments import ORDER, make_refund
 
 UNKNOWN_CHECK = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
 RUNNING_CHECK = make_check(state=CheckState.PENDING, pdf_file_path=None, result=None)
@@ -282,6 +282,16 @@ def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> 
     assert not page.open_items.isHidden()
     page.show_result(LookupResult(CHECK_WITHOUT_PDF.corporation_number, (make_check(),)))
     assert page.open_items.isHidden()
+
+
+def test_an_open_refund_is_named_like_everywhere(appearance: object) -> None:
+    """The list of open issues gives a refund the same title as the page of the refund. A company without credit
+    checks leaves no gap before the time of the read."""
+    page = make_company_panel(make_check())
+    refund = make_refund(certainty=Certainty.UNKNOWN)
+    page.show_result(LookupResult(CHECK_WITHOUT_PDF.corporation_number, (), refunds=(refund,)))
+    assert f"Refund R-{refund.id}" in read_label_texts(page.open_items)
+    assert page.facts_label.isHidden()
 
 
 def test_a_re_read_without_a_change_keeps_the_buttons_of_open_issues(qtbot: QtBot, appearance: object) -> None:
