@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from console.domain.access.permissions import ADMIN
 from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.limits import Limit
-from console.domain.records import CreditCheck
+from console.domain.records import CreditCheck, Person
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
@@ -30,6 +31,7 @@ from console.views.records.note_dialog import HandOverDialog, NoteDialog
 from console.views.refunds.decision_dialog import WithdrawDialog
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     ApprovalsRoute,
     CreditCheckRoute,
@@ -55,7 +57,7 @@ def show_company_tabs(stage: WindowStage) -> None:
 
 def show_further_pages(stage: WindowStage) -> None:
     stage.show_route(ReconcileRunsRoute())
-    stage.take_picture("reconcile-runs")
+    stage.take_picture("reconcile-runs-done")
     unknown = (item.record for item in stage.desk.console.recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck) and record.operation_id)
     stage.show_route(OperationRoute(check.operation_id or ""))
@@ -113,10 +115,17 @@ def show_incidents(stage: WindowStage) -> None:
 def show_further_dialogs(stage: WindowStage) -> None:
     stage.show_route(QueuesRoute("unknown"))
     context, window = stage.opening.context, stage.window
-    LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
-    _take_picture_of_dialog(stage, LimitDialog, "dialog-limit")
     open_announcements_dialog(stage.frame)
     _take_picture_of_dialog(stage, AnnouncementsDialog, "dialog-notices")
+    people, operator = context.people, context.operator
+    context.replace_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
+    context.change_operator("adm-f")
+    stage.show_route(AdminRoute())
+    LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
+    _take_picture_of_dialog(stage, LimitDialog, "dialog-limit")
+    context.replace_people(people)
+    context.change_operator(operator or "op-a")
+    stage.show_route(QueuesRoute("unknown"))
     leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
     LeftoverCredentialsDialog(context, leftovers, window).open()
     _take_picture_of_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")
