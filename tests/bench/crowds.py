@@ -33,14 +33,17 @@ _WRITING_SECONDS = 10.0
 _PURCHASES_PER_REPORT = 20
 
 
-def measure_rows(goal_numbers: frozenset[int], number_count: int, server_number_count: int) -> Iterator[ReportRow]:
+def measure_rows(
+    goal_numbers: frozenset[int], corporation_count: int, server_corporation_count: int
+) -> Iterator[ReportRow]:
     """Yield the report rows of the requested goals of this module.
 
-    `number_count` and `server_number_count` are how many corporation numbers are bought on SQLite and on servers.
+    Credit checks of `corporation_count` corporation numbers are bought on SQLite, and of `server_corporation_count`
+    on servers.
     """
     if 11 in goal_numbers:
-        yield _measure_on_sqlite(number_count)
-        yield from _measure_on_servers(server_number_count)
+        yield _measure_extra_purchases_on_sqlite(corporation_count)
+        yield from _measure_extra_purchases_on_servers(server_corporation_count)
     if 12 in goal_numbers:
         yield from _measure_longest_waits()
 
@@ -64,37 +67,37 @@ class SalesFileAlarmBox(InstantAlarmBox):
 
 
 def buy_credit_checks(
-    pipe: Pipe, environment: dict[str, str], ledger: Path, number_count: int, first_index: int
+    pipe: Pipe, environment: dict[str, str], ledger: Path, corporation_count: int, first_index: int
 ) -> None:
-    """Target of a child process: buy a credit check of each of the first `number_count` invented corporation numbers,
-    beginning at the index `first_index`. Send the reached index at intervals, at the end `number_count`. The provider
-    writes its sales to the file `ledger`.
+    """Target of a child process: buy a credit check of each of the first `corporation_count` invented corporation
+    numbers, beginning at the index `first_index`. Send the reached index at intervals, at the end
+    `corporation_count`. The provider writes its sales to the file `ledger`.
     """
     settings, first_id = Settings.load(environment), 1 + os.getpid() * 10_000 % 2_000_000_000
     with open_console(settings, credit_check_adapter=SalesFileAlarmBox(ledger, first_id)) as console:
         disable_follow_up(console)
-        for place, number in enumerate(invent_numbers(number_count)[first_index:], first_index):
+        for place, number in enumerate(invent_numbers(corporation_count)[first_index:], first_index):
             with suppress(ConsoleError):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
             if place % _PURCHASES_PER_REPORT == 0:
                 pipe.send(place)
-        pipe.send(number_count)
+        pipe.send(corporation_count)
 
 
-def _measure_on_sqlite(number_count: int) -> ReportRow:
-    """Return the row of the report for goal 11 on SQLite, with `number_count` numbers, measured with a database file
-    in a memory file system. A loss of power isn't tested here.
+def _measure_extra_purchases_on_sqlite(corporation_count: int) -> ReportRow:
+    """Return the row of the report for goal 11 on SQLite, with `corporation_count` numbers, measured with a database
+    file in a memory file system. A loss of power isn't tested here.
     """
     with make_quick_folder() as folder:
         told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
         with open_console(Settings.load(told)):
             pass
-        return _measure_purchases_without_leases("SQLite", told, told, folder / "ledger", number_count)
+        return _measure_purchases_without_leases("SQLite", told, told, folder / "ledger", corporation_count)
 
 
-def _measure_on_servers(number_count: int) -> Iterator[ReportRow]:
-    """Measure goal 11 with `number_count` numbers on a single database server, and on all nodes of a cluster at the
-    same time; yield a row of the report for each.
+def _measure_extra_purchases_on_servers(corporation_count: int) -> Iterator[ReportRow]:
+    """Measure goal 11 with `corporation_count` numbers on a single database server, and on all nodes of a cluster at
+    the same time; yield a row of the report for each.
     """
     for engine, nodes in start_servers_on_disk(frozenset({11})):
         with make_quick_folder() as folder, open_team(nodes[0]) as people:
@@ -109,7 +112,7 @@ def _measure_on_servers(number_count: int) -> Iterator[ReportRow]:
                 )
                 for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
             )
-            yield _measure_purchases_without_leases(engine, told, auditor, folder / "ledger", number_count)
+            yield _measure_purchases_without_leases(engine, told, auditor, folder / "ledger", corporation_count)
 
 
 def _add_fallback_addresses(url: str, fallback_urls: Sequence[str]) -> str:
@@ -118,42 +121,42 @@ def _add_fallback_addresses(url: str, fallback_urls: Sequence[str]) -> str:
 
 
 def _measure_purchases_without_leases(
-    engine: str, environment: dict[str, str], auditor: dict[str, str], ledger: Path, number_count: int
+    engine: str, environment: dict[str, str], auditor: dict[str, str], ledger: Path, corporation_count: int
 ) -> ReportRow:
-    """Measure goal 11 with `number_count` numbers and without leases, so that only the database prevents second
+    """Measure goal 11 with `corporation_count` numbers and without leases, so that only the database prevents second
     purchases. `environment` has the environment variables of the buyers, `auditor` those of the person who verifies
     the audit trail, and `ledger` is the file with the sales. Return the row of the report, with the number of extra
     purchases.
     """
     began = time.monotonic()
-    kills = _run_buyers(environment, ledger, number_count)
+    kills = _run_buyers(environment, ledger, corporation_count)
     sold = Counter(ledger.read_text().split())
     with open_console(Settings.load(auditor)) as console:
         rows = console.audit.verify_chains()
     extra = sum(sold.values()) - len(sold)
-    what = f"extra purchases, {engine}, {PROCESS_COUNT} processes × {number_count:,} keys, {kills} kills"
+    what = f"extra purchases, {engine}, {PROCESS_COUNT} processes × {corporation_count:,} keys, {kills} kills"
     figure = f"{extra} of {len(sold):,} in {format_duration(time.monotonic() - began)}"
     return ReportRow("11", what, figure, "0", f"audit trail holds, {rows:,} rows", "–", "0", extra == 0)
 
 
-def _run_buyers(environment: dict[str, str], ledger: Path, number_count: int) -> int:
-    """Let PROCESS_COUNT processes buy credit checks of the same `number_count` numbers. Every second, one that has
-    made progress is killed, and another one continues at its index. Return the number of kills.
+def _run_buyers(environment: dict[str, str], ledger: Path, corporation_count: int) -> int:
+    """Let PROCESS_COUNT processes buy credit checks of the same `corporation_count` numbers. Every second, one that
+    has made progress is killed, and another one continues at its index. Return the number of kills.
     """
     reached, begun = dict.fromkeys(range(PROCESS_COUNT), 0), dict.fromkeys(range(PROCESS_COUNT), 0)
     kills = 0
-    with start_children(buy_credit_checks, [(environment, ledger, number_count, 0)] * PROCESS_COUNT) as buyers:
-        while any(place < number_count for place in reached.values()):
+    with start_children(buy_credit_checks, [(environment, ledger, corporation_count, 0)] * PROCESS_COUNT) as buyers:
+        while any(place < corporation_count for place in reached.values()):
             time.sleep(_KILL_EVERY_SECONDS)
             for index, buyer in enumerate(buyers):
                 reached[index] = _receive_index(buyer, reached[index])
                 if buyer.process.exitcode:
                     raise RuntimeError(f"a buyer ended with {buyer.process.exitcode}")
-            got_on = [index for index in reached if begun[index] < reached[index] < number_count]
+            got_on = [index for index in reached if begun[index] < reached[index] < corporation_count]
             if got_on:
                 index = got_on[kills % len(got_on)]
                 buyers[index].kill()
-                buyers[index] = Child(buy_credit_checks, environment, ledger, number_count, reached[index])
+                buyers[index] = Child(buy_credit_checks, environment, ledger, corporation_count, reached[index])
                 begun[index] = reached[index]
                 kills += 1
     return kills

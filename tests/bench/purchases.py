@@ -119,14 +119,14 @@ def _open_desk(home: Path, **settings: str) -> Iterator[Console]:
 
 def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     if 9 in goal_numbers:
-        yield from _measure_on_sqlite()
+        yield from _measure_purchases_on_sqlite()
     if 13 in goal_numbers:
         with make_bench_folder() as folder, open_buying_desk(folder) as console:
             yield _measure_idempotency_key_check("SQLite", console)
     for engine, nodes in start_servers_on_disk(goal_numbers & {10, 13}):
         with open_buying_team(nodes[0]) as (people, console):
             if 10 in goal_numbers:
-                yield from _measure_on_server(engine, console, people.open_connection("owner"))
+                yield from _measure_purchases_on_server(engine, console, people.open_connection("owner"))
             if 13 in goal_numbers:
                 yield _measure_idempotency_key_check(engine, console)
 
@@ -167,7 +167,7 @@ def _make_buyers(
     return works
 
 
-def _measure_on_sqlite() -> Iterator[ReportRow]:
+def _measure_purchases_on_sqlite() -> Iterator[ReportRow]:
     with make_bench_folder() as folder, open_buying_desk(folder) as console, open_redis_lock(folder) as lock:
         naive, floor = UnprotectedBuyer(folder / "naive.db"), DurableWrites(folder / "floor", 3)
         took = measure_alternately(_make_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASE_COUNT)
@@ -187,7 +187,7 @@ def _measure_on_sqlite() -> Iterator[ReportRow]:
     yield _make_comparison_row("9", "Redis lock around naive", took, "redis" if lock else None)
 
 
-def _measure_on_server(engine: str, console: Console, connection: Any) -> Iterator[ReportRow]:
+def _measure_purchases_on_server(engine: str, console: Console, connection: Any) -> Iterator[ReportRow]:
     """Yield the measurements on a server. GET_LOCK is compared only on MariaDB: it locks one node of a cluster."""
     naive = UnprotectedServerBuyer(connection)
     with make_bench_folder() as folder, open_redis_lock(folder) as lock:

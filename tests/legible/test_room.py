@@ -409,8 +409,8 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
             entry = page.table.current_item
             is_cut = page.table.is_cell_cut("what", entry)
             cut += is_cut
-            assert page.cut_text_line.isVisible() == is_cut
-            assert page.cut_text_line.get_text("what") == (column.text(entry) if is_cut else "")
+            assert page.whole_text_line.isVisible() == is_cut
+            assert page.whole_text_line.get_text("what") == (column.text(entry) if is_cut else "")
             assert find_faults() == [], row_number
         assert cut
 

@@ -35,8 +35,8 @@ def make_page(
     head: bytes = b"",
 ) -> bytes:
     """Return a PDF of one page with this content. `box` is the page's size, `resources` adds to the page's
-    dictionary of resources, `head` to the head of the content's stream; `more` are further objects, numbered from
-    6.
+    dictionary of resources, `head` to the dictionary in front of the content's stream, such as its filters; `more`
+    are further objects, numbered from 6.
     """
     sheet = f"<</Type/Page/Parent 2 0 R/MediaBox[{box}]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>{resources}>>>>"
     tree = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"

@@ -1,9 +1,10 @@
 """Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Costly functions take turns: with N turns (`--turns`), each seed runs an N-th of them, and any N consecutive seeds run
-all of them. The functions of a file have one turn together if they share a costly fixture, such as the built
-application. All other functions run with each seed, except those marked with `nightly`, and so do the functions that
-notice the mutants of `tests/mutants`, and those of `_PATHS_WITHOUT_TURNS`.
+The seed (`--draw-variants`) is the number from which a run draws its tests; `make test` passes 1, unless SEED is set.
+Costly functions take turns: with N turns (`--turns`), a run executes an N-th of them, and the runs of any N
+consecutive seeds execute all of them. The functions of a file have one turn together if they share a costly fixture,
+such as the built application. All other functions are executed in each run, except those marked with `nightly`, and
+so are the functions that notice the mutants of `tests/mutants`, and those of `_PATHS_WITHOUT_TURNS`.
 
 Of a function that runs, costly variants are drawn. A function has a budget of processor seconds:
 `_SECONDS_PER_CONSTRAINT_FUNCTION`, `_SECONDS_PER_MONEY_FUNCTION` or, for all other folders, `_SECONDS_PER_FUNCTION`.
@@ -50,13 +51,13 @@ Claims, leases, request ids and refunds by two people are tested in them.
 """
 DEFAULT_TURN_COUNT = 64
 _MAX_SECONDS_WITHOUT_TURNS = 0.05
-"""Largest number of processor seconds of one variant with which a function runs with each seed. A function whose
-variant takes longer has a turn: it runs with one of as many consecutive seeds as there are turns.
+"""Largest number of processor seconds of one variant with which a function is executed in each run. A function whose
+variant takes longer has a turn: it is executed with one of as many consecutive seeds as there are turns.
 """
 _MAX_SECONDS_WITHOUT_ROW = 0.04
 """A function whose variant takes at most this many processor seconds gets no new row in `variant_seconds.txt`. All
-variants of a function without a row run with each seed. So a function with very many cheap variants, such as the
-check of each mutant's source text, is never drawn in parts.
+variants of a function without a row are executed in each run. So a function with very many cheap variants, such as
+the check of each mutant's source text, is never drawn in parts.
 """
 _MIN_SHARED_SECONDS = 5.0
 """If the fixtures that the tests of a file share take at least as many processor seconds, the functions of the file
@@ -69,7 +70,7 @@ _PATHS_WITHOUT_TURNS = (
     "tests/packaging/test_drawn_variants.py::test_the_table_has_existing_tests_the_costliest_first",
 )
 """Folders, files and a function of tests that compare the parts of the repository with one another. They notice what
-a change has left out, so they run with each seed.
+a change has left out, so each run executes them, whatever its seed.
 """
 _SERVER_SECONDS_BY_ENGINE = {"mariadb": 0.6, "galera": 2.7}
 """Average processor seconds, by engine, of the database servers for one processor second of a test. A server

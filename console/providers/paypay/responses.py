@@ -322,8 +322,8 @@ def _get_text_or_empty(value: object) -> str:
 
 
 def _require_id(value: object) -> str:
-    """Return an id in an answer. Raises UnusableAnswer: `no_id` if the id is missing, `bad_id` for a value that can't
-    be an id."""
+    """Return `value`, an id in PayPay's answer. Raises UnusableAnswer: `no_id` if the id is missing (None), `bad_id`
+    if the value can't be an id."""
     if value is None:
         raise UnusableAnswer("no_id")
     if not isinstance(value, str) or not _ID_PATTERN.fullmatch(value):

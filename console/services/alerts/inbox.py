@@ -322,7 +322,7 @@ class AlertService:
         """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one incident,
         and return the alerts. Raises not_found if one of the ids belongs to no alert; not_allowed if the acting
         person has no right to write notes; already_decided if another person has acknowledged one of the
-        alerts, or if an acknowledged alert is resolved.
+        alerts, or if one of them was acknowledged and has been resolved since.
         """
         return tuple(self.undo_acknowledgement(id, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
@@ -331,7 +331,8 @@ class AlertService:
         no acknowledgement, nothing changes.
 
         Raises not_found if no alert has this id; not_allowed if the acting person has no right to write notes;
-        already_decided if another person has acknowledged the alert, or if the acknowledged alert is resolved.
+        already_decided if another person has acknowledged the alert, or if the alert was acknowledged and has been
+        resolved since.
         """
         return self._request_ids.act_once(
             "alerts unack",

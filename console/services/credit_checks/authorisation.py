@@ -93,8 +93,8 @@ class ProviderAuthorisation:
         complete, so that the person must begin.
 
         Raises no_operator, not_allowed and bad_profile as `begin` does; lease_timeout if another desk holds the
-        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted after a signal; and the error of a database that
-        still can't store the pair, which this desk then keeps.
+        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted after a signal that ends this process; and the error
+        of a database that still can't store the pair, which this desk then keeps.
         """
         with self._audit_refusals():
             self._require_permitted_person()

@@ -64,21 +64,21 @@ class CreditCheckProber:
             return self._probe_record(record_id, is_automatic)
 
     def _probe_record(self, record_id: int, is_automatic: bool) -> CreditCheck:
-        record = check_records.read_current_credit_check(self._context, record_id)
+        record = check_records.read_stored_credit_check(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:
                 return self._probe_purchase_with_unknown_outcome(record_id, is_automatic)
             except ConsoleError as refusal:  # The record was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
-                return check_records.read_current_credit_check(self._context, record_id)
+                return check_records.read_stored_credit_check(self._context, record_id)
         with self._context.database.read() as conn:
             refuse_running_operation(conn, CREDIT_CHECK_KIND, record)
         if record.state is CheckState.ERROR:
             self._open_case_of_denied_purchase(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None:
             self._compare_with_provider(record)
-        return check_records.read_current_credit_check(self._context, record_id)
+        return check_records.read_stored_credit_check(self._context, record_id)
 
     def _open_case_of_denied_purchase(self, record: CreditCheck) -> None:
         """Open the case `contradicted` if this desk's spool has AlarmBox's answer that the purchase was made,
@@ -120,7 +120,7 @@ class CreditCheckProber:
             self._context.failpoints.reach("after_probe")
             reason = self._settle_or_plan_next_probe(record, outcome, is_automatic)
         if reason is None:
-            return check_records.read_current_credit_check(self._context, record_id)
+            return check_records.read_stored_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _confirm_answer_in_spool(self, record: CreditCheck, id_at_provider: int, is_automatic: bool) -> CreditCheck:
@@ -306,7 +306,7 @@ class CreditCheckProber:
         if the provider gave no answer, otherwise outcome_unknown. `reason` is the code of the reason why the purchase
         isn't settled."""
         detail: ProviderAnswerFacts = {
-            "record": check_records.read_current_credit_check(self._context, record_id),
+            "record": check_records.read_stored_credit_check(self._context, record_id),
             "reason": reason,
             "status": outcome.status,
         }
@@ -341,7 +341,7 @@ class CreditCheckProber:
             raise make_outcome_error(
                 code,
                 {
-                    "record": check_records.read_current_credit_check(self._context, record.id),
+                    "record": check_records.read_stored_credit_check(self._context, record.id),
                     "reason": outcome.reason,
                 },
             )

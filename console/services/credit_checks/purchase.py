@@ -451,7 +451,7 @@ class _PurchaseAttempt:
         if outcome.kind is OutcomeClass.SUCCEEDED:
             self._refetch_service.fetch_parts_after_purchase(claimed_operation.subject.id, self._progress)
         try:
-            record = check_records.read_current_credit_check(self._context, claimed_operation.subject.id)
+            record = check_records.read_stored_credit_check(self._context, claimed_operation.subject.id)
         except Exception:
             _log.warning(
                 "credit check %s can't be read after its purchase", claimed_operation.subject.id, exc_info=True

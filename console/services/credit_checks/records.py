@@ -17,7 +17,7 @@ from console.store.operations import journal, leases, lost_operations
 from console.store.spool.spool import Intent
 
 
-def read_current_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
+def read_stored_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
     """Return the credit check with this id, read in a separate transaction. Raises not_found if no credit check has
     this id."""
     with context.database.read() as conn:

@@ -79,8 +79,9 @@ class RefetchService:
 
     def fetch_parts_after_purchase(self, record_id: int, progress: StepReporter) -> None:
         """Fetch detail and PDF of a credit check directly after its purchase. The method logs failures and raises no
-        exception. It calls `progress` with DETAIL_PART and then with PDF_PART. Nothing is fetched after a signal or
-        while another process has the credit check's lease; then a due task fetches the parts."""
+        exception. It calls `progress` with DETAIL_PART and then with PDF_PART. Nothing is fetched after
+        a signal or the window has requested the end of this process, or while another process has the credit check's
+        lease; then a due task fetches the parts."""
         if interrupts.is_interrupt_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
@@ -102,7 +103,7 @@ class RefetchService:
         """Fetch the detail or the PDF (`part_name` is DETAIL_PART or PDF_PART), and write the result into the credit
         check. Do nothing if the credit check is not bought, because people may meanwhile have decided that it was not
         bought."""
-        record = check_records.read_current_credit_check(self._context, record_id)
+        record = check_records.read_stored_credit_check(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
             return
@@ -163,7 +164,7 @@ class _RefetchAttempt:
     def prepare(self) -> None:
         """Before the operation begins, read the credit check and raise an error if it may not be re-fetched now, or
         if AlarmBox is not configured. Nothing is written."""
-        self._record_before = check_records.read_current_credit_check(self._context, self._id)
+        self._record_before = check_records.read_stored_credit_check(self._context, self._id)
         with self._context.database.read() as conn:
             self.check(conn)
         self._part_reader.require_provider()
@@ -182,7 +183,7 @@ class _RefetchAttempt:
             raise ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, {"record": record}, exit_status=3)
 
     def claim(self, _tx: Transaction, operation_id: str) -> ClaimedRecord:
-        record = check_records.read_current_credit_check(self._context, self._id)
+        record = check_records.read_stored_credit_check(self._context, self._id)
         return ClaimedRecord(
             credit_checks.CREDIT_CHECK_KIND,
             record.id,
@@ -201,7 +202,7 @@ class _RefetchAttempt:
                 self._progress(name)
                 self._fetched_parts.append(
                     self._part_reader.fetch_part(
-                        check_records.read_current_credit_check(self._context, self._id), name
+                        check_records.read_stored_credit_check(self._context, self._id), name
                     )
                 )
                 self._context.failpoints.reach(f"after_{name}")
@@ -267,7 +268,7 @@ class _RefetchAttempt:
         """
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):
-            record = check_records.read_current_credit_check(self._context, self._id)
+            record = check_records.read_stored_credit_check(self._context, self._id)
         error_code = code if code in OWN_FAILURE_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = OutcomeUnknownReason.ANSWER_NOT_RECORDED
         failed_parts: list[FailedPart] = [

@@ -168,14 +168,14 @@ class PurchaseResolver:
                 yield record
             except credit_checks.StaleRow:
                 raise make_stale_view_error(
-                    check_records.read_current_credit_check(self._context, record_id), record.version
+                    check_records.read_stored_credit_check(self._context, record_id), record.version
                 ) from None
 
     def _require_decidable_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
         """Return the credit check if people can decide about it; if its purchase has lapsed, first record the lapse.
         Raises not_found if there is no such credit check, stale_view if its version is not `expected_version` (None:
         any version), in_progress while its purchase runs, or nothing_to_resolve if people have nothing to decide."""
-        record = check_records.read_current_credit_check(self._context, record_id)
+        record = check_records.read_stored_credit_check(self._context, record_id)
         if expected_version is not None and not is_version_decidable(
             self._context, CREDIT_CHECK_KIND, record, expected_version
         ):
@@ -186,7 +186,7 @@ class PurchaseResolver:
             is_decidable = is_decidable_check(record) and not queues.is_foreign_row(conn, record_id)
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
             self._purchase_settler.record_lapse(record.operation_id)
-            record = check_records.read_current_credit_check(self._context, record_id)
+            record = check_records.read_stored_credit_check(self._context, record_id)
         elif not is_decidable:
             raise make_undecidable_error(record)
         if not is_decidable_check(record):
@@ -201,7 +201,7 @@ class PurchaseResolver:
         try:
             refuse_decision_against_answer(self._context, entry, record.operation_id, record)
         except ConsoleError:
-            current_record = check_records.read_current_credit_check(self._context, record.id)
+            current_record = check_records.read_stored_credit_check(self._context, record.id)
             if current_record.version != record.version:
                 raise make_stale_view_error(current_record, record.version) from None
             raise

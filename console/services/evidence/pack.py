@@ -67,7 +67,7 @@ _CHUNK_BYTES = 1 << 16
 _RECORD_FILE_NAME = "record"
 """Name, without its extension, of the pack's file with the record and its related records. (A text such as
 `record.json` in this module would look like a wording key.)"""
-_TIMELINE_FILE_NAME = "timeline"
+_TIMELINE_FILE_STEM = "timeline"
 """Name, without its extension, of the pack's files with the timeline, as JSON, texts and a PDF."""
 PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
@@ -247,8 +247,8 @@ class _PackDraft:
                     content = self._plain_values.make_registry_fields(self._registry_facts)
                     pack.add_file("registry.json", [encode_json(content)])
                 for language, text in (("en", en), ("ja", ja)):
-                    pack.add_file(f"{_TIMELINE_FILE_NAME}.{language}.txt", iterate_chunks(text))
-                pack.add_file(f"{_TIMELINE_FILE_NAME}.json", iterate_chunks(event_lines))
+                    pack.add_file(f"{_TIMELINE_FILE_STEM}.{language}.txt", iterate_chunks(text))
+                pack.add_file(f"{_TIMELINE_FILE_STEM}.json", iterate_chunks(event_lines))
                 self._add_timeline_pdf(pack, (ja, en))
                 pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
                 pack.close_with_manifest(self._make_manifest_fields(audit_entries))
@@ -296,7 +296,7 @@ class _PackDraft:
         from console.domain.exports.tables import ExportDocument
 
         sizes = [text_file.seek(0, os.SEEK_END) for text_file in text_files]
-        name = f"{_TIMELINE_FILE_NAME}.pdf"
+        name = f"{_TIMELINE_FILE_STEM}.pdf"
         lines = [line for text_file in text_files for line in islice(_read_lines(text_file), MAX_LINES_PER_PDF + 1)]
         if len(lines) > MAX_LINES_PER_PDF:
             self._add_to_omitted_files(name, sum(sizes), "too_large", None)

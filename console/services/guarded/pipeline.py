@@ -136,7 +136,8 @@ class GuardedPipeline:
     ) -> ClaimedOperation:
         """Wait until the operation's lease is free, run the first transaction (tx1), and return the claim.
         `started_at` is the time at which the wait began (seconds of the monotonic clock). Raises in_progress if the
-        operation doesn't wait, lease_timeout after LEASE_WAIT_SECONDS, and Interrupted after a signal."""
+        operation doesn't wait, lease_timeout after LEASE_WAIT_SECONDS, and Interrupted after a signal that ends
+        this process."""
         context = self._context
         deadline = started_at + context.scale.scale_seconds(LEASE_WAIT_SECONDS)
         while True:

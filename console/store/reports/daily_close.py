@@ -306,8 +306,8 @@ def list_differences_in_period(
 ) -> tuple[ReconciliationDifference, ...]:
     """Return at most `limit` differences that the runs of these days of a provider found, sorted by id. The function
     is for a provider without a history, whose runs ask about each payment that began on these days. A difference is
-    returned in three cases: its payment was paid in the period; its payment isn't paid and began in the period; its
-    payment isn't known.
+    returned in three cases: its payment was paid in the period; its payment isn't paid and began in the period; no
+    payment of the database belongs to it.
     """
     query = runs.get_all_differences_query().select_from(_DIFFERENCES_AND_PAYMENTS)
     query = query.where(*_make_difference_conditions(provider_days, period))

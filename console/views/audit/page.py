@@ -16,8 +16,8 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page
 from console.views.pages.column_preferences import ColumnWidthStorage
-from console.views.pages.cut_text_line import CutTextLine
 from console.views.pages.fitted_table import FittedTable
+from console.views.pages.whole_text_line import WholeTextLine
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
@@ -80,8 +80,8 @@ class AuditPage(Page):
         self.add_content(self.head)
         self.add_content(toolbar)
         self.add_content(self.table, 1)
-        self.cut_text_line = CutTextLine(self.table, ("who", "what"))
-        self.add_content(self.cut_text_line)
+        self.whole_text_line = WholeTextLine(self.table, ("who", "what"))
+        self.add_content(self.whole_text_line)
         self.add_key_hints(self.table)
         self.add_button_shortcut(self.verify_button)
 

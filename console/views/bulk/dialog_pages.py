@@ -20,9 +20,9 @@ from console.domain.bulk.records import (
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExporter
-from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import block_button_while_read_only
+from console.views.pages.whole_text_line import add_whole_text_line
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import measure_column_width
 from console.views.records.columns import format_name_with_kind, measure_name_with_kind
@@ -289,7 +289,7 @@ def _make_table_with_reason_line(table: FittedTable) -> QWidget:
             table.go_to_first()
 
     table.rows.changed.connect(make_first_row_current)
-    return add_cut_text_line(table, ("company", "why"), margin_px=_TABLE_MARGIN_PX, has_line=False)
+    return add_whole_text_line(table, ("company", "why"), margin_px=_TABLE_MARGIN_PX, has_line=False)
 
 
 def _make_bulk_row_columns(

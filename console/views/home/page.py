@@ -22,9 +22,9 @@ from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.home.recent_records import RecentRecordsPanel
 from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
-from console.views.pages.cut_text_line import CutTextLine
 from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.pages.scroll_container import PageScrollArea
+from console.views.pages.whole_text_line import WholeTextLine
 from console.views.presenters import records as case_words
 from console.views.presenters.own_work import OwnWorkGroup, list_own_work
 from console.views.presenters.records import ShownRecord
@@ -202,7 +202,7 @@ class HomePage(Page):
             queue_link,
             margins=(margin, 8, margin, 8),
         )
-        list_pane.setLayout(make_column(title, self.table_stack, CutTextLine(self.table, ("why",)), gap_px=0))
+        list_pane.setLayout(make_column(title, self.table_stack, WholeTextLine(self.table, ("why",)), gap_px=0))
         self.recent_panel = RecentRecordsPanel(context, table_and_recent_panel)
         panel_row = self._table_and_recent_row = make_row(list_pane, self.recent_panel, gap_px=0)
         panel_row.setStretch(0, 1)

@@ -122,7 +122,7 @@ def format_difference_count(count: int, item: ReconciliationRunItem) -> str:
     return wording.NO_VALUE if item.state is RunState.FAILED and not count else wording.format_count(count)
 
 
-def format_part_count(part: str, run_details: ReconciliationRunDetails) -> str:
+def format_difference_count_of_part(part: str, run_details: ReconciliationRunDetails) -> str:
     """Return the number of differences in a part of the run's list, a key of `VERDICTS_OF_PART`, as text. Return – if
     the run doesn't know it."""
     if part == PART_ONLY_OURS:

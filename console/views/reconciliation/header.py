@@ -86,7 +86,7 @@ class RunHeader(Surface):
             tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
             figure = wording.format_count(count)
             if name in VERDICTS_OF_PART:
-                figure = words.format_part_count(name, run_details)
+                figure = words.format_difference_count_of_part(name, run_details)
             elif name == "waiting":  # known only if the run has read everything
                 figure = words.format_difference_count(count, item)
             self._figure_by_name[name].show_text(figure, tone)

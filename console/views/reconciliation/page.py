@@ -24,9 +24,9 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
-from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
+from console.views.pages.whole_text_line import add_whole_text_line
 from console.views.presenters import reconciliation as words
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
@@ -142,7 +142,7 @@ class ReconcilePage(Page):
         ColumnWidthStorage(self.context, self.table, "reconcile")
         self.table_stack = QStackedWidget()
         self.empty_state: QWidget = QWidget()
-        self._table_pane = add_cut_text_line(self.table, ("verdict", "cause"))
+        self._table_pane = add_whole_text_line(self.table, ("verdict", "cause"))
         self.table_stack.addWidget(self._table_pane)
         self.table_stack.addWidget(self.empty_state)
 
@@ -258,7 +258,7 @@ class ReconcilePage(Page):
         self.run_details, self._read_run_id = run_details, run_details.item.id
         self.run_header.show_run(run_details)
         for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
-            self.tabs.set_count(tab_index, words.format_part_count(tab_name, run_details))
+            self.tabs.set_count(tab_index, words.format_difference_count_of_part(tab_name, run_details))
         self._show_run_widgets(is_visible=True)
         self.show_state_bar("run", make_run_state_bar(run_details, self.context), is_above_contents=True)
         self._read_rows(run_details)

@@ -10,8 +10,8 @@ from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor
 from PySide6.QtWidgets import QBoxLayout, QTextEdit, QVBoxLayout, QWidget
 
 from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
-from console.views.pages.cut_text_line import add_cut_text_line
 from console.views.pages.static_table import StaticTable
+from console.views.pages.whole_text_line import add_whole_text_line
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import format_time_in_column
 from console.views.presenters.records import RecordDetails, ShownRecord
@@ -71,7 +71,7 @@ class RecordTabs(QWidget):
             *kind_tabs,
             RecordTab("notes", self._note_list, (self._note_list,)),
             RecordTab("evidence", self._evidence_view, self._evidence_view.focus_stops),
-            RecordTab("audit", add_cut_text_line(self._audit_table, ("who", "what")), (self._audit_table,)),
+            RecordTab("audit", add_whole_text_line(self._audit_table, ("who", "what")), (self._audit_table,)),
         )
         for tab in self._tabs:
             self.tabs.add_tab(translate(f"record.tab.{tab.name}"), data=tab.name)

@@ -1,4 +1,4 @@
-"""Tests that each provider of credit checks fulfils the contract that all of them share, over real sockets."""
+"""Tests over real sockets that each provider of credit checks fulfils the contract of `CreditCheckProvider`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

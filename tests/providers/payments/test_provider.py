@@ -341,7 +341,7 @@ class InstantClock(ManualClock):
         self.slept.append(seconds)
 
 
-def test_a_read_is_repeated_after_a_passing_failure() -> None:
+def test_a_read_is_repeated_after_a_temporary_failure() -> None:
     """After a temporary failure the program repeats a read a few times, but never repeats a refund or the start of
     a payment.
     """

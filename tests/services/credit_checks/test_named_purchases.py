@@ -1,5 +1,5 @@
 """Tests of a purchase whose answer by AlarmBox doesn't settle it, but names a credit check: two people can't deny the
-purchase until AlarmBox says that the named credit check is another one."""
+purchase (decide that it was not made) until AlarmBox says that the named credit check is another one."""
 
 import json
 from collections.abc import Iterator
@@ -129,8 +129,8 @@ def test_a_purchase_named_by_its_refusal_cannot_be_denied(
 def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place
 ) -> None:
-    """The database has lost a purchase whose refusal names a credit check. People can't deny the purchase as long as
-    AlarmBox shows that credit check.
+    """The database has lost a purchase that AlarmBox refused with an answer that names a credit check. People can't
+    deny the purchase (decide that it was not made) as long as AlarmBox shows that credit check.
     """
     record = buy_with_unknown_outcome(console)
     place.sql(

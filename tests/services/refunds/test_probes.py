@@ -369,7 +369,9 @@ def test_refunds_at_atom_are_polled_hourly(desk: RefundDesk, control: SandboxCon
     assert desk.read_refund(refund).state is RefundState.SUBMITTED
 
 
-def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refund_stays_accepted_after_a_temporary_failure_at_paypay(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
     """After the state REFUND_FAILED, PayPay itself repeats the refund. The refund therefore stays accepted and is not
     sent again.
     """

@@ -303,8 +303,8 @@ def test_a_folder_that_cannot_be_read_is_named(folder_desk: WatchedFolderDesk, t
 
 
 def test_a_state_that_cannot_be_written_is_named(folder_desk: WatchedFolderDesk) -> None:
-    """If a file stands in the place of the registry's own folder, the task fails, and its error names the file of its
-    state that it could not write.
+    """If a file stands in the place of the registry's own folder, the task can't write its state file into the
+    folder. The task fails, and its error names the state file.
     """
     folder_desk.put_whole_file()
     folder_desk.folder.touch()

@@ -84,8 +84,8 @@ def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
 
 @on_all_engines
 def test_sums_change_only_by_the_rules(connection: Connection, seed: int) -> None:
-    """Random changes of the sums in random order have amounts below, at and above the limit. The database makes a
-    change and raises the version if plain arithmetic allows it; otherwise it changes nothing."""
+    """Random changes of a payment's sums in random order have amounts below, at and above the limit. The database
+    makes a change and raises the payment's version if plain arithmetic allows it; otherwise it changes nothing."""
     draw, expected = random.Random(seed), ComputedSums()
     payment, done = insert_begun_payment(connection), 0
     for _ in range(300):

@@ -32,7 +32,7 @@ from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
 from console.views.bulk import dialog_pages
 from console.views.bulk.dialog_pages import BulkPlanPage
-from console.views.pages.cut_text_line import CutTextLine
+from console.views.pages.whole_text_line import WholeTextLine
 from console.views.presenters import bulk as bulk_words
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import Appearance
@@ -264,7 +264,7 @@ def test_a_row_shows_its_whole_reason_at_the_largest_text_size(
     page.show()
     assert page.table.current_row == 0
     assert not page.table.is_cell_cut("why", rows[0])
-    (line,) = page.findChildren(CutTextLine)
+    (line,) = page.findChildren(WholeTextLine)
     assert bool(line.get_text("company")) is page.table.is_cell_cut("company", rows[0]) is True
     assert line.get_text("why") == ""
 

@@ -26,7 +26,7 @@ REVIEW_WORK = Work(WorkState.NEEDS_REVIEW)
 CHECKS_TO_REVIEW = [make_check(id, work=REVIEW_WORK, company_name=f"Sakura {id}") for id in (1, 2, 3)]
 
 
-class ReviewServices(QueueServices):
+class ServicesWithOneQueue(QueueServices):
     """Services that have one queue, whose records may be removed."""
 
     training = None
@@ -36,7 +36,7 @@ class ReviewServices(QueueServices):
         return nullcontext()
 
     @property
-    def saved_views(self) -> "ReviewServices":
+    def saved_views(self) -> "ServicesWithOneQueue":
         return self
 
     def read_view(self, id: str) -> SavedView:
@@ -55,7 +55,7 @@ def execute_tasks(runner: InlineRunner) -> None:
         runner.execute_oldest_task()
 
 
-def show_page(qtbot: QtBot, services: ReviewServices, words: str = "") -> QueuesPage:
+def show_page(qtbot: QtBot, services: ServicesWithOneQueue, words: str = "") -> QueuesPage:
     context = make_window_context()
     context.store_services(services)  # type: ignore[arg-type]  # a queue is all that the page needs
     page = QueuesPage(context)
@@ -74,7 +74,7 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
     answer the row stays the current one, with the mark of removed rows, also in a list that is searched by words: a
     key that the person presses at this moment acts on no other record.
     """
-    services = ReviewServices(CHECKS_TO_REVIEW)
+    services = ServicesWithOneQueue(CHECKS_TO_REVIEW)
     page = show_page(qtbot, services, words)
     page.go_to_record(("credit-check", 2))
     assert [row.item.record.id for row in page.row_model.iterate_loaded_rows()] == [1, 2, 3]
@@ -86,7 +86,7 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
 
 
 def test_a_new_record_that_leaves_again_is_not_counted(qtbot: QtBot) -> None:
-    services = ReviewServices(CHECKS_TO_REVIEW)
+    services = ServicesWithOneQueue(CHECKS_TO_REVIEW)
     page = show_page(qtbot, services)
     services.add_record(4)
     page.refresh("changed")
@@ -100,7 +100,7 @@ def test_a_new_record_that_leaves_again_is_not_counted(qtbot: QtBot) -> None:
 def test_another_person_sees_no_name_of_a_private_view(qtbot: QtBot, *, is_team: bool) -> None:
     """Another person becomes the acting person while the page shows a saved view. The page keeps the name of a view
     of the team, but not that of a private view."""
-    services = ReviewServices(CHECKS_TO_REVIEW)
+    services = ServicesWithOneQueue(CHECKS_TO_REVIEW)
     services.are_views_of_team = is_team
     page = show_page(qtbot, services)
     page.show_route(QueuesRoute(view_id=7))
@@ -111,7 +111,7 @@ def test_another_person_sees_no_name_of_a_private_view(qtbot: QtBot, *, is_team:
 
 
 def test_a_view_read_for_another_person_does_not_open(qtbot: QtBot) -> None:
-    page = show_page(qtbot, ReviewServices(CHECKS_TO_REVIEW))
+    page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
     runner = page.context.runner
     assert isinstance(runner, InlineRunner)
     runner.paused = True
@@ -124,7 +124,7 @@ def test_a_view_read_for_another_person_does_not_open(qtbot: QtBot) -> None:
 def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) -> None:
     """The person opens a saved view and then, before its answer, the tab of a queue. The records of the queue stay,
     so that the next key acts on the row that the person sees."""
-    page = show_page(qtbot, ReviewServices(CHECKS_TO_REVIEW))
+    page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
     runner = page.context.runner
     assert isinstance(runner, InlineRunner)
     runner.paused = True
@@ -145,7 +145,7 @@ def test_the_preview_of_an_order_opens_the_payment_of_its_next_step(
     check, order = CHECKS_TO_REVIEW[0], replace(ORDER, payment_ids=(4, 5))
     explanation = Explanation("verdict.order_paid", "why.order_stuck", NextStep("next.order_open_payment"))
     details = OrderDetails(order, explanation, (), (), (), explained_payment=make_payment(id=4))
-    services = ReviewServices([check])
+    services = ServicesWithOneQueue([check])
     services._items.insert(0, QueueItem(order, explanation, NOW))
     services.payments = SimpleNamespace(read_order=lambda _id: details)  # type: ignore[attr-defined]
     services.read_last_events = lambda *_: EMPTY_TIMELINE_PAGE  # type: ignore[attr-defined]
@@ -185,7 +185,7 @@ def test_the_line_of_keys_offers_only_actions_of_listed_records(records: list[An
 
 
 def test_a_queue_of_complete_checks_offers_no_key_for_a_refetch(qtbot: QtBot) -> None:
-    page = show_page(qtbot, ReviewServices(CHECKS_TO_REVIEW))
+    page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
     runner = page.context.runner
     assert isinstance(runner, InlineRunner)
     execute_tasks(runner)
@@ -199,7 +199,7 @@ def test_an_empty_list_offers_no_keys_for_rows(qtbot: QtBot) -> None:
     """
     keys_for_rows = {"Enter", "Space", "P", "T", "I", "Ctrl+A", "Ctrl+D"}
     for records, offered in ((CHECKS_TO_REVIEW, keys_for_rows), (CHECKS_TO_REVIEW[:0], set[str]())):
-        page = show_page(qtbot, ReviewServices(records))
+        page = show_page(qtbot, ServicesWithOneQueue(records))
         runner = page.context.runner
         assert isinstance(runner, InlineRunner)
         execute_tasks(runner)
@@ -212,7 +212,7 @@ def test_late_causes_of_another_queue_are_not_offered(qtbot: QtBot, monkeypatch:
     """The causes of a queue's records arrive, or can't be read, after the person has opened another queue. The filter
     of that queue doesn't offer them, and the page shows no failure.
     """
-    page = show_page(qtbot, services := ReviewServices(CHECKS_TO_REVIEW))
+    page = show_page(qtbot, services := ServicesWithOneQueue(CHECKS_TO_REVIEW))
     offered: list[object] = []
     monkeypatch.setattr(page.filter, "offer_causes", offered.append)
     outcomes: list[object] = [SimpleNamespace(groups=("cause",)), ConsoleError(ErrorCode.DATABASE_UNREACHABLE)]

@@ -348,13 +348,13 @@ def test_a_refund_is_not_primary_if_the_shop_is_asked_first(
     assert button.kind == kind
 
 
-def list_form_texts(page: PaymentPage, view: PaymentDetails, *actions: str) -> tuple[list[str], list[str]]:
-    """Return two lists of texts for `view`: those of the labels and buttons in the explanation's line "you can", and
-    that of the button "resolve" in the bar. `actions` are the possible actions.
+def list_form_texts(page: PaymentPage, details: PaymentDetails, *actions: str) -> tuple[list[str], list[str]]:
+    """Return two lists of texts for `details`: those of the labels and buttons in the explanation's line "you can",
+    and that of the button "resolve" in the bar. `actions` are the possible actions.
     """
     form = make_explanation_form(page.context)
     bar = ActionButtons(page.context, ("probe", "resolve"))
-    bar.show_actions(view, form, actions)
+    bar.show_actions(details, form, actions)
     button = bar.find_button("resolve")
     assert button is not None
     shown = [label.plain for label in form.findChildren(TextLabel)]

@@ -1,7 +1,7 @@
 """Tests of the line that shows the whole texts which a table cuts off."""
 
 from console.views.audit.page import AuditPage
-from console.views.pages.cut_text_line import CutTextLine
+from console.views.pages.whole_text_line import WholeTextLine
 from console.views.records.tabs import RecordTabs
 from tests.views.invented_checks import make_window_context
 
@@ -12,5 +12,5 @@ def test_the_lists_of_audit_entries_show_a_cut_person_and_a_cut_sentence(appeara
     context = make_window_context()
     tabs = RecordTabs(context, (), min_row_count=2)
     for widget in (AuditPage(context), tabs):
-        (line,) = widget.findChildren(CutTextLine)
+        (line,) = widget.findChildren(WholeTextLine)
         assert [line.get_text(key) for key in ("who", "what")] == ["", ""]

@@ -1,4 +1,4 @@
-"""The line below a list that shows the texts which the columns of the list cut off."""
+"""The line below a list that shows the whole texts of the selected row which the columns of the list cut off."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column
 
 
-class CutTextLine(Surface):
+class WholeTextLine(Surface):
     """A widget with the whole text of each cell of the table's current row that its column cuts off, each text after
     the title of its column. The widget is hidden while no text is cut off.
 
@@ -60,13 +60,13 @@ class CutTextLine(Surface):
         self.setVisible(any(text_label.plain for _, text_label in self._labels.values()))
 
 
-def add_cut_text_line(
+def add_whole_text_line(
     table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None, has_line: bool = True
 ) -> QWidget:
-    """Return a widget with the table and, below it, a CutTextLine for the columns with these keys; for `margin_px`
-    and `has_line` see CutTextLine. If the widget gets the focus, the table gets it."""
+    """Return a widget with the table and, below it, a WholeTextLine for the columns with these keys; for `margin_px`
+    and `has_line` see WholeTextLine. If the widget gets the focus, the table gets it."""
     widget = QWidget()
-    layout = make_column(table, CutTextLine(table, column_keys, margin_px=margin_px, has_line=has_line), gap_px=0)
+    layout = make_column(table, WholeTextLine(table, column_keys, margin_px=margin_px, has_line=has_line), gap_px=0)
     layout.setStretch(0, 1)
     widget.setLayout(layout)
     widget.setFocusProxy(table)
