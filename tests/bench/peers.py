@@ -72,7 +72,7 @@ class UnprotectedServerBuyer:
         self._conn.close()
 
 
-class DurableWrites:
+class DurablePageWriter:
     """The floor of a purchase: `count` writes of one page to a file, each of them on the disk before the next one
     begins.
     """

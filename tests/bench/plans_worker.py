@@ -1,4 +1,5 @@
-"""The queries of the worker and of its pages on tables that grow, and rows for these tables."""
+"""The queries of the worker's tasks, and of the window's lists of alerts, reconciliations and bulk runs, on tables
+that grow, and rows for these tables."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -29,7 +29,7 @@ from tests.bench.figures import (
     format_ratio,
     measure_alternately,
 )
-from tests.bench.peers import DurableWrites, RedisLock, UnprotectedBuyer, UnprotectedServerBuyer, open_redis_lock
+from tests.bench.peers import DurablePageWriter, RedisLock, UnprotectedBuyer, UnprotectedServerBuyer, open_redis_lock
 from tests.support.desks import make_environment
 from tests.support.invented import invent_numbers
 from tests.support.servers import Server, find_missing_reason, start_private_galera, start_private_mariadb
@@ -169,7 +169,7 @@ def _make_buyers(
 
 def _measure_purchases_on_sqlite() -> Iterator[ReportRow]:
     with make_bench_folder() as folder, open_buying_desk(folder) as console, open_redis_lock(folder) as lock:
-        naive, floor = UnprotectedBuyer(folder / "naive.db"), DurableWrites(folder / "floor", 3)
+        naive, floor = UnprotectedBuyer(folder / "naive.db"), DurablePageWriter(folder / "floor", 3)
         took = measure_alternately(_make_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASE_COUNT)
         naive.close()
         floor.close()

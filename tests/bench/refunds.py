@@ -24,7 +24,7 @@ from tests.bench.figures import (
     format_ratio,
     measure_alternately,
 )
-from tests.bench.peers import DurableWrites
+from tests.bench.peers import DurablePageWriter
 from tests.bench.purchases import make_bench_folder
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
@@ -55,7 +55,7 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
         maker, checker = (
             opened.enter_context(_open_desk(place, url, *person)) for person in (("op-a", 0), ("lead-b", 1))
         )
-        ours, floor = RefundMeasurement(maker, checker, control, engine), _open_durable_writes(opened, folder)
+        ours, floor = RefundMeasurement(maker, checker, control, engine), _open_durable_page_writer(opened, folder)
         works = {"whole": ours.refund, "bare": ours.refund_by_adapter, "floor": floor.write}
         took = measure_alternately(works, _REFUND_COUNT, _WARM_UP_COUNT)
     whole, bare, least = (compute_median(took[name]) for name in works)
@@ -83,8 +83,8 @@ def _open_desk(place: Place, url: str, person: str, desk: int) -> Console:
     return open_console(Settings.load(place.make_environment(url, person, desk, **make_provider_settings(url))))
 
 
-def _open_durable_writes(opened: ExitStack, folder: Path) -> DurableWrites:
-    made = DurableWrites(folder / "floor", _DISK_WRITES_PER_REFUND)
+def _open_durable_page_writer(opened: ExitStack, folder: Path) -> DurablePageWriter:
+    made = DurablePageWriter(folder / "floor", _DISK_WRITES_PER_REFUND)
     opened.callback(made.close)
     return made
 

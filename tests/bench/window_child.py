@@ -133,7 +133,7 @@ class ShownTable:
 
 
 def _run_loop(loop: QEventLoop) -> None:
-    """Run the event loop until it is ended, at most for the time limit."""
+    """Run the event loop until its method `quit` is called, at most for `_MAX_WAIT_MS`."""
     QTimer.singleShot(_MAX_WAIT_MS, loop, loop.quit)
     loop.exec()
 

@@ -422,7 +422,7 @@ SENTENCE_MUTANTS: tuple[Mutant, ...] = (
         ("tests/views/presenters/test_money_view.py",),
     ),
     _make_mutant(
-        "a refund of a short order is advised although none can be requested",
+        "a refund of an underpaid order is advised although none can be requested",
         "console/domain/explanations/alerts.py",
         'if action.sentence_key_suffix in ("_short", "_currency") and _can_request_refund(payment):',
         'if action.sentence_key_suffix in ("_short", "_currency"):',

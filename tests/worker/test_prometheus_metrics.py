@@ -152,7 +152,7 @@ def test_waits_and_duplicates_are_counted() -> None:
         1,
         4,
     )
-    assert (round(total, 3), tally.duplicate_count) == (99.205, 2)
+    assert (round(total, 3), tally.refused_duplicate_count) == (99.205, 2)
 
 
 _WORD_PATTERN = re.compile(r"[a-z_]+(?![a-z_]*\()")

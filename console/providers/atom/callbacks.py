@@ -57,8 +57,8 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
 
 
 def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
-    """Return three values of a decrypted callback: our payment id (`merchTxnId`), the parts that are signed (in the
-    order of the signature), and the received signature. If the text can't be read, the parts are empty and the
+    """Return three values of a decrypted callback: our payment number (`merchTxnId`), the parts that are signed (in
+    the order of the signature), and the received signature. If the text can't be read, the parts are empty and the
     signature is None; the id is None too, except if it was read before the unreadable part.
     """
     payment_id: str | None = None

@@ -1,5 +1,5 @@
-"""Client of Atom (NDPS AIPAY): requests tokens for a payment page, reads payments by our payment id, and sends each
-refund once.
+"""Client of Atom (NDPS AIPAY): requests tokens for a payment page, reads payments by our payment number, and sends
+each refund once.
 """
 
 from collections.abc import Callable
@@ -86,9 +86,9 @@ class AtomReader:
         self._retry_limits = retry_limits
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read a payment by our payment id, and return the outcome with Atom's report. Atom also needs the payment's
-        amount and its calendar day in India. If the id, the amount or the day is missing or invalid, nothing is sent
-        and the outcome is UNKNOWN with the reason `bad_id`, `amount_and_day_needed` or `bad_amount`.
+        """Read a payment by our payment number, and return the outcome with Atom's report. Atom also needs the
+        payment's amount and its calendar day in India. If the number, the amount or the day is missing or invalid,
+        nothing is sent and the outcome is UNKNOWN with the reason `bad_id`, `amount_and_day_needed` or `bad_amount`.
         """
         merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
         if not is_valid_id(question.merchant_payment_id):
@@ -157,8 +157,9 @@ class Atom(AtomReader):
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Request the token of a payment page, and return the outcome with the token. Each attempt of a payer needs a
-        payment id of its own (`merchant_payment_id`). If this id isn't valid, or if the amount isn't in rupees or
-        isn't above 0, nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
+        payment number of its own (`merchant_payment_id`). If this number isn't valid, or if the amount isn't in
+        rupees or isn't above 0, nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or
+        `bad_amount`.
         """
         if not is_valid_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -210,7 +211,7 @@ def _find_india_day(question: PaymentQuestion) -> date | None:
 
 
 def _has_valid_ids(instruction: RefundInstruction) -> bool:
-    """True if Atom accepts the ids of the instruction: the refund's idempotency key, our payment id and Atom's
+    """True if Atom accepts the ids of the instruction: the refund's idempotency key, our payment number and Atom's
     payment id."""
     are_own_ids_valid = is_valid_id(instruction.key) and is_valid_id(instruction.merchant_payment_id)
     return are_own_ids_valid and is_valid_id(instruction.provider_payment_id, _LONGEST_PROVIDER_ID_CHARACTERS)

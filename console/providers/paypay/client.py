@@ -1,5 +1,5 @@
-"""Client of PayPay (OPA): creates codes that payers scan, reads payments by our payment id, and sends refunds under
-our idempotency key.
+"""Client of PayPay (OPA): creates codes that payers scan, reads payments by our payment number, and sends refunds
+under our idempotency key.
 """
 
 import json
@@ -180,7 +180,7 @@ class PayPayReader:
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read the details of a payment. If `question.by_code` is True, the request is for a payment by a code that
         this console requested; otherwise it is for a payment of another kind, which has another path at PayPay. If
-        our payment id isn't valid, nothing is sent and the outcome is UNKNOWN with the reason `bad_id`.
+        our payment number isn't valid, nothing is sent and the outcome is UNKNOWN with the reason `bad_id`.
         """
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=False)
@@ -217,8 +217,8 @@ class PayPayReader:
 
 
 class PayPay(PayPayReader):
-    """All calls to PayPay, also those that move money. PayPay identifies a payment by our payment id and a refund by
-    our idempotency key: a repeated id or key means the same payment or refund.
+    """All calls to PayPay, also those that move money. PayPay identifies a payment by our payment number and a refund
+    by our idempotency key: a repeated number or key means the same payment or refund.
     """
 
     @property
@@ -227,8 +227,8 @@ class PayPay(PayPayReader):
         return self._sender.config.merchant_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Create a payment code at PayPay, with which the payer can pay once, and return the outcome with the
-        code. If our payment id or the amount isn't valid, nothing is sent and the outcome is FAILED_DEFINITE with the
+        """Create a payment code at PayPay, with which the payer can pay once, and return the outcome with the code.
+        If our payment number or the amount isn't valid, nothing is sent and the outcome is FAILED_DEFINITE with the
         reason `bad_id` or `bad_amount`.
         """
         if not is_valid_id(request.merchant_payment_id):
@@ -283,8 +283,8 @@ class PayPay(PayPayReader):
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Ask PayPay to cancel a payment, and return the outcome of the request. The outcome of a request that PayPay
-        accepts is PENDING; the payment becomes FAILED at PayPay later. If our payment id isn't valid, nothing is sent
-        and the outcome is FAILED_DEFINITE with the reason `bad_id`.
+        accepts is PENDING; the payment becomes FAILED at PayPay later. If our payment number isn't valid, nothing is
+        sent and the outcome is FAILED_DEFINITE with the reason `bad_id`.
         """
         if not is_valid_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)

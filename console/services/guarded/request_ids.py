@@ -532,7 +532,9 @@ class RequestIdService:
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
         state = request_ids.ANSWERED_USE_STATE if is_stored else request_ids.FREE_USE_STATE
-        is_owner, epoch = self._context.write(lambda tx: self._store_end_of_call(tx, leased_request, state, text))
+        is_owner, epoch = self._context.write(
+            lambda tx: self._store_state_and_answer(tx, leased_request, state, text)
+        )
         if is_owner and text is not None and _is_final_answer(answer):
             self._cache.store_result(*_make_cache_key(leased_request.request_key), text, epoch)
         return is_owner
@@ -552,7 +554,7 @@ class RequestIdService:
             self._context.clock.sleep(_PAUSE_BETWEEN_ANSWER_ATTEMPTS_SECONDS)
         raise AssertionError  # not reached: the last try returns or raises
 
-    def _store_end_of_call(
+    def _store_state_and_answer(
         self, tx: Transaction, leased_request: LeasedRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the state and the answer (`text`) of the ended call into the row of the request id. Return True if

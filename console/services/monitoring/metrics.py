@@ -134,7 +134,9 @@ class MetricFigureReader:
     def count_refused_duplicates(self) -> int:
         """Return the number of refused duplicate operations. Refusals by other processes are included if they were
         written to the audit trail between the first and the latest call of `read_figures`."""
-        return self._context.process_counters.duplicate_count + self._counters_of_others.duplicate_count
+        return (
+            self._context.process_counters.refused_duplicate_count + self._counters_of_others.refused_duplicate_count
+        )
 
     def compute_cache_hit_ratio(self) -> Ratio:
         """Return the number of queries that the Redis cache answered, as a ratio to the number of all queries to the
@@ -154,7 +156,7 @@ class MetricFigureReader:
             )
             self._trail_position = foreign_activity.last_row_id
             self._counters_of_others.add_counts_of_other_processes(
-                foreign_activity.duplicate_count, foreign_activity.wait_seconds
+                foreign_activity.refused_duplicate_count, foreign_activity.wait_seconds
             )
 
 

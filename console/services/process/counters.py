@@ -34,17 +34,20 @@ class ProcessCounters:
         with self._lock:
             self._add_lease_wait(waited_seconds)
 
-    def add_counts_of_other_processes(self, duplicate_count: int, lease_wait_seconds: Iterable[float]) -> None:
-        """Add counts that another process has reported: the number of duplicates, and the duration of each wait in
-        seconds. Write no log event.
+    def add_counts_of_other_processes(
+        self, refused_duplicate_count: int, lease_wait_seconds: Iterable[float]
+    ) -> None:
+        """Add counts that another process has reported: the number of refused duplicates, and the duration of each
+        wait for a lease in seconds. Write no log event.
         """
         with self._lock:
-            self._duplicates += duplicate_count
+            self._duplicates += refused_duplicate_count
             for seconds in lease_wait_seconds:
                 self._add_lease_wait(seconds)
 
     def count_refusal(self, code: str) -> None:
-        """If the error code `code` is one of `DUPLICATE_ERROR_CODES`, count one duplicate and write a log event."""
+        """If the error code `code` is one of `DUPLICATE_ERROR_CODES`, count one refused duplicate and write a log
+        event."""
         if code in DUPLICATE_ERROR_CODES:
             with self._lock:
                 self._duplicates += 1
@@ -64,6 +67,6 @@ class ProcessCounters:
             return tuple(self._waits), self._waited_seconds
 
     @property
-    def duplicate_count(self) -> int:
+    def refused_duplicate_count(self) -> int:
         """The number of calls that were refused with a code of `DUPLICATE_ERROR_CODES`."""
         return self._duplicates

@@ -240,9 +240,10 @@ def has_answer_key_sql(operation_row: str, lock_row: str) -> str:
 
 
 IS_REQUEST_CONFIRMED_SQL = "r.confirmed = 1"
-"""SQL condition: the person has typed the password for the desk request `r`. The person's desk writes the column
-`confirmed`, and the server can't verify it. So this rule stops a program that uses a connection left open by the
-person, but it doesn't stop a person who knows the password.
+"""SQL condition: the person has typed the password for the desk request `r`. This program stores 1 in the column
+`confirmed` only over a connection that it opens with the typed password, but the server can't verify that. So the
+condition stops somebody who uses this program at a desk where another person is signed in. It doesn't stop another
+SQL client that stores 1 itself.
 """
 
 

@@ -162,12 +162,12 @@ def list_evidence_of_operations(conn: Connection, operation_ids: list[str]) -> l
 @dataclass(frozen=True, slots=True)
 class OtherProcessFigures:
     """Figures about other processes, read from the audit entries up to the row id `last_row_id`: the number of
-    refused duplicates (`duplicate_count`), and the times (seconds) for which operations have waited for their
+    refused duplicates (`refused_duplicate_count`), and the times (seconds) for which operations have waited for their
     lease.
     """
 
     last_row_id: int
-    duplicate_count: int = 0
+    refused_duplicate_count: int = 0
     wait_seconds: tuple[float, ...] = ()
 
 
@@ -186,9 +186,11 @@ def read_figures_of_other_processes(
     """
     rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after_id, "limit": MAX_ROWS_PER_FUNCTION}).all()
     rows_of_others = [row for row in rows if row.session != own_session]
-    duplicate_count = sum(row.result == "refused" and row.reason in duplicate_reasons for row in rows_of_others)
+    refused_duplicate_count = sum(
+        row.result == "refused" and row.reason in duplicate_reasons for row in rows_of_others
+    )
     wait_seconds = tuple(wait for row in rows_of_others if (wait := _parse_waited_seconds(row.detail)) is not None)
-    return OtherProcessFigures(int(rows[-1].id) if rows else after_id, duplicate_count, wait_seconds)
+    return OtherProcessFigures(int(rows[-1].id) if rows else after_id, refused_duplicate_count, wait_seconds)
 
 
 def _parse_waited_seconds(detail: str) -> float | None:

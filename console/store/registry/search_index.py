@@ -33,7 +33,7 @@ _BULK_LOAD_HASH_BYTES = 24 * 1024**2
 _MIN_ROWS_OF_FREQUENT_TERM = 1_000
 """Number of rows from which on a term counts as frequent."""
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
-"""Units of numbers in addresses, in comparison form. They have no terms."""
+"""Units of numbers in addresses, in comparison form. The index has no search terms for them."""
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBER_PATTERN = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")

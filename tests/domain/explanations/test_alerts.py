@@ -219,12 +219,14 @@ def test_amounts_of_two_currencies_are_not_added() -> None:
         (replace(PAYMENT, certainty=Certainty.UNKNOWN), ""),
     ],
 )
-def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(payment: Payment, suffix: str) -> None:
+def test_a_refund_is_advised_for_an_underpaid_order_only_where_one_can_be_requested(
+    payment: Payment, suffix: str
+) -> None:
     """If the payment of an order is too small, the order's page advises the same action as the primary button of the
     payment's page. It advises no action that the service refuses."""
-    short_order = replace(ORDER, total_minor=payment.captured_minor + 1_100)
+    underpaid_order = replace(ORDER, total_minor=payment.captured_minor + 1_100)
     rule = BrokenRule(AlertRule.PAID_UNNOTICED, payment.id, "x", "y")
-    explained = explain_alert(short_order, (payment,), rule, ONE_HOUR_AGO, NOW)
+    explained = explain_alert(underpaid_order, (payment,), rule, ONE_HOUR_AGO, NOW)
     assert explained.next_step.code == f"next.order_alert_A_short{suffix}"
 
 
@@ -238,7 +240,7 @@ def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState
     assert explained.next_step.command == "support-console probe payment 5"
 
 
-def test_only_confirmed_payments_are_added_for_a_short_order() -> None:
+def test_only_confirmed_payments_are_added_for_an_underpaid_order() -> None:
     """A callback alone reports the other payment as paid, so the order still lacks its amount. Its currency doesn't
     matter either."""
     told = replace(OTHER_PAYMENT, state=PaymentState.SIGNATURE_VERIFIED, currency="INR")

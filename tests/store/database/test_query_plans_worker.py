@@ -1,5 +1,5 @@
-"""Tests that the frequent queries of the worker, and the queries of its pages, use an index, so that their cost
-doesn't depend on the size of the tables."""
+"""Tests that the frequent queries of the worker's tasks, and of the window's lists of alerts, reconciliations and
+bulk runs, use an index, so that their cost doesn't depend on the size of the tables."""
 
 import shutil
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize("query_function", QUERIES_BY_INDEX.values(), ids=QUERIES_BY_INDEX)
 def test_every_query_follows_an_index(database: Database, query_function: Query) -> None:
-    """No query of the worker reads a whole table or sorts rows."""
+    """No query of `QUERIES_BY_INDEX` reads a whole table or sorts rows."""
     steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps

@@ -1,5 +1,5 @@
-"""Kills a forked import process at its first line, another one at its second line, and so on, and at some later lines
-that run repeatedly. After each kill it checks the registry and continues the import.
+"""Kills a forked import process at its first line of code, another one at its second line, and so on, and at some
+later lines that run repeatedly. After each kill it checks the registry and continues the import.
 
 The module runs as a process of its own, because a process that forks must have no threads. Arguments:
 `whole|difference FOLDER EACH`; the import is killed at every EACHth line. It prints the number of killed imports.

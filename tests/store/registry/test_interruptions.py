@@ -35,8 +35,9 @@ ROW_COUNT = 40
     ],
 )
 def test_an_import_killed_at_any_line_can_continue(scenario: str, each: int, fewest: int, tmp_path: Path) -> None:
-    """The import is killed with SIGKILL at each line of the import and of the swap of the files. The registry in use
-    remains complete, and the next import continues. Outside of a soak only every third or fifth line is tested."""
+    """The import is killed with SIGKILL at each line of the code that imports and that swaps the files. The registry
+    in use remains complete, and the next import continues. Outside of a soak only every third or fifth line of code
+    is tested."""
     words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=MAX_WAIT_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -68,7 +68,7 @@ def show_widget(qtbot: QtBot) -> ShowWidget:
 
 
 def test_a_fourth_toast_replaces_the_oldest(show_widget: ShowWidget) -> None:
-    """A fourth toast takes the place of the oldest one. The toasts are above each other inside the window."""
+    """A fourth toast takes the place of the oldest one. The toasts stand one above another inside the window."""
     window = QWidget()
     window.resize(800, 600)
     show_widget(window)
