@@ -33,7 +33,7 @@ from console.views.records.action_bar import (
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, RecordTitleLine, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
-from console.views.runtime.announcer import announce
+from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -383,11 +383,11 @@ class RecordPage(Page, Generic[DetailsT]):
         """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
         shown record have changed."""
         title, badge_words = self.head.title.short_form, [badge.word for badge in self.head.badges]
-        separator = self.context.translate("list.separator")
         self.set_page_name(title, self.head.notable_badge_word)
         earlier_state, self._shown_state = self._shown_state, (title, *badge_words, self.form.verdict)
         if earlier_state[:1] == self._shown_state[:1] and earlier_state != self._shown_state:
-            announce(self, separator.join(filter(None, self._shown_state)))
+            spoken_badges = self.context.translate("list.separator").join(badge_words)
+            announce(self, join_spoken_text(title, spoken_badges, self.form.verdict))
 
     def show_sides(self, sides: Sequence[RecordSideState], tools_by_panel: Mapping[int, Sequence[QWidget]]) -> None:
         """Show one panel per system (this database, provider, order) with the state that the record has there.

@@ -166,10 +166,12 @@ def join_spoken_text(*texts: str) -> str:
 
 
 def _add_end_mark(text: str) -> str:
-    """Return the text with a full stop at its end, if it ends without punctuation."""
-    is_japanese = ord(text[-1]) >= 0x3000
+    """Return the text with a full stop at its end, if it ends without punctuation. A Japanese text may end with a
+    number, such as that of a record.
+    """
+    is_japanese = max(text[0], text[-1]) >= "\u3000"
     text += "" if text.endswith(_SENTENCE_END_MARKS) else "。" if is_japanese else "."
-    return text if is_japanese else f"{text} "
+    return text if text[-1] >= "\u3000" else f"{text} "
 
 
 def _get_main_window(widget: QWidget) -> QWidget:
