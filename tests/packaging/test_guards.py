@@ -104,3 +104,9 @@ def test_a_connection_that_was_not_closed_is_named(tmp_path: Path) -> None:
     gc.collect()  # a connection and its statements refer to each other
     assert [where.partition(":")[0] for where in guards.unclosed_connections] == [__file__]
     guards.unclosed_connections.clear()
+
+
+@pytest.mark.engines("sqlite", "galera")
+def test_only_variants_on_the_cluster_wait_for_their_turn(request: pytest.FixtureRequest, engine: str) -> None:
+    """Of a test on several databases, the variant on SQLite starts no cluster and waits for no test on it."""
+    assert request.fixturenames.count("galera_turn") == (engine == "galera")

@@ -133,7 +133,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
     if engine == "galera" or "galera_cluster" in item.fixturenames:
-        item.fixturenames.insert(item.fixturenames.index("fail_tests_with_side_effects"), "galera_turn")
+        place = item.fixturenames.index("fail_tests_with_side_effects")
+        # A new list: all variants of a function share the former one.
+        item.fixturenames = [*item.fixturenames[:place], "galera_turn", *item.fixturenames[place:]]
 
 
 @pytest.fixture
