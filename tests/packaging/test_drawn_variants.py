@@ -253,6 +253,16 @@ def test_worker_processes_run_each_file_once(tmp_path: Path) -> None:
     assert "2 passed" in run_tests(tmp_path, *divided, "tests/test_1.py")
 
 
+def test_a_worker_process_that_dies_while_collecting_fails_the_run(tmp_path: Path) -> None:
+    """If a worker process dies before its tests are known, no other one runs its part, so the run fails."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_0.py").write_text("import os\n\nos._exit(1)\n")
+    (tmp_path / "tests" / "test_1.py").write_text("def test_a(): pass\n")
+    divided = ("-p", "xdist.plugin", "-n", "2", "--dist", "each", "--divide-files", "--max-worker-restart=0")
+    assert "worker restarting disabled" in run_tests(tmp_path, *divided, status=1)
+
+
 def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
     """A variant that only the soak runs isn't drawn, because then no variant of its function would run."""
     costly = next(

@@ -2,7 +2,8 @@
 
 `file_seconds.txt` has the seconds of each slow file with all variants of its tests, `drawn_file_seconds.txt` those of
 a run that draws variants (drawn_variants.py). Approximate values are enough, so the files may be old. `make nightly
-ARGS=--keep-seconds` and `make test ARGS=--keep-seconds` measure the seconds and write the files.
+ARGS=--keep-seconds` and `make test ARGS=--keep-seconds` measure the seconds and write the files anew, so they must
+run all tests.
 
 xdist lets each worker process collect all tests. With `--divide-files` and `--dist each`, a worker process collects
 and runs only the files of its own part. So each file is collected once, not once by each worker process.
@@ -104,7 +105,7 @@ class _FilesOfOtherWorkers:
 
 class _TestCounter:
     """Corrects the number of tests from which pytest computes its progress in percent: xdist keeps the number of the
-    worker process that has collected last.
+    worker process that has collected last. Fails the run if a worker process dies.
     """
 
     def __init__(self) -> None:
@@ -117,6 +118,14 @@ class _TestCounter:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         self._count += len(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object) -> None:
+        """Fail the run if a worker process dies, also while it collects: no other one runs its part, and xdist
+        reports the death as a failure only after the collection. `error` is None if the process ended as usual.
+        """
+        if error is not None and self._session is not None:
+            self._session.testsfailed += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
