@@ -118,6 +118,12 @@ def lacks_history(provider_name: str) -> bool:
     return provider is not None and provider.history_source is HistoryKind.EACH_PAYMENT
 
 
+def has_daily_files(provider_name: str) -> bool:
+    """True if the provider makes one file of its history for each day. False for a source of signed notices."""
+    provider = find_provider(provider_name)
+    return provider is not None and provider.history_source is HistoryKind.DAILY_FILES
+
+
 def get_reversible_days(provider_name: str) -> int | None:
     """Return the number of days in which the payer's bank may reverse a payment of this provider; None if a success
     is final, or if `provider_name` is no payment provider.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.provider_registry import lacks_history
+from console.domain.payments.provider_registry import has_daily_files
 from console.domain.payments.records import Payment
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.service_results import (
@@ -159,7 +159,7 @@ def find_unsearched_run_ids(conn: Connection, runs: Sequence[ReconciliationRun])
     """
     return run_views.find_runs_with_rejected_rows(
         conn,
-        [run.id for run in runs if not run.missing_there and not lacks_history(run.provider)],
+        [run.id for run in runs if not run.missing_there and has_daily_files(run.provider)],
         (UNREADABLE_ROW_REASON, NO_NUMBER_REASON),
     )
 

@@ -398,6 +398,26 @@ def test_the_list_of_another_day_is_refused(reconciled_day: ReconciledDay, monke
 
 
 @pytest.mark.engines("sqlite")
+def test_a_rejected_notice_leaves_the_number_of_missing_payments_known(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rejected row of a daily file leaves the number of missing payments unknown. A run over a source of signed
+    notices has compared all payments, whatever notices it has rejected.
+    """
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.announce_file()
+    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
+    reconciled_day.reconcile_day()
+    views, place = reconciled_day.scene.console.reconciliation.views, reconciled_day.scene.place
+    assert [item.is_missing_unknown for item in views.list_runs().items] == [True]
+    place.drop_table_triggers("reconciliations")
+    place.sql("UPDATE reconciliations SET provider = 'bank'")
+    assert [item.is_missing_unknown for item in views.list_runs().items] == [False]
+
+
+@pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("a row that can't be read")
 def test_an_unreadable_payment_is_named_and_ends_no_run(reconciled_day: ReconciledDay) -> None:
     """A payment of both sides whose row the program can't read is neither missing nor imported: its row in the file
