@@ -61,4 +61,9 @@ class Outcome(Generic[T_co]):
     @property
     def has_success_status(self) -> bool:
         """True if an answer with an HTTP status of success (2xx) came, whatever its content is."""
-        return self.status is not None and 200 <= self.status < 300
+        return is_success_status(self.status)
+
+
+def is_success_status(status: int | None) -> bool:
+    """True for an HTTP status of success (2xx). `status` is None if no answer came."""
+    return status is not None and 200 <= status < 300

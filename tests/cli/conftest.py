@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -17,6 +17,9 @@ from console.cli.main import main
 from console.sandbox.server import Sandbox
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.json_answers import check_answer
+
+if TYPE_CHECKING:
+    from tests.cli.paying_terminal import PayingTerminal
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,11 @@ def terminal(unopened_terminal: Terminal) -> Terminal:
     """Return a terminal like `unopened_terminal`, with an empty database."""
     copy_empty_database(Path(unopened_terminal.env["CONSOLE_HOME"]))
     return unopened_terminal
+
+
+@pytest.fixture
+def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> "PayingTerminal":
+    """Return a terminal on a desk with the sandbox as its provider of credit checks and payments."""
+    from tests.cli.paying_terminal import PayingTerminal  # that module imports this one
+
+    return PayingTerminal(tmp_path / "home", sandbox)

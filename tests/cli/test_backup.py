@@ -1126,8 +1126,8 @@ def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal
 
 @pytest.fixture
 def server_database_owner(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
-    """Return a terminal that runs commands with the schema account on a MariaDB server, and a function
-    that empties the database.
+    """Return a terminal that runs commands with the schema account on a MariaDB server, and a function that
+    empties the database.
     """
     require_engine("mariadb")
     server = servers.get_shared_mariadb()
@@ -1141,11 +1141,11 @@ def empty_database(server: Any, name: str) -> None:
     server.sql(f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 
 
-def create_server_schema(owner: Terminal, server: servers.SqlServer | None = None) -> None:
-    """Create the schema in the owner's empty database on `server` (None: the run's MariaDB server). It takes a third
-    of the processor time of `db upgrade`.
+def create_server_schema(owner: Terminal) -> None:
+    """Create the schema in the owner's empty database on the run's MariaDB server. It takes a third of the processor
+    time of `db upgrade`.
     """
-    server_schema.create_schema(server or servers.get_shared_mariadb(), owner.env["CONSOLE_DATABASE_URL"])
+    server_schema.create_schema(servers.get_shared_mariadb(), owner.env["CONSOLE_DATABASE_URL"])
 
 
 def test_a_servers_backup_is_restored_only_into_an_empty_database(
@@ -1220,7 +1220,7 @@ def test_a_backup_of_a_server_has_every_table(
     owner = Terminal(
         make_environment(tmp_path / "owner", sandbox.url, DATABASE_URL=url, OPERATOR="", ENVIRONMENT="test")
     )
-    create_server_schema(owner, server)
+    server_schema.create_schema(server, url)
     reader = f"reader_{name}"
     tables = {str(row[0]) for row in server.sql(f"SHOW FULL TABLES FROM `{name}` WHERE Table_type = 'BASE TABLE'")}
     server.sql(

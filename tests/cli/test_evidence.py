@@ -6,18 +6,11 @@ import json
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
 from tests.support.desks import make_environment
 from tests.support.invented import invent_numbers
-
-
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 def test_the_command_show_writes_a_pack(paying_terminal: PayingTerminal, tmp_path: Path) -> None:

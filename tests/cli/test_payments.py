@@ -5,7 +5,6 @@ JSON and as text.
 import re
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ from tests.cli.paying_terminal import (
     ORDER_NUMBER,
     PayingTerminal,
 )
-
-
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 def test_an_import_books_the_payment_of_the_provider_once(paying_terminal: PayingTerminal) -> None:

@@ -18,11 +18,6 @@ from tests.support.reconciled_day import ReconciledDay
 REPORT_FIELDS = {"matched", "imported", "missing_there", "different_state", "different_amount", "cases"}
 
 
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
-
-
 def make_day_with_differences(
     paying_terminal: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
 ) -> str:

@@ -4,23 +4,16 @@ the mark `duplicate`.
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
 from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 from tests.support.desks import CORPORATION_NUMBERS
 
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
 CommandWords = tuple[str, ...]
-
-
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 def buy_check(paying_terminal: PayingTerminal, number: str = CORPORATION_NUMBERS[1]) -> str:

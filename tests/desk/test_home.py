@@ -25,7 +25,7 @@ from console.views.queues.page import QueuesPage
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import HomeRoute, LookupRoute, QueuesRoute
+from console.views.runtime.routes import CreditCheckRoute, HomeRoute, LookupRoute, QueuesRoute
 from console.views.runtime.status_values import WorkCounts
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
@@ -299,7 +299,7 @@ def test_drafts_and_unfinished_operations_have_one_bar_each(
     home = person.wait_for_page(HomePage)
     person.wait_until(lambda: "unfinished" in home.list_bar_names())
     (unfinished,) = [one for one in person.frame.announcer.announcements if one.icon_name == "clock"]
-    assert unfinished.route is not None
+    assert isinstance(unfinished.route, CreditCheckRoute)
     for count in range(1, 5):
         draft = {"kind": "refund", "subject": str(count), "title": "Payment", "stage": "form", "inputs": {}}
         home.context.person_values.store(make_draft_name("refund", str(count)), draft)

@@ -90,7 +90,7 @@ def lose_refund(window_desks: WindowTestDesks, sandbox: Sandbox, fault: str = "r
 
 
 class LostOperation(NamedTuple):
-    """A kind of lost operation: how to lose one, and what the dialog that settles it shows. `state_change` is the
+    """A kind of lost operation: how to lose one, and what the dialog that resolves it shows. `state_change` is the
     sentence about the result `denial`, that the operation had no effect."""
 
     lose: Callable[[WindowTestDesks, Sandbox], str]
@@ -156,8 +156,8 @@ def choose_result(person: Person, kind: type[Any], result: str) -> Any:
 def test_two_people_decide_that_a_lost_operation_had_no_effect(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, name: str
 ) -> None:
-    """The dialog that settles a lost operation offers the results of its kind of record. Two people decide there that
-    the operation had no effect at the provider.
+    """The dialog that resolves a lost operation offers the results of its kind of record. Two people decide there
+    that the operation had no effect at the provider.
     """
     expected = LOST_OPERATION_BY_NAME[name]
     operation_id = expected.lose(window_desks, sandbox)

@@ -76,9 +76,7 @@ def test_every_screen_has_a_scene() -> None:
 
 
 def list_screen_classes() -> set[type[QWidget]]:
-    """Return the classes of all pages and dialogs of the program, without those that only serve as base classes, and
-    without private ones, which are forms of a dialog that one function opens.
-    """
+    """Return the classes of all pages and dialogs of the program, without those that only serve as base classes."""
     for module in pkgutil.walk_packages(console.views.__path__, "console.views."):
         importlib.import_module(module.name)
     kinds: set[type[QWidget]] = set()
@@ -87,7 +85,7 @@ def list_screen_classes() -> set[type[QWidget]]:
         derived = waiting.pop().__subclasses__()
         waiting += derived
         kinds |= {kind for kind in derived if not kind.__subclasses__() or kind in BASE_CLASSES_THAT_ARE_SHOWN}
-    return {kind for kind in kinds if kind.__module__.startswith("console.") and not kind.__name__.startswith("_")}
+    return {kind for kind in kinds if kind.__module__.startswith("console.")}
 
 
 @pytest.mark.parametrize("scale", SMALLER_TEXT_SCALES)

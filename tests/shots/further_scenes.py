@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from console.domain.access.permissions import ADMIN
 from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.limits import Limit
-from console.domain.records import CreditCheck, Person
+from console.domain.records import CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
@@ -44,7 +43,7 @@ from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.password_dialog import open_password_dialog
 from console.views.widgets.window.dialog import DialogFrame
 from tests.shots.scenes import SceneFunction
-from tests.shots.stage import WindowStage
+from tests.shots.stage import WindowStage, add_administrator
 
 
 def show_company_tabs(stage: WindowStage) -> None:
@@ -117,14 +116,11 @@ def show_further_dialogs(stage: WindowStage) -> None:
     context, window = stage.opening.context, stage.window
     open_announcements_dialog(stage.frame)
     _take_picture_of_dialog(stage, AnnouncementsDialog, "dialog-notices")
-    people, operator = context.people, context.operator
-    context.replace_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
-    context.change_operator("adm-f")
-    stage.show_route(AdminRoute())
-    LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
-    _take_picture_of_dialog(stage, LimitDialog, "dialog-limit")
-    context.replace_people(people)
-    context.change_operator(operator or "op-a")
+    with add_administrator(context) as administrator:
+        context.change_operator(administrator)
+        stage.show_route(AdminRoute())
+        LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-g"), window).open()
+        _take_picture_of_dialog(stage, LimitDialog, "dialog-limit")
     stage.show_route(QueuesRoute("unknown"))
     leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
     LeftoverCredentialsDialog(context, leftovers, window).open()

@@ -10,10 +10,8 @@ from tempfile import TemporaryDirectory
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from console.domain.access.permissions import ADMIN
 from console.domain.corporation_number import compute_check_digit
 from console.domain.errors import ErrorCode
-from console.domain.records import Person
 from console.services.process.context import act_as
 from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
@@ -48,7 +46,7 @@ from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.window.dialog import DialogFrame
-from tests.shots.stage import WindowStage
+from tests.shots.stage import WindowStage, add_administrator
 
 SceneFunction = Callable[[WindowStage], None]
 
@@ -276,14 +274,11 @@ def show_missing_rights(stage: WindowStage) -> None:
     of these roles.
     """
     context = stage.opening.context
-    people, operator = context.people, context.operator
-    context.replace_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
-    for name, route in (("adm-f", HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
-        context.change_operator(name)
-        stage.show_route(route)
-        stage.take_picture(f"role-{name}")
-    context.replace_people(people)
-    context.change_operator(operator or "op-a")
+    with add_administrator(context) as administrator:
+        for name, route in ((administrator, HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
+            context.change_operator(name)
+            stage.show_route(route)
+            stage.take_picture(f"role-{name}")
 
 
 def show_purchase(stage: WindowStage) -> None:

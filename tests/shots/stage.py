@@ -13,8 +13,11 @@ from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from console.domain.access.permissions import ADMIN
+from console.domain.records import Person
 from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
+from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
 from console.views.widgets.window.dialog import DialogFrame
@@ -161,6 +164,18 @@ def _explains_main_button(dialog: DialogFrame) -> bool:
 def _process_events() -> None:
     """Process some passes of the event loop, in which Qt also deletes the widgets that are scheduled for deletion."""
     QTest.qWait(5)
+
+
+@contextmanager
+def add_administrator(context: WindowContext) -> Iterator[str]:
+    """Let the window know an administrator, and yield the name. At the end of the block, the window has its former
+    people, and the former person acts again.
+    """
+    people, operator = context.people, context.operator
+    context.replace_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
+    yield "adm-f"
+    context.replace_people(people)
+    context.change_operator(operator or "op-a")
 
 
 @contextmanager

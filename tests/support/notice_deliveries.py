@@ -108,8 +108,8 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
 
 def run_tasks_while_work_is_scheduled(scene: PaymentDesk) -> None:
     """Run the due tasks, at most 20 times, until no payment has a scheduled task and no notice is queued. If the
-    desk's clock can be moved, move it forward by two minutes before each run. The function doesn't
-    check the payments."""
+    desk's clock can be moved, move it forward by two minutes before each run. The function doesn't check the
+    payments."""
     clock = scene.context.clock
     for _ in range(20):
         waiting = scene.place.sql(

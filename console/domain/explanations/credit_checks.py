@@ -22,6 +22,7 @@ from console.domain.records import (
     find_next_attempt_time,
 )
 from console.domain.recovery.decidable import (
+    has_expired,
     is_decidable_check,
     is_denied_but_bought,
     is_undecided_check_of_other_application,
@@ -239,13 +240,13 @@ def _explain_purchased_check(
         step = _choose_next_step_without_id_at_provider(record, relations, facts)
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
-        has_expired = record.expired_at is not None and record.expired_at <= now
+        is_expired = has_expired(record, now)
         # The renewal of an expired one settles the change.
-        if not has_expired and relations.change_alert_id is not None:
+        if not is_expired and relations.change_alert_id is not None:
             facts = {**facts, "observed": relations.observed_change}
             step = NextStep("next.company_changed", facts, action=OPEN_ALERT_ACTION)
             return Explanation("verdict.complete_company_changed", "why.complete_company_changed", step, facts)
-        if not has_expired:
+        if not is_expired:
             return Explanation("verdict.complete", "why.complete", NextStep("next.nothing", facts), facts)
         step = NextStep("next.may_renew", facts, _format_purchase_command(record, is_renewal=True), "renew")
         return Explanation("verdict.complete", "why.complete_expired", step, facts)
@@ -260,7 +261,7 @@ def _explain_purchased_check(
 
 def _choose_step_of_incomplete_check(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
     if record.viewing_over:
-        if record.expired_at is not None and record.expired_at <= now:
+        if has_expired(record, now):
             return NextStep(
                 "next.viewing_over_expired", facts, _format_purchase_command(record, is_renewal=True), "renew"
             )

@@ -118,9 +118,9 @@ def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[
 
     - For a number of 2 to 9 digits: only the operator `amount` with this number as its value.
     - For a word with a colon, such as `status:pen`: the operator with each value that completes the typed one.
-    - For another word: first the operators that begin with it, then the operators whose words in the person's
-      language contain it (`_list_operators_with_word`), each with the value ""; then the operators with a value whose
-      words in the person's language begin with it.
+    - For another word: first the operators that begin with it, then those that `_list_operators_with_word` finds by
+      their words in the person's language, each with the value ""; then the operators with a value whose words in the
+      person's language begin with it.
     """
     name, colon, values = word.partition(":")
     if _WHOLE_AMOUNT_PATTERN.fullmatch(word):  # without a sign of a currency, parse_search takes it for a number

@@ -15,7 +15,7 @@ from typing import Any
 
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process.interrupts import INTERRUPT_REASON
-from console.domain.provider_outcome import OutcomeClass
+from console.domain.provider_outcome import OutcomeClass, is_success_status
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS
 from console.providers.http.response_classes import UNREADABLE_REASON
@@ -238,8 +238,8 @@ def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int 
         return False  # perhaps the headers decided, such as a link to the next page
     if provider == CREDIT_CHECK_PROVIDER and outcome == OutcomeClass.AUTH and reason != f"http_{status}":
         return False  # the answer to a request for tokens decided
-    is_success = status is not None and 200 <= status < 300
-    return bool(body) or is_success or reason != UNREADABLE_REASON  # in a coding that isn't decoded: not stored
+    # A body in a coding that isn't decoded is not stored.
+    return bool(body) or is_success_status(status) or reason != UNREADABLE_REASON
 
 
 def _has_lost_bytes(body: bytes | None, answer: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.provider_registry import list_provider_names
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import OTHER_AMOUNT_REASON, ReportSource
-from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.provider_outcome import Outcome, OutcomeClass, is_success_status
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.providers.payments.result_codes import NOT_PAID_YET_REASON
@@ -392,8 +392,7 @@ def may_answer_contain_payment(reason: str | None, status: int | None) -> bool:
     the payment is paid. This is so if the provider has answered the question but this program can't use the answer:
     for example, the answer has another currency, or a state that is in no table. An error of the provider, a refused
     question, and an answer about other payments only, say nothing about the payment."""
-    has_answered = status is not None and 200 <= status < 300
-    return has_answered and reason not in _REASONS_WITHOUT_PAYMENT
+    return is_success_status(status) and reason not in _REASONS_WITHOUT_PAYMENT
 
 
 def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:

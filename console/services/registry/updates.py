@@ -211,8 +211,7 @@ def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "
         return outcome.found
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(outcome.kind)
     if code is None or (code is ErrorCode.PROVIDER_REFUSED and outcome.sent is SendingCertainty.NO):
-        has_answered = outcome.has_success_status
-        code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if has_answered else ErrorCode.PROVIDER_UNREACHABLE
+        code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if outcome.has_success_status else ErrorCode.PROVIDER_UNREACHABLE
     raise _make_fetch_error(code, day, outcome.reason, outcome.status)
 
 

@@ -14,7 +14,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.badge import KeyCap
-from console.views.widgets.window.dialog import DialogFrame
+from console.views.widgets.window.dialog import DISTANCE_TO_WINDOW_EDGE_PX, DialogFrame
 
 _KeyLine: TypeAlias = tuple[Sequence[str], str]
 """The names of the keys of one line, and the text about their action."""
@@ -35,15 +35,8 @@ _WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     ((SHORTCUT_BY_COMMAND["quit"],), "command.quit"),
 )
 _ELLIPSIS = ".…"
-_DISTANCE_TO_WINDOW_EDGE_PX = 48  # that a dialog keeps
 _MAX_COLUMN_LINES = 18
 """Number of lines above which the shortcuts of the page have two columns, if the window has room for them."""
-
-
-class _WideDialog(DialogFrame):
-    """A dialog with room for three columns of shortcuts."""
-
-    is_wide = True
 
 
 def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
@@ -60,7 +53,7 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
         listed_keys = {key for keys, _text in (*window_lines, *page_lines) for key in keys}
         page_lines += _list_other_buttons(page, listed_keys)
     wide_px = tokens().px("layout", "wide_dialog_width") * current_appearance().scale
-    has_room = frame.window.width() >= wide_px + 2 * _DISTANCE_TO_WINDOW_EDGE_PX
+    has_room = frame.window.width() >= wide_px + 2 * DISTANCE_TO_WINDOW_EDGE_PX
     is_wide = has_room and len(page_lines) > _MAX_COLUMN_LINES
     middle = ceil(len(page_lines) / 2) if is_wide else len(page_lines)
     panels = [
@@ -69,10 +62,11 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     ]
     if is_wide:
         panels.append(_make_key_panel("", page_lines[middle:]))
-    dialog = (_WideDialog if is_wide else DialogFrame)(
+    dialog = DialogFrame(
         translate("dialog.keys.title"),
         cancel_text=translate("action.close"),
         close_name=translate("action.close"),
+        is_wide=is_wide,
         parent=frame.window,
     )
     content = QWidget()

@@ -91,8 +91,9 @@ class LookupPage(Page):
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
         # Below the button: in the header, the sentence about the page has no room for it.
-        input_row = make_row(ReasonLabel(self.exporter.button), gap_px=12, margins=(margin, 0, margin, 12))
-        input_row.insertWidget(0, self.number_field, 1)
+        reason_label = ReasonLabel(self.exporter.button)
+        input_row = make_row(self.number_field, reason_label, gap_px=12, margins=(margin, 0, margin, 12))
+        input_row.setStretch(0, 1)
         line.setLayout(input_row)
         self.add_content(self.head)
         self.add_content(line)

@@ -24,8 +24,8 @@ _ICON_AND_TONE_BY_DECISION: dict[str, tuple[str, Tone]] = {
     "replaced": ("ring_slash", "care"),
     "settled": ("ring_slash", "progress"),
 }
-"""Icon and tone of the decisions that are no approval, by the name of the event. The icons are those of the badges of
-the same states."""
+"""Icon and tone of the decisions that are no approval, by the name of the event. A rejected or expired request has
+the icon of the refund's badge; the others say how a proposed outcome has ended."""
 
 
 def format_event(event: PersonalEvent, context: WindowContext) -> str:

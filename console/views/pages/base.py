@@ -414,6 +414,9 @@ class Page(QWidget):
         self._lower_parts: list[QWidget] = []
         self._has_key_hints = self._is_low_window = False
         self._dialog_request_number = 0
+        self.focus_substitute: QWidget | None = None
+        """The widget that has got the focus instead of the first of `list_focus_targets`; None if this one has got
+        it, or if the rows have been shown since (`focus_list_after_read`)."""
         self._hidden_hint_keys: frozenset[str] = frozenset()
         self._buttons_of_key_hints: list[KeyButton] = []
         self._tables_of_key_hints: tuple[RecordTable, ...] = ()
@@ -676,8 +679,16 @@ class Page(QWidget):
             return  # a hidden page must not take the focus from the visible one
         targets = (*self.list_focus_targets(), *self.findChildren(TitleLabel))
         target = next((target for target in targets if target is not None and self.can_focus(target)), None)
+        self.focus_substitute = None if target is targets[0] else target
         if target is not None:
             target.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def focus_list_after_read(self) -> None:
+        """Call `take_focus` again if `focus_substitute` still has the focus. A page whose list may be empty at first
+        calls this after it has shown rows: Enter must then open a row, and not press a button."""
+        if self.focus_substitute is not None and self.focusWidget() is self.focus_substitute:
+            self.take_focus()
+        self.focus_substitute = None
 
     def restore_focus(self) -> None:
         """Call `take_focus` if no widget of the window has the focus, or if the focused widget of this page accepts

@@ -7,7 +7,7 @@ from datetime import datetime
 from console.domain.audit.actions import AuditAction
 from console.domain.audit.record_entries import find_last_writer
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason, is_attempt_overdue
-from console.domain.recovery.decidable import is_decidable_check
+from console.domain.recovery.decidable import has_expired, is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -207,7 +207,7 @@ def _make_dates_summary(details: CreditCheckDetails, context: WindowContext) -> 
     record, name = details.record, context.translate("record.document.dates")
     if "dates" in record.incomplete:
         return _make_missing_part_summary(details, name, context)
-    is_over = record.expired_at is not None and record.expired_at <= context.now()
+    is_over = has_expired(record, context.now())
     until_text = context.translate("record.document.until", until=record.expired_at)
     bought_text = context.translate("record.document.bought", at=record.purchased_at)
     return DocumentSummary(

@@ -89,9 +89,9 @@ def format_purchase_day(record: CreditCheck, context: WindowContext) -> str:
         return wording.format_instant(record.purchased_at, "day")
     if record.certainty is Certainty.UNKNOWN:
         reason = "unknown"
-    elif record.state is CheckState.SUCCESS and not record.viewing_over:
-        return get_missing_value_word(record, context)
     elif record.state is CheckState.SUCCESS:
+        if not record.viewing_over:
+            return get_missing_value_word(record, context)
         reason = "viewing_over"
     else:
         reason = "running" if record.state is CheckState.PENDING else "error"

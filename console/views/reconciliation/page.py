@@ -96,7 +96,6 @@ class ReconcilePage(Page):
         self.route = ReconcileRoute()
         self._read_run_id = 0  # of the run that the page shows or reads; 0 means the newest run
         self._shown_run_and_tab: tuple[int, str] | None = None
-        self._must_focus_table = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.exporter = ListExporter(context, self, self._make_export_request, self.head)
         self._build_run_buttons()
@@ -218,12 +217,6 @@ class ReconcilePage(Page):
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.list_runs_button
 
-    def take_focus(self) -> None:
-        """Give the focus to the table. If its rows aren't read yet, give the focus to a button now, and to the
-        table after the rows have been read."""
-        super().take_focus()
-        self._must_focus_table = not self.table.hasFocus()
-
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
 
@@ -317,9 +310,7 @@ class ReconcilePage(Page):
             self.table_stack.setCurrentWidget(self._table_pane)
             if self.table.current_item is None:
                 self.table.go_to_first()
-            if self._must_focus_table and self.focusWidget() is self.list_runs_button:
-                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._must_focus_table = False
+            self.focus_list_after_read()
         self._show_current_difference(self.table.current_item)
 
     def _show_empty_state(self) -> None:
@@ -352,7 +343,7 @@ class ReconcilePage(Page):
         """Show `empty_state` in place of the table. If the table has the focus, move the focus to a button, so that
         the shortcuts of the page still work."""
         if self.focusWidget() is self.table:
-            self._must_focus_table = True
+            self.focus_substitute = self.list_runs_button
             self.list_runs_button.setFocus(Qt.FocusReason.OtherFocusReason)
         replace_by_empty_state(self.table_stack, self.empty_state, empty_state)
         self.empty_state = empty_state

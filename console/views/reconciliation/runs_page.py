@@ -63,7 +63,6 @@ class ReconcileRunsPage(Page):
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES
         )
         ColumnWidthStorage(context, self.table, "reconcile_runs")
-        self._must_focus_table = False
         self.empty_state = EmptyState(
             translate("reconcile.never"), translate("reconcile.never_hint"), icon_name="swap"
         )
@@ -108,12 +107,6 @@ class ReconcileRunsPage(Page):
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.begin_button
-
-    def take_focus(self) -> None:
-        """Give the focus to the table. While no run is listed, give it to the button, and to the table as soon as a
-        run is listed: Enter must then open this run and not the dialog of the button."""
-        super().take_focus()
-        self._must_focus_table = not self.table.hasFocus()
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind == "reconciliation" for kind, _ in changes)
@@ -161,9 +154,7 @@ class ReconcileRunsPage(Page):
         if not is_empty:
             if self.table.current_item is None:
                 self.table.go_to_first()
-            if self._must_focus_table and self.focusWidget() is self.begin_button:
-                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._must_focus_table = False
+            self.focus_list_after_read()
         self.restore_focus()
 
     @Slot(object)

@@ -5,23 +5,16 @@ count the effects in the ledgers of the simulated providers.
 import json
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console.sandbox.server import Sandbox
 from tests.cli.conftest import CommandResult
 from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 
 REASON = "PayPay の障害のため"
 OTHER_CORPORATION_NUMBER = "5010001192707"
 READ_ONLY_REFUSAL = (3, "read_only")
-
-
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 def set_read_only(paying_terminal: PayingTerminal, word: str, *more: str, person: str = CHECKER) -> CommandResult:

@@ -2,21 +2,14 @@
 `lookup` do.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console.sandbox.server import Sandbox
 from tests.cli.paying_terminal import CHECKER, CORPORATION_NUMBER, MAKER, PayingTerminal
 
 EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
-
-
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 def select_explanation(record: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@ refund.
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ from tests.cli.paying_terminal import (
     SECOND_CHECKER,
     PayingTerminal,
 )
-
-
-@pytest.fixture
-def paying_terminal(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    return PayingTerminal(tmp_path / "home", sandbox)
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])

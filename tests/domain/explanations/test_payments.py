@@ -378,8 +378,9 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
 @pytest.mark.parametrize("reason", [WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT])
 def test_a_contradicted_refund_is_a_mismatch_of_its_payment_and_order(reason: WorkReason) -> None:
     """If the provider contradicts an ended refund, neither its payment nor its order is confirmed. The payment leads
-    to the refund, and the order to this payment, also if another work comes first. After a person has dealt with the
-    refund, both are confirmed again."""
+    to the refund, and the order to this payment. Both keep the badge of a mismatch if another work comes first,
+    unless the outcome of another refund is unknown. After a person has dealt with the refund, the payment is
+    confirmed again."""
     refund = replace(OPEN_REFUND, id=30, payment_id=4, state=RefundState.FAILED, work=make_review_work(reason))
     payment = replace(PAID_PAYMENT, id=4, relations=PaymentRelations(ORDER, refunds=(refund,)))
     explained = explain_payment(payment, NOW)
@@ -409,8 +410,8 @@ def test_a_contradicted_refund_is_a_mismatch_of_its_payment_and_order(reason: Wo
         ORDER, relations=OrderRelations(pending_refund=unknown_refund, contradicted_refund=refund)
     )
     assert explain_order(order_with_unknown_refund, NOW).certainty is CertaintyBadge.UNKNOWN
-    settled = PaymentRelations(ORDER, refunds=(replace(refund, work=Work()),))
-    assert explain_payment(replace(payment, relations=settled), NOW).certainty is CertaintyBadge.KNOWN
+    relations_after_review = PaymentRelations(ORDER, refunds=(replace(refund, work=Work()),))
+    assert explain_payment(replace(payment, relations=relations_after_review), NOW).certainty is CertaintyBadge.KNOWN
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ PAYMENTS = tuple(
 FIRST_ONE_PAID = (PAYMENTS[0], *(replace(one, state=PaymentState.PAYMENT_FAILED) for one in PAYMENTS[1:]))
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5, 6, 7), 2)
 REFUND = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1)
+CONTRADICTED_REFUND = replace(
+    REFUND, id=10, state=RefundState.FAILED, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.CONTRADICTED)
+)
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
 RELATIONS = [
     OrderRelations(
@@ -33,11 +36,16 @@ RELATIONS = [
         None if rule is None else NOW,
         stuck_payment_id=stuck,
         pending_refund=refund,
+        contradicted_refund=contradicted,
         unknown_payment=unknown,
         reviewed_payment=reviewed,
     )
-    for refund, unknown, reviewed, stuck, rule in product(
-        (None, REFUND), (None, PAYMENTS[1]), (None, PAYMENTS[0]), (None, 6), (None, *AlertRule)
+    for (refund, contradicted), unknown, reviewed, stuck, rule in product(
+        ((None, None), (REFUND, None), (None, CONTRADICTED_REFUND)),
+        (None, PAYMENTS[1]),
+        (None, PAYMENTS[0]),
+        (None, 6),
+        (None, *AlertRule),
     )
 ]
 """Each combination of what the relations of an order can say about its payments."""

@@ -2,7 +2,7 @@
 claim, and a due task adopts them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import pytest
@@ -40,7 +40,7 @@ def insert_as_other_application(place: Place, spelling: str = CORPORATION_NUMBER
     return row
 
 
-def insert_rows_as_other_application(place: Place, spellings: list[str], **more: object) -> list[int]:
+def insert_rows_as_other_application(place: Place, spellings: Sequence[str], **more: object) -> list[int]:
     """Insert a row with each of these spellings (see `insert_as_other_application`), and return the rows' ids in the
     same order. All rows have the values `more`.
     """
@@ -110,11 +110,7 @@ def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
     """The other application has written 250 rows while no window and no worker was running. A later row with another
     spelling of its number still holds its claim.
     """
-    others = ", ".join(f"(1, '{number}', {index})" for index, number in enumerate(invent_numbers(250, seed=9), 1_000))
-    place.execute_as_shop(
-        *(("SET sql_mode = ''",) if place.is_server else ()),
-        f"INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id) VALUES {others}",
-    )
+    insert_rows_as_other_application(place, invent_numbers(250, seed=9), credit_check_id=5)
     row = insert_as_other_application(place, f"T{CORPORATION_NUMBER}", credit_check_id=77)
     assert read_purchase_error_code(console) == "already_purchased"
     assert [found.id for found in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [row]

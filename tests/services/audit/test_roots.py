@@ -63,8 +63,8 @@ def delete_last_row(place: Place, session: str) -> int:
 
 
 def verify_trail(console: Console) -> tuple[int, str] | None:
-    """Return the id and the kind of the first fault that the command `audit verify` reports at this desk; None if it
-    reports no fault.
+    """Return the id and the kind of the first error that the command `audit verify` reports at this desk; None if it
+    reports none.
     """
     with suppress(ConsoleError):
         console.audit.verify_chains()
@@ -75,7 +75,7 @@ def verify_trail(console: Console) -> tuple[int, str] | None:
 
 
 def find_root_error(console: Console) -> tuple[int, str] | None:
-    """Return the id and the kind of the first fault that the audit roots alone show; None if there is none. Tests use
+    """Return the id and the kind of the first error that the audit roots alone show; None if there is none. Tests use
     it where rows on a server were made older, because such rows no longer match their hashes.
     """
     with console.database.read() as conn:
@@ -134,12 +134,10 @@ def test_a_rewritten_chain_is_found_by_a_root(
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session_id))
-        with other.database.read() as conn:
-            assert audit_roots.find_first_root_error(conn) is None
+        assert find_root_error(other) is None
         place.drop_table_triggers("audit_log")
         place.sql(f"UPDATE audit_log SET hash = '{'0' * 64}' WHERE id = {row_id}")
-        with other.database.read() as conn:
-            assert audit_roots.find_first_root_error(conn) == (row_id, "replaced")
+        assert find_root_error(other) == (row_id, "replaced")
 
 
 def test_a_root_is_written_an_hour_after_its_rows(
@@ -200,8 +198,7 @@ def test_all_chain_heads_are_stored_in_several_roots(
         assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
         assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 3
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
-        with console.database.read() as conn:
-            assert audit_roots.find_first_root_error(conn) is None
+        assert find_root_error(console) is None
 
 
 # ---------------------------------------------------------------- forged roots
@@ -323,7 +320,7 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 def test_a_root_without_all_its_chains_is_reported(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, lie: str
 ) -> None:
-    """An audit root with the heads of all chains is no fault. Then an attacker with the worker's account writes a
+    """An audit root with the heads of all chains is no error. Then an attacker with the worker's account writes a
     root that contains no chain, lacks one of the chains or lacks the newest row of a chain: it is reported as
     forged. A root that names a row under another chain's name is reported, too.
     """
@@ -353,7 +350,7 @@ def test_a_root_without_all_its_chains_is_reported(
 
 def test_a_false_root_hides_no_deleted_row(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
     """An attacker with the worker's account writes an audit root without chain heads and then deletes a row. The
-    two other desks report a fault. After a second false root that continues the first, the first is still reported.
+    two other desks report an error. After a second false root that continues the first, the first is still reported.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
@@ -368,7 +365,7 @@ def test_a_false_root_hides_no_deleted_row(place: Place, alarmbox: InMemoryAlarm
 @pytest.mark.engines("sqlite")
 def test_a_late_commit_is_no_forged_root(place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock) -> None:
     """A row is committed after the audit root that already covers its id. The next root contains the row, and no
-    fault is reported.
+    error is reported.
     """
     with open_three_desks(place, alarmbox, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBERS[1], "1"))

@@ -1,4 +1,4 @@
-"""Tests of the end of the dialog that settles a credit check."""
+"""Tests of the end of the dialog that resolves a credit check."""
 
 import pytest
 from PySide6.QtWidgets import QWidget

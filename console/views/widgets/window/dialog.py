@@ -51,6 +51,8 @@ from console.views.widgets.layout.inner_areas import InnerScrollAreas
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from console.views.widgets.window.overlay import OverlayLayer
 
+DISTANCE_TO_WINDOW_EDGE_PX = 48
+"""Least distance of a dialog to the left and the right edge of its window, except in a very narrow window."""
 _DIALOG_MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96  # of a content that scrolls
 _DEFAULT_OUTCOME_TONE: Tone = "text"
@@ -96,11 +98,13 @@ class DialogFrame(QDialog):
         kind: Literal["primary", "danger"] = "primary",
         hint: str = "",
         close_name: str = "Close",
+        is_wide: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         """`main_button_text` is the text of the main button, which starts the dialog's action; "" hides this button.
         `kind` is the appearance of the main button: "danger" if the action deletes or rejects a record. `hint` is the
         text at the left of the footer; `close_name` is the accessible name of the close button in the corner.
+        `is_wide` is True for a wide dialog whose class has no `is_wide` of its own.
 
         The dialog belongs to the window or dialog that contains `parent`: it stays open if `parent` is a page that is
         built again, for example in another language.
@@ -138,6 +142,7 @@ class DialogFrame(QDialog):
         self._scroll_area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
         self._inner_areas = InnerScrollAreas(self._scroll_area, self.fit_size)
         self._build_frame(close_name)
+        self.is_wide = self.is_wide or is_wide
         self.setFixedWidth(self._compute_width())
         if parent is not None:
             parent.window().installEventFilter(self)
@@ -149,7 +154,11 @@ class DialogFrame(QDialog):
         unscaled_width = tokens().px("layout", "wide_dialog_width") if self.is_wide else least_width
         width = round(unscaled_width * current_appearance().scale)
         parent = self.parentWidget()
-        return width if parent is None else max(least_width, min(width, parent.window().width() - 96))
+        return (
+            width
+            if parent is None
+            else max(least_width, min(width, parent.window().width() - 2 * DISTANCE_TO_WINDOW_EDGE_PX))
+        )
 
     def _build_frame(self, close_name: str) -> None:
         close_button = IconButton("close", close_name)
