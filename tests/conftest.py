@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.support.file_seconds",
     "tests.support.drawn_variants",
     "tests.support.bytecode",
+    "tests.support.brief_reports",
 ]
 
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ class _TestCounter:
             self._session.testsfailed += 1
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
+    def pytest_runtest_logreport(self) -> None:
         if self._session is not None:
             self._session.testscollected = self._count
 
