@@ -41,8 +41,12 @@ def test_passes_unexpectedly(loud): pass
 def test_must_fail(loud): pass
 def test_warns(): warnings.warn("a warning")
 def test_passes_too(): pass
+def test_has_parts(subtests):
+    with subtests.test("first part"): pass
+    with subtests.test("second part"): assert 5 + 5 == 11
 def test_dies(loud): print(flush=True); os._exit(1)
 """
+NO_FIELDS = dict.fromkeys(("$report_type", "nodeid", "location", "longrepr"))
 COUNT_REPORTS = """
 reports = []
 def pytest_runtest_logreport(report): reports.append(report)
@@ -60,31 +64,30 @@ def test_a_run_says_the_same_with_brief_reports(tmp_path: Path) -> None:
     full, brief = _run_tests(tmp_path), _run_tests(tmp_path, "-ptests.support.brief_reports")
     assert re.sub(r"\d+ reports", "", brief) == re.sub(r"\d+ reports", "", full)
     assert "crashed while running 'test_a.py::test_dies'" in brief
-    assert ("33 reports" in full, "20 reports" in brief) == (True, True)
+    assert ("38 reports" in full, "24 reports" in brief) == (True, True)
 
 
 def _run_tests(folder: Path, *words: str) -> str:
-    """Run pytest with one worker process, and return its output without the duration."""
-    plugins = ("xdist.plugin", "tests.support.file_seconds", "tests.support.drawn_variants")
-    loaded = [f"-p{plugin}" for plugin in plugins]
+    """Run pytest with one worker process, and return its output without the duration and addresses."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "1", "--max-worker-restart=0", "-ra", *loaded, *words],
+        [sys.executable, "-m", "pytest", "-n", "1", "--max-worker-restart=0", "-ra", "-pxdist.plugin", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    return re.sub(r"in [\d.]+s", "", done.stdout + done.stderr)
+    return re.sub(r"in [\d.]+s|0x[\da-f]+", "", done.stdout + done.stderr)
 
 
-def _send_outcomes(*outcomes: str) -> list[tuple[str, Any]]:
-    """Return what is sent of a test whose setup, call and teardown have these outcomes."""
+def _send_outcomes(*outcomes: str, properties: tuple[object, ...] = ()) -> list[tuple[str, Any]]:
+    """Return what is sent of a test whose setup, call and teardown have these outcomes and properties."""
     sent: list[tuple[str, Any]] = []
     send = BriefSender(lambda name, **values: sent.append((name, values.get("data"))))
     send("logstart", nodeid="test")
     for when, outcome in zip(("setup", "call", "teardown"), outcomes, strict=True):
-        send("testreport", data={"when": when, "outcome": outcome, "keywords": {"a": 1}, "sections": ["printed"]})
+        fields = {"when": when, "outcome": outcome, "keywords": {"a": 1}, "sections": ["printed"]}
+        send("testreport", data={**NO_FIELDS, "user_properties": properties, **fields})
     send("logfinish", nodeid="test")
     send("runtest_protocol_complete", item_index=0)
     return sent
@@ -92,8 +95,15 @@ def _send_outcomes(*outcomes: str) -> list[tuple[str, Any]]:
 
 def test_one_short_report_is_sent_of_a_test_that_passes() -> None:
     (_, report), (last, _) = _send_outcomes("passed", "passed", "passed")
-    assert (report["when"], report["keywords"], report["sections"]) == ("call", {}, [])
+    assert (report["when"], report["keywords"], "sections" in report) == ("call", {}, False)
     assert last == "runtest_protocol_complete"
+
+
+def test_reports_with_properties_are_sent_whole() -> None:
+    """The processor seconds of each test, for example, are measured in the worker and read in the first process."""
+    reports = [report for _, report in _send_outcomes(*["passed"] * 3, properties=(("seconds", 0.1),)) if report]
+    assert [report["when"] for report in reports] == ["setup", "call", "teardown"]
+    assert all(report["sections"] == ["printed"] for report in reports)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +126,9 @@ def test_reports_are_sent_whole_from_the_first_that_has_not_passed(
 
 @pytest.mark.parametrize(
     "asked",
-    [{"verbose": 1}, {"durations": 0}, {"keep_seconds": True}, {"xmlpath": "x.xml"}, {"reportchars": "P"}, {}],
+    [{"verbose": 1}, {"durations": 0}, {"xmlpath": "x.xml"}, {"reportchars": "P"}, {}],
 )
 def test_all_is_sent_if_an_option_asks_for_tests_that_pass(asked: dict[str, object]) -> None:
-    usual = {"verbose": -1, "durations": None, "keep_seconds": False, "xmlpath": None, "reportchars": "a"}
+    usual = {"verbose": -1, "durations": None, "xmlpath": None, "reportchars": "a"}
     config = SimpleNamespace(option=Namespace(**{**usual, **asked}))
     assert shows_passed_tests(cast("pytest.Config", config)) == bool(asked)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+_SENT_FIELDS = ("$report_type", "nodeid", "location", "outcome", "longrepr", "when")
+"""The fields that pytest needs to read a report. It needs the keywords, too, but they may be empty."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Shorten what this process sends if it is a worker, and if no option asks for more."""
@@ -17,8 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def shows_passed_tests(config: pytest.Config) -> bool:
     """Return True if an option asks for names, times or output of tests that pass."""
     option = config.option
-    asked = option.verbose > 0, option.durations is not None, option.keep_seconds, option.xmlpath
-    return any(asked) or not {*"AP"}.isdisjoint(option.reportchars)
+    return bool(
+        option.verbose > 0 or option.durations is not None or option.xmlpath or {*"AP"} & {*option.reportchars}
+    )
 
 
 class BriefSender:
@@ -26,20 +30,22 @@ class BriefSender:
 
     def __init__(self, send: Callable[..., None]) -> None:
         self._send = send
-        self._has_passed = True
+        self._is_brief = True
 
     def __call__(self, name: str, **values: object) -> None:
         """Send the event, or nothing. The report of a teardown contains output that is shown for a failed test, so
-        only that of a passed test isn't sent.
+        only that of a passed test isn't sent. Reports with properties are sent whole, because a plugin that adds
+        them also reads them. So are those of subtests and of tests that pass unexpectedly.
         """
         if name in ("logstart", "logfinish"):
             return
         report = values.get("data")
         if name == "testreport" and isinstance(report, dict):
-            passed = report["outcome"] == "passed" and "wasxfail" not in report
-            self._has_passed = passed and (self._has_passed or report["when"] == "setup")
-            if self._has_passed:
+            is_plain = "$report_type" in report and "wasxfail" not in report and not report["user_properties"]
+            has_passed = report["outcome"] == "passed" and (self._is_brief or report["when"] == "setup")
+            self._is_brief = is_plain and has_passed
+            if self._is_brief:
                 if report["when"] != "call":
                     return
-                report.update(keywords={}, sections=[], user_properties=[])
+                values["data"] = {field: report[field] for field in _SENT_FIELDS} | {"keywords": {}}
         self._send(name, **values)
