@@ -34,6 +34,7 @@ from console.services.bulk.execute import (
     require_run,
 )
 from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader
+from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter
@@ -117,17 +118,17 @@ class BulkRunService(BulkRunReader):
                     ErrorCode.USAGE,
                     {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS_PER_BULK_RUN},
                 )
-            self._require_records_left_today(person, len(rows))
             return self._context.write(
                 lambda tx: require_run(tx.conn, self._insert_run(tx, bulk_action, rows, person, note_text))
             )
 
-    def _require_records_left_today(self, person: str, count: int) -> None:
+    def _require_records_left_today(self, tx: Transaction, person: str, count: int) -> None:
         """Raise usage if `person` would have chosen more than MAX_BULK_RECORDS_PER_DAY records within 24 hours,
-        including the `count` records of the new bulk run.
+        including the `count` records of the new bulk run, which the same transaction inserts.
         """
-        with self._context.database.read() as conn:
-            count += bulk.count_chosen_records(conn, person, self._context.now() - _DAY)
+        # Two parallel new runs could together exceed the limit.
+        lock_until_commit(self._context, tx, f"bulk_runs_of_{person}")
+        count += bulk.count_chosen_records(tx.conn, person, self._context.now() - _DAY)
         if count > MAX_BULK_RECORDS_PER_DAY:
             raise ConsoleError(
                 ErrorCode.USAGE,
@@ -148,6 +149,7 @@ class BulkRunService(BulkRunReader):
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
     ) -> int:
         context = self._context
+        self._require_records_left_today(tx, person, len(rows))
         run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), note_text)
         context.record_audit(
             tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=BULK_RUN_KIND

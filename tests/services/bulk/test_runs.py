@@ -5,9 +5,12 @@ row, stop, crash and continuation. No bulk run moves money.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from sqlalchemy import Connection
 
 from console.app import Console
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
@@ -16,8 +19,10 @@ from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, Chos
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
+from console.services.bulk import runs as bulk_run_service
 from console.services.process.context import WORKER, act_as
 from console.store.schema.legacy_table import TABLE_NAME
+from console.store.tasks import bulk_runs
 from tests.support.bulk_stage import (
     CHECK_KIND,
     continue_run_in_child,
@@ -31,6 +36,7 @@ from tests.support.bulk_stage import (
 )
 from tests.support.children import start_children
 from tests.support.in_memory_alarmbox import InMemoryAlarmBox
+from tests.support.overtaking import start_other_process
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
 
@@ -78,6 +84,36 @@ def test_one_person_creates_a_limited_number_of_bulk_rows(
     assert {"problem": "bulk_day", "n": 3 * ROW_COUNT, "most": 2 * ROW_COUNT}.items() <= dict(refused.detail).items()
     with place.open_console_of_person(console, "lead-b") as other:
         assert other.bulk.create_run("probe", "unknown").size == ROW_COUNT
+
+
+@pytest.mark.engines("mariadb")
+def test_two_runs_created_at_once_respect_the_limit_of_a_day(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person creates two runs at the same moment at two desks, and only one of them fits into the limit of 24
+    hours. The later one sees the records of the other, and is refused.
+    """
+    make_unknown_checks(console, ROW_COUNT)
+    monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", ROW_COUNT)
+    count_chosen_records, turns = bulk_runs.count_chosen_records, iter([True])
+    others, refused = list[Thread](), list[str]()
+    with place.desk(alarmbox, desk=1, TIME_SCALE="1") as other:
+
+        def create_other_run() -> None:
+            refused.append(call_for_refusal_code(lambda: other.bulk.create_run("probe", "unknown")))
+
+        def let_other_desk_overtake(conn: Connection, person: str, since: datetime) -> int:
+            count = count_chosen_records(conn, person, since)
+            if next(turns, False):
+                lock_name = f"bulk_runs_of_{person}"
+                others.append(start_other_process(monkeypatch, bulk_run_service, lock_name, create_other_run))
+            return count
+
+        monkeypatch.setattr(bulk_runs, "count_chosen_records", let_other_desk_overtake)
+        assert console.bulk.create_run("probe", "unknown").size == ROW_COUNT
+        others[0].join()
+    assert refused == ["usage"]
+    assert len(console.bulk.list_latest()) == 1
 
 
 def test_a_run_keeps_the_records_that_matched_at_first(console: Console, alarmbox: InMemoryAlarmBox) -> None:
