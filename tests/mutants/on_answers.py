@@ -1193,8 +1193,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/reconciliation/apply_row.py",
-                "not row_comparison.is_case_about_refund(observed, expected),\n",
-                "bool(observed or expected),\n",
+                "is_case_about_refund(observed, expected) or is_case",
+                "is_case",
             ),
         ),
         ("tests/services/reconciliation/test_run.py::test_a_matching_payment_closes_no_case_about_its_refund",),

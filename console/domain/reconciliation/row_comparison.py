@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from console.domain.calendar_days import format_instant
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
@@ -33,6 +34,8 @@ differ by no more than this, the records agree.
 """
 
 _REFUND_PREFIX = "refund "
+_FACT_SEPARATOR = "; "
+_INSTANT_TEXT_LENGTH = len("2026-11-20T03:20:01Z")
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
@@ -237,3 +240,33 @@ def format_our_state(payment: Payment | None) -> str | None:
 def format_provider_state(row: HistoryRow) -> str:
     """Return state and amount of a row of the provider's history as a short text for a difference."""
     return f"{row.provider_state} {row.amount.minor} {row.amount.currency}"
+
+
+def format_state_and_time(row: HistoryRow) -> str:
+    """Return state, amount and time of a row of the provider's history as the text `observed` of a case."""
+    return f"{format_provider_state(row)} {format_instant(row.at)}"
+
+
+def is_case_about_later_row(observed: str, at: datetime) -> bool:
+    """True if the text `observed` of a case, made by `format_state_and_time`, is about a row whose time is later than
+    `at`; False for a text without a time."""
+    try:
+        return datetime.fromisoformat(observed[-_INSTANT_TEXT_LENGTH:]) > at
+    except (ValueError, TypeError):  # TypeError: a time without a zone isn't one of `format_state_and_time`
+        return False
+
+
+def split_case_facts(observed: str, expected: str) -> list[tuple[str, str]]:
+    """Return the facts of a case with these texts, each as a pair of its observed and its expected text."""
+    observed_texts, expected_texts = observed.split(_FACT_SEPARATOR), expected.split(_FACT_SEPARATOR)
+    if len(observed_texts) != len(expected_texts):
+        expected_texts = [expected] * len(observed_texts)
+    return list(zip(observed_texts, expected_texts, strict=True))
+
+
+def join_case_facts(facts: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return the observed and the expected text of a case with these facts, which `split_case_facts` splits again. An
+    expected text that all facts have in common is stored once."""
+    observed_texts, expected_texts = zip(*facts, strict=True)
+    common_texts = expected_texts[:1] if len(set(expected_texts)) == 1 else expected_texts
+    return _FACT_SEPARATOR.join(observed_texts), _FACT_SEPARATOR.join(common_texts)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
-from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
+from console.domain.payments.provider_registry import lacks_history
 from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
@@ -24,17 +25,22 @@ from console.domain.reconciliation.row_comparison import (
     find_id_of_second_payment,
     format_our_state,
     format_provider_state,
+    format_state_and_time,
+    is_case_about_later_row,
+    is_case_about_refund,
+    join_case_facts,
+    split_case_facts,
     will_report_change_payment,
 )
 from console.domain.records import WorkReason, WorkState
-from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
+from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.listed_facts import close_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
-from console.store.database.engine import Transaction
+from console.store.database.engine import RunAgain, Transaction
 from console.store.payments import payments
 from console.store.reconciliation import our_records
 
@@ -46,11 +52,8 @@ NO_NUMBER_REASON = "no_number"
 """Reason of a refused row of a daily file that reports a payment without a number of ours."""
 INTERNAL_ERROR_EXIT_STATUS = 70
 """Exit status of an error that is a bug of this program."""
-_PAYMENT_CASE_RULES = (
-    row_comparison.DIFFERENT_STATE_RULE,
-    row_comparison.DIFFERENT_AMOUNT_RULE,
-    row_comparison.MISSING_THERE_RULE,
-)
+_PAYMENT_CASE_RULES_OF_ROWS = (row_comparison.DIFFERENT_STATE_RULE, row_comparison.DIFFERENT_AMOUNT_RULE)
+_PAYMENT_CASE_RULES = (*_PAYMENT_CASE_RULES_OF_ROWS, row_comparison.MISSING_THERE_RULE)
 
 
 class HistoryRowApplier:
@@ -106,17 +109,19 @@ class HistoryRowApplier:
             apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)
         current_payment = payment_work.require_payment(tx, payment.id)
         if finding.verdict is ReconciliationVerdict.MATCHED:
-            self._close_cases_about_payment(tx, current_payment)
+            self._close_cases_about_payment(tx, current_payment, row)
             return None
         self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")
         is_settled = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
         if is_settled:
-            self._close_cases_about_payment(tx, current_payment)
+            self._close_cases_about_payment(tx, current_payment, row)
+        # An answer is made from a question of each run; with its time, each run would find a new fact.
+        observed = format_provider_state(row) if lacks_history(provider) else format_state_and_time(row)
         self.open_case(
             tx,
             current_payment,
             CASE_RULE_BY_VERDICT[finding.verdict],
-            format_provider_state(row),
+            observed,
             own_text or "",
             is_settled=is_settled,
         )
@@ -143,22 +148,55 @@ class HistoryRowApplier:
         `is_settled` is True, our payment or refund has already been corrected, and the case is stored as resolved;
         the caller has closed the open cases about the difference.
         """
-        context, now = self._context, self._context.now()
         if not is_settled:
-            payment_work.open_case(context, tx, payment.id, rule, observed, expected)
+            self._open_or_extend_case(tx, payment, rule, (observed, expected))
             return
+        now = self._context.now()
         alert = alerts.raise_alert(tx.conn, rule, PAYMENT_KIND, payment.id, None, observed, expected, now)
         if alert is not None:
             alerts.resolve(tx.conn, alert.id, now)
 
-    def _close_cases_about_payment(self, tx: Transaction, payment: Payment) -> None:
-        """Resolve the open cases about the payment itself, with which a row agrees. The cases about its refunds stay
-        open: the row says nothing about them."""
+    def _open_or_extend_case(self, tx: Transaction, payment: Payment, rule: str, fact: tuple[str, str]) -> None:
+        """Open a case of the alert rule `rule` about the payment with `fact`, a pair of the observed and the expected
+        text. If a case of this rule is open and lacks the fact, a new case replaces it: with the facts of both, if no
+        person has acknowledged the open case and the texts have room; otherwise with the new fact alone, if a person
+        has acknowledged the open case. A rule has only one open case about a payment, and a second fact that waited
+        for the end of the first would wait for another run over the same days.
+
+        Answers of a provider without a history are no separate facts: each is the present state of the payment.
+        """
+        facts = [fact]
+        if not lacks_history(payment.provider):
+            cases = [
+                case for case in alerts.find_by_subject(tx.conn, PAYMENT_KIND, payment.id) if case.rule_id == rule
+            ]
+            open_case = next((case for case in cases if case.resolved_at is None), None)
+            if open_case is not None:
+                known_cases = [case for case in cases if case is open_case or case.acknowledged_by]
+                if any(fact[0] == observed for case in known_cases for observed, _ in _split_facts(case)):
+                    return
+                if not open_case.acknowledged_by:
+                    facts = [*_split_facts(open_case), fact]
+                if max(map(len, join_case_facts(facts))) > alerts.LONGEST_TEXT_CHARACTERS:
+                    return  # the open case stays until a person has acknowledged it
+                if not alerts.resolve(tx.conn, open_case.id, self._context.now()):
+                    raise RunAgain
+        payment_work.open_case(self._context, tx, payment.id, rule, *join_case_facts(facts))
+
+    def _close_cases_about_payment(self, tx: Transaction, payment: Payment, row: HistoryRow) -> None:
+        """Resolve the open cases about the payment itself that `row`, which agrees with the payment, proves to be
+        over. The row says nothing about the payment's refunds, and nothing about a later row of the history, such as
+        that of a later day. A row of the time before the payment was paid doesn't show that the history has the
+        payment.
+        """
+        shows_present_state = row.state in PAID_STATES or payment.state not in PAID_STATES
         self.close_cases(
             tx,
             payment,
-            _PAYMENT_CASE_RULES,
-            lambda observed, expected: not row_comparison.is_case_about_refund(observed, expected),
+            _PAYMENT_CASE_RULES if shows_present_state else _PAYMENT_CASE_RULES_OF_ROWS,
+            lambda observed, expected: (
+                not (is_case_about_refund(observed, expected) or is_case_about_later_row(observed, row.at))
+            ),
         )
 
     @payments.run_again_if_stale()
@@ -166,14 +204,22 @@ class HistoryRowApplier:
         self, tx: Transaction, payment: Payment, rules: Collection[str], is_ended: Callable[[str, str], bool]
     ) -> None:
         """Resolve those open cases of the payment and of these alert rules whose difference no longer exists:
-        `is_ended` returns True for the observed and the expected text of such a case. If the payment waited for a
-        review because of such a case, set the payment's next work.
+        `is_ended` returns True for the observed and the expected text of such a difference. If only some of a case's
+        facts have ended, a new case has the others. If the payment waited for a review because of such a case, set
+        the payment's next work.
         """
         context, now = self._context, self._context.now()
+        closed_alert_ids = []
         open_cases = our_records.find_open_cases_of_payments(tx.conn, (payment.id,), rules).get(payment.id, ())
-        closed_alert_ids = [alert for alert, _, observed, expected in open_cases if is_ended(observed, expected)]
-        for alert in closed_alert_ids:
+        for alert, rule, observed, expected in open_cases:
+            facts = split_case_facts(observed, expected)
+            remaining_facts = [fact for fact in facts if not is_ended(*fact)]
+            if remaining_facts == facts:
+                continue
             alerts.resolve(tx.conn, alert, now)
+            closed_alert_ids.append(alert)
+            if remaining_facts:
+                payment_work.open_case(context, tx, payment.id, rule, *join_case_facts(remaining_facts))
         current_payment = payment_work.require_payment(tx, payment.id)
         if (
             closed_alert_ids
@@ -202,6 +248,10 @@ class HistoryRowApplier:
         return ReconciliationDifference(
             key, ReconciliationVerdict.MISSING_THERE, payment_id, own_text, None, case_opened=True
         )
+
+
+def _split_facts(case: Alert) -> list[tuple[str, str]]:
+    return split_case_facts(case.observed, case.expected)
 
 
 def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from console.domain.calendar_days import format_instant
 from console.domain.error_reasons import UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, PaymentImport, Refund
@@ -20,6 +19,7 @@ from console.domain.reconciliation.row_comparison import (
     compare_row,
     format_our_state,
     format_provider_state,
+    format_state_and_time,
 )
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImporter
@@ -261,7 +261,7 @@ class _HistoryRowBatch:
             verdict,
             payment.id if payment else None,
             row_comparison.format_refund_state(refund),
-            _describe_row(row),
+            format_state_and_time(row),
         )
         self._run_journal.write_row(row.key, difference, lambda tx: self._write_difference(tx, row, refund))
 
@@ -295,7 +295,7 @@ class _HistoryRowBatch:
             row_comparison.DIFFERENT_STATE_RULE,
             row_comparison.MISSING_THERE_RULE,
         )
-        ended_texts = (_describe_row(row), row_comparison.format_missing_refund(refund))
+        ended_texts = (format_state_and_time(row), row_comparison.format_missing_refund(refund))
         self._comparison.row_applier.close_cases(tx, payment, rules, lambda observed, _: observed in ended_texts)
 
     def _write_difference(
@@ -315,16 +315,17 @@ class _HistoryRowBatch:
             if refund is not None and is_settled:
                 self._close_cases(tx, payment, row, refund)
             self._comparison.row_applier.open_case(
-                tx, payment, rule, _describe_row(row), expected, is_settled=is_settled
+                tx, payment, rule, format_state_and_time(row), expected, is_settled=is_settled
             )
         has_case, own_text = payment is not None, row_comparison.format_refund_state(compared_refund)
         return ReconciliationDifference(
-            row.key, verdict, payment.id if payment else None, own_text, _describe_row(row), case_opened=has_case
+            row.key,
+            verdict,
+            payment.id if payment else None,
+            own_text,
+            format_state_and_time(row),
+            case_opened=has_case,
         )
-
-
-def _describe_row(row: HistoryRow) -> str:
-    return f"{format_provider_state(row)} {format_instant(row.at)}"
 
 
 def _split_into_batches(rows: Iterable[RowT], rows_per_batch: int) -> Iterator[Sequence[RowT]]:

@@ -8,6 +8,7 @@ contain them. This module returns them as words and formatted amounts.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -25,6 +26,7 @@ _PROVIDER_ANSWER_PATTERN = re.compile(
     r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]+)(?P<number> \S+)?"
 )
 _REFUND_FINDING_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
+_TIMED_FINDING_PATTERN = re.compile(r"(?P<text>.+) (?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 _CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
 _REASON_WITHOUT_INFORMATION = "answered"
 """Reason which only states that the provider has answered."""
@@ -116,6 +118,11 @@ def _format_finding_part(part: str, translate: TranslateFunction, currency: str 
     for name, pattern in _PATTERN_BY_PHRASE_NAME.items():
         if match := pattern.fullmatch(part):
             return _format_pattern_phrase(name, match, translate, currency)
+    if timed_match := _TIMED_FINDING_PATTERN.fullmatch(part):
+        with suppress(ValueError):  # no such day
+            at = datetime.fromisoformat(timed_match["at"])
+            text = _format_finding_part(timed_match["text"], translate, currency, shows_codes=shows_codes)
+            return translate("finding.at", text=text, at=at)
     return _translate_codes_and_amounts(part, translate, currency, shows_codes=shows_codes)
 
 

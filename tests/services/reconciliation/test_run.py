@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.records import PaymentImport
 from console.domain.reconciliation import row_comparison
 from console.domain.reports.daily_close import NotFinalReason
-from console.domain.tasks.records import ReconcileReport
+from console.domain.tasks.records import Alert, ReconcileReport
 from console.providers.paypay import reconciliation_file
 from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire_lease
@@ -47,6 +47,19 @@ def reconciled_day(scene: PaymentDesk) -> ReconciledDay:
 def read_case_rules(report: ReconcileReport) -> list[tuple[str, bool]]:
     """Return the rule of each case, with True if the case is open."""
     return [(case.rule_id, case.resolved_at is None) for case in report.cases]
+
+
+def list_open_alerts(days: ReconciledDay) -> list[Alert]:
+    """Return the open alerts, oldest first."""
+    return [alert for alert in days.scene.console.alerts.list_alerts() if alert.resolved_at is None]
+
+
+def announce_file_with_line(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """Announce a new daily file of the day, and add the line to each file that is downloaded from now on."""
+    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
+    original = files.download_file
+    monkeypatch.setattr(files, "download_file", lambda event: original(event) + f"{line}\n".encode("cp932"))
+    days.announce_file()
 
 
 def write_payments_of_each_verdict(days: ReconciledDay) -> None:
@@ -188,6 +201,35 @@ def test_a_later_run_closes_the_case_of_a_found_payment(reconciled_day: Reconcil
 
 
 @pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_a_run_over_an_earlier_day_closes_no_case_of_a_later_day(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch, is_missing: bool
+) -> None:
+    """The file of a day contradicts a payment: it has failed there, or is missing. The file of the day before agrees
+    with the payment: it was paid on this day, or a first attempt failed. A run over the day before closes no case.
+    """
+    day_before = ReconciledDay(reconciled_day.scene)
+    day_before.day -= timedelta(days=1)
+    if is_missing:
+        reconciled_day.insert_our_payment("ORD-1")
+        reconciled_day.announce_file()
+        reconciled_day.reconcile_day()
+        (case,) = list_open_alerts(reconciled_day)
+        earlier_line = day_before.make_line("0477", "取引失敗", 12, 3300, "ORD-1")
+        announce_file_with_line(day_before, monkeypatch, earlier_line)
+    else:
+        payment = day_before.add_payment_on_both_sides("ORD-1")
+        day_before.announce_file()
+        line = reconciled_day.make_line(payment.provider_payment_id or "", "取引失敗", 12, 3300, "ORD-1")
+        with monkeypatch.context() as patch:
+            announce_file_with_line(reconciled_day, patch, line)
+            reconciled_day.reconcile_day()
+        (case,) = list_open_alerts(reconciled_day)
+    assert get_counts(day_before.reconcile_day()) == (1, 0, 0, 0, 0)
+    assert [case] == list_open_alerts(reconciled_day)
+
+
+@pytest.mark.engines("sqlite")
 def test_a_day_without_an_announced_file_has_no_run(reconciled_day: ReconciledDay) -> None:
     """If no notice has announced a daily file of the day, the reconciliation ends with exit status 4, the day and a
     next step.
@@ -302,29 +344,31 @@ def test_an_unrecorded_refund_in_the_file_opens_a_case(reconciled_day: Reconcile
 
 
 @pytest.mark.engines("sqlite")
-def test_an_acknowledged_foreign_refund_hides_no_other_one(reconciled_day: ReconciledDay) -> None:
-    """If a payment has two refunds that are not ours and a person has acknowledged the first, the next run opens a
-    case about the second.
+def test_an_acknowledged_foreign_refund_hides_no_other_one(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment has two refunds that are not ours: one case has both. After a person has acknowledged it, a later run
+    opens a case about a third one alone.
     """
     amounts = {"RFD-X": 1000, "RFD-Y": 700}
     refunds = [
         {"key": key, "amount_minor": minor, "at": (reconciled_day.noon + timedelta(minutes=turn)).isoformat()}
         for turn, (key, minor) in enumerate(amounts.items())
     ]
-    reconciled_day.add_payment_on_both_sides("ORD-1", refunds=refunds)
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1", refunds=refunds)
     reconciled_day.announce_file()
-    told = list[str]()
-    for _ in amounts:
-        reconciled_day.reconcile_day()
-        (case,) = [one for one in reconciled_day.scene.console.alerts.list_alerts() if one.resolved_at is None]
-        assert (case.rule_id, case.acknowledged_by) == ("reconcile_unknown_refund", None)
-        acknowledged = reconciled_day.scene.console.alerts.acknowledge(case.id, "given back on their page")
-        told.append(case.observed)
     reconciled_day.reconcile_day()
-    assert [one for one in reconciled_day.scene.console.alerts.list_alerts() if one.resolved_at is None] == [
-        acknowledged
-    ]
-    assert [minor for text, minor in zip(told, (1000, 700), strict=True) if f" {minor} " not in text] == []
+    (case,) = list_open_alerts(reconciled_day)
+    assert (case.rule_id, case.acknowledged_by) == ("reconcile_unknown_refund", None)
+    assert [minor for minor in (1000, 700) if f" {minor} JPY " not in case.observed] == []
+    acknowledged = reconciled_day.scene.console.alerts.acknowledge(case.id, "given back on their page")
+    reconciled_day.reconcile_day()
+    assert list_open_alerts(reconciled_day) == [acknowledged]
+    line = reconciled_day.make_line(payment.provider_payment_id or "", "返金完了", 15, -300, "ORD-1")
+    announce_file_with_line(reconciled_day, monkeypatch, line)
+    reconciled_day.reconcile_day()
+    (case,) = list_open_alerts(reconciled_day)
+    assert (case.acknowledged_by, case.observed.count("JPY"), " 300 JPY " in case.observed) == (None, 1, True)
 
 
 @pytest.mark.engines("sqlite")
@@ -515,6 +559,30 @@ def test_a_completed_refund_closes_no_case_about_its_payment(
     reconciled_day.announce_file()
     rules = read_case_rules(reconciled_day.reconcile_day())
     assert sorted(rules) == [("reconcile_amount", True), ("reconcile_state", False)]
+
+
+@pytest.mark.engines("sqlite")
+def test_two_missing_refunds_of_a_payment_are_in_one_case(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two refunds of a payment are missing in the file: the case about them has both, and not the second one only
+    after the end of the first. When a newer file has one of them, the case has the other.
+    """
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    insert_completed_refund(reconciled_day, payment.id, 500, "RFD-1")
+    insert_completed_refund(reconciled_day, payment.id, 700, "RFD-2")
+    reconciled_day.announce_file()
+    reconciled_day.reconcile_day()
+    (case,) = list_open_alerts(reconciled_day)
+    assert case.observed == "refund 1 of 500 JPY; refund 2 of 700 JPY"
+    reconciled_day.reconcile_day()
+    assert [case] == list_open_alerts(reconciled_day)
+    line = reconciled_day.make_line(payment.provider_payment_id or "", "返金完了", 12, -500, "ORD-1")
+    announce_file_with_line(reconciled_day, monkeypatch, line)
+    reconciled_day.reconcile_day()
+    (case,) = list_open_alerts(reconciled_day)
+    assert case.observed == "refund 2 of 700 JPY"
+    assert reconciled_day.scene.read_payment(payment.id).work.reason == "reconcile_missing_there"
 
 
 @pytest.mark.engines("sqlite")

@@ -83,7 +83,17 @@ def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
         (WorkReason.RECONCILE_STATE, "FAILED 12000 JPY", "history: Failed or cancelled ¥12,000"),
         (WorkReason.RECONCILE_UNRECORDED_REFUND, "refunded 500", "history: Refunded ¥500"),
         (WorkReason.RECONCILE_MISSING_THERE, "paypay tells nothing of it", "not in the history of 2026-11-20"),
+        (
+            WorkReason.RECONCILE_STATE,
+            "取引失敗 12000 JPY 2026-11-20T03:00:00Z",
+            "history: Payment failed (取引失敗) ¥12,000 (11-20 12:00)",
+        ),
         (WorkReason.RECONCILE_MISSING_THERE, "refund 3 of 500 JPY", "not in the history: refund R-3 ¥500"),
+        (
+            WorkReason.RECONCILE_MISSING_THERE,
+            "refund 3 of 500 JPY; refund 4 of 700 JPY",
+            "not in the history: refund R-3 ¥500, refund R-4 ¥700",
+        ),
         (WorkReason.RECONCILE_AMOUNT, None, "Different amount in the provider's history"),
     ],
 )
