@@ -223,6 +223,9 @@ _EARLIER_REQUEST_QUERY = (
     )
     .limit(1)
 )
+_TAKEN_REQUEST_OF_WORKER_QUERY = select(requests.c.id).where(
+    _REQUEST_TAKEN_BY_THIS_WORKER_CONDITION, requests.c.worker == bindparam("session")
+)
 _FENCE_QUERY = select(requests.c.fence).where(requests.c.id == bindparam("desk_request_id"))
 _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
     requests.c.id != bindparam("desk_request_id"),
@@ -552,7 +555,7 @@ def take_next_request(
         tx.conn, locked_requests, served_people, only_first_of_person=only_first_of_person
     ):
         with _change_without_waiting(tx.conn, row.id, row.who):
-            is_taken = _take_request(tx.conn, row.id, row.fence, holder, lease_seconds)
+            is_taken = _take_request(tx, row.id, row.fence, holder, lease_seconds)
         if is_taken:
             return _read_taken_request(tx.conn, row.id)
     return None
@@ -573,7 +576,7 @@ def take_locked_request(
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one_or_none()
     if fence is None:
         return None
-    if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
+    if not _take_request(tx, desk_request_id, fence, holder, lease_seconds):
         tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})
         return None
     taken = _read_taken_request(tx.conn, desk_request_id)
@@ -599,18 +602,26 @@ def _change_without_waiting(conn: Connection, desk_request_id: str, person: str)
 
 
 def _take_request(
-    conn: Connection, desk_request_id: str, fence: int, holder: HoldingProcess, lease_seconds: float
+    tx: Transaction, desk_request_id: str, fence: int, holder: HoldingProcess, lease_seconds: float
 ) -> bool:
     """Take one desk request, whose fencing token was `fence`, for the calling process `holder`, with a lease of
-    `lease_seconds`. Return False if another worker has taken it meanwhile, or if its person has withdrawn it."""
+    `lease_seconds`. Return False if another worker has taken it meanwhile, or if its person has withdrawn it.
+
+    If the server doesn't answer the COMMIT, the worker finds its own take by the new fencing token. Otherwise nobody
+    would execute the request until the end of the lease.
+    """
     values = {
         "desk_request_id": desk_request_id, "fence_as_taken": fence, "account": holder.operator,
         "session": holder.session_id, "lease_ms": int(lease_seconds * 1000),
     }  # fmt: skip
     try:
-        return conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1
+        is_taken = tx.conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1
     except IntegrityError:
         return False
+    if is_taken:
+        own_take = {"desk_request_id": desk_request_id, "fence_as_taken": fence + 1, "session": holder.session_id}
+        tx.set_commit_proof(lambda conn: conn.scalar(_TAKEN_REQUEST_OF_WORKER_QUERY, own_take) is not None)
+    return is_taken
 
 
 def _read_taken_request(conn: Connection, desk_request_id: str) -> TakenDeskRequest:

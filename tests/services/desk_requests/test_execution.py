@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from console.app import Console
+from console.app import Console, open_console
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, make_request_id
 from console.domain.error_reasons import NotAllowedReason
@@ -19,11 +19,13 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.execution import _write_temporary_file
 from console.services.desk_requests.own_requests import parse_stored_answer
+from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
 from console.store.operations import leases
 from tests.support.invented import invent_numbers
-from tests.support.places import Place
+from tests.support.places import Place, ServerPlace
+from tests.support.sql_proxy import SqlProxy
 from tests.support.team_mode import keep_executing_desk_requests, start_team_mode
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 
@@ -112,6 +114,27 @@ def test_a_worker_takes_over_a_request_after_its_lease(
     assert read_request_state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
     assert read_request_state(desk, request) is DeskRequestState.ENDED
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_a_take_whose_commit_was_not_answered_is_not_lost(place: Place, sandbox: Sandbox, is_locked: bool) -> None:
+    """The database's answer to the COMMIT of a take is lost. The worker recognises that it has taken the request, and
+    executes it at once: otherwise nobody would execute it until the end of the lease.
+    """
+    start_team_mode(place, "op-a")
+    assert isinstance(place, ServerPlace)
+    node = place.database.nodes[0]
+    with SqlProxy(node.host, node.port) as proxy, place.open_desk(sandbox) as desk:
+        environment = place.make_environment(sandbox.url, "worker", 1)
+        environment["CONSOLE_DATABASE_URL"] = proxy.make_url(environment["CONSOLE_DATABASE_URL"])
+        with open_console(Settings.load(environment)) as worker:
+            assert take_next_request(worker) is None  # connects
+            request = store_request(desk)
+            with proxy.cause_fault("lost_reply", sql_prefix="COMMIT") as fault:
+                taken = take_locked_request(worker, request) if is_locked else take_next_request(worker)
+    assert fault.has_happened
+    assert taken is not None
+    assert (taken.id, taken.fencing_token) == (request, 1)
 
 
 @pytest.mark.parametrize("is_ended", [True, False])
