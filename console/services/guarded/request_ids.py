@@ -598,10 +598,11 @@ def _make_cache_key(request: RequestKey) -> tuple[str, str]:
     return make_request_key(request.person, request.request_id), request.fingerprint
 
 
-def _make_row_state_key(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
-    """Return the row's fencing token, its state, and True if its lease is live; None if `row` is None. If two reads
-    of a row give equal values, no call has acquired or ended the request id between them."""
-    return None if row is None else (row.fence, row.state, row.has_live_lease)
+def _make_row_state_key(row: RequestIdUse | None) -> tuple[object, ...] | None:
+    """Return the row's fencing token, its state, the kind of its record, the id of its operation, and True if its
+    lease is live; None if `row` is None. If two reads of a row give equal values, no call has acquired or ended the
+    request id, and none has written under it, between them."""
+    return None if row is None else (row.fence, row.state, row.subject_kind, row.operation_id, row.has_live_lease)
 
 
 def _had_effect(answer: CallAnswer) -> bool:

@@ -76,6 +76,9 @@ _ACQUIRE_REQUEST_ID_STATEMENT = (
         _REQUEST_ID_CONDITION,
         request_ids.c.fence == bindparam("fence_as_acquired"),
         request_ids.c.state == bindparam("state_as_read"),
+        # The process of the earlier use may still run, and write under the id although its lease has expired.
+        request_ids.c.subject_kind.is_not_distinct_from(bindparam("kind_as_read")),
+        request_ids.c.operation_id.is_not_distinct_from(bindparam("operation_as_read")),
     )
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_NEW_USE_VALUES)
 )
@@ -258,7 +261,13 @@ def acquire_request_id(
         if (
             tx.conn.execute(
                 _ACQUIRE_REQUEST_ID_STATEMENT,
-                row | {"fence_as_acquired": stored_use.fence, "state_as_read": stored_use.state},
+                row
+                | {
+                    "fence_as_acquired": stored_use.fence,
+                    "state_as_read": stored_use.state,
+                    "kind_as_read": stored_use.subject_kind,
+                    "operation_as_read": stored_use.operation_id,
+                },
             ).rowcount
             != 1
         ):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,9 +18,11 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, Work
+from console.domain.tasks.records import Note
 from console.services.guarded import answer_serialization as kept_answers
 from console.services.guarded import request_ids
 from console.services.guarded.answer_serialization import CallAnswer
+from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.operations.request_ids import ANSWER_RETENTION
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.in_memory_alarmbox import Behaviour, InMemoryAlarmBox
@@ -461,6 +463,46 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
     assert (record.state, watch.is_repetition) == ("success", True)
     assert alarmbox.count_charges(CORPORATION_NUMBER) == 1
     assert buy_check(console) == record
+
+
+def test_a_repeat_does_not_act_if_the_first_process_writes_late(
+    place: Place, console: Console, alarmbox: InMemoryAlarmBox, clock: ManualClock
+) -> None:
+    """A process sleeps until the lease of its request id has expired. While a repeat at another desk acquires the id,
+    the first process wakes and writes its note under the id. The repeat then gets this note and writes none.
+    """
+    record = buy_check(console, request_id=None)
+
+    def add_note(desk: Console, request_id: str | None) -> Note:
+        return desk.recovery.add_note("credit-check", record.id, "called the client", request_id=request_id)
+
+    class FailpointsThatEndCall(Failpoints):
+        def reach(self, name: str) -> None:
+            if name == "after_request_id":
+                raise FailpointReached(name)
+
+    class FailpointsWithLateWrite(Failpoints):
+        seen_names: ClassVar[list[str]] = []
+
+        def reach(self, name: str) -> None:
+            self.seen_names.append(name)
+            if self.seen_names == ["before_request_id"] * 2:  # at the first one the repeat has not read the row
+                written_notes.append(add_note(console, None))
+                place.sql(
+                    f"UPDATE request_ids SET subject_kind = 'credit-check', subject_id = '{record.id}'"
+                    " WHERE request_id = 'n1'"
+                )
+
+    written_notes: list[Note] = []
+    console._context.failpoints = FailpointsThatEndCall(None)
+    with pytest.raises(FailpointReached):
+        add_note(console, "n1")
+    console._context.failpoints = Failpoints(None)
+    clock.at += timedelta(minutes=2)
+    with place.desk(alarmbox, desk=1) as other:
+        other._context.failpoints = FailpointsWithLateWrite(None)
+        assert [add_note(other, "n1")] == written_notes
+    assert place.sql("SELECT COUNT(*) FROM notes") == [(1,)]
 
 
 def test_a_claim_under_a_reused_request_id_is_undone(
