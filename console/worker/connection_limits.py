@@ -299,11 +299,15 @@ class ServiceCallThreads:
 
     async def run(self, service_call: Callable[[], ResultT]) -> ResultT:
         """Run `service_call` in a thread of the pool, and return its result or raise its exception. Raises NoCapacity
-        if the pool is full. If the task that called `run` is cancelled, the service call continues."""
+        if the pool is full, or if the operating system starts no further thread; in the second case, the call may
+        still run later. If the task that called `run` is cancelled, the service call continues."""
         if self.unfinished_calls >= self._capacity:
             raise NoCapacity
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._pool, service_call)
+        except (RuntimeError, MemoryError) as no_thread:
+            raise NoCapacity from no_thread
         self.unfinished_calls += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, service_call)
         future.add_done_callback(self._finish_call)
         return await asyncio.shield(future)
 

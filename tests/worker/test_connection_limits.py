@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -298,6 +299,27 @@ def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
         threads.close()
 
     asyncio.run(fill_both_places())
+
+
+def test_a_pool_of_call_threads_works_again_after_a_shortage_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the operating system starts no thread, a pool refuses its calls as if it were full. Afterwards it runs as
+    many calls as before.
+    """
+
+    def refuse_start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def run_during_and_after_shortage() -> None:
+        threads = ServiceCallThreads("test", 1, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse_start)
+            for _ in range(5):
+                with pytest.raises(NoCapacity):
+                    await threads.run(lambda: None)
+        assert await threads.run(lambda: "stored") == "stored"
+        threads.close()
+
+    asyncio.run(run_during_and_after_shortage())
 
 
 def test_connections_are_counted_per_network() -> None:
