@@ -12,6 +12,7 @@ from sqlalchemy import Integer as Whole
 from console.domain.alerts.rules import PAID_ORDER_STATES
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
+from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc
 from console.store.payments import orders, payments
 from console.store.schema.core import changes
@@ -49,12 +50,17 @@ _PAID_PAYMENT_CONDITION = payment_rows.c.status.in_(sorted(state.value for state
 _ORDER_STATE_EXPRESSION = func.coalesce(order_rows.c.status, "")
 _UNPAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
 _PAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_(sorted(state.value for state in PAID_ORDER_STATES))
-# True for every order that violates a rule, and for some others. It is one OR, because a server turns several
-# conditions into a join over all rows.
+# By its bytes: for the collation of a server, `PAID` is the known state `paid`.
+_UNKNOWN_ORDER_STATE_CONDITION = func.hex(_ORDER_STATE_EXPRESSION).not_in(
+    [state.value.encode().hex().upper() for state in OrderState]
+)
+# True for every order that violates a rule or has an unknown state, and for some others. It is one OR, because a
+# server turns several conditions into a join over all rows.
 _CANDIDATE_ORDER_CONDITION = or_(
     and_(_UNPAID_ORDER_CONDITION, _make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
     and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(payment_rows.c.late_after.is_not(None))),
     and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(), ~_make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
+    _UNKNOWN_ORDER_STATE_CONDITION,
 )
 _CANDIDATE_ORDER_IDS_QUERY = (
     select(order_rows.c.id)
@@ -111,15 +117,16 @@ def find_newest_order_id(conn: Connection) -> int:
 
 def list_candidate_order_ids(conn: Connection, after_id: int, up_to_id: int) -> frozenset[int]:
     """Return the ids of the orders with `after_id` < id <= `up_to_id` that may contradict their payments. The result
-    contains every order about which an alert rule opens an alert, and also some orders about which no rule opens one.
+    contains every order about which an alert rule opens an alert, every order with an unknown state, and also some
+    orders about which no rule opens an alert.
     """
     return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after_id, "up_to_id": up_to_id})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:
-    """Return the orders with these ids, each with all its payments. An order whose stored state is unreadable is left
-    out, because it waits for a person's review already. An order is also left out if this program can't read its row
-    or the row of one of its payments, because the program can't compare it with its payments."""
+    """Return the orders with these ids, each with all its payments. An order is left out if this program can't read
+    its state, its row or the row of one of its payments, because the program can't compare it with its payments. Each
+    unreadable row is reported (`unreadable_rows`): an order with an unknown state is in no queue."""
     payments_by_order_id: dict[int, list[Payment]] = {}
     values = {"ids": sorted(ids)}
     readable_payments = (
@@ -127,10 +134,23 @@ def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[O
     )
     for payment in readable_payments:
         payments_by_order_id.setdefault(payment.order_id or 0, []).append(payment)
-    records = orders.select_records(conn, _ORDERS_BY_ID_QUERY, values, skips_unreadable=True) if ids else ()
+    records = unreadable_rows.read_readable_rows(
+        order_rows.name,
+        orders.select_records(conn, _ORDERS_BY_ID_QUERY, values, skips_unreadable=True) if ids else (),
+        _require_known_state,
+        lambda order: (orders.ORDER_KIND, order.id),
+        lambda order: order.id,
+    )
     readable_ids = {payment.id for payment in readable_payments}
     return tuple(
         (order, payments_by_order_id.get(order.id, ()))
         for order in records
-        if order.work.reason != orders.UNREADABLE_STATE_REASON and readable_ids.issuperset(order.payment_ids)
+        if readable_ids.issuperset(order.payment_ids)
     )
+
+
+def _require_known_state(order: Order) -> Order:
+    """Return the order; raise ValueError if its stored state isn't an `OrderState`."""
+    if order.work.reason == orders.UNREADABLE_STATE_REASON:
+        raise ValueError("unknown state")
+    return order

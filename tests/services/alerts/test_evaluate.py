@@ -16,8 +16,10 @@ from console.services.alerts.inbox import AlertService
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import WORKER, act_as
 from console.services.refunds.spooled_refunds import LostRefundProber
+from console.services.tasks import due_tasks
 from console.services.tasks.cancellation import stop_when_false
 from console.store.alerts import alerts
+from console.store.database import unreadable_rows
 from console.store.operations.idempotency_cache import IdempotencyCache
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
@@ -291,6 +293,22 @@ def test_repeated_reads_of_all_orders_find_foreign_changes(
     rules_desk.run_alert_rules()  # begins at the first, and ends with what the feed knows
     rules_desk.change_order_as_shop("status = 'paid'")
     assert [rules_desk.run_alert_rules() for _ in range(3)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("state", ["on hold", "PAID"])
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_order_with_an_unknown_state_gets_a_case(rules_desk: AlertRulesDesk, state: str) -> None:
+    """An order of the shop has a state that this program doesn't know, so it is in no queue: a case is opened about
+    it, also if the order has no payment.
+    """
+    order = rules_desk.scene.insert_order("ORD-1", 3300)
+    rules_desk.scene.place.drop_table_triggers("orders")
+    rules_desk.scene.place.sql(f"UPDATE orders SET status = '{state}'")
+    unreadable_rows._logged_rows.clear()
+    assert rules_desk.run_after_grace() == 0
+    due_tasks.open_cases_of_unreadable_rows(rules_desk.scene.context)
+    (alert,) = rules_desk.scene.console.alerts.list_alerts()
+    assert (alert.rule_id, alert.subject_kind, alert.subject_id) == ("row_unreadable", "order", order)
 
 
 @pytest.mark.engines("sqlite")
