@@ -130,12 +130,20 @@ def may_be_end_of_other_payment(payment: Payment, report: PaymentReport) -> bool
     return report.state in ENDED_UNPAID_STATES and not names_payment(payment, report)
 
 
+def is_other_amount_unknown(payment: Payment) -> bool:
+    """True if the payment's outcome is unknown because the provider has reported another amount as paid than the
+    requested one, in the payment's currency or in another currency."""
+    return payment.certainty is Certainty.UNKNOWN and payment.error_code == OTHER_AMOUNT_REASON
+
+
 def keeps_other_amount_unknown(payment: Payment, report: PaymentReport) -> bool:
     """True if the payment's outcome is unknown because the provider has reported another amount as paid, and
     `report`, which doesn't report a success, is not about that amount. Then the outcome stays unknown: a failed or
-    open attempt to pay the requested amount doesn't give the paid money back.
+    open attempt to pay the requested amount doesn't give the paid money back. An amount in another currency isn't
+    stored, so no report is known to be about it.
     """
-    return find_other_paid_amount(payment) is not None and report.amount != find_other_paid_amount(payment)
+    other_amount = find_other_paid_amount(payment)
+    return is_other_amount_unknown(payment) and (other_amount is None or report.amount != other_amount)
 
 
 def find_other_paid_amount(payment: Payment) -> Money | None:
@@ -143,10 +151,15 @@ def find_other_paid_amount(payment: Payment) -> Money | None:
     amount isn't the requested one; otherwise None. Also None if the reported amount is in another currency, because
     such an amount isn't stored.
     """
-    is_other_amount_unknown = payment.certainty is Certainty.UNKNOWN and payment.error_code == OTHER_AMOUNT_REASON
-    if not is_other_amount_unknown or payment.provider_minor in (None, payment.asked_minor):
+    if not is_other_amount_unknown(payment) or payment.provider_minor in (None, payment.asked_minor):
         return None
     return make_stored_money(payment.provider_minor, payment.currency)
+
+
+def is_other_amount_missing(effect: ReportEffect, payment: Payment) -> bool:
+    """True if the report with this effect says that another amount was paid, and the payment has no such amount
+    stored. The amount must then be stored, even if the payment has stored a newer report about an unpaid attempt."""
+    return effect.unknown_reason == OTHER_AMOUNT_REASON and find_other_paid_amount(payment) is None
 
 
 def _compute_success_effect(
@@ -217,10 +230,10 @@ def _may_be_second_payment(payment: Payment, report: PaymentReport, report_sourc
     be about two payments. Two reads are about one payment: the later read replaces the earlier one. A notice is about
     one payment, so a later report doesn't correct it.
     """
-    other_amount = find_other_paid_amount(payment)
     is_read_after_read = report_source is ReportSource.READ and payment.last_event_id is None
     return (
-        other_amount not in (None, report.amount)
+        is_other_amount_unknown(payment)
+        and find_other_paid_amount(payment) != report.amount
         and report_source is not ReportSource.PEOPLE
         and not is_read_after_read
     )

@@ -25,6 +25,7 @@ from console.domain.payments.report_rules import (
     compute_report_effect,
     ends_unknown_outcome,
     find_paid_time_problem,
+    is_other_amount_missing,
     replace_unclear_reversal,
 )
 from console.domain.payments.states import PaymentState, RefundState
@@ -338,11 +339,14 @@ def _make_column_values(
 
     The values are: the provider's state and amounts, unless people made the report or a newer report is stored; the
     id of the event; the certainty with the error code; the time and amount of a payment that the report proves; and
-    the payer, if no payer is stored yet.
+    the payer, if no payer is stored yet. If `is_other_amount_missing` returns True, an older report's state and
+    amounts are stored too, with the time of the newer report.
     """
     report, values = sourced_report.report, dict[str, object]()
-    if effect.is_newest_report and sourced_report.source_kind is not ReportSource.PEOPLE:
-        values |= make_report_values(report, payment, sourced_report.effective_at)
+    is_stored = effect.is_newest_report or is_other_amount_missing(effect, payment)
+    if is_stored and sourced_report.source_kind is not ReportSource.PEOPLE:
+        newer_time = None if effect.is_newest_report else payment.told_at
+        values |= make_report_values(report, payment, newer_time or sourced_report.effective_at)
     if sourced_report.event_id is not None:
         values["payment_last_event_id"] = sourced_report.event_id[:128]
     if effect.unknown_reason is not None:
@@ -365,15 +369,16 @@ def _make_column_values(
 
 def make_report_values(report: PaymentReport, payment: Payment, at: datetime) -> dict[str, object]:
     """Return the values of the payment's columns that store the provider's state and amounts. `at` is the time at
-    which the report was true. An amount in a currency other than the payment's is left out.
+    which the report was true. An amount in a currency other than the payment's can't be stored: the column gets no
+    amount then, because an earlier amount would count as the amount of this report.
     """
-    amount = report.amount if report.amount and report.amount.currency == payment.currency else None
+    amount = report.amount
     values: dict[str, object] = {
         "provider_state": report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS],
         "told_at": at,
     }
     if amount is not None:
-        values["provider_minor"] = amount.minor
+        values["provider_minor"] = amount.minor if amount.currency == payment.currency else None
     if report.refunds is not None:
         values["provider_refunded_minor"] = _sum_refunded_amount(report.refunds)
     return values

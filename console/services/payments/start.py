@@ -27,7 +27,7 @@ from console.domain.payments.consistency import (
 )
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.report_rules import find_other_paid_amount, may_be_end_of_other_payment
+from console.domain.payments.report_rules import is_other_amount_unknown, may_be_end_of_other_payment
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
@@ -364,7 +364,7 @@ class _StartAttempt:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
         for payment in self._read_live_payments(conn, self._order_id):
             is_waiting_elsewhere = payment.provider != self._provider and payment.state in WAITING_STATES
-            if is_waiting_elsewhere and find_other_paid_amount(payment) is None:
+            if is_waiting_elsewhere and not is_other_amount_unknown(payment):
                 continue
             raise _make_live_payment_error(payment)
         for payment in self._list_ended_payments(conn, self._order_id):

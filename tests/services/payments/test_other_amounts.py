@@ -35,17 +35,55 @@ def read_bank_payment(scene: PaymentDesk) -> Payment:
 
 
 @pytest.mark.parametrize("kind", ["payment.failed", "payment.expired", "payment.pending"])
-def test_a_notice_of_an_unpaid_attempt_leaves_another_paid_amount_unknown(scene: PaymentDesk, kind: str) -> None:
-    """The bank reports 5,000 yen as paid for an order of 3,300. A later notice about an unpaid attempt of 3,300
-    yen leaves the outcome unknown, because it does not say that the 5,000 yen were given back.
+@pytest.mark.parametrize("currency", ["JPY", "INR"])
+def test_a_notice_of_an_unpaid_attempt_leaves_another_paid_amount_unknown(
+    scene: PaymentDesk, kind: str, currency: str
+) -> None:
+    """The bank reports 5,000 yen or rupees as paid for an order of 3,300 yen. A later notice about an unpaid attempt
+    of 3,300 yen leaves the outcome unknown, because it does not say that the paid money was given back.
     """
     scene.insert_order("ORD-1", 3300)
-    receive_bank_notice(scene, "e1", "5000", -60)
+    receive_bank_notice(scene, "e1", "5000", -60, currency=currency)
     receive_bank_notice(scene, "e2", "3300", -30, type=kind)
     scene.run_due_tasks()
     payment = read_bank_payment(scene)
-    assert (payment.certainty, payment.error_code, payment.provider_minor) == ("unknown", "other_amount", 5000)
+    paid_minor = 5000 if currency == "JPY" else None
+    assert (payment.certainty, payment.error_code, payment.provider_minor) == ("unknown", "other_amount", paid_minor)
     assert scene.list_open_alert_rules() == ["amount_differs"]
+
+
+@pytest.mark.engines("sqlite")
+def test_another_paid_amount_that_is_reported_late_stays_known(
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock
+) -> None:
+    """The bank's notice about a failed attempt of 3,300 yen arrives before its older notice that 300 yen were paid.
+    A further failed attempt leaves the outcome unknown, and two people book the 300 yen that were paid.
+    """
+    scene.insert_order("ORD-1", 3300)
+    receive_bank_notice(scene, "e1", "3300", -30, type="payment.failed")
+    receive_bank_notice(scene, "e2", "300", -60)
+    receive_bank_notice(scene, "e3", "3300", -10, type="payment.failed")
+    payment = read_bank_payment(scene)
+    assert (payment.certainty, payment.error_code, payment.provider_minor) == ("unknown", "other_amount", 300)
+    assert scene.list_open_alert_rules() == ["amount_differs"]
+    payment = settle_as_completed(scene, place, sandbox, clock, payment, None)
+    assert (payment.captured_minor, scene.read_order("ORD-1").state) == (300, "pending")
+
+
+@pytest.mark.engines("sqlite")
+def test_an_amount_in_another_currency_is_no_amount_of_an_earlier_report(scene: PaymentDesk) -> None:
+    """The bank reports a pending payment of 3,300 yen, and then 3,300 rupees as paid: the yen of the first notice
+    aren't shown as the amount of the second one.
+    """
+    scene.insert_order("ORD-1", 3300)
+    receive_bank_notice(scene, "e1", "3300", -60, type="payment.pending")
+    receive_bank_notice(scene, "e2", "3300", -30, currency="INR")
+    payment = read_bank_payment(scene)
+    assert (payment.certainty, payment.provider_state, payment.provider_minor) == (
+        "unknown",
+        "payment.succeeded",
+        None,
+    )
 
 
 def test_a_failure_notice_about_the_paid_amount_ends_the_payment(scene: PaymentDesk) -> None:
@@ -58,6 +96,18 @@ def test_a_failure_notice_about_the_paid_amount_ends_the_payment(scene: PaymentD
     payment = read_bank_payment(scene)
     assert (payment.state, payment.certainty) == ("payment_failed", "known")
     assert scene.list_open_alert_rules() == []
+
+
+@pytest.mark.engines("sqlite")
+def test_a_transfer_in_another_currency_and_a_right_one_leave_a_case(scene: PaymentDesk) -> None:
+    """The payer transfers 5,000 rupees and then 3,300 yen for an order of 3,300 yen. The yen are booked, and a person
+    must look at the rupees.
+    """
+    scene.insert_order("ORD-1", 3300)
+    receive_bank_notice(scene, "e1", "5000", -60, currency="INR")
+    receive_bank_notice(scene, "e2", "3300", -30)
+    payment = read_bank_payment(scene)
+    assert (payment.captured_minor, scene.list_open_alert_rules()) == (3300, ["contradicted"])
 
 
 @pytest.mark.parametrize("amounts", [("3000", "3300"), ("3300", "3000")])
@@ -144,12 +194,13 @@ def test_a_failed_read_after_a_callback_of_another_amount_permits_no_second_code
     assert call_for_refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
 
 
-def test_another_amount_at_one_provider_stops_a_code_of_another_provider(scene: PaymentDesk) -> None:
-    """The bank reports 5,000 yen as paid for an order of 3,300. Until a person has dealt with that, no provider gives
-    the order a code.
+@pytest.mark.parametrize("currency", ["JPY", "INR"])
+def test_another_amount_at_one_provider_stops_a_code_of_another_provider(scene: PaymentDesk, currency: str) -> None:
+    """The bank reports 5,000 yen or rupees as paid for an order of 3,300 yen. Until a person has dealt with that, no
+    provider gives the order a code.
     """
     order = scene.insert_order("ORD-1", 3300)
-    receive_bank_notice(scene, "e1", "5000", -60)
+    receive_bank_notice(scene, "e1", "5000", -60, currency=currency)
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
 
 
