@@ -110,8 +110,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             (
                 "the daily file closes the case about it",
                 "console/services/reconciliation/apply_row.py",
-                '        self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")\n',
-                "",
+                '            self.open_case_of_further_payments(tx, current_payment, [further_id], own_text or "")\n',
+                "            pass\n",
                 "test_a_second_capture_in_the_daily_file_stays_open",
             ),
             (

@@ -22,6 +22,10 @@ MISSING_THERE_RULE = WorkReason.RECONCILE_MISSING_THERE
 UNRECORDED_REFUND_RULE = WorkReason.RECONCILE_UNRECORDED_REFUND
 RECONCILIATION_CASE_RULES = (DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNRECORDED_REFUND_RULE)
 """Rule ids of the cases that a reconciliation opens about payments and refunds."""
+DIFFERENCE_CASE_RULES = (*RECONCILIATION_CASE_RULES, WorkReason.PAID_TWICE)
+"""Rule ids of the cases that are shown with the differences of a run: those of a reconciliation, and the case about a
+second payment with the same number, which no later run closes.
+"""
 CASE_RULE_BY_VERDICT = {
     ReconciliationVerdict.DIFFERENT_STATE: DIFFERENT_STATE_RULE,
     ReconciliationVerdict.DIFFERENT_AMOUNT: DIFFERENT_AMOUNT_RULE,

@@ -5,7 +5,7 @@ case whose difference no longer exists is resolved.
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
@@ -111,7 +111,8 @@ class HistoryRowApplier:
         if finding.verdict is ReconciliationVerdict.MATCHED:
             self._close_cases_about_payment(tx, current_payment, row)
             return None
-        self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")
+        if (further_id := find_id_of_second_payment(current_payment, row)) is not None:
+            self.open_case_of_further_payments(tx, current_payment, [further_id], own_text or "")
         is_settled = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
         if is_settled:
             self._close_cases_about_payment(tx, current_payment, row)
@@ -129,15 +130,14 @@ class HistoryRowApplier:
             row.key, finding.verdict, payment.id, own_text, format_provider_state(row), case_opened=True
         )
 
-    def _open_case_if_paid_twice(self, tx: Transaction, payment: Payment, row: HistoryRow, expected: str) -> None:
-        """Open a case about a further payment if the row has the number of our payment, which is paid, and another id
-        at the provider. `expected` is the text of the case about our payment. This case stays open when the row of
-        our own payment, in this run or a later one, closes the cases about differences."""
-        further_id = find_id_of_second_payment(payment, row)
-        if further_id is None:
-            return
+    def open_case_of_further_payments(
+        self, tx: Transaction, payment: Payment, further_ids: Sequence[str], expected: str
+    ) -> None:
+        """Open a case about further payments with the number of our payment, which was paid. `further_ids` are their
+        ids at the provider; `expected` is the text of the case about our payment. Only a person ends this case: the
+        row of our own payment, in this run or a later one, closes the cases about differences."""
         context, rule = self._context, WorkReason.PAID_TWICE
-        observed = close_case_that_lacks_a_fact(context, tx, payment.id, rule, [further_id]).case_text
+        observed = close_case_that_lacks_a_fact(context, tx, payment.id, rule, further_ids).case_text
         if observed is not None:
             payment_work.open_case(context, tx, payment.id, rule, observed, expected)
 

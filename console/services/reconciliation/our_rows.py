@@ -32,6 +32,7 @@ from console.services.payments.apply_report import (
     store_answer,
     store_stated_facts,
 )
+from console.services.payments.listed_facts import FACT_SEPARATOR
 from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProber, find_report, read_question_time
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import (
@@ -265,23 +266,35 @@ class OwnRecordComparison:
             _record_refused_row(run_journal, key, "amount", payment.merchant_payment_id)
             return
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
-        finding = compare_row(payment, row)
-        if finding == MATCHED_RESULT and not self._has_open_cases(payment):
+        finding, further_ids = compare_row(payment, row), report.further_captures
+        if finding == MATCHED_RESULT and not further_ids and not self._has_open_cases(payment):
             if not run_journal.is_dry_run:
                 self._context.write(lambda tx: self._store_unapplied_answer(tx, payment, sourced_report))
             self._compare_refund_sum(run_journal, payment, report, key)
             return
-        expected = None
+        own_text, provider_text = format_our_state(payment), format_provider_state(row)
+        paid_twice = ReconciliationDifference(
+            key,
+            ReconciliationVerdict.DIFFERENT_STATE,
+            payment.id,
+            own_text,
+            f"{provider_text} {FACT_SEPARATOR.join(further_ids)}",
+            case_opened=True,
+        )
+        expected = paid_twice if further_ids else None
         if finding.verdict is not ReconciliationVerdict.MATCHED:
-            expected = ReconciliationDifference(
-                key, finding.verdict, payment.id, format_our_state(payment), format_provider_state(row)
-            )
+            expected = ReconciliationDifference(key, finding.verdict, payment.id, own_text, provider_text)
 
         def apply_answer(tx: Transaction) -> ReconciliationDifference | None:
             current_payment = _read_current_payment(tx, payment)
             difference = self._row_applier.apply_report(tx, current_payment, row, sourced_report, provider)
             self._store_unapplied_answer(tx, payment, sourced_report)
-            return difference
+            if not further_ids:
+                return difference
+            self._row_applier.open_case_of_further_payments(
+                tx, _read_current_payment(tx, payment), further_ids, own_text or ""
+            )
+            return difference or paid_twice
 
         run_journal.write_row(key, expected, apply_answer)
 

@@ -377,7 +377,7 @@ class ReconciliationService:
         with self._context.database.read() as conn:
             differences = reconciliations.list_differences(conn, run.id, 0, MAX_LISTED_DIFFERENCES)
             cases = our_records.list_cases_of_run(
-                conn, run.id, run.begun_at, row_comparison.RECONCILIATION_CASE_RULES, MAX_LISTED_DIFFERENCES
+                conn, run.id, run.begun_at, row_comparison.DIFFERENCE_CASE_RULES, MAX_LISTED_DIFFERENCES
             )
             run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)

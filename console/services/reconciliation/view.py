@@ -79,7 +79,7 @@ class ReconciliationRunReader:
             item,
             refused_row_count=our_records.count_refused_rows(conn, run.id),
             open_case_count=run_views.count_payments_with_open_case(
-                conn, run.id, row_comparison.RECONCILIATION_CASE_RULES
+                conn, run.id, row_comparison.DIFFERENCE_CASE_RULES
             ),
             files=self._read_files(conn, run),
             holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
@@ -194,7 +194,7 @@ def read_difference_items(
     """
     payment_ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
     payment_by_id = run_views.read_payments_by_id(conn, payment_ids)
-    cases = run_views.read_cases_by_payment(conn, payment_ids, row_comparison.RECONCILIATION_CASE_RULES)
+    cases = run_views.read_cases_by_payment(conn, payment_ids, row_comparison.DIFFERENCE_CASE_RULES)
     return tuple(
         DifferenceItem(
             difference,

@@ -297,6 +297,8 @@ def test_a_second_capture_in_the_daily_file_stays_open(
 
     monkeypatch.setattr(files, "download_file", download_file_with_second_capture)
     for _ in range(runs):
-        day.reconcile_day()
+        report = day.reconcile_day()
     assert "paid_twice" in scene.list_open_alert_rules()
+    (item,) = scene.console.reconciliation.views.list_differences(report.run_id or 0).items
+    assert item.case is not None, "shown as resolved"
     assert scene.read_payment(payment.id).work.state == "needs_review"

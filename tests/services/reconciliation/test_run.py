@@ -625,6 +625,7 @@ def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
     missing = state == "completed"
     assert get_counts(report) == (1, 0, missing, 1, 1)
     assert set(read_case_rules(report)) == {
+        ("paid_twice", True),
         ("reconcile_state", True),
         ("reconcile_unknown_refund", True),
         *([("reconcile_missing_there", True)] if missing else []),
@@ -899,6 +900,28 @@ def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clo
     report = run("atom", day, day)
     assert get_counts(report) == (1, 0, 0, 1, 0)
     assert read_case_rules(report) == [("reconcile_state", True)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_second_capture_at_atom_is_a_difference(scene: PaymentDesk, clock: MovedClock) -> None:
+    """The payer has paid twice at Atom, and our payment is the first capture. Each run counts the payment as
+    different; the first one opens the case about the second capture, and the list of differences shows this case."""
+    day, run = scene.context.now().astimezone(IST).date(), scene.console.reconciliation.run
+    scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
+    payment = scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
+    second = scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False, another_attempt=True)["id"]
+    clock.offset += timedelta(seconds=2)
+    assert get_counts(run("atom", day, day, dry_run=True)) == (0, 0, 0, 1, 0)
+    for _ in range(2):
+        report = run("atom", day, day)
+        assert get_counts(report) == (0, 0, 0, 1, 0)
+        assert read_case_rules(report) == [("paid_twice", True)]
+        assert scene.list_open_alert_rules() == ["paid_twice"]
+        clock.offset += timedelta(seconds=2)
+    (item,) = scene.console.reconciliation.views.list_differences(report.run_id or 0).items
+    assert (item.difference.payment_id, item.difference.theirs) == (payment.id, f"OTS0000 50000 INR {second}")
+    assert (item.case is not None and item.case.rule_id) == "paid_twice"
+    assert scene.read_payment(payment.id).work.state == "needs_review"
 
 
 @pytest.mark.engines("sqlite")
