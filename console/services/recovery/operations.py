@@ -49,6 +49,7 @@ from console.services.guarded.desk_answers import (
     refuse_decision_against_answer,
     refuse_denial_of_unclear_answer,
 )
+from console.services.guarded.leases import lock_until_commit
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, read_proposed_states
 from console.services.payments.probe import may_answer_contain_payment
 from console.services.payments.spooled_payments import LostPaymentRestorer
@@ -526,9 +527,13 @@ class OperationRecovery:
     ) -> bool:
         """Write the first person's proposal that the operation had no effect, or settle the operation with the
         second person's decision. `person_evidence` is the evidence of this person. Return True if a second
-        person must still decide.
+        person must still decide. Raises nothing_to_resolve if two other decisions have settled the operation since
+        the caller has read it: this decision would become a proposal that nobody can confirm.
         """
         context, now = self._context, self._context.now()
+        lock_until_commit(context, tx, f"operation_{operation.id}")
+        if lost_operations.is_decided(tx.conn, operation.id):
+            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
 
         def close_proposals_and_audit(_proposer: str) -> None:
             approvals.close_proposals(tx.conn, OPERATION_KIND, operation.id, now)

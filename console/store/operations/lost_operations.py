@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.audit.actions import AuditAction
@@ -38,16 +38,24 @@ _INTENT_COLUMNS = (
 # A person with a plain client may close their own proposal, so a closed one alone is no decision of two people: a
 # second person's evidence, which isn't that of another proposal, must have come after it.
 _any_proposal = approvals.alias("any_proposal")
-_DECIDED_LOST_OPERATION_CONDITION = exists().where(
-    approvals.c.subject_kind == OPERATION_KIND,
-    approvals.c.subject_id == lost_operations.c.id,
-    approvals.c.closed_at.is_not(None),
-    evidence.c.operation_id == lost_operations.c.id,
-    evidence.c.source == "person",
-    evidence.c.id > approvals.c.evidence_id,
-    func.lower(func.trim(evidence.c.who)) != func.lower(func.trim(approvals.c.person)),
-    ~exists().where(_any_proposal.c.evidence_id == evidence.c.id),
-)
+
+
+def _make_decided_condition(operation_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return an SQL condition: two people have decided that the operation with this id had no effect."""
+    return exists().where(
+        approvals.c.subject_kind == OPERATION_KIND,
+        approvals.c.subject_id == operation_id,
+        approvals.c.closed_at.is_not(None),
+        evidence.c.operation_id == operation_id,
+        evidence.c.source == "person",
+        evidence.c.id > approvals.c.evidence_id,
+        func.lower(func.trim(evidence.c.who)) != func.lower(func.trim(approvals.c.person)),
+        ~exists().where(_any_proposal.c.evidence_id == evidence.c.id),
+    )
+
+
+_DECIDED_LOST_OPERATION_CONDITION = _make_decided_condition(lost_operations.c.id)
+_DECIDED_OPERATION_QUERY = select(_make_decided_condition(bindparam("operation_id", type_=String())))
 _FAILED_LOST_OPERATION_CONDITION = exists().where(
     lost_operations.c.payment_id.is_not(None),  # refunds only: no provider states that of a lost purchase
     evidence.c.operation_id == lost_operations.c.id,
@@ -230,6 +238,12 @@ def has_no_effect(conn: Connection, operation_id: str) -> bool:
     """True if two people have decided in this database that the lost operation had no effect, or if the provider has
     answered that it certainly failed. The column `holds` doesn't count, because an acting account may write it."""
     return bool(_read_existing_ids(conn, _OPERATION_IDS_WITHOUT_EFFECT_QUERY, [operation_id]))
+
+
+def is_decided(conn: Connection, operation_id: str) -> bool:
+    """True if two people have decided that the operation had no effect, also if this table doesn't have it, because
+    only a desk's spool has it."""
+    return bool(conn.scalar(_DECIDED_OPERATION_QUERY, {"operation_id": operation_id}))
 
 
 def find_lost_operation(conn: Connection, operation_id: str) -> SpoolEntry | None:

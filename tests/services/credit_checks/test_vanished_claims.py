@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
+from console.services.recovery.operations import OperationRecovery
 from tests.support.in_memory_alarmbox import Charge, InMemoryAlarmBox, LedgerReader
 from tests.support.invented import invent_numbers
 from tests.support.lost_operations import store_lost_operations
@@ -213,6 +215,34 @@ def test_two_people_resolve_a_lost_purchase_as_not_bought(
     assert isinstance(freed, Operation)
     alarmbox.behaviour = "answers"
     assert buy_check(console).state == "success"
+
+
+def test_a_decision_during_the_second_one_opens_no_further_proposal(
+    console: Console, alarmbox: InMemoryAlarmBox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a person decides that a lost purchase was not made, two other decisions settle this: the person is told
+    so. The decision doesn't become a proposal, which nobody could confirm.
+    """
+    alarmbox.behaviour = "silent_before_charge"
+    record = call_for_refusal(lambda: buy_check(console)).detail["record"]
+    assert isinstance(record, CreditCheck)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+
+    def resolve_operation(evidence: str, by: Console = console) -> object:
+        return by.recovery.resolve("operation", record.operation_id or "", "error", evidence)
+
+    resolve_operation("their list is empty")
+    with place.open_console_of_person(console, "lead-b") as other:
+        record_decision = OperationRecovery._record_no_effect_decision
+
+        def settle_and_record_decision(*arguments: Any) -> object:
+            monkeypatch.setattr(OperationRecovery, "_record_no_effect_decision", record_decision)
+            resolve_operation("not on the bill", other)
+            return record_decision(*arguments)
+
+        monkeypatch.setattr(OperationRecovery, "_record_no_effect_decision", settle_and_record_decision)
+        assert call_for_refusal(lambda: resolve_operation("not listed", other)).code == "nothing_to_resolve"
+    assert place.sql("SELECT COUNT(*) FROM approvals WHERE closed_at IS NULL") == [(0,)]
 
 
 @pytest.mark.engines("sqlite")
