@@ -12,7 +12,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.alerts.incidents import Incident, IncidentState
+from console.domain.alerts.incidents import INCIDENT_KIND, Incident, IncidentState
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
@@ -29,10 +29,10 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as incident_texts
 from console.views.presenters.columns import measure_column_width
+from console.views.records.actions import RecordActionHandlers
 from console.views.records.columns import MIN_LARGE_TEXT_SCALE
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
-from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -41,7 +41,7 @@ from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
+from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
 
@@ -102,6 +102,7 @@ class AlertsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
+        self.action_handlers = RecordActionHandlers(context, self)
         self._are_closed_shown = False
         self._unlisted_alert_count = 0
         self._linked_alert_id = self._awaited_alert_id = 0
@@ -380,6 +381,9 @@ class AlertsPage(Page):
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
         self._has_current_incident = isinstance(incident, Incident)
+        self.action_handlers.set_current_record(
+            (INCIDENT_KIND, incident.id) if isinstance(incident, Incident) else None
+        )
         self._show_left_list_bar()
         if not isinstance(incident, Incident):
             self._show_buttons(())
@@ -581,7 +585,10 @@ class AlertsPage(Page):
             self.read_for_dialog(
                 lambda services: services.incidents.list_possible_owners(),
                 partial(self._open_hand_over_dialog, incident),
-                self._show_action_refusal,
+                partial(
+                    self.action_handlers.show_failed_read,
+                    subject=incident_texts.format_incident_name(incident, self.context),
+                ),
             )
 
     def _open_hand_over_dialog(self, incident: Incident, owners: tuple[str, ...]) -> None:
@@ -638,7 +645,7 @@ class AlertsPage(Page):
         context.run_acting_call(
             call,
             partial(self._show_action_toast, toast),
-            self._show_action_refusal,
+            partial(self.action_handlers.show_refusal, title=toast.subject),
             caller=self,
             label=context.translate(
                 "act.about", title=toast.subject, message=context.translate(f"incident.done.{action_name}")
@@ -657,12 +664,6 @@ class AlertsPage(Page):
     @Slot(object)
     def _refresh_after_dialog(self, _incident: object) -> None:
         self.refresh("acted")
-
-    def _show_action_refusal(self, failure: Failure) -> None:
-        close_button = KeyButton(self.context.translate("action.close"), kind="inline")
-        close_button.clicked.connect(partial(self.hide_bar, "act"))
-        title, message = self.context.format_failure_title(failure), self.context.format_failure(failure)
-        self.show_bar("act", make_failure_bar(failure, message, title, button=close_button))
 
     # -- opening
 

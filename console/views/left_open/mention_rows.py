@@ -1,6 +1,7 @@
 """The rows of the table with notes that mention the acting person, and the button that marks a mention as done."""
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -56,7 +57,8 @@ def make_mention_route(mention: Mention) -> RecordPageRoute:
 
 class MentionDoneButton(QWidget):
     """The button that marks the selected mention as done. While the button is disabled, a label beside it shows the
-    reason. If the service refuses to mark the mention, the button calls `show_refusal` with the failure.
+    reason. If the service refuses to mark the mention, the button calls `show_refusal` with the text that names
+    the record and with the failure.
     `name_record(kind, id)` returns the text that names a record in messages.
 
     Signals:
@@ -68,7 +70,7 @@ class MentionDoneButton(QWidget):
     def __init__(
         self,
         context: WindowContext,
-        show_refusal: Callable[[Failure], None],
+        show_refusal: Callable[[str, Failure], None],
         name_record: Callable[[str, str], str],
     ) -> None:
         super().__init__()
@@ -100,7 +102,7 @@ class MentionDoneButton(QWidget):
         context.run_acting_call(
             lambda services, request_id: services.mentions.mark_done(id, request_id=request_id),
             self._show_done_toast,
-            self._show_refusal,
+            partial(self._show_refusal, title),
             caller=self,
             label=context.translate("act.about", title=title, message=context.translate("action.mention_done")),
             make_toast=self._make_done_toast,

@@ -30,7 +30,8 @@ _SubjectRef = tuple[str, int]
 class OwnTakeButtons(QWidget):
     """Two buttons about the selected row of a list: one gives the record or incident back, the other hands it over
     with a note. They are enabled if the acting person has taken the row's record or owns its incident; otherwise a
-    label beside them shows the reason. If the service refuses an action, `show_refusal` is called with the failure.
+    label beside them shows the reason. If the service refuses an action, `show_refusal` is called with the text that
+    names the record or incident and with the failure.
     `name_subject(kind, id)` returns the text that names a record or incident in messages.
 
     Signals:
@@ -42,7 +43,7 @@ class OwnTakeButtons(QWidget):
     def __init__(
         self,
         context: WindowContext,
-        show_refusal: Callable[[Failure], None],
+        show_refusal: Callable[[str, Failure], None],
         name_subject: Callable[[str, str], str],
     ) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class OwnTakeButtons(QWidget):
         context.run_acting_call(
             give_back,
             partial(self._show_give_back_toast, make_toast),
-            self._show_refusal,
+            partial(self._show_refusal, title),
             caller=self,
             label=context.translate("act.about", title=title, message=context.translate("action.give_back")),
             make_toast=make_toast,
@@ -115,7 +116,7 @@ class OwnTakeButtons(QWidget):
             self._context.run_read(
                 lambda services: (services.incidents.read_incident(id), services.incidents.list_possible_owners()),
                 self._open_incident_dialog,
-                self._show_refusal,
+                partial(self._show_refusal, self._name_subject(kind, str(id))),
                 caller=self,
             )
         else:

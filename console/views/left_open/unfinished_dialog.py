@@ -388,8 +388,12 @@ class UnfinishedWorkDialog(DialogFrame):
                 table.setFocus(Qt.FocusReason.OtherFocusReason)
         self._update_buttons()
 
-    def _show_refusal(self, failure: Failure) -> None:
-        self._show_bar("act", make_failure_bar(failure, self._context.format_failure(failure)))
+    def _show_refusal(self, subject: str, failure: Failure) -> None:
+        """Show why an action on `subject` was refused. The bar names it, because the person may have selected another
+        row meanwhile."""
+        context = self._context
+        message = context.translate("act.about", title=subject, message=context.format_failure(failure))
+        self._show_bar("act", make_failure_bar(failure, message))
 
     def _show_failed_read(self, failure: Failure) -> None:
         message = self._context.format_failure(failure)

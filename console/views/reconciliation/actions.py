@@ -79,14 +79,16 @@ class ReconciliationActions(QObject):
         self._page.refresh("asked")
 
     def _show_refusal(self, run_item: ReconciliationRunItem, busy_bar: NotificationBar, failure: Failure) -> None:
-        """Show the failure in the bar of the page. While the bar says that the run of another provider is being
+        """Show the failure in the bar of the page, which names the run, because the page may show another one by now.
+        While the bar says that the run of another provider is being
         resumed, show the failure in a toast instead."""
-        context = self._context
+        context, run_title = self._context, words.format_run_title(run_item, self._context)
         self._resumed_providers.discard(run_item.provider)
         self._page.hide_bar("act", only=busy_bar)
         if self._page.is_action_bar_busy:
-            context.show_failure_toast(failure, subject=words.format_run_title(run_item, context))
+            context.show_failure_toast(failure, subject=run_title)
         else:
-            title, message = context.format_failure_title(failure), context.format_failure(failure)
+            title = context.format_failure_title(failure)
+            message = context.translate("act.about", title=run_title, message=context.format_failure(failure))
             self._page.show_bar("act", make_failure_bar(failure, message, title))
         self._page.refresh("asked")

@@ -333,7 +333,7 @@ class RecordActionHandlers(QObject):
         context.run_acting_call(
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_paid_order,
-            self._show_set_paid_failure,
+            lambda failure: self._show_set_paid_failure(payment, failure),
             caller=self,
             label=context.translate("act.move_order", number=payment.merchant_payment_id),
             make_toast=lambda order: _make_paid_order_toast(context, order),
@@ -346,9 +346,12 @@ class RecordActionHandlers(QObject):
         self._context.toast_requested.emit(_make_paid_order_toast(self._context, order))
         self._page.refresh("moved")
 
-    def _show_set_paid_failure(self, failure: Failure) -> None:
-        self._payment_of_moved_order = None
-        self.show_refusal(failure)
+    def _show_set_paid_failure(self, payment: Payment, failure: Failure) -> None:
+        if self._payment_of_moved_order is payment:
+            self._payment_of_moved_order = None
+        self.show_refusal_about_record(
+            case_words.make_record_ref(payment), case_words.format_record_title(payment, self._context), failure
+        )
         self._page.refresh("moved")
 
     # -- copy

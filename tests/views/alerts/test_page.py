@@ -26,6 +26,7 @@ from console.domain.alerts.incidents import (
 )
 from console.domain.alerts.provider_subjects import compute_provider_subject_id
 from console.domain.alerts.snooze import find_snooze_ends
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
@@ -37,6 +38,7 @@ from console.views.alerts.incident_dialogs import (
 )
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
+from console.views.presenters import incidents as incident_texts
 from console.views.runtime.routes import AlertsRoute, LookupRoute, OrderRoute, PaymentRoute
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
@@ -573,6 +575,27 @@ def test_a_slow_step_makes_no_other_incident_current(qtbot: QtBot) -> None:
     execute_tasks(runner)
     assert page.current_incident == gone
     assert page.table.is_current_row_removed
+
+
+def test_a_refused_step_names_its_incident(qtbot: QtBot) -> None:
+    """The person takes an incident that another person has just taken, and selects another incident before the
+    refusal arrives. The bar names the incident that was taken. It disappears when the person selects the next one.
+    """
+    taken, other = make_incident(LATE_PAYMENT_ALERT), make_incident(PENDING_ORDER_ALERT)
+    page, _, runner = show_page(qtbot, taken, other)
+    assert page.table.go_to_item(lambda incident: incident == taken)
+    runner.paused = True
+    page._run_incident_action(taken, "take", refuse_to_take)
+    page.table.go_to_item(lambda incident: incident == other)
+    execute_tasks(runner)
+    name = incident_texts.format_incident_name(taken, page.context)
+    assert f"{name}: " in page._bar_by_name["act"].sentence
+    page.table.go_to_item(lambda incident: incident == taken)
+    assert page.list_bar_names() == ()
+
+
+def refuse_to_take(_services: object, _request_id: str) -> Incident:
+    raise ConsoleError(ErrorCode.NOT_ALLOWED)
 
 
 def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: Appearance, qtbot: QtBot) -> None:

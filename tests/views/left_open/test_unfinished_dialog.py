@@ -8,9 +8,10 @@ import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.annotations.mentions import Mention
 from console.domain.bulk.records import BulkRunWithHolder
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.tasks.records import BulkAction, BulkRun
+from console.domain.tasks.records import BulkAction, BulkRun, Note, Take
 from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.announcements import collect_announcements
@@ -32,7 +33,7 @@ class UnreachableServices:
     def __getattr__(self, _name: str) -> "UnreachableServices":
         return self
 
-    def __call__(self, *_arguments: object) -> tuple[()]:
+    def __call__(self, *_arguments: object, **_more: object) -> tuple[()]:
         if self.is_lost:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
         return ()
@@ -98,3 +99,19 @@ def test_a_tab_without_rows_has_no_buttons_for_a_row(qtbot: QtBot) -> None:
         row_widgets = dialog.main_button, dialog.own_takes, dialog.mention_buttons, dialog.withdraw_button
         assert all(widget.isHidden() for widget in row_widgets), tab_name
         assert dialog.hint.plain == "", tab_name
+
+
+def test_a_refusal_names_its_row(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person marks a mention as done and gives back a taken record. Each refusal names its record, because the
+    person may have selected another row before it arrives."""
+    dialog = make_dialog(qtbot, UnreachableServices())
+    take = Take("payment", 6, "op-a", NOW, NOW)
+    mention = Mention(3, "op-a", NOW, Note(1, "payment", 7, "op-b", "@op-a look", NOW))
+    monkeypatch.setattr(dialog._context, "operator", "op-a")
+    dialog._number_by_record.update({"payment 6": "ORD-6", "payment 7": "ORD-7"})
+    dialog.own_takes.enable_for_row(take)
+    dialog.own_takes._give_back_subject()
+    assert "ORD-6" in dialog._bar_by_name["act"].sentence
+    dialog.mention_buttons.enable_for_row(mention)
+    dialog.mention_buttons._mark_done()
+    assert "ORD-7" in dialog._bar_by_name["act"].sentence

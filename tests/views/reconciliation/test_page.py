@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from console.domain.access.permissions import AUDITOR, OPERATOR
+from console.domain.errors import ErrorCode
 from console.domain.payments.states import PaymentState
 from console.domain.reconciliation.service_results import RunState
 from console.domain.records import Person, Work, WorkReason
@@ -386,6 +387,19 @@ def test_continuing_a_run_twice_is_one_run(qtbot: QtBot, appearance: object) -> 
         at.runner.execute_oldest_task()
     assert len(services.runs_begun) == 1
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
+
+
+def test_a_refused_run_is_named_on_the_page_of_another_run(show_page: ShowPageFunction) -> None:
+    """The person continues a run and opens another one before the refusal arrives. The bar names the refused run."""
+    resumable = make_run_item(2, state=RunState.RESUMABLE, ended_at=None)
+    page = show_page(
+        make_run_details(), make_run_details(resumable), route=ReconcileRoute(2), refusal=ErrorCode.LEASE_TIMEOUT
+    )
+    page.context.runner = runner = InlineRunner(paused=True)
+    page._resume_run()
+    page.show_route(ReconcileRoute(1))
+    runner.execute_oldest_task()
+    assert words.format_run_title(resumable, page.context) in page._bar_by_name["act"].sentence
 
 
 def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPageFunction) -> None:

@@ -70,6 +70,9 @@ class PaymentServices:
             raise ConsoleError(ErrorCode.PROVIDER_UNREACHABLE)
         return make_payment(id=id)
 
+    def set_order_paid(self, _id: int, *, request_id: str) -> None:
+        raise ConsoleError(ErrorCode.NOT_ALLOWED)
+
     def read_payment(self, id: int) -> PaymentDetails:
         if self.is_away:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
@@ -516,3 +519,17 @@ def test_a_reversed_payment_has_no_time_limit(page: PaymentPage, state: PaymentS
     assert details is not None
     page.fill_facts_panel(replace(details, record=replace(details.record, state=state, expires_at=NOW)))
     assert ("Pay by" in [label.text() for label in page.findChildren(TextLabel)]) == is_shown
+
+
+@pytest.mark.parametrize("shown_id", [5, 6])
+def test_a_refused_change_of_an_order_names_its_payment_on_another_page(page: PaymentPage, shown_id: int) -> None:
+    """The change of an order is refused after the person has opened another payment. The bar then names the payment
+    of the change. On the page of this payment, the bar doesn't repeat its name."""
+    page.show_route(PaymentRoute(5))
+    assert page.details is not None
+    payment = page.details.record
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.action_handlers.set_order_paid(payment)
+    page.show_route(PaymentRoute(shown_id))
+    runner.execute_oldest_task()
+    assert (payment.merchant_payment_id in page._bar_by_name["act"].sentence) is (shown_id == 6)

@@ -163,7 +163,6 @@ def show_reconciliation_refusal(page: Page, failure: Failure) -> None:
 
 
 SHOW_FAILURE_ON_PAGE: dict[str, Callable[[Page, Failure], None]] = {
-    "alerts": lambda page, failure: AlertsPage._show_action_refusal(page, failure),  # type: ignore[arg-type]
     "reconcile": lambda page, failure: show_reconciliation_refusal(page, failure),
     "record": lambda page, failure: RecordActionHandlers(page.context, page).show_refusal(failure),
 }
