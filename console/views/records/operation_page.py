@@ -101,13 +101,27 @@ class OperationPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, OperationRoute):
-            if route.id != self.route.id:  # the buttons act on the operation that was shown before
-                self.details = None
-                self.reset_read_state()
-                self.hide_bar("blocked")
-                self.explanation_form.show_action_widgets()
+            if route.id != self.route.id:
+                self._clear_contents(route.id)
             self.route = route
             self.refresh("entered")
+
+    def _clear_contents(self, operation_id: str) -> None:
+        """Remove the contents of the operation that was shown before, because the operation `operation_id` is going
+        to be read. The read may fail, and the person must not take the one operation's state for the other's."""
+        self.details = None
+        self.reset_read_state()
+        self.hide_bars_of_contents()
+        self._show_name(operation_id)
+        clear_layout(self.badge_row)
+        self.explanation_form.show_action_widgets()
+        self.explanation_form.hide()
+        self.fact_panel.hide()
+        self.timeline.show_lines(())
+
+    def _show_name(self, operation_id: str) -> None:
+        self.copyable_id.show_id(wording.shorten_id(operation_id), operation_id)
+        self.set_page_name(f"{self.title.plain} {self.copyable_id.short_form}")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.title,)
@@ -131,12 +145,12 @@ class OperationPage(Page):
             return
         self.details = details
         self.mark_data_read()
-        operation, context = details.record, self.context
-        self.copyable_id.show_id(wording.shorten_id(operation.id), operation.id)
-        self.set_page_name(f"{self.title.plain} {self.copyable_id.short_form}")
+        context = self.context
+        self._show_name(operation_id)
         self._show_badges(details)
         show_explanation(self.explanation_form, explain_to_acting_person(details, context), context)
         self.explanation_form.show_action_widgets(*self._make_buttons(details))
+        self.explanation_form.show()
         self.show_key_hints_without(_list_hidden_hints(details))
         self._show_facts(details)
         self.timeline.show_lines(

@@ -236,6 +236,8 @@ class RecordPage(Page, Generic[DetailsT]):
         if not isinstance(route, RecordPageRoute):
             return
         is_other_record = route.id != self.route.id
+        if is_other_record:
+            self.leave()
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.details, self._shown_state = None, ()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
@@ -16,8 +17,10 @@ from console.domain.records import Operation, OperationState
 from console.domain.service_results import NextStep, OperationDetails
 from console.views.records.operation_page import OperationPage
 from console.views.runtime.routes import OperationRoute
+from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.display.badge import Badge
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_check, make_window_context
@@ -183,3 +186,22 @@ def test_a_probe_of_an_operation_waits_for_its_own_provider(
     page._probe_operation()
     assert [(options["provider"], options["label"]) for options in calls] == [(provider, "Probe: Operation 01SPOOL")]
     assert any(bar_words in label.plain for label in page.findChildren(TextLabel))
+
+
+@pytest.mark.parametrize("next_id", [OPERATION_IN_JOURNAL, UNREADABLE_OPERATION])
+def test_nothing_of_an_operation_stays_while_another_one_is_read(page: OperationPage, next_id: str) -> None:
+    """While another operation is read, and if it can't be read, the page shows its id and nothing of the operation
+    that was shown before. Once it is read, its contents are visible."""
+    page.show_route(OperationRoute(OPERATION_IN_SPOOL))
+    page.action_handlers.show_refusal(Failure(ErrorCode.NOT_ALLOWED))
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.show_route(OperationRoute(next_id))
+
+    def list_visible_parts() -> list[QWidget]:
+        parts = [page.explanation_form, page.fact_panel, *page.findChildren(Badge)]
+        return [part for part in parts if part.isVisibleTo(page)]
+
+    assert (list_visible_parts(), page.timeline._lines, page.list_bar_names()) == ([], (), ())
+    assert page.copyable_id.plain == next_id
+    runner.execute_oldest_task()
+    assert bool(list_visible_parts()) is (next_id == OPERATION_IN_JOURNAL)

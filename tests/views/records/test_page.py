@@ -533,3 +533,16 @@ def test_a_refused_change_of_an_order_names_its_payment_on_another_page(page: Pa
     page.show_route(PaymentRoute(shown_id))
     runner.execute_oldest_task()
     assert (payment.merchant_payment_id in page._bar_by_name["act"].sentence) is (shown_id == 6)
+
+
+def test_a_requested_dialog_is_forgotten_with_its_record(page: PaymentPage) -> None:
+    """The person goes on to the next record before the record of a requested dialog has been read. The dialog doesn't
+    open when the person returns later."""
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.context.request_action("payment", 5, "note")
+    for id in (5, 6, 5):
+        page.show_route(PaymentRoute(id))
+    while runner.waiting_task_count:
+        runner.execute_oldest_task()
+    assert page.details is not None
+    assert count_note_dialogs(page) == 0
