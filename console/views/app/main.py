@@ -93,6 +93,7 @@ class WindowOpener(QObject):
         )
         self._moved_files_by_wording_key: dict[str, Path] = {}
         self._pending_step = self._failure_text = ""
+        self._is_signing_out = False
         self._retry_timer = QTimer(self, interval=OPENING_RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
         self.window = self._make_main_window()
@@ -309,17 +310,22 @@ class WindowOpener(QObject):
     def sign_out(self) -> None:
         """Sign the person out and open a new window without an acting person and without typed texts. If acting
         calls (writes, or requests to a provider) are still running, only show a toast which says that a
-        sign-out isn't possible now.
+        sign-out isn't possible now. Do nothing while a sign-out runs: its end would otherwise replace the new
+        window, in which the next person may already sign in.
         """
+        if self._is_signing_out:
+            return
         if self.context.running_acting_calls:
             self.context.show_toast(
                 self.context.translate("menu.sign_out.busy"), icon_name="square_bang", tone="care", subject=""
             )
         else:
+            self._is_signing_out = True
             end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
             self.runner.run(end_session, self._open_window_after_sign_out, self._show_sign_out_failure, caller=self)
 
     def _show_sign_out_failure(self, failure: "Failure") -> None:
+        self._is_signing_out = False
         self.context.show_toast(
             self.context.translate("sign_in.not_out"),
             self.context.format_failure(failure),
@@ -332,6 +338,7 @@ class WindowOpener(QObject):
         """Show a new MainWindow in place of the window, as at the start of the program, and destroy the objects of
         the old window. The task runner calls this after the session has ended. `_audited`, which says whether the
         sign-out has an audit entry, isn't used."""
+        self._is_signing_out = False
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
         self._write_preferences_and_state()
