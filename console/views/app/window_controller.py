@@ -254,8 +254,11 @@ class WindowController(QObject):
             prepare()
 
     def _open_password_dialog(self, request: PasswordRequest) -> None:
+        from console.views.pages.call_steps import RunningCallTimer
         from console.views.sign_in.password_dialog import open_password_dialog
 
+        for call_timer in request.caller.findChildren(RunningCallTimer):
+            call_timer.end()  # no call runs until the person has typed the password
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)

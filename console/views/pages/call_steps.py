@@ -60,14 +60,18 @@ class RunningCallTimer(QTimer):
         dialog, translate = self._dialog, self._context.translate
         seconds = int(self._context.monotonic() - self.began_at)
         if not dialog.is_busy or dialog.may_be_closed:
-            self.stop()
-            self.deleteLater()
+            self.end()
         elif seconds >= CLOSABLE_AFTER_SECONDS:
             self.stop()
             sentence = dialog.closable_text or translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS)
             dialog.allow_closing(translate("action.close"), sentence)
         elif seconds >= _ELAPSED_SHOWN_AFTER_SECONDS:
             dialog.show_elapsed_text(translate("dialog.elapsed_short", seconds=seconds))
+
+    def end(self) -> None:
+        """Stop observing the call, because it has ended."""
+        self.stop()
+        self.deleteLater()
 
 
 class CallStepList(QWidget):
