@@ -194,7 +194,7 @@ class RefetchDialog(DialogFrame):
         self._watch = RefetchWatch(context, self._record.id, since, self)
         self._watch.lines_read.connect(self._show_watched_lines)
         self._watch.ended.connect(self._show_end_of_watched_refetch)
-        self._watch.failed.connect(self._show_failure)
+        self._watch.failed.connect(self._show_failed_watch)
         self.finished.connect(self._watch.stop)
         self.show_outcome(
             context.translate("dialog.refetch.running_title"),
@@ -229,6 +229,22 @@ class RefetchDialog(DialogFrame):
         )
         shown_lines = lines or (context.translate("dialog.refetch.watching_first"),)
         self.show_content(_stack_widgets(*map(_make_text_line, shown_lines)))
+
+    @Slot(object)
+    def _show_failed_watch(self, failure: Failure) -> None:
+        """Show that the watched re-fetch could not be read, with a button that reads it again. The re-fetch itself
+        hasn't failed."""
+        translate = self._context.translate
+        self._watched_lines = None
+        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="cross")
+        self.show_outcome(
+            translate("screen.not_read"),
+            translate("record.title", id=self._record.id),
+            bar,
+            close_text=translate("action.close"),
+            main_button_text=translate("action.watch"),
+        )
+        self.main_button.clicked.connect(self._begin_watching)
 
     @Slot(object)
     def _show_end_of_watched_refetch(self, details: CreditCheckDetails) -> None:
