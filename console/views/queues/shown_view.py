@@ -2,6 +2,7 @@
 deletes views."""
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMenu
@@ -13,7 +14,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.widgets.controls.buttons import KeyButton
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 
 SAVE_VIEW_SHORTCUT = "Ctrl+S"
 VIEW_MENU_SHORTCUT = "V"
@@ -219,7 +220,7 @@ class ShownSavedView(QObject):
         context.run_acting_call(
             lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),
             self._show_deletion_bar,
-            self._show_missing_view,
+            partial(self._show_refusal, view),
             caller=self,
             label=context.translate("act.about", title=view.name, message=context.translate("view.delete")),
             make_toast=lambda deleted: Toast(context.translate("view.deleted"), subject=deleted.name),
@@ -240,11 +241,11 @@ class ShownSavedView(QObject):
         )
 
     def _restore_view(self, view: SavedView) -> None:
-        context = self._context
+        context, self._requested_view_id = self._context, view.id
         context.run_acting_call(
             lambda services, request_id: services.saved_views.restore_view(view.id, request_id=request_id),
             self._show_restored_view,
-            self._show_missing_view,
+            partial(self._show_refusal, view),
             caller=self,
             label=context.translate("act.about", title=view.name, message=context.translate("view.restore")),
             make_toast=lambda restored: Toast(context.translate("view.restored"), subject=restored.name),
@@ -256,4 +257,12 @@ class ShownSavedView(QObject):
     def _show_restored_view(self, view: SavedView) -> None:
         self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), subject=view.name))
         self._context.saved_views_outdated.emit()
-        self._show_view(view)
+        if self._requested_view_id == view.id:  # otherwise the person has opened a queue or another view meanwhile
+            self._show_view(view)
+
+    def _show_refusal(self, view: SavedView, failure: Failure) -> None:
+        """Show why the view was not deleted or restored. The bar with the button that restores it stays."""
+        context = self._context
+        title = context.format_failure_title(failure)
+        message = context.translate("act.about", title=view.name, message=context.format_failure(failure))
+        self._page.show_bar("act", make_failure_bar(failure, message, title))
