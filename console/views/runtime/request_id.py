@@ -29,28 +29,42 @@ class AttemptRequestIds:
     def __init__(self, person_values: PersonValues | None = None) -> None:
         """`person_values` is the store in which the ids are saved. If it is None, the ids exist only in memory."""
         self._person_values = person_values
-        self._id_by_attempt: dict[Hashable, str] = {}
+        self._id_by_person_and_attempt: dict[tuple[str | None, Hashable], str] = {}
+        self._ended_ids: set[str] = set()
+        """The ids whose attempts have ended, because the stored values of a person who no longer acts keep theirs."""
 
     def get_request_id(self, attempt: Hashable) -> str:
         """Return the request id of an attempt (a command with its arguments): the stored id if the attempt has no
         answer yet, otherwise a new one."""
-        if attempt not in self._id_by_attempt:
-            stored_id = (
-                self._person_values.get_value(_make_stored_id_name(attempt))
-                if self._person_values is not None
-                else None
-            )
-            self._id_by_attempt[attempt] = stored_id if isinstance(stored_id, str) else str(uuid.uuid4())
-            self._store_request_id(attempt, self._id_by_attempt[attempt])
-        return self._id_by_attempt[attempt]
+        person = None if self._person_values is None else self._person_values.person
+        request_id = self._id_by_person_and_attempt.get((person, attempt))
+        if request_id is None:
+            stored_id = self._find_stored_id(attempt)
+            request_id = str(uuid.uuid4()) if stored_id is None or stored_id in self._ended_ids else stored_id
+            self._id_by_person_and_attempt[person, attempt] = request_id
+            self._store_request_id(attempt, request_id)
+        return request_id
+
+    def _find_stored_id(self, attempt: Hashable) -> str | None:
+        if self._person_values is None:
+            return None
+        stored_id = self._person_values.get_value(_make_stored_id_name(attempt))
+        return stored_id if isinstance(stored_id, str) else None
 
     def end_attempt(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
         """Remove the request id of an attempt (a command with its arguments) if its call was answered: with a
         value (`failure` is None), or with a failure that the service would return again for the same id.
         Otherwise the id stays for a retry.
         """
-        if self._id_by_attempt.get(attempt) == request_id and (failure is None or _is_final_answer(failure)):
-            del self._id_by_attempt[attempt]
+        if failure is not None and not _is_final_answer(failure):
+            return
+        self._ended_ids.add(request_id)
+        self._id_by_person_and_attempt = {
+            person_and_attempt: stored_id
+            for person_and_attempt, stored_id in self._id_by_person_and_attempt.items()
+            if stored_id != request_id
+        }
+        if self._find_stored_id(attempt) == request_id:
             self._store_request_id(attempt, None)
 
     def _store_request_id(self, attempt: Hashable, request_id: str | None) -> None:

@@ -2,7 +2,10 @@
 an answer, the next call gets a new id.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -74,3 +77,27 @@ def test_a_press_after_an_answer_gets_a_new_request_id(failure: Failure | None) 
     attempts.state.write_changes()  # type: ignore[attr-defined]  # the timer would
     assert disk.values == {}
     assert get_sent_id(disk.restart_process()) != first
+
+
+def test_the_ids_of_two_people_are_kept_apart() -> None:
+    """Each person's unanswered attempt keeps its own id while another person makes the same attempt in the window. If
+    its answer arrives while the other person acts, the first person's next attempt gets a new id, although the
+    person's values still have the answered one."""
+    values_by_person: dict[str, RemainingValues] = {"op-a": RemainingValues(), "op-b": RemainingValues()}
+
+    def bind_call(call: Callable[[Any], NamedValues], person: str) -> Callable[[], NamedValues]:
+        return lambda: call(SimpleNamespace(person_state=values_by_person[person]))
+
+    state = PersonValues(bind_call, lambda: datetime(2026, 11, 20, tzinfo=UTC), InlineRunner())
+    attempts = AttemptRequestIds(state)
+
+    def send_as(person: str) -> str:
+        state.load(person)
+        return attempts.get_request_id(NOTE_ATTEMPT)
+
+    id_of_a, id_of_b = send_as("op-a"), send_as("op-b")
+    assert id_of_a != id_of_b
+    assert (send_as("op-a"), send_as("op-b")) == (id_of_a, id_of_b)
+    attempts.end_attempt(NOTE_ATTEMPT, id_of_a)
+    assert send_as("op-b") == id_of_b
+    assert send_as("op-a") not in (id_of_a, id_of_b)
