@@ -198,15 +198,17 @@ class PdfComparisonPage(Page):
             compare_pdfs,
             partial(self._show_comparison, pdf_pair),
             partial(self._show_comparison_failure, pdf_pair),
-            self._show_progress,
+            partial(self._show_progress, pdf_pair),
             caller=self,
             label=self.title.plain,
             pool_name="long",
         )
 
-    def _show_progress(self, pages: tuple[int, int]) -> None:
-        """Show the progress of the comparison. `pages` is a pair: the index (from 0) of the page that is being
-        compared, and the number of pages."""
+    def _show_progress(self, pdf_pair: "PdfComparison", pages: tuple[int, int]) -> None:
+        """Show the progress of the comparison of `pdf_pair`, if the page still shows this pair. `pages` is a pair:
+        the index (from 0) of the page that is being compared, and the number of pages."""
+        if pdf_pair is not self._pdf_pair:
+            return
         page, count = pages
         self.summary_label.show_text(self.context.translate("progress.compare", page=page + 1, pages=count))
 
@@ -242,8 +244,11 @@ class PdfComparisonPage(Page):
         self._close_documents()
 
     def _close_documents(self) -> None:
-        """Cancel the comparison, end the child processes that read the PDFs, and clear the list of differences."""
+        """Cancel the comparison and the rendering of pages, end the child processes that read the PDFs, and clear the
+        list of differences."""
         pdf_pair, self._pdf_pair = self._pdf_pair, None
+        while self._render_task_by_side:  # a page of these PDFs, or its failure, would be shown with the next ones
+            self._render_task_by_side.popitem()[1].cancel()
         self._cancelled.set()
         self._comparison = None
         self._table_or_empty_state.show_rows(())
