@@ -659,12 +659,12 @@ class PdfPage(Page):
     def choose_save_path(self) -> None:
         """Open the dialog in which the person selects the path for a copy of the shown PDF."""
         name = f"{make_pdf_file_stem(self.route.record_id)}.pdf"
-        ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_copy_to, name)
+        save_copy = partial(self._save_copy, self.route)  # another PDF may be shown when the path has been chosen
+        ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", save_copy, name)
 
-    @Slot(str)
-    def save_copy_to(self, path: str) -> None:
-        """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
-        context, route, acting_person = self.context, self.route, self.context.operator
+    def _save_copy(self, route: PdfRoute, path: str) -> None:
+        """Save a copy of the PDF of `route` to a new file at `path`, then show a toast with the file's name."""
+        context, acting_person = self.context, self.context.operator
 
         def save_copy(report_progress: ProgressReporter) -> "SavedPdf":
             def save_with_services(services: "Console") -> "SavedPdf":

@@ -247,21 +247,23 @@ class DailyCloseSection(ReportSection):
     def choose_close_path(self) -> None:
         """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if the
         section can't write it (see `can_write`)."""
-        if self._daily_close is None or not self.can_write:
+        close = self._daily_close
+        if close is None or not self.can_write:
             return
-        file_name = (
-            f"close-{self._daily_close.provider}-{self._daily_close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"
-        )
+        file_name = f"close-{close.provider}-{close.day:%Y%m%d}.{_DAILY_CLOSE_FILE_FORMATS[0]}"
         ask_for_save_path(
-            self, self._context.translate("close.write"), _DAILY_CLOSE_FILE_FORMATS, self.write_shown_close, file_name
+            self,
+            self._context.translate("close.write"),
+            _DAILY_CLOSE_FILE_FORMATS,
+            partial(self.write_close, close),  # another one may be shown when the person has chosen the path
+            file_name,
         )
 
-    @Slot(str)
-    def write_shown_close(self, path: str) -> None:
-        """Write the shown daily close to the new file `path` in the background. The suffix of `path` selects the
-        format. Do nothing if the section shows no daily close, or while it is writing a file."""
-        context, close = self._context, self._daily_close
-        if close is None or self.is_writing:
+    def write_close(self, close: DailyClose, path: str) -> None:
+        """Write `close` to the new file `path` in the background. The suffix of `path` selects the format. Do nothing
+        while the section is writing a file."""
+        context = self._context
+        if self.is_writing:
             return
         self.is_writing, language, acting_person = True, context.language, context.operator
 

@@ -324,7 +324,7 @@ class DailyCloseServices(ReportServices):
 
     def __init__(self, close: DailyClose) -> None:
         super().__init__()
-        self.close, self.asked, self.written = close, list[tuple[str, date]](), list[Path]()
+        self.close, self.asked, self.written = close, list[tuple[str, date]](), list[tuple[str, date, Path]]()
 
     def list_providers(self) -> tuple[str, ...]:
         return "atom", "paypay"
@@ -334,7 +334,7 @@ class DailyCloseServices(ReportServices):
         return replace(self.close, provider=provider, day=day)
 
     def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
-        self.written.append(path)
+        self.written.append((provider, day, path))
         return WrittenDailyClose(str(path), 1, "", self.close)
 
 
@@ -402,8 +402,13 @@ def test_the_daily_close_is_shown_and_exported(
     section.unknown_table.opened.emit(unknown[0])
     assert opened
     check_export_of_daily_close(page)
-    section.write_shown_close("/tmp/close.pdf")  # nothing is written
-    assert reports.written == [Path("/tmp/close.pdf")]
+    page.exporter.choose_export_path()
+    dialog = section.findChildren(QFileDialog)[-1]
+    section._day_edit.setText("2026-11-02")
+    section._day_edit.returnPressed.emit()  # as a read that ends while the dialog is open
+    dialog.fileSelected.emit("/tmp/close.pdf")  # nothing is written
+    dialog.reject()
+    assert reports.written == [("paypay", date(2026, 11, 1), Path("/tmp/close.pdf"))]
 
 
 def test_the_sums_of_a_daily_close_are_seen_at_once(qtbot: QtBot, appearance: Appearance) -> None:

@@ -11,7 +11,7 @@ def ask_for_save_path(
     parent: QWidget, title: str, suffixes: str | Sequence[str], on_chosen: Callable[[str], Any], name: str = ""
 ) -> None:
     """Open the system's dialog for saving a file. When the person has chosen a path, call `on_chosen` with this path;
-    if the person cancels, don't call it. `on_chosen` must be a slot of an object that exists as long as `parent`. It
+    if the person cancels, don't call it. `on_chosen` must not need an object that is destroyed before `parent`. It
     must refuse the path of an existing file, because the dialog doesn't ask the person whether to overwrite a file.
     `name` is the proposed file name, "" for none. The dialog offers `suffixes`, such as "csv", and proposes the first
     suffix; a path without a suffix gets the selected suffix.
