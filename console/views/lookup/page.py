@@ -439,6 +439,7 @@ class LookupPage(Page):
     def _remove_result(self) -> None:
         """Show no result. A dialog about the company that was shown, whose data is still being read, doesn't open."""
         self.cancel_requested_dialog()
+        self.reset_read_state()
         self._replace_result(QWidget())
 
     def _replace_result(self, widget: QWidget) -> None:

@@ -941,22 +941,26 @@ class Page(QWidget):
         """Read the data of the page, because the person has pressed F5 or a button for it."""
         self.refresh("asked")
 
-    def mark_data_read(self, shown_time: datetime | None = None) -> None:
-        """Store the present time as the time at which the page's data was read, and remove the bar that
-        `show_reading_failure` has shown. The header shows `shown_time`; None means the present time."""
-        self._loaded_at, had_failed = self.context.now(), self._reading_failure is not None
+    def mark_data_read(self, read_at: datetime | None = None) -> None:
+        """Store and show the time `read_at` at which the page's data was read, and remove the bar that
+        `show_reading_failure` has shown. None means the present time."""
+        self._loaded_at, had_failed = read_at or self.context.now(), self._reading_failure is not None
         self._reading_failure = None
         self.hide_bar("failed")
         if self.page_head is not None and self.shows_read_time:
-            self.page_head.read_time_label.show_text(
-                self.context.translate("screen.last_read", at=shown_time or self._loaded_at)
-            )
+            self.page_head.read_time_label.show_text(self.context.translate("screen.last_read", at=self._loaded_at))
         if had_failed:
             self._update_key_hints()
             self.update_outdated_actions()
 
     def reset_read_state(self) -> None:
         """Store that the page has read no data yet, and remove the bar about a failed read, because the page is going
-        to show another record."""
+        to show another record or list."""
+        had_failed = self._reading_failure is not None
         self._loaded_at = self._reading_failure = None
         self.hide_bar("failed")
+        if self.page_head is not None and self.shows_read_time:
+            self.page_head.read_time_label.show_text("")
+        if had_failed:
+            self._update_key_hints()
+            self.update_outdated_actions()

@@ -431,7 +431,7 @@ class QueuesPage(Page):
         model.page_applied.connect(partial(self._show_rows, model))
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
         model.selection_changed.connect(partial(self.selection.update_selection, model))
-        model.failed.connect(self.show_reading_failure)
+        model.failed.connect(partial(self._show_list_failure, model))
         self.table_stack.addWidget(table)
         widgets_before_table = *self.head.focus_stops, self.tabs, *self.filter.focus_stops
         set_tab_order(*widgets_before_table, table, *self.selection.bar.focus_stops, self.new_arrivals.button)
@@ -495,6 +495,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
         if self.context.is_ready:
             query = self.query
+            self.reset_read_state()
             self.selection.reset_for_list(query, self.row_model)
             self._show_sort_mark()
             read_rows = (
@@ -560,6 +561,10 @@ class QueuesPage(Page):
                 0, self, self._update_difference_line
             )  # once the columns of a new table have their widths
         self.filter.show_match_count(self._format_match_count())
+
+    def _show_list_failure(self, model: PagedModel, failure: Failure) -> None:
+        if model is self.row_model:  # the shown list isn't outdated because another one couldn't be read
+            self.show_reading_failure(failure)
 
     def _go_to_stored_row(self) -> None:
         """Make a row of the loaded rows current: the row with the key `_stored_row_key` (the current row of the last

@@ -211,6 +211,7 @@ class ReconcilePage(Page):
     def _clear_run(self) -> None:
         """Remove the shown run and its bars from the page, because another run will be read."""
         self.run_details, self._shown_run_and_tab = None, None
+        self.reset_read_state()
         self.hide_bars_of_contents()
         self._show_run_widgets(is_visible=False)
 

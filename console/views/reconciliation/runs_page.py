@@ -143,6 +143,7 @@ class ReconcileRunsPage(Page):
     def _read_runs(self) -> None:
         """Read the runs of the selected provider from the beginning of the list."""
         if self.context.is_ready:
+            self.reset_read_state()
             self.provider_list.updateGeometry()
             self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_run_reader(self.chosen_provider)))
 

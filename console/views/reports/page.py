@@ -60,6 +60,7 @@ class ReportsPage(Page):
         self.tabs = TabBar(translate("reports.tabs"))
         self.stack = CurrentPageStack()
         self.sections = [make(context) for make in REPORT_SECTION_FACTORIES]
+        self._read_time_by_section: dict[ReportSection, datetime] = {}
         for section in self.sections:
             self.tabs.add_tab(translate(f"reports.{section.name}.tab"), data=section.name)
             self.stack.addWidget(section)
@@ -107,6 +108,7 @@ class ReportsPage(Page):
         self.show_key_hints_without(
             () if isinstance(self.section, ChartSection) else ("key.picture_or_table", print_hint)
         )
+        self._show_read_state()
         self.refresh("entered")
         self.screen_state_changed.emit()
 
@@ -130,9 +132,18 @@ class ReportsPage(Page):
             self.show_reading_failure(failure)
 
     def _show_read_time(self, section: ReportSection, at: datetime) -> None:
+        self._read_time_by_section[section] = at
         if section is self.section:
-            self.mark_data_read(at)
+            self._show_read_state()
             self.restore_focus()
+
+    def _show_read_state(self) -> None:
+        """Show when the figures of the visible section were read. Of a section that was never read, show no time."""
+        read_at = self._read_time_by_section.get(self.section)
+        if read_at is not None:
+            self.mark_data_read(read_at)
+        else:
+            self.reset_read_state()
 
     @Slot()
     def _toggle_chart_and_table(self) -> None:

@@ -198,3 +198,20 @@ def test_a_late_failure_of_another_search_is_not_shown(
     page._search_text("A-")
     runner.execute_oldest_task()
     assert "failed" in page.list_bar_names()
+
+
+def test_a_failed_search_is_not_said_to_show_earlier_records(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page removes the found records at the beginning of the next search. If this search fails, no text says that
+    the page still shows them."""
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+
+    def fail_to_search(_text: str, _limit: int) -> SearchResult:
+        raise ConsoleError(ErrorCode.DATABASE_LOCKED)
+
+    monkeypatch.setattr(services, "search", fail_to_search)
+    page.show_route(LookupRoute("other"))
+    bar = page._bar_by_name["failed"]
+    assert page.context.translate("screen.not_read_again") not in bar.sentence
+    assert page.context.translate("screen.not_read") in bar.sentence
+    assert page.find_outdated_reason() == ""

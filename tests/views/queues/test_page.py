@@ -18,6 +18,7 @@ from console.domain.views.any_record import QueueItem
 from console.views.queues.actions import list_impossible_key_hints
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import PaymentRoute, QueuesRoute
+from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import ORDER, make_payment
@@ -231,3 +232,22 @@ def test_late_causes_of_another_queue_are_not_offered(qtbot: QtBot, monkeypatch:
         page.queue = "unknown"
         execute_tasks(runner)
     assert (offered, "failed" in page.list_bar_names()) == ([], False)
+
+
+def test_a_queue_is_not_called_outdated_because_of_another_one(qtbot: QtBot) -> None:
+    """A list could not be read, but the person has opened another queue meanwhile: its rows aren't outdated. A queue
+    whose first read fails isn't said to show the rows of the queue before."""
+    page = show_page(qtbot, ServicesWithOneQueue(CHECKS_TO_REVIEW))
+    failure, other_model = Failure(ErrorCode.DATABASE_UNREACHABLE), page.row_model
+    page._choose_queue("unknown")
+    assert page.row_model is not other_model
+    other_model.failed.emit(failure)
+    assert "failed" not in page.list_bar_names()
+    page.row_model.failed.emit(failure)
+    assert page.find_outdated_reason()
+    assert isinstance(page.context.runner, InlineRunner)
+    page.context.runner.paused = True
+    page._choose_queue("review")
+    page.row_model.failed.emit(failure)
+    assert "failed" in page.list_bar_names()
+    assert (page.find_outdated_reason(), page.head.read_time_label.plain) == ("", "")

@@ -37,6 +37,7 @@ from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
 from console.views.runtime.routes import RECORD_QUEUE_NAMES, ReportsRoute
+from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
@@ -315,6 +316,23 @@ def test_a_late_failure_of_another_tab_is_not_shown(qtbot: QtBot, appearance: Ap
     while runner.waiting_task_count:
         runner.execute_oldest_task()
     assert "failed" in page.list_bar_names()
+
+
+def test_each_tab_has_its_own_read_time(qtbot: QtBot, appearance: Appearance) -> None:
+    """While the figures of a tab are read, and after this read has failed, the page doesn't show the time at which
+    another tab was read."""
+    page = make_page(ReportServices(), qtbot)
+    page.context.runner = runner = InlineRunner(paused=True)
+    read_time_text = page.head.read_time_label.plain
+    assert read_time_text
+    page.tabs.setCurrentIndex(1)
+    assert page.head.read_time_label.plain == ""
+    page.section.failed.emit(Failure(ErrorCode.DATABASE_UNREACHABLE))
+    assert "failed" in page.list_bar_names()
+    assert page.find_outdated_reason() == ""
+    page.tabs.setCurrentIndex(0)
+    assert (page.head.read_time_label.plain, page.list_bar_names()) == (read_time_text, ())
+    assert runner.waiting_task_count == 2
 
 
 class DailyCloseServices(ReportServices):
