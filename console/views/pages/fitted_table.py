@@ -169,18 +169,24 @@ class FittedTable(RecordTable):
     ) -> None:
         """Make the columns of states narrower, until the visible columns fit into `available_px` px, and write their
         new widths into `widths`. First a stretched column, whose long states are sentences, becomes as narrow as a
-        column of sentences; then each other column, the widest first, up to a quarter narrower. Each column keeps
-        room for its title; a column whose width the person has set keeps its width. The end of a long state is then
-        elided; its tooltip has the whole text.
+        column of sentences; then a stretched column of identifiers up to a quarter narrower, because few of them are
+        long; then each other column of states, the widest first, up to a quarter narrower. Each column keeps room for
+        its title; a column whose width the person has set keeps its width. The end of a long state is then elided;
+        its tooltip has the whole text.
         """
         fixed_keys = {*hidden_columns, *self.preferred_widths}
-        states = [
-            (not column.is_stretched, -widths[column.key], column_index, column.key)
+        narrowed = [
+            (
+                _has_long_identifiers(column) + 2 * (not column.is_stretched),
+                -widths[column.key],
+                column_index,
+                column.key,
+            )
             for column_index, column in enumerate(self.rows.columns)
-            if column.kind == "state" and column.key not in fixed_keys
+            if (column.kind == "state" or _has_long_identifiers(column)) and column.key not in fixed_keys
         ]
-        for is_word, _, column_index, key in sorted(states):
-            smallest = widths[key] * 3 // 4 if is_word else _compute_min_sentence_width()
+        for rank, _, column_index, key in sorted(narrowed):
+            smallest = widths[key] * 3 // 4 if rank else _compute_min_sentence_width()
             smallest = max(self._measure_title_width(column_index), smallest)
             excess = _sum_visible_widths(widths, hidden_columns) - available_px
             widths[key] -= max(0, min(excess, widths[key] - smallest))
@@ -222,8 +228,9 @@ class FittedTable(RecordTable):
         order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
-        2. to each column that isn't stretched, then to each stretched one, if its longest text then fits; first to
-           the column that needs the least, so that one long text doesn't cut off the texts of several columns;
+        2. to each column that isn't stretched, then to each stretched one, last to one of identifiers, if its
+           longest text then fits; first to the column that needs the least, so that one long text doesn't cut off the
+           texts of several columns;
         3. to the columns whose longest text doesn't fit, in proportion to the width that their rows lack on average,
            so that one long text doesn't take the width that many other rows need.
         """
@@ -247,7 +254,12 @@ class FittedTable(RecordTable):
                 widen_column(column.key, min(free_px, needed_width - widths[column.key]))
         columns = [column for column in self.rows.columns if column.key in needed_widths]
         for column in sorted(
-            columns, key=lambda column: (column.is_stretched, needed_widths[column.key] - widths[column.key])
+            columns,
+            key=lambda column: (
+                column.is_stretched,
+                _has_long_identifiers(column),
+                needed_widths[column.key] - widths[column.key],
+            ),
         ):
             if needed_widths[column.key] - widths[column.key] <= free_px:
                 widen_column(column.key, needed_widths[column.key] - widths[column.key])
@@ -511,6 +523,12 @@ class FittedTable(RecordTable):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_columns()
+
+
+def _has_long_identifiers(column: Column) -> bool:
+    """Return True for a stretched column of identifiers. Few of its rows need more than its defined width, such as
+    one with the long name of a company among many with the number of a payment."""
+    return column.kind == "data" and column.is_stretched
 
 
 def _compute_min_sentence_width() -> int:

@@ -4,7 +4,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable
-from console.views.tables.columns import AgeCell, Column, StateCell
+from console.views.tables.columns import AgeCell, CellKind, Column, StateCell
 from console.views.theme.theme import Appearance
 from tests.views.invented_checks import make_window_context
 
@@ -259,6 +259,30 @@ def test_a_sentence_gives_way_to_the_word_of_a_state(appearance: object, qtbot: 
         ),
     ]
     assert list_cut_columns(make_shown_table(qtbot, columns, 270)) == ["cause"]
+
+
+@pytest.mark.parametrize(("kind", "defined_px", "remaining_px"), [("text", 100, 130), ("state", 600, 110)])
+def test_one_long_identifier_does_not_cut_off_the_texts_of_other_columns(
+    appearance: object, qtbot: QtBot, kind: CellKind, defined_px: int, remaining_px: int
+) -> None:
+    """In a narrow table, a stretched column of identifiers cuts off its longest one before the sentences or states of
+    another column are cut off.
+    """
+    state = StateCell("An outcome that nobody knows yet, not even the provider", "question", "unknown")
+    columns = [
+        Column("what", "What", defined_px, lambda _: state if kind == "state" else state.word, kind,
+               is_stretched=kind == "text"),
+        Column("record", "Record", 120, lambda line: "A long company name" if line else "ORD-1", "data",
+               is_stretched=True),
+    ]  # fmt: skip
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", margin_px=8)
+    qtbot.addWidget(table)
+    table.show()
+    table.show_rows([0, 1])
+    table.resize(table._measure_contents_width(0) + remaining_px, 200)
+    assert [(key, line) for key in ("what", "record") for line in (0, 1) if table.is_cell_cut(key, line)] == [
+        ("record", 1)
+    ]
 
 
 def test_one_long_text_does_not_take_the_width_that_many_rows_need(appearance: object, qtbot: QtBot) -> None:
