@@ -10,18 +10,27 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY
+from console.services.desk_requests.commands import (
+    FILE_PLACEHOLDER_KEY,
+    LARGEST_LIST_BYTES,
+    LONG_LIST_PLACEHOLDER_KEY,
+)
 from console.services.guarded import answer_serialization
 
 _LARGEST_INTEGER_ARGUMENT = 2**63 - 1
+_MAX_OBJECTS_IN_LIST = 100_000
+"""Largest number of JSON objects and arrays in a long list. Without this limit, the objects of a list of
+LARGEST_LIST_BYTES could take hundreds of megabytes of the worker's memory. A selected record needs two objects.
+"""
 
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
     """Return the arguments in the JSON list `text`; `argument_types` are their required types. If an argument is a
     file, `text` has a placeholder in its place (a map with the only key FILE_PLACEHOLDER_KEY); the placeholder is
-    replaced by the path `file`. `file` is None if the request has no file. Arguments that are missing at the end of
-    the list are None: a desk leaves out arguments that it doesn't need, or that the desk's earlier version of the
-    program doesn't have.
+    replaced by the path `file`. `file` is None if the request has no file. If an argument is a long list, the file
+    has this list, and `text` has a placeholder with the only key LONG_LIST_PLACEHOLDER_KEY. Arguments that are
+    missing at the end of the list are None: a desk leaves out arguments that it doesn't need, or that the desk's
+    earlier version of the program doesn't have.
 
     Raises ValueError if `text` is not a JSON list of arguments with these types.
     """
@@ -30,10 +39,7 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
         if not isinstance(values, list) or len(values) > len(argument_types):
             raise ValueError("another number of arguments")
         values += [None] * (len(argument_types) - len(values))
-        arguments = tuple(
-            file if file and _is_file_placeholder(value) else answer_serialization.deserialize_value(value)
-            for value in values
-        )
+        arguments = tuple(_read_argument(value, file) for value in values)
     except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
         raise ValueError("no arguments") from malformed
     for argument, required_type in zip(arguments, argument_types, strict=True):
@@ -46,10 +52,27 @@ def _refuse_json_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _is_file_placeholder(value: object) -> bool:
-    return (
-        isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE_PLACEHOLDER_KEY}
-    )
+def _read_argument(value: Any, file: Path | None) -> Any:
+    """Return the argument with the JSON value `value`; `file` is the request's file, None if it has none."""
+    if file is not None and _is_placeholder(value, FILE_PLACEHOLDER_KEY):
+        return file
+    if file is not None and _is_placeholder(value, LONG_LIST_PLACEHOLDER_KEY):
+        value = _read_long_list(file)
+    return answer_serialization.deserialize_value(value)
+
+
+def _is_placeholder(value: object, key: str) -> bool:
+    """True if the JSON value `value` is the placeholder with this key."""
+    return isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {key}
+
+
+def _read_long_list(file: Path) -> Any:
+    """Return the JSON value in a file that contains a long list. Raises ValueError if the file contains no JSON or is
+    too large."""
+    content = file.read_bytes()
+    if len(content) > LARGEST_LIST_BYTES or content.count(b"{") + content.count(b"[") > _MAX_OBJECTS_IN_LIST:
+        raise ValueError("too long a list")
+    return json.loads(content.decode(), parse_constant=_refuse_json_constant)
 
 
 def _has_type(value: object, required_type: Any) -> bool:

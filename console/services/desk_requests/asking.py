@@ -31,7 +31,12 @@ from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
 from console.domain.reason import ForeignText
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
+from console.services.desk_requests.commands import (
+    FILE_PLACEHOLDER_KEY,
+    LARGEST_LIST_BYTES,
+    LONG_LIST_PLACEHOLDER_KEY,
+    DeskRequestForm,
+)
 from console.services.desk_requests.own_requests import (
     find_exit_status_and_version,
     parse_stored_answer,
@@ -171,9 +176,9 @@ class RemoteRequestIdService(RequestIdService):
     def _make_desk_request(
         self, command: str, request_id: str | None, arguments: tuple[object, ...]
     ) -> tuple[NewDeskRequest, bytes | None]:
-        """Return the desk request to store, and the content of the file among `arguments`, None if the arguments have
-        no file. Raises usage for arguments that are too long or that the worker would refuse, such as an integer that
-        doesn't fit the database.
+        """Return the desk request to store, and the content of its file: the file among `arguments`, or a list that
+        is too long for the arguments; None if it has no file. Raises usage for arguments that are too long or that
+        the worker would refuse, such as an integer that doesn't fit the database.
         """
         form = self._form_by_command[command]
         sent_arguments = strip_typed_words(arguments, form.typed_text_index)
@@ -181,8 +186,10 @@ class RemoteRequestIdService(RequestIdService):
         file_content = None if file is None else _read_file_content(file)
         try:
             text = _format_arguments(sent_arguments)
-            is_too_long = len(text.encode()) > LONGEST_ARGUMENTS_BYTES
             read_arguments(text, form.argument_types, file)
+            if len(text.encode()) > LONGEST_ARGUMENTS_BYTES and file is None:
+                text, file_content = _move_list_to_file(sent_arguments)
+            is_too_long = len(text.encode()) > LONGEST_ARGUMENTS_BYTES
         except ValueError as malformed:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS}) from malformed
         if is_too_long:
@@ -333,6 +340,20 @@ def _format_arguments(arguments: tuple[object, ...]) -> str:
     """Return the arguments of a command as JSON text, with a placeholder in place of a file."""
     json_values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
     return json.dumps([answer_serialization.serialize_value(value) for value in json_values], ensure_ascii=False)
+
+
+def _move_list_to_file(arguments: tuple[object, ...]) -> tuple[str, bytes | None]:
+    """Return the arguments of a command as JSON text with a placeholder in place of the first list, and this list as
+    the content of the request's file. If no argument is a list, or if the list is longer than LARGEST_LIST_BYTES,
+    return the whole arguments as text, and None."""
+    index = next((index for index, argument in enumerate(arguments) if isinstance(argument, tuple)), None)
+    if index is None:
+        return _format_arguments(arguments), None
+    content = json.dumps(answer_serialization.serialize_value(arguments[index])).encode()
+    if len(content) > LARGEST_LIST_BYTES:
+        return _format_arguments(arguments), None
+    placeholder = {LONG_LIST_PLACEHOLDER_KEY: len(content)}
+    return _format_arguments((*arguments[:index], placeholder, *arguments[index + 1 :])), content
 
 
 def _read_file_content(path: Path) -> bytes:

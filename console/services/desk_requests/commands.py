@@ -14,6 +14,13 @@ FILE_PLACEHOLDER_KEY = "file"
 the request.
 """
 
+LONG_LIST_PLACEHOLDER_KEY = "long_list"
+"""Key of the JSON object that stands for a list among the arguments of a request, such as the selected records of a
+bulk run, if the list is too long for the arguments. The list is stored as JSON in place of the request's file.
+"""
+LARGEST_LIST_BYTES = 4 * 1024 * 1024
+"""Largest size (bytes) of such a list as JSON. The largest number of records of a bulk run needs less."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestFacts:

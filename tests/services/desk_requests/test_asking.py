@@ -12,6 +12,7 @@ import pytest
 
 import console
 from console.app import open_adoption, open_console
+from console.domain.bulk.records import ChosenRecord
 from console.domain.desk_requests.records import NewDeskRequest
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
@@ -70,6 +71,28 @@ def test_a_purchase_by_desk_request_returns_its_record(
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert set(steps) <= {"waiting", "asking", "answered", "detail", "pdf"}
     assert steps[-1] == "pdf"
+
+
+def test_a_bulk_run_of_many_chosen_records_is_frozen_whole(place: Place, sandbox: Sandbox) -> None:
+    """A person chooses more records than fit the arguments of a request: the worker stores a bulk run of all of them,
+    in their order and with the versions on the screen. A repetition with the same request id returns this run.
+    """
+    chosen = [ChosenRecord("credit-check", number, number % 7) for number in range(1, 601)]
+    start_team_mode(place, "op-a")
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        keep_executing_desk_requests(worker),
+    ):
+        run = desk.bulk.create_run("note", chosen, "called back", request_id="req-many-1")
+        again = desk.bulk.create_run("note", chosen, "called back", request_id="req-many-1")
+        with pytest.raises(ConsoleError) as other_list:
+            desk.bulk.create_run("note", chosen[::-1], "called back", request_id="req-many-1")
+    assert (run.size, again.id) == (600, run.id)
+    assert place.sql("SELECT subject_id, saw FROM bulk_rows ORDER BY position") == [
+        (record.id, record.expected_version) for record in chosen
+    ]
+    assert other_list.value.code == "possible_repeat"
 
 
 def test_an_answer_arrives_without_progress_steps(place: Place, sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
 from urllib.parse import unquote, urlsplit
@@ -15,10 +16,13 @@ import pytest
 
 from console.app import Console
 from console.domain.audit.actions import AuditAction
+from console.domain.bulk.records import ChosenRecord
 from console.domain.desk_requests.records import LONGEST_ARGUMENTS_BYTES, make_request_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.services.bulk.runs import MAX_ROWS_PER_BULK_RUN
 from console.services.desk_requests.arguments import read_arguments
+from console.services.desk_requests.commands import LARGEST_LIST_BYTES, LONG_LIST_PLACEHOLDER_KEY
 from console.services.desk_requests.execution import MAX_EXECUTIONS_PER_REQUEST
 from console.services.guarded import answer_serialization
 from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
@@ -134,6 +138,37 @@ def _make_fitting_argument(required_type: Any) -> Any:
     if NoneType in choices:
         return None
     return {str: "credit-check", bool: False}.get(choices[0], 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"NaN",
+        b"7",
+        b'{"map": {}}',
+        b'[{"record": "note"}]',
+        b"[" * 99_000,
+        b"[" + b"{}," * 100_000 + b"{}]",
+        b" " * LARGEST_LIST_BYTES + b"[]",
+        json.dumps([{"map": {LONG_LIST_PLACEHOLDER_KEY: 2}}]).encode(),
+    ],
+    ids=["empty", "no text", "no JSON", "number", "map", "other", "deep", "many", "large", "nested"],
+)
+def test_a_hostile_long_list_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The file that contains the long list of a request has anything but a list of records: the request is refused
+    with ValueError. A list of the largest number of records with long ids is accepted.
+    """
+    file = tmp_path / "list"
+    types = DESK_REQUEST_FORM_BY_COMMAND["bulk freeze"].argument_types
+    args = json.dumps(["probe", {"map": {LONG_LIST_PLACEHOLDER_KEY: 2}}])
+    file.write_bytes(content)
+    with pytest.raises(ValueError):
+        read_arguments(args, types, file)
+    records = (ChosenRecord("credit-check", 2**63 - 1, 2**31 - 1),) * MAX_ROWS_PER_BULK_RUN
+    file.write_text(json.dumps(answer_serialization.serialize_value(records)))
+    assert read_arguments(args, types, file) == ("probe", records, None)
 
 
 @pytest.mark.parametrize("command", sorted(DESK_REQUEST_FORM_BY_COMMAND))
