@@ -8,7 +8,7 @@ and take the same time, because a due task looks for the payment later.
 from collections.abc import Callable
 from datetime import timedelta
 
-from console.domain.payments.records import ReceivedNotice
+from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, SendingCertainty
 from console.providers.payments.notices import CallbackReader, SignedCallback
@@ -19,6 +19,7 @@ from console.services.payments.probe import PaymentProber
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
@@ -128,6 +129,10 @@ class CallbackHandler:
         common.settle_event(self._context, self._provider, event.event_id, event_state, event.payment_id)
         return event_state
 
+    def find_payment(self, conn: Connection, event: PaymentEvent) -> Payment | None:
+        """Return the payment whose number the stored callback contains; None if our database has no such payment."""
+        return payments.find_by_payment_number(conn, self._provider, event.order_no or "")
+
     def ask_about_refused_callback(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
         damaged genuine callback. Return the state (column `done`) that the event has afterwards: `refused_asked` if
@@ -135,7 +140,7 @@ class CallbackHandler:
         callback, or if our database has no payment with this number; otherwise the event's unchanged state.
         """
         with self._context.database.read() as conn:
-            payment = payments.find_by_payment_number(conn, self._provider, event.order_no or "")
+            payment = self.find_payment(conn, event)
         if payment is not None:
             answer_effect = self._payment_prober.confirm_by_provider(payment.id)
             if common.find_final_effect(self._context, event, answer_effect) is None:

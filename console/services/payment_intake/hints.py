@@ -5,6 +5,7 @@ and books the provider's answer.
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -208,6 +209,15 @@ class HintHandler:
         names = self._hints.stored_fields
         storable_fields = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
         return json.dumps(storable_fields, ensure_ascii=False)[:_LONGEST_STORED_HINT_CHARACTERS]
+
+    def find_payment(self, conn: Connection, event: PaymentEvent) -> Payment | None:
+        """Return our payment with the provider's payment id or our payment number in the stored hint; None if our
+        database has no such payment. A hint needn't contain our payment number."""
+        id_at_provider = None
+        with suppress(UnreadableJson):
+            hint = self._hints.parse_notice(event.body.encode())
+            id_at_provider = hint.payment_id if isinstance(hint, TransactionHint) else None
+        return self._find_payment(conn, id_at_provider, event.order_no)
 
     def _find_payment(
         self, conn: Connection, id_at_provider: str | None, payment_number: str | None

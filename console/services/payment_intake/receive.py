@@ -30,7 +30,6 @@ from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.database.engine import Transaction
 from console.store.payments import events as payment_events
-from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
 LARGEST_NOTICE_BYTES = 1 << 20
@@ -272,12 +271,12 @@ class NoticeReceiver:
 
     def _find_payment(self, event: PaymentEvent) -> Payment | None:
         """Return the payment of an unmatched hint or callback; None if the payment is still missing in our database.
-        The program no longer has the content of the notice, so the provider must be asked about a found payment: in
-        our database, a payment with this number may have been started again and have ended unpaid, although the payer
+        The program doesn't store the whole notice, so the provider must be asked about a found payment: in our
+        database, a payment with this number may have been started again and have ended unpaid, although the payer
         has paid.
         """
         with self._context.database.read() as conn:
-            return payments.find_by_payment_number(conn, event.source, event.order_no or "")
+            return self._handlers[event.source].find_payment(conn, event)
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:

@@ -351,12 +351,13 @@ def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> N
     assert scene.list_open_alert_rules("notice") == ["unmatched_notice"]
 
 
-def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
+@pytest.mark.parametrize("fields", [{}, {"merchant_order_id": ""}])
+def test_an_import_matches_its_stored_notices(scene: PaymentDesk, fields: dict[str, str]) -> None:
     """A notice matches no payment and has a case. After the payment is imported, the notice belongs to the payment,
-    and the case is closed.
+    and the case is closed. PayPay's notice needn't contain our payment number: then PayPay's own id is compared.
     """
     scene.money.register_payment("paypay", "ORD-9", 3300)
-    scene.deliver_notice("paypay", "ORD-9")
+    assert scene.deliver_notice("paypay", "ORD-9", fields=fields).done == "unmatched"
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
     scene.run_due_tasks()
     assert scene.list_open_alert_rules("notice") == []
