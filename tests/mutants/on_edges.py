@@ -86,6 +86,17 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
         (_REPORT_RULES_TESTS,),
     ),
     Mutant(
+        "the time of another clock reverses a payment",
+        (
+            SourceChange(
+                _REPORT_RULES_FILE,
+                "has_newer_failure and report_source is not ReportSource.CALLBACK:",
+                "has_newer_failure:",
+            ),
+        ),
+        (_REPORT_RULES_TESTS,),
+    ),
+    Mutant(
         "an endless schedule stops one step early",
         (
             SourceChange(

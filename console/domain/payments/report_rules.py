@@ -193,12 +193,14 @@ def _compute_success_effect(
         _list_states_after_success(payment.state, report_source),
         *_find_further_capture_case(report),
     )
+    # A callback has the time of the provider's clock, and a read that of ours: their sequence reverses no payment.
+    # The read that follows each callback does.
     has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
     has_other_failed_amount = has_newer_failure and payment.provider_minor not in (None, report.amount.minor)
     is_failure_unclear = has_newer_failure and _may_be_failed_attempt(payment.provider_state, report_source)
     if has_other_failed_amount or is_failure_unclear or _may_be_second_payment(payment, report, report_source):
         case_rule, observed = WorkReason.CONTRADICTED, _format_stored_state_and_amount(payment)
-    elif has_newer_failure:  # so the payment was reversed
+    elif has_newer_failure and report_source is not ReportSource.CALLBACK:  # so the payment was reversed
         path, case_rule, observed = (
             (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
