@@ -209,9 +209,10 @@ def _make_approvals_list(services: ExportReadServices, request: ExportRequest, c
 
 def _read_waiting_refunds(services: ExportReadServices, after_id: int) -> tuple[Refund, ...]:
     """Return the next page of the refunds that wait for a decision, after the refund `after_id`: first those about
-    which the acting person may decide."""
+    which the acting person may decide. Each refund has its payment, from which its corporation number comes."""
     inbox = services.refunds.read_inbox(after_id)
-    return (*inbox.refunds_to_decide, *inbox.other_refunds)
+    waiting_refunds = (*inbox.refunds_to_decide, *inbox.other_refunds)
+    return tuple(services.lookup.complete_record("refund", refund) for refund in waiting_refunds)
 
 
 def _make_alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

@@ -204,6 +204,25 @@ def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path
     assert began in [at.replace(microsecond=0) for record in records if (at := record.created_at)]
 
 
+def test_an_exported_approval_has_the_corporation_number_of_its_payment(desk: SampleDesk, tmp_path: Path) -> None:
+    with act_as("lead-b"):
+        inbox = desk.console.refunds.read_inbox()
+        file = tmp_path / "approvals.csv"
+        desk.console.exports.write(ExportRequest(ListName.APPROVALS), file, "en")
+        waiting = (*inbox.refunds_to_decide, *inbox.other_refunds)
+        payments = desk.console.lookup.read_records({("payment", refund.payment_id) for refund in waiting})
+    expected = {
+        f"R-{refund.id}": cells.make_csv_cell(
+            CellKind.CORPORATION_NUMBER, payments["payment", refund.payment_id].corporation_number
+        )
+        for refund in waiting
+    }
+    with file.open(encoding="utf-8-sig", newline="") as opened_file:
+        rows = {row["Record"]: row["Corporation number"] for row in csv.DictReader(opened_file)}
+    assert any(expected.values())
+    assert {title: rows[title] for title in expected} == expected
+
+
 def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> None:
     """The tables of the screen Reports are exported with numbers that a spreadsheet can add: percentages and seconds
     have no unit, and amounts have their currency in a separate cell. The last sheet explains how the figures are
