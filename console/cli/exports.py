@@ -1,5 +1,6 @@
 """The commands `export LIST`, which write a list to a file for a spreadsheet."""
 
+import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +44,9 @@ def _warn_about_ignored_record_conditions(text: str, writer: AnswerWriter) -> No
     operators = list_typed_operators(text)
     if operators:
         conditions = ", ".join(operators)
-        writer.write_to_stderr(writer.translator("export.companies_only", conditions=conditions, text=f'"{text}"'))
+        writer.write_to_stderr(
+            writer.translator("export.companies_only", conditions=conditions, text=shlex.quote(text))
+        )
 
 
 def _build_export_json(export: WrittenExport, _: TranslateFunction) -> JsonObject:

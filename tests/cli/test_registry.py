@@ -3,6 +3,7 @@ in lists, and the warnings before a purchase.
 """
 
 import json
+import shlex
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -375,11 +376,12 @@ def test_an_export_of_companies_names_the_export_of_records(
     for text, conditions in (
         ("status:unknown", "status:unknown"),
         ("架空 age:>1d Provider:nobody", "age:>1d, Provider:nobody"),
+        (f'架空 "$HOME" status:unknown{" あ" * 200}', "status:unknown"),
     ):
         written, of_json = tmp_path / f"{len(text)}.csv", tmp_path / f"{len(text)}-json.csv"
         plain = desk.terminal("export", "find", text, "--to", str(written), LANGUAGE=language)
         assert (plain.status, plain.out.decode().count("\n")) == (0, 1)
-        for part in (expected_text, conditions, f'support-console export search "{text}" --to FILE'):
+        for part in (expected_text, conditions, f"support-console export search {shlex.quote(text)} --to FILE"):
             assert part in plain.err
         answer = desk.terminal.json("export", "find", text, "--to", str(of_json)).data
         assert answer == {"file": str(of_json), "rows": 0, "bytes": of_json.stat().st_size, "notes": []}

@@ -1,5 +1,7 @@
 """The texts that commands print for people, without `--json`."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,8 @@ from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo.samples import CheckSample, generate_checks, write_samples
 from console.domain.payments.limits import Limit
+from console.domain.process import failpoint_names
+from console.domain.service_results import HealthCheck
 from console.domain.views.any_record import QueuePage
 from console.sandbox.alarmbox import companies as content
 from console.settings.settings import Settings
@@ -43,6 +47,31 @@ def test_a_page_without_readable_records_leads_to_the_next_page() -> None:
     assert line == "More: support-console queue unknown --after cursor-1"
     (line,) = cli_text.format_queue_page_lines(QueuePage("unknown", (), None), translator)
     assert line == "No unknown outcomes."
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_command_for_the_next_page_is_complete(language: str) -> None:
+    """The command for the next page of a queue has the whole filter, also a very long one, and the sort order."""
+    translator = Translator()
+    translator.language = language
+    long_filter = f"kind:payment,refund cause:{','.join(f'cause_{n}' for n in range(80))}"
+    page = QueuePage("review", (), "cursor-1", filter=long_filter, sort="-amount")
+    (line,) = cli_text.format_queue_page_lines(page, translator)
+    command = line[line.index("support-console") :]
+    expected = ["queue", "review", f"--filter={long_filter}", "--sort=-amount", "--after", "cursor-1"]
+    assert shlex.split(command)[1:] == expected
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("verdict", ["ok", "bad"])
+def test_doctor_lists_every_failpoint(language: str, verdict: str) -> None:
+    translator = Translator()
+    translator.language = language
+    facts = {"on": "CONSOLE_TIME_SCALE", "failpoints": ", ".join(failpoint_names.ALL_FAILPOINTS)}
+    (line,) = cli_text.format_health_check_lines(
+        [HealthCheck("switches", verdict == "ok", f"doctor.switches.{verdict}", "", facts)], translator
+    )
+    assert all(re.search(rf"\b{name}\b", line, re.ASCII) for name in failpoint_names.ALL_FAILPOINTS)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

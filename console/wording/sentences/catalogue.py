@@ -4,7 +4,8 @@ its wording key, such as `error.not_found`.
 The text of a key is a whole sentence, in which `translate` replaces the `{placeholders}` by facts (named values).
 The key `key.full` has a version of the sentence with more facts, which is used if the caller passes all of them.
 In a placeholder, `{at:short}` and `{number:number}` name a format, and `{cause:@cause}` inserts the text of the
-key `cause.<value>`. The items of a list are joined by the separator of the language.
+key `cause.<value>`. The items of a list are joined by the separator of the language. A long fact is cut, except in a
+placeholder such as `{command:whole}`.
 
 A slash in a placeholder selects a form by number: `{n:record/records}` is "record" if the fact `n` is 1, otherwise
 "records". This placeholder doesn't show the number itself: write `{n:count} {n:record/records}`.
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
 LANGUAGES = ("ja", "en")
 
 _MAX_FACT_CHARACTERS = 300
+_WHOLE_TEXT_FORM = "whole"
+"""Form of a placeholder whose fact is never cut, such as a command, which a cut would change into another one."""
 _UNLISTED_HTTP_STATUS_PATTERN = re.compile(r"http_([1-5])\d\d")
 _AMOUNT_FACT_NAMES = frozenset({"minor", "left", "limit", "today"})
 _PERSON_FACT_NAMES = frozenset({"checkers", "holder", "maker", "owner", "person", "switch_by", "who"})
@@ -469,7 +472,7 @@ class _SentenceFormatter(string.Formatter):
                 return self._translate("word.yes" if value else "word.no")
             case int() if form in _INTEGER_FORMATTER_BY_PLACEHOLDER_FORM:
                 return _INTEGER_FORMATTER_BY_PLACEHOLDER_FORM[form](value)
-        text = _make_printable_line(_make_readable_fact(value))
+        text = _make_printable_line(_make_readable_fact(value), is_cut=form != _WHOLE_TEXT_FORM)
         return (
             _TEXT_FORMATTER_BY_PLACEHOLDER_FORM[form](text) if form in _TEXT_FORMATTER_BY_PLACEHOLDER_FORM else text
         )
@@ -513,11 +516,14 @@ def _make_readable_fact(value: object) -> object:
     return value
 
 
-def _make_printable_line(value: object) -> str:
-    """Return a value as text on one line, of at most 300 characters; the value may come from a provider or a file.
-    Control characters, and characters that change the reading direction, become spaces."""
+def _make_printable_line(value: object, *, is_cut: bool = True) -> str:
+    """Return a value as text on one line; the value may come from a provider or a file. With `is_cut`, the text has
+    at most 300 characters. Control characters, and characters that change the reading direction, become spaces."""
     text = str(value)
     clean_text = "".join(
-        character if character.isprintable() else " " for character in text[: _MAX_FACT_CHARACTERS + 1]
+        character if character.isprintable() else " "
+        for character in (text[: _MAX_FACT_CHARACTERS + 1] if is_cut else text)
     )
-    return clean_text if len(text) <= _MAX_FACT_CHARACTERS else f"{clean_text[:_MAX_FACT_CHARACTERS]}…"
+    if not is_cut or len(text) <= _MAX_FACT_CHARACTERS:
+        return clean_text
+    return f"{clean_text[:_MAX_FACT_CHARACTERS]}…"
