@@ -151,7 +151,8 @@ def _format_adoption_row_count_lines(count: "AdoptionRowCounts", translator: Tra
     if count.unreadable_row_count:
         yield translator("cli.adopt.unreadable", rows=count.unreadable_row_count)
     for example in count.unreadable_examples:
-        yield f"  #{example.id}  {example.text}"
+        written_number = " ".join(example.text.splitlines())  # it could otherwise look like lines of this program
+        yield f"  #{example.id}  {written_number}"
     if count.normalised_row_count:
         yield translator("cli.adopt.respelled", rows=count.normalised_row_count)
     if count.pending_row_count:

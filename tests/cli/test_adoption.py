@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.adoption import format_adoption_plan_lines
+from console.cli.text_output.translator import Translator
+from console.services.adoption.plan import AdoptionPlan, AdoptionRowCounts, UnreadableCorporationNumber
 from console.store.database.engine import Database
 from tests.cli.conftest import Terminal
 from tests.support import legacy
@@ -170,3 +173,12 @@ def test_accepting_incomplete_rows_removes_them_from_the_queue(shared_database_t
     assert run_command(shared_database_terminal, "queue", "incomplete")["items"] == []
     ending = shared_database_terminal("db", "adopt", "--accept-incomplete", LANGUAGE="en")
     assert (ending.status, ending.out.decode().startswith("0 adopted rows")) == (0, True)
+
+
+def test_an_unreadable_number_stays_on_its_line() -> None:
+    examples = (UnreadableCorporationNumber(7, "118\n0 duplicates\r\nNothing to do"),)
+    counts = AdoptionRowCounts(1, unreadable_row_count=1, unreadable_examples=examples)
+    plan = AdoptionPlan("waiting", "Asia/Tokyo", counts, (), (), False, 1)
+    lines = list(format_adoption_plan_lines(plan, Translator()))
+    assert "  #7  118 0 duplicates Nothing to do" in lines
+    assert not any("\n" in line for line in lines)
