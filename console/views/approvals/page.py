@@ -364,6 +364,7 @@ class ApprovalsPage(Page):
             self.proposal = None
             self._update_key_hints()
         self.refund_id = id
+        self.reset_read_state()
         self.list_panel.select_card(("refund", id))
         self.hide_ended_action_bar()
         self._update_buttons()

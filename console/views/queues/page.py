@@ -123,6 +123,7 @@ class QueuesPage(Page):
         """The stored state to restore once the view with the id `_restored_view_id` has been read, because the person
         had changed the filter, sort order or grouping of the view; None if the view was shown unchanged."""
         self.by_cause = False
+        self._listed_query: QueueListQuery | None = None
         self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
         self.queue_actions = QueuePageActions(context, self, self.selection, lambda: self.current_row)
@@ -495,7 +496,9 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
         if self.context.is_ready:
             query = self.query
-            self.reset_read_state()
+            if query != self._listed_query:  # the time of reading is that of another list
+                self._listed_query = query
+                self.reset_read_state()
             self.selection.reset_for_list(query, self.row_model)
             self._show_sort_mark()
             read_rows = (

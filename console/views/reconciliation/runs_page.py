@@ -99,7 +99,7 @@ class ReconcileRunsPage(Page):
         self.begin_button.clicked.connect(self._begin_run)
         self.add_button_shortcut(self.begin_button)
         self.bind_shortcut("Ctrl+F", self._focus_filter)
-        self.provider_list.currentIndexChanged.connect(self._read_runs)
+        self.provider_list.currentIndexChanged.connect(self._read_runs_of_chosen_provider)
         set_tab_order(*self.head.focus_stops, self.provider_list, self.begin_button, self.table)
 
     def show_route(self, route: object) -> None:
@@ -143,9 +143,13 @@ class ReconcileRunsPage(Page):
     def _read_runs(self) -> None:
         """Read the runs of the selected provider from the beginning of the list."""
         if self.context.is_ready:
-            self.reset_read_state()
             self.provider_list.updateGeometry()
             self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_run_reader(self.chosen_provider)))
+
+    @Slot()
+    def _read_runs_of_chosen_provider(self) -> None:
+        self.reset_read_state()
+        self._read_runs()
 
     @Slot()
     def _show_rows(self) -> None:
