@@ -2,7 +2,7 @@
 running."""
 
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.frame.main_window import WindowFrame
 from console.views.widgets.base import IconLabel, TextLabel, make_column, make_row
@@ -17,7 +17,7 @@ class RunningCallsDialog(DialogFrame):
     """The dialog that lists the acting calls (writes, or requests to a provider) that are still running, each with
     its record; of more than three calls, it lists three and the number of the others. If the
     person presses the dialog's main button, the dialog waits until all of these calls have ended, and then
-    closes the window.
+    closes the window. If a call asks for the person's password instead, the window stays open.
     """
 
     def __init__(self, frame: WindowFrame) -> None:
@@ -51,10 +51,14 @@ class RunningCallsDialog(DialogFrame):
 
     @Slot()
     def _close_if_calls_ended(self) -> None:
-        if not self._frame.context.running_acting_calls:
-            self._timer.stop()
+        if self._frame.context.running_acting_calls:
+            return
+        self._timer.stop()
+        if QApplication.activeModalWidget() in (self, None):  # None: the lock hides the dialogs
             self.accept()
             self._frame.window.close()
+        else:
+            self.reject()  # the decision that needs the password isn't made yet
 
 
 def open_running_calls_dialog(frame: WindowFrame) -> RunningCallsDialog:
