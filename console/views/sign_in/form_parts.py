@@ -82,9 +82,13 @@ class PasswordForm(QWidget):
             self.focus_first_input()
             return
         self.password_field.hide_password()
+        self.show_busy()
+        self.submitted.emit(typed_values)
+
+    def show_busy(self) -> None:
+        """Disable the form, because an attempt is running."""
         self._set_enabled(False)
         self.submit_button.set_busy(self._context.translate("sign_in.busy"))
-        self.submitted.emit(typed_values)
 
     def _enable_again(self, *, is_password_wrong: bool) -> None:
         """Enable the form for another attempt. If the password was wrong (`is_password_wrong`), also clear the

@@ -39,6 +39,7 @@ class IdleLock(QObject):
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._form: UnlockForm | None = None
+        self._is_checking_password = False
         self._locked_since = self._context.now()
         self._is_attended = True
         self.store_input_time()
@@ -130,15 +131,21 @@ class IdleLock(QObject):
 
     @Slot()
     def _rebuild_form(self) -> None:
-        if self._form is not None:
-            self._show_cover()
+        """Show the form again in the new language, with the person that it has selected."""
+        if self._form is None:
+            return
+        person = self._form.person_list.currentData()
+        self._show_cover()
+        self._form.select_person(person)
+        if self._is_checking_password:
+            self._form.show_busy()
 
     # -- unlocking
 
     @Slot(object)
     def _check_password(self, password: str) -> None:
         """Let the service check the typed password in the background, then unlock the window or show the failure."""
-        context = self._context
+        context, self._is_checking_password = self._context, True
         confirm_password = context.bind_services(lambda services: services.sessions.confirm_password(password))
         context.runner.run(confirm_password, self._unlock_or_show_wrong_password, self._show_failure, caller=self)
 
@@ -146,7 +153,7 @@ class IdleLock(QObject):
         """If the password is right, unlock the window. If the form has selected another person, first close the
         dialogs of the previous person and make the other one the acting person, so that no text of the one acts or is
         stored for the other. If the password is wrong, show this."""
-        form = self._form
+        form, self._is_checking_password = self._form, False
         if form is None:
             return
         if not is_password_right:
@@ -162,6 +169,7 @@ class IdleLock(QObject):
 
     def _show_failure(self, failure: Failure) -> None:
         """Show that the password couldn't be checked. The window stays locked."""
+        self._is_checking_password = False
         if self._form is not None:
             self._form.show_failure(failure)
 

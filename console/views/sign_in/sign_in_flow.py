@@ -72,6 +72,7 @@ class SignInFlow(QObject):
         self._form_defaults = SignInDefaults("", can_store_password=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
+        self._is_signing_in = False
         self._context.language_changed.connect(self._rebuild_form)
 
     def ask_for_account(self, failure: Failure) -> None:
@@ -105,6 +106,8 @@ class SignInFlow(QObject):
         self._show_sign_in_problem(form)
         self._frame.window_cover.show_cover(cover)
         form.focus_first_input()
+        if self._is_signing_in:  # a second attempt with another account would mix the two
+            form.show_busy()
 
     def _show_form_without_keyring(self, failure: Failure) -> None:
         self._failure = failure
@@ -139,6 +142,7 @@ class SignInFlow(QObject):
     @Slot(object)
     def _sign_in(self, entered_account: EnteredAccount) -> None:
         sign_in_settings, open_services = self._context.settings.sign_in, self._open_services
+        self._is_signing_in = True
 
         def open_with_account() -> OpenedServices:
             sign_in_settings.set_entered_account(entered_account.user, entered_account.password)
@@ -153,6 +157,7 @@ class SignInFlow(QObject):
         )
 
     def _show_refusal(self, failure: Failure) -> None:
+        self._is_signing_in = False
         if self.form is not None:
             self.form.show_failure(failure)
 

@@ -40,11 +40,15 @@ class UnlockForm(PasswordForm):
             self.person_list.addItem(
                 translate("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name
             )
-        self.person_list.setCurrentIndex(max(0, self.person_list.findData(context.operator)))
+        self.select_person(context.operator)
         self.other_person_link = LinkButton(translate("lock.other"))
         self.other_person_link.clicked.connect(self.other_person_requested)
         self._input_widgets += [self.person_list, self.other_person_link]
         self._build_layout(locked_since, can_choose_person=bool(people))
+
+    def select_person(self, person: str | None) -> None:
+        """Select this person in the list of the people who may continue, or the first one if the list lacks them."""
+        self.person_list.setCurrentIndex(max(0, self.person_list.findData(person)))
 
     def _build_layout(self, locked_since: datetime, *, can_choose_person: bool) -> None:
         translate, shown_name = (
