@@ -241,13 +241,16 @@ def compute_figure_boxes(strip: BarStrip, area: QRectF, line_count: int) -> list
     """Return the lines and the rectangle, in px, of each figure of a strip. `area` is the rectangle of the bars;
     above it is room for `line_count` lines. A figure is directly above its bar. One that is wider than the place of
     its bar may extend over the places beside it, but not over their bars; if it would touch another figure, it is one
-    line higher. A figure without room is left out, because the table of the report also has it."""
+    line higher. If a figure has several lines and no room for the longest, only its first line is shown. A figure
+    without room is left out, because the table of the report also has it."""
     label_height = current_appearance().line_height("small")
     bar_place_width = area.width() / max(1, len(strip.bars))
     max_width = 2 * bar_place_width - _compute_bar_width(bar_place_width)
     placed_figures: list[tuple[tuple[str, ...], QRectF]] = []
     for number, bar in enumerate(strip.bars):
         lines = _list_figure_lines(strip, bar, bar_place_width)
+        if _measure_longest_line(lines) > max_width:
+            lines = lines[:1]
         width = _measure_longest_line(lines)
         if not any(lines) or width > max_width:
             continue

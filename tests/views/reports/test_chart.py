@@ -94,6 +94,14 @@ def test_a_figure_wider_than_its_place_is_drawn_without_touching_another(
         assert area.left() <= box.left() < box.right() <= area.right()
 
 
+def test_a_figure_without_room_for_its_longest_line_keeps_its_first(appearance: object) -> None:
+    """A figure whose second line is wider than the room above its bar is shown without this line."""
+    lines = ("98 %", "of 1,234,567 payments of this provider on this day")
+    bars = tuple(Bar("11-30", " ".join(lines), (BarPart(0.98, PAID_PART_STYLE),), figure_lines=lines) for _ in "12")
+    strip = BarStrip("Atom", "", bars, 1.0)
+    assert [shown for shown, _ in compute_figure_boxes(strip, QRectF(0, 200, 140, 300), 2)] == [("98 %",)] * 2
+
+
 def test_all_figures_of_a_strip_have_the_same_lines(appearance: object) -> None:
     """If the figure of one bar needs two lines, the figures of all bars of the strip have two lines."""
     figures = (("16", "¥1,330,900"), ("4", "¥1"))
