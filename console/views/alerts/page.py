@@ -237,14 +237,21 @@ class AlertsPage(Page):
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """If `is_low_window`, hide the headings of the incident states in the list, and replace the panel of the
-        incident with a sentence. So eight incidents stay visible at the largest text size. Otherwise show the
-        headings and the panel again.
+        """If `is_low_window`, replace the panel of the incident with a sentence, and hide the heading of the incident
+        states in the list if all listed incidents are open. So eight open incidents stay visible at the largest text
+        size. Otherwise show the heading and the panel again.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
-        self.table.group_rows_by(None if is_low_window else self._make_row_group)
+        self._show_needed_headings()
         self.table.fit_columns()
         self._show_panel_and_buttons()
+
+    def _show_needed_headings(self) -> None:
+        """Show the headings of the incident states, except in a low window that lists only open incidents."""
+        needs_headings = not self.is_low_window or bool(self._count_by_state.keys() - {IncidentState.OPEN})
+        get_group = self._make_row_group if needs_headings else None
+        if self.table.rows.get_heading_function() != get_group:
+            self.table.group_rows_by(get_group)
 
     # -- reading
 
@@ -319,6 +326,7 @@ class AlertsPage(Page):
         self._unacknowledged_count = sum(
             incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
         )
+        self._show_needed_headings()
         self.incident_list.show_rows(sorted_incidents, is_automatic=is_automatic)
         self.context.correct_waiting_incident_count(self._unacknowledged_count)
         self._show_incident(self.table.current_item)

@@ -624,6 +624,24 @@ def test_a_low_window_shows_the_details_of_an_incident_in_a_dialog(appearance: A
     assert dialog.isHidden()
 
 
+def test_a_low_window_keeps_the_headings_of_incidents_that_are_not_open(appearance: Appearance, qtbot: QtBot) -> None:
+    """A low window hides the heading of a list with only open incidents. As soon as the list has an incident in
+    another state, its headings are shown, because nothing else tells the states apart.
+    """
+    appearance.set_text_scale(2.0)
+    open_incident = make_incident(PENDING_ORDER_ALERT)
+    resolved_incident = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.RESOLVED)
+    page = make_page(open_incident)
+    qtbot.addWidget(page)
+    page.resize(1280, 720)
+    page.show()
+    assert page.is_low_window
+    page._show_incidents((open_incident,))
+    assert page.table.rows.rowCount() == 1
+    page._show_incidents((open_incident, resolved_incident))
+    assert page.table.rows.rowCount() == 4, "two incidents and two headings"
+
+
 def test_the_key_i_of_a_high_window_says_where_the_details_are(appearance: Appearance, qtbot: QtBot) -> None:
     """A high window shows the details below the list. The key I opens no dialog there, and says so; without an
     incident, it says that none is selected. A dialog that opens in a low window removes this bar.
