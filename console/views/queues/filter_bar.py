@@ -347,8 +347,9 @@ class QueueFilterBar(Surface):
     # -- size, focus, keys
 
     def set_compact(self, *, is_compact: bool) -> None:
-        """If `is_compact` is True, show only the field and the lists that have a condition, without margins and
-        border, so that the filter fits into the header of a page. If `is_compact` is False, show the whole sentence.
+        """If `is_compact` is True, show only the field and the lists that have a condition, or the sort order if
+        there are none, without margins and border, so that the filter fits into the header of a page. If `is_compact`
+        is False, show the whole sentence.
         """
         self._is_compact = is_compact
         self._show_needed_lists()
@@ -359,13 +360,20 @@ class QueueFilterBar(Surface):
     def _show_needed_lists(self) -> None:
         """Show the drop-down lists that the sentence always has, the lists that have a condition, and the lists that
         the person has added; hide the others. In the compact form, show only lists that have a condition and lists
-        that the person has added."""
+        that the person has added; if there are none, show the sort order, which no heading or column may tell."""
         name_by_chip = {chip: name for name, chip in self.chip_by_list_name.items()}
+        has_chosen_list = bool(self._requested_list_names) or any(
+            chip.operator for chip in self.chip_by_list_name.values()
+        )
         for unit in self._sentence_units:
             names = {name_by_chip[chip] for chip in unit.chips}
             is_chosen = any(chip.operator for chip in unit.chips) or bool(names & self._requested_list_names)
-            is_usual = not self._is_compact and names.isdisjoint(filter_lists.OPTIONAL_FILTER_LIST_NAMES)
-            unit.show_chips(is_shown=is_chosen or is_usual, has_words=not self._is_compact)
+            is_usual = names.isdisjoint(filter_lists.OPTIONAL_FILTER_LIST_NAMES)
+            is_shown_compact = "sort" in names and not has_chosen_list
+            unit.show_chips(
+                is_shown=is_chosen or (is_shown_compact if self._is_compact else is_usual),
+                has_words=not self._is_compact,
+            )
         self.further_lists.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:

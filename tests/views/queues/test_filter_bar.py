@@ -43,6 +43,20 @@ def test_typed_me_is_the_acting_person_at_once(filter_bar: QueueFilterBar, typed
     assert filter_bar.text == "owner:me"
 
 
+def test_a_compact_filter_without_conditions_shows_the_sort_order(filter_bar: QueueFilterBar) -> None:
+    """In the header of a low window, the filter shows the sort order until a list has a condition."""
+
+    def list_shown_lists() -> list[str]:
+        return [name for name, chip in filter_bar.chip_by_list_name.items() if not chip.isHidden()]
+
+    filter_bar.set_compact(is_compact=True)
+    assert list_shown_lists() == ["sort"]
+    filter_bar.show_filter("provider:paypay")
+    assert list_shown_lists() == ["provider"]
+    filter_bar.show_filter("", "-age")
+    assert list_shown_lists() == ["sort"]
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", range(500, 1400, 60))
 def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, language: Language, width: int) -> None:
