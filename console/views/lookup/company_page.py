@@ -272,7 +272,9 @@ class CompanyPanel(QWidget):
         if corporation is not None:
             name = registry_words.get_official_name(corporation, context.translate)
         self.name_label.show_text(name or context.translate("record.no_name"), "text" if name else "muted")
-        self.furigana_label.show_text(corporation.furigana if corporation is not None else "")
+        furigana = corporation.furigana if corporation is not None else ""
+        self.furigana_label.show_text(furigana)
+        self.furigana_label.setVisible(bool(furigana))  # an empty label can need a line of its own
         changes = (record.relations for record in self.credit_checks if record.relations is not None)
         open_change = next(
             ((change.change_alert_id, change.observed_change) for change in changes if change.change_alert_id), None
