@@ -71,6 +71,8 @@ _NUMBER_SPACE_PATTERN = re.compile(
     r"|[/秒分時日週月年件回人枚行])",
     re.ASCII,
 )
+# A line ends after the point between two facts, and not inside "18 d ago".
+_FACT_SPACE_PATTERN = re.compile(r" (?=· |ago\b)")
 # A last word of at most three characters, such as the number in "client 2", never stands alone on the last line,
 # unless the word before it has more than 16 characters.
 _SHORT_LAST_WORD_PATTERN = re.compile(r"((?:^|\s)\S{1,16}) (?=\S{1,3}$)", re.ASCII | re.MULTILINE)
@@ -181,10 +183,12 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 
 def prevent_bad_line_ends(text: str) -> str:
-    """Return the text with no-break spaces inside numbers, before their units and before a short last word, unless
-    the word before it has more than 16 characters, and with a word joiner after the hyphen of an identifier such as
-    lead-b and of the word re-fetch. A label that wraps the text then breaks no line at these places."""
+    """Return the text with no-break spaces inside numbers, before their units, before "ago", before the point between
+    two facts, and before a short last word, unless the word before it has more than 16 characters, and with a word
+    joiner after the hyphen of an identifier such as lead-b and of the word re-fetch. A label that wraps the text then
+    breaks no line at these places."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
+    text = _FACT_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     text = _SHORT_LAST_WORD_PATTERN.sub("\\1\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 

@@ -129,6 +129,7 @@ def test_an_elided_text_keeps_its_fonts() -> None:
         "2026-11-20 15:04:05 JST",
         "lead-b",
         "14 min",
+        "18 d ago",
         "3 件",
         "16 / 24",
         "HTTP 500",
@@ -153,6 +154,14 @@ def test_no_short_word_stands_alone_on_the_last_line(text: str, appearance: obje
     assert len(lines) == 2
     assert " ".join(lines) == text
     assert len(lines[1].split()) > 1
+
+
+def test_a_line_ends_after_the_point_between_two_facts(appearance: object) -> None:
+    """At each width at which a text needs two lines, the point between two facts is on the first one."""
+    text = "asked 11-12 11:12 · 18 d ago"
+    whole_px = round(measure_font_runs(split_font_runs(text)))
+    texts_in_lines = [wrap_text(text, width) for width in range(whole_px // 2, whole_px)]
+    assert {lines[-1] for lines in texts_in_lines} <= {"18 d ago", "11-12 11:12 · 18 d ago"}
 
 
 def test_a_number_with_no_break_spaces_keeps_its_font() -> None:
