@@ -32,7 +32,6 @@ from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRef,
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_row
-from console.views.widgets.controls.buttons import ReasonLabel
 from console.views.widgets.display.placeholders import EmptyState
 from console.wording.search import format_search_problem
 from console.wording.sentences import catalogue as wording
@@ -90,10 +89,10 @@ class LookupPage(Page):
         self.number_field = CorporationNumberField(context)
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
-        # Below the button: in the header, the sentence about the page has no room for it.
-        reason_label = ReasonLabel(self.exporter.button)
-        input_row = make_row(self.number_field, reason_label, gap_px=12, margins=(margin, 0, margin, 12))
+        input_row = make_row(self.number_field, gap_px=12, margins=(margin, 0, margin, 12))
         input_row.setStretch(0, 1)
+        # Below the button: in the header, the sentence about the page has no room for it.
+        input_row.addWidget(self.head.make_reason_label(self.exporter.button), 0, Qt.AlignmentFlag.AlignTop)
         line.setLayout(input_row)
         self.add_content(self.head)
         self.add_content(line)

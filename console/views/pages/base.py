@@ -32,8 +32,16 @@ from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
-from console.views.widgets.controls.buttons import KeyButton
+from console.views.widgets.base import (
+    Surface,
+    TextLabel,
+    TitleLabel,
+    discard_widget,
+    make_column,
+    make_row,
+    set_visible_in_parent,
+)
+from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 from console.views.widgets.display.badge import KeyCap
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -183,6 +191,7 @@ class PageHead(Surface):
         """A text as long as the one that `read_time_label` will show; "" if the page shows none. The sentence keeps
         its place when the time appears beside it."""
         self._added_buttons: list[KeyButton] = []
+        self._reason_label_by_button: dict[KeyButton, ReasonLabel] = {}
         self._widgets_beside_title: list[QWidget] = []
         self._is_low_window = False
         self.menu_entry_adders: list[Callable[[QMenu], object]] = []
@@ -264,6 +273,7 @@ class PageHead(Surface):
         shown = self._get_permanent_widgets(has_menu=True) if has_menu else buttons
         for button in self._added_buttons:
             button.setVisible(not has_menu)
+        self._show_reasons()
         self.menu_button.setVisible(has_menu and bool(self._added_buttons or self.menu_entry_adders))
         time_width = self._measure_read_time_width() + self._grid.horizontalSpacing()
         has_time = not self._is_low_window and self._measure_row_width(shown) + time_width <= room
@@ -289,6 +299,20 @@ class PageHead(Surface):
         self._added_buttons.append(button)
         self.focus_stops = (button, *self.focus_stops)
 
+    def make_reason_label(self, button: KeyButton) -> ReasonLabel:
+        """Return a label with the reason why an added button is disabled, for the right end of the line below the
+        header. While the button is only in the menu, the label is hidden, and the menu entry has the reason."""
+        label = self._reason_label_by_button[button] = ReasonLabel(button, hides_itself=False)
+        label.setAlignment(Qt.AlignmentFlag.AlignRight)
+        button.reason_changed.connect(self._show_reasons)
+        self._show_reasons()
+        return label
+
+    @Slot()
+    def _show_reasons(self) -> None:
+        for button, label in self._reason_label_by_button.items():
+            set_visible_in_parent(label, bool(button.shown_reason) and not button.isHidden())
+
     @Slot()
     def _open_menu(self) -> None:
         menu = self.build_menu()
@@ -304,7 +328,9 @@ class PageHead(Surface):
         menu.setAccessibleName(self.menu_button.text())
         menu.aboutToHide.connect(menu.deleteLater)
         for button in self._added_buttons:
-            action = menu.addAction(format_menu_entry(button.text(), button.key))
+            reason = "" if button.isEnabled() else button.shown_reason
+            text = f"{button.text()}: {reason}" if reason else button.text()
+            action = menu.addAction(format_menu_entry(text, button.key))
             action.setEnabled(button.isEnabled())
             action.triggered.connect(button.click)
         for add_entries in self.menu_entry_adders:

@@ -37,7 +37,7 @@ from console.views.runtime.routes import PaymentRoute, ReconcileRoute, Reconcile
 from console.views.runtime.tasks import Failure
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, make_column
+from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
@@ -127,8 +127,11 @@ class ReconcilePage(Page):
         buttons = make_flow_widget(
             self.resume_button, self.begin_button, self.list_runs_button, self.older_button, self.newer_button
         )
-        reasons = DisabledReasonsLabel(self.begin_button, self.exporter.button)
-        self.run_toolbar.setLayout(make_column(buttons, reasons, gap_px=4, margins=(margin, 0, margin, 10)))
+        button_row = make_row(buttons, gap_px=12)
+        button_row.setStretch(0, 1)
+        button_row.addWidget(self.head.make_reason_label(self.exporter.button), 0, Qt.AlignmentFlag.AlignTop)
+        reasons = DisabledReasonsLabel(self.begin_button)
+        self.run_toolbar.setLayout(make_column(button_row, reasons, gap_px=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
         columns = reconcile_rows.make_difference_columns(self.context)
@@ -370,6 +373,7 @@ class ReconcilePage(Page):
             and payment.work.reason in _WORK_REASONS_OF_UNPAID_ORDER,
             "key.other_run": not (self.older_button.isHidden() and self.newer_button.isHidden()),
             "reconcile.go_on": not self.resume_button.isHidden(),
+            "key.print": self.exporter.can_export,
         }
         self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()

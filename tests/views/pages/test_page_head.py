@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.base import PageHead
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
 
@@ -70,3 +71,29 @@ def _is_beside_as_expected(widget: QWidget, title: QWidget, is_expected: bool, /
     """Return True if `is_expected` is the correct answer to the question whether `widget` is to the right of the
     title."""
     return (widget.x() > title.x()) == is_expected
+
+
+def test_the_reason_of_a_button_is_where_the_button_is(qapp: QApplication, qtbot: QtBot) -> None:
+    """The label with the reason why a button of the header is disabled is visible only while the button is. While the
+    button is in the menu, its entry has the reason."""
+    head, button, window = (
+        PageHead("Lookup", menu_text="More"),
+        KeyButton("Export", "Ctrl+E", binds_key=False),
+        QWidget(),
+    )
+    head.add_button(button)
+    label = head.make_reason_label(button)
+    qtbot.addWidget(window)
+    window.setLayout(make_column(head, label))
+    window.resize(900, 200)
+    window.show()
+    assert label.isHidden(), "the button is enabled"
+    button.disable_with_reason("There is no list.")
+    assert (label.isVisible(), label.plain) == (True, "There is no list.")
+    head.adapt_to_low_window(is_low_window=True)
+    assert (button.isVisible(), label.isVisible()) == (False, False)
+    assert [action.text() for action in head.build_menu().actions()] == ["Export: There is no list.\tCtrl+E"]
+    head.adapt_to_low_window(is_low_window=False)
+    assert label.isVisible()
+    button.enable_button()
+    assert label.isHidden()
