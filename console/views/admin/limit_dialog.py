@@ -12,10 +12,13 @@ from console.domain.payments.limits import Limit, LimitUnit, get_largest_limit, 
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import Field, LineEdit
 from console.wording import limit_words
 from console.wording.sentences import catalogue as wording
+
+_VALUE_WIDTH_PX = 168  # at text size 1
 
 
 def translate_limit_name(context: WindowContext, name: str) -> str:
@@ -57,6 +60,8 @@ class LimitDialog(FormDialog):
             is_right_aligned=True,
             currency_symbol=wording.get_currency_symbol(limit.currency) if unit is LimitUnit.AMOUNT else "",
         )
+        # Only the input line: the field wraps a message at its own width.
+        self.value_field.edit.setFixedWidth(round(_VALUE_WIDTH_PX * current_appearance().scale))
         self.effect_label = TextLabel("", wraps_lines=True)
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))

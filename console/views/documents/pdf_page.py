@@ -151,6 +151,7 @@ class PdfPage(Page):
             format_menu_text=lambda action, reason: translate("act.about", title=action, message=reason),
             opens_menu_below=True,
         )
+        self.tool_row.menu_button.set_kind("tool")
         self.tool_row.menu_button.setAccessibleName(translate("action.more"))
         self.tool_row.menu_button.setToolTip(translate("action.more"))
         self.tool_line = make_row(

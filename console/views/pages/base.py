@@ -346,7 +346,7 @@ class PageHead(Surface):
     def add_widget_beside_title(self, widget: QWidget) -> None:
         """Put a widget beside the title, in the place of the sentence about the page's purpose. While the widget
         needs more than the line of the title, it is below the title, across the whole header."""
-        self._grid.addWidget(widget, 0, 1)
+        self._grid.addWidget(widget, 0, 1, Qt.AlignmentFlag.AlignVCenter)
         if widget not in self._widgets_beside_title:
             self._widgets_beside_title.append(widget)
 
@@ -361,7 +361,7 @@ class PageHead(Surface):
             position = (1, 0, 1, 3) if widget.sizeHint().width() > room else (0, 1, 1, 1)
             if self._grid.getItemPosition(index) != position:
                 self._grid.removeWidget(widget)
-                self._grid.addWidget(widget, *position)
+                self._grid.addWidget(widget, *position, Qt.AlignmentFlag.AlignVCenter)
 
     def fit_sentence(self) -> None:
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
