@@ -233,7 +233,12 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
             content_layout.setContentsMargins(margin, 12, margin, 2 if is_beside else 12)
         if is_beside:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)
-            self.facts_panel.setFixedWidth(compute_side_panel_width("preview_width", self.window()))
+            # A label and an instant, which takes one line, may need more than the usual width beside the scroll bar.
+            needed_width = 0 if content is None else content.minimumSizeHint().width()
+            needed_width += self.facts_panel.verticalScrollBar().sizeHint().width()
+            self.facts_panel.setFixedWidth(
+                max(compute_side_panel_width("preview_width", self.window()), needed_width)
+            )
             self.facts_panel.setMinimumHeight(0)
             return
         self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.TopToBottom)

@@ -30,6 +30,22 @@ def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
 
 
 @pytest.mark.usefixtures("appearance")
+def test_the_labels_of_a_narrow_fact_list_are_whole(qtbot: QtBot) -> None:
+    """In a narrow panel, a value takes several lines; a label, which can't wrap, keeps the width of its text."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    facts = FactList((("Gateway refund number", "a value of many short words"),), parent=window)
+    window.show()
+    facts.resize(220, 200)
+    layout = facts.layout()
+    assert layout is not None
+    layout.activate()
+    label, value = facts.findChildren(TextLabel)
+    assert label.width() >= label.measure_line_width()
+    assert value.heightForWidth(value.width()) > value.minimumHeight()
+
+
+@pytest.mark.usefixtures("appearance")
 def test_every_value_of_a_fact_list_has_the_height_of_its_lines(qtbot: QtBot) -> None:
     """Every value has the height of its lines, even if a scroll area has requested the layout's height at another
     width in between.

@@ -485,12 +485,14 @@ class FactList(QWidget):
 
 
 def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool) -> None:
-    """Set the margins of one line of a FactList, so that all its lines have the same height. If `has_button` is True,
-    the value has a button and is high enough; otherwise the missing height is added as space above and below the
-    value. The label is aligned with the first line of the value."""
+    """Set the margins of one line of a FactList, so that all its lines have the same height, and give its label at
+    least the width of its text. If `has_button` is True, the value has a button and is high enough; otherwise the
+    missing height is added as space above and below the value. The label is aligned with the first line of the
+    value."""
     target_px = current_appearance().control_height("target_min")
     extra_px = max(0, target_px - current_appearance().line_height("body"))
     label.setContentsMargins(0, compute_half_leading_px("body") + extra_px // 2, 0, 0)
+    label.setMinimumWidth(max(_FORM_LABEL_WIDTH_PX, label.measure_line_width()))  # the values wrap, not the labels
     above_px = 0 if has_button else extra_px // 2
     value_layout.setContentsMargins(0, above_px, 0, 0 if has_button else extra_px - above_px)
 
