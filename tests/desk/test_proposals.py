@@ -189,15 +189,15 @@ def test_a_proposal_for_others_is_listed_with_its_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """If a person can't confirm a proposal, its card has the icon of a person, the panel states the reason, and it
-    isn't counted for this person. The person's own proposal is below the heading of own requests, another one below
-    "Waiting for others".
+    isn't counted for this person. The reason doesn't name the proposer, who has the role. The person's own proposal
+    is below the heading of own requests, another one below "Waiting for others".
     """
     record = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBERS[0])
     propose_outcome(window_desks, record, "lead-b")
     person = open_window()
     expected = {
         "lead-b": ("Your own (you can't approve these)", "You proposed it. A second person must confirm."),
-        "op-a": ("Waiting for others", "Needs the role approver: lead-b."),
+        "op-a": ("Waiting for others", "Needs the role approver."),
     }
     for name, (heading, reason) in expected.items():
         person = window_desks.switch_person(person, name)

@@ -122,7 +122,8 @@ def format_proposal_amount(proposal: WaitingProposal, context: WindowContext) ->
 def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:
     """Return a sentence with the reason why the acting person can't confirm the proposal; "" if the person can."""
     if proposal.refusal == "role":
-        return context.find_missing_right_reason("resolve_second") or context.translate("reason.role")
+        reason = context.find_missing_right_reason("resolve_second", proposal.person)
+        return reason or context.translate("reason.role")
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
 
 

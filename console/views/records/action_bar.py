@@ -327,9 +327,10 @@ def find_second_decision_refusal(details: DecidableDetails, context: WindowConte
     person has proposed it, or lacks the right. "" if the person can, or if no proposal waits."""
     if not details.awaiting:
         return ""
-    if is_same_person(find_proposer(details) or "", context.operator or ""):
+    proposer = find_proposer(details) or ""
+    if is_same_person(proposer, context.operator or ""):
         return context.translate("reason.own_first_half")
-    return context.find_missing_right_reason("resolve_second")
+    return context.find_missing_right_reason("resolve_second", proposer)
 
 
 def explain_to_acting_person(details: RecordDetails | OperationDetails, context: WindowContext) -> Explanation:

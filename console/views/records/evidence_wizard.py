@@ -474,7 +474,7 @@ class EvidenceForm(QWidget):
             return self._context.translate(
                 "dialog.resolve.began_yourself", people=self._context.list_other_people_with_right("resolve_second")
             )
-        return self._context.find_missing_right_reason("resolve_second")
+        return self._context.find_missing_right_reason("resolve_second", proposer)
 
     def _enable_or_disable_result(self, outcome_name: str, disabled_reason: str) -> None:
         """Enable the radio button of the result `outcome_name` if `disabled_reason` is "". Otherwise disable and

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
+from console.domain.access.permissions import (
+    READING_RIGHTS,
+    ROLES_BY_RIGHT,
+    WORKER,
+    has_right,
+    is_same_person,
+)
 from console.domain.access.read_only import RIGHTS_STOPPED_BY_SWITCH, find_stopping_switch
 from console.domain.calendar_days import JST
 from console.domain.clock import Clock, compute_age
@@ -525,11 +531,12 @@ class WindowContext(QObject):
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
-    def find_missing_right_reason(self, right: str) -> str:
+    def find_missing_right_reason(self, right: str, left_out: str = "") -> str:
         """Return the text with the reason why the acting person doesn't have this right. The possible reasons are:
         the database has no operator of the person's name; the person has no role with this right; or, for the right
         to buy, the person has such a role but isn't allowed to buy. Return "" if the person has the right, if every
-        person has all roles, if the operators aren't read yet, or if `right` is "".
+        person has all roles, if the operators aren't read yet, or if `right` is "". The text doesn't name the person
+        `left_out`, who has the right but can't use it in this case.
         """
         person = self.current_person
         if (
@@ -541,7 +548,9 @@ class WindowContext(QObject):
             return ""
         if person is None:
             return self.translate("reason.unknown_person", name=self.operator or self.translate("person.nobody"))
-        authorised_people = self.list_other_people_with_right(right)
+        authorised_people = [
+            name for name in self.list_other_people_with_right(right) if not is_same_person(name, left_out)
+        ]
         if person.roles & ROLES_BY_RIGHT[right]:
             return self.translate(
                 "reason.may_not_buy_people" if authorised_people else "reason.may_not_buy", people=authorised_people
