@@ -378,12 +378,8 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     if record.work.state is WorkState.NONE and relations.stuck_payment_id is not None:
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_unfinished_payment_of_order(record, relations, step, facts) or _explain_idle_order(
-            record,
-            facts,
-            is_cancelled_unpaid=relations.is_cancelled_unpaid,
-            is_expiring=relations.is_expiring,
-        )
+        unfinished = _explain_unfinished_payment_of_order(record, relations, step, facts)
+        return unfinished or _explain_idle_order(record, relations, facts)
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = (
         ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _make_order_review_codes(record)
@@ -424,23 +420,26 @@ def _explain_unfinished_payment_of_order(
     return Explanation(verdict, reason, replace(step, facts=facts), facts, DECIDING_ROLES)
 
 
-def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool, is_expiring: bool) -> Explanation:
-    """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid` is
-    True if the program cancelled the order because the customer did not pay in time; `is_expiring` is True while the
-    program does the steps that lead to this. The console sets no time limit for an order without a payment: only the
-    shop limits the time for which such an order waits.
+def _explain_idle_order(record: Order, relations: OrderRelations, facts: Facts) -> Explanation:
+    """Return the explanation of an order whose work state is NONE, by its business state. The console sets no time
+    limit for an order without a payment: only the shop limits the time for which such an order waits. If all payments
+    of a pending order have ended unpaid, no confirmation can follow: the customer may pay with a new payment.
     """
     has_payment = bool(record.payment_ids)
     is_paid_elsewhere = not has_payment and record.state not in (OrderState.PENDING, OrderState.CANCELLED)
     reason = "why.order_no_payment" if is_paid_elsewhere else f"why.order_{record.state}"
     next_step_code = "next.nothing"
-    if record.state is OrderState.PENDING and is_expiring:
+    if record.state is OrderState.PENDING and relations.is_expiring:
         reason, next_step_code = "why.order_expiring", "next.order_expires"
+    elif record.state is OrderState.PENDING and relations.ended_payment is not None:
+        reason, next_step_code = "why.order_payment_ended", "next.payment_may_begin_again"
+        ended_payment = relations.ended_payment
+        facts = {**facts, "number": ended_payment.merchant_payment_id, "payment_state": ended_payment.state}
     elif record.state is OrderState.PENDING:
         reason, next_step_code = (
             (reason, "next.order_wait") if has_payment else ("why.order_not_begun", "next.order_shop_decides")
         )
-    elif is_cancelled_unpaid:
+    elif relations.is_cancelled_unpaid:
         reason = "why.order_cancelled_unpaid"
     return Explanation(f"verdict.order_{record.state}", reason, NextStep(next_step_code, facts), facts)
 

@@ -320,6 +320,8 @@ class OrderRelations:
       order isn't pending
     - `reviewed_payment`: its payment that a person must look at (`WorkState.NEEDS_REVIEW`), one with a mismatch
       before others; None if there is none
+    - `ended_payment`: the newest payment of a pending order whose payments have all ended unpaid or were reversed;
+      None if the order isn't pending, if it has no payment, or if one of them has another state
     - `providers`: the providers of its payments, sorted
     """
 
@@ -333,6 +335,7 @@ class OrderRelations:
     contradicted_refund: "Refund | None" = field(default=None, repr=False)
     unknown_payment: Payment | None = field(default=None, repr=False)
     reviewed_payment: Payment | None = field(default=None, repr=False)
+    ended_payment: Payment | None = field(default=None, repr=False)
     providers: tuple[str, ...] = ()
 
 

@@ -19,7 +19,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND_ACTION, explain_payment, find_mismatch_verdict
 from console.domain.explanations.records import explain_record
 from console.domain.explanations.refunds import may_be_requested_again
-from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
+from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import (
     Limits,
@@ -546,6 +546,7 @@ def _make_order_relations(
         contradicted_refund=find_contradicted_refund(order_refunds),
         unknown_payment=_find_payment_with_unknown_outcome(order, read_payments),
         reviewed_payment=_find_payment_to_review(order, read_payments, now),
+        ended_payment=_find_newest_ended_payment(order, read_payments),
         providers=tuple(sorted({payment.provider for payment in read_payments})),
     )
 
@@ -562,6 +563,14 @@ def _find_payment_with_unknown_outcome(order: Order, order_payments: Iterable[Pa
     if order.state is not OrderState.PENDING:
         return None
     return next((payment for payment in order_payments if payment.certainty is Certainty.UNKNOWN), None)
+
+
+def _find_newest_ended_payment(order: Order, order_payments: Sequence[Payment]) -> Payment | None:
+    """Return the newest of `order_payments`, the payments of the order, if the order is pending and all of them have
+    ended unpaid or were reversed; None otherwise."""
+    has_ended = all(payment.state in ENDED_WITHOUT_MONEY_STATES for payment in order_payments)
+    is_waiting = order.state is OrderState.PENDING and has_ended
+    return max(order_payments, key=lambda payment: payment.id, default=None) if is_waiting else None
 
 
 def _find_payment_to_review(order: Order, order_payments: Sequence[Payment], now: datetime) -> Payment | None:

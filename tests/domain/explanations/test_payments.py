@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -540,6 +541,14 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
         ({}, {"stuck_payment_id": 5}, "paid", "stuck", "order_open_payment", SHOW_COMMAND),
         ({"state": OrderState.PENDING}, {"is_expiring": True}, "pending", "expiring", "order_expires", None),
         (
+            {"state": OrderState.PENDING},
+            {"ended_payment": replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED)},
+            "pending",
+            "payment_ended",
+            "payment_may_begin_again",
+            None,
+        ),
+        (
             {"work": make_review_work("x")},
             {"stuck_payment_id": 5},
             "paid",
@@ -561,7 +570,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
 )
 def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
     changed_fields: dict[str, object],
-    relations: dict[str, bool],
+    relations: dict[str, Any],
     verdict: str,
     reason: str,
     next_step: str,

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from console.domain.payments.records import Payment
+from console.domain.service_results import CertaintyBadge
 from console.domain.tasks.saga_progress import SagaProgress, StepState
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeouts as payment_timeouts
@@ -794,14 +795,19 @@ def test_an_order_says_that_its_payment_expires(scene: PaymentDesk, clock: Moved
 
 @pytest.mark.engines("sqlite")
 def test_an_order_waits_while_another_payment_may_be_started(scene: PaymentDesk) -> None:
-    """After a payment has failed before its expiry time, the explanation of the order doesn't say that the payment
-    period is over, although the saga that will cancel the order has begun."""
+    """After a payment has failed before its expiry time, the explanation of the order says so, and that the customer
+    can pay with a new payment. It doesn't say that the payment period is over, although the saga that will cancel the
+    order has begun, nor that a payment is still to be confirmed."""
     payment = start_with_stock(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(payment.id).state == "payment_failed"
     assert read_single_saga(scene).record.state is SagaState.RUNNING
     explanation = scene.payments.read_order(scene.read_order("ORD-1").id).explanation
-    assert (explanation.why, explanation.next_step.code) == ("why.order_pending", "next.order_wait")
+    assert (explanation.why, explanation.next_step.code, explanation.certainty) == (
+        "why.order_payment_ended",
+        "next.payment_may_begin_again",
+        CertaintyBadge.KNOWN,
+    )
 
 
 @pytest.mark.engines("sqlite")
