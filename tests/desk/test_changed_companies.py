@@ -167,6 +167,8 @@ def test_a_change_is_acknowledged_by_keyboard(
     company = person.wait_for_page(LookupPage).company_panel
     assert company.number == closed
     assert isinstance(company.registry_facts, CorporationFactsView)
+    closure_bar, change_bar = company.registry_facts.findChildren(NotificationBar)
+    assert (closure_bar.button, change_bar.button is not None) == (None, True), "the open alert has a bar of its own"
     person.press("Esc")
     person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _select_company(person, page, closed)

@@ -90,7 +90,7 @@ class CorporationFactsView(QWidget):
             )
         if corporation.closure is not None:
             widgets.append(self._make_closure_bar(facts))
-        elif open_change is not None:
+        if open_change is not None:
             widgets.append(self._make_change_bar(*open_change))
         if facts.successors:
             button_row = QWidget()
