@@ -3,7 +3,8 @@
 - the change feed: every 1.5 s, and after each acting call, whose dialog may cover a page that shows the records
 - the presence of workers and the read-only switches: every 6 s
 - the due tasks: every minute
-- the counts, the saved views, and the people with their roles: every two minutes
+- the counts and the saved views: after each change in the feed, and every two minutes
+- the people with their roles: every two minutes
 - the team's corporation registry: every ten minutes
 
 While no person uses the desk, the window reads the feed, and with it the presence and the switches, the counts, the
@@ -43,9 +44,9 @@ presence can return the version of the switches; the desk then reads the switche
 """
 WORK_COUNTS_INTERVAL_MS = 120_000
 """Time between two readings of the counts, of the saved views and of the people while a person is at the desk. The
-counts are also read after each change in the feed, and when the person returns to the desk. They must be read at this
-interval only because time alone or another program can also change them. One reading costs a server as much as thirty
-readings of the feed.
+counts and the views are also read after each change in the feed, and when the person returns to the desk. They must
+be read at this interval only because time alone or another program can also change them. One reading of the counts
+costs a server as much as thirty readings of the feed.
 """
 UNATTENDED_WORK_COUNTS_INTERVAL_MS = 300_000
 """Time between two readings of the counts, of the saved views and of the people while nobody is at the desk."""
@@ -193,8 +194,8 @@ class BackgroundRefresh(QObject):
         if had_mark and news.changes:
             self._context.records_changed.emit(frozenset(news.changes))
             self.read_work_counts()
-            if any(kind == VIEW_KIND for kind, _ in news.changes):
-                self.read_saved_views()
+            if self._context.saved_views or any(kind == VIEW_KIND for kind, _ in news.changes):
+                self.read_saved_views()  # with the counts, so that the window shows no two sums of the same records
 
     def _show_lost_connection(self, failure: Failure) -> None:
         """Handle a failed read of the change feed: store in the context the instant since which the database doesn't
@@ -303,8 +304,7 @@ class BackgroundRefresh(QObject):
         """Read the saved views with the counts of their records, and store them in the context when they have been
         read. Nothing is read while the services aren't open or a previous read is running. If another person has
         become the acting person during the read, read the views of this person after it. If the read fails, the
-        earlier views stay; if the person has no right to read them, they are removed. The window doesn't call this
-        after every change of a record, because each call reads all queues that have a view."""
+        earlier views stay; if the person has no right to read them, they are removed."""
         if not self._mark_call_running_if_allowed("views"):
             return
         person = self._context.operator

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from console.app import Console
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import SystemClock
+from console.domain.errors import ConsoleError
 from console.domain.queues.saved_views import ViewContent
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
@@ -94,6 +95,25 @@ def test_the_saved_views_of_another_person_are_read_after_a_running_read(
     desk.context.change_operator("lead-b")
     desk.execute_all_tasks()
     assert [count.view.id for count in desk.context.saved_views] == [view.id]
+
+
+def test_a_change_of_a_record_is_counted_in_the_saved_views(
+    qapp: QApplication, console: Console, sandbox: Sandbox
+) -> None:
+    """After a change of a record, the window reads the saved views together with the counts, so that a view and its
+    queue show the same number."""
+    view = console.saved_views.save_view("unknown checks", False, ViewContent("unknown", "", "", "-age"))
+    desk = WindowCounts(console)
+    for read in (desk.refresh.read_saved_views, desk.refresh.read_change_feed):
+        read()
+        desk.execute_all_tasks()
+    assert [(count.view.id, count.count) for count in desk.context.saved_views] == [(view.id, 0)]
+    sandbox.control.add_fault("status_after_charge:500", call="purchase")
+    with pytest.raises(ConsoleError):
+        console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
+    desk.refresh.read_change_feed()
+    desk.execute_all_tasks()
+    assert [count.count for count in desk.context.saved_views] == [1]
 
 
 def test_the_end_of_an_act_reports_the_changed_records(qapp: QApplication, console: Console) -> None:
