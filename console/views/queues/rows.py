@@ -64,6 +64,10 @@ _QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", MISMATCH_QUEUE_NAME})
 states the certainty of all its rows. If the outcome of a mismatch is unknown, the text in the column of its
 difference begins with "unknown".
 """
+_QUEUES_NAMED_AFTER_WORK_STATE = frozenset({"review"})
+"""Queues that show the column of the work state only if the person has chosen it, because the queue's name already
+states the work state of all its rows.
+"""
 _QUEUES_WITHOUT_NEXT_ATTEMPT = frozenset({"review"})
 """Queues that show the column of the next automatic attempt only if the person has chosen it, because no record in
 them has such an attempt.
@@ -119,6 +123,7 @@ def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool |
     optional_keys = {
         *_OPTIONAL_COLUMN_KEYS,
         *(("certainty",) if queue in _QUEUES_NAMED_AFTER_CERTAINTY else ()),
+        *(("work",) if queue in _QUEUES_NAMED_AFTER_WORK_STATE else ()),
         *(("next",) if queue in _QUEUES_WITHOUT_NEXT_ATTEMPT else ()),
     }
     return [replace(column, is_optional=column.key in optional_keys) for column in columns]

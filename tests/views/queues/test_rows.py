@@ -144,13 +144,14 @@ def test_the_row_of_a_refund_has_its_payments_corporation(appearance: object) ->
 def test_no_default_column_repeats_another(queue: str, appearance: object) -> None:
     """No default column of a queue repeats another one. The company's column has the number if the name is unknown,
     and the record's column has the kind. A queue that is defined by the certainty has no column for it, and a queue
-    of records that need a person has none for the next automatic attempt."""
+    of records that need a person has none for the work state and the next automatic attempt."""
     columns = make_queue_columns(make_window_context(), queue)
     shown = {column.key for column in arrange_columns(columns, ())}
     assert "name" in shown, "each queue names its records"
     assert not shown & {"number", "kind"}
     assert ("certainty" in shown) is (queue not in ("unknown", "disagree"))
     assert ("next" in shown) is (queue not in ("review", "disagree"))
+    assert ("work" in shown) is (queue not in ("review", "unknown"))
     chosen = {"check", *(column.key for column in columns)} & {"check", "number", "age"}
     assert {column.key for column in arrange_columns(columns, ("number", "age"))} == chosen
 
