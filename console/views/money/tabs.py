@@ -24,6 +24,11 @@ _COLUMN_NAMES_BY_TAB = {
     "refunds": _REFUND_COLUMN_NAMES,
     "other_refunds": _REFUND_COLUMN_NAMES,  # on the page of a refund
 }
+_STATE_GROUPS_BY_TAB = {
+    "payments": ("payment", "waiting", "business"),
+    "refunds": ("refund",),
+    "other_refunds": ("refund",),
+}
 
 
 class MoneyTabs(RecordTabs):
@@ -48,7 +53,12 @@ class MoneyTabs(RecordTabs):
     def _make_related_table(context: WindowContext, tab_name: str) -> TableOrEmptyState:
         table = StaticTable(
             context,
-            make_record_columns(context, _COLUMN_NAMES_BY_TAB[tab_name], return_record),
+            make_record_columns(
+                context,
+                _COLUMN_NAMES_BY_TAB[tab_name],
+                return_record,
+                state_groups=_STATE_GROUPS_BY_TAB[tab_name],
+            ),
             make_record_ref,
             context.translate(f"record.tab.{tab_name}"),
             hideable_columns=("next", "people", "day", "provider"),
