@@ -110,7 +110,7 @@ def show_orders(stage: WindowStage) -> None:
 
 def _start_waiting_saga(stage: WindowStage, payment_id: int) -> None:
     """Let the time limit of a payment pass, and start its saga. The first step of the saga waits, because the gateway
-    can't be reached.
+    answers that it is still processing the payment.
     """
     context = stage.desk.console._context
 
@@ -121,7 +121,7 @@ def _start_waiting_saga(stage: WindowStage, payment_id: int) -> None:
             tx.conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now
         )
         if saga is not None:
-            sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
+            sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "in_between")
 
     context.write(start_saga)
 

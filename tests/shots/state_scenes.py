@@ -20,6 +20,7 @@ from console.store.payments.orders import NewOrder
 from console.store.schema import core as schema
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
+from console.views.queues.page import QueuesPage
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -130,6 +131,8 @@ def show_long_texts(stage: WindowStage) -> None:
         if name == "audit":
             context.change_operator("aud-e")  # who reads the entries of all people
         stage.show_route(route)
+        if name == "queue":
+            stage.find(QueuesPage).go_to_record(("credit-check", check.id))
         stage.take_picture(f"long-{name}")
     context.change_operator(operator or "op-a")
 
