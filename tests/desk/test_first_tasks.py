@@ -60,7 +60,7 @@ def test_first_tasks_are_ticked_by_keyboard_and_then_disappear(
     assert not panel.isAncestorOf(focus)
     assert QAccessible.queryAccessibleInterface(panel).text(QAccessible.Text.Name) == "First tasks"
     assert read_spoken_tasks(person) == [
-        "Find a company, not done, Ctrl+K", "Read why a record waits, not done, Enter", "Open the help, not done, F1",
+        "Find a company, not done, Ctrl+K", "See why a record waits, not done, Enter", "Open the help, not done, F1",
     ]  # fmt: skip
     assert count_announcements(person) == 1
     person.press("Ctrl+K")

@@ -277,13 +277,13 @@ def _make_cause_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_reason_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the same text as the column `cause`, under the title "Reason"."""
+    """Return the column with the same title and text as the column `cause`, in the width for the list of Home."""
     width = 184 if factory.has_only_checks else 150
     return factory.make_column(
         "why",
         width,
         lambda record: case_words.format_record_problem(record, factory.context),
-        title_key="column.reason",
+        title_key="column.cause",
     )
 
 
