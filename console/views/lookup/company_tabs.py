@@ -210,7 +210,7 @@ def _make_document_columns(context: WindowContext, name_record: Callable[[Record
     return [
         _make_time_column(context, lambda row: row.document.fetched_at),
         _make_record_column(context, name_record),
-        Column("version", translate("company_page.column.version"), 80, format_version),
+        Column("version", translate("company_page.column.version"), 104, format_version),
         Column(
             "size",
             translate("company_page.column.size"),
