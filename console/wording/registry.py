@@ -85,6 +85,11 @@ def format_registry_source(registry_date: date, translate: TranslateFunction) ->
     )
 
 
+def format_registry_publisher(translate: TranslateFunction) -> str:
+    """Return the line that names the publisher and the licence of registry data, below a text that has their date."""
+    return translate("corporation.publisher", publisher=REGISTRY_PUBLISHER, licence=REGISTRY_LICENCE)
+
+
 def list_registry_notices(
     facts: CorporationFacts, our_names: Iterable[str | None], translate: TranslateFunction
 ) -> tuple[str, ...]:

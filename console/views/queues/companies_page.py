@@ -37,7 +37,7 @@ from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
-from console.wording.registry import format_registry_source
+from console.wording.registry import format_registry_publisher
 from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class ChangedCompaniesPage(Page):
         self.acknowledge_button.show_text(
             translate("incident.action.reopen" if row.is_acknowledged else "alerts_screen.acknowledge")
         )
-        self.source_label.show_text(format_registry_source(row.change.registry_date, translate))
+        self.source_label.show_text(format_registry_publisher(translate))
         self.successor_button.setVisible(row.change.after.successor is not None)
         self.show_key_hints_without({"key.successor"} if row.change.after.successor is None else ())
         self._update_renew_button()
