@@ -7,6 +7,9 @@ from typing import Any
 
 from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
 
+SELECTION_SUBJECT = "selection"
+"""The subject of a draft about the selected records of a list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

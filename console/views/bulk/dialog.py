@@ -10,6 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import BulkPlan, ForecastKind
+from console.domain.person_state.drafts import SELECTION_SUBJECT
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk import background_run
 from console.views.bulk.dialog_pages import BulkPlanPage
@@ -65,7 +66,7 @@ class BulkDialog(BulkRunDialog):
             self.note_field.edit.textChanged.connect(self._update_note_button)
         note_field, title = self.note_field, translate("screen.queues")
         self._draft = DialogDraft(
-            self._context, self, "bulk_note-queues", "selection", title, lambda: {"words": note_field}
+            self._context, self, "bulk_note-queues", SELECTION_SUBJECT, title, lambda: {"words": note_field}
         )
         if typed_text and not isinstance(note_field.edit, LineEdit):
             note_field.edit.setPlainText(typed_text)

@@ -1,6 +1,6 @@
 """Texts of drafts (inputs of a dialog that a person hasn't sent yet), and the function that continues a draft."""
 
-from console.domain.person_state.drafts import Draft
+from console.domain.person_state.drafts import SELECTION_SUBJECT, Draft
 from console.domain.queue_names import QUEUE_NAMES
 from console.domain.record_kinds import RECORD_KINDS
 from console.views.runtime.context import WindowContext
@@ -24,11 +24,13 @@ def format_draft_kind(draft: Draft, context: WindowContext) -> str:
 
 
 def format_draft_sentence(draft: Draft, context: WindowContext) -> str:
-    """Return the sentence about a draft: the dialog, the record, the stage of the dialog, and the time."""
+    """Return the sentence about a draft: the dialog, the record, the stage of the dialog, and the time. A draft about
+    selected records or a reconciliation has no record: its title only names the page."""
+    has_record = draft.subject != SELECTION_SUBJECT and draft.record_kind != "reconciliation"
     return context.translate(
         "draft.line",
         what=format_draft_kind(draft, context),
-        title=format_draft_title(draft),
+        title=format_draft_title(draft) if has_record else None,
         stage=draft.stage,
         at=wording.format_short_instant(draft.at, context.now()),
     )

@@ -1,6 +1,4 @@
-"""Tests that the list of drafts shows only a corporation number in groups of digits, and every other number
-unchanged.
-"""
+"""Tests of the sentence about a draft."""
 
 from datetime import UTC, datetime
 
@@ -28,3 +26,12 @@ def test_only_a_corporation_number_is_cut_into_groups(kind: str, title: str, sho
     draft = Draft(kind, "5", title, "form", {}, datetime(2026, 11, 24, tzinfo=UTC))
     assert format_draft_title(draft) == shown
     assert f", {shown}, " in format_draft_sentence(draft, make_window_context())
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "title"),
+    [("bulk_note-queues", "selection", "Queues"), ("reconcile-reconciliation", "days", "Reconcile")],
+)
+def test_a_draft_without_a_record_is_not_named_after_its_page(kind: str, subject: str, title: str) -> None:
+    draft = Draft(kind, subject, title, "form", {}, datetime(2026, 11, 24, tzinfo=UTC))
+    assert title not in format_draft_sentence(draft, make_window_context())
