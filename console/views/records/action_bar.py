@@ -254,7 +254,11 @@ class ActionButtons(QObject):
             return self._context.find_missing_right_reason(right) or self._context.format_needed_role(
                 needed_roles, self._context.list_other_people_with_right(right)
             )
-        return self._context.translate(action.reason or "reason.role", **action.facts)
+        reason = action.reason or "reason.role"
+        is_own_work = is_same_person(str(action.facts.get("holder") or ""), self._context.operator or "")
+        if reason == "reason.in_progress" and is_own_work:
+            reason = "reason.in_progress_own"
+        return self._context.translate(reason, **action.facts)
 
     def _show_helpful_actions(
         self,

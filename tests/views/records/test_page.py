@@ -404,6 +404,23 @@ def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: b
     assert page.context.translate("action.resolve_otherwise") not in form_texts
 
 
+def test_a_person_who_works_on_the_record_is_addressed(page: PaymentPage) -> None:
+    """If an action waits for the end of another operation, its reason names the person who runs it, or addresses this
+    person."""
+    page.context.change_operator("lead-b")
+    page.show_route(PaymentRoute(5))
+    assert page.details is not None
+    sentences = []
+    for holder in ("op-a", "Lead-B"):
+        action = AllowedAction("probe", False, "reason.in_progress", {"holder": holder, "since": NOW})
+        bar = ActionButtons(page.context, ("probe",))
+        bar.show_actions(replace(page.details, actions=(action,)), make_explanation_form(page.context), ("probe",))
+        button = bar.find_button("probe")
+        assert button is not None
+        sentences.append(button.reason.partition(" has ")[0].partition(" have ")[0])
+    assert sentences == ["op-a", "You"]
+
+
 def test_the_page_names_the_proposed_outcome(page: PaymentPage, services: PaymentServices) -> None:
     """While a proposed outcome waits for a second person, a bar says which one, who proposed it, and when. It names
     the last proposal, and is gone when none waits."""
