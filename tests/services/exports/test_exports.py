@@ -26,7 +26,7 @@ from console.domain.bulk.records import ChosenRecord
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, ChosenRecords, ExportColumn, ExportRequest, ExportTable, ListName
-from console.domain.payments.records import Refund
+from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
 from console.domain.queues.filters import NO_CAUSE, find_cause, get_record_kind
@@ -204,6 +204,11 @@ def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path
     assert began in [at.replace(microsecond=0) for record in records if (at := record.created_at)]
 
 
+def get_payment(record: object) -> Payment:
+    assert isinstance(record, Payment)
+    return record
+
+
 def test_an_exported_approval_has_the_corporation_number_of_its_payment(desk: SampleDesk, tmp_path: Path) -> None:
     with act_as("lead-b"):
         inbox = desk.console.refunds.read_inbox()
@@ -213,7 +218,7 @@ def test_an_exported_approval_has_the_corporation_number_of_its_payment(desk: Sa
         payments = desk.console.lookup.read_records({("payment", refund.payment_id) for refund in waiting})
     expected = {
         f"R-{refund.id}": cells.make_csv_cell(
-            CellKind.CORPORATION_NUMBER, payments["payment", refund.payment_id].corporation_number
+            CellKind.CORPORATION_NUMBER, get_payment(payments["payment", refund.payment_id]).corporation_number
         )
         for refund in waiting
     }

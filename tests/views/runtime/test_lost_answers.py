@@ -271,7 +271,7 @@ def prepare_end_mention(window: PersonWindow) -> ClickFunction:
         window.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
     author = window.stage.checker if me == maker else window.stage.maker
     author.recovery.add_note("credit-check", record.id, f"@{me}")
-    buttons = MentionDoneButton(window.context, lambda _failure: None, lambda kind, id: f"{kind} {id}")
+    buttons = MentionDoneButton(window.context, lambda _title, _failure: None, lambda kind, id: f"{kind} {id}")
     buttons.setParent(window.parent)
     buttons.enable_for_row(window.desk.mentions.list_open()[0])
     return buttons.done_button.click
