@@ -137,7 +137,8 @@ class EvidenceMismatchReason(Reason):
     database has. MADE_WITHOUT_ID: AlarmBox's answer to the purchase shows the purchased credit check, but without its
     id. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may be this
     purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or the
-    first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation. OLD_ANSWER: a
+    first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
+    OTHER_OUTSIDE_REFUND: the first of the two people has stated another amount or day of the refund. OLD_ANSWER: a
     cache returned an answer that is older than the query, so the provider's present answer isn't known.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
     contradicts itself: it reports that nothing was made, but contains the purchase, payment or refund that the
@@ -155,6 +156,7 @@ class EvidenceMismatchReason(Reason):
     OLD_ANSWER = "old_answer"
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
+    OTHER_OUTSIDE_REFUND = "other_outside_refund"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"
     REFUSED_BUT_MADE = "refused_but_made"
     UNUSABLE_ANSWER = "unusable_answer"
@@ -336,6 +338,7 @@ class UsageProblem(Reason):
     ALARMBOX_ID_MISSING = "provider_id_missing"
     INVALID_ALARMBOX_ID = "alarmbox_id"
     UNKNOWN_QUEUE = "queue"
+    INVALID_OUTSIDE_REFUND = "outside_refund"
     INVALID_REASON_CODES = "reason"
     INVALID_RECONCILIATION_DAYS = "reconcile_days"
     RECONCILIATION_PERIOD_TOO_LONG = "reconcile_span"

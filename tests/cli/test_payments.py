@@ -267,6 +267,34 @@ def test_the_probe_of_an_unsent_refund_says_that_nobody_was_asked(paying_termina
     assert "The provider was asked. The record now:" not in lines
 
 
+def test_a_refund_done_outside_is_recorded_by_two_people(paying_terminal: PayingTerminal) -> None:
+    """Both people state the amount in the payment's currency and the day. Afterwards `show` lists the amount, and no
+    refund can contain it. A missing or wrong amount or day is refused.
+    """
+    payment = str(paying_terminal.make_booked_payment(ATOM_ORDER_NUMBER, 50_000, "atom"))
+    words = ("resolve", "payment", payment, "--as", "done_outside", "--evidence", "letter 114")
+    for more, refused in (
+        ((), (2, "usage")),
+        (("--day", "2026-11-01"), (2, "invalid_amount")),
+        (("--amount", "150.50"), (2, "usage")),
+        (("--amount", "150.505", "--day", "2026-11-01"), (2, "invalid_amount")),
+        (("--amount", "150.50", "--day", "2036-11-01"), (2, "usage")),
+        (("--amount", "500.01", "--day", "2026-11-01"), (3, "exceeds_captured")),
+    ):
+        assert paying_terminal.json(*words, *more).exit_status_and_code == refused, more
+    order = paying_terminal.create_order("S-9", 3300)
+    on_order = ("resolve", "order", str(order), *words[3:], "--amount", "1", "--day", "2026-11-01")
+    assert paying_terminal.json(*on_order).exit_status_and_code == (3, "nothing_to_resolve")
+    stated = (*words, "--amount", "150.50", "--day", "2026-11-01")
+    assert paying_terminal.json(*stated).data["awaiting"] == "second_person"
+    other = paying_terminal.json(*words, "--amount", "150.51", "--day", "2026-11-01", OPERATOR="lead-b")
+    assert other.exit_status_and_code == (3, "evidence_mismatch")
+    recorded = paying_terminal.json(*stated, OPERATOR="lead-b").data
+    assert (recorded["awaiting"], recorded["outside_minor"], recorded["left_minor"]) == (None, 15_050, 34_950)
+    assert re.search(r"Given back outside +₹150.50", paying_terminal("show", "payment", payment).out.decode())
+    assert paying_terminal.request_refund(int(payment), "349.51").exit_status_and_code == (3, "exceeds_captured")
+
+
 def test_a_payment_is_resolved_by_people(paying_terminal: PayingTerminal) -> None:
     """One person can resolve a payment as reversed if the gateway reports the same state. No person can resolve a
     payment as a state that the gateway denies.

@@ -79,6 +79,7 @@ SCREEN_CLASSES_BY_SCENE: Mapping[str, tuple[str, ...]] = {
     "refund_dialog": ("RefundDialog",),
     "approvals": ("ApprovalsPage", "ApproveDialog", "RejectDialog"),
     "resolve_money": ("ResolveMoneyDialog",),
+    "outside_refund": ("OutsideRefundDialog",),
     "reconcile": ("ReconcileDialog", "ReconcilePage", "ReconcileRunsPage"),
     "registry": ("ChangedCompaniesPage",),
     "reports": ("ReportsPage",),

@@ -35,16 +35,23 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant(
         "what open refunds hold is left",
         _BALANCES_FILE,
-        "payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor",
-        "payments.c.captured_minor - payments.c.refunded_minor",
+        "    payments.c.captured_minor\n    - payments.c.reserved_minor\n",
+        "    payments.c.captured_minor\n",
         _BALANCES_TESTS,
     ),
     _make_mutant(
         "what was set aside is left",
         _BALANCES_FILE,
-        " - payments.c.refunded_minor - payments.c.set_aside_minor",
-        " - payments.c.refunded_minor",
+        "    - payments.c.refunded_minor\n    - payments.c.set_aside_minor\n",
+        "    - payments.c.refunded_minor\n",
         _BALANCES_TESTS,
+    ),
+    _make_mutant(
+        "what was given back outside is left",
+        _BALANCES_FILE,
+        "    - payments.c.set_aside_minor\n    - payments.c.outside_minor\n",
+        "    - payments.c.set_aside_minor\n",
+        ("tests/services/payments/test_outside_refunds.py",),
     ),
     _make_mutant(
         "an amount of zero or less is moved",

@@ -403,7 +403,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
         "two refunds of one order never meet",
         (
             SourceChange(
-                "console/services/refunds/outcomes.py",
+                "console/services/payments/order_status.py",
                 '        lock_until_commit(context, tx, f"refunded_order_{order.id}")\n',
                 "        pass\n",
             ),

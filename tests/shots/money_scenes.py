@@ -8,8 +8,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from console.domain.alerts.incidents import Incident, IncidentState
+from console.domain.money import Money, format_decimal
+from console.domain.payments.records import Payment
 from console.domain.payments.service_results import RefundDetails
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION
 from console.domain.records import CreditCheck
+from console.domain.recovery.decision_reasons import DecisionReason
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.payments import timeout_start
 from console.services.payments.next_work import require_payment
@@ -27,6 +31,7 @@ from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.money.unmasking import UnmaskDialog
 from console.views.queues.notices_page import UnmatchedNoticesPage
+from console.views.records.outside_refund_dialog import OutsideRefundDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog
 from console.views.refunds.request_dialog import RefundDialog
@@ -266,6 +271,52 @@ def show_resolve_money(stage: WindowStage) -> None:
     dialog.reject()
 
 
+def show_outside_refund(stage: WindowStage) -> None:
+    """Show the dialog of the first and of the second person, the proposal, and the payment afterwards."""
+    sample = stage.desk.list_payments("complete")[-2]
+    payment = stage.desk.console.payments.read_payment(sample.id).record
+    stage.show_route(PaymentRoute(payment.id))
+    _open_outside_dialog(stage)
+    stage.take_picture("dialog-outside-empty")
+    dialog = _fill_outside_dialog(stage, payment)
+    stage.take_picture("dialog-outside")
+    dialog.main_button.click()
+    stage.wait_until(lambda: not dialog.is_busy)
+    stage.take_picture("dialog-outside-proposed")
+    dialog.reject()
+    stage.opening.context.change_operator("lead-b")
+    stage.show_route(PaymentRoute(payment.id))
+    stage.take_picture("payment-outside-proposed")
+    _open_outside_dialog(stage)
+    dialog = _fill_outside_dialog(stage, payment)
+    stage.take_picture("dialog-outside-second")
+    dialog.main_button.click()
+    stage.wait_until(lambda: not dialog.is_busy)
+    dialog.reject()
+    stage.wait_until_idle()
+    stage.take_picture("payment-outside")
+    stage.opening.context.change_operator("op-a")
+    stage.wait_until_idle()
+
+
+def _open_outside_dialog(stage: WindowStage) -> None:
+    stage.find(PaymentPage).run_action_on_record(RECORD_OUTSIDE_ACTION)
+    stage.wait_until(lambda: not stage.find(OutsideRefundDialog).form.is_reading_choices)
+
+
+def _fill_outside_dialog(stage: WindowStage, payment: Payment) -> OutsideRefundDialog:
+    dialog = stage.find(OutsideRefundDialog)
+    form = dialog.form
+    form.kind_buttons["text"].setChecked(True)
+    form.text_field.edit.setPlainText("振込受付番号 114。控えは経理が保管")  # type: ignore[union-attr]  # an area
+    amount = format_decimal(Money(payment.requestable_minor // 2, payment.currency))
+    form.amount_field.edit.setText(amount)  # type: ignore[union-attr]  # a line
+    form.day_field.edit.setText("2026-11-20")  # type: ignore[union-attr]  # a line
+    form.reason_list.setCurrentIndex(form.reason_list.findData(DecisionReason.BANK_STATEMENT))
+    stage.wait_until(dialog.main_button.isEnabled)
+    return dialog
+
+
 def _is_acknowledgeable(incident: Incident) -> bool:
     """Return True if the incident is open and nobody has acknowledged it."""
     return incident.state is IncidentState.OPEN and not incident.is_acknowledged
@@ -303,4 +354,5 @@ MONEY_SCENES: Mapping[str, SceneFunction] = {
     "approvals": show_approvals,
     "proposals": show_proposals,
     "resolve_money": show_resolve_money,
+    "outside_refund": show_outside_refund,
 }

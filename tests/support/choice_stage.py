@@ -5,6 +5,7 @@ With these records, tests compare the decision table with the results of the ser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.outside_refunds import OutsideRefund
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, Refund, RefundRequest
-from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
+from console.domain.payments.states import (
+    DONE_OUTSIDE,
+    PAYMENT_TRANSITIONS,
+    RECORD_OUTSIDE_ACTION,
+    PaymentState,
+)
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
 from console.domain.recovery.records import DecisionChoice, ProviderStatement
@@ -324,6 +331,9 @@ class ChoiceStage:
             case "refund":
                 payment_id = record.payment_id if kind == "refund" else record.id
                 return console.refunds.request(RefundRequest(payment_id, "100", "returned", intended_repeat=True))
+            case _ if name == RECORD_OUTSIDE_ACTION:
+                statement = OutsideRefund(max(1, record.requestable_minor), date(2026, 11, 1)).format_statement()
+                return console.recovery.resolve(kind, record.id, DONE_OUTSIDE, "transfer 114", statement)
             case "take":
                 return console.recovery.take(kind, record.id)
             case "note":

@@ -56,7 +56,7 @@ TYPED_NAMES = frozenset(
         "ssl_ca", "ssl_cert", "ssl_key", "password_env", "wsrep_on", "wsrep_max_ws_size", "max_password_errors",
         "innodb_flush_log_at_trx_commit", "secure_timestamp", "log_bin_trust_function_creators", "sql_select_limit",
         "sync_binlog",
-        "payment_failed", "only_ours", "only_theirs",
+        "payment_failed", "done_outside", "only_ours", "only_theirs",
     }
 )  # fmt: skip
 FAMILIES_FOR_ADMINISTRATORS = ("doctor.", "error.", "cli.", "adoption.")
@@ -76,7 +76,8 @@ FIRST_VERBS_OF_BUTTONS = frozenset(
         "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Change", "Clear", "Close", "Compare", "Confirm",
         "Continue", "Copy", "Decline", "Delete", "Discard", "End", "Enter", "Export", "Extend", "Filter", "Find",
         "Freeze", "Give", "Go", "Hand", "Lock", "Look", "Mark", "Move", "Open", "Print", "Probe", "Propose",
-        "Re-fetch", "Reconcile", "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search",
+        "Re-fetch", "Reconcile", "Record",
+        "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search",
         "Select", "Rename", "Reopen", "Set", "Show", "Sign", "Snooze", "Start", "Stay", "Stop", "Switch", "Take",
         "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom", "Check",
     }

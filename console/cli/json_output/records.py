@@ -41,9 +41,9 @@ _FIELD_NAMES_BY_RECORD_TYPE: Mapping[type, str] = {
         atom_token_id atom_txn_id created_at changed_at state_since registry_name""",
     Payment: """
         id order_id provider merchant_payment_id provider_payment_id corporation_number payer state certainty work
-        currency captured_minor reserved_minor refunded_minor version asked_minor set_aside_minor left_minor url
-        expires_at begun_at paid_at provider_state provider_minor provider_refunded_minor told_at error_code
-        operation_id created_at changed_at state_since registry_name""",
+        currency captured_minor reserved_minor refunded_minor version asked_minor set_aside_minor outside_minor
+        left_minor url expires_at begun_at paid_at provider_state provider_minor provider_refunded_minor told_at
+        error_code operation_id created_at changed_at state_since registry_name""",
     Refund: """
         id payment_id amount_minor currency state certainty work maker checkers provider_refund_key
         provider_refund_id version order_id reason reason_code ticket intended_repeat checkers_needed declined_because

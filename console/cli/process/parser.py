@@ -405,6 +405,8 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: TranslateFuncti
     )
     resolve_parser.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
     resolve_parser.add_argument("--provider-id", metavar="ID", help=translate("cli.help.provider_id"))
+    resolve_parser.add_argument("--amount", metavar="N", help=translate("cli.help.outside_amount"))
+    resolve_parser.add_argument("--day", metavar="D", help=translate("cli.help.outside_day"))
     _add_reason_code_option(resolve_parser, translate, DecisionReason)
     resolve_parser.add_argument("--reason", metavar="T", help=translate("cli.help.decision_reason"))
     _add_expected_version_option(resolve_parser, translate)

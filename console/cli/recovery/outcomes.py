@@ -15,8 +15,14 @@ from console.cli.process.command import Command, ServiceCommand, parse_id_at_pro
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.error_reasons import UsageProblem
+from console.domain.calendar_days import parse_day
+from console.domain.error_reasons import AmountProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import InvalidAmountDetail
+from console.domain.money import InvalidAmountText, parse_money
+from console.domain.payments.outside_refunds import OutsideRefund
+from console.domain.payments.records import Payment
+from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.settings.private_files import is_ordinary_file
 
@@ -66,9 +72,37 @@ def _format_probe_lines(result: ProbeResult, translator: Translator) -> Lines:
 
 
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
-    proof, id_at_provider = _parse_evidence(args.evidence), parse_id_at_provider(args.kind, args.provider_id)
+    proof = _parse_evidence(args.evidence)
+    if args.kind == "payment" and args.as_state == DONE_OUTSIDE:
+        id_at_provider: int | str | None = _make_outside_refund_statement(console, args)
+    else:
+        id_at_provider = parse_id_at_provider(args.kind, args.provider_id)
     arguments = (args.kind, args.id, args.as_state, proof, id_at_provider, args.saw)
     return console.recovery.resolve(*arguments, _parse_stated_reason(args), request_id=args.request_id)
+
+
+def _make_outside_refund_statement(console: "Console", args: Namespace) -> str:
+    """Return the statement of the refund done outside that `--amount` (in the payment's currency) and `--day` name.
+    Raises ConsoleError `usage` if one of them is missing or the day has another form, `invalid_amount` if the amount
+    is no amount of the currency, and not_found if there is no such payment."""
+    record_ref = args.kind, parse_row_id(args.kind, args.id)
+    record = console.lookup.read_records([record_ref]).get(record_ref)
+    if not isinstance(record, Payment):
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": args.kind, "id": args.id})
+    try:
+        day = parse_day(args.day or "")
+        amount = parse_money(args.amount or "", record.currency)
+    except InvalidAmountText:
+        facts: InvalidAmountDetail = {
+            "amount": (args.amount or "")[:40],
+            "currency": record.currency,
+            "record": record,
+            "problem": AmountProblem.WRONG_FORM,
+        }
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
+    except ValueError:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND}) from None
+    return OutsideRefund(amount.minor, day).format_statement()
 
 
 def _parse_stated_reason(args: Namespace) -> StatedReason | None:

@@ -15,7 +15,7 @@ from console.wording import records as payment_words
 from console.wording.mismatches import format_history_contradiction
 from console.wording.sentences import catalogue as wording
 
-_MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside")
+_MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded", "set_aside", "outside")
 
 
 def format_money_table(money: MoneyParts, payment: Payment, translator: Translator) -> Lines:

@@ -30,7 +30,7 @@ it only prevents a refund.
 
 IS_STOPPED_BY_PROVIDER_SWITCH_BY_ACTION: Mapping[str, bool] = {
     "approve": True, "buy": True, "move_order": False, "note": False, "purchase": True, "refund": False,
-    "reject": False, "renew": True, "resolve": False, "submit": True, "take": False,
+    "record_outside": False, "reject": False, "renew": True, "resolve": False, "submit": True, "take": False,
 }  # fmt: skip
 """Actions on a record that the switch of EVERYTHING_SCOPE stops, as `AllowedAction` and `NextStep` name them. True:
 the switch of the record's provider stops the action, too, because it costs or moves money.

@@ -162,9 +162,9 @@ def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment])
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:
-    """True if the completed refunds of the payment are smaller than its captured amount. Also True if both amounts
+    """True if the amount that the payer has got back is smaller than the captured amount. Also True if both amounts
     are 0, because then the amounts aren't known."""
-    return payment.refunded_minor < max(payment.captured_minor, 1)
+    return payment.given_back_minor < max(payment.captured_minor, 1)
 
 
 def _get_known_as_paid_since(payment: Payment) -> datetime:

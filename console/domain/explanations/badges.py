@@ -150,8 +150,8 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund") -> str:
         return f"order.{record.state.value}"
     if not isinstance(record, Payment):
         return f"refund.{record.state.value}"
-    if record.refunded_minor and record.state in PAID_STATES:
-        is_refunded_in_full = record.refunded_minor >= record.captured_minor
+    if record.given_back_minor and record.state in PAID_STATES:
+        is_refunded_in_full = record.given_back_minor >= record.captured_minor
         return f"business.{REFUNDED_BADGE_STATE if is_refunded_in_full else PARTLY_REFUNDED_BADGE_STATE}"
     return f"payment.{record.state.value}"
 

@@ -46,7 +46,7 @@ from console.domain.payments.records import (
     RefundRelations,
 )
 from console.domain.payments.service_results import ComparedSide
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.queues.filters import get_certainty
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
@@ -205,7 +205,8 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
         step = _make_second_person_step(record, relations, facts)
-        return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
+        suffix = "outside_asked" if relations.proposed_state == DONE_OUTSIDE else "reversal_asked"
+        return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, (APPROVER,))
     is_set_aside_being_refunded = (
         record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
     )
@@ -471,7 +472,8 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "amount": captured_amount if record.captured_minor else _make_money(record.asked_minor, record.currency),
         "asked": _make_money(record.asked_minor, record.currency),
         "told": None if record.provider_minor is None else make_stored_money(record.provider_minor, record.currency),
-        "refunded": _make_money(record.refunded_minor, record.currency),
+        "refunded": _make_money(record.given_back_minor, record.currency),
+        "outside": _make_money(record.outside_minor, record.currency),
         "left": _make_money(compute_unrefunded_minor(record), record.currency),
         "aside": _make_money(record.set_aside_minor, record.currency),
         "since": record.state_since,
@@ -522,6 +524,8 @@ def _make_second_person_step(record: Payment, relations: PaymentRelations, facts
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, _format_show_command(record))
     command = _format_resolve_command(record, str(relations.proposed_state))
+    if relations.proposed_state == DONE_OUTSIDE:
+        return NextStep("next.payment_second_person", facts, f"{command} --amount N --day D", RECORD_OUTSIDE_ACTION)
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 
@@ -752,8 +756,9 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
         step = NextStep("next.payment_reversible", facts)
         return Explanation("verdict.payment_reversible", "why.payment_reversible", step, facts)
     if is_refunded_in_full(record):
-        return Explanation("verdict.payment_refunded", "why.payment_refunded", NextStep("next.nothing", facts), facts)
-    verdict = "verdict.payment_partly" if record.refunded_minor else "verdict.payment_complete"
+        reason = "why.payment_outside" if record.outside_minor else "why.payment_refunded"
+        return Explanation("verdict.payment_refunded", reason, NextStep("next.nothing", facts), facts)
+    verdict = "verdict.payment_partly" if record.given_back_minor else "verdict.payment_complete"
     failed_refund = _find_failed_refund(record, relations, now)
     if failed_refund is not None:
         amount = _make_money(failed_refund.amount_minor, failed_refund.currency)
@@ -770,6 +775,8 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
             code = "next.refund_ask_anew"
             step = _make_refund_request_step(record, relations, code, facts, now, asks_others_first=True)
         return Explanation(verdict, f"why.payment_refund_{unmade_refund.state}", step, facts)
+    if record.outside_minor:
+        return Explanation(verdict, "why.payment_outside", NextStep("next.nothing", facts), facts)
     if record.refunded_minor:
         return Explanation(verdict, "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"

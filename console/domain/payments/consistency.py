@@ -186,8 +186,8 @@ def has_unrefunded_amount(payment: Payment) -> bool:
 
 
 def is_refunded_in_full(payment: Payment) -> bool:
-    """True if the whole captured amount of the payment was refunded."""
-    return 0 < payment.captured_minor <= payment.refunded_minor
+    """True if the whole captured amount of the payment was refunded, or given back outside."""
+    return 0 < payment.captured_minor <= payment.given_back_minor
 
 
 def compute_order_difference_minor(payment: Payment, order: Order) -> int:
@@ -198,7 +198,7 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
     """
     paid_payments = list_paid_order_payments(payment)
     captured_minor = sum(paid_payment.captured_minor for paid_payment in paid_payments)
-    remaining_minor = captured_minor - sum(paid_payment.refunded_minor for paid_payment in paid_payments)
+    remaining_minor = captured_minor - sum(paid_payment.given_back_minor for paid_payment in paid_payments)
     is_excess_refunded = captured_minor > order.total_minor >= remaining_minor
     return 0 if is_excess_refunded else captured_minor - order.total_minor
 
@@ -241,8 +241,8 @@ def list_unrefunded_payments(payment: Payment, order_payments: Iterable[Payment]
 
 def compute_retained_minor(payment: Payment) -> int:
     """Return the part of a payment's captured amount (minor units) that stays with the shop: all that is neither
-    refunded nor reserved for a refund."""
-    return payment.captured_minor - payment.refunded_minor - payment.reserved_minor
+    refunded, nor reserved for a refund, nor given back outside."""
+    return payment.captured_minor - payment.given_back_minor - payment.reserved_minor
 
 
 def is_order_covered(payments: Sequence[Payment], order: Order) -> bool:
@@ -382,6 +382,7 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
         unknown=min(unknown_minor, max(0, payment.reserved_minor - accepted_minor)),
         waiting=max(0, payment.reserved_minor - accepted_minor - unknown_minor),
         set_aside=0 if payment.state is PaymentState.REVERSED else payment.set_aside_minor,
+        outside=0 if payment.state is PaymentState.REVERSED else payment.outside_minor,
         refundable=compute_refundable_minor(payment),
     )
 
@@ -393,9 +394,9 @@ def compute_refundable_minor(payment: Payment) -> int:
 
 
 def compute_unrefunded_minor(payment: Payment) -> int:
-    """Return the part of a payment's captured amount (minor units) that hasn't been refunded, also if it is reserved
-    for a refund or set aside."""
-    return max(0, payment.captured_minor - payment.refunded_minor)
+    """Return the part of a payment's captured amount (minor units) that hasn't been refunded or given back outside,
+    also if it is reserved for a refund or set aside."""
+    return max(0, payment.captured_minor - payment.given_back_minor)
 
 
 def compute_reversed_minor(payment: Payment) -> int:

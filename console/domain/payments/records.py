@@ -79,7 +79,8 @@ class Payment:
 
     `asked_minor` is the requested price; `captured_minor` the amount that the provider has collected, from which
     refunds are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
-    `set_aside_minor` the part above an account's limit. `provider_state`, `provider_minor` and
+    `set_aside_minor` the part above an account's limit; `outside_minor` the part that the payer got back by another
+    way than the provider, as two people have decided. `provider_state`, `provider_minor` and
     `provider_refunded_minor` are the provider's last statement about the payment, true at the instant `told_at`.
     `by_code` is True if the payer pays with a code that the console requested.
 
@@ -108,6 +109,7 @@ class Payment:
     refunded_minor: int
     set_aside_minor: int
     version: int
+    outside_minor: int = 0
     by_code: bool = True
     handle: str | None = None
     url: str | None = None
@@ -138,9 +140,14 @@ class Payment:
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
     @property
+    def given_back_minor(self) -> int:
+        """The amount in minor units that the payer has got back: by completed refunds, and outside."""
+        return self.refunded_minor + self.outside_minor
+
+    @property
     def refundable_minor(self) -> int:
         """The amount in minor units that can still be refunded, without the amount set aside."""
-        return self.captured_minor - self.reserved_minor - self.refunded_minor - self.set_aside_minor
+        return self.captured_minor - self.reserved_minor - self.given_back_minor - self.set_aside_minor
 
     @property
     def is_only_set_aside_left(self) -> bool:
@@ -155,7 +162,8 @@ class Payment:
         smaller."""
         own_minor = self.refunded_minor + self.reserved_minor
         made_elsewhere_minor = max(0, (self.provider_refunded_minor or 0) - own_minor)
-        return max(0, min(self.refundable_minor, self.captured_minor - own_minor - made_elsewhere_minor))
+        given_minor = own_minor + made_elsewhere_minor + self.outside_minor
+        return max(0, min(self.refundable_minor, self.captured_minor - given_minor))
 
 
 @dataclass(frozen=True, slots=True)

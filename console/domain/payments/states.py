@@ -42,6 +42,11 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+DONE_OUTSIDE = "done_outside"
+"""The decision of two people that the payer of a payment got an amount back by another way than its provider, such as
+a bank transfer. It isn't a state: the payment stays paid, and the amount can't be refunded any more."""
+RECORD_OUTSIDE_ACTION = "record_outside"
+"""Name of the action by which a person makes the decision DONE_OUTSIDE."""
 OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 """States of an open refund. At most one refund of a payment is in one of these states."""
 RESERVING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}

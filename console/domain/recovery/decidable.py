@@ -14,7 +14,6 @@ from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     PAID_STATES,
     WAITING_STATES,
-    has_unrefunded_amount,
 )
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, find_payment_path
@@ -220,11 +219,27 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
     payment is in the state `target`; None if they can.
     """
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-    # of a payment that was refunded in full, nothing is left that could be reversed
-    is_reversal = target is PaymentState.REVERSED and has_unrefunded_amount(payment)
+    # Of a payment that its provider has refunded in full, nothing is left that could be reversed. Money given back
+    # outside is still at the provider.
+    is_refunded = 0 < payment.captured_minor <= payment.refunded_minor
+    is_reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES and not is_refunded
     if target is not payment.state and not find_decision_path(payment.state, target):
         return "no_such_step"
     return None if is_open or is_reversal else find_undecidable_reason(payment)
+
+
+def find_done_outside_refusal(payment: Payment) -> str | None:
+    """Return the code of the reason (the end of a wording key `reason.*`) for which people can't record that an
+    amount of a payment was given back by another way than its provider; None if they can. Only an amount that could
+    also be requested as a refund can be recorded.
+    """
+    if payment.certainty is Certainty.UNKNOWN:
+        return "payment_unknown"
+    if payment.state is PaymentState.REVERSED:
+        return "payment_reversed"
+    if payment.state not in PAID_STATES:
+        return "refund_not_paid"
+    return None if payment.requestable_minor else "refund_nothing_left"
 
 
 def find_purpose_of_known_outcome_decision(payment: Payment) -> str | None:

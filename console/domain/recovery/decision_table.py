@@ -14,10 +14,11 @@ from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION, PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.decidable import (
+    find_done_outside_refusal,
     find_payment_decision_refusal,
     find_refetch_refusal,
     find_set_order_paid_refusal,
@@ -39,6 +40,7 @@ from console.domain.service_results import AllowedAction
 
 DOCUMENT_EVIDENCE_KINDS = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
 """Kinds of evidence that a person hands in, instead of the provider's answer to a read."""
+_OUTSIDE_REFUND_EVIDENCE_KINDS = (EvidenceKind.FILE, EvidenceKind.LETTER)
 _INCONCLUSIVE_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 """Statements of a provider after which a decision needs documents and two people."""
 RefusalFinder = Callable[[ChoiceFacts], str | None]
@@ -158,7 +160,9 @@ def _make_already_proposed_rule(target: str) -> RefusalFinder:
     """
 
     def find_own_proposal_reason(facts: ChoiceFacts) -> str | None:
-        if facts.open_proposal is None or facts.person is None or not _needs_document(facts):
+        if facts.open_proposal is None or facts.person is None:
+            return None
+        if target != DONE_OUTSIDE and not _needs_document(facts):
             return None
         if (
             isinstance(facts.record, CreditCheck)
@@ -307,6 +311,21 @@ def _make_payment_decision_rule(target: PaymentState) -> ChoiceRule:
     return _make_decision_rule(target, rules, lambda facts: choice_effects.compute_payment_effect(facts, target))
 
 
+_DONE_OUTSIDE_CHOICE_RULE = ChoiceRule(
+    RECORD_OUTSIDE_ACTION,
+    "resolve",
+    (
+        _find_call_running_or_leased_reason,
+        lambda facts: find_done_outside_refusal(_require_payment(facts)),
+        _make_already_proposed_rule(DONE_OUTSIDE),
+    ),
+    lambda _facts: _OUTSIDE_REFUND_EVIDENCE_KINDS,
+    lambda _facts: True,
+    choice_effects.compute_done_outside_effect,
+    DONE_OUTSIDE,
+)
+
+
 def _make_refund_decision_rule(target: RefundState) -> ChoiceRule:
     rules = (
         _find_undecidable_refund_reason,
@@ -393,6 +412,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         _make_payment_decision_rule(PaymentState.COMPLETED),
         _make_payment_decision_rule(PaymentState.PAYMENT_FAILED),
         _make_payment_decision_rule(PaymentState.REVERSED),
+        _DONE_OUTSIDE_CHOICE_RULE,
         _REFUND_CHOICE_RULE,
         _TAKE_CHOICE_RULE,
         _NOTE_CHOICE_RULE,

@@ -64,6 +64,21 @@ def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> Decision
     return DecisionEffect((record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order, money_parts)
 
 
+def compute_done_outside_effect(facts: ChoiceFacts) -> DecisionEffect | None:
+    """Return the effect of the record that the whole requestable amount of a payment was given back by another way
+    than its provider: only the payment's amounts change. None if the record isn't a payment."""
+    record = facts.record
+    if not isinstance(record, Payment):
+        return None
+    payment_after = replace(record, outside_minor=record.outside_minor + record.requestable_minor)
+    return DecisionEffect(
+        (record.state, record.state),
+        (record.certainty, record.certainty),
+        _find_order_states_after_refund(facts, payment_after),
+        (compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)),
+    )
+
+
 def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int:
     """Return the amount (minor units) that a decision books: the amount that the provider has reported if `statement`
     is OTHER_AMOUNT and the report is stored, otherwise the requested amount."""
@@ -89,14 +104,11 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
         compute_money_parts(payment, facts.refunds),
         compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
-    order_states = _get_unchanged_order_states(facts.order)
-    if (
-        facts.order is not None
-        and target is RefundState.COMPLETED
-        and OrderState.REFUNDED in ORDER_TRANSITIONS[facts.order.state]
-        and is_order_refunded((payment_after, *facts.other_order_payments))
-    ):
-        order_states = facts.order.state, OrderState.REFUNDED
+    order_states = (
+        _find_order_states_after_refund(facts, payment_after)
+        if target is RefundState.COMPLETED
+        else _get_unchanged_order_states(facts.order)
+    )
     return DecisionEffect(
         (record.state, target), (record.certainty, _CERTAINTY_AFTER_DECISION), order_states, money_parts
     )
@@ -136,6 +148,18 @@ def _find_order_states(
         and is_order_covered((payment_after, *other_order_payments), order)
     )
     return order.state, OrderState.PAID if becomes_paid else order.state
+
+
+def _find_order_states_after_refund(facts: ChoiceFacts, payment_after: Payment) -> tuple[str, str] | None:
+    """Return the order's states before and after an amount of its payment was given back, by which the payment became
+    `payment_after`; None without an order. The order becomes refunded if all its money was given back."""
+    if (
+        facts.order is not None
+        and OrderState.REFUNDED in ORDER_TRANSITIONS[facts.order.state]
+        and is_order_refunded((payment_after, *facts.other_order_payments))
+    ):
+        return facts.order.state, OrderState.REFUNDED
+    return _get_unchanged_order_states(facts.order)
 
 
 def _get_unchanged_order_states(order: Order | None) -> tuple[str, str] | None:

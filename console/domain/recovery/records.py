@@ -74,7 +74,8 @@ class WaitingProposal:
     - `payment_number`: our number of the payment, if the record is a payment.
     - `refusal`: the reason for which the acting person can't be the second person: `own_first_half` (this person made
       the proposal) or `role`; None if the person can.
-    - `amount_minor` and `currency` are the amount of the payment or refund; None for other records.
+    - `amount_minor` and `currency` are the amount of the payment or refund, or the amount given back outside; None
+      for other records.
     - `corporation_number`: the number of the record's company; None for an operation.
     - `evidence_summary`: the stored summary of the proposer's evidence, which contains the proposer's reason; the
       payer is masked in it. "" if no evidence is stored.
@@ -153,7 +154,7 @@ class DecisionEffect:
 class DecisionChoice:
     """One possible action on a record, allowed or excluded.
 
-    - `name`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state.
+    - `name`: probe, refetch, buy, refund, record_outside, move_order, take, note, or `resolve.` with the state.
     - `allowed_roles`: the roles that may do the action.
     - `reason`: a wording code if the choice is excluded, with `facts`.
     - `needs_second_person`: True if the choice needs a second person.

@@ -21,10 +21,9 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
 from console.store.refunds import approvals
-from console.store.refunds.approvals import StoredProposal
+from console.store.refunds.approvals import ID_AT_PROVIDER_LINE_PREFIX, StoredProposal
 
 MAX_LISTED_PROPOSALS = 1_000
-_ID_AT_PROVIDER_LINE_PREFIX = "number "
 _NO_ID_AT_PROVIDER_LINE = "no number"
 
 
@@ -39,7 +38,8 @@ class PersonDecision:
 
     `id_at_provider` is the id that the provider gave to the record (such as a refund id), as this person states it;
     None if the person states no id. `sets_id_at_provider` is True if the decision writes this id into the record; the
-    two people must then state the same id.
+    two people must then state the same id; otherwise the decision is refused for the reason `other_id_reason`. In a
+    decision that a refund was done outside, amount and day of the refund take the place of the id.
     """
 
     subject: tuple[str, int | None]
@@ -51,6 +51,7 @@ class PersonDecision:
     refusal_facts: NotAllowedDetail
     sets_id_at_provider: bool = False
     id_at_provider: str | None = None
+    other_id_reason: EvidenceMismatchReason = EvidenceMismatchReason.OTHER_ID
 
 
 def decide_with_second_person(
@@ -245,7 +246,7 @@ def _require_second_person(
     require_confirmed_decision()
     if not is_id_agreed:
         raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": EvidenceMismatchReason.OTHER_ID}
+            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": decision.other_id_reason}
         )
 
 
@@ -254,9 +255,9 @@ def _prepend_id_at_provider(id_at_provider: str | None, proof: PersonEvidence) -
     line, because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of
     the proof could be read as such an id, put the line _NO_ID_AT_PROVIDER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
-    if id_at_provider is None and not stored_content.startswith(_ID_AT_PROVIDER_LINE_PREFIX.encode()):
+    if id_at_provider is None and not stored_content.startswith(ID_AT_PROVIDER_LINE_PREFIX.encode()):
         return proof
-    line = _NO_ID_AT_PROVIDER_LINE if id_at_provider is None else f"{_ID_AT_PROVIDER_LINE_PREFIX}{id_at_provider}"
+    line = _NO_ID_AT_PROVIDER_LINE if id_at_provider is None else f"{ID_AT_PROVIDER_LINE_PREFIX}{id_at_provider}"
     return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 
@@ -266,7 +267,7 @@ def _read_proposed_id_at_provider(tx: Transaction, proposal: StoredProposal) -> 
     body = evidence.find_evidence_text(tx.conn, proposal.evidence_id) or ""
     line, line_end, _ = body.partition("\n")
     return (
-        line.removeprefix(_ID_AT_PROVIDER_LINE_PREFIX)
-        if line_end and line.startswith(_ID_AT_PROVIDER_LINE_PREFIX)
+        line.removeprefix(ID_AT_PROVIDER_LINE_PREFIX)
+        if line_end and line.startswith(ID_AT_PROVIDER_LINE_PREFIX)
         else None
     )

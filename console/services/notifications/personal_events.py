@@ -18,7 +18,7 @@ from console.domain.annotations.mentions import Mention, MentionSource
 from console.domain.bulk.records import DISCARDED_REASON
 from console.domain.notifications.events import PersonalEvent, PersonalEventKind
 from console.domain.payments.records import Refund
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import DONE_OUTSIDE, RefundState
 from console.domain.recovery.left_open import BULK_RUN_KIND
 from console.domain.recovery.records import WaitingProposal
 from console.domain.tasks.records import format_run_name
@@ -88,10 +88,11 @@ class PersonalEventReader:
 def _choose_event_of_ended_proposal(proposal: ClosedProposal) -> str:
     """Return the value of `PersonalEvent.event_name` that says how the proposal has ended: `replaced` (by another
     proposal), `confirmed` (the record has got the proposed state) or `settled` (the record has got another state).
-    For an operation return `closed`, which says only that the proposal has ended."""
+    For an operation, and for a refund done outside, which changes no state, return `closed`, which says only that the
+    proposal has ended."""
     if proposal.has_open_proposal:
         return "replaced"
-    if proposal.record_state is None:
+    if proposal.record_state is None or proposal.proposed_state == DONE_OUTSIDE:
         return "closed"
     return "confirmed" if proposal.record_state == proposal.proposed_state else "settled"
 

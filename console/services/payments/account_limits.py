@@ -76,8 +76,9 @@ def subtract_refunded_amount(tx: Transaction, payment_id: int, amount_minor: int
 
 def subtract_reversed_amount(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """Subtract the amount of a payment that is reversed now from the balance of its account. The subtracted amount is
-    the paid amount without completed refunds and set-asides, which the balance doesn't contain. An open refund is not
-    considered; when it ends later, the balance doesn't change. Also close the case about money set aside.
+    the paid amount without completed refunds (also those done outside) and set-asides, which the balance doesn't
+    contain. An open refund is not considered; when it ends later, the balance doesn't change. Also close the case
+    about money set aside.
     """
     close_set_aside_case(context, tx, payment_id)
     payment = payment_work.require_payment(tx, payment_id)
@@ -90,5 +91,5 @@ def subtract_reversed_amount(context: ServiceContext, tx: Transaction, payment_i
         for item in set_asides.find_by_payment(tx.conn, payment.id)
         if item.state is not SetAsideState.REFUNDED
     )
-    amount_minor = payment.captured_minor - payment.refunded_minor - set_aside_minor
+    amount_minor = payment.captured_minor - payment.refunded_minor - payment.outside_minor - set_aside_minor
     accounts.subtract_from_balance(tx.conn, account.id, amount_minor)

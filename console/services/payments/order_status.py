@@ -1,5 +1,5 @@
 """Set an order to paid after its payment was booked, in a separate transaction. If the transaction fails, a due
-task repeats it until it succeeds.
+task repeats it until it succeeds. Set it to refunded when all its money was given back.
 """
 
 import re
@@ -12,12 +12,15 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     compute_kept_minor,
     is_order_covered,
+    is_order_refunded,
+    is_refunded_in_full,
 )
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
 from console.domain.tasks.records import Alert
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
+from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.services.audit import refusals
 from console.services.guarded.leases import lock_until_commit
 from console.services.payments import next_work as payment_work
@@ -197,6 +200,32 @@ def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, pa
     )
     if is_about_payments_here:
         payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), WorkReason.PAID_TWICE)
+
+
+@payments.run_again_if_stale()
+def set_order_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    """After a completed refund, or one done outside, set the order of the payment to refunded, if the order's state
+    allows this and all money of the order's payments was given back. If this payment waits for a review and was given
+    back in full, also close its cases that ask people to refund it. If the row of the order or of one of its payments
+    can't be read, leave the order unchanged: the outcome, in the same transaction, is stored nevertheless, and a case
+    names the row."""
+    payment = payments.find(tx.conn, payment_id)
+    order_ids = [payment.order_id] if payment and payment.order_id is not None else []
+    order = next(iter(orders.find_by_ids(tx.conn, order_ids, skips_unreadable=True)), None)
+    if payment and payment.work.state is WorkState.NEEDS_REVIEW and is_refunded_in_full(payment):
+        # The payment is fully refunded, so people need not decide about it any more.
+        close_cases_of_refunded_payment(context, tx, payment.id)
+    if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
+        return
+    if len(order.payment_ids) > 1:
+        # Without the lock, two processes that complete refunds of two payments at once don't see each other's
+        # outcome, and neither sets the order to refunded.
+        lock_until_commit(context, tx, f"refunded_order_{order.id}")
+    order_payments = payments.find_by_orders(tx.conn, order_ids, skips_unreadable=True)
+    is_whole = {order_payment.id for order_payment in order_payments}.issuperset(order.payment_ids)
+    if is_whole and is_order_refunded(order_payments):
+        orders.change_order(tx.conn, order, context.now(), status=OrderState.REFUNDED)
+        context.record_audit(tx, AuditAction.ORDER_REFUNDED, order.id, {"payment": payment_id}, kind=ORDER_KIND)
 
 
 def _open_case_of_late_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:

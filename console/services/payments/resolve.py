@@ -8,10 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
+from console.domain.calendar_days import JST
+from console.domain.error_reasons import EvidenceMismatchReason, ExceedsCapturedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import ExceedsCapturedDetail
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
+from console.domain.payments.outside_refunds import OutsideRefund, parse_statement
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
@@ -21,12 +24,13 @@ from console.domain.payments.report_rules import (
     keeps_other_amount_unknown,
     names_payment,
 )
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import DONE_OUTSIDE, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState, WorkReason
 from console.domain.recovery.decidable import (
     find_decision_path,
+    find_done_outside_refusal,
     find_payment_decision_refusal,
     make_stale_view_error,
     make_undecidable_error,
@@ -59,7 +63,7 @@ from console.store.refunds import approvals
 PAYMENT_KIND = payments.PAYMENT_KIND
 RESOLVE_ACTION = AuditAction.PAYMENT_RESOLVE
 EVIDENCE_CALL_NAME = "resolve"
-DECIDABLE_PAYMENT_STATES = ("completed", "payment_failed", "reversed")
+DECIDABLE_PAYMENT_STATES = ("completed", "payment_failed", "reversed", DONE_OUTSIDE)
 LONGEST_PROVIDER_ID_CHARACTERS = 64
 
 
@@ -87,14 +91,17 @@ class PaymentResolver:
         `target_state` is one of DECIDABLE_PAYMENT_STATES; `proof` is the path of a file, or the text of a written
         statement; `id_at_provider` is the id that the provider gave to the payment, None if the person doesn't have
         it; `expected_version` is the payment's version on the person's screen, None to skip the comparison; `reason`
-        is the person's reason, None for a script without one.
+        is the person's reason, None for a script without one. DONE_OUTSIDE isn't a state: the payer got an amount
+        back by another way than the provider. `id_at_provider` is then the amount with the day
+        (`OutsideRefund.format_statement`); the provider isn't asked, and two people must agree.
 
         Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form; no_evidence if the proof is
         empty, unreadable or too large; not_allowed if the acting person has no right to resolve, or may not be the
         second person; same_person if the proposer decides again; stale_view if the payment's version is not
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
-        has this state; evidence_mismatch if the provider's answer contradicts the decision, if the first person gave
-        another `id_at_provider`, or if another payment has this id; not_found if there is no such payment;
+        has this state; exceeds_captured if the amount given back outside is more than the requestable amount;
+        evidence_mismatch if the provider's answer contradicts the decision, if the first person gave another
+        `id_at_provider`, or if another payment has this id; not_found if there is no such payment;
         in_progress while the start of the payment runs or another process holds the payment's lease.
         """
         person_proof = read_proof(proof, reason)
@@ -102,7 +109,8 @@ class PaymentResolver:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_PAYMENT_STATES)}
             )
-        if id_at_provider is not None and not _is_possible_id_at_provider(id_at_provider):
+        outside_refund = self._parse_outside_refund(id_at_provider) if target_state == DONE_OUTSIDE else None
+        if outside_refund is None and id_at_provider is not None and not _is_possible_id_at_provider(id_at_provider):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
         with refusals.audit_refusals(
             self._context, RESOLVE_ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND
@@ -111,8 +119,12 @@ class PaymentResolver:
             with self._payment_prober.hold_payment_lease(payment_id) as payment:
                 _require_decidable_payment(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
-                result = self._resolve_payment(
-                    payment, PaymentState(target_state), person_proof, person, id_at_provider
+                result = (
+                    self._record_outside_refund(payment, outside_refund, person_proof, person)
+                    if outside_refund is not None
+                    else self._resolve_payment(
+                        payment, PaymentState(target_state), person_proof, person, id_at_provider
+                    )
                 )
                 self._context.failpoints.reach("after_resolve")
         return result
@@ -149,6 +161,77 @@ class PaymentResolver:
         except payments.StaleRow:
             raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
         return ResolveResult(self._read_again(decided_payment), awaiting="second_person" if is_proposed else None)
+
+    def _parse_outside_refund(self, statement: str | None) -> OutsideRefund:
+        """Return the refund done outside that a person has stated. Raises usage without a statement, for one of
+        another form, or for a day in the future."""
+        outside_refund = parse_statement((statement or "").strip())
+        if outside_refund is None or outside_refund.day > self._context.now().astimezone(JST).date():
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND})
+        return outside_refund
+
+    def _record_outside_refund(
+        self, payment: Payment, outside_refund: OutsideRefund, proof: PersonEvidence, person: str
+    ) -> ResolveResult:
+        """Write the first person's proposal that the payer got an amount back by another way than the provider, or
+        record it with the second person's decision. Return the payment afterwards; the result's `awaiting` is
+        "second_person" while a second person must still agree. `proof` is the person's evidence. Raises stale_view if
+        the payment changes meanwhile, and exceeds_captured if the amount is more than the requestable amount."""
+        try:
+            is_proposed, decided_payment = self._context.write_and_read(
+                lambda tx: self._decide_outside_refund(tx, payment, outside_refund, proof, person),
+                lambda conn: payment_work.require_payment_after_lapse(conn, payment.id),
+            )
+        except payments.StaleRow:
+            raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
+        return ResolveResult(decided_payment, awaiting="second_person" if is_proposed else None)
+
+    def _decide_outside_refund(
+        self, tx: Transaction, payment: Payment, outside_refund: OutsideRefund, proof: PersonEvidence, person: str
+    ) -> bool:
+        """Write the proposal or the record of a refund done outside. Return True if a second person must still agree.
+        Raises StaleRow if the payment has changed since it was read, and exceeds_captured if the amount is more than
+        the requestable amount."""
+        context, now, amount_minor = self._context, self._context.now(), outside_refund.amount_minor
+        current_payment = payment_work.require_payment(tx, payment.id)
+        if current_payment.version != payment.version:
+            raise payments.StaleRow(payment.id)
+        if amount_minor > current_payment.requestable_minor:
+            raise _make_more_than_refundable_error(current_payment)
+        facts = {
+            "as": DONE_OUTSIDE,
+            "minor": amount_minor,
+            "currency": payment.currency,
+            "day": outside_refund.day.isoformat(),
+        }
+
+        def record_amount(proposer: str) -> None:
+            if not payments.record_amount_done_outside(tx.conn, payment.id, amount_minor, now):
+                raise _make_more_than_refundable_error(current_payment)
+            account_money.subtract_refunded_amount(tx, payment.id, amount_minor)
+            order_status.set_order_refunded(context, tx, payment.id)
+            approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), now)
+            context.record_audit(
+                tx, RESOLVE_ACTION, payment.id, {**facts, "by": "people", "first": proposer}, kind=PAYMENT_KIND
+            )
+
+        def write_proposal(proof_id: int) -> dict[str, object]:
+            payments.change_payment(tx.conn, current_payment, now)
+            return {**facts, "evidence": proof_id}
+
+        decision = PersonDecision(
+            (PAYMENT_KIND, payment.id),
+            DONE_OUTSIDE,
+            person,
+            payment,
+            payment.operation_id,
+            proof,
+            refusal_facts={"record": payment},
+            sets_id_at_provider=True,
+            id_at_provider=outside_refund.format_statement(),
+            other_id_reason=EvidenceMismatchReason.OTHER_OUTSIDE_REFUND,
+        )
+        return decide_with_second_person(context, tx, decision, settle=record_amount, propose=write_proposal)
 
     def _read_again(self, stored_payment: Payment) -> Payment:
         """Return the payment as it is stored now: after COMMIT, the work of the payment may have changed with the
@@ -382,13 +465,31 @@ def _make_outcome_of_decision(report: PaymentReport | None = None) -> Outcome[Pa
 
 
 def _require_decidable_payment(payment: Payment, target_state: str, expected_version: int | None) -> None:
-    """Raise stale_view if the payment no longer has the version `expected_version`, and nothing_to_resolve if
-    people can't decide that this payment's state is `target_state`.
+    """Raise stale_view if the payment no longer has the version `expected_version`, nothing_to_resolve if people
+    can't decide that this payment's state is `target_state`, and exceeds_captured if people can't record a refund
+    done outside.
     """
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
-    if find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
+    if target_state == DONE_OUTSIDE:
+        if find_done_outside_refusal(payment) is not None:
+            raise _make_more_than_refundable_error(payment)
+    elif find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
         raise make_undecidable_error(payment)
+
+
+def _make_more_than_refundable_error(payment: Payment) -> ConsoleError:
+    """Return the error `exceeds_captured` for an amount given back outside that is more than what could be requested
+    as a refund, or for a payment that isn't confirmed as paid."""
+    is_paid = payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN
+    reason = ExceedsCapturedReason.MORE_THAN_REFUNDABLE if is_paid else ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID
+    facts: ExceedsCapturedDetail = {
+        "record": payment,
+        "reason": reason,
+        "left": payment.requestable_minor if is_paid else 0,
+        "currency": payment.currency,
+    }
+    return ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
 
 
 def _is_one_person_enough(payment: Payment, report: PaymentReport) -> bool:

@@ -14,7 +14,7 @@ from console.domain.explanations.payments import explain_order, explain_payment,
 from console.domain.payments.consistency import compare_order_sides, compare_payment_sides, compute_money_parts
 from console.domain.payments.records import Order, Payment, PaymentRelations, SetAside
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, SetAsideItem
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaProgress, make_saga_progress
@@ -39,7 +39,7 @@ from console.store.tasks import sagas
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ROWS_PER_PAGE = 1_000
-_PAYMENT_ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order")
+_PAYMENT_ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order", RECORD_OUTSIDE_ACTION)
 
 
 class PaymentDetailsReader:

@@ -32,7 +32,7 @@ from console.domain.payments.records import (
     RefundRelations,
     find_pending_refund,
 )
-from console.domain.payments.states import PaymentState, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.recovery.decidable import (
@@ -333,9 +333,10 @@ class RelatedRecordCompleter:
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has
-        proposed. False if no person has proposed a state (`proposed_state` is None).
+        proposed. False if no person has proposed a state (`proposed_state` is None), or only that an amount was given
+        back outside, about which the provider states nothing.
         """
-        if proposed_state is None:
+        if proposed_state in (None, DONE_OUTSIDE):
             return False
         return is_decision_denied(
             PaymentState(proposed_state), find_last_provider_statement(payment, self._context.now())

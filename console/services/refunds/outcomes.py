@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import is_order_refunded, is_refunded_in_full
 from console.domain.payments.provider_messages import RefundReport
-from console.domain.payments.records import OrderState, Refund, SetAsideState
+from console.domain.payments.records import Refund, SetAsideState
 from console.domain.payments.report_rules import PROVIDER_CLOCK_TOLERANCE
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
@@ -31,7 +30,6 @@ from console.domain.tasks.retry_schedules import (
     compute_next_attempt_time,
     compute_next_attempt_time_of_endless_schedule,
 )
-from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.guarded.desk_answers import refuse_denial_of_unclear_answer
 from console.services.guarded.leases import lock_until_commit
@@ -44,7 +42,7 @@ from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.operations import idempotency, journal
-from console.store.payments import orders, payments, set_asides
+from console.store.payments import payments, set_asides
 from console.store.records import evidence
 from console.store.refunds import approvals, refunds
 
@@ -229,7 +227,7 @@ def mark_refund_completed(
     context.record_audit(
         tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
-    move_order_to_refunded(context, tx, refund.payment_id)
+    order_status.set_order_refunded(context, tx, refund.payment_id)
 
 
 def mark_refund_submitted(
@@ -414,34 +412,6 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
 
 
 # Other rows that change with the refund
-
-
-@payments.run_again_if_stale()
-def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
-    """After a completed refund, set the order of the payment to refunded, if the order's state allows this and all
-    payments of the order are fully refunded. If this payment waits for a review and is fully refunded, also close its
-    cases that ask people to refund it. If the row of the order or of one of its payments can't be read, leave the
-    order unchanged: the outcome of the refund, in the same transaction, is stored nevertheless, and a case names the
-    row."""
-    payment = payments.find(tx.conn, payment_id)
-    order_ids = [payment.order_id] if payment and payment.order_id is not None else []
-    order = next(iter(orders.find_by_ids(tx.conn, order_ids, skips_unreadable=True)), None)
-    if payment and payment.work.state is WorkState.NEEDS_REVIEW and is_refunded_in_full(payment):
-        # The payment is fully refunded, so people need not decide about it any more.
-        order_status.close_cases_of_refunded_payment(context, tx, payment.id)
-    if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
-        return
-    if len(order.payment_ids) > 1:
-        # Without the lock, two processes that complete refunds of two payments at once don't see each other's
-        # outcome, and neither sets the order to refunded.
-        lock_until_commit(context, tx, f"refunded_order_{order.id}")
-    order_payments = payments.find_by_orders(tx.conn, order_ids, skips_unreadable=True)
-    is_whole = {order_payment.id for order_payment in order_payments}.issuperset(order.payment_ids)
-    if is_whole and is_order_refunded(order_payments):
-        orders.change_order(tx.conn, order, context.now(), status=OrderState.REFUNDED)
-        context.record_audit(
-            tx, AuditAction.ORDER_REFUNDED, order.id, {"payment": payment_id}, kind=orders.ORDER_KIND
-        )
 
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:

@@ -202,14 +202,14 @@ def _exceeds_captured_amount(
     context: ServiceContext, refund_with_payment: RefundWithPayment, listed_refunds: Collection[ListedRefund]
 ) -> bool:
     """True if the sum of the payment's refunds is larger than the amount that was paid. The sum includes this refund,
-    and the listed refunds that the payment's sums don't include. The program checks this, because some providers
-    don't refuse such a refund.
+    amounts given back outside, and the listed refunds that the payment's sums don't include. The program checks this,
+    because some providers don't refuse such a refund.
     """
     with context.database.read() as conn:
         payment = require_payment_after_lapse(conn, refund_with_payment.payment.id)
         uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)
     uncounted_minor = sum(refund.amount.minor for refund in uncounted_refunds if refund.amount is not None)
-    return payment.refunded_minor + payment.reserved_minor + uncounted_minor > payment.captured_minor
+    return payment.given_back_minor + payment.reserved_minor + uncounted_minor > payment.captured_minor
 
 
 def _list_uncounted_refunds(

@@ -99,7 +99,8 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "payments": (
         "order_id", "provider_payment_id", "corporation_number", "payer_ref", "status", "certainty", "work_state",
         "work_at", "work_reason", "work_attempts", "captured_minor", "reserved_minor", "refunded_minor",
-        "set_aside_minor", "account_minor", "by_code", "handle", "url", "payment_expires_at", "begun_at", "paid_at",
+        "set_aside_minor", "outside_minor", "account_minor", "by_code", "handle", "url", "payment_expires_at",
+        "begun_at", "paid_at",
         "provider_state", "provider_minor", "provider_refunded_minor", "told_at", "payment_last_event_id",
         "error_code", "operation_id", "changed_at", "state_since", "version", "booked_at", "late_after",
     ),

@@ -38,7 +38,7 @@ _HAS_ENDED_UNPAID_SQL = exists_sql(
 )
 _IS_REFUNDED_WHOLLY_SQL = (
     f"{make_sum_sql('p.captured_minor', _ORDER_PAYMENTS_SQL)}"
-    f" BETWEEN 1 AND {make_sum_sql('p.refunded_minor', _ORDER_PAYMENTS_SQL)}"
+    f" BETWEEN 1 AND {make_sum_sql('p.refunded_minor + p.outside_minor', _ORDER_PAYMENTS_SQL)}"
 )
 _ORDER_STATES_SET_BY_CONSOLE = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
@@ -59,7 +59,7 @@ def _make_fill_from_payment_rule(column: str, *proof: str) -> TriggerRule:
 
 _IS_PAYMENT_PAID_SQL = f"p.captured_minor > 0 AND p.status IN {make_state_list_sql(PAID_STATES)}"
 _PAID_SUM_OF_ORDER_SQL = make_sum_sql(
-    "p.captured_minor - p.refunded_minor - p.reserved_minor",
+    "p.captured_minor - p.refunded_minor - p.outside_minor - p.reserved_minor",
     f"{_ORDER_PAYMENTS_SQL} AND {_IS_PAYMENT_PAID_SQL} AND p.currency = OLD.currency",
 )
 

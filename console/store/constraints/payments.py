@@ -11,7 +11,13 @@ from console.domain.access.permissions import WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_providers_of_type
-from console.domain.payments.states import PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES, PaymentState, RefundState
+from console.domain.payments.states import (
+    DONE_OUTSIDE,
+    PAYMENT_TRANSITIONS,
+    RESERVING_REFUND_STATES,
+    PaymentState,
+    RefundState,
+)
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import SET_ASIDE_TRANSITIONS
@@ -53,7 +59,7 @@ _QUERY_CALL_NAME = "payment"
 """Name of the provider call that queries a payment's state, as in the source of evidence (`provider.call`)."""
 _START_CALL_NAME = "start"
 """Name of the provider call that starts a payment, as in the source of evidence (`provider.call`)."""
-_PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
+_PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor", "outside_minor")
 _HAS_SUM_CHANGED_SQL = f"(NOT ({are_unchanged_sql(*_PAYMENT_SUM_COLUMNS)}))"
 
 
@@ -132,6 +138,19 @@ _WAS_RESOLVED_BY_PEOPLE_SQL = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value, PaymentState.PAYMENT_FAILED.value
 )
 """SQL condition: two people have decided the payment's state: completed, reversed or failed."""
+_WAS_DONE_OUTSIDE_SQL = is_second_person_sql(
+    "OLD.id",
+    "payment",
+    DONE_OUTSIDE,
+    condition_sql="e.body LIKE CONCAT('number ', NEW.outside_minor - OLD.outside_minor, ' %') AND "
+    + exists_sql(
+        "evidence f WHERE f.id = a.evidence_id"
+        " AND f.body LIKE CONCAT('number ', NEW.outside_minor - OLD.outside_minor, ' %')"
+    ),
+)
+"""SQL condition: two people have decided that the payer got this amount back by another way than the provider. The
+evidence of both people begins with the amount (minor units) and the day.
+"""
 _PAYMENT_LINK_RULE = TriggerRule(
     "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
 )
@@ -145,7 +164,7 @@ _PAYMENT_INSERT_RULES = (
         f" AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.provider_payment_id IS NULL"
         " AND NEW.captured_minor = 0 AND NEW.reserved_minor = 0 AND NEW.refunded_minor = 0"
-        " AND NEW.set_aside_minor = 0",
+        " AND NEW.set_aside_minor = 0 AND NEW.outside_minor = 0",
         "a payment begins without money",
     ),
     TriggerRule(
@@ -189,7 +208,8 @@ _PAYMENT_UPDATE_RULES = (
         f"NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"
         f" AND LEAST({', '.join(f'NEW.{name}' for name in _PAYMENT_SUM_COLUMNS)},"
         " NEW.account_minor) >= 0"
-        " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
+        " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor + NEW.outside_minor"
+        " <= NEW.captured_minor",
         "no amount of a payment is negative, and its parts are at most the captured amount",
     ),
     TriggerRule("NEW.captured_minor >= OLD.captured_minor", "the captured amount never falls"),
@@ -200,6 +220,11 @@ _PAYMENT_UPDATE_RULES = (
             f"{_make_amount_change_sql('refunded_minor')} = -{_make_amount_change_sql('reserved_minor')}",
         ),
         "only a reserved amount is refunded",
+    ),
+    TriggerRule(
+        "NEW.outside_minor = OLD.outside_minor"
+        f" OR (NEW.outside_minor > OLD.outside_minor AND {_WAS_DONE_OUTSIDE_SQL})",
+        "only two people state that an amount was given back outside",
     ),
     TriggerRule(
         implies_sql(f"({_make_amount_change_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),

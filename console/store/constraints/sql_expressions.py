@@ -269,14 +269,17 @@ def is_request_about_sql(kind: str, subject_id: str) -> str:
     )
 
 
-def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed: str) -> str:
+def is_second_person_sql(
+    subject_id: str, kind: str = "credit-check", *proposed: str, condition_sql: str = "TRUE"
+) -> str:
     """Return an SQL condition: the acting person is the second person of a decision about the record of this kind
     with the id `subject_id` (SQL).
 
     The condition is true if all of the following is true. Another person, who is still an enabled operator or
     approver, has proposed one of the final states `proposed` (default: `error`). The acting person is an approver and
     has stored evidence after the proposal. If a worker executes this person's desk request, the person has requested
-    the same state of this record and has typed the password for the request.
+    the same state of this record and has typed the password for the request. The SQL condition `condition_sql` about
+    the proposal `a` and the acting person's evidence `e` is true.
     """
     final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
     is_same_decision_requested_sql = is_requested_sql(
@@ -290,7 +293,7 @@ def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed:
         f" AND a.proposed IN ({final_states_sql})"
         f" AND {is_other_person_sql('a.person', 'me')} AND e.subject_kind = '{kind}' AND e.subject_id = {subject_id}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
-        f" AND {is_same_decision_requested_sql}"
+        f" AND {is_same_decision_requested_sql} AND {condition_sql}"
     )
     return f"({has_role_sql(APPROVER)} AND {other_proposal_sql})"
 

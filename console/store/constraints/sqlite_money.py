@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from sqlalchemy import Connection
 
 from console.domain.money import LARGEST_AMOUNT_MINOR
-from console.domain.payments.states import PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES, RefundState
+from console.domain.payments.states import DONE_OUTSIDE, PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES, RefundState
 from console.domain.transitions.tables import (
     ENDED_REFUND_STATES,
     ORDER_TRANSITIONS,
@@ -29,7 +29,7 @@ from console.store.constraints.sqlite_expressions import (
 )
 
 _TRIGGERS_QUERY = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-_PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
+_PAYMENT_SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor", "outside_minor")
 
 
 def renew_triggers(conn: Connection) -> None:
@@ -137,6 +137,10 @@ _REFUND_UPDATE_RULES: TriggerRules = (
     ),
     state_since.make_sqlite_rule("status", "certainty"),
 )
+_IS_OUTSIDE_PROPOSED_SQL = exists_sql(
+    "approvals a WHERE a.subject_kind = 'payment' AND a.subject_id = CAST(OLD.id AS TEXT) AND a.action = 'resolve'"
+    f" AND a.proposed = '{DONE_OUTSIDE}' AND a.closed_at IS NULL"
+)
 _PAYMENT_INSERT_RULES: TriggerRules = (
     make_no_replacement_rule("payments"),
     TriggerRule(
@@ -161,11 +165,17 @@ _PAYMENT_UPDATE_RULES: TriggerRules = (
     TriggerRule(
         f"min({', '.join(f'NEW.{name}' for name in _PAYMENT_SUM_COLUMNS)}) >= 0"
         f" AND NEW.captured_minor <= {LARGEST_AMOUNT_MINOR}"
-        " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
+        " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor + NEW.outside_minor"
+        " <= NEW.captured_minor",
         "no amount of a payment is negative, and its parts are at most the captured amount",
     ),
     TriggerRule("NEW.captured_minor >= OLD.captured_minor", "the captured amount never falls"),
     TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "the refunded amount never falls"),
+    TriggerRule(
+        "NEW.outside_minor = OLD.outside_minor"
+        f" OR (NEW.outside_minor > OLD.outside_minor AND {_IS_OUTSIDE_PROPOSED_SQL})",
+        "only two people state that an amount was given back outside",
+    ),
     TriggerRule(
         "NEW.reserved_minor >= OLD.reserved_minor OR "
         f"NEW.reserved_minor >= {_make_refund_sum_sql(RESERVING_REFUND_STATES, 'OLD.id')}",

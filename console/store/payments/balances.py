@@ -1,4 +1,5 @@
-"""Writes the amounts of a payment: captured = left + reserved for refunds + refunded + set aside.
+"""Writes the amounts of a payment: captured = left + reserved for refunds + refunded + set aside
++ given back outside.
 
 Each function changes the amounts by one UPDATE, whose WHERE clause prevents a negative amount even if other processes
 write at the same time. It returns True if it changed the amounts. The UPDATE increments the row's version without
@@ -17,12 +18,16 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.payments import payments
 
 PAYMENT_KIND = "payment"
-MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor"})
+MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor", "outside_minor"})
 """Columns of amounts, which only the functions of this module write."""
 
 _AMOUNT_MINOR_PARAMETER: BindParameter[int] = bindparam("amount_minor")
 _REFUNDABLE_AMOUNT_EXPRESSION = (
-    payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor - payments.c.set_aside_minor
+    payments.c.captured_minor
+    - payments.c.reserved_minor
+    - payments.c.refunded_minor
+    - payments.c.set_aside_minor
+    - payments.c.outside_minor
 )
 _UPDATE_PAYMENT_AMOUNTS_STATEMENT = (
     update(payments)
@@ -79,6 +84,10 @@ _MOVE_TO_SET_ASIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
     _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER
 ).values(set_aside_minor=payments.c.set_aside_minor + _AMOUNT_MINOR_PARAMETER)
 
+_MOVE_TO_OUTSIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
+    _REFUNDABLE_AMOUNT_EXPRESSION >= _AMOUNT_MINOR_PARAMETER, _NOT_REVERSED_CONDITION
+).values(outside_minor=payments.c.outside_minor + _AMOUNT_MINOR_PARAMETER)
+
 
 def reserve_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_from_set_aside: bool = False
@@ -123,6 +132,13 @@ def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: 
     """Move `amount_minor` of a payment from the amount left to the amount set aside, because it exceeds an account's
     limit. Return False, without a write, if the amount left is smaller than `amount_minor`."""
     return _move_amount(conn, _MOVE_TO_SET_ASIDE_STATEMENT, payment_id, amount_minor, now)
+
+
+def record_amount_done_outside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
+    """Move `amount_minor` of a payment from the amount left to the amount given back outside, because two people have
+    decided that the payer got it by another way than the provider. Return False, without a write, if the amount left
+    is smaller than `amount_minor`, or if the payment was reversed."""
+    return _move_amount(conn, _MOVE_TO_OUTSIDE_STATEMENT, payment_id, amount_minor, now)
 
 
 def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:

@@ -23,6 +23,7 @@ from console.store.database.compare_and_swap import run_again_if_stale as run_ag
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import MONEY_COLUMNS
 from console.store.payments.balances import PAYMENT_KIND as PAYMENT_KIND
+from console.store.payments.balances import record_amount_done_outside as record_amount_done_outside
 from console.store.payments.balances import release_amount as release_amount
 from console.store.payments.balances import reserve_amount as reserve_amount
 from console.store.payments.balances import set_amount_aside as set_amount_aside

@@ -18,12 +18,12 @@ PAYMENT_COLUMNS = (
     payments.c.provider_payment_id, payments.c.corporation_number, payments.c.payer_ref, payments.c.status,
     payments.c.certainty, payments.c.work_state, payments.c.work_at, payments.c.work_reason, payments.c.work_attempts,
     payments.c.currency, payments.c.asked_minor, payments.c.captured_minor, payments.c.reserved_minor,
-    payments.c.refunded_minor, payments.c.set_aside_minor, payments.c.version, payments.c.by_code, payments.c.handle,
-    payments.c.url, payments.c.payment_expires_at, payments.c.begun_at, payments.c.paid_at, payments.c.provider_state,
-    payments.c.provider_minor, payments.c.provider_refunded_minor, payments.c.told_at,
-    payments.c.payment_last_event_id, payments.c.error_code, payments.c.operation_id, payments.c.created_at,
-    payments.c.changed_at, payments.c.account_minor, payments.c.booked_at, payments.c.late_after,
-    payments.c.state_since,
+    payments.c.refunded_minor, payments.c.set_aside_minor, payments.c.outside_minor, payments.c.version,
+    payments.c.by_code, payments.c.handle, payments.c.url, payments.c.payment_expires_at, payments.c.begun_at,
+    payments.c.paid_at, payments.c.provider_state, payments.c.provider_minor, payments.c.provider_refunded_minor,
+    payments.c.told_at, payments.c.payment_last_event_id, payments.c.error_code, payments.c.operation_id,
+    payments.c.created_at, payments.c.changed_at, payments.c.account_minor, payments.c.booked_at,
+    payments.c.late_after, payments.c.state_since,
 )  # fmt: skip
 LAPSED_WORK = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
 """Work of a record that is shown while its operation has lapsed (its process crashed or froze), until a due task
@@ -37,13 +37,14 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) 
     (
         payment_id, order_id, provider, merchant_payment_id, provider_payment_id, corporation_number, payer, status,
         certainty, work_state, work_at, work_reason, attempts, currency, asked_minor, captured_minor, reserved_minor,
-        refunded_minor, set_aside_minor, version, by_code, provider_payment_handle, url, expires_at, begun_at,
+        refunded_minor, set_aside_minor, outside_minor, version, by_code, provider_payment_handle, url, expires_at,
+        begun_at,
         paid_at, provider_state, provider_minor, provider_refunded_minor, told_at, last_event_id, error_code,
         operation_id, created_at, changed_at, account_minor, booked_at, late_after, state_since,
     ) = row  # fmt: skip
     unreadable_rows.require_numbers(
-        asked_minor, captured_minor, reserved_minor, refunded_minor, set_aside_minor, provider_minor,
-        provider_refunded_minor, account_minor, version, attempts,
+        asked_minor, captured_minor, reserved_minor, refunded_minor, set_aside_minor, outside_minor,
+        provider_minor, provider_refunded_minor, account_minor, version, attempts,
     )  # fmt: skip
     record = Payment(
         id=payment_id,
@@ -62,6 +63,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) 
         reserved_minor=reserved_minor,
         refunded_minor=refunded_minor,
         set_aside_minor=set_aside_minor,
+        outside_minor=outside_minor,
         version=version,
         by_code=bool(by_code),
         handle=provider_payment_handle,

@@ -208,13 +208,14 @@ def _is_reversible_sql(now: datetime) -> ColumnElement[bool]:
 
 
 def _make_shown_payment_state_sql() -> ColumnElement[Any]:
-    """Return SQL of the state that the badge of a payment shows: a paid payment with refunds is refunded or partly
-    refunded."""
+    """Return SQL of the state that the badge of a payment shows: a paid payment of which an amount was given back is
+    refunded or partly refunded."""
     columns = payment_table.c
-    has_refunds = and_(is_one_of_sql(columns.status, PAID_STATES), columns.refunded_minor != 0)
+    given_back_minor = columns.refunded_minor + columns.outside_minor
+    has_refunds = and_(is_one_of_sql(columns.status, PAID_STATES), given_back_minor != 0)
     return case(
         (not_(has_refunds), columns.status),
-        (columns.refunded_minor >= columns.captured_minor, REFUNDED_BADGE_STATE),
+        (given_back_minor >= columns.captured_minor, REFUNDED_BADGE_STATE),
         else_=PARTLY_REFUNDED_BADGE_STATE,
     )
 

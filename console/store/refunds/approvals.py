@@ -6,17 +6,24 @@ refund one approver other than its requester, and a large refund two approvers.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.evidence.timeline import mask_text
+from console.domain.payments.outside_refunds import parse_statement
+from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.recovery.records import WaitingProposal
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
 from console.store.schema.core import approvals, credit_checks, evidence
 from console.store.schema.payments import payments, refunds
 
 RESOLVE_ACTION = "resolve"
+ID_AT_PROVIDER_LINE_PREFIX = "number "
+"""Beginning of a person's evidence that has the id which the provider gave to the record, or what takes its place."""
+_LONGEST_STATEMENT_LINE = 80
+"""Number of characters of the evidence that contain the line with amount and day of a refund done outside."""
 APPROVE_ACTION = "refund.approve"
 REFUND_KIND = "refund"
 _OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
@@ -38,6 +45,8 @@ _OPEN_PROPOSALS_QUERY = (
         payments.c.currency,
         func.coalesce(payments.c.corporation_number, credit_checks.c.corporation_number).label("corporation_number"),
         payments.c.payer_ref, evidence.c.summary,
+        case((approvals.c.proposed == DONE_OUTSIDE, func.substr(evidence.c.body, 1, _LONGEST_STATEMENT_LINE)))
+        .label("evidence_beginning"),
     )
     .select_from(approvals)
     .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _NUMERIC_SUBJECT_ID_EXPRESSION))
@@ -77,11 +86,20 @@ def list_open_proposals(conn: Connection, limit: int | None) -> tuple[WaitingPro
     return tuple(
         WaitingProposal(
             row.id, row.subject_kind, row.subject_id, row.payment_number, row.proposed, row.person,
-            convert_to_aware_utc(row.at), None, row.amount_minor, row.currency, row.corporation_number,
+            convert_to_aware_utc(row.at), None, _find_proposed_amount(row), row.currency, row.corporation_number,
             mask_text(row.summary or "", (row.payer_ref or "",)),
         )
         for row in conn.execute(_OPEN_PROPOSALS_QUERY.limit(limit))
     )  # fmt: skip
+
+
+def _find_proposed_amount(row: Any) -> int | None:
+    """Return the amount (minor units) that a proposal is about: the amount given back outside, with which the
+    proposer's evidence begins, or the amount of the payment or refund. None for other records."""
+    first_line = (row.evidence_beginning or "").partition("\n")[0]
+    outside_refund = parse_statement(first_line.removeprefix(ID_AT_PROVIDER_LINE_PREFIX))
+    amount_minor: int | None = row.amount_minor
+    return amount_minor if outside_refund is None else outside_refund.amount_minor
 
 
 def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> StoredProposal | None:

@@ -21,7 +21,7 @@ from console.store.schema import claim_columns as claim_sql
 from console.store.schema import mismatch_columns as mismatch_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText, SharedColumnInstant
 
-SCHEMA_VERSION = "0026"
+SCHEMA_VERSION = "0027"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
 compares this value with the newest migration.
 """

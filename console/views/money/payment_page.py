@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.explanations.payments import OPEN_ORDER_ACTION, OPEN_REFUND_ACTION
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.service_results import PaymentDetails
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -34,6 +34,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     kind = "payment"
     related_tab_names = ("refunds",)
     action_names = ("probe", "refund", "resolve", "move_order", "unmask")
+    menu_action_names = (RECORD_OUTSIDE_ACTION,)
     key_hints = make_record_key_hints(*action_names)
 
     def __init__(self, context: WindowContext) -> None:
@@ -158,6 +159,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 self._open_order()
             case "resolve":
                 self.action_handlers.open_resolve_dialog(details.record)
+            case _ if action_name == RECORD_OUTSIDE_ACTION:
+                self.action_handlers.open_outside_refund_dialog(details.record)
             case "move_order":
                 self.action_handlers.set_order_paid(details.record)
             case "unmask":
@@ -191,10 +194,11 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(RefundRoute(refund_id, (), self.sidebar_key))
 
     def open_money_part(self, part_key: str) -> None:
-        """Show where the amount of this part comes from. For the paid and the reversed amount, open the provider's
-        answers; for money set aside, open the page of all money set aside; for any other part, open the refunds and
-        select the newest one of this part. `part_key` is the key of the part (a field of MoneyParts)."""
-        if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY):
+        """Show where the amount of this part comes from. For the paid and the reversed amount, and for an amount
+        given back outside, open the tab with the provider's answers and people's evidence; for money set aside, open
+        the page of all money set aside; for any other part, open the refunds and select the newest one of this part.
+        `part_key` is the key of the part (a field of MoneyParts)."""
+        if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY, money_facts.OUTSIDE_PART_KEY):
             self.tabs.open_evidence_tab()
         elif part_key == money_facts.SET_ASIDE_PART_KEY:
             self.context.navigate(SetAsidesRoute())

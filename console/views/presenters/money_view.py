@@ -32,6 +32,7 @@ from console.wording.sentences import catalogue as wording
 PAID_PART_KEY = "paid"
 REVERSED_PART_KEY = "reversed"
 SET_ASIDE_PART_KEY = "set_aside"
+OUTSIDE_PART_KEY = "outside"
 OWN_SIDE_INDEX = 0
 """Index of our side in the sequence of the three compared sides."""
 GATEWAY_SIDE_INDEX = 1
@@ -270,6 +271,8 @@ def make_money_parts(
         leading_parts.insert(1, make_part(REVERSED_PART_KEY, reversed_minor, "solid", "bad"))
     if money.set_aside:
         leading_parts.append(make_part(SET_ASIDE_PART_KEY, money.set_aside, "back_hatch", "bad"))
+    if money.outside:
+        leading_parts.append(make_part(OUTSIDE_PART_KEY, money.outside, "solid", "muted"))
     refundable_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.refundable, currency)
     if refundable_before_minor not in (None, money.refundable):
         refundable_before_text = wording.format_amount(refundable_before_minor, currency)

@@ -44,7 +44,8 @@ SHORTCUT_BY_RECORD_ACTION = {
 }  # fmt: skip
 _RIGHT_BY_RECORD_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
-    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "submit": "refund_submit",
+    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "record_outside": "resolve",
+    "submit": "refund_submit",
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
@@ -70,7 +71,10 @@ class ActionButtons(QObject):
 
     action_requested = Signal(str)
 
-    def __init__(self, context: WindowContext, action_names: Sequence[str]) -> None:
+    def __init__(
+        self, context: WindowContext, action_names: Sequence[str], menu_action_names: Sequence[str] = ()
+    ) -> None:
+        """`menu_action_names` are further actions of this kind of record, which only the menu has."""
         super().__init__()
         self._context = context
         self.outdated_reason = ""
@@ -94,12 +98,21 @@ class ActionButtons(QObject):
         """
         self._buttons = {
             name: self._make_button(name)
-            for name in (*action_names, *collaboration_actions.COLLABORATION_ACTIONS, *_RECORD_ACTIONS_IN_MENU)
+            for name in (
+                *action_names,
+                *collaboration_actions.COLLABORATION_ACTIONS,
+                *menu_action_names,
+                *_RECORD_ACTIONS_IN_MENU,
+            )
         }
         self.bar = Surface(is_raised=True, edge="top")
         left_buttons, right_buttons, menu_buttons = (
             [self._buttons[name] for name in group]
-            for group in (action_names, collaboration_actions.COLLABORATION_ACTIONS, _RECORD_ACTIONS_IN_MENU)
+            for group in (
+                action_names,
+                collaboration_actions.COLLABORATION_ACTIONS,
+                (*menu_action_names, *_RECORD_ACTIONS_IN_MENU),
+            )
         )
         self.button_row = ActionRow(
             left_buttons,

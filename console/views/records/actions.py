@@ -263,6 +263,15 @@ class RecordActionHandlers(QObject):
 
         ResolveMoneyDialog(context, record, proposer, window).open()
 
+    def open_outside_refund_dialog(self, payment: Payment) -> None:
+        """Open the dialog in which the person records a refund of the payment that was done outside, if the person
+        has the right."""
+        if self.refuse_if_right_missing("resolve"):
+            return
+        from console.views.records.outside_refund_dialog import OutsideRefundDialog
+
+        OutsideRefundDialog(self._context, payment, self._page.window()).open()
+
     def open_purchase_dialog(self, number: str, client: str | None = None) -> None:
         """Read the purchase plan for this corporation number, then open the purchase dialog. The dialog selects the
         client with the id `client`; if `client` is None, it selects the only client, if there is only one. If the

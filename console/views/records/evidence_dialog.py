@@ -34,6 +34,9 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
     service refuses the decision.
     """
 
+    draft_kind = "resolve"
+    """Name of the dialog in the names of its drafts."""
+
     def __init__(
         self,
         context: WindowContext,
@@ -64,7 +67,9 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._call_label, self._provider = call_label, provider
         self.form.changed.connect(self._update_main_button)
         kind, id = case_words.get_subject_kind_and_id(record)
-        self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), draft_title, form.get_draft_inputs)
+        self._draft = DialogDraft(
+            context, self, f"{self.draft_kind}-{kind}", str(id), draft_title, form.get_draft_inputs
+        )
         body: QWidget = form
         if self._draft.bar is not None:
             body = QWidget()

@@ -97,6 +97,7 @@ class RecordPage(Page, Generic[DetailsT]):
 
     kind: ClassVar[str] = ""
     action_names: ClassVar[tuple[str, ...]] = ()
+    menu_action_names: ClassVar[tuple[str, ...]] = ()
     sidebar_key = "lookup"
 
     def __init__(
@@ -127,7 +128,7 @@ class RecordPage(Page, Generic[DetailsT]):
         self.sides_strip = RecordSideStrip((), context.translate("record.sides"))
         self.form = make_explanation_form(context)
         self.tabs = tabs
-        self.action_bar = ActionButtons(context, self.action_names)
+        self.action_bar = ActionButtons(context, self.action_names, self.menu_action_names)
         self.answers = LinkButton(context.translate("action.open_raw"), has_arrow=True, role="small")
         contents_layout = make_column(self.head, self.sides_strip, gap_px=0)
         self.add_bar_container(contents_layout)

@@ -159,4 +159,5 @@ def compute_amounts_after_refund(
         money.waiting + amount_minor,
         money.set_aside - (amount_minor if set_aside_id is not None else 0),
         money.refundable - (0 if set_aside_id is not None else amount_minor),
+        money.outside,
     )

@@ -15,7 +15,7 @@ from sqlalchemy import text, update
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION, PaymentState
 from console.domain.recovery.records import ProviderStatement
 from console.domain.service_results import AllowedAction
 from console.services.credit_checks.refetch import make_lease_name
@@ -101,7 +101,8 @@ def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, recor
     """
     choice = desk.list_choices(person, kind, record.id)[what]
     said = desk.execute_choice(person, kind, record, what)
-    half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
+    is_decision = what.startswith("resolve.") or what == RECORD_OUTSIDE_ACTION
+    half = choice.needs_second_person and is_decision and choice.allowed_roles != ("approver",)
     assert said in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
         f"{person}: {what} of {kind} {record}: {said}"
     )

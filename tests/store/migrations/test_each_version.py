@@ -29,6 +29,7 @@ from tests.store.test_state_since import (
 from tests.support.places import CHECKS_TABLE, Engine
 
 STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
+    "0026": ("ALTER TABLE payments DROP COLUMN outside_minor",),
     "0025": (),
     "0024": (),
     "0023": (

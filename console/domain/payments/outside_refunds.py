@@ -1,0 +1,36 @@
+"""Refunds that were done outside: the payer got an amount of a payment back by another way than its provider, such as
+a bank transfer. Two people record it with evidence; afterwards this amount can't be refunded any more.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from console.domain.calendar_days import parse_day
+from console.domain.money import LARGEST_AMOUNT_MINOR
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideRefund:
+    """An amount (`amount_minor`, minor units of the payment's currency, at least 1) that the payer got back on the
+    Japanese day `day`."""
+
+    amount_minor: int
+    day: date
+
+    def format_statement(self) -> str:
+        """Return the text that both people state, such as `500 2026-11-17`. It begins the stored evidence of each of
+        them, and the database compares the amount."""
+        return f"{self.amount_minor} {self.day.isoformat()}"
+
+
+def parse_statement(text: str) -> OutsideRefund | None:
+    """Return the refund that a text in the form of `OutsideRefund.format_statement` states; None for another text."""
+    amount_text, _, day_text = text.partition(" ")
+    if not (amount_text.isascii() and amount_text.isdecimal()) or amount_text.startswith("0"):
+        return None
+    if len(amount_text) > len(str(LARGEST_AMOUNT_MINOR)):
+        return None
+    try:
+        return OutsideRefund(int(amount_text), parse_day(day_text))
+    except ValueError:
+        return None

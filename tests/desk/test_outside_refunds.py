@@ -1,0 +1,110 @@
+"""Two people record in the window that a payer got an amount back by another way than the gateway."""
+
+from PySide6.QtWidgets import QWidget
+
+from console.domain.payments.records import Payment
+from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION
+from console.sandbox.server import Sandbox
+from console.views.approvals.page import ApprovalsPage
+from console.views.money.payment_page import PaymentPage
+from console.views.records.outside_refund_dialog import OutsideRefundDialog
+from console.views.runtime.routes import PaymentRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton
+from tests.desk.conftest import OpenWindow
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
+from tests.support.money_desks import import_paid_payment
+
+
+def open_outside_dialog(person: Person, payment: Payment) -> OutsideRefundDialog:
+    """Open the page of the payment, and from its menu the dialog."""
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.details is not None and page.details.record.id == payment.id)
+    person.wait_until_read()
+    button = page.action_bar.find_button(RECORD_OUTSIDE_ACTION)
+    assert button is not None
+    assert (button.text(), button.isEnabled()) == ("Record as done outside...", True)
+    button.click()
+    dialog = person.wait_for_dialog(OutsideRefundDialog)
+    person.wait_until(lambda: not dialog.form.is_reading_choices)
+    return dialog
+
+
+def state_refund(dialog: OutsideRefundDialog, amount: str, day: str) -> None:
+    """Fill the form: a written reply as evidence, the amount and the day."""
+    form = dialog.form
+    form.kind_buttons["text"].setChecked(True)
+    form.text_field.edit.setPlainText("Transfer 114, told by letter")  # type: ignore[union-attr]  # an area
+    form.reason_list.setCurrentIndex(form.reason_list.findData("bank_statement"))
+    form.amount_field.edit.setText(amount)  # type: ignore[union-attr]  # a line
+    form.day_field.edit.setText(day)  # type: ignore[union-attr]  # a line
+
+
+def read_visible_text(page: QWidget) -> str:
+    """Return the texts of all visible labels of the page, one line each."""
+    return "\n".join(label.plain for label in page.findChildren(TextLabel) if label.isVisible())
+
+
+def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
+    """The proposer states the amount and the day. The list of decisions shows both to the second person, who states
+    them again; then the payment shows the amount, and only the rest can be refunded."""
+    payment = import_paid_payment(window_desks.console, sandbox, "ORD-1")
+    person = open_window()
+    dialog = open_outside_dialog(person, payment)
+    state_refund(dialog, "3,001", "2026/11/01")
+    assert "at most ¥3,000" in dialog.form.find_disabled_reason()
+    state_refund(dialog, "1,000", "2036-11-01")
+    assert not dialog.main_button.isEnabled()
+    state_refund(dialog, "1,000", "2026/11/01")
+    assert "¥3,000" in dialog.form.money_effect_label.plain
+    assert "¥2,000" in dialog.form.money_effect_label.plain
+    assert dialog.form.order_effect_label.isHidden()
+    person.wait_until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    person.wait_until(lambda: dialog.windowTitle().startswith("Outcome proposed for Payment "))
+    dialog.reject()
+
+    person = window_desks.switch_person(person, "lead-b")
+    person.press("Alt+4")
+    approvals = person.wait_for_page(ApprovalsPage)
+    person.wait_until(lambda: approvals.proposal is not None)
+    person.wait_until(lambda: "¥1,000 · 2026-11-01" in read_visible_text(approvals))
+    dialog = open_outside_dialog(person, payment)
+    page = person.wait_for_page(PaymentPage)
+    primary = [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
+    assert primary == [RECORD_OUTSIDE_ACTION]
+    state_refund(dialog, "1,000", "2026-11-01")
+    assert dialog.form.is_acting_person_second
+    person.wait_until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    window_desks.confirm_with_password(person, "lead-b")
+    person.wait_until(lambda: window_desks.console.payments.read_payment(payment.id).record.outside_minor == 1000)
+    dialog.reject()
+    person.wait_until(lambda: page.details is not None and page.details.money.refundable == 2000)
+    assert list(page.money_panel.part_buttons) == ["paid", "outside"]
+    page.money_panel.part_buttons["outside"].click()
+    person.wait_until_read()
+    assert page.tabs.current_name == "evidence"
+
+
+def test_a_payment_without_refundable_money_offers_no_refund_outside(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
+    """After the whole amount was given back, the menu's entry is disabled with its reason."""
+    payment = import_paid_payment(window_desks.console, sandbox, "ORD-1")
+    statement = f"{payment.captured_minor} 2026-11-01"
+    for name in ("op-a", "lead-b"):
+        with window_desks.open_acting_desk(name) as desk:
+            desk.recovery.resolve("payment", payment.id, DONE_OUTSIDE, "transfer 114", statement)
+    person = open_window()
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.details is not None)
+    person.wait_until_read()
+    button = page.action_bar.find_button(RECORD_OUTSIDE_ACTION)
+    assert button is not None
+    assert (button.isEnabled(), button.shown_reason) == (False, "Nothing is left to refund.")

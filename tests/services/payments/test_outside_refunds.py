@@ -1,0 +1,204 @@
+"""Two people record that the payer of a payment got an amount back by another way than its provider."""
+
+from collections.abc import Callable
+
+import pytest
+
+from console.domain.explanations.badges import find_state_badge
+from console.domain.payments.consistency import compute_money_parts
+from console.domain.payments.records import Payment, RefundRequest
+from console.domain.payments.states import DONE_OUTSIDE
+from console.domain.records import Certainty
+from console.domain.recovery.decision_reasons import PersonEvidence
+from console.store.database.engine import Transaction
+from console.store.payments import payments
+from console.store.records import evidence
+from tests.services.payments.test_resolve import (
+    OtherPersonDesk,
+    expect_refusal,
+    make_paid_payment,
+    make_unknown_payment,
+    open_desk_of,
+)
+from tests.support.desks import CORPORATION_NUMBERS
+from tests.support.payment_desks import PaymentDesk
+
+__all__ = ["open_desk_of"]
+LETTER = "letter 2026-114: transferred to the payer's bank"
+
+
+def test_two_people_record_a_refund_done_outside(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """The first person's statement changes no amount. The second person's equal statement takes the amount from what
+    can be refunded; state, certainty and work stay. The provider, which doesn't answer, isn't needed."""
+    payment = make_paid_payment(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01").awaiting == "second_person"
+    assert scene.read_payment(payment.id).refundable_minor == 3300
+    (proposal,) = scene.console.recovery.list_proposals()
+    assert (proposal.kind, proposal.state, proposal.amount_minor) == ("payment", DONE_OUTSIDE, 1000)
+    with open_desk_of("lead-b") as lead:
+        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01").awaiting is None
+        assert lead.console.recovery.list_proposals() == ()
+    after = scene.read_payment(payment.id)
+    assert (after.outside_minor, after.refundable_minor, after.requestable_minor) == (1000, 2300, 2300)
+    assert (after.state, after.certainty, after.work) == (payment.state, Certainty.KNOWN, payment.work)
+    parts = compute_money_parts(after, ())
+    assert (parts.outside, parts.refundable, parts.refunded) == (1000, 2300, 0)
+
+
+def test_a_recorded_amount_cannot_be_requested_as_refund(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """Of 3,300 yen 3,000 were given back by bank transfer. A refund of 301 is refused, one of 300 is requested."""
+    payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
+    with expect_refusal("exceeds_captured"):
+        scene.console.refunds.request(RefundRequest(payment.id, "301", "returned goods"))
+    assert scene.console.refunds.make_plan(payment.id).money.outside == 3000
+    refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
+    assert scene.read_payment(payment.id).refundable_minor == 0
+    with expect_refusal("exceeds_captured"):
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1 2026-11-01")
+    scene.console.refunds.withdraw(refund.id)
+    assert scene.read_payment(payment.id).refundable_minor == 300
+
+
+def test_both_people_state_the_same_amount_and_day(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """Another amount or day of the second person is refused. The proposer corrects the statement, and then the
+    former statement no longer counts."""
+    payment = make_paid_payment(scene)
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    with expect_refusal("same_person"):
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    with open_desk_of("lead-b") as lead:
+        for statement in ("1001 2026-11-01", "1000 2026-11-02"):
+            with expect_refusal("evidence_mismatch"):
+                lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", statement)
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1200 2026-11-01")
+        with expect_refusal("evidence_mismatch"):
+            lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+        assert scene.read_payment(payment.id).outside_minor == 0
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1200 2026-11-01")
+    assert scene.read_payment(payment.id).outside_minor == 1200
+
+
+def test_a_second_refund_outside_needs_two_people_again(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """The decision about the first amount permits no second one."""
+    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    with open_desk_of("lead-b") as lead:
+        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", "1000 2026-11-01").awaiting == "second_person"
+    assert scene.read_payment(payment.id).outside_minor == 1000
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "reversed", "the bank's letter")  # replaces the proposal
+    (proposal,) = scene.console.recovery.list_proposals()
+    assert proposal.state == "reversed"
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(
+    "statement",
+    [None, "", "1000", "1000 2036-12-31", "0 2026-11-01", "-5 2026-11-01", "１０ 2026-11-01", "1000 11/01"],
+)
+def test_a_statement_without_amount_or_past_day_is_refused(scene: PaymentDesk, statement: str | None) -> None:
+    payment = make_paid_payment(scene)
+    with expect_refusal("usage"):
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, statement)
+    assert scene.console.recovery.list_proposals() == ()
+
+
+@pytest.mark.engines("sqlite")
+def test_only_money_that_could_be_refunded_is_recorded(scene: PaymentDesk) -> None:
+    """More than was paid, and a payment whose outcome is unknown, are refused without a proposal."""
+    payment = make_paid_payment(scene)
+    unknown_payment = make_unknown_payment(scene, "ORD-2")
+    for id, statement in ((payment.id, "3301 2026-11-01"), (unknown_payment.id, "1000 2026-11-01")):
+        with expect_refusal("exceeds_captured"):
+            scene.payments.resolve(id, DONE_OUTSIDE, LETTER, statement)
+    assert scene.console.recovery.list_proposals() == ()
+
+
+def test_an_account_no_longer_contains_the_amount(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """The balance of the corporation's account falls by the recorded amount, and by the rest when the bank takes the
+    whole payment back."""
+    scene.insert_account(CORPORATION_NUMBERS[0], 10_000)
+    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    assert list(scene.place.sql("SELECT balance_minor FROM accounts")) == [(2300,)]
+    scene.money.change_payment_state("paypay", "ORD-1", "reversed")
+    scene.payments.probe(payment.id)
+    scene.payments.resolve(payment.id, "reversed", "told the shop")
+    assert list(scene.place.sql("SELECT balance_minor FROM accounts")) == [(0,)]
+
+
+def record_outside_refund(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], statement: str
+) -> Payment:
+    """Return a paid payment of 3,300 yen of which two people have recorded an amount as given back outside."""
+    payment = make_paid_payment(scene)
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, statement)
+    with open_desk_of("lead-b") as lead:
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", statement)
+    return scene.read_payment(payment.id)
+
+
+def test_an_order_whose_money_was_given_back_outside_is_refunded(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """The payment of 3,300 yen was given back outside in full: its badge says so in the record and in the list, its
+    order is refunded, and only a reversal can still be recorded, because the gateway still has the money."""
+    payment = record_outside_refund(scene, open_desk_of, "3300 2026-11-01")
+    assert scene.read_order("ORD-1").state == "refunded"
+    details = scene.payments.read_payment(payment.id)
+    assert find_state_badge(details.record) == "business.refunded"
+    assert details.explanation.why == "why.payment_outside"
+    assert {action.action for action in details.actions if action.allowed} == {"probe"}
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    assert scene.payments.resolve(payment.id, "reversed", "the bank's letter").awaiting == "second_person"
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_a_server_binds_the_amount_to_both_statements(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """op-a has stated 1,000 yen. The server refuses the amount without the second person's evidence, with evidence of
+    another amount, for another amount, and by an operator; so no program can record more than both people have
+    stated. It accepts the stated amount."""
+    payment = make_paid_payment(scene)
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    with open_desk_of("lead-b") as lead:
+        for statement, amount_minor in (
+            (None, 1000),
+            ("999 2026-11-01", 1000),
+            ("999 2026-11-01", 999),
+            ("1000 2026-11-01", 999),
+            ("10000 2026-11-01", 1000),
+        ):
+            with expect_refusal("not_allowed"):
+                write_outside_amount(lead, payment, statement, amount_minor)
+        with expect_refusal("not_allowed"):
+            write_outside_amount(scene, payment, "1000 2026-11-01", 1000)
+        assert scene.read_payment(payment.id).outside_minor == 0
+        write_outside_amount(lead, payment, "1000 2026-11-01", 1000)
+    assert scene.read_payment(payment.id).outside_minor == 1000
+
+
+def write_outside_amount(scene: PaymentDesk, payment: Payment, statement: str | None, amount_minor: int) -> None:
+    """Write the amount as the person of this desk, without the service's checks; before it, unless `statement` is
+    None, the person's evidence with this statement."""
+    context = scene.context
+
+    def write(tx: Transaction) -> bool:
+        if statement is not None:
+            proof = PersonEvidence(f"number {statement}\nseen".encode())
+            evidence.add_person_evidence(
+                tx.conn, ("payment", payment.id), None, str(context.operator), proof, context.now()
+            )
+        return payments.record_amount_done_outside(tx.conn, payment.id, amount_minor, context.now())
+
+    assert context.write(write)
