@@ -17,12 +17,17 @@ from dataclasses import asdict, dataclass
 from tests.support.malformed_messages import KIND_NAMES, MalformedMessage, make_message
 from tests.support.waiting import MAX_WAIT_SECONDS
 
+ANSWERED_KINDS = tuple(name for name in KIND_NAMES if name != "less than it said")
+"""Kinds of messages that always get an answer, unless the receiver has no place for their connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttackParameters:
     """Parameters of the sent messages. For `seconds` seconds, the program sends `messages_per_second` messages per
     second from `address_count` addresses of 127.0.2.0/24. At the same time `slow_connection_count` connections from
-    127.0.3.0/24 send requests that never end. A slow connection that the receiver closes is opened again.
+    127.0.3.0/24 send requests that never end. A slow connection that the receiver closes is opened again. On a busy
+    machine the program continues until each kind of message has got an answer (ANSWERED_KINDS) and all slow
+    connections have been opened, at most MAX_WAIT_SECONDS longer.
     """
 
     port: int
@@ -71,8 +76,9 @@ def remove_date_header(answer: bytes) -> str:
 async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]:
     """Send the messages. Return, by kind of message, how many times each answer was received; an empty answer means
     that the receiver refused or closed the connection without one. Each message is sent at its planned time, without
-    waiting for the answers to others. If this process is too slow, it sends fewer messages. The key `all` has one
-    entry instead of answers: a text with the reached rate (messages per second), and the number of sent messages."""
+    waiting for the answers to others. If this process is too slow, it sends fewer messages; at the end it sends a
+    kind of message again that has got no answer yet (ANSWERED_KINDS). The key `all` has one entry instead of answers:
+    a text with the reached rate (messages per second), and the number of sent messages."""
     loop, chance = asyncio.get_running_loop(), random.Random(parameters.seed)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     tasks: set[asyncio.Task[None]] = set()
@@ -91,6 +97,11 @@ async def send_messages(parameters: AttackParameters) -> dict[str, Counter[str]]
     while tasks:
         await asyncio.wait(tasks)
     counts["all"][f"{n / parameters.seconds:.0f} a second"] = n
+    deadline = loop.time() + MAX_WAIT_SECONDS
+    for name in ANSWERED_KINDS if parameters.messages_per_second else ():
+        while not set(counts[name]) - {""} and loop.time() < deadline:
+            await asyncio.sleep(0.1)
+            await _send_planned_message(parameters, make_message(name, chance), counts, n)
     return counts
 
 
@@ -141,13 +152,18 @@ async def keep_slow_connections(parameters: AttackParameters) -> dict[str, Count
     """Hold the slow connections open for the duration of the attack. Return the number of opened connections as
     {"slow": {"begun": number}}, or {} if none was opened."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    try:
-        async with asyncio.timeout(parameters.seconds):
-            await asyncio.gather(
-                *(_keep_slow_connection(parameters, n, counts) for n in range(parameters.slow_connection_count))
-            )
-    except TimeoutError:
-        pass
+    loop, count = asyncio.get_running_loop(), parameters.slow_connection_count
+    if count == 0:
+        return counts
+    connections = asyncio.gather(*(_keep_slow_connection(parameters, n, counts) for n in range(count)))
+    begun = loop.time()
+    while (now := loop.time() - begun) < parameters.seconds or (
+        now < parameters.seconds + MAX_WAIT_SECONDS and counts["slow"]["begun"] < count
+    ):
+        await asyncio.sleep(0.05)
+    connections.cancel()
+    with suppress(asyncio.CancelledError):
+        await connections
     return counts
 
 

@@ -86,12 +86,13 @@ def is_result_unknown(refusal: ConsoleError) -> bool:
 
 @contextmanager
 def keep_executing_desk_requests(worker: Console) -> Iterator[None]:
-    """Let `worker` execute desk requests in its own threads until the end of the block. Returns to the caller at
-    once, without waiting for a request."""
+    """Let `worker` execute desk requests in its own threads until the end of the block. Returns to the caller after
+    the first poll, which tells desks that the worker is running, without waiting for a request."""
     over = Event()
     runner = DeskRequestThreads(worker.desk_requests, over)
     runner.start()
     try:
+        wait_until(runner._has_polled.is_set, "the worker's first poll")
         yield
     finally:
         over.set()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -22,7 +23,7 @@ from urllib.request import urlopen
 from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from tests.support import notice_deliveries
-from tests.support.malformed_message_sender import AttackParameters, format_parameters
+from tests.support.malformed_message_sender import ANSWERED_KINDS, AttackParameters, format_parameters
 from tests.support.malformed_messages import (
     ANSWER_ALIVE,
     ANSWER_CHANNEL_END,
@@ -30,15 +31,16 @@ from tests.support.malformed_messages import (
     KIND_NAMES,
     make_message,
 )
-from tests.support.payment_desks import PaymentDesk, open_payment_desk
+from tests.support.payment_desks import PaymentDesk, make_signed_notice, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import MAX_WAIT_SECONDS, wait_until
 from tests.support.worker_process import ROOT, WorkerProcess, start_worker
 from tests.worker.running_receiver import post_notice
 
 SENDER_TIMEOUT_SECONDS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
-"""Time (seconds) after which the sender of a notice ends a try that has no answer, by source. PayPay has published
-its value; the other sources have published none."""
+"""Time (seconds) after which the sender of a notice ends its first try that has no answer, by source. PayPay has
+published its value; the other sources have published none. Each further try waits twice as long as the one before:
+on a busy machine, short tries would only add to the flood."""
 LONG_TIMEOUT_SECONDS = MAX_WAIT_SECONDS
 _REFUSAL_RESPONSE = (
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -215,7 +217,7 @@ def _deliver_notices(
     worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: DeliveryTries
 ) -> None:
     """Send each notice at its planned time, evenly distributed over `seconds`, and add each try to `deliveries`. The
-    sender waits for the answer as long as the notice's source does, and tries again after a failure.
+    sender first waits for the answer as long as the notice's source does, and tries again after a failure.
     """
     begun, pause = time.monotonic(), Event()
     with ThreadPoolExecutor(32) as senders:
@@ -229,10 +231,14 @@ def _deliver_notices(
 
 def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
     deadline = time.monotonic() + 4 * LONG_TIMEOUT_SECONDS
+    timeout_seconds = SENDER_TIMEOUT_SECONDS[post.source]
     while True:
         began, error = time.perf_counter(), None
         try:
-            status = post_notice(port, post, SENDER_TIMEOUT_SECONDS[post.source])
+            # Signed anew for each try, as by a bank: on a busy machine an earlier signature may be too old.
+            is_signed = post.source == "bank"
+            sent = make_signed_notice(post.source, post.body, datetime.now(UTC)) if is_signed else post
+            status = post_notice(port, sent, timeout_seconds)
             assert status in (200, 503), f"{status} for a real notice of {post.source}"
             error = None if status == 200 else "come again"
         except (OSError, http.client.HTTPException) as broken:
@@ -241,6 +247,7 @@ def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> 
         if error is None:
             return
         assert time.monotonic() < deadline, f"nobody takes a notice of {post.source}: {deliveries.count_by_error}"
+        timeout_seconds = min(2 * timeout_seconds, LONG_TIMEOUT_SECONDS)
         Event().wait(0.1)
 
 
@@ -271,7 +278,7 @@ def check_answers(flood: FloodResult) -> None:
     for name in KIND_NAMES:
         kind = make_message(name, Random(0)).answer
         answers = set(flood.count_by_answer_and_kind[name]) - {""}
-        assert answers or name == "less than it said", f"{name}: never answered"
+        assert answers or name not in ANSWERED_KINDS, f"{name}: never answered"
         wrong = [one for one in answers if not _is_expected_answer(kind, one)]
         assert wrong == [], f"{name}: {wrong[:3]}"
 
