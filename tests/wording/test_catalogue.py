@@ -18,6 +18,8 @@ from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.resource_paths import resources_dir
+from console.services.annotations.notes import LONGEST_NOTE_CHARACTERS
+from console.services.refunds import approval, request
 from console.wording.audit_words import format_record_reference
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import (
@@ -302,6 +304,27 @@ def test_line_ends_and_direction_marks_in_facts_are_removed() -> None:
     assert "\n" not in text
     assert "\u202e" not in text
     assert len(text) < 500
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize(
+    ("key", "fact_name", "longest"),
+    [
+        ("why.refund_rejected.full", "words", approval.LONGEST_REASON_CHARACTERS),
+        ("approvals.makers_answer", "words", request.LONGEST_ANSWER_CHARACTERS),
+        ("case.answered", "answer", request.LONGEST_ANSWER_CHARACTERS),
+        ("cli.refund.answer", "answer", request.LONGEST_ANSWER_CHARACTERS),
+        ("alerts_screen.seen_note", "note", LONGEST_NOTE_CHARACTERS),
+        ("incident.step.hand_over", "note", LONGEST_NOTE_CHARACTERS),
+        ("incident.step.reopen", "note", LONGEST_NOTE_CHARACTERS),
+        ("incident.step.resolve", "note", LONGEST_NOTE_CHARACTERS),
+        ("incident.step.snooze.full", "note", LONGEST_NOTE_CHARACTERS),
+    ],
+)
+def test_the_words_of_a_person_are_complete(key: str, fact_name: str, longest: int, language: str) -> None:
+    """The words that a person may write for another person to read are in the sentence without being cut."""
+    words = "理由" * (longest // 2)
+    assert words in wording.translate(key, language, **{fact_name: words})
 
 
 def test_braces_in_a_fact_are_not_replaced() -> None:
