@@ -250,7 +250,8 @@ def test_a_bar_that_arrives_after_home_has_opened_does_not_scroll_it(
 ) -> None:
     """Home opens with the focus on the list, whose first row is just visible. The counts are read later, and a bar
     about unfinished work appears above the panels, so that the list begins below the window. Home isn't scrolled: the
-    bar is visible, and the first count has the focus. If the person has moved to a row, this row keeps the focus."""
+    bar is visible, and the first count has the focus. The same holds for a bar above the page. If the person has
+    moved to a row, this row keeps the focus."""
     for number in CORPORATION_NUMBERS[:3]:
         buy_with_unknown_outcome(console, sandbox, number)
     person = open_window()
@@ -282,6 +283,12 @@ def test_a_bar_that_arrives_after_home_has_opened_does_not_scroll_it(
     home.refresh("changed")
     person.wait_until_read()
     assert area.verticalScrollBar().value() == 0
+    show_home_without_bar()
+    context.update_connection_state(lost_since=context.now())
+    process_events()
+    assert area.verticalScrollBar().value() == 0, "a bar above the page makes its visible part lower"
+    context.update_connection_state(lost_since=None)
+    process_events()
     show_home_without_bar()
     person.press("Down")
     context.store_work_counts(counts)

@@ -275,10 +275,15 @@ class HomePage(Page):
     def take_focus(self) -> None:
         super().take_focus()
         self._has_list_focus_from_opening = self.table.hasFocus()
+        area = self._find_scroll_area()
+        if area is not None:
+            area.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         is_moved = isinstance(event, QFocusEvent) and event.reason() not in _REASONS_WITHOUT_MOVE
         is_left = is_moved and event.type() == QEvent.Type.FocusOut
+        if isinstance(watched, PageScrollArea) and event.type() == QEvent.Type.Resize:
+            QTimer.singleShot(0, self, self._stay_at_top)  # a bar above the page may hide the list
         if watched is self.table and (is_left or event.type() == QEvent.Type.KeyPress):
             self._has_list_focus_from_opening = False
         return super().eventFilter(watched, event)
