@@ -197,7 +197,7 @@ def test_a_proposal_for_others_is_listed_with_its_reason(
     person = open_window()
     expected = {
         "lead-b": ("Your own (you can't approve these)", "You proposed it. A second person must confirm."),
-        "op-a": ("Waiting for others", "Needs the role approver."),
+        "op-a": ("Waiting for others", "Needs the role: approver."),
     }
     for name, (heading, reason) in expected.items():
         person = window_desks.switch_person(person, name)
