@@ -164,11 +164,12 @@ class DialogFrame(QDialog):
         close_button = IconButton("close", close_name)
         close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
         close_button.clicked.connect(self.reject)
-        header = QHBoxLayout()
-        header.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
+        title_row = make_row(margins=(_DIALOG_MARGIN_PX, 16, 16, 0))
+        title_row.addWidget(self._title, 1)
+        title_row.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
+        subtitle_row = make_row(self._subtitle, margins=(_DIALOG_MARGIN_PX, 0, _DIALOG_MARGIN_PX, 0))
         # With the gap, the focus ring around the title stands clear of the letters below it.
-        header.addLayout(make_column(self._title, self._subtitle, gap_px=4), 1)
-        header.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
+        header = make_column(title_row, subtitle_row, gap_px=4)
         footer = Surface(is_raised=True, edge="top")
         footer.setObjectName("dialog_footer")  # the style sheet rounds its lower corners, as the dialog's border
         footer_layout = QHBoxLayout(footer)
