@@ -124,7 +124,7 @@ class CompanyPanel(QWidget):
             translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds_key=False
         )
         self.copy_button.clicked.connect(self.copy_summary)
-        self.facts_label = TextLabel("", "body", "muted")
+        self.facts_label = TextLabel("", "small", "muted")
         self.read_time_label = TextLabel("", "small", "muted")
         buy = KeyButton(translate("action.purchase"), "B", "primary", binds_key=False)
         self.buy_button = bind_button_to_right(self._context, buy, "purchase")

@@ -90,7 +90,7 @@ class NotificationBar(QFrame):
         shown_buttons = self._buttons = [item for item in (button, second_button) if item is not None]
         icon = IconLabel(icon_name, "muted" if tone == "text" else tone, line_role="body")
         if is_narrow:
-            layout = make_row(gap_px=8, margins=(12, 8, 12, 8))
+            layout = make_row(gap_px=12, margins=(12, 8, 12, 8))
             layout.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
             layout.addLayout(make_column(self._bold_label, self._text_label, *shown_buttons, gap_px=2), 1)
             self.setLayout(layout)
@@ -267,6 +267,7 @@ class ToastFrame(QFrame):
         self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this message stays
         buttons = FileButtons(copy_text, open_text)
         buttons.show_path(path)
+        self._text_column.addSpacing(6)
         self._text_column.addWidget(buttons)
 
     def can_be_as_narrow_as(self, width_px: int) -> bool:
