@@ -9,6 +9,7 @@ import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
@@ -496,7 +497,9 @@ class RecordPage(Page, Generic[DetailsT]):
         if holder is None:
             self.hide_bar("holder")
             return
-        sentence = self.context.translate("record.working", holder=holder, since=holder.since)
+        is_own_work = is_same_person(holder.operator, self.context.operator or "")
+        key = "reason.in_progress_own" if is_own_work else "record.working"
+        sentence = self.context.translate(key, holder=holder, since=holder.since)
         holder_bar = NotificationBar(
             self.context.translate("record.working_lead"), sentence, tone="progress", icon_name="person"
         )
