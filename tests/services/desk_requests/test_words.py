@@ -26,9 +26,9 @@ INVISIBLE_CHARACTERS = "\u200b\ufeff\u2060\u200f\u2800\u3164\ue000\U000e007f"
 direction, the fillers of Braille and Hangul, a character for private use and the end of a flag.
 """
 ALERT_ID = 77
-UNSCALED = {"TIME_SCALE": "1"}
-"""Setting of all desks and workers of these tests. With shorter leases a busy machine would renew the presence of the
-worker too late, and the desks would refuse the next command.
+UNSCALED = "1"
+"""Time scale of the desks and workers of these tests. With shorter leases a busy machine would renew the presence of
+the worker too late, and the desks would refuse the next command.
 """
 
 
@@ -49,7 +49,7 @@ def test_a_worker_stores_exactly_the_typed_texts(
     """A worker executes each command that has texts: the database contains exactly the texts that the person typed,
     without white space and invisible characters at both ends.
     """
-    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url), **UNSCALED}
+    extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url), "TIME_SCALE": UNSCALED}
     start_team_mode(place, "op-a", "lead-b")
     place.sql(
         "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
@@ -58,7 +58,7 @@ def test_a_worker_stores_exactly_the_typed_texts(
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
         keep_executing_desk_requests(worker),
-        open_payment_desk(place, sandbox, clock, **UNSCALED) as scene,
+        open_payment_desk(place, sandbox, clock, TIME_SCALE=UNSCALED) as scene,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
         desk = scene.console
@@ -105,8 +105,8 @@ def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, s
     start_team_mode(place, "op-a")
     (number,) = invent_numbers(1, seed=31)
     with (
-        place.open_desk(sandbox, person="worker", desk=1, **UNSCALED) as worker,
-        place.open_desk(sandbox, **UNSCALED) as desk,
+        place.open_desk(sandbox, person="worker", desk=1, TIME_SCALE=UNSCALED) as worker,
+        place.open_desk(sandbox, TIME_SCALE=UNSCALED) as desk,
         keep_executing_desk_requests(worker),
     ):
         check = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -135,10 +135,12 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
             f" VALUES ({number}, '{rule}', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
         )
     with (
-        place.open_desk(sandbox, clock, person="worker", desk=1, **make_settings(sandbox.url), **UNSCALED) as worker,
+        place.open_desk(
+            sandbox, clock, person="worker", desk=1, TIME_SCALE=UNSCALED, **make_settings(sandbox.url)
+        ) as worker,
         keep_executing_desk_requests(worker),
-        open_payment_desk(place, sandbox, clock, **UNSCALED) as scene,
-        place.open_desk(sandbox, clock, person="lead-b", desk=3, **UNSCALED) as colleague,
+        open_payment_desk(place, sandbox, clock, TIME_SCALE=UNSCALED) as scene,
+        place.open_desk(sandbox, clock, person="lead-b", desk=3, TIME_SCALE=UNSCALED) as colleague,
     ):
         desk = scene.console
         desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
@@ -173,8 +175,8 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
         ("[not_listed] by a script", None),
     )
     with (
-        place.open_desk(sandbox, person="worker", desk=1, **UNSCALED) as worker,
-        place.open_desk(sandbox, person="op-a", desk=2, **UNSCALED) as maker,
+        place.open_desk(sandbox, person="worker", desk=1, TIME_SCALE=UNSCALED) as worker,
+        place.open_desk(sandbox, person="op-a", desk=2, TIME_SCALE=UNSCALED) as maker,
         keep_executing_desk_requests(worker),
     ):
         for number, (proof, reason) in zip(invent_numbers(len(given), seed=8), given, strict=True):
