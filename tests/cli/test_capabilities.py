@@ -41,6 +41,6 @@ def test_each_row_has_a_state_and_a_test() -> None:
 
 
 def test_each_complaint_has_an_answer() -> None:
-    """The list has 36 complaints, and each is marked as answered in whole or in part."""
+    """The list has 36 complaints, and each is answered in whole."""
     assert [int(row[0]) for row in COMPLAINT_ROWS] == list(range(1, 37))
-    assert {row[2] for row in COMPLAINT_ROWS} == {"whole", "part"}
+    assert {row[2] for row in COMPLAINT_ROWS} == {"whole"}

@@ -15,7 +15,7 @@ from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
-from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
+from console.views.records.action_bar import COPY_ENQUIRY_ACTION, SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OrderRoute, RefundRoute, SetAsidesRoute
@@ -34,7 +34,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     kind = "payment"
     related_tab_names = ("refunds",)
     action_names = ("probe", "refund", "resolve", "move_order", "unmask")
-    menu_action_names = (RECORD_OUTSIDE_ACTION,)
+    menu_action_names = (RECORD_OUTSIDE_ACTION, COPY_ENQUIRY_ACTION)
     key_hints = make_record_key_hints(*action_names)
 
     def __init__(self, context: WindowContext) -> None:
@@ -159,6 +159,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
                 self._open_order()
             case "resolve":
                 self.action_handlers.open_resolve_dialog(details.record)
+            case _ if action_name == COPY_ENQUIRY_ACTION:
+                self.action_handlers.copy_enquiry(details.record, None)
             case _ if action_name == RECORD_OUTSIDE_ACTION:
                 self.action_handlers.open_outside_refund_dialog(details.record)
             case "move_order":

@@ -11,6 +11,7 @@ from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_checks import get_actor_name
+from console.views.records.action_bar import COPY_ENQUIRY_ACTION
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
 from console.wording import records as record_texts
@@ -26,6 +27,7 @@ class RefundPage(MoneyPage[RefundDetails]):
     kind = "refund"
     related_tab_names = ("other_refunds",)
     action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval", "unmask")
+    menu_action_names = (COPY_ENQUIRY_ACTION,)
     key_hints = make_record_key_hints("probe", "resolve", "withdraw")
 
     def read_details(self, services: "Console", id: int) -> RefundDetails:
@@ -116,6 +118,8 @@ class RefundPage(MoneyPage[RefundDetails]):
                 self.action_handlers.probe(details.record)
             case "resolve":
                 self.action_handlers.open_resolve_dialog(details.record)
+            case _ if action_name == COPY_ENQUIRY_ACTION:
+                self.action_handlers.copy_enquiry(details.payment, details.record)
             case "withdraw":
                 self.action_handlers.open_withdraw_dialog(details)
             case "unmask":

@@ -46,7 +46,7 @@ _RIGHT_BY_RECORD_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
     "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "record_outside": "resolve",
     "submit": "refund_submit",
-    "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
+    "copy_story": "read", "copy_enquiry": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
 _OPENING_ACTION_BY_ADVISED_ACTION = {"approve": "open_approval", "reject": "open_approval"}
@@ -57,6 +57,8 @@ _BAR_ACTION_BY_ADVISED_ACTION = {"purchase": "renew"}
 """For a recommended action that has no button in the bar: the action of the bar with the same shortcut. While the
 first action is recommended, the second is impossible: the bar hides its button, and the shortcut runs the recommended
 action."""
+COPY_ENQUIRY_ACTION = "copy_enquiry"
+"""Name of the action that copies a letter to the provider, which asks for the outcome of the record."""
 _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 

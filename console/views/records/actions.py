@@ -26,6 +26,7 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
+from console.wording.enquiries import format_enquiry
 from console.wording.records import get_unchanged_probe_key
 
 _KNOWN_OUTCOME_ICON_AND_TONE: tuple[str, Tone] = ("check", "good")
@@ -399,6 +400,16 @@ class RecordActionHandlers(QObject):
             summary = context.translate("case.summary", **placeholder_values)
         QGuiApplication.clipboard().setText(summary)
         context.show_toast(context.translate("record.summary_copied"), summary, subject="")
+
+    def copy_enquiry(self, payment: Payment, refund: Refund | None) -> None:
+        """Copy the text of a letter to the payment's provider, which asks for the outcome of `refund`, or of the
+        payment itself if `refund` is None."""
+        context = self._context
+        QGuiApplication.clipboard().setText(format_enquiry(payment, refund))
+        provider = case_words.get_provider_name(payment.provider, context)
+        context.show_toast(
+            context.translate("enquiry.copied"), context.translate("enquiry.send", provider=provider), subject=""
+        )
 
 
 def _is_about_purchase(record: ShownRecord | Operation) -> bool:
