@@ -444,6 +444,7 @@ def test_the_three_sides_of_a_healthy_payment_agree(scene: PaymentDesk, clock: M
         "refund": True,
         "resolve": False,  # the gateway has just said that it is paid
         "move_order": False,
+        "record_outside": True,
     }
     assert [entry.what for entry in view.timeline][-2:] == ["payment.booked", "payment.probed"]
     assert {item.source for item in view.evidence} == {"paypay.start", "paypay.payment"}
