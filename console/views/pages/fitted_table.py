@@ -228,9 +228,9 @@ class FittedTable(RecordTable):
         order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
-        2. to each column that isn't stretched, then to each stretched one, last to one of identifiers, if its
-           longest text then fits; first to the column that needs the least, so that one long text doesn't cut off the
-           texts of several columns;
+        2. to each column that isn't stretched, then to each stretched one, if its longest text then fits; first to
+           the column that needs the least, so that one long text doesn't cut off the texts of several columns; to a
+           stretched column of identifiers only if no text of another column is cut off;
         3. to the columns whose longest text doesn't fit, in proportion to the width that their rows lack on average,
            so that one long text doesn't take the width that many other rows need.
         """
@@ -261,6 +261,9 @@ class FittedTable(RecordTable):
                 needed_widths[column.key] - widths[column.key],
             ),
         ):
+            is_other_cut = any(widths[other.key] < needed_widths[other.key] for other in columns if other != column)
+            if _has_long_identifiers(column) and is_other_cut:
+                continue
             if needed_widths[column.key] - widths[column.key] <= free_px:
                 widen_column(column.key, needed_widths[column.key] - widths[column.key])
         lacking_px_by_key = {

@@ -285,6 +285,22 @@ def test_one_long_identifier_does_not_cut_off_the_texts_of_other_columns(
     ]
 
 
+def test_one_long_identifier_does_not_narrow_sentences_that_stay_cut(appearance: object, qtbot: QtBot) -> None:
+    """If sentences are too long for the table, the width that one long identifier needs goes to the sentences."""
+    columns = [
+        Column("what", "What", 100, lambda line: f"{line} sentence " * 30, is_stretched=True),
+        Column("record", "Record", 120, lambda line: "A company with a long name" if line == 1 else "ORD-1", "data",
+               is_stretched=True),
+    ]  # fmt: skip
+    table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", margin_px=8)
+    qtbot.addWidget(table)
+    table.resize(600, 200)
+    table.show()
+    table.show_rows([0, 1, 2, 3])
+    assert [line for line in range(4) if table.is_cell_cut("record", line)] == [1]
+    assert table.columnWidth(0) > 440
+
+
 def test_one_long_text_does_not_take_the_width_that_many_rows_need(appearance: object, qtbot: QtBot) -> None:
     """If two columns are too narrow for their longest texts, the column whose texts are long in many rows gets the
     larger part of the free width: the other one, which is empty in all rows but one, is cut off only there.
