@@ -210,8 +210,9 @@ def show_approvals(stage: WindowStage) -> None:
     stage.take_picture("approvals")
     page.probe_payment()
     stage.wait_until_idle()
-    bar = page.request_panel.verticalScrollBar()
-    bar.setValue(bar.maximum())
+    page.request_panel.setFocus()
+    QTest.keyClick(page.request_panel, Qt.Key.Key_End)
+    stage.wait_until(lambda: page.request_panel.is_read)
     stage.take_picture("approvals-end")
     for kind, act in (
         ("approve", page.action_handlers.open_approve_dialog),

@@ -218,7 +218,9 @@ def show_menu(stage: WindowStage) -> None:
     assert stage.opening.controller is not None
     menu = stage.opening.controller.person_menu.build_menu()
     menu.popup(stage.window.mapToGlobal(QPoint(0, 0)))
-    stage.take_picture_with_overlay("person-menu", menu, stage.window.width() - menu.width() - 8, 44)
+    button = stage.frame.top_bar.operator
+    corner = button.mapTo(stage.window, QPoint(button.width(), button.height() + 2))
+    stage.take_picture_with_overlay("person-menu", menu, corner.x() - menu.width(), corner.y())
     menu.close()
 
 

@@ -143,7 +143,8 @@ def show_read_only(stage: WindowStage) -> None:
         for name, route in _make_routes_by_picture_name(stage).items():
             stage.show_route(route)
             stage.take_picture(f"read-only-{name}")
-        stage.show_route(PaymentRoute(stage.desk.list_payments("complete")[-1].id))
+        # The newest complete payment may have an open refund from an earlier scene.
+        stage.show_route(PaymentRoute(stage.desk.list_payments("complete")[0].id))
         stage.take_picture("read-only-refundable")
 
 

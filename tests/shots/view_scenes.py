@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from console.domain.queues.saved_views import ViewContent
+from console.views.home.page import HomePage
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
@@ -32,6 +34,10 @@ def show_queue_options(stage: WindowStage) -> None:
     stage.frame.context.saved_views_outdated.emit()
     stage.wait_until(lambda: len(stage.frame.context.saved_views) >= 3)
     stage.show_route(HomeRoute())
+    panel = stage.find(HomePage).views_panel
+    next(area for area in stage.window.findChildren(PageScrollArea) if area.isAncestorOf(panel)).ensureWidgetVisible(
+        panel
+    )
     stage.take_picture("home-views")
     stage.show_route(QueuesRoute(view_id=shown.id))
     page = stage.find(QueuesPage)
