@@ -262,17 +262,17 @@ def make_money_parts(
 
     leading_parts = [
         _make_paid_part(money, context, is_unknown=is_paid_unknown),
-        make_part("refunded", money.refunded, "solid", "muted"),
+        make_part("refunded", money.refunded, "dots", "muted"),
         make_part("on_its_way", money.on_its_way, "hatch", "progress"),
         make_part("unknown", money.unknown, "upright", "unknown"),
         make_part("waiting", money.waiting, "back_hatch", "care"),
     ]
     if reversed_minor:
-        leading_parts.insert(1, make_part(REVERSED_PART_KEY, reversed_minor, "solid", "bad"))
+        leading_parts.insert(1, make_part(REVERSED_PART_KEY, reversed_minor, "cross", "bad"))
     if money.set_aside:
-        leading_parts.append(make_part(SET_ASIDE_PART_KEY, money.set_aside, "back_hatch", "bad"))
+        leading_parts.append(make_part(SET_ASIDE_PART_KEY, money.set_aside, "grid", "bad"))
     if money.outside:
-        leading_parts.append(make_part(OUTSIDE_PART_KEY, money.outside, "solid", "muted"))
+        leading_parts.append(make_part(OUTSIDE_PART_KEY, money.outside, "level", "muted"))
     refundable_text = wording.NO_VALUE if is_paid_unknown else wording.format_amount(money.refundable, currency)
     if refundable_before_minor not in (None, money.refundable):
         refundable_before_text = wording.format_amount(refundable_before_minor, currency)

@@ -270,7 +270,17 @@ def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> N
     panel = MoneyPanel("Where the money is")
     panel.show_money_parts(parts, rest)
     assert "Refund outcome unknown −¥500" in panel.accessibleName()
-    assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
+
+
+def test_each_part_of_the_amount_has_its_own_pattern(appearance: object) -> None:
+    """No two parts of the bar have the same pattern: in greyscale and in high contrast, the colours alone differ
+    little.
+    """
+    money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 400, 300, 7_300, outside=400)
+    parts, rest = money_facts.make_money_parts(money, make_window_context(), reversed_minor=100)
+    patterns = [part.fill_pattern for part in (*parts[1:], rest)]
+    assert len(patterns) == 8
+    assert len(set(patterns)) == 8, "two parts look alike"
 
 
 def test_each_colour_of_the_bar_of_amounts_is_explained(appearance: object) -> None:

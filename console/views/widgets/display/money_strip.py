@@ -26,6 +26,16 @@ from console.views.widgets.controls.buttons import LinkButton, accept_copy_short
 from console.views.widgets.layout.flow_layout import DividedFlow
 
 _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
+_DOT_SPACING_PX = 4.0
+_PART_GAP_PX = 2.0  # px between two parts of the bar
+_SLOPES_BY_PATTERN = {
+    "hatch": (-1.0,),
+    "back_hatch": (1.0,),
+    "cross": (-1.0, 1.0),
+    "upright": (0.0,),
+    "grid": (0.0,),
+}
+"""The slopes of the slanting and vertical lines of a pattern, see _draw_hatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +46,9 @@ class MoneyPart:
     `key` names the part, such as "refunded"; it is "" for a part whose amount is not a link. `copied_text` is the
     amount as a plain number, which Ctrl+C copies from a link.
 
-    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_muted` is
-    True, the part is shown in the muted colour, because its amount is zero.
+    `fill_pattern` is the pattern in the bar: "solid", "dots", a pattern of lines ("hatch", "back_hatch", "cross",
+    "upright", "level" or "grid"), or "empty". If `is_muted` is True, the part is shown in the muted colour, because
+    its amount is zero.
     """
 
     name: str
@@ -114,7 +125,7 @@ class MoneyPartButton(LinkButton):
 
 class MoneyBar(QWidget):
     """A bar of 8 px height that shows the parts of a payment's amount side by side. The parts differ in pattern,
-    not only in colour."""
+    not only in colour, and a gap separates them."""
 
     accessible_role = QAccessible.Role.Graphic
 
@@ -132,19 +143,20 @@ class MoneyBar(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        x = box.left()
+        x, last_part = box.left(), self._parts[-1] if self._parts else None
         for part, width in zip(self._parts, self._compute_part_widths(box.width()), strict=True):
-            _draw_part_pattern(painter, QRectF(x, box.top(), width, box.height()), part)
+            gap = 0 if part is last_part else _PART_GAP_PX
+            _draw_part_pattern(painter, QRectF(x, box.top(), width - gap, box.height()), part)
             x += width
         painter.setPen(QPen(current_appearance().colour("border"), 1))
         painter.drawRect(box)
 
     def _compute_part_widths(self, bar_width_px: float) -> list[float]:
-        """Return the width of each part in px for a bar of `bar_width_px` px: proportional to the part's amount, but
-        at least the minimum width in the design tokens. If the bar is then too narrow, the widest part is
-        narrowed."""
+        """Return the width of each part with its gap in px for a bar of `bar_width_px` px: proportional to the part's
+        amount, but at least the minimum width in the design tokens and the gap. If the bar is then too narrow, the
+        widest part is narrowed."""
         total = sum(part.amount_minor for part in self._parts) or 1
-        min_width = tokens().px("money_bar", "min_part")
+        min_width = tokens().px("money_bar", "min_part") + _PART_GAP_PX
         widths = [max(min_width, bar_width_px * part.amount_minor / total) for part in self._parts]
         excess = sum(widths) - bar_width_px
         if widths and excess > 0:
@@ -164,7 +176,12 @@ def _draw_part_pattern(painter: QPainter, box: QRectF, part: MoneyPart) -> None:
     painter.setClipRect(box)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(colour, 1.5))
-    _draw_hatch(painter, box, {"hatch": -1.0, "back_hatch": 1.0}.get(part.fill_pattern, 0.0))
+    if part.fill_pattern == "dots":
+        _draw_dots(painter, box)
+    for slope in _SLOPES_BY_PATTERN.get(part.fill_pattern, ()):
+        _draw_hatch(painter, box, slope)
+    if part.fill_pattern in ("level", "grid"):
+        painter.drawLine(QPointF(box.left(), box.center().y()), QPointF(box.right(), box.center().y()))
     painter.restore()
     painter.setPen(QPen(colour, 1))
     painter.drawRect(box)
@@ -177,6 +194,17 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
     while x < box.right() + height:
         painter.drawLine(QPointF(x, box.top()), QPointF(x + slope * height, box.bottom()))
         x += _HATCH_SPACING_PX
+
+
+def _draw_dots(painter: QPainter, box: QRectF) -> None:
+    """Fill the rectangle `box` with two rows of dots, or with more if it is higher than the bar usually is."""
+    row_count = max(2, round(box.height() / _DOT_SPACING_PX) - 1)
+    for row in range(row_count):
+        y = box.top() + (row + 1) * box.height() / (row_count + 1)
+        x = box.left() + _DOT_SPACING_PX * (0.5 if row % 2 else 1)
+        while x < box.right():
+            painter.drawPoint(QPointF(x, y))
+            x += _DOT_SPACING_PX
 
 
 class MoneyPartSwatch(QWidget):
