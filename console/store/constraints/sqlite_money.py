@@ -40,6 +40,13 @@ def renew_triggers(conn: Connection) -> None:
         conn.exec_driver_sql(trigger.sql)
 
 
+def drop_triggers(conn: Connection) -> None:
+    """Drop the triggers of SQLITE_CONSTRAINTS, in the caller's transaction: SQLite refuses to drop or rename a column
+    of any table while a trigger names a column that doesn't exist."""
+    for trigger in SQLITE_CONSTRAINTS:
+        conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}")
+
+
 def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
     """Return the names of those triggers that `renew_triggers` creates and that are missing or altered in this
     SQLite database. The triggers of the audit trail aren't among them."""

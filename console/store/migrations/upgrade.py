@@ -224,6 +224,8 @@ def upgrade(database: Database) -> UpgradeResult:
             if former_version is not None and not BASELINE_VERSION <= former_version <= SCHEMA_VERSION:
                 raise make_schema_error(former_version)
             if former_version != SCHEMA_VERSION:
+                if not database.is_server:
+                    _drop_sqlite_constraints(tx.conn)
                 _run_alembic(tx.conn, require_lock)
                 _store_database_id(tx.conn)
             has_renewed = not database.is_server and renew_sqlite_constraints(tx.conn)
@@ -259,6 +261,15 @@ def renew_constraints(database: Database, require_lock: Callable[[], None]) -> b
         require_lock()
         has_changed |= grants.renew_role_rights(conn)
     return has_changed
+
+
+def _drop_sqlite_constraints(conn: Connection) -> None:
+    """Drop the triggers of an SQLite database before its tables are changed, in the caller's transaction.
+    `renew_sqlite_constraints` creates them again in the same transaction.
+    """
+    from console.store.constraints import sqlite_money
+
+    sqlite_money.drop_triggers(conn)
 
 
 def renew_sqlite_constraints(conn: Connection) -> bool:
