@@ -1,7 +1,7 @@
 """The panel that shows one incident: its cause, alerts, affected records, playbook (the recommended steps) and
 history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt
@@ -129,7 +129,7 @@ class IncidentCard(Surface):
         set_visible_in_parent(state_label, bool(state_label.plain))
         owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wraps_lines=True)
         set_visible_in_parent(owner_label, bool(owner_label.plain))
-        is_repeated = any(reason in self._format_alert(alert) for alert in incident.alerts)
+        is_repeated = any(reason in line for alert in incident.alerts for line in self._format_alert_lines(alert))
         reason_label = TextLabel("" if is_repeated else reason, "body", wraps_lines=True, is_selectable=True)
         set_visible_in_parent(reason_label, bool(reason_label.plain))
         return (
@@ -157,37 +157,35 @@ class IncidentCard(Surface):
 
     def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:
         alert_labels = [
-            TextLabel(self._format_alert(alert), "small", wraps_lines=True, is_selectable=True)
+            TextLabel(line, "small", wraps_lines=True, is_selectable=True)
             for alert in incident.alerts
+            for line in self._format_alert_lines(alert)
         ]
         heading = TextLabel(
             self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading_level=2
         )
         return heading, *alert_labels
 
-    def _format_alert(self, alert: Alert) -> str:
-        context = self._context
-        facts = {
-            "rule": alert_words.format_alert_rule(alert, context),
-            "observed": alert_words.format_alert_value(alert.observed, context, alert.expected),
-            "expected": alert_words.format_alert_value(alert.expected, context, alert.observed),
-            "at": alert.detected_at,
-            "resolved": alert.resolved_at,
-            "who": record_words.get_actor_name(alert.acknowledged_by, context) if alert.acknowledged_by else None,
-            "seen": alert.acknowledged_at,
-            "note": alert.note,
-        }
-        sentences = [context.translate("incident.alert_line", **facts)]
-        if alert.acknowledged_by:
-            wording_key = "seen_note" if alert.note else "seen_at"
-            sentences.append(
-                context.translate(
-                    f"alerts_screen.{wording_key}", who=facts["who"], at=facts["seen"], note=facts["note"]
-                )
-            )
+    def _format_alert_lines(self, alert: Alert) -> Iterator[str]:
+        """Yield the facts of an alert and, as a line of its own, when and by whom it was resolved or acknowledged.
+        The person's note stands at the end, because nothing separates it from a text behind it."""
+        translate = self._context.translate
+        yield translate(
+            "incident.alert_line",
+            rule=alert_words.format_alert_rule(alert, self._context),
+            observed=alert_words.format_alert_value(alert.observed, self._context, alert.expected),
+            expected=alert_words.format_alert_value(alert.expected, self._context, alert.observed),
+            at=alert.detected_at,
+        )
+        ends: list[str] = []
         if alert.resolved_at:
-            sentences.append(context.translate("alerts_screen.resolved_at", at=alert.resolved_at))
-        return wording.join_facts(sentences, context.translate)
+            ends.append(translate("alerts_screen.resolved_at", at=alert.resolved_at))
+        if alert.acknowledged_by:
+            key = "alerts_screen.seen_note" if alert.note else "alerts_screen.seen_at"
+            who = record_words.get_actor_name(alert.acknowledged_by, self._context)
+            ends.append(translate(key, who=who, at=alert.acknowledged_at, note=alert.note))
+        if ends:
+            yield wording.join_facts(ends, translate)
 
     def _make_record_widgets(self, incident: Incident) -> Sequence[QWidget]:
         heading = TextLabel(

@@ -712,7 +712,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
         return wording.format_short_instant(run_item.run.made_at, context.now())
 
     def format_action(run_item: BulkRunWithHolder) -> str:
-        return translate(f"bulk.action.{run_item.run.action.value}")
+        return translate(f"request.action.{run_item.run.action.value}")
 
     def format_progress(run_item: BulkRunWithHolder) -> str:
         return bulk_words.format_run_progress(run_item.run, run_item.run.done, context)
@@ -722,7 +722,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
 
     states = ("frozen", "running", "paused", "stopped", "done", "most")
     longest_state = max((translate(f"bulk.state.{state}", most=100) for state in states), key=len)
-    longest_action = max((translate(f"bulk.action.{action.value}") for action in BulkAction), key=len)
+    longest_action = max((translate(f"request.action.{action.value}") for action in BulkAction), key=len)
     return [
         Column("name", translate("dialog.unfinished.run"), 84, lambda item: item.run.name, "data"),
         Column("what", translate("column.what"), measure_column_width(longest_action, 24), format_action),

@@ -288,7 +288,10 @@ class ActionButtons(QObject):
         `disabled_reason`, the reason why the first recommended action is disabled ("" if none is recommended)."""
         primary_action = self._find_primary_action(details, action_names)
         reason = None if action_names else self.obstacle or disabled_reason or None
-        shown_actions = (*action_names, details.explanation.next_step.code, primary_action, reason, note)
+        needs_nothing = details.explanation.work is WorkBadge.NONE
+        shown_actions = (
+            *action_names, details.explanation.next_step.code, primary_action, reason, needs_nothing, note,
+        )  # fmt: skip
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
         is_same_record, self._shown_actions = bool(self._shown_actions), shown_actions
@@ -307,7 +310,8 @@ class ActionButtons(QObject):
                     button.ignore_mouse_briefly()
             explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons), *_make_note_labels(note))
         else:
-            text = self._context.translate("record.nothing_to_press", reason=reason)
+            key = "record.no_action_now" if reason and needs_nothing else "record.nothing_to_press"
+            text = self._context.translate(key, reason=reason)
             explanation_form.show_action_widgets(
                 FlowLabel(text, "body", "muted", wraps_lines=True), *_make_note_labels(note)
             )

@@ -266,8 +266,8 @@ def test_the_card_says_each_thing_once_and_asks_for_an_owner_only_while_one_is_n
     change = Alert(9, "corporation_changed", "corporation", 4, None, "closed=2026-11-20", "acknowledged", NOW)
     page = make_page(make_incident(AlertItem(change, "look_up", "corporation", 4)))
     texts = read_card_texts(page)
-    (line,) = (text for text in texts if " · Actual: " in text)
-    (observed,) = re.findall("Actual: (.*) · Expected:", line)
+    (line,) = (text for text in texts if ". Actual: " in text)
+    (observed,) = re.findall("Actual: (.*?). Expected:", line)
     assert [text for text in texts if observed in text] == [line]
 
 
@@ -293,7 +293,7 @@ def test_the_current_incident_offers_its_possible_actions(appearance: object) ->
     page._show_incident(make_incident(replace(LATE_PAYMENT_ALERT, alert=other)))
     assert (page.acknowledge_button.isHidden(), page.undo_button.isHidden()) == (True, True)
     assert (page.reopen_button.isHidden(), page.reopen_button.text()) == (False, "End acknowledgement...")
-    assert any(text.endswith("asked the shop") for text in read_card_texts(page))
+    assert "Acknowledged by lead-b at 11-20 15:04: asked the shop" in read_card_texts(page)  # a line of its own
     still_open = ReopenIncidentDialog(page.context, make_incident(replace(LATE_PAYMENT_ALERT, alert=other)), page)
     assert still_open.main_button.text() == "End acknowledgement"
     resolved = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.RESOLVED)

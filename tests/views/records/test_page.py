@@ -518,6 +518,22 @@ def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPag
     assert read_badges() == [True, True]
 
 
+def test_no_action_is_called_recommended_if_the_record_needs_nothing(
+    page: PaymentPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record needs no action, and its only possible action can't be run without a connection. The text about the
+    possible actions doesn't call that action recommended, because the next step says that no action is needed."""
+    page.show_route(PaymentRoute(5))
+    buttons, form = page.action_bar, page.form
+    details = page.details
+    assert details is not None
+    for work, key in ((WorkBadge.NONE, "record.no_action_now"), (WorkBadge.NEEDS_REVIEW, "record.nothing_to_press")):
+        shown = replace(details, explanation=replace(details.explanation, work=work))
+        buttons._show_helpful_actions(shown, (), form, "Away.", "")
+        texts = [label.plain for label in form.findChildren(TextLabel)]
+        assert page.context.translate(key, reason="Away.") in texts
+
+
 def test_nobody_probes_an_unasked_payment_without_connection(page: PaymentPage) -> None:
     """The probe button in the gateway's panel, which stands there until the gateway has answered, is disabled while
     the database is unreachable."""
