@@ -34,7 +34,7 @@ _FIGURES_FONT_PATTERN = re.compile(
     # no port
     rf"|(?<![\d.:])(?:\d{{2}}-\d{{2}}[ \xa0])?\d{{1,2}}:\d{{2}}(?!\d)(?::\d{{2}})?(?:[ \xa0]{_TIME_ZONE_PATTERN})?"
     r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
-    r"|\b[0-9A-Za-z-]{3,}…[0-9A-Za-z]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
+    rf"|\b[0-9A-Za-z-]{{3,}}…{WORD_JOINER}?[0-9A-Za-z]{{3,}}\b|…{WORD_JOINER}?[0-9a-f]{{3,}}\b"  # shortened keys
     r"|(?<!-)\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
     r"|\b\d{1,3}(?:,\d{3})+\b|(?<![.:])\b\d{5,}(?:\.\d+)?\b"  # long numbers
     r"|\*{4}[0-9A-Za-z]{1,4}\b"  # a masked text: a payer, a merchant
@@ -47,9 +47,9 @@ _SIGN_OR_DIGITS_PATTERN = re.compile(rf"(^[{_MINUS_SIGNS}]|\d+)")
 _LETTER_PATTERN = re.compile(r"[^\W\d_]")
 # As in lead-b and re-fetch.
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)|(?<=\b[Rr]e)-(?=[a-z])", re.ASCII)
-# Japanese words are runs of kana and kanji.
+# Japanese words are runs of kana and kanji, with their brackets and punctuation marks.
 _WORD_PATTERN = re.compile(
-    r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?|[\u3005\u3041-\u30ff\u4e00-\u9fff]+ ?)", re.ASCII
+    r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?|[（）「」、。\u3005\u3041-\u30ff\u4e00-\u9fff]+ ?)", re.ASCII
 )
 _DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _PAINTED_TEXT_BY_CHARACTER = {

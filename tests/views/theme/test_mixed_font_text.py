@@ -41,6 +41,7 @@ from console.wording.sentences.line_breaks import WORD_JOINER
         ("Re-fetch the PDF", []),
         ("操作番号 7f3c…d2a1", ["7f3c…d2a1"]),
         ("返金キー RFD-70VL…XGDMCC", ["RFD-70VL…XGDMCC"]),
+        (f"取得（7cf4…{WORD_JOINER}2ec5）", [f"7cf4…{WORD_JOINER}2ec5"]),
         ("イベント ev-ORD-4711", []),
         ("AlarmBox（http://127.0.0.1:46507）", []),
         ("決済 ORD20261114000026 の返金", ["ORD20261114000026"]),
@@ -73,6 +74,7 @@ def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
         ("与信チェック 161", (("与信チェック ", False), ("161", True))),
         ("決済 ORD-20261119-000022", (("決済 ", False), ("ORD-20261119-000022", True))),
         ("Check 161", (("Check ", False), ("161", True))),
+        ("29（記録なし 28）", (("29", True), ("（記録なし ", False), ("28", True), ("）", False))),
     ],
 )
 def test_only_the_number_of_a_record_name_has_the_figures_font(name: str, runs: object) -> None:
