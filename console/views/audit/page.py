@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.audit.actions import does_failure_leave_outcome_unknown
 from console.domain.audit.verification import VerifiedTrail
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
@@ -19,12 +18,13 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.whole_text_line import WholeTextLine
 from console.views.presenters import credit_checks as record_words
+from console.views.presenters.audit import make_audit_result_cell
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.routes import make_route_to_record
 from console.views.runtime.tasks import Failure
-from console.views.tables.columns import Column, StateCell
+from console.views.tables.columns import Column
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
@@ -35,13 +35,6 @@ from console.wording.sentences import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
-
-_ICON_AND_TONE_BY_AUDIT_RESULT = {
-    "done": ("check", "good"),
-    "refused": ("square_bang", "care"),
-    "failed": ("cross", "bad"),
-}
-_UNKNOWN_OUTCOME_ICON_AND_TONE = ("question", "unknown")
 
 
 class AuditPage(Page):
@@ -163,12 +156,6 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
     def format_action(entry: AuditEntry) -> str:
         return audit_words.format_audit_action(entry, context.language)
 
-    def make_result_cell(entry: AuditEntry) -> StateCell:
-        icon_name, tone = _ICON_AND_TONE_BY_AUDIT_RESULT.get(entry.result, ("dash", "muted"))
-        if does_failure_leave_outcome_unknown(entry.what, entry.result):
-            icon_name, tone = _UNKNOWN_OUTCOME_ICON_AND_TONE
-        return StateCell(audit_words.format_audit_result(entry, context.language), icon_name, tone)  # type: ignore[arg-type]  # a tone
-
     def format_subject(entry: AuditEntry) -> str:
         return audit_words.format_audit_subject(entry, context.language)
 
@@ -179,6 +166,8 @@ def _make_audit_columns(context: WindowContext) -> list[Column]:
         Column(
             "record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject, "data"
         ),
-        Column("result", translate("column.result"), 120, make_result_cell, "state"),
+        Column(
+            "result", translate("column.result"), 120, lambda entry: make_audit_result_cell(entry, context), "state"
+        ),
         Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),
     ]

@@ -13,6 +13,7 @@ from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overd
 from console.views.pages.static_table import StaticTable
 from console.views.pages.whole_text_line import add_whole_text_line
 from console.views.presenters import credit_checks as words
+from console.views.presenters.audit import make_audit_result_cell
 from console.views.presenters.credit_check_view import format_time_in_column
 from console.views.presenters.records import RecordDetails, ShownRecord
 from console.views.records.collaboration_actions import make_note_lines
@@ -26,7 +27,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
-from console.wording import audit_words, evidence_words
+from console.wording import evidence_words
 from console.wording.sentences import catalogue as wording
 
 
@@ -217,8 +218,9 @@ def make_audit_table(context: WindowContext) -> StaticTable:
         Column(
             "result",
             translate("column.result"),
-            112,
-            lambda item: audit_words.format_audit_result(get_entry(item), context.language),
+            120,
+            lambda item: make_audit_result_cell(get_entry(item), context),
+            "state",
         ),
     ]
     return StaticTable(

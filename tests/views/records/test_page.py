@@ -34,6 +34,7 @@ from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.context import Toast
 from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.runtime.tasks import Failure
+from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
@@ -295,6 +296,23 @@ def test_a_new_audit_entry_keeps_the_current_row(page: PaymentPage, services: Pa
     assert len(table.all_rows) == 4
     assert isinstance(table.current_item, tuple)
     assert table.current_item[1] == entries[1]
+
+
+def test_the_audit_tab_marks_results_as_the_audit_page_does(page: PaymentPage, services: PaymentServices) -> None:
+    """A failure in the audit tab has the icon and the tone that it has on the audit page. A probe without an answer
+    is marked as unknown."""
+    services.timeline = tuple(
+        TimelineEntry(NOW, "op-a", what, result=result)
+        for what, result in (("note.added", "done"), ("note.added", "failed"), ("payment.probed", "failed"))
+    )
+    page.show_route(PaymentRoute(5))
+    page.tabs.show_tab("audit")
+    table = page.tabs._audit_table
+    (column,) = (column for column in table.rows.columns if column.key == "result")
+    cells = [column.make_cell(row) for row in table.all_rows]
+    assert {(cell.icon_name, cell.tone) for cell in cells if isinstance(cell, StateCell)} == {
+        ("check", "good"), ("cross", "bad"), ("question", "unknown"),
+    }  # fmt: skip
 
 
 def test_the_next_step_after_a_failed_refund_opens_this_refund(page: PaymentPage, services: PaymentServices) -> None:
