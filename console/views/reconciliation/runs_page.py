@@ -85,6 +85,7 @@ class ReconcileRunsPage(Page):
             self.begin_button,
             ReasonLabel(self.begin_button),
             None,
+            self.head.make_reason_label(self.exporter.button),
         )
         line.setLayout(make_row(*line_widgets, gap_px=8, margins=(margin, 8, margin, 8)))
         self.add_content(self.head)
@@ -131,7 +132,14 @@ class ReconcileRunsPage(Page):
             for name in names:
                 self.provider_list.addItem(get_provider_name(name, self.context))
 
-    def _make_export_request(self) -> ExportRequest:
+    @property
+    def _has_no_run(self) -> bool:
+        """True if the list has been read and is empty."""
+        return self.rows.has_read_last_page and self.rows.row_count == 0
+
+    def _make_export_request(self) -> ExportRequest | None:
+        if self._has_no_run:
+            return None
         return ExportRequest(ListName.RUNS, self.chosen_provider or "")
 
     @property
@@ -154,9 +162,10 @@ class ReconcileRunsPage(Page):
     @Slot()
     def _show_rows(self) -> None:
         self.mark_data_read()
-        is_empty = self.rows.has_read_last_page and self.rows.row_count == 0
-        self.table_stack.setCurrentWidget(self.empty_state if is_empty else self.table)
-        if not is_empty:
+        self.exporter.update_button()
+        self.show_key_hints_without(() if self.exporter.can_export else ("key.print",))
+        self.table_stack.setCurrentWidget(self.empty_state if self._has_no_run else self.table)
+        if not self._has_no_run:
             if self.table.current_item is None:
                 self.table.go_to_first()
             self.focus_list_after_read()

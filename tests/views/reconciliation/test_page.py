@@ -520,9 +520,11 @@ def test_the_first_listed_run_gets_the_focus(qtbot: QtBot, appearance: object) -
     page.activateWindow()
     page.take_focus()
     assert page.focusWidget() is page.begin_button
+    assert not page.exporter.button.isEnabled()  # there is no list yet
     at.store_services(ReconcileServices(make_run_details(make_run_item(2))))  # type: ignore[arg-type]
     page.refresh("entered")
     assert page.focusWidget() is page.table
+    assert page.exporter.button.isEnabled()
     page.begin_button.setFocus()
     page.refresh("entered")
     assert page.focusWidget() is page.begin_button
