@@ -320,13 +320,14 @@ class KeyButton(PaintedButton):
             fill_colour = colour("accent_pressed" if is_down else "accent_hover" if is_hovered else "accent")
             text_colour = colour("on_accent")
             return text_colour, None, fill_colour, (text_colour, text_colour, None)
+        # In high contrast, the grey of disabled controls would make the key look disabled.
+        cap_border_name = "border" if current_appearance().theme == "high_contrast" else "disabled_border"
+        key_cap_colours = (colour("muted"), colour(cap_border_name), colour("base"))
         if self.kind == "danger":
             if is_down:
                 text_colour = colour("on_danger")
                 return text_colour, None, colour("danger_fill"), (text_colour, text_colour, None)
-            key_cap_colours = (colour("muted"), colour("disabled_border"), colour("base"))
             return colour("bad"), colour("bad"), colour("bad_tint" if is_hovered else "base"), key_cap_colours
-        key_cap_colours = (colour("muted"), colour("disabled_border"), colour("base"))
         if self.isFlat():
             return colour("text"), None, colour("sunken" if is_down or is_hovered else "raised"), key_cap_colours
         text_colour = colour("muted" if self.kind == "search" else "text")
