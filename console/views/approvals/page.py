@@ -81,6 +81,7 @@ class ApprovalsPage(Page):
         (("↓", "↑"), "key.other_request"),
         (("Enter",), "key.open"),
         (("F1",), "key.help"),
+        *list_export.EXPORT_KEY_HINTS,
     )
     request_key_hints = (
         (("↓", "↑"), "key.scroll"),

@@ -435,6 +435,15 @@ def test_the_keys_act_on_no_other_request_than_the_selected_card(appearance: obj
     assert find_shown_id(page) == 10
 
 
+def test_the_hints_of_a_proposal_name_the_keys_of_the_list(appearance: object) -> None:
+    """While a proposal is current, the line at the bottom still names the keys that export and print the list."""
+    page = ApprovalsPage(make_window_context())
+    page.context.store_services(OneReadableRefund())  # type: ignore[arg-type]  # refunds alone
+    page._show_inbox(ApprovalInbox((), ()), (WaitingProposal(4, "payment", "5", "A-10442", "completed", "op-c", NOW),))
+    assert page.proposal is not None
+    assert {("Ctrl+E",), ("Ctrl+P",)} <= {keys for keys, _ in page.hinted_shortcuts}
+
+
 def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:
     """A request that the person has just decided stays at its position in the list, under the heading "Decided". It
     disappears when the person has selected another request and the list is read again. An approved refund that is not
