@@ -39,7 +39,7 @@ class ProposalPanel(QWidget):
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds_key=False)
         self.open_button.clicked.connect(self._request_record)
         head = Surface(edge="bottom")
-        head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 10)))
+        head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 12)))
         self._fact_list: QWidget = make_fact_list()
         self._content_column = make_column(
             self._fact_list,
