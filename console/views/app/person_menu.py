@@ -20,6 +20,7 @@ from console.views.app.appearance_choices import (
 from console.views.frame.main_window import WindowFrame
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
+from console.views.widgets.controls.menu import Menu
 from console.wording.sentences import catalogue as wording
 
 
@@ -53,7 +54,7 @@ class PersonMenu(QObject):
     def build_menu(self) -> QMenu:
         """Build and return the menu; its check marks show the present settings."""
         translate = self._context.translate
-        menu = QMenu(self._frame.window)
+        menu = Menu(self._frame.window)
         menu.setAccessibleName(translate("menu.name"))
         menu.aboutToHide.connect(menu.deleteLater)
         if self._context.settings.environment != "production" and self._context.people:

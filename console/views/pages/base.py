@@ -42,6 +42,7 @@ from console.views.widgets.base import (
     set_visible_in_parent,
 )
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
+from console.views.widgets.controls.menu import Menu
 from console.views.widgets.display.badge import KeyCap
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -324,7 +325,7 @@ class PageHead(Surface):
 
     def build_menu(self) -> QMenu:
         """Return a new menu with the added buttons, and with the entries of the functions in `menu_entry_adders`."""
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setAccessibleName(self.menu_button.text())
         menu.aboutToHide.connect(menu.deleteLater)
         for button in self._added_buttons:

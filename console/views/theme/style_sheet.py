@@ -87,6 +87,7 @@ QMenu { background: $base; color: $text; border: 1px solid $border; padding: 4px
 QMenu::item { padding: 6px 40px 6px 12px; border-radius: ${control}px; }
 QMenu::item:selected { background: $selected; color: $text; }
 QMenu::item:disabled { color: $disabled_text; }
+QMenu::right-arrow { width: 0; height: 0; }  /* Menu draws it */
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
 
 QComboBox QAbstractItemView, QListView, QTableView, QTreeView, QScrollArea {
