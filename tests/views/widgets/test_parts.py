@@ -29,7 +29,7 @@ from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList, _TimelineDelegate
 from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column, set_visible_in_parent
-from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.widgets.controls.buttons import IconButton, KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import (
     MAX_TYPED_CHARACTERS,
@@ -1148,7 +1148,7 @@ def test_the_texts_of_all_inputs_begin_at_one_place(show_widget: ShowWidget) -> 
 def count_border_colours(control: QWidget) -> int:
     """Return the number of colours in the upper border of a control, without its round corners."""
     image = control.grab().toImage()
-    return len({image.pixelColor(x, 0).rgba() for x in range(8, min(60, image.width() - 8))})
+    return len({image.pixelColor(x, 0).rgba() for x in range(6, min(60, image.width() - 6))})
 
 
 @pytest.mark.parametrize("theme", ["light", "high_contrast"])
@@ -1167,6 +1167,21 @@ def test_a_disabled_control_has_another_border_in_high_contrast(
     assert [count_border_colours(control) > 1 for control in controls] == [False] * 4
     form.setEnabled(False)
     assert [count_border_colours(control) > 1 for control in controls] == [theme == "high_contrast"] * 4
+
+
+@pytest.mark.parametrize("theme", ["light", "high_contrast"])
+def test_a_disabled_icon_button_has_a_frame_in_high_contrast(
+    show_widget: ShowWidget, appearance: Appearance, theme: ThemeName
+) -> None:
+    """A button with only an icon has no border. In high contrast a disabled one has a dashed frame, because the grey
+    of its icon differs little from white.
+    """
+    appearance.choose_theme(theme)
+    button = IconButton("copy", "Copy")
+    show_widget(button)
+    assert count_border_colours(button) == 1
+    button.setEnabled(False)
+    assert (count_border_colours(button) > 1) == (theme == "high_contrast")
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])

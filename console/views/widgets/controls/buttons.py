@@ -394,6 +394,9 @@ class IconButton(PaintedButton):
         if self.isEnabled() and self.underMouse():
             draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("sunken"))
         icon_position = (self.width() - icon_px) / 2, (self.height() - icon_px) / 2
+        if not self.isEnabled() and current_appearance().theme == "high_contrast":  # the greys differ too little
+            border_colour = current_appearance().colour("disabled_border")
+            draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, border_colour, None, is_enabled=False)
         colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
         draw_cached_icon(painter, self._icon_name, *icon_position, icon_px, colour)
 
