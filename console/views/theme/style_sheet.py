@@ -78,7 +78,7 @@ QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
   padding: 0 12px; min-height: ${button}px;
 }
 .QPushButton:hover { background: $hover; }
-.QPushButton:pressed { background: $sunken; }
+.QPushButton:pressed { background: $pressed; }
 .QPushButton:disabled {
   background: $disabled_fill; color: $disabled_text; border: 1px $disabled_border_style $disabled_border;
 }

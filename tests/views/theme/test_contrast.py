@@ -62,6 +62,19 @@ def test_stated_contrast_ratios_are_those_of_the_colours(theme: ThemeName) -> No
 
 
 @pytest.mark.parametrize("theme", THEMES)
+def test_hovered_and_pressed_controls_look_different(theme: ThemeName) -> None:
+    """The background of a control changes while the pointer is on it and while it is pressed, and its text stays
+    readable.
+    """
+    colours = tokens().get_colours(theme)
+    assert len({colours[name] for name in ("base", "hover", "pressed")}) == 3
+    assert colours["danger_hover"] != colours["base"]
+    assert colours["pressed"] != colours["raised"]
+    assert find_lowest_contrast_ratio(theme, "text", ("hover", "pressed")) >= 4.5
+    assert find_lowest_contrast_ratio(theme, "bad", ("danger_hover",)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES)
 def test_colours_of_different_meaning_differ(theme: ThemeName) -> None:
     """A hint in an empty input is paler than typed text, the text of a disabled control is paler than that of an
     enabled one, and a link has another hue than a warning.

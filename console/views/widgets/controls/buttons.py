@@ -327,14 +327,14 @@ class KeyButton(PaintedButton):
             if is_down:
                 text_colour = colour("on_danger")
                 return text_colour, None, colour("danger_fill"), (text_colour, text_colour, None)
-            return colour("bad"), colour("bad"), colour("bad_tint" if is_hovered else "base"), key_cap_colours
+            return colour("bad"), colour("bad"), colour("danger_hover" if is_hovered else "base"), key_cap_colours
         if self.isFlat():
-            return colour("text"), None, colour("sunken" if is_down or is_hovered else "raised"), key_cap_colours
+            return colour("text"), None, colour("pressed" if is_down or is_hovered else "raised"), key_cap_colours
         text_colour = colour("muted" if self.kind == "search" else "text")
         return (
             text_colour,
             colour("border"),
-            colour("sunken" if is_down else "hover" if is_hovered else "base"),
+            colour("pressed" if is_down else "hover" if is_hovered else "base"),
             key_cap_colours,
         )
 
@@ -392,7 +392,7 @@ class IconButton(PaintedButton):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, icon_px = QPainter(self), current_appearance().icon_px(self._px)
         if self.isEnabled() and self.underMouse():
-            draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("sunken"))
+            draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("pressed"))
         icon_position = (self.width() - icon_px) / 2, (self.height() - icon_px) / 2
         if not self.isEnabled() and current_appearance().theme == "high_contrast":  # the greys differ too little
             border_colour = current_appearance().colour("disabled_border")
