@@ -175,6 +175,9 @@ class _PdfPageSheet(QWidget):
             for box in boxes:
                 painter.fillRect(_convert_box_to_px(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        for box in self._current_hit_boxes:
+            frame = _convert_box_to_px(box, sheet).adjusted(-2, -2, 2, 2)  # around the letters
+            draw_frame(painter, frame, 0, QColor(tokens().get_colours("light")["text"]), None, 2)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)
         signs = [sign for sign in _MARK_SIGNS if any(mark.sign == sign for mark in self.marks)]
         for mark in self.marks:
@@ -200,7 +203,7 @@ def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: Q
     `mark_rect` and `sheet` are the rectangles of the mark and the page in px. The page is always white, so the
     colours are those of the light theme."""
     colour = QColor(tokens().get_colours("light")[mark.tone])
-    pen_px = 2 if mark.is_current else 1.5
+    pen_px = 3 if mark.is_current else 1
     margin_px = pen_px / 2 + 1.5  # the pen, which is centred on the frame, covers no letter
     frame = mark_rect.adjusted(-margin_px, -margin_px, margin_px, margin_px)
     fill = QColor(colour)
