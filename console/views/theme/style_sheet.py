@@ -66,9 +66,11 @@ QLineEdit[error="true"] {
 }
 QPlainTextEdit[error="true"] { border: 2px solid $bad; padding: 4px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QLineEdit[readOnly="true"] {
-  background: $disabled_fill; color: $disabled_text; border: 1px $disabled_border_style $disabled_border;
+  background: $disabled_fill; color: $disabled_text; border: 1px solid $disabled_input_border;
   placeholder-text-color: $disabled_text;
 }
+QLineEdit QLabel:disabled { color: $disabled_text; }
+QLineEdit[readOnly="true"]:enabled { color: $text; border-color: $disabled_border; }
 QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
   border: 0; background: transparent; padding: 0; min-height: 0; max-height: 16777215px;
 }
@@ -125,6 +127,7 @@ def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
     input_px = design_tokens.px("control_heights", "input") + growth_px
     sizes = {name: design_tokens.px("radii", name) for name in ("control", "panel", "dialog")}
     small_role = design_tokens.type["small"]
+    colours = design_tokens.get_colours(theme)
     heights = {
         "chip_padding": round((small_role.line_height_px - small_role.font_size_px) / 2 * text_scale) + 2,
         "environment": design_tokens.px("borders", "environment"),
@@ -138,7 +141,9 @@ def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
         "dialog_footer": sizes["dialog"] - design_tokens.px("borders", "normal"),  # inside the dialog's border
         # In high contrast, the disabled grey differs little from white: the border differs as well.
         "disabled_border_style": "dashed" if theme == "high_contrast" else "solid",
+        # The inputs draw their dashes themselves: Qt would draw them at half strength.
+        "disabled_input_border": colours["disabled_fill" if theme == "high_contrast" else "disabled_border"],
     }
     return _STYLE_SHEET_TEMPLATE.substitute(
-        design_tokens.get_colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}
+        colours, **{k: str(v) for k, v in (sizes | heights).items()}
     )

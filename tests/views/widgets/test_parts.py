@@ -1167,6 +1167,33 @@ def test_a_disabled_control_has_another_border_in_high_contrast(
     assert [count_border_colours(control) > 1 for control in controls] == [False] * 4
     form.setEnabled(False)
     assert [count_border_colours(control) > 1 for control in controls] == [theme == "high_contrast"] * 4
+    if theme == "high_contrast":
+        greys = [find_lightest_border_grey(control) for control in controls]
+        assert min(greys) >= 0x80, "a dash is too dark"  # about 5:1 on black; Qt's own dashes have about 2.9:1
+
+
+def find_lightest_border_grey(control: QWidget) -> int:
+    """Return the lightness (0 to 255) of the lightest pixel in the upper border of a control."""
+    image = control.grab().toImage()
+    return max(image.pixelColor(x, 0).lightness() for x in range(8, min(60, image.width() - 8)))
+
+
+def test_the_parts_of_a_disabled_amount_are_grey(show_widget: ShowWidget, appearance: Appearance) -> None:
+    """In a disabled input, the currency symbol has the colour of disabled texts, and a text that can only be read
+    keeps that of texts.
+    """
+    appearance.choose_theme("high_contrast")
+    field = Field("Amount", is_right_aligned=True, currency_symbol="¥")
+    show_widget(field)
+    disabled_text = appearance.colour("disabled_text")
+    assert field._symbol_label.palette().windowText().color() != disabled_text
+    field.edit.setEnabled(False)
+    assert field._symbol_label.palette().windowText().color() == disabled_text
+    read_only_edit = LineEdit()
+    read_only_edit.setReadOnly(True)
+    show_widget(read_only_edit)
+    assert count_border_colours(read_only_edit) == 1
+    assert read_only_edit.palette().text().color() == appearance.colour("text")
 
 
 @pytest.mark.parametrize("theme", ["light", "high_contrast"])

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from math import ceil
 
-from PySide6.QtCore import QCoreApplication, QMimeData, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QFocusEvent,
     QInputMethodEvent,
@@ -66,6 +66,14 @@ _SPACE_AROUND_ARROW_PX = 20
 _SEPARATOR_PATTERN = re.compile(r"[,.]")
 
 
+def _draw_disabled_border(edit: QWidget) -> None:
+    """Draw the dashed border of a disabled input in high contrast. In the other themes, the style sheet draws its
+    border."""
+    if not edit.isEnabled() and current_appearance().theme == "high_contrast":
+        border_colour, radius_px = current_appearance().colour("disabled_border"), tokens().px("radii", "control")
+        draw_frame(QPainter(edit), QRectF(edit.rect()), radius_px, border_colour, None, is_enabled=False)
+
+
 class LineEdit(QLineEdit):
     """A single-line text input. While its Field shows an error, the input has a red border, and the focus ring is
     outside the border."""
@@ -73,6 +81,11 @@ class LineEdit(QLineEdit):
     focus_ring_gap_px: int | None = None
     is_composing = False
     """True while an input method composes text that it hasn't committed yet."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.property("bare"):
+            _draw_disabled_border(self)
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         self.is_composing = bool(event.preeditString())
@@ -96,6 +109,14 @@ class MultiLineEdit(QPlainTextEdit):
         super().__init__()
         self.setTabChangesFocus(True)
         self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
+
+    def event(self, event: QEvent) -> bool:
+        """Draw the border of a disabled input above the one that Qt has drawn. Return True if Qt has recognised the
+        event."""
+        is_recognised = super().event(event)
+        if event.type() == QEvent.Type.Paint:
+            _draw_disabled_border(self)
+        return is_recognised
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         if self.document().characterCount() + len(source.text()) > MAX_TYPED_CHARACTERS:
