@@ -68,3 +68,23 @@ def test_a_mark_around_one_digit_leaves_it_readable(qtbot: QtBot, is_current: bo
     picture = sheet.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     dark = sum(picture.pixelColor(x, y).lightness() < 5 for x in range(sheet.width()) for y in range(sheet.height()))
     assert dark == len(letter[0]) * len(letter[1])
+
+
+def test_the_current_search_match_has_a_frame(qtbot: QtBot) -> None:
+    """A dark frame surrounds the current search match, and no other match: a person who doesn't see the colours
+    still finds it.
+    """
+    view = PdfPageView("page")
+    qtbot.addWidget(view)
+    view.resize(400, 500)
+    other_box, current_box = (0.2, 0.1, 0.4, 0.15), (0.2, 0.3, 0.4, 0.35)
+    page = PageImage(400, 560, bytes([255] * 400 * 560 * 3))
+    view.show_page(page, 400, [other_box, current_box], [current_box], "page")
+    sheet = view.widget()
+    assert sheet is not None
+    picture = sheet.grab().toImage()
+    has_dark_pixel = [
+        any(picture.pixelColor(sheet.width() // 3, y).lightness() < 60 for y in rows)
+        for rows in (range(40, 150), range(150, 260))
+    ]
+    assert has_dark_pixel == [False, True]
