@@ -144,6 +144,4 @@ def make_style_sheet(theme: ThemeName, text_scale: float = 1.0) -> str:
         # The inputs draw their dashes themselves: Qt would draw them at half strength.
         "disabled_input_border": colours["disabled_fill" if theme == "high_contrast" else "disabled_border"],
     }
-    return _STYLE_SHEET_TEMPLATE.substitute(
-        colours, **{k: str(v) for k, v in (sizes | heights).items()}
-    )
+    return _STYLE_SHEET_TEMPLATE.substitute(colours, **{k: str(v) for k, v in (sizes | heights).items()})

@@ -439,7 +439,9 @@ def test_the_hints_of_a_proposal_name_the_keys_of_the_list(appearance: object) -
     """While a proposal is current, the line at the bottom still names the keys that export and print the list."""
     page = ApprovalsPage(make_window_context())
     page.context.store_services(OneReadableRefund())  # type: ignore[arg-type]  # refunds alone
-    page._show_inbox(ApprovalInbox((), ()), (WaitingProposal(4, "payment", "5", "A-10442", "completed", "op-c", NOW),))
+    page._show_inbox(
+        ApprovalInbox((), ()), (WaitingProposal(4, "payment", "5", "A-10442", "completed", "op-c", NOW),)
+    )
     assert page.proposal is not None
     assert {("Ctrl+E",), ("Ctrl+P",)} <= {keys for keys, _ in page.hinted_shortcuts}
 
