@@ -70,7 +70,7 @@ def _make_checks_with_proposed_outcome(factory: CheckSampleFactory) -> Iterator[
         )
         sample.proposed_by = "op-a"
         at = sample.begun_at + timedelta(hours=2)
-        words = "提供元の画面を確認: 該当する購入なし (no such purchase on the provider's screen)"
+        words = "提供元の画面を確認: 該当する購入なし"
         sample.answers.append(SampleAnswer(at, "op-a", "person", words, words))
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}))
         yield sample
