@@ -97,7 +97,6 @@ class TrainingPage(Page):
             ReasonLabel(self.check_button),
             self.next_button,
             self.score,
-            gap_px=12,
         )
         footer = self.footer = Surface(is_raised=True, edge="top")
         footer.setLayout(
