@@ -16,6 +16,7 @@ from console.domain.payments.consistency import (
     is_refunded_in_full,
 )
 from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
 from console.domain.tasks.records import Alert
@@ -32,6 +33,7 @@ from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
+from console.store.refunds import approvals
 
 ORDER_KIND = orders.ORDER_KIND
 PAID_AFTER_CANCEL_RULE = WorkReason.PAID_AFTER_CANCEL
@@ -156,12 +158,14 @@ def _is_paid_without(payment: Payment, paid_payments: list[Payment], order: Orde
     in a paid state, or if its total needs this payment too: then another payment's booking has set the order to paid,
     with this payment's money, before an interrupted attempt for this payment was repeated.
 
-    Other payments that are partly refunded have paid the order nevertheless. Only if all payments together leave no
-    more than the total, this payment replaces the refunded money. Money that is reserved for a refund counts as
-    refunded; if the refund is declined, the page of each payment shows the excess.
+    Other payments that are partly refunded, also outside, have paid the order nevertheless. Only if all payments
+    together leave no more than the total, this payment replaces the refunded money. Money that is reserved for a
+    refund counts as refunded; if the refund is declined, the page of each payment shows the excess.
     """
     other_payments = [paid_payment for paid_payment in paid_payments if paid_payment.id != payment.id]
-    others_before_refunds = [replace(other, refunded_minor=0, reserved_minor=0) for other in other_payments]
+    others_before_refunds = [
+        replace(other, refunded_minor=0, reserved_minor=0, outside_minor=0) for other in other_payments
+    ]
     has_surplus = compute_kept_minor(paid_payments) > order.total_minor
     is_needed = (
         order.state is OrderState.PAID
@@ -206,15 +210,20 @@ def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, pa
 def set_order_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """After a completed refund, or one done outside, set the order of the payment to refunded, if the order's state
     allows this and all money of the order's payments was given back. If this payment waits for a review and was given
-    back in full, also close its cases that ask people to refund it. If the row of the order or of one of its payments
-    can't be read, leave the order unchanged: the outcome, in the same transaction, is stored nevertheless, and a case
-    names the row."""
+    back in full, also close its cases that ask people to refund it. Of a payment that was given back in full, also
+    close the proposal that an amount was given back outside: nobody could confirm or replace it. If the row of the
+    order or of one of its payments can't be read, leave the order unchanged: the outcome, in the same transaction, is
+    stored nevertheless, and a case names the row."""
     payment = payments.find(tx.conn, payment_id)
     order_ids = [payment.order_id] if payment and payment.order_id is not None else []
     order = next(iter(orders.find_by_ids(tx.conn, order_ids, skips_unreadable=True)), None)
-    if payment and payment.work.state is WorkState.NEEDS_REVIEW and is_refunded_in_full(payment):
+    if payment and is_refunded_in_full(payment):
         # The payment is fully refunded, so people need not decide about it any more.
-        close_cases_of_refunded_payment(context, tx, payment.id)
+        if payment.work.state is WorkState.NEEDS_REVIEW:
+            close_cases_of_refunded_payment(context, tx, payment.id)
+        proposal = approvals.find_open_proposal(tx.conn, payments.PAYMENT_KIND, str(payment.id))
+        if proposal is not None and proposal.proposed_state == DONE_OUTSIDE:
+            approvals.close_proposals(tx.conn, payments.PAYMENT_KIND, str(payment.id), context.now())
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
     if len(order.payment_ids) > 1:

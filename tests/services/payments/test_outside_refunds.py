@@ -8,8 +8,9 @@ from console.domain.explanations.badges import find_state_badge
 from console.domain.payments.consistency import compute_money_parts
 from console.domain.payments.records import Payment, RefundRequest
 from console.domain.payments.states import DONE_OUTSIDE
-from console.domain.records import Certainty
+from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decision_reasons import PersonEvidence
+from console.services.payments import order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import evidence
@@ -202,3 +203,21 @@ def write_outside_amount(scene: PaymentDesk, payment: Payment, statement: str | 
         return payments.record_amount_done_outside(tx.conn, payment.id, amount_minor, context.now())
 
     assert context.write(write)
+
+
+def test_a_payment_after_a_partial_refund_outside_is_a_second_payment(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """A payment paid the order, and a part of it was given back outside. Another payment of the whole total then
+    opens the case about an order that was paid twice."""
+    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(
+        "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
+        " captured_minor, begun_at, changed_at, created_at) SELECT order_id, provider, 'ORD-1-2', 'completed',"
+        f" 'known', currency, 3300, 3300, begun_at, changed_at, created_at FROM payments WHERE id = {payment.id}",
+    )
+    second_payment = scene.find_payment("paypay", "ORD-1-2")
+    assert second_payment is not None
+    order_status.set_order_paid(scene.context, second_payment.id)
+    assert scene.list_open_alert_rules() == [WorkReason.PAID_TWICE]

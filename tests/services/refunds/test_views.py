@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import DONE_OUTSIDE, RefundState
 from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.service_results import AllowedAction
 from console.services.refunds import view
@@ -79,6 +79,22 @@ def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -
     desk.sql("UPDATE payments SET provider_state = 'REFUNDED', version = version + 1")
     changed = desk.refunds.read_refund(refund.id).changed
     assert changed == {"order_state": ("paid", "shipped"), "provider_state": (None, "REFUNDED")}
+
+
+def test_a_full_refund_ends_the_proposal_that_money_was_given_back_outside(desk: RefundDesk) -> None:
+    """A person has stated that an amount was given back outside; then the whole payment is refunded. Nobody could
+    confirm or replace the statement any more, so it no longer waits in the list of decisions.
+    """
+    payment = desk.make_paid_payment()
+    with desk.console.acting_as("op-a"):
+        desk.console.recovery.resolve("payment", payment.id, DONE_OUTSIDE, "letter 114", "1000 2026-11-01")
+    refund = desk.approve_refund(desk.request_refund(payment, "3300"))
+    assert len(desk.console.recovery.list_proposals()) == 1
+    desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
+    desk.probe_refund(refund)
+    assert desk.read_payment(payment.id).refunded_minor == 3_300
+    assert desk.console.recovery.list_proposals() == ()
+    assert desk.console.payments.read_payment(payment.id).explanation.verdict == "verdict.payment_refunded"
 
 
 def test_a_changed_payer_is_listed_in_masked_form(desk: RefundDesk) -> None:
