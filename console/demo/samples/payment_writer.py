@@ -253,6 +253,7 @@ def _format_payment_facts_at_request(sample: PaymentSample, refund: RefundSample
             if earlier.status is RefundState.COMPLETED
         ),
         "set_aside_minor": sample.set_aside_minor,
+        "outside_minor": 0,
         "payer": sample.payer,
         "order_state": sample.order_status.value if sample.order_status else None,
         "order_total_minor": sample.order_column_values.get("total_amount", sample.amount_minor),

@@ -510,6 +510,7 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
         "captured_minor": payment.captured_minor,
         "refunded_minor": payment.refunded_minor,
         "set_aside_minor": payment.set_aside_minor,
+        "outside_minor": payment.outside_minor,
         "payer": payment.payer,
         "order_state": order.state.value if order else None,
         "order_total_minor": order.total_minor if order else None,

@@ -362,6 +362,8 @@ def _find_changed_payment_fields(
     it is compared. A payer is masked after the comparison."""
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
+    # The facts of a request that an older version of this program stored lack an amount given back outside.
+    facts_at_request = {"outside_minor": 0, **facts_at_request}
     facts_without_request = dict(present_facts)
     del facts_without_request["version"]
     if refund.set_aside_id is not None:

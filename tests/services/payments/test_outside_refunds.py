@@ -221,3 +221,17 @@ def test_a_payment_after_a_partial_refund_outside_is_a_second_payment(
     assert second_payment is not None
     order_status.set_order_paid(scene.context, second_payment.id)
     assert scene.list_open_alert_rules() == [WorkReason.PAID_TWICE]
+
+
+def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_meanwhile(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """A refund waits for approval while two people record another amount as given back outside: the request lists
+    it among the changes since then."""
+    payment = make_paid_payment(scene)
+    refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
+    assert scene.console.refunds.read_refund(refund.id).changed == {}
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    with open_desk_of("lead-b") as lead:
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+    assert scene.console.refunds.read_refund(refund.id).changed == {"outside_minor": (0, 1000)}
