@@ -140,7 +140,8 @@ class EvidenceMismatchReason(Reason):
     first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
     OTHER_OUTSIDE_REFUND: the first of the two people has stated another amount or day of the refund. OLD_ANSWER: a
     cache returned an answer that is older than the query, so the provider's present answer isn't known.
-    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
+    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. RECORDED_BEFORE: two people have recorded
+    a refund done outside with the same amount and day before. REFUSED_BUT_MADE: the provider's answer
     contradicts itself: it reports that nothing was made, but contains the purchase, payment or refund that the
     decision denies. UNUSABLE_ANSWER: the provider's answer about a payment or refund can't be used, and may mean
     that it was made. USED_BY_OTHER_RECORD: another record has this id.
@@ -158,6 +159,7 @@ class EvidenceMismatchReason(Reason):
     OTHER_NUMBER = "other_number"
     OTHER_OUTSIDE_REFUND = "other_outside_refund"
     PROVIDER_SAYS_OTHERWISE = "provider_says_otherwise"
+    RECORDED_BEFORE = "recorded_before"
     REFUSED_BUT_MADE = "refused_but_made"
     UNUSABLE_ANSWER = "unusable_answer"
     USED_BY_OTHER_RECORD = "used_by_other_record"

@@ -2,7 +2,7 @@
 decision; otherwise two people must agree.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,7 @@ from console.services.payments.apply_report import (
 from console.services.payments.probe import PaymentProber, find_report, may_answer_contain_payment, read_question_time
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
+from console.store.audit import trail as audit
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
@@ -101,8 +102,9 @@ class PaymentResolver:
         `expected_version`, or changes during the decision; nothing_to_resolve if people can't decide that the payment
         has this state; exceeds_captured if the amount given back outside is more than the requestable amount;
         evidence_mismatch if the provider's answer contradicts the decision, if the first person gave another
-        `id_at_provider`, or if another payment has this id; not_found if there is no such payment;
-        in_progress while the start of the payment runs or another process holds the payment's lease.
+        `id_at_provider`, if another payment has this id, or if the same refund done outside was recorded before;
+        not_found if there is no such payment; in_progress while the start of the payment runs or another process
+        holds the payment's lease.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in DECIDABLE_PAYMENT_STATES:
@@ -190,20 +192,24 @@ class PaymentResolver:
         self, tx: Transaction, payment: Payment, outside_refund: OutsideRefund, proof: PersonEvidence, person: str
     ) -> bool:
         """Write the proposal or the record of a refund done outside. Return True if a second person must still agree.
-        Raises StaleRow if the payment has changed since it was read, and exceeds_captured if the amount is more than
-        the requestable amount."""
+        Raises StaleRow if the payment has changed since it was read, evidence_mismatch if two people have recorded
+        the same amount and day before, and exceeds_captured if the amount is more than the requestable amount."""
         context, now, amount_minor = self._context, self._context.now(), outside_refund.amount_minor
         current_payment = payment_work.require_payment(tx, payment.id)
         if current_payment.version != payment.version:
             raise payments.StaleRow(payment.id)
-        if amount_minor > current_payment.requestable_minor:
-            raise _make_more_than_refundable_error(current_payment)
         facts = {
             "as": DONE_OUTSIDE,
             "minor": amount_minor,
             "currency": payment.currency,
             "day": outside_refund.day.isoformat(),
         }
+        if _is_recorded_already(tx, payment.id, facts):
+            raise ConsoleError(
+                ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": EvidenceMismatchReason.RECORDED_BEFORE}
+            )
+        if amount_minor > current_payment.requestable_minor:
+            raise _make_more_than_refundable_error(current_payment)
 
         def record_amount(proposer: str) -> None:
             if not payments.record_amount_done_outside(tx.conn, payment.id, amount_minor, now):
@@ -476,6 +482,16 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
             raise _make_more_than_refundable_error(payment)
     elif find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
         raise make_undecidable_error(payment)
+
+
+def _is_recorded_already(tx: Transaction, payment_id: int, facts: Mapping[str, object]) -> bool:
+    """True if two people have already recorded a refund of this payment with the same amount and day. A person who
+    didn't see the answer repeats the decision; as a new statement it could be confirmed, and the same money would
+    count twice. `facts` are the refund's facts in the audit trail."""
+    return any(
+        entry.what == RESOLVE_ACTION and {**facts, "by": "people"}.items() <= entry.detail.items()
+        for entry in audit.list_entries_of_subject(tx.conn, PAYMENT_KIND, str(payment_id))
+    )
 
 
 def _make_more_than_refundable_error(payment: Payment) -> ConsoleError:

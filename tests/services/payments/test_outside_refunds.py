@@ -92,7 +92,7 @@ def test_a_second_refund_outside_needs_two_people_again(
     """The decision about the first amount permits no second one."""
     payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
     with open_desk_of("lead-b") as lead:
-        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", "1000 2026-11-01").awaiting == "second_person"
+        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", "1000 2026-11-02").awaiting == "second_person"
     assert scene.read_payment(payment.id).outside_minor == 1000
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "reversed", "the bank's letter")  # replaces the proposal
@@ -235,3 +235,17 @@ def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_mea
     with open_desk_of("lead-b") as lead:
         lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
     assert scene.console.refunds.read_refund(refund.id).changed == {"outside_minor": (0, 1000)}
+
+
+def test_the_same_refund_outside_is_not_recorded_twice(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """The second person repeats a decision whose answer was lost. Otherwise the repetition would wait as a new
+    statement, and the first person could confirm it."""
+    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    with open_desk_of("lead-b") as lead, expect_refusal("evidence_mismatch"):
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+    with expect_refusal("evidence_mismatch"):
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    assert scene.console.recovery.list_proposals() == ()
+    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-02").awaiting == "second_person"
