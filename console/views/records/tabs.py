@@ -2,11 +2,12 @@
 audit entries."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor
+from PySide6.QtGui import QFont, QResizeEvent, QSyntaxHighlighter, QTextBlockFormat, QTextCursor
 from PySide6.QtWidgets import QBoxLayout, QTextEdit, QVBoxLayout, QWidget
 
 from console.domain.records import EvidenceItem, TimelineEntry, is_attempt_overdue
@@ -244,6 +245,22 @@ _MIN_WIDTH_OF_BOTH_HALVES_PX = 900  # at text size 1; beside the text of an answ
 _MIN_VISIBLE_ANSWER_LINES = 10  # with less room, the page scrolls and shows the whole answer
 
 
+class QuotationMarkPainter(QSyntaxHighlighter):
+    """Paints the straight quotation marks of a text in the text font, because the figures font draws them as closing
+    quotation marks. They stay as wide as the letters of the figures font."""
+
+    def highlightBlock(self, text: str) -> None:
+        appearance = current_appearance()
+        figures_width, text_width = (
+            appearance.font_metrics("data", uses_figures_font=uses_figures_font).horizontalAdvance('"')
+            for uses_figures_font in (True, False)
+        )
+        font = QFont(appearance.font("data", uses_figures_font=False))
+        font.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, figures_width - text_width)
+        for mark in re.finditer('"+', text):
+            self.setFormat(mark.start(), len(mark.group()), font)
+
+
 class EvidenceView(QWidget):
     """The content of the tab with the stored answers of the providers about a record: a table of the answers, and the
     text of the selected answer to its right, or below it if the tab is too narrow for both. If the summary of this
@@ -270,6 +287,7 @@ class EvidenceView(QWidget):
         self._answer_text = QTextEdit()
         self._answer_text.setReadOnly(True)
         self._answer_text.setTabChangesFocus(True)
+        self._mark_painter = QuotationMarkPainter(self._answer_text.document())
         self._set_answer_font()
         self._answer_text.setAccessibleName(translate("record.answer_text"))
         self._selectable_text_flags = self._answer_text.textInteractionFlags()
@@ -335,15 +353,16 @@ class EvidenceView(QWidget):
         """Set the font of the shown answer to the font for figures, in the present text size."""
         self._answer_text.setFont(current_appearance().font("data"))
         self._set_answer_line_height()
+        self._mark_painter.rehighlight()
 
     def _set_answer_line_height(self) -> None:
         """Set the line height of the shown answer to the line height of its text role, because lines with the font's
         own line height would touch each other. Also set the minimum height of the field, in lines."""
         appearance, cursor = current_appearance(), QTextCursor(self._answer_text.document())
         self._answer_text.setMinimumHeight(_MIN_VISIBLE_ANSWER_LINES * appearance.line_height("data"))
-        gap_px = appearance.line_height("data") - appearance.font_metrics("data").height()
         line_format = QTextBlockFormat()
-        line_format.setLineHeight(gap_px, QTextBlockFormat.LineHeightTypes.LineDistanceHeight.value)
+        # fixed, because a line with letters of the text font would be higher than one without
+        line_format.setLineHeight(appearance.line_height("data"), QTextBlockFormat.LineHeightTypes.FixedHeight.value)
         cursor.select(QTextCursor.SelectionType.Document)
         cursor.mergeBlockFormat(line_format)
 

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.records import EvidenceItem
 from console.views.records.tabs import EvidenceView
 from console.views.theme.design_tokens import tokens
+from console.views.theme.fonts import list_font_families
 from console.views.theme.theme import Appearance
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_window_context
@@ -38,6 +39,11 @@ def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: App
     widths = [metrics.horizontalAdvance(letter * 20) for letter in 'iW{}":,01']
     assert max(widths) == pytest.approx(min(widths))
     assert metrics.horizontalAdvance("株" * 10) == pytest.approx(widths[0])
+    line = text.document().findBlockByNumber(1)  # behind the line with the brace
+    marks = [mark for mark in line.layout().formats() if mark.format.fontFamilies() == list_font_families("text")]
+    assert [line.text()[mark.start : mark.start + mark.length] for mark in marks] == ['"'] * 4
+    places = [line.layout().lineAt(0).cursorToX(place)[0] for place in (2, 3, 4)]  # type: ignore[index]  # a pair
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.5)
     ink = metrics.tightBoundingRect(text.toPlainText().replace("\n", ""))
     layout, block = text.document().documentLayout(), text.document().begin()
     tops = []
