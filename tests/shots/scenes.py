@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from console.domain.corporation_number import compute_check_digit
 from console.domain.errors import ErrorCode
+from console.providers.alarmbox import client
 from console.services.process.context import act_as
 from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
@@ -137,7 +139,7 @@ def show_evidence_messages(stage: WindowStage) -> None:
             stage.take_picture(name)
     page.hide_bar("act")
     page.evidence.copy_timeline("credit-check", record.id, page.head.title.short_form)
-    stage.wait_until_idle()
+    stage.wait_until(lambda: bool(stage.frame.toasts.visible_toasts))
     stage.take_picture("story-copied")
 
 
@@ -310,14 +312,19 @@ def show_purchase(stage: WindowStage) -> None:
         stage.wait_until(dialog.main_button.isEnabled)
         if name == "bought":
             stage.take_picture("dialog-purchase")
-        dialog.main_button.click()
         if name == "asking":
-            stage.wait_until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
+            # a slow machine needs more than the usual time limit of the call until the picture is taken
+            with patch.multiple(client, PURCHASE_READ_TIMEOUT_SECONDS=600.0, PURCHASE_BUDGET_SECONDS=600.0):
+                dialog.main_button.click()
+                stage.wait_until(lambda number=number: control.read_state()["held"] != [])  # type: ignore[misc]  # of this turn
             QTest.qWait(300)
             stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
             stage.take_picture("dialog-purchase-asking")
+            assert dialog.is_busy, "the picture shows the end of the call"
             del stage.opening.runner.is_idle
             control.release_calls()
+        else:
+            dialog.main_button.click()
         stage.wait_until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
             stage.wait_until(
