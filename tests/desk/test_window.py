@@ -285,6 +285,25 @@ def test_the_bar_above_a_page_ends_before_its_scroll_bar(open_window: OpenWindow
         person.wait_until(lambda right=page_right: bar.mapTo(person.window, bar.rect().topRight()).x() == right)  # type: ignore[misc]  # of this turn
 
 
+def test_the_bar_above_a_record_ends_before_the_scroll_bar_of_its_contents(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """On the page of a record, only the contents scroll: the bar above the page ends before their scroll bar."""
+    unknown = buy_with_unknown_outcome(console, sandbox, CORPORATION_NUMBER)
+    person = open_window()
+    person.frame.show_route(CreditCheckRoute(unknown.id))
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until_read()
+    bar = NotificationBar("Read-only", "Nothing is sent.")
+    person.frame.show_bar(bar)
+    person.window.resize(1280, 500)
+    person.wait_until(lambda: page.contents_area.verticalScrollBar().maximum() > 0)
+    viewport = page.contents_area.viewport()
+    margin = tokens().px("spacing", "page_margin")
+    contents_right = viewport.mapTo(person.window, viewport.rect().topRight()).x() - margin
+    person.wait_until(lambda: bar.mapTo(person.window, bar.rect().topRight()).x() == contents_right)
+
+
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
 def test_the_menu_of_people_on_a_test_desk_changes_the_person(open_window: OpenWindow) -> None:
     """On a test desk, a menu lists all people, and the selected person acts from then on."""

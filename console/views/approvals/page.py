@@ -69,6 +69,7 @@ class ApprovalsPage(Page):
     """
 
     sidebar_key = "approvals"
+    gap_below_window_bar_px = 8
     help_key = "help.approvals"
     key_hints = (
         (("↓", "↑"), "key.other_request"),

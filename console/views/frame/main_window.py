@@ -395,7 +395,9 @@ class WindowFrame(CoveredWindow):
         so that the line doesn't scroll away with the contents. The same is true of the bars at the end of a page."""
         holder = _PageHolder(self.page_stack)
         area = PageScrollArea(page, holder)
-        area.verticalScrollBar().rangeChanged.connect(self._fit_bar)
+        for scroll_area in (area, page.get_own_scroll_area()):
+            if scroll_area is not None:
+                scroll_area.verticalScrollBar().rangeChanged.connect(self._fit_bar)
         holder_layout = make_column(area, page.hint_bar, gap_px=0)
         page_layout = page.layout()
         if page_layout is not None and page_layout.indexOf(page.bars_below) == page_layout.count() - 1:
@@ -574,11 +576,13 @@ class WindowFrame(CoveredWindow):
         margins = (0, 0, 0, 0)
         if self.bar_layout.count():
             margin = tokens().px("spacing", "page_margin")
-            area = self._scroll_areas.get(self.current_page) if self.current_page is not None else None
-            scroll_bar_px = 0
-            if area is not None and area.verticalScrollBar().maximum() > 0:
-                scroll_bar_px = area.verticalScrollBar().sizeHint().width()
-            margins = (margin, 8, margin + scroll_bar_px, 0)
+            page, scroll_bar_px, gap_below_px = self.current_page, 0, 0
+            if page is not None:
+                gap_below_px = page.gap_below_window_bar_px
+                for area in (self._scroll_areas.get(page), page.get_own_scroll_area()):
+                    if area is not None and area.verticalScrollBar().maximum() > 0:
+                        scroll_bar_px = area.verticalScrollBar().sizeHint().width()
+            margins = (margin, 8, margin + scroll_bar_px, gap_below_px)
         self.bar_layout.setContentsMargins(*margins)
 
     # -- focus

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QLayout,
     QMenu,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -428,6 +429,9 @@ class Page(QWidget):
     key_hints: Sequence[KeyHint] = ()
     shows_read_time = True
     """True if the header shows the time at which the page's data was read."""
+    gap_below_window_bar_px = 0
+    """The distance in px of the page from a bar of the window above it. A page that begins with a margin needs no
+    further one."""
     accessible_role = QAccessible.Role.Pane
 
     def __init__(self, context: WindowContext) -> None:
@@ -676,6 +680,11 @@ class Page(QWidget):
         when the window is minimized, because it then shows the page again without a call of `show_route`. The default
         does nothing.
         """
+
+    def get_own_scroll_area(self) -> QScrollArea | None:
+        """Return the area of this page in which its contents scroll; None if the whole page scrolls in the area of
+        the window."""
+        return None
 
     def get_screen_state(self) -> Mapping[str, Any]:
         """Return the page's state that isn't in its route, such as filter, tab and selected row, as JSON values. A

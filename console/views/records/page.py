@@ -431,6 +431,9 @@ class RecordPage(Page, Generic[DetailsT]):
             self.fit_panel_strips()
         return super().eventFilter(watched, event)
 
+    def get_own_scroll_area(self) -> PageScrollArea:
+        return self.contents_area
+
     def take_focus(self) -> None:
         super().take_focus()
         self.contents_area.scroll_to_focused_widget()
