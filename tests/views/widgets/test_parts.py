@@ -47,7 +47,7 @@ from console.views.widgets.window.notification_bars import NotificationBar, Toas
 from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry, fit_name
-from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
+from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent, TopBar
 from tests.legible.ink import measure_label_ink, record_drawn_texts
 from tests.legible.line_ends import find_wrong_line_ends
 from tests.support.announcements import collect_announcements
@@ -1349,3 +1349,19 @@ def test_a_long_name_in_a_timeline_breaks_after_a_mark(show_widget: ShowWidget) 
     assert "".join(lines) == name
     assert len(lines) > 1
     assert all(line[-1] in ".-" for line in lines[:-1])
+
+
+@pytest.mark.parametrize("name", ["op-a", "maximiliane.featherstonehaugh"])
+def test_the_search_button_is_in_the_middle_of_the_top_bar(show_widget: ShowWidget, name: str) -> None:
+    """The search button has the same place for every person. A bar without room for that gives it a place beside its
+    neighbours."""
+    bar = TopBar("Support console", "Production", "production", "Search", name, "Pages")
+    bar.clock.show_text("15:04 JST")
+    show_widget(bar)
+    bar.resize(1280, bar.height())
+    assert abs(bar.search.geometry().center().x() - 640) <= 1
+    bar.resize(840, bar.height())
+    left, right = bar.search.geometry().left(), bar.search.geometry().right()
+    assert left > max(bar._name.geometry().right(), bar._name.x())
+    assert right < bar.clock.x()
+    assert bar.operator.geometry().right() < bar.width()

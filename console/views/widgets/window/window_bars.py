@@ -118,19 +118,12 @@ class TopBar(Surface):
         self.operator.show_menu_arrow()
         self.operator.clicked.connect(self.person_menu_requested)
         label = EnvironmentLabel(environment_word, environment)
-        self.setLayout(
-            make_row(
-                self.page_menu,
-                self._name,
-                label,
-                None,
-                self.search,
-                None,
-                self.clock,
-                self.operator,
-                margins=(12, 0, 8, 0),
-            )
-        )
+        # The sides have the same stretch, so that the search button is in the middle, whatever the person's name is.
+        layout = make_row()
+        layout.addLayout(make_row(self.page_menu, self._name, label, None, margins=(12, 0, 0, 0)), 1)
+        layout.addWidget(self.search)
+        layout.addLayout(make_row(None, self.clock, self.operator, margins=(0, 0, 8, 0)), 1)
+        self.setLayout(layout)
 
     def show_page_menu_button(self, *, is_shown: bool) -> None:
         """Show the button that opens the menu of pages, in place of the product's name. The window needs this button
