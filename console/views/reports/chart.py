@@ -33,7 +33,8 @@ _CHART_PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0
 _TITLE_GAP_PX = 12.0  # between the title of a strip and its figures
 _MIN_BAR_AREA_HEIGHT_PX = 72.0  # height of the bars of a strip, at text size 1
-_MAX_BAR_AREA_HEIGHT_PX = 320.0
+_MAX_BAR_AREA_HEIGHT_PX = 320.0  # if the strips have several lines
+_MAX_BAR_AREA_HEIGHT_OF_ONE_LINE_PX = 520.0
 _MAX_BAR_WIDTH_PX = 40.0
 _LINE_SPACING_PX = 5.0
 _DOT_SPACING_PX = 5.0
@@ -110,8 +111,9 @@ class Chart(QWidget):
         )
         strip_width = (chart_box.width() - (strips_per_line - 1) * _STRIP_GAP_PX) / strips_per_line
         available_height = (chart_box.height() - (line_count - 1) * _STRIP_GAP_PX) / line_count
+        max_bar_height = _MAX_BAR_AREA_HEIGHT_OF_ONE_LINE_PX if line_count == 1 else _MAX_BAR_AREA_HEIGHT_PX
         strip_height = min(
-            available_height, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._measure_text_height()
+            available_height, max_bar_height * current_appearance().scale + self._measure_text_height()
         )
         return [
             QRectF(

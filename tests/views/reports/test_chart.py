@@ -47,6 +47,19 @@ def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appeara
         assert len(tops) == 3 - places, detail
 
 
+def test_the_bars_of_one_line_may_be_higher(qtbot: QtBot, appearance: object) -> None:
+    """In a high window, the strips of one line are higher than those of several lines."""
+    chart = Chart("Success")
+    qtbot.addWidget(chart)
+    strip = BarStrip("Atom", "", (Bar("11-29", "7", ()),), 1.0)
+    heights = []
+    for strip_count in (1, 2):
+        chart.show_content(ChartContent((strip,) * strip_count, (), "", min_bar_place_width_px=500))
+        chart.resize(700, 1400)
+        heights.append(chart.compute_strip_boxes()[0].height())
+    assert heights[0] - heights[1] == 200
+
+
 PAID_PART_STYLE, REFUNDED_PART_STYLE = BarPartStyle("solid", "good"), BarPartStyle("hatch", "care")
 
 
