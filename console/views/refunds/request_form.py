@@ -211,17 +211,14 @@ class RefundForm(QWidget):
         setattr(self, name, widget)
 
     def _make_risk_signal_box(self, answer_by_rule: Mapping[str, str]) -> QWidget:
-        """Return a box with the risk signals, in one group for each rule; if there are none, a line that says so.
-        Each group has a field for the maker's answer. A signal about another record than the payment has a link to
-        this record. `answer_by_rule` are the texts that the person has typed so far, by the name of the rule."""
+        """Return a box with the risk signals, in one group for each rule; if there are none, an empty widget, because
+        a line of `_make_rule_lines` then says so. Each group has a field for the maker's answer. A signal about
+        another record than the payment has a link to this record. `answer_by_rule` are the texts that the person has
+        typed so far, by the name of the rule."""
         translate, risk_signals = self._context.translate, self.plan.risk_signals
         self._answer_field_by_rule = {}
         holder = QWidget()
         if not risk_signals:
-            no_signals = make_row(
-                IconLabel("check", "good", 14), TextLabel(translate("dialog.refund.no_hits")), None, gap_px=6
-            )
-            holder.setLayout(no_signals)
             return holder
         title_row = make_row(
             IconLabel("look_alike", "care", 16),
@@ -295,6 +292,10 @@ class RefundForm(QWidget):
             if (check.rule in _ALWAYS_SHOWN_REFUND_RULES if check.holds else not self.is_every_amount_refused)
         ]
         lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in shown_checks]
+        if not self.plan.risk_signals:
+            lines.insert(
+                0, refund_words.make_icon_line("check", "good", self._context.translate("dialog.refund.no_hits"))
+            )
         lines.append(
             refund_words.make_icon_line(
                 "clock", "muted", refund_words.format_cooling_off_period(self.plan, self._context)
@@ -529,7 +530,8 @@ class RefundForm(QWidget):
         has_problem = bool(self._find_amount_problem())
         amount_text = wording.NO_VALUE if has_problem else self._format_amount(remaining_minor)
         self.remainder_label.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
-        self._risk_signal_box.setVisible(bool(self.amount_edit.text()))  # they are about the amount
+        # The signals are about the amount.
+        self._risk_signal_box.setVisible(bool(self.plan.risk_signals and self.amount_edit.text()))
         self._rule_lines.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
     @Slot()
