@@ -10,7 +10,7 @@ from console.domain.registry.corporations import RegistryMatch
 from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute
-from console.views.widgets.base import TextLabel, discard_widget, make_column, make_row
+from console.views.widgets.base import TextLabel, discard_widget, make_column
 from console.views.widgets.controls.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -92,18 +92,13 @@ class CorporationFactsView(QWidget):
             widgets.append(self._make_closure_bar(facts))
         if open_change is not None:
             widgets.append(self._make_change_bar(*open_change))
-        if facts.successors:
-            button_row = QWidget()
-            button = self._make_successor_button(facts.successors[-1])
-            button_row.setLayout(make_row(button, None, margins=(0, 4, 0, 4)))  # room for the focus ring
-            widgets.append(button_row)
         if facts.predecessors:
             widgets.append(self._make_predecessor_links(facts.predecessors))
         return [*widgets, source_text]
 
     def _make_closure_bar(self, facts: CorporationFacts) -> NotificationBar:
-        """Return the bar with the day and the cause of the corporation's closure, and with the corporations into
-        which it was merged.
+        """Return the bar with the day and the cause of the corporation's closure, with the corporations into which
+        it was merged, and with a button that opens the last of them.
         """
         translate = self._context.translate
         bold_text = registry_words.format_corporation_closure_heading(facts, translate)
@@ -111,7 +106,10 @@ class CorporationFactsView(QWidget):
             registry_words.get_official_name(match.corporation, translate) for match in facts.successors
         )
         closure_text = translate("corporation.merged_into", chain=successor_chain) if successor_chain else ""
-        return NotificationBar(bold_text, closure_text, tone="care", icon_name="ring_slash", is_announced=False)
+        button = self._make_successor_button(facts.successors[-1]) if facts.successors else None
+        return NotificationBar(
+            bold_text, closure_text, tone="care", icon_name="ring_slash", button=button, is_announced=False
+        )
 
     def _make_change_bar(self, alert_id: int, observed: str) -> NotificationBar:
         """Return the bar about a change of the corporation that nobody has acknowledged, with a button for its
