@@ -14,7 +14,7 @@ from console.views.reports.chart_content import ChartContent
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, clear_layout, make_column, make_row
+from console.views.widgets.base import ReadingLabel, Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
@@ -98,7 +98,7 @@ class ChartSection(ReportSection):
         self._context, self._definition, self.name = context, definition, definition.name
         title = context.translate(f"reports.{definition.name}.title")
         self.setAccessibleName(title)
-        self.note_label = TextLabel("", "small", "muted", wraps_lines=True)
+        self.note_label = ReadingLabel("small", "muted")
         self.switch_button = KeyButton(
             context.translate("reports.show_table"), CHART_SHORTCUT, icon="list", binds_key=False
         )
@@ -126,7 +126,7 @@ class ChartSection(ReportSection):
         for page in (self._chart_panel, self.table, self.empty_state):
             self.stack.addWidget(page)
         header = Surface(edge="bottom")
-        title_and_note = make_column(TextLabel(title, "section", heading_level=2), self.note_label, gap_px=2)
+        title_and_note = make_column(TextLabel(title, "section", heading_level=2), self.note_label.row, gap_px=2)
         header_row = make_row(gap_px=12, margins=(margin, 8, margin, 8))
         header_row.addLayout(title_and_note, 1)
         header_row.addWidget(self.switch_button)

@@ -24,6 +24,7 @@ from console.views.theme.theme import current_appearance
 _HEADING_LEVEL_BY_TEXT_ROLE: dict[TextRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
 """The usual level of a heading by the text role of its label; labels of other roles are usually no headings."""
 _TEXT_CONTROL_HOLDER_NAME = "text control"
+_MAX_READING_WIDTH_PX = 1000  # of a line of running text, at text size 1
 UNLIMITED_WIDTH_PX = 16_777_215
 """The maximum width that Qt gives a widget without a limit (`QWIDGETSIZE_MAX` in its C++ headers)."""
 BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
@@ -157,6 +158,21 @@ class TextLabel(QLabel):
         ):
             self._apply_current_text_size()
             self._set_markup()
+
+
+class ReadingLabel(TextLabel):
+    """A label of running text that wraps. Its lines are at most as long as a person can read with ease, however wide
+    the window is. `row` is a layout with the label at its left end."""
+
+    def __init__(self, role: TextRoleName = "body", tone: Tone = "text", *, is_selectable: bool = False) -> None:
+        super().__init__("", role, tone, wraps_lines=True, is_selectable=is_selectable)
+        self.row = QHBoxLayout()
+        self.row.addWidget(self, 1)
+        self.row.addStretch(0)
+
+    def _apply_current_text_size(self) -> None:
+        super()._apply_current_text_size()
+        self.setMaximumWidth(round(_MAX_READING_WIDTH_PX * current_appearance().scale))
 
 
 class TitleLabel(TextLabel):

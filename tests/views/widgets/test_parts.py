@@ -28,7 +28,14 @@ from console.views.theme.theme import Appearance, current_appearance
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList, _TimelineDelegate
-from console.views.widgets.base import ElidedLabel, IconLabel, TextLabel, make_column, set_visible_in_parent
+from console.views.widgets.base import (
+    ElidedLabel,
+    IconLabel,
+    ReadingLabel,
+    TextLabel,
+    make_column,
+    set_visible_in_parent,
+)
 from console.views.widgets.controls.buttons import IconButton, KeyButton, LinkButton
 from console.views.widgets.controls.focus_ring import FocusRing
 from console.views.widgets.controls.inputs import (
@@ -1365,3 +1372,18 @@ def test_the_search_button_is_in_the_middle_of_the_top_bar(show_widget: ShowWidg
     assert left > max(bar._name.geometry().right(), bar._name.x())
     assert right < bar.clock.x()
     assert bar.operator.geometry().right() < bar.width()
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_running_text_has_lines_of_a_readable_length(
+    show_widget: ShowWidget, appearance: Appearance, scale: float
+) -> None:
+    """Running text takes the whole width of a narrow window, and only its left part in a very wide window."""
+    appearance.set_text_scale(scale)
+    label, page = ReadingLabel(), QWidget()
+    label.show_text("word " * 100)
+    page.setLayout(make_column(label.row))
+    show_widget(page)
+    for width, label_width in ((700, 700), (2600, round(1000 * scale))):
+        page.resize(width, 400)
+        assert (label.x(), label.width()) == (0, label_width)
