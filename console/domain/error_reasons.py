@@ -341,6 +341,7 @@ class UsageProblem(Reason):
     INVALID_ALARMBOX_ID = "alarmbox_id"
     UNKNOWN_QUEUE = "queue"
     INVALID_OUTSIDE_REFUND = "outside_refund"
+    NOT_DONE_OUTSIDE = "only_done_outside"
     INVALID_REASON_CODES = "reason"
     INVALID_RECONCILIATION_DAYS = "reconcile_days"
     RECONCILIATION_PERIOD_TOO_LONG = "reconcile_span"

@@ -285,6 +285,10 @@ def test_a_refund_done_outside_is_recorded_by_two_people(paying_terminal: Paying
     order = paying_terminal.create_order("S-9", 3300)
     on_order = ("resolve", "order", str(order), *words[3:], "--amount", "1", "--day", "2026-11-01")
     assert paying_terminal.json(*on_order).exit_status_and_code == (3, "nothing_to_resolve")
+    for option in (("--amount", "150.50"), ("--day", "2026-11-01")):  # never ignored: the person means a part
+        other_decision = paying_terminal.json(*words[:4], "reversed", *words[5:], *option)
+        assert other_decision.exit_status_and_code == (2, "usage"), option
+        assert "done_outside" in paying_terminal(*words[:4], "reversed", *words[5:], *option).err
     stated = (*words, "--amount", "150.50", "--day", "2026-11-01")
     assert paying_terminal.json(*stated).data["awaiting"] == "second_person"
     other = paying_terminal.json(*words, "--amount", "150.51", "--day", "2026-11-01", OPERATOR="lead-b")

@@ -73,6 +73,9 @@ def _format_probe_lines(result: ProbeResult, translator: Translator) -> Lines:
 
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
     proof = _parse_evidence(args.evidence)
+    if args.as_state != DONE_OUTSIDE and (args.amount, args.day) != (None, None):
+        # The person may mean a part of the money; another decision is about all of it.
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOT_DONE_OUTSIDE})
     if args.kind == "payment" and args.as_state == DONE_OUTSIDE:
         id_at_provider: int | str | None = _make_outside_refund_statement(console, args)
     else:
