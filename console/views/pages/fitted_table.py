@@ -300,9 +300,9 @@ class FittedTable(RecordTable):
     ) -> None:
         """Distribute the `free_px` px that remain when every text is shown completely, and write the new widths of
         the columns into `widths`. Columns of texts, identifiers and states grow in proportion to their widths.
-        Columns of amounts, ages and check boxes, and columns whose width the person has set, keep their widths. Each
-        column grows by at most half of its width, so that a row stays easy to read. The width that remains goes to
-        the last column if it is one of the growing columns; otherwise it stays empty after the last column."""
+        Columns of amounts, ages and check boxes, and columns whose width the person has set, keep their widths. If
+        the last column is one of the growing columns, each other column grows by at most half of its width, so that a
+        row stays easy to read, and the last column takes the width that remains."""
         shown_columns = [column for column in self.rows.columns if column.key not in hidden_columns]
         growing_keys = [
             column.key
@@ -312,12 +312,13 @@ class FittedTable(RecordTable):
         if not growing_keys or free_px <= 0:
             return
         sum_of_widths = sum(widths[key] for key in growing_keys)
-        for key in growing_keys:
-            is_last = key == shown_columns[-1].key
-            added_width = free_px if is_last else min(widths[key] // 2, widths[key] * free_px // sum_of_widths)
+        max_growth = 0.5 if growing_keys[-1] == shown_columns[-1].key else free_px / sum_of_widths
+        for key in growing_keys[:-1]:
+            added_width = int(widths[key] * min(max_growth, free_px / sum_of_widths))
             sum_of_widths -= widths[key]
             widths[key] += added_width
             free_px -= added_width
+        widths[growing_keys[-1]] += free_px
 
     def _find_record_naming_columns_to_hide(
         self, widths: Mapping[str, int], hidden_columns: Collection[str]
