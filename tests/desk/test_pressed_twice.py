@@ -28,6 +28,7 @@ from console.domain.errors import ConsoleError
 from console.domain.links.link import Link
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import RefundDetails
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION
 from console.domain.queues.saved_views import ViewContent
 from console.domain.records import CreditCheck
 from console.domain.records import Person as Operator
@@ -57,6 +58,7 @@ from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.records.note_dialog import HandOverDialog, NoteDialog
+from console.views.records.outside_refund_dialog import OutsideRefundDialog
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
@@ -567,6 +569,27 @@ def prepare_resolve_money(stage: CaseStage) -> ActingPress:
     dialog.form.outcome_buttons["completed"].setChecked(True)
     dialog.form.reason_list.setCurrentIndex(0)
     set_field_text(dialog.form.refund_number_field, f"15{stage.number}")
+    return make_dialog_press(stage, dialog)
+
+
+@register_case(
+    "EvidenceDialog._send_decision",
+    dialog=OutsideRefundDialog,
+    audit_actions=("payment.resolve_proposed",),
+)
+def prepare_outside_refund(stage: CaseStage) -> ActingPress:
+    payment = import_paid_payment(stage.console, stage.sandbox, f"ORD-{stage.number + 1}")
+    page = open_payment(stage, payment)
+    button = page.action_bar.find_button(RECORD_OUTSIDE_ACTION)
+    assert button is not None
+    button.click()
+    dialog = stage.person.wait_for_dialog(OutsideRefundDialog)
+    stage.person.wait_until_read()
+    dialog.form.kind_buttons["text"].setChecked(True)
+    set_field_text(dialog.form.text_field, "Transfer 114")
+    set_field_text(dialog.form.amount_field, "1,000")
+    set_field_text(dialog.form.day_field, "2026-11-01")
+    dialog.form.reason_list.setCurrentIndex(0)
     return make_dialog_press(stage, dialog)
 
 
