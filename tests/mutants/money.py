@@ -53,6 +53,19 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "    - payments.c.set_aside_minor\n",
         ("tests/services/payments/test_outside_refunds.py",),
     ),
+    Mutant(
+        "an amount given back outside is not that of the second person",
+        (
+            SourceChange(
+                "console/store/constraints/payments.py",
+                "    condition_sql=\"e.body LIKE CONCAT('number ', NEW.outside_minor - OLD.outside_minor, ' %')"
+                ' AND "\n',
+                '    condition_sql=""\n',
+            ),
+        ),
+        ("tests/services/payments/test_outside_refunds.py::test_a_server_binds_the_amount_to_both_statements",),
+        "mariadb",
+    ),
     _make_mutant(
         "an amount of zero or less is moved",
         _BALANCES_FILE,

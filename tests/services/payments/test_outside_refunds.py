@@ -65,6 +65,20 @@ def test_a_recorded_amount_cannot_be_requested_as_refund(
     assert scene.read_payment(payment.id).refundable_minor == 300
 
 
+def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
+    """The statements themselves compare the amount with what is left, without the checks of the services."""
+    payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
+    for move_amount in (payments.reserve_amount, payments.record_amount_done_outside):
+
+        def move_more_than_left(tx: Transaction, move: Callable[..., bool] = move_amount) -> bool:
+            return move(tx.conn, payment.id, 301, scene.context.now())
+
+        assert not scene.context.write(move_more_than_left)
+    assert scene.read_payment(payment.id).refundable_minor == 300
+
+
 def test_both_people_state_the_same_amount_and_day(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
