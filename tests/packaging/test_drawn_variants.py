@@ -211,7 +211,7 @@ def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -
     run_tests(tmp_path, "test_a.py", "--keep-seconds")
     rows = [line.split() for line in (tmp_path / "seconds.txt").read_text(encoding="utf-8").splitlines()]
     assert [name for _, name in rows] == ["test_a.py", "test_a.py::test_second"]
-    assert float(rows[0][0]) >= 0.5
+    assert float(rows[0][0]) > 0.4  # 0.5 by another clock of the process, which counts in larger steps
 
 
 def test_a_run_of_drawn_variants_adds_missing_rows_only(tmp_path: Path) -> None:
