@@ -228,11 +228,8 @@ class FittedTable(RecordTable):
         order:
 
         1. to each naming column (`naming_columns`) until it shows a corporation number completely;
-        2. to each column that isn't stretched, then to each stretched one, if its longest text then fits; first to
-           the column that needs the least, so that one long text doesn't cut off the texts of several columns; to a
-           stretched column of identifiers only if no text of another column is cut off;
-        3. to the columns whose longest text doesn't fit, in proportion to the width that their rows lack on average,
-           so that one long text doesn't take the width that many other rows need.
+        2. to the columns whose longest text then fits (`_widen_to_longest_text`);
+        3. to the columns whose longest text doesn't fit, in proportion to what they lack (`_widen_in_proportion`).
         """
         needed_widths = {
             column.key: self._measure_needed_width(column_index)
@@ -242,17 +239,24 @@ class FittedTable(RecordTable):
         }
         unused_widths = {key: max(0, widths[key] - needed_width) for key, needed_width in needed_widths.items()}
         free_px += self._remove_unused_width(widths, needed_widths)
-
-        def widen_column(key: str, added_width: int) -> None:
-            nonlocal free_px
-            widths[key] += max(0, added_width)
-            free_px -= max(0, added_width)
-
         for column_index, column in enumerate(self.rows.columns):
             if column.key in self._naming_keys and column.key in needed_widths:
                 needed_width = min(self._measure_number_width(column_index), needed_widths[column.key])
-                widen_column(column.key, min(free_px, needed_width - widths[column.key]))
+                free_px -= _widen_column(widths, column.key, min(free_px, needed_width - widths[column.key]))
+        free_px -= self._widen_to_longest_text(widths, needed_widths, free_px)
+        free_px -= self._widen_in_proportion(widths, needed_widths, free_px)
+        for key, unused_width in unused_widths.items():
+            free_px -= _widen_column(widths, key, min(free_px, unused_width))
+
+    def _widen_to_longest_text(self, widths: dict[str, int], needed_widths: Mapping[str, int], free_px: int) -> int:
+        """Widen, in `widths`, each column whose longest text then fits, and return the used width in px, at most
+        `free_px`. `needed_widths` are the widths of the longest texts. The columns that aren't stretched come before
+        the stretched ones, and among them the one that needs the least, so that one long text doesn't cut off the
+        texts of several columns. A stretched column of identifiers gets its width only if no text of another column
+        is cut off.
+        """
         columns = [column for column in self.rows.columns if column.key in needed_widths]
+        used_px = 0
         for column in sorted(
             columns,
             key=lambda column: (
@@ -262,25 +266,30 @@ class FittedTable(RecordTable):
             ),
         ):
             is_other_cut = any(widths[other.key] < needed_widths[other.key] for other in columns if other != column)
-            if _has_long_identifiers(column) and is_other_cut:
-                continue
-            if needed_widths[column.key] - widths[column.key] <= free_px:
-                widen_column(column.key, needed_widths[column.key] - widths[column.key])
+            lacking_px = needed_widths[column.key] - widths[column.key]
+            if lacking_px <= free_px - used_px and not (_has_long_identifiers(column) and is_other_cut):
+                used_px += _widen_column(widths, column.key, lacking_px)
+        return used_px
+
+    def _widen_in_proportion(self, widths: dict[str, int], needed_widths: Mapping[str, int], free_px: int) -> int:
+        """Share `free_px` among the columns whose longest text doesn't fit, in proportion to the width that their
+        rows lack on average, so that one long text doesn't take the width that many other rows need. Write the new
+        widths into `widths`, and return the used width in px. `needed_widths` are the widths of the longest texts.
+        """
         lacking_px_by_key = {
             column.key: self._sum_lacking_width(column_index, widths[column.key])
             for column_index, column in enumerate(self.rows.columns)
             if widths[column.key] < needed_widths.get(column.key, 0)
         }
-        sum_of_lacking_px = sum(lacking_px_by_key.values())
+        sum_of_lacking_px, used_px = sum(lacking_px_by_key.values()), 0
         # First the columns that need the least of their share, because the others get the rest of it.
         for key in sorted(
             lacking_px_by_key, key=lambda key: (needed_widths[key] - widths[key]) / lacking_px_by_key[key]
         ):
-            share_px = free_px * lacking_px_by_key[key] // sum_of_lacking_px
+            share_px = (free_px - used_px) * lacking_px_by_key[key] // sum_of_lacking_px
             sum_of_lacking_px -= lacking_px_by_key[key]
-            widen_column(key, min(share_px, needed_widths[key] - widths[key]))
-        for key, unused_width in unused_widths.items():
-            widen_column(key, min(free_px, unused_width))
+            used_px += _widen_column(widths, key, min(share_px, needed_widths[key] - widths[key]))
+        return used_px
 
     def _remove_unused_width(self, widths: dict[str, int], needed_widths: Mapping[str, int]) -> int:
         """Make the columns of `needed_widths` as narrow as their contents, and columns of texts not wider than their
@@ -526,6 +535,12 @@ class FittedTable(RecordTable):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_columns()
+
+
+def _widen_column(widths: dict[str, int], key: str, added_px: int) -> int:
+    """Add `added_px` to the width of the column `key` in `widths`, nothing if it is negative. Return the added width."""
+    widths[key] += max(0, added_px)
+    return max(0, added_px)
 
 
 def _has_long_identifiers(column: Column) -> bool:
