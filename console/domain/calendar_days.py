@@ -22,6 +22,12 @@ def parse_day(text: str) -> date:
     return date.fromisoformat(text)
 
 
+def parse_typed_day(text: str) -> date:
+    """Return the day that a person has typed, such as `2026-11-20` or `2026/11/20`. Raises ValueError for any other
+    text."""
+    return parse_day(text.strip().replace("/", "-"))
+
+
 def get_start_of_day(day: date) -> datetime:
     """Return the first instant (UTC) of a Japanese day. For 1 January of the year 1, whose start in UTC lies before
     the year 1, the result is the first instant of the year 1.

@@ -1,6 +1,7 @@
 """The lists and chart tables that can be exported. Each list has its columns, and a service that reads its rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -9,7 +10,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.payments import provider_registry
-from console.domain.payments.records import Refund
+from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
@@ -212,7 +213,13 @@ def _read_waiting_refunds(services: ExportReadServices, after_id: int) -> tuple[
     which the acting person may decide. Each refund has its payment, from which its corporation number comes."""
     inbox = services.refunds.read_inbox(after_id)
     waiting_refunds = (*inbox.refunds_to_decide, *inbox.other_refunds)
-    return tuple(services.lookup.complete_record("refund", refund) for refund in waiting_refunds)
+    refund_payments = services.lookup.read_records({("payment", refund.payment_id) for refund in waiting_refunds})
+
+    def add_payment(refund: Refund) -> Refund:
+        payment = refund_payments.get(("payment", refund.payment_id))
+        return replace(refund, relations=RefundRelations(payment=payment)) if isinstance(payment, Payment) else refund
+
+    return tuple(map(add_payment, waiting_refunds))
 
 
 def _make_alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

@@ -3,9 +3,10 @@
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.records import Payment
-from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION
+from console.domain.payments.states import RECORD_OUTSIDE_ACTION
 from console.sandbox.server import Sandbox
 from console.views.approvals.page import ApprovalsPage
+from console.views.home.page import HomePage
 from console.views.money.payment_page import PaymentPage
 from console.views.records.outside_refund_dialog import OutsideRefundDialog
 from console.views.runtime.routes import PaymentRoute
@@ -91,20 +92,20 @@ def test_a_refund_done_outside_is_proposed_listed_and_confirmed(
     assert page.tabs.current_name == "evidence"
 
 
-def test_a_payment_without_refundable_money_offers_no_refund_outside(
+def test_a_draft_of_a_refund_outside_is_continued_from_home(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """After the whole amount was given back, the menu's entry is disabled with its reason."""
+    """The bar of Home opens the dialog again, with the typed amount."""
     payment = import_paid_payment(window_desks.console, sandbox, "ORD-1")
-    statement = f"{payment.captured_minor} 2026-11-01"
-    for name in ("op-a", "lead-b"):
-        with window_desks.open_acting_desk(name) as desk:
-            desk.recovery.resolve("payment", payment.id, DONE_OUTSIDE, "transfer 114", statement)
     person = open_window()
-    person.frame.show_route(PaymentRoute(payment.id))
-    page = person.wait_for_page(PaymentPage)
-    person.wait_until(lambda: page.details is not None)
-    person.wait_until_read()
-    button = page.action_bar.find_button(RECORD_OUTSIDE_ACTION)
-    assert button is not None
-    assert (button.isEnabled(), button.shown_reason) == (False, "Nothing is left to refund.")
+    dialog = open_outside_dialog(person, payment)
+    state_refund(dialog, "1,000", "2026/11/01")
+    dialog.reject()
+    person.press("Alt+1")
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: "drafts" in home._bar_by_name)
+    bar = home._bar_by_name["drafts"]
+    assert "Draft: record of a refund outside, Payment ORD-1" in bar.accessibleName()
+    assert bar.button is not None
+    bar.button.click()
+    assert person.wait_for_dialog(OutsideRefundDialog).form.amount_field.text() == "1,000"

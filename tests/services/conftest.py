@@ -8,7 +8,7 @@ from console.app import Console
 from console.sandbox.server import Sandbox
 from tests.support import server_clock
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import PaymentDesk, open_payment_desk
+from tests.support.payment_desks import OpenDeskOf, PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
 
@@ -34,6 +34,12 @@ def scene(request: pytest.FixtureRequest, place: Place, sandbox: Sandbox, clock:
     marker = request.node.get_closest_marker("time_scale")
     with open_payment_desk(place, sandbox, clock, TIME_SCALE=marker.args[0] if marker else "20") as made:
         yield made
+
+
+@pytest.fixture
+def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> OpenDeskOf:
+    """Return a function that opens the payment desk of another person by the person's name."""
+    return lambda person: open_payment_desk(place, sandbox, clock, person=person)
 
 
 @pytest.fixture

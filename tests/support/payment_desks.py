@@ -10,13 +10,14 @@ with open_payment_desk(place, sandbox, clock) as scene:
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from console.app import Console
 from console.domain.clock import SystemClock
+from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, Payment, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.service_results import TaskRun
@@ -33,7 +34,7 @@ from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
 from console.wiring.providers import open_adapter
 from console.wiring.record_readers import RecordReaders
-from tests.support.desks import make_payment_provider_settings
+from tests.support.desks import CORPORATION_NUMBERS, make_payment_provider_settings
 from tests.support.places import Place
 
 BANK_KEY = "a-bank's-own-key-for-notices"
@@ -205,3 +206,27 @@ def open_payment_desk(
                 yield scene
         finally:
             scene.close()
+
+
+OpenDeskOf: TypeAlias = Callable[[str], AbstractContextManager[PaymentDesk]]
+"""Type of a function that opens the payment desk of another person by the person's name."""
+
+
+def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
+    """Return an unknown payment of a new order (order number `number`): its start got no usable answer from the
+    provider."""
+    scene.control.add_fault("status_after_charge:500", call="paypay_create")
+    with suppress(ConsoleError):
+        scene.payments.start(scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay")
+    payment = scene.find_payment("paypay", number)
+    assert payment is not None
+    return payment
+
+
+def make_paid_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
+    """Return a payment of a new order (order number `number`) that the payer has paid and that was then probed."""
+    payment = scene.payments.start(
+        scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay"
+    ).payment
+    scene.money.change_payment_state("paypay", number, "paid")
+    return scene.payments.probe(payment.id)

@@ -1,6 +1,7 @@
-"""Returns the error with which a call is refused, or the code of this error."""
+"""Returns the error with which a call is refused, or the code of this error, or checks the code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,3 +20,11 @@ def call_for_refusal(call: Callable[..., object], *given: object) -> ConsoleErro
 def call_for_refusal_code(call: Callable[[], object]) -> str:
     """Call `call`, and return the code of the ConsoleError that it raises. The test fails if it raises none."""
     return call_for_refusal(call).code
+
+
+@contextmanager
+def expect_refusal(code: str) -> Iterator[None]:
+    """Assert that the code in the block is refused with this error code."""
+    with pytest.raises(ConsoleError) as caught:
+        yield
+    assert caught.value.code == code

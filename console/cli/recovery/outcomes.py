@@ -16,10 +16,8 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.calendar_days import parse_day
-from console.domain.error_reasons import AmountProblem, UsageProblem
+from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import InvalidAmountDetail
-from console.domain.money import InvalidAmountText, parse_money
 from console.domain.payments.outside_refunds import OutsideRefund
 from console.domain.payments.records import Payment
 from console.domain.payments.states import DONE_OUTSIDE
@@ -86,26 +84,19 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 def _make_outside_refund_statement(console: "Console", args: Namespace) -> str:
     """Return the statement of the refund done outside that `--amount` (in the payment's currency) and `--day` name.
-    Raises ConsoleError `usage` if one of them is missing or the day has another form, `invalid_amount` if the amount
-    is no amount of the currency, and not_found if there is no such payment."""
+    Raises ConsoleError `usage` if the day is missing or has another form, `invalid_amount` if the amount is missing
+    or is no amount of the currency, and not_found if there is no such payment."""
+    from console.services.refunds.request import parse_amount  # only this decision needs it
+
     record_ref = args.kind, parse_row_id(args.kind, args.id)
     record = console.lookup.read_records([record_ref]).get(record_ref)
     if not isinstance(record, Payment):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": args.kind, "id": args.id})
     try:
         day = parse_day(args.day or "")
-        amount = parse_money(args.amount or "", record.currency)
-    except InvalidAmountText:
-        facts: InvalidAmountDetail = {
-            "amount": (args.amount or "")[:40],
-            "currency": record.currency,
-            "record": record,
-            "problem": AmountProblem.WRONG_FORM,
-        }
-        raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
     except ValueError:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND}) from None
-    return OutsideRefund(amount.minor, day).format_statement()
+    return OutsideRefund(parse_amount(args.amount or "", record), day).format_statement()
 
 
 def _parse_stated_reason(args: Namespace) -> StatedReason | None:

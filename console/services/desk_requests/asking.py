@@ -140,8 +140,8 @@ class RemoteRequestIdService(RequestIdService):
         self, request: NewDeskRequest, file_content: bytes | None, password: str | None, progress: StepReporter | None
     ) -> Any:
         """Store the desk request, wait for its answer, and return the answer's value or raise its error.
-        `file_content` is the content of the file among the request's arguments (None: no file). With `password`, the
-        request is stored over a new connection that signs in with this password.
+        `file_content` is the content of the request's file (None: no file), see `_make_desk_request`. With
+        `password`, the request is stored over a new connection that signs in with this password.
         """
         context = self._context
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait

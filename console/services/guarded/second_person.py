@@ -68,14 +68,15 @@ def decide_with_second_person(
     For the second person, this function calls `settle` with the first person's name. For the first person it calls
     `propose` with the id of the stored evidence; `propose` changes the record and returns the facts of the audit
     entry. Raises same_person if the proposer decides again; not_allowed if the second person has no right
-    resolve_second or has not typed the password; evidence_mismatch (detail.reason other_id) if the second person
-    states another id of the record (`PersonDecision.id_at_provider`) than the first person.
+    resolve_second or has not typed the password; evidence_mismatch (detail.reason is
+    `PersonDecision.other_id_reason`) if the second person states another id of the record
+    (`PersonDecision.id_at_provider`) than the first person.
 
     If a decision replaces the open proposal, the person who decides becomes the first person, and another person must
     then agree. A decision for another target always replaces the proposal. If the proposer is disabled or has lost
     the right to resolve, every decision replaces the proposal, because only people who have the right now may decide.
     A decision for the same target with another id replaces only a proposal of the same person; otherwise it is
-    refused (other_id).
+    refused (evidence_mismatch).
     """
     kind, record_id = decision.subject
     subject_id = str(record_id) if record_id is not None else decision.operation_id or ""
@@ -228,8 +229,8 @@ def _require_second_person(
 ) -> None:
     """Check that this person may be the second person of the decision. Raises same_person if this person is the
     proposer; not_allowed if the person has no right resolve_second, or has not just typed the password again;
-    evidence_mismatch if `is_id_agreed` is False, because the person and the proposer state different ids that the
-    provider gave to the record.
+    evidence_mismatch if `is_id_agreed` is False, because the person and the proposer state different values
+    of `PersonDecision.id_at_provider`.
     """
     if is_same_person(decision.person, proposer):
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": decision.record, "first": proposer})

@@ -91,5 +91,5 @@ def subtract_reversed_amount(context: ServiceContext, tx: Transaction, payment_i
         for item in set_asides.find_by_payment(tx.conn, payment.id)
         if item.state is not SetAsideState.REFUNDED
     )
-    amount_minor = payment.captured_minor - payment.refunded_minor - payment.outside_minor - set_aside_minor
+    amount_minor = payment.captured_minor - payment.given_back_minor - set_aside_minor
     accounts.subtract_from_balance(tx.conn, account.id, amount_minor)

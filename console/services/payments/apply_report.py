@@ -272,6 +272,7 @@ def _write_report(
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.new_states:
         account_money.subtract_reversed_amount(context, tx, payment.id)
+        approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), context.now())  # nobody could confirm them
     if effect.new_states and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if ends_unknown_outcome(effect, payment):

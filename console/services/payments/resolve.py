@@ -2,7 +2,7 @@
 decision; otherwise two people must agree.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -122,7 +122,10 @@ class PaymentResolver:
                 _require_decidable_payment(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
                 result = (
-                    self._record_outside_refund(payment, outside_refund, person_proof, person)
+                    self._write_decision(
+                        payment,
+                        lambda tx: self._decide_outside_refund(tx, payment, outside_refund, person_proof, person),
+                    )
                     if outside_refund is not None
                     else self._resolve_payment(
                         payment, PaymentState(target_state), person_proof, person, id_at_provider
@@ -155,10 +158,17 @@ class PaymentResolver:
             if target is not PaymentState.COMPLETED:
                 refuse_denial_of_unclear_answer(answer.reason, payment)
                 _refuse_unpaid_decision_against_answer(answer, payment)
+        return self._write_decision(
+            payment, lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider)
+        )
+
+    def _write_decision(self, payment: Payment, decide: Callable[[Transaction], bool]) -> ResolveResult:
+        """Call `decide`, which writes a decision about the payment and returns True if a second person must still
+        agree. Return the payment afterwards; the result's `awaiting` is "second_person" in this case. Raises
+        stale_view if the payment changes meanwhile."""
         try:
             is_proposed, decided_payment = self._context.write_and_read(
-                lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider),
-                lambda conn: payment_work.require_payment_after_lapse(conn, payment.id),
+                decide, lambda conn: payment_work.require_payment_after_lapse(conn, payment.id)
             )
         except payments.StaleRow:
             raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
@@ -171,22 +181,6 @@ class PaymentResolver:
         if outside_refund is None or outside_refund.day > self._context.now().astimezone(JST).date():
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND})
         return outside_refund
-
-    def _record_outside_refund(
-        self, payment: Payment, outside_refund: OutsideRefund, proof: PersonEvidence, person: str
-    ) -> ResolveResult:
-        """Write the first person's proposal that the payer got an amount back by another way than the provider, or
-        record it with the second person's decision. Return the payment afterwards; the result's `awaiting` is
-        "second_person" while a second person must still agree. `proof` is the person's evidence. Raises stale_view if
-        the payment changes meanwhile, and exceeds_captured if the amount is more than the requestable amount."""
-        try:
-            is_proposed, decided_payment = self._context.write_and_read(
-                lambda tx: self._decide_outside_refund(tx, payment, outside_refund, proof, person),
-                lambda conn: payment_work.require_payment_after_lapse(conn, payment.id),
-            )
-        except payments.StaleRow:
-            raise make_stale_view_error(self._payment_prober.read_payment(payment.id), payment.version) from None
-        return ResolveResult(decided_payment, awaiting="second_person" if is_proposed else None)
 
     def _decide_outside_refund(
         self, tx: Transaction, payment: Payment, outside_refund: OutsideRefund, proof: PersonEvidence, person: str

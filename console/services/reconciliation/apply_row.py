@@ -205,8 +205,8 @@ class HistoryRowApplier:
     ) -> None:
         """Resolve those open cases of the payment and of these alert rules whose difference no longer exists:
         `is_ended` returns True for the observed and the expected text of such a difference. If only some of a case's
-        facts have ended, a new case has the others. If the payment waited for a review because of such a case, set
-        the payment's next work.
+        facts have ended, a new case has the others, also if a person had acknowledged them. If the payment waited for
+        a review because of such a case, set the payment's next work.
         """
         context, now = self._context, self._context.now()
         closed_alert_ids = []
@@ -216,7 +216,8 @@ class HistoryRowApplier:
             remaining_facts = [fact for fact in facts if not is_ended(*fact)]
             if remaining_facts == facts:
                 continue
-            alerts.resolve(tx.conn, alert, now)
+            if not alerts.resolve(tx.conn, alert, now):
+                raise RunAgain  # people have ended it meanwhile
             closed_alert_ids.append(alert)
             if remaining_facts:
                 payment_work.open_case(context, tx, payment.id, rule, *join_case_facts(remaining_facts))

@@ -15,6 +15,7 @@ from console.domain.payments.records import Order, OrderState, Payment
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc
 from console.store.payments import orders, payments
+from console.store.queues.definitions import HAS_UNKNOWN_ORDER_STATE
 from console.store.schema.core import changes
 from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
@@ -50,17 +51,13 @@ _PAID_PAYMENT_CONDITION = payment_rows.c.status.in_(sorted(state.value for state
 _ORDER_STATE_EXPRESSION = func.coalesce(order_rows.c.status, "")
 _UNPAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
 _PAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_(sorted(state.value for state in PAID_ORDER_STATES))
-# By its bytes: for the collation of a server, `PAID` is the known state `paid`.
-_UNKNOWN_ORDER_STATE_CONDITION = func.hex(_ORDER_STATE_EXPRESSION).not_in(
-    [state.value.encode().hex().upper() for state in OrderState]
-)
 # True for every order that violates a rule or has an unknown state, and for some others. It is one OR, because a
 # server turns several conditions into a join over all rows.
 _CANDIDATE_ORDER_CONDITION = or_(
     and_(_UNPAID_ORDER_CONDITION, _make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
     and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(payment_rows.c.late_after.is_not(None))),
     and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(), ~_make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
-    _UNKNOWN_ORDER_STATE_CONDITION,
+    HAS_UNKNOWN_ORDER_STATE,
 )
 _CANDIDATE_ORDER_IDS_QUERY = (
     select(order_rows.c.id)

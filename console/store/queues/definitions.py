@@ -277,7 +277,8 @@ PAYMENT_COLUMNS = RecordColumns(
 )
 _KNOWN_ORDER_STATE_CONDITION = is_one_of_sql(order_table.c.status, [state.value for state in OrderState])
 HAS_UNKNOWN_ORDER_STATE = not_(_KNOWN_ORDER_STATE_CONDITION)
-"""SQL condition of the orders whose status this program doesn't know. `ORDER_COLUMNS` shows them as pending orders
+"""SQL condition of the orders whose status this program doesn't know, by its bytes: for the collation of a server,
+`PAID` is the known state `paid`. `ORDER_COLUMNS` shows them as pending orders
 that a person must review.
 """
 ORDER_COLUMNS = RecordColumns(

@@ -722,7 +722,7 @@ class Page(QWidget):
     def focus_list_after_read(self) -> None:
         """Call `take_focus` again if `focus_substitute` still has the focus. A page whose list may be empty at first
         calls this after it has shown rows: Enter must then open a row, and not press a button."""
-        if self.focus_substitute is not None and self.focusWidget() is self.focus_substitute:
+        if self.focus_substitute is not None and find_focused_widget(self.window()) is self.focus_substitute:
             self.take_focus()
         self.focus_substitute = None
 
@@ -980,23 +980,23 @@ class Page(QWidget):
     def mark_data_read(self, read_at: datetime | None = None) -> None:
         """Store and show the time `read_at` at which the page's data was read, and remove the bar that
         `show_reading_failure` has shown. None means the present time."""
-        self._loaded_at, had_failed = read_at or self.context.now(), self._reading_failure is not None
-        self._reading_failure = None
-        self.hide_bar("failed")
-        if self.page_head is not None and self.shows_read_time:
-            self.page_head.read_time_label.show_text(self.context.translate("screen.last_read", at=self._loaded_at))
-        if had_failed:
-            self._update_key_hints()
-            self.update_outdated_actions()
+        self._store_read_time(read_at or self.context.now())
 
     def reset_read_state(self) -> None:
         """Store that the page has read no data yet, and remove the bar about a failed read, because the page is going
         to show another record or list."""
+        self._store_read_time(None)
+
+    def _store_read_time(self, read_at: datetime | None) -> None:
+        """Store and show the time `read_at` at which the page's data was read; None if none was read yet. Remove the
+        bar about a failed read."""
         had_failed = self._reading_failure is not None
-        self._loaded_at = self._reading_failure = None
+        self._loaded_at, self._reading_failure = read_at, None
         self.hide_bar("failed")
         if self.page_head is not None and self.shows_read_time:
-            self.page_head.read_time_label.show_text("")
+            self.page_head.read_time_label.show_text(
+                "" if read_at is None else self.context.translate("screen.last_read", at=read_at)
+            )
         if had_failed:
             self._update_key_hints()
             self.update_outdated_actions()

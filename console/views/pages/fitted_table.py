@@ -538,7 +538,7 @@ class FittedTable(RecordTable):
 
 
 def _widen_column(widths: dict[str, int], key: str, added_px: int) -> int:
-    """Add `added_px` to the width of the column `key` in `widths`, nothing if it is negative. Return the added width."""
+    """Add `added_px` to the width of the column `key` in `widths`, nothing if it is negative. Return the increase."""
     widths[key] += max(0, added_px)
     return max(0, added_px)
 

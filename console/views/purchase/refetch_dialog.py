@@ -51,7 +51,7 @@ class RefetchDialog(DialogFrame):
         self._steps = ReachedStepCollector(context)
         self._watch: RefetchWatch | None = None
         self._watched_person = ""
-        self._watched_lines: tuple[str, ...] | None = None
+        self._watched_lines: tuple[str, ...] = ()
         self.detail_box = CheckBox(translate("dialog.refetch.detail"))
         self.pdf_box = CheckBox(translate("dialog.refetch.pdf"))
         missing_parts = set(record.incomplete)
@@ -208,7 +208,7 @@ class RefetchDialog(DialogFrame):
     @Slot()
     def _begin_watching(self) -> None:
         self.main_button.hide()
-        self._show_watched_lines(())
+        self._show_step_lines()
         self.cancel_button.setFocus()
         if self._watch is not None:
             self._watch.read()
@@ -219,15 +219,19 @@ class RefetchDialog(DialogFrame):
         new ones."""
         if self._watched_lines == lines:
             return
-        context = self._context
-        for line in lines[len(self._watched_lines or ()) :]:
+        for line in lines[len(self._watched_lines) :]:
             announce(self, line)
         self._watched_lines = lines
+        self._show_step_lines()
+
+    def _show_step_lines(self) -> None:
+        """Show the sentences about the steps that the watched re-fetch has taken so far."""
+        context = self._context
         self.show_title(
             context.translate("dialog.refetch.watching", who=self._watched_person),
             context.translate("record.title", id=self._record.id),
         )
-        shown_lines = lines or (context.translate("dialog.refetch.watching_first"),)
+        shown_lines = self._watched_lines or (context.translate("dialog.refetch.watching_first"),)
         self.show_content(_stack_widgets(*map(_make_text_line, shown_lines)))
 
     @Slot(object)
@@ -235,7 +239,6 @@ class RefetchDialog(DialogFrame):
         """Show that the watched re-fetch could not be read, with a button that reads it again. The re-fetch itself
         hasn't failed."""
         translate = self._context.translate
-        self._watched_lines = None
         bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="cross")
         self.show_outcome(
             translate("screen.not_read"),
@@ -262,7 +265,7 @@ class RefetchDialog(DialogFrame):
         )
         self._show_final_content(
             context.translate("dialog.refetch.watched_title", who=self._watched_person),
-            _stack_widgets(bar, *map(_make_text_line, self._watched_lines or ())),
+            _stack_widgets(bar, *map(_make_text_line, self._watched_lines)),
             offers_pdf=any(document.is_current for document in details.documents),
         )
 

@@ -154,7 +154,9 @@ class QueuesPage(Page):
         self.head = self.make_page_head(translate("screen.queues"))
         self.head.alternative_sentences = list_queue_descriptions(self.context)
         self.exporter = ListExporter(self.context, self, self._make_export_request, self.head)
-        self.shown_saved_view = ShownSavedView(self.context, self, self.head, self._make_view_content)
+        self.shown_saved_view = ShownSavedView(
+            self.context, self, self.head, self._make_view_content, self.queue_actions.record_actions.show_refusal
+        )
         self.shown_saved_view.further_entries.append(("queue.by_cause", _GROUPING_SHORTCUT, self.toggle_grouping))
         self.bind_shortcut(_GROUPING_SHORTCUT, self.toggle_grouping)
         self.columns = ColumnChoice(self.context, self, lambda: self.queue, lambda: self.table)

@@ -14,7 +14,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.widgets.controls.buttons import KeyButton
-from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
+from console.views.widgets.window.notification_bars import NotificationBar
 
 SAVE_VIEW_SHORTCUT = "Ctrl+S"
 VIEW_MENU_SHORTCUT = "V"
@@ -34,11 +34,18 @@ class ShownSavedView(QObject):
     changed = Signal()
 
     def __init__(
-        self, context: WindowContext, page: Page, head: PageHead, make_content: Callable[[], ViewContent]
+        self,
+        context: WindowContext,
+        page: Page,
+        head: PageHead,
+        make_content: Callable[[], ViewContent],
+        show_action_refusal: Callable[[Failure, str], None],
     ) -> None:
         """The menu button is added to the header `head` of `page`. `make_content` returns the queue, filter, sort
-        order, columns and grouping that the page shows, as the content of a view to save."""
+        order, columns and grouping that the page shows, as the content of a view to save. `show_action_refusal` shows
+        why an action on the view of the given name was refused."""
         super().__init__(page)
+        self._show_action_refusal = show_action_refusal
         self._context, self._page, self._head, self._make_content = context, page, head, make_content
         self.view: SavedView | None = None
         self._requested_view_id = 0  # of the view that is being read or shown; 0 after the person has left it
@@ -262,7 +269,6 @@ class ShownSavedView(QObject):
 
     def _show_refusal(self, view: SavedView, failure: Failure) -> None:
         """Show why the view was not deleted or restored. The bar with the button that restores it stays."""
-        context = self._context
-        title = context.format_failure_title(failure)
-        message = context.translate("act.about", title=view.name, message=context.format_failure(failure))
-        self._page.show_bar("act", make_failure_bar(failure, message, title))
+        if self._requested_view_id == view.id:  # the page goes on showing what it showed before
+            self._requested_view_id = self.view.id if self.view is not None else 0
+        self._show_action_refusal(failure, view.name)

@@ -7,9 +7,10 @@ from console.domain.reconciliation.service_results import ReconciliationRunItem
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.base import Page
 from console.views.presenters import reconciliation as words
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
+from console.views.widgets.window.notification_bars import NotificationBar
 
 RECONCILE_RIGHT = "import"
 """The right that a person needs for a reconciliation, which imports payments."""
@@ -24,6 +25,7 @@ class ReconciliationActions(QObject):
         super().__init__(page)
         self._context, self._page = context, page
         self._resumed_providers: set[str] = set()
+        self._record_actions = RecordActionHandlers(context, page)
 
     def begin_run(self, provider: str = "") -> None:
         """Read the names of the providers that have a history, then open the dialog in which the person chooses the
@@ -79,16 +81,9 @@ class ReconciliationActions(QObject):
         self._page.refresh("asked")
 
     def _show_refusal(self, run_item: ReconciliationRunItem, busy_bar: NotificationBar, failure: Failure) -> None:
-        """Show the failure in the bar of the page, which names the run, because the page may show another one by now.
-        While the bar says that the run of another provider is being
-        resumed, show the failure in a toast instead."""
-        context, run_title = self._context, words.format_run_title(run_item, self._context)
+        """Show the failure in the bar or in a toast of the page. It names the run, because the page may show another
+        one by now."""
         self._resumed_providers.discard(run_item.provider)
         self._page.hide_bar("act", only=busy_bar)
-        if self._page.is_action_bar_busy:
-            context.show_failure_toast(failure, subject=run_title)
-        else:
-            title = context.format_failure_title(failure)
-            message = context.translate("act.about", title=run_title, message=context.format_failure(failure))
-            self._page.show_bar("act", make_failure_bar(failure, message, title))
+        self._record_actions.show_refusal(failure, words.format_run_title(run_item, self._context))
         self._page.refresh("asked")

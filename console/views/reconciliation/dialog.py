@@ -285,6 +285,6 @@ class ReconcileDialog(DialogFrame):
 def _parse_day(text: str) -> date | None:
     """Return the date that a text such as 2026-11-19 or 2026/11/19 means; None for any other text."""
     try:
-        return calendar_days.parse_day(text.strip().replace("/", "-"))
+        return calendar_days.parse_typed_day(text)
     except ValueError:
         return None

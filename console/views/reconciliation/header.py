@@ -4,7 +4,7 @@ the current difference."""
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
-from console.domain.payments.provider_registry import HistoryKind, find_provider
+from console.domain.payments.provider_registry import find_provider, has_daily_files
 from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.reconciliation.service_results import (
     VERDICTS_OF_PART,
@@ -135,11 +135,9 @@ class RunHeader(Surface):
 
     @staticmethod
     def _get_no_files_wording_key(run_details: ReconciliationRunDetails) -> str:
-        provider = find_provider(run_details.item.provider)
-        if provider is None:
+        if find_provider(run_details.item.provider) is None:
             return "reconcile.file.notices"
-        has_daily_files = provider.history_source is HistoryKind.DAILY_FILES
-        if not has_daily_files:
+        if not has_daily_files(run_details.item.provider):
             return "reconcile.file.asked_each"
         if run_details.item.state is RunState.FAILED:
             return "reconcile.file.none_failed"

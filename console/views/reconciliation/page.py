@@ -22,7 +22,7 @@ from console.domain.reconciliation.service_results import (
 from console.domain.records import WorkReason
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import Page, find_focused_widget, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -346,7 +346,7 @@ class ReconcilePage(Page):
     def _show_instead_of_rows(self, empty_state: EmptyState) -> None:
         """Show `empty_state` in place of the table. If the table has the focus, move the focus to a button, so that
         the shortcuts of the page still work."""
-        if self.focusWidget() is self.table:
+        if find_focused_widget(self.window()) is self.table:
             self.focus_substitute = self.list_runs_button
             self.list_runs_button.setFocus(Qt.FocusReason.OtherFocusReason)
         replace_by_empty_state(self.table_stack, self.empty_state, empty_state)

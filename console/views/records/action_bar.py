@@ -270,8 +270,8 @@ class ActionButtons(QObject):
                 needed_roles, self._context.list_other_people_with_right(right)
             )
         reason = action.reason or "reason.role"
-        is_own_work = is_same_person(str(action.facts.get("holder") or ""), self._context.operator or "")
-        if reason == "reason.in_progress" and is_own_work:
+        holder = str(action.facts.get("holder") or "")
+        if reason == "reason.in_progress" and holder and is_same_person(holder, self._context.operator or ""):
             reason = "reason.in_progress_own"
         return self._context.translate(reason, **action.facts)
 

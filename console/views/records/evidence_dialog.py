@@ -35,7 +35,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
     """
 
     draft_kind = "resolve"
-    """Name of the dialog in the names of its drafts."""
+    """Name of the dialog in the names of its drafts: the name of the action that opens it."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from datetime import date
 
 from PySide6.QtWidgets import QWidget
 
-from console.domain.calendar_days import JST, parse_day
+from console.domain.calendar_days import parse_typed_day
 from console.domain.money import InvalidAmountText, parse_typed_money
 from console.domain.payments.outside_refunds import OutsideRefund
 from console.domain.payments.records import Payment
@@ -22,7 +22,7 @@ from console.views.presenters import records as case_words
 from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
 from console.views.runtime.context import WindowContext
-from console.views.widgets.controls.inputs import Field, RadioButton
+from console.views.widgets.controls.inputs import Field, LineEdit, RadioButton
 from console.wording.sentences import catalogue as wording
 
 _INPUT_WIDTH_PX = 220
@@ -47,6 +47,9 @@ class OutsideRefundForm(EvidenceForm):
         )
         # No id of the provider is needed, so its field is never shown.
         self._input_by_evidence_kind[NUMBER_EVIDENCE].setParent(self)
+        if isinstance(self.reason_text_field.edit, LineEdit):
+            longest_beginning = self._format_reason_beginning(OutsideRefund(payment.captured_minor, date.max))
+            self.reason_text_field.edit.setMaxLength(LONGEST_DECISION_REASON_CHARACTERS - len(longest_beginning))
         for field in (self.amount_field, self.day_field):
             field.edit.textChanged.connect(self._update_result_buttons)
         self._update_result_buttons()
@@ -65,23 +68,24 @@ class OutsideRefundForm(EvidenceForm):
         the day is in the future, or if the amount is more than can be refunded."""
         try:
             amount = parse_typed_money(self.amount_field.text(), self._payment.currency)
-            day = parse_day(self.day_field.text().strip().replace("/", "-"))
+            day = parse_typed_day(self.day_field.text())
         except (InvalidAmountText, ValueError):
             return None
         is_possible = 0 < amount.minor <= self._payment.requestable_minor
-        return OutsideRefund(amount.minor, day) if is_possible and day <= self._find_today() else None
-
-    def _find_today(self) -> date:
-        return self._context.now().astimezone(JST).date()
+        is_past = day <= self._context.get_day_in_japan()
+        return OutsideRefund(amount.minor, day) if is_possible and is_past else None
 
     @property
     def stated_reason(self) -> StatedReason | None:
         reason, refund = super().stated_reason, self.outside_refund
         if reason is None or refund is None:
             return reason
-        amount_text = wording.format_amount(refund.amount_minor, self._payment.currency)
-        words = f"{amount_text} · {refund.day.isoformat()} · {reason.words}"
+        words = f"{self._format_reason_beginning(refund)}{reason.words}"
         return replace(reason, words=words[:LONGEST_DECISION_REASON_CHARACTERS])
+
+    def _format_reason_beginning(self, refund: OutsideRefund) -> str:
+        """Return the text of the amount and the day with which the reason begins."""
+        return f"{wording.format_amount(refund.amount_minor, self._payment.currency)} · {refund.day.isoformat()} · "
 
     @property
     def id_at_provider(self) -> str | None:
@@ -142,7 +146,7 @@ class OutsideRefundDialog(EvidenceDialog[OutsideRefundForm]):
     """The dialog in which a person records a refund of `payment` that was done outside (see OutsideRefundForm). After
     the service has stored or refused the record, the person can only close the dialog."""
 
-    draft_kind = "outside"
+    draft_kind = RECORD_OUTSIDE_ACTION
 
     def __init__(self, context: WindowContext, payment: Payment, parent: QWidget) -> None:
         self._record_title = case_words.format_record_title(payment, context)

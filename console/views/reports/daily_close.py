@@ -12,7 +12,7 @@ import shiboken6
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.calendar_days import parse_day
+from console.domain.calendar_days import parse_typed_day
 from console.domain.exports.tables import DocumentFormat
 from console.domain.reports.daily_close import (
     SHOWN_SUM_NAMES,
@@ -183,9 +183,8 @@ class DailyCloseSection(ReportSection):
     def parse_typed_day(self) -> date | None:
         """Return the day that the person has typed. If the text isn't a valid day, or if the day is after today in
         Japan, show the error at the field and return None."""
-        text = self._day_edit.text().strip()
         try:
-            day: date | None = parse_day(text)
+            day: date | None = parse_typed_day(self._day_edit.text())
         except ValueError:
             day = None
         is_valid = day is not None and day <= self._context.get_day_in_japan()

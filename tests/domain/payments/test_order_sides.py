@@ -26,7 +26,11 @@ FIRST_ONE_PAID = (PAYMENTS[0], *(replace(one, state=PaymentState.PAYMENT_FAILED)
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5, 6, 7), 2)
 REFUND = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1)
 CONTRADICTED_REFUND = replace(
-    REFUND, id=10, state=RefundState.FAILED, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.CONTRADICTED)
+    REFUND,
+    id=10,
+    payment_id=7,
+    state=RefundState.FAILED,
+    work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.CONTRADICTED),
 )
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
 RELATIONS = [
@@ -40,8 +44,9 @@ RELATIONS = [
         unknown_payment=unknown,
         reviewed_payment=reviewed,
     )
-    for (refund, contradicted), unknown, reviewed, stuck, rule in product(
-        ((None, None), (REFUND, None), (None, CONTRADICTED_REFUND)),
+    for refund, contradicted, unknown, reviewed, stuck, rule in product(
+        (None, REFUND),
+        (None, CONTRADICTED_REFUND),
         (None, PAYMENTS[1]),
         (None, PAYMENTS[0]),
         (None, 6),

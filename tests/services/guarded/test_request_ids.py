@@ -476,11 +476,6 @@ def test_a_repeat_does_not_act_if_the_first_process_writes_late(
     def add_note(desk: Console, request_id: str | None) -> Note:
         return desk.recovery.add_note("credit-check", record.id, "called the client", request_id=request_id)
 
-    class FailpointsThatEndCall(Failpoints):
-        def reach(self, name: str) -> None:
-            if name == "after_request_id":
-                raise FailpointReached(name)
-
     class FailpointsWithLateWrite(Failpoints):
         seen_names: ClassVar[list[str]] = []
 
@@ -494,7 +489,7 @@ def test_a_repeat_does_not_act_if_the_first_process_writes_late(
                 )
 
     written_notes: list[Note] = []
-    console._context.failpoints = FailpointsThatEndCall(None)
+    console._context.failpoints = Failpoints(("after_request_id", 1, "raise"))
     with pytest.raises(FailpointReached):
         add_note(console, "n1")
     console._context.failpoints = Failpoints(None)

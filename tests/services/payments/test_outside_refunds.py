@@ -14,23 +14,14 @@ from console.services.payments import order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import evidence
-from tests.services.payments.test_resolve import (
-    OtherPersonDesk,
-    expect_refusal,
-    make_paid_payment,
-    make_unknown_payment,
-    open_desk_of,
-)
 from tests.support.desks import CORPORATION_NUMBERS
-from tests.support.payment_desks import PaymentDesk
+from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
+from tests.support.refusals import expect_refusal
 
-__all__ = ["open_desk_of"]
 LETTER = "letter 2026-114: transferred to the payer's bank"
 
 
-def test_two_people_record_a_refund_done_outside(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The first person's statement changes no amount. The second person's equal statement takes the amount from what
     can be refunded; state, certainty and work stay. The provider, which doesn't answer, isn't needed."""
     payment = make_paid_payment(scene)
@@ -49,9 +40,7 @@ def test_two_people_record_a_refund_done_outside(
     assert (parts.outside, parts.refundable, parts.refunded) == (1000, 2300, 0)
 
 
-def test_a_recorded_amount_cannot_be_requested_as_refund(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_recorded_amount_cannot_be_requested_as_refund(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Of 3,300 yen 3,000 were given back by bank transfer. A refund of 301 is refused, one of 300 is requested."""
     payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
     with expect_refusal("exceeds_captured"):
@@ -66,7 +55,7 @@ def test_a_recorded_amount_cannot_be_requested_as_refund(
 
 
 def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """The statements themselves compare the amount with what is left, without the checks of the services."""
     payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
@@ -79,9 +68,7 @@ def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
     assert scene.read_payment(payment.id).refundable_minor == 300
 
 
-def test_both_people_state_the_same_amount_and_day(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_both_people_state_the_same_amount_and_day(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Another amount or day of the second person is refused. The proposer corrects the statement, and then the
     former statement no longer counts."""
     payment = make_paid_payment(scene)
@@ -100,9 +87,7 @@ def test_both_people_state_the_same_amount_and_day(
     assert scene.read_payment(payment.id).outside_minor == 1200
 
 
-def test_a_second_refund_outside_needs_two_people_again(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_second_refund_outside_needs_two_people_again(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The decision about the first amount permits no second one."""
     payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
     with open_desk_of("lead-b") as lead:
@@ -137,9 +122,7 @@ def test_only_money_that_could_be_refunded_is_recorded(scene: PaymentDesk) -> No
     assert scene.console.recovery.list_proposals() == ()
 
 
-def test_an_account_no_longer_contains_the_amount(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_an_account_no_longer_contains_the_amount(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The balance of the corporation's account falls by the recorded amount, and by the rest when the bank takes the
     whole payment back."""
     scene.insert_account(CORPORATION_NUMBERS[0], 10_000)
@@ -151,9 +134,7 @@ def test_an_account_no_longer_contains_the_amount(
     assert list(scene.place.sql("SELECT balance_minor FROM accounts")) == [(0,)]
 
 
-def record_outside_refund(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], statement: str
-) -> Payment:
+def record_outside_refund(scene: PaymentDesk, open_desk_of: OpenDeskOf, statement: str) -> Payment:
     """Return a paid payment of 3,300 yen of which two people have recorded an amount as given back outside."""
     payment = make_paid_payment(scene)
     scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, statement)
@@ -163,7 +144,7 @@ def record_outside_refund(
 
 
 def test_an_order_whose_money_was_given_back_outside_is_refunded(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """The payment of 3,300 yen was given back outside in full: its badge says so in the record and in the list, its
     order is refunded, and only a reversal can still be recorded, because the gateway still has the money."""
@@ -172,15 +153,15 @@ def test_an_order_whose_money_was_given_back_outside_is_refunded(
     details = scene.payments.read_payment(payment.id)
     assert find_state_badge(details.record) == "business.refunded"
     assert details.explanation.why == "why.payment_outside"
+    reason_by_action = {action.action: action.reason for action in details.actions}
+    assert reason_by_action["record_outside"] == "reason.refund_nothing_left"
     assert {action.action for action in details.actions if action.allowed} == {"probe"}
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     assert scene.payments.resolve(payment.id, "reversed", "the bank's letter").awaiting == "second_person"
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_a_server_binds_the_amount_to_both_statements(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_server_binds_the_amount_to_both_statements(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """op-a has stated 1,000 yen. The server refuses the amount without the second person's evidence, with evidence of
     another amount, for another amount, and by an operator; so no program can record more than both people have
     stated. It accepts the stated amount."""
@@ -220,7 +201,7 @@ def write_outside_amount(scene: PaymentDesk, payment: Payment, statement: str | 
 
 
 def test_a_payment_after_a_partial_refund_outside_is_a_second_payment(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """A payment paid the order, and a part of it was given back outside. Another payment of the whole total then
     opens the case about an order that was paid twice."""
@@ -238,7 +219,7 @@ def test_a_payment_after_a_partial_refund_outside_is_a_second_payment(
 
 
 def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_meanwhile(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """A refund waits for approval while two people record another amount as given back outside: the request lists
     it among the changes since then."""
@@ -251,9 +232,7 @@ def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_mea
     assert scene.console.refunds.read_refund(refund.id).changed == {"outside_minor": (0, 1000)}
 
 
-def test_the_same_refund_outside_is_not_recorded_twice(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_the_same_refund_outside_is_not_recorded_twice(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The second person repeats a decision whose answer was lost. Otherwise the repetition would wait as a new
     statement, and the first person could confirm it."""
     payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
@@ -263,3 +242,14 @@ def test_the_same_refund_outside_is_not_recorded_twice(
         scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
     assert scene.console.recovery.list_proposals() == ()
     assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-02").awaiting == "second_person"
+
+
+def test_a_reversal_ends_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
+    """The gateway reports that it has taken the payment back. Nobody could confirm the proposal any more: it is
+    closed, and the page no longer asks for a second person."""
+    payment = make_paid_payment(scene)
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.money.change_payment_state("paypay", "ORD-1", "reversed")
+    scene.payments.probe(payment.id)
+    assert scene.console.recovery.list_proposals() == ()
+    assert scene.payments.read_payment(payment.id).explanation.why != "why.payment_outside_asked"

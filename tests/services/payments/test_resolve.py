@@ -2,8 +2,7 @@
 payment's page shows this.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from threading import Thread
@@ -16,7 +15,6 @@ from console.domain.queues.filters import find_cause
 from console.domain.records import Certainty, WorkState
 from console.domain.recovery.records import ProviderStatement
 from console.domain.views.any_record import ResolveResult
-from console.sandbox.server import Sandbox
 from console.services.guarded.request_ids import RequestIdService
 from console.services.payments import order_status
 from console.services.process.failpoints import Failpoints
@@ -28,47 +26,8 @@ from console.wording.sentences.catalogue import format_error_message
 from tests.support.desks import CORPORATION_NUMBERS, MovedClock
 from tests.support.failing_methods import let_reads_fail_after_commit
 from tests.support.overtaking import start_other_process
-from tests.support.payment_desks import PaymentDesk, open_payment_desk
-from tests.support.places import Place
-from tests.support.refusals import call_for_refusal
-
-
-@pytest.fixture
-def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "OtherPersonDesk"]:
-    """Return a function that opens the desk of another person by the person's name."""
-    return lambda person: OtherPersonDesk(place, sandbox, clock, person)
-
-
-class OtherPersonDesk:
-    """A context manager that opens the payment desk of another person and closes it at the end."""
-
-    def __init__(self, place: Place, sandbox: Sandbox, clock: MovedClock, person: str) -> None:
-        self._made = open_payment_desk(place, sandbox, clock, person=person)
-
-    def __enter__(self) -> PaymentDesk:
-        return self._made.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        self._made.__exit__(None, None, None)
-
-
-@contextmanager
-def expect_refusal(code: str) -> Iterator[None]:
-    """Assert that the code in the block is refused with this error code."""
-    with pytest.raises(ConsoleError) as caught:
-        yield
-    assert caught.value.code == code
-
-
-def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
-    """Return an unknown payment of a new order (order number `number`): its start got no usable answer from the
-    provider."""
-    scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    with pytest.raises(ConsoleError):
-        scene.payments.start(scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay")
-    payment = scene.find_payment("paypay", number)
-    assert payment is not None
-    return payment
+from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
+from tests.support.refusals import call_for_refusal, expect_refusal
 
 
 def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: PaymentDesk) -> None:
@@ -98,9 +57,7 @@ def resolve_and_lose_database(desk: PaymentDesk, payment_id: int, state: str) ->
         return desk.payments.resolve(payment_id, state, "their letter")
 
 
-def test_a_stored_decision_is_returned_without_a_further_read(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_stored_decision_is_returned_without_a_further_read(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """If the database can't be read directly after a person's decision about a payment was stored, the person
     still gets the payment as it is stored, and isn't told that nothing was changed. This holds for the first
     person's decision, for the second person's, and for a decision that the provider confirms.
@@ -133,9 +90,7 @@ def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> Non
     assert scene.read_payment(payment.id).state == "payment_failed"
 
 
-def test_a_failure_without_our_payment_number_is_no_outcome(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_failure_without_our_payment_number_is_no_outcome(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """PayPay answers that a payment failed, without our payment number: the answer may belong to another request. The
     order gets no other code, and two people must decide.
     """
@@ -158,7 +113,7 @@ def test_a_failure_without_our_payment_number_is_no_outcome(
 
 @pytest.mark.parametrize("missing_field", ["merchantPaymentId", "paymentId"])
 def test_two_people_decide_a_success_that_lacks_a_payment_number(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], missing_field: str
+    scene: PaymentDesk, open_desk_of: OpenDeskOf, missing_field: str
 ) -> None:
     """PayPay answers that a payment was paid, but the answer lacks our payment number or PayPay's own. Nothing is
     booked, and the payment's page doesn't show the state in an earlier answer as the provider's. Two people can
@@ -184,7 +139,7 @@ def test_two_people_decide_a_success_that_lacks_a_payment_number(
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
 def test_a_not_found_that_contains_the_payment_denies_nothing(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], reason: str
+    scene: PaymentDesk, open_desk_of: OpenDeskOf, reason: str
 ) -> None:
     """The payer has paid, but Atom's answer has the code for "no data" and also contains the payment, or a cache
     returns an old answer. Two people can't decide as not paid because of such an answer. Otherwise the order would
@@ -225,7 +180,7 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
     ],
 )
 def test_an_answer_that_may_mean_paid_permits_no_denial(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], provider: str, fault: str, reason: str
+    scene: PaymentDesk, open_desk_of: OpenDeskOf, provider: str, fault: str, reason: str
 ) -> None:
     """The payer has paid, and the gateway reports the payment with an unexpected amount, or in words that this
     program can't interpret. Two people can't decide as not paid: the order would get another code as soon as the
@@ -253,7 +208,7 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
 
 
 def test_an_answer_with_our_number_in_small_letters_permits_no_denial(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """Atom reports a payment as paid, but with our payment number in small letters: it may be this payment. Two
     people can't decide as not paid, and an alert tells them of the answer.
@@ -277,7 +232,7 @@ def test_an_answer_with_our_number_in_small_letters_permits_no_denial(
 
 @pytest.mark.parametrize(("end_state", "captured"), [("completed", 3300), ("payment_failed", 0)])
 def test_an_unconfirmed_outcome_needs_two_people(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end_state: str, captured: int
+    scene: PaymentDesk, open_desk_of: OpenDeskOf, end_state: str, captured: int
 ) -> None:
     """No read confirms the outcome that a first person proposes: the proposer, and a person with only the role
     operator, can't confirm the proposal; an approver can.
@@ -305,9 +260,7 @@ def test_an_unconfirmed_outcome_needs_two_people(
         assert after.provider_payment_id == "0421-from-paper"
 
 
-def test_the_answer_is_evidence_of_a_decision_that_is_refused(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_the_answer_is_evidence_of_a_decision_that_is_refused(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The program asks the provider before it checks the right of the deciding person: the provider's answer is
     stored as evidence, also if the decision is refused.
     """
@@ -332,9 +285,7 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(
     assert count_answers() == before + 1
 
 
-def test_another_amount_needs_two_people_and_is_booked(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_another_amount_needs_two_people_and_is_booked(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The provider reports another amount than the payment's: two people must decide, and the provider's amount is
     booked.
     """
@@ -369,9 +320,7 @@ def test_a_repeated_decision_about_a_known_payment_still_waits(
     assert scene.payments.read_payment(payment.id).awaiting == "second_person"
 
 
-def test_a_reversal_proved_on_paper_needs_two_people(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_reversal_proved_on_paper_needs_two_people(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """A bank statement shows that a completed payment was taken back, and the provider can't be asked: two people
     must decide on the reversal.
     """
@@ -414,15 +363,6 @@ def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
     with expect_refusal("not_found"):
         scene.payments.resolve(999, "completed", "x")
     assert scene.read_payment(payment.id) == payment
-
-
-def make_paid_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
-    """Return a payment of a new order (order number `number`) that the payer has paid and that was then probed."""
-    payment = scene.payments.start(
-        scene.insert_order(number, 3300, corporation=CORPORATION_NUMBERS[0]), "paypay"
-    ).payment
-    scene.money.change_payment_state("paypay", number, "paid")
-    return scene.payments.probe(payment.id)
 
 
 # The view of the screen
@@ -510,9 +450,7 @@ def test_a_person_sets_the_order_to_paid(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
-def test_people_with_the_right_set_an_order_to_paid(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_people_with_the_right_set_an_order_to_paid(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """A person who may resolve outcomes may set an order to paid. A worker does this only in its due tasks: its
     direct call is refused.
     """
@@ -552,7 +490,7 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
 def test_two_payments_booked_at_once_leave_no_case(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], monkeypatch: pytest.MonkeyPatch
+    scene: PaymentDesk, open_desk_of: OpenDeskOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two payments pay an order only together. While a process compares the first with the order's total, another
     books the second and sets the order to paid. No case about the first payment stays open.
@@ -614,9 +552,7 @@ def test_a_payment_that_its_paid_order_needs_is_no_second_payment(scene: Payment
     assert current.work.state is WorkState.NONE
 
 
-def test_a_proposal_waits_for_a_second_person(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_proposal_waits_for_a_second_person(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Every person sees an open proposal. The proposer, and a person with only the role operator, see why they can't
     confirm it. After a second person's decision the proposal is no longer open.
     """
@@ -639,9 +575,7 @@ def test_a_proposal_waits_for_a_second_person(
         assert lead.console.recovery.list_proposals() == ()
 
 
-def test_both_people_must_give_the_same_provider_id(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_both_people_must_give_the_same_provider_id(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Two people must give the same provider's id of the payment, because one person's mistake would direct later
     refunds to another payment. The proposer can correct the id, and then the former id no longer counts.
     """
@@ -662,9 +596,7 @@ def test_both_people_must_give_the_same_provider_id(
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
-def test_another_proposed_outcome_replaces_the_proposal(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_another_proposed_outcome_replaces_the_proposal(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """A second person proposes another outcome of the payment: the new proposal replaces the first one, as the
     payment's timeline says, and the second person can't confirm their own proposal. A third person can.
     """
@@ -695,7 +627,7 @@ def test_another_proposed_outcome_replaces_the_proposal(
 
 @pytest.mark.engines("sqlite")
 def test_the_provider_id_proposed_by_a_former_operator_is_replaced(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """A person has proposed an outcome with a provider's id, and is no longer an operator. Two other people replace
     the proposal, and must give the same id as each other.
@@ -721,7 +653,7 @@ def test_the_provider_id_proposed_by_a_former_operator_is_replaced(
 
 
 def test_a_failed_attempt_contradicts_two_people_without_a_provider_id(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """Two people have decided that a payment is completed, without giving the provider's id. The provider later
     answers that it failed: a case is opened.
@@ -746,9 +678,7 @@ def test_a_failed_attempt_contradicts_two_people_without_a_provider_id(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_number_in_the_evidence_text_is_no_provider_id(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_number_in_the_evidence_text_is_no_provider_id(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The first person's evidence text contains a number, but the person has given no provider's id. The second
     person can't decide with an id, only without one.
     """
@@ -762,9 +692,7 @@ def test_a_number_in_the_evidence_text_is_no_provider_id(
     assert scene.read_payment(payment.id).provider_payment_id is None
 
 
-def test_the_provider_id_of_another_payment_decides_nothing(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_the_provider_id_of_another_payment_decides_nothing(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The provider's id of a decided payment already belongs to another payment. The decision is refused, whether a
     person has entered this id or the provider's answer contains it: the payment stays unknown. In the second case an
     alert is opened.
@@ -788,9 +716,7 @@ def test_the_provider_id_of_another_payment_decides_nothing(
     assert scene.list_open_alert_rules() == ["other_payment"]
 
 
-def test_a_missing_provider_id_is_set_by_the_next_read(
-    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
-) -> None:
+def test_a_missing_provider_id_is_set_by_the_next_read(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Two people have decided without the provider's id, and the payment can't be refunded without it: the provider's
     next answer stores the id and opens no case. If the answer has the id of another payment, this id isn't stored.
     """

@@ -449,10 +449,7 @@ def test_a_rejected_notice_leaves_the_number_of_missing_payments_known(
     notices has compared all payments, whatever notices it has rejected.
     """
     reconciled_day.add_provider_payment("ORD-1")
-    reconciled_day.announce_file()
-    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
-    original = files.download_file
-    monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
+    announce_file_with_line(reconciled_day, monkeypatch, "=1,2")
     reconciled_day.reconcile_day()
     views, place = reconciled_day.scene.console.reconciliation.views, reconciled_day.scene.place
     assert [item.is_missing_unknown for item in views.list_runs().items] == [True]

@@ -267,7 +267,7 @@ def test_the_card_says_each_thing_once_and_asks_for_an_owner_only_while_one_is_n
     page = make_page(make_incident(AlertItem(change, "look_up", "corporation", 4)))
     texts = read_card_texts(page)
     (line,) = (text for text in texts if ". Actual: " in text)
-    (observed,) = re.findall("Actual: (.*?). Expected:", line)
+    (observed,) = re.findall(r"Actual: (.*?)\. Expected:", line)
     assert [text for text in texts if observed in text] == [line]
 
 

@@ -10,6 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.queues.saved_views import SavedView, ViewContent
 from console.views.pages.base import Page, PageHead
 from console.views.queues.shown_view import ShownSavedView
+from console.views.records.actions import RecordActionHandlers
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 
@@ -39,7 +40,8 @@ def shown(qtbot: QtBot) -> ShownSavedView:
     context.store_services(ViewServices())  # type: ignore[arg-type]  # views are all that it needs
     page = Page(context)
     qtbot.addWidget(page)
-    shown = ShownSavedView(context, page, PageHead("Queues"), lambda: VIEW.content)
+    show_refusal = RecordActionHandlers(context, page).show_refusal
+    shown = ShownSavedView(context, page, PageHead("Queues"), lambda: VIEW.content, show_refusal)
     shown.view = VIEW
     return shown
 
@@ -58,7 +60,8 @@ def test_a_restored_view_opens_only_if_nothing_else_was_opened(shown: ShownSaved
 
 
 def test_a_refused_restoration_keeps_its_button(shown: ShownSavedView) -> None:
-    """A failed restoration doesn't say that the view can't be used. The button that restores the view stays."""
+    """A failed restoration doesn't say that the view can't be used. The button that restores the view stays, and the
+    page shows what it showed before."""
     shown.delete_view()
     services = ViewServices()
     services.is_away = True
@@ -66,3 +69,4 @@ def test_a_refused_restoration_keeps_its_button(shown: ShownSavedView) -> None:
     shown._restore_view(VIEW)
     assert set(shown._page.list_bar_names()) == {"act", "view"}
     assert VIEW.name in shown._page._bar_by_name["act"].sentence
+    assert (shown.view, shown._requested_view_id) == (None, 0)

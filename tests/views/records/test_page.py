@@ -536,9 +536,7 @@ def test_no_badge_calls_an_action_possible_without_a_connection(page: PaymentPag
     assert read_badges() == [True, True]
 
 
-def test_no_action_is_called_recommended_if_the_record_needs_nothing(
-    page: PaymentPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_action_is_called_recommended_if_the_record_needs_nothing(page: PaymentPage) -> None:
     """The record needs no action, and its only possible action can't be run without a connection. The text about the
     possible actions doesn't call that action recommended, because the next step says that no action is needed."""
     page.show_route(PaymentRoute(5))

@@ -526,7 +526,8 @@ def make_view_case(act: str, *first_actions: str) -> Callable[[PersonWindow], Cl
             view = getattr(window.desk.saved_views, name)(view.id)
 
         def click() -> None:
-            shown = ShownSavedView(window.context, window.page, PageHead("Queues"), lambda: VIEW_CONTENT)
+            head = PageHead("Queues")
+            shown = ShownSavedView(window.context, window.page, head, lambda: VIEW_CONTENT, lambda *_: None)
             shown.view = view
             shown.delete_view() if act == "delete" else shown._restore_view(view)
 
