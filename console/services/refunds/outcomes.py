@@ -109,9 +109,10 @@ def mark_answer_about_other_refund(refund: Refund, outcome: Outcome[RefundReport
 def refuse_denial_against_answer(answer: Outcome[RefundReport], record: Refund | Operation) -> None:
     """Raise evidence_mismatch if people decide that a refund was not made although the provider's present answer may
     say the opposite. Such an answer contradicts itself, comes from a cache, or reports a refund with our key as
-    accepted or made, but with another amount. Or it can't be used, and may contain the refund: for example, with our
-    key in another notation, several times, or in a state that is in no table. An error of the provider and a refused
-    question say nothing about the refund. `record` is the refund or, if the database has lost it, its operation."""
+    accepted or made, but with another amount. Or the answer can't be used, and may contain the refund: for example,
+    with our key in another notation, several times, or in a state that the program doesn't know. An error of the
+    provider and a refused question say nothing about the refund, and raise no error. `record` is the refund or, if
+    the database has lost it, its operation."""
     refuse_denial_of_unclear_answer(answer.reason, record)
     report = answer.found
     if report is not None and report.state is not RefundState.FAILED:

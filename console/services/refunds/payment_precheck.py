@@ -170,9 +170,9 @@ def _make_unusable_list_outcome(
     """Return a copy of the provider's answer `outcome` with an unknown outcome if its list of the payment's refunds
     (`listed_refunds`) can't be used. Return None if the list can be used.
 
-    A list can't be used in two cases: it lacks a refund that the provider has made, or it has a refund without a
-    readable amount that the payment's sums don't include. A list that lacks one refund may also lack a refund that
-    the database has lost. A refund that is completed only because people have decided so needn't be in the list,
+    A list can't be used in two cases: it lacks a refund that the provider has made, or it has a refund that the
+    payment's sums don't include and whose amount can't be read. A list that lacks one refund may also lack a refund
+    that the database has lost. A refund that is completed only because people have decided so needn't be in the list,
     because it may have been made in another way.
     """
     with context.database.read() as conn:

@@ -79,8 +79,8 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     OverLimitReason.LIMIT_PER_PERSON_AND_DAY: "refund_over_day_limit",
     OverLimitReason.LIMIT_PER_REFUND: "refund_over_limit",
 }
-"""For each rule that can stay broken if the person requests a smaller amount: the part of its wording key after
-`reason.`. A limit refuses every amount only if it is 0.
+"""For each rule that can refuse a refund of any amount: the part of its wording key after `reason.`. A limit
+(`OverLimitReason`) does that only if it is 0.
 """
 _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
     **_REASON_KEY_OF_REQUEST_RULE,

@@ -45,8 +45,8 @@ class RiskSignalFacts:
     `payer_refunds` those of them that this program can read. The refunds, and the payments in each of the two groups,
     are sorted newest first.
 
-    Rows of other payments and of their refunds that this program can't read are left out: a signal about them never
-    refuses a refund, and a case names the row.
+    Rows of other payments and of their refunds that this program can't read are left out. That is safe, because a
+    risk signal never refuses a refund; and a case reports each such row.
     """
 
     refund_facts: RefundFacts

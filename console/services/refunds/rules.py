@@ -193,12 +193,12 @@ def check_refund_rules(
     refund. `reader` is the adapter of the payment's provider. It states the provider's own rules: the possibility of
     partial refunds, the largest number of refunds, and the time limit.
 
-    `is_before_request` is True for a refund that is not requested yet. Five more rules are then checked. The provider
-    must not have stated last that the payment ended without money. The amount
-    must be within the refundable amount (or within `set_aside_minor`, the amount of its set-aside in minor units).
-    The amount must be within the maker's limit per day. No other refund of the payment may be open. The provider must
-    allow one more refund. For a requested refund these rules are not checked, because its amount is already reserved
-    and counted. `set_aside_minor` is None if the money to refund is not set aside.
+    `is_before_request` is True for a refund that is not requested yet. Five more rules are then checked. The
+    provider's last stored statement must not say that the payment has ended without money. The amount must be within
+    the refundable amount (or within `set_aside_minor`, the amount of its set-aside in minor units). The amount must
+    be within the maker's limit per day. No other refund of the payment may be open. The provider must allow one more
+    refund. For a requested refund these rules are not checked, because its amount is already reserved and counted.
+    `set_aside_minor` is None if the money to refund is not set aside.
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
@@ -446,8 +446,8 @@ def find_lost_refunds(
 
     If the provider lists the refunds of a payment, a lost refund that it has is left out after a person has
     acknowledged the case about it. It then counts as a refund that was made elsewhere: before each sending, the
-    amounts in the list count (`payment_precheck`), and a refund of the same amount has its key. `reader` is the
-    adapter of the payment's provider.
+    program adds up the amounts in the provider's list (`payment_precheck`). A new refund of the same amount has the
+    same idempotency key as the lost refund. `reader` is the adapter of the payment's provider.
     """
     spooled_refunds = context.spool.list_refunds_holding_amount(context.database_id, payment.id)
     intents = tuple(

@@ -270,8 +270,8 @@ def _find_refusal_reason(
     action_name: str, refund: Refund, person: Person | None, server_now: datetime
 ) -> tuple[str | None, Mapping[str, object]]:
     """Return the code of the reason why the person can't do the action on the refund now, and the facts of that
-    reason; if the person can, None in place of the code, and facts without meaning. `action_name` is `approve`,
-    `reject`, `withdraw` or `submit`; `server_now` is the time of the database server."""
+    reason. If the person can do the action, the code is None and the facts have no meaning. `action_name` is
+    `approve`, `reject`, `withdraw` or `submit`; `server_now` is the time of the database server."""
     if action_name in ("approve", "reject"):
         relations = refund.relations or RefundRelations()
         rule_reason = relations.approval_refusal if action_name == "approve" else None
