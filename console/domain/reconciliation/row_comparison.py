@@ -191,15 +191,17 @@ def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
 
 def find_completion_time(refund: Refund) -> datetime | None:
     """Return the time at which the program learned that the provider had completed the refund; None if the refund
-    isn't completed, or without a report of the provider. A later report renews `told_at`, but not `state_since`."""
+    isn't completed, or if the provider has not reported on it. This is the earlier one of `told_at`, which each later
+    report renews, and `state_since`.
+    """
     if refund.state is not RefundState.COMPLETED or refund.told_at is None:
         return None
     return refund.told_at if refund.state_since is None else min(refund.told_at, refund.state_since)
 
 
 def find_contradicting_rule(payment: Payment) -> WorkReason | None:
-    """Return the rule of the case for which a person must look at the payment because the provider's history
-    contradicts it; None if there is no such case. The provider's last answer may still agree with the payment.
+    """If a person must look at the payment because the provider's history contradicts it, return the rule of the case
+    about that; otherwise None. The provider's last answer may agree with the payment nevertheless.
     """
     if payment.work.state is not WorkState.NEEDS_REVIEW:
         return None

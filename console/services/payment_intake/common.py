@@ -133,13 +133,14 @@ def is_late_answer_possible(context: ServiceContext, event: PaymentEvent) -> boo
 def find_final_effect(
     context: ServiceContext, event: PaymentEvent, effect: ConfirmationEffect | None
 ) -> ReportEffectName | None:
-    """Return the effect with which the stored notice ends; None if the provider must be asked again. `effect` is the
-    effect of the provider's answer, None without a usable answer.
+    """Return the effect that ends the questions about a stored notice; None if the provider must be asked again.
+    `effect` is the effect of the provider's answer, None without a usable answer.
 
-    The answer that the provider has no such payment ends a notice when LATE_ANSWER_PERIOD has passed since its
-    arrival; otherwise the program would ask for ever. It never ends an unmatched notice: the notice may be about an
-    earlier payment with the same number, which the database has lost, and a provider that searches by day doesn't
-    find that payment by the day of ours.
+    If the provider answers that it has no such payment, the result is None until LATE_ANSWER_PERIOD has passed since
+    the notice's arrival, then `unchanged`, so that the program doesn't ask for ever. For an unmatched notice, the
+    result of this answer is always None: the notice may be about an earlier payment with the same number, which the
+    database has lost. A provider that searches by day finds that payment only by its own day, not by the day of the
+    stored payment.
     """
     if effect != NOT_FOUND_EFFECT:
         return effect

@@ -92,4 +92,7 @@ class PaymentDueTasks:
             raise
 
     def _set_order_paid(self, payment: Payment) -> bool:
+        """Set the payment's order to paid, after an earlier attempt failed. Return True, because the payment counts
+        as handled.
+        """
         return order_status.retry_set_order_paid(self._context, payment)

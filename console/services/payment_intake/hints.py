@@ -191,8 +191,8 @@ class HintHandler:
         return event_state
 
     def _may_answer_be_outdated(self, event: PaymentEvent) -> bool:
-        """True if the provider's answer may be older than the hint: the hint reports its payment as paid, the
-        payment, which the answer has changed, is stored as unpaid, and the hint arrived less than
+        """True if the provider's answer, which is already stored in our payment, may be older than the hint: the hint
+        reports the payment as paid, our payment is stored as unpaid, and the hint arrived less than
         `common.LATE_ANSWER_PERIOD` ago. The provider must then be asked again; otherwise another payment of the order
         could be started, or the order be cancelled, although the payer has paid.
         """

@@ -113,8 +113,8 @@ class HistoryRowApplier:
             return None
         if (further_id := find_id_of_second_payment(current_payment, row)) is not None:
             self.open_case_of_further_payments(tx, current_payment, [further_id], own_text or "")
-        is_settled = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
-        if is_settled:
+        is_corrected = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
+        if is_corrected:
             self._close_cases_about_payment(tx, current_payment, row)
         # An answer is made from a question of each run; with its time, each run would find a new fact.
         observed = format_provider_state(row) if lacks_history(provider) else format_state_and_time(row)
@@ -124,7 +124,7 @@ class HistoryRowApplier:
             CASE_RULE_BY_VERDICT[finding.verdict],
             observed,
             own_text or "",
-            is_settled=is_settled,
+            is_corrected=is_corrected,
         )
         return ReconciliationDifference(
             row.key, finding.verdict, payment.id, own_text, format_provider_state(row), case_opened=True
@@ -133,22 +133,23 @@ class HistoryRowApplier:
     def open_case_of_further_payments(
         self, tx: Transaction, payment: Payment, further_ids: Sequence[str], expected: str
     ) -> None:
-        """Open a case about further payments with the number of our payment, which was paid. `further_ids` are their
-        ids at the provider; `expected` is the text of the case about our payment. Only a person ends this case: the
-        row of our own payment, in this run or a later one, closes the cases about differences."""
+        """Open a case (rule PAID_TWICE) about further payments with the number of our payment, which was paid.
+        `further_ids` are their ids at the provider; `expected` is the text of the case about our payment. Only a
+        person ends this case; a row that agrees with our own payment doesn't.
+        """
         context, rule = self._context, WorkReason.PAID_TWICE
         observed = close_case_that_lacks_a_fact(context, tx, payment.id, rule, further_ids).case_text
         if observed is not None:
             payment_work.open_case(context, tx, payment.id, rule, observed, expected)
 
     def open_case(
-        self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
+        self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_corrected: bool
     ) -> None:
         """Open a case of the alert rule `rule` about a payment, with the observed and the expected value. If
-        `is_settled` is True, our payment or refund has already been corrected, and the case is stored as resolved;
+        `is_corrected` is True, our payment or refund has already been corrected, and the case is stored as resolved;
         the caller has closed the open cases about the difference.
         """
-        if not is_settled:
+        if not is_corrected:
             self._open_or_extend_case(tx, payment, rule, (observed, expected))
             return
         now = self._context.now()
@@ -158,12 +159,13 @@ class HistoryRowApplier:
 
     def _open_or_extend_case(self, tx: Transaction, payment: Payment, rule: str, fact: tuple[str, str]) -> None:
         """Open a case of the alert rule `rule` about the payment with `fact`, a pair of the observed and the expected
-        text. If a case of this rule is open and lacks the fact, a new case replaces it: with the facts of both, if no
-        person has acknowledged the open case and the texts have room; otherwise with the new fact alone, if a person
-        has acknowledged the open case. A rule has only one open case about a payment, and a second fact that waited
-        for the end of the first would wait for another run over the same days.
+        text.
 
-        Answers of a provider without a history are no separate facts: each is the present state of the payment.
+        Only one case of a rule about a payment can be open. If one is open and lacks the fact, a new case replaces it
+        at once; otherwise the fact would be reported only by another run over the same days. The new case has the
+        facts of both, but only the new fact if a person has acknowledged the open case. If the texts of both are too
+        long for one case, the open case stays as it is. If the provider has no history, the new fact always replaces
+        the earlier one, because each answer states the present state of the payment.
         """
         facts = [fact]
         if not lacks_history(payment.provider):
@@ -184,10 +186,10 @@ class HistoryRowApplier:
         payment_work.open_case(self._context, tx, payment.id, rule, *join_case_facts(facts))
 
     def _close_cases_about_payment(self, tx: Transaction, payment: Payment, row: HistoryRow) -> None:
-        """Resolve the open cases about the payment itself that `row`, which agrees with the payment, proves to be
-        over. The row says nothing about the payment's refunds, and nothing about a later row of the history, such as
-        that of a later day. A row of the time before the payment was paid doesn't show that the history has the
-        payment.
+        """Resolve the open cases about the payment which are over because `row` agrees with the payment. Cases about
+        the payment's refunds stay open, and cases about a later row of the history, such as one of a later day. If
+        our payment is paid and the row is from the time before that, a case which says that the provider lacks the
+        payment stays open too.
         """
         shows_present_state = row.state in PAID_STATES or payment.state not in PAID_STATES
         self.close_cases(
@@ -245,7 +247,7 @@ class HistoryRowApplier:
         provider's side and our payment.
         """
         payment = payment_work.require_payment(tx, payment_id)
-        self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
+        self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_corrected=False)
         return ReconciliationDifference(
             key, ReconciliationVerdict.MISSING_THERE, payment_id, own_text, None, case_opened=True
         )

@@ -372,7 +372,7 @@ class OwnRecordComparison:
 
         def open_case(tx: Transaction) -> ReconciliationDifference:
             self._row_applier.open_case(
-                tx, _read_current_payment(tx, payment), rule, provider_text, own_text, is_settled=False
+                tx, _read_current_payment(tx, payment), rule, provider_text, own_text, is_corrected=False
             )
             return ReconciliationDifference(
                 key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True

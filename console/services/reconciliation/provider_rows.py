@@ -311,11 +311,11 @@ class _HistoryRowBatch:
         if payment is not None:
             rule = row_comparison.UNRECORDED_REFUND_RULE if refund is None else row_comparison.DIFFERENT_STATE_RULE
             expected = row_comparison.format_refund_state(compared_refund) or "no refund of ours"
-            is_settled = refund is not None and refund.state is RefundState.COMPLETED
-            if refund is not None and is_settled:
+            is_corrected = refund is not None and refund.state is RefundState.COMPLETED
+            if refund is not None and is_corrected:
                 self._close_cases(tx, payment, row, refund)
             self._comparison.row_applier.open_case(
-                tx, payment, rule, format_state_and_time(row), expected, is_settled=is_settled
+                tx, payment, rule, format_state_and_time(row), expected, is_corrected=is_corrected
             )
         has_case, own_text = payment is not None, row_comparison.format_refund_state(compared_refund)
         return ReconciliationDifference(
