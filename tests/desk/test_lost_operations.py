@@ -107,7 +107,7 @@ LOST_OPERATION_BY_NAME = {
         ResolveDialog,
         {"success": "Bought", "error": "Not bought"},
         "error",
-        "The state changes from In progress to Not bought. The number can then be bought again.",
+        "The state changes from In progress to Not bought. Then a check of this corporation can be bought again.",
         "client 1",
     ),
     "payment": LostOperation(

@@ -101,7 +101,7 @@ def test_only_an_operation_in_the_spool_blocks_its_record(page: OperationPage) -
 @pytest.mark.parametrize(
     ("action", "sentence"),
     [
-        ("credit-check.purchase", "This number can't be bought until the outcome is known."),
+        ("credit-check.purchase", "No check of this corporation can be bought until the outcome is known."),
         ("payment.start", "Don't ask the customer to pay again."),
         ("refund.submit", "No other refund of this payment can be requested until the outcome is known."),
     ],
