@@ -643,7 +643,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
             SourceChange(
                 "console/services/payments/timeouts.py",
                 "            if saga.step == ASK_STEP"
-                " and not self._payment_prober.may_ask_provider(payment.provider):\n",
+                " and not self._payment_prober.can_handle_payments_of(payment.provider):\n",
                 "            if False:\n",
             ),
             SourceChange(

@@ -59,7 +59,7 @@ def close_case_that_lacks_a_fact(
     open_case = next((case for case in cases if case.resolved_at is None), None)
     texts_of_open_case = [
         text
-        for text in (_split_whole_texts(open_case.observed) if open_case else ())
+        for text in (_split_facts(open_case.observed) if open_case else ())
         if not is_over(_parse_fact_key(text))
     ]
     text_by_key: dict[str, str] = {}
@@ -68,7 +68,7 @@ def close_case_that_lacks_a_fact(
     unacknowledged_texts = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
     if not any(_parse_fact_key(text) not in acknowledged_keys for text in facts):
         return ListedFacts(has_unacknowledged_facts=False, case_text=None)
-    case_text = _join_whole_texts(unacknowledged_texts)
+    case_text = _join_facts(unacknowledged_texts)
     if open_case is not None and _contains_all_facts(open_case.observed, case_text):
         return ListedFacts(has_unacknowledged_facts=True, case_text=None)
     if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
@@ -102,7 +102,7 @@ def end_acknowledged_case(
 
 def _list_acknowledged_keys(cases: Sequence[Alert]) -> frozenset[str]:
     return frozenset(
-        _parse_fact_key(text) for case in cases if case.acknowledged_by for text in _split_whole_texts(case.observed)
+        _parse_fact_key(text) for case in cases if case.acknowledged_by for text in _split_facts(case.observed)
     )
 
 
@@ -111,7 +111,7 @@ def _parse_fact_key(text: str) -> str:
     return text.partition(" ")[0]
 
 
-def _split_whole_texts(observed: str) -> list[str]:
+def _split_facts(observed: str) -> list[str]:
     """Return the texts of the facts that the column `observed` of a case contains. An earlier version of the program
     cut off long texts at the column's limit. The last fact is left out if it was cut off in this way.
     """
@@ -119,7 +119,7 @@ def _split_whole_texts(observed: str) -> list[str]:
     return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts
 
 
-def _join_whole_texts(texts: Sequence[str]) -> str:
+def _join_facts(texts: Sequence[str]) -> str:
     """Join the texts of facts into one text for the column `observed` of a case, and return it. Texts for which the
     column has no room are left out; the first text is always included."""
     observed = texts[0]
@@ -133,5 +133,5 @@ def _join_whole_texts(texts: Sequence[str]) -> str:
 
 def _contains_all_facts(case_text: str, observed: str) -> bool:
     """True if the case with the text `case_text` has every fact of the text `observed`."""
-    keys_in_case = set(map(_parse_fact_key, _split_whole_texts(case_text)))
+    keys_in_case = set(map(_parse_fact_key, _split_facts(case_text)))
     return all(_parse_fact_key(text) in keys_in_case for text in observed.split(FACT_SEPARATOR))

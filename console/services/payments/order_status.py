@@ -132,7 +132,7 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         _open_case_of_late_payment(context, tx, payment, order)
         return True
     if order.state is not OrderState.PENDING:
-        is_paid_twice = _is_paid_without(payment, paid_payments, order)
+        is_paid_twice = _is_order_paid_by_others(payment, paid_payments, order)
         if is_paid_twice:
             expected = f"{order.merch_txn_id} is {order.state}"
             facts = [f"{len(paid_payments)} payments"]
@@ -153,7 +153,7 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
     return False
 
 
-def _is_paid_without(payment: Payment, paid_payments: list[Payment], order: Order) -> bool:
+def _is_order_paid_by_others(payment: Payment, paid_payments: list[Payment], order: Order) -> bool:
     """True if other payments have paid the order, which is no longer pending. False if the order has no other payment
     in a paid state, or if its total needs this payment too: then another payment's booking has set the order to paid,
     with this payment's money, before an interrupted attempt for this payment was repeated.
@@ -182,11 +182,11 @@ def list_further_capture_cases(conn: Connection, payment_id: int) -> tuple[Alert
     return tuple(
         case
         for case in alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
-        if case.rule_id == WorkReason.PAID_TWICE and not _counts_only_payments(case)
+        if case.rule_id == WorkReason.PAID_TWICE and not _has_only_payment_counts(case)
     )
 
 
-def _counts_only_payments(case: Alert) -> bool:
+def _has_only_payment_counts(case: Alert) -> bool:
     """True if a case about an order that was paid twice only counts the order's payments in this database, perhaps
     several times (`2 payments, 3 payments`), and names no further capture."""
     return all(_PAYMENT_COUNT_PATTERN.fullmatch(fact) for fact in case.observed.split(FACT_SEPARATOR))
@@ -199,7 +199,7 @@ def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, pa
     """
     payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), PAID_AFTER_CANCEL_RULE)
     is_about_payments_here = any(
-        case.rule_id == WorkReason.PAID_TWICE and case.resolved_at is None and _counts_only_payments(case)
+        case.rule_id == WorkReason.PAID_TWICE and case.resolved_at is None and _has_only_payment_counts(case)
         for case in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
     )
     if is_about_payments_here:

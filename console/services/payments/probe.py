@@ -190,11 +190,10 @@ class PaymentProber:
             return None
         return reader.read_payment(make_question(payment))
 
-    def may_ask_provider(self, provider: str) -> bool:
-        """Return False if the provider has calls that read but is not configured on this desk, so that only another
-        desk can ask the provider. Otherwise return True, also for a provider that only sends notices: no desk can ask
-        it, so its payment isn't left to another desk.
-        """
+    def can_handle_payments_of(self, provider: str) -> bool:
+        """False if the provider has calls that read but is not configured on this desk, so that only another desk
+        can ask the provider. Otherwise True, also for a provider that only sends notices: no desk can ask it, so its
+        payment isn't left to another desk."""
         try:
             self._can_ask_provider(provider)
         except ConsoleError as error:
@@ -209,7 +208,7 @@ class PaymentProber:
         uncallable_providers = set(list_provider_names())
         for provider in list_provider_names():
             with skip_failures(f"provider {provider}"):
-                if self.may_ask_provider(provider):
+                if self.can_handle_payments_of(provider):
                     uncallable_providers.remove(provider)
         return frozenset(uncallable_providers)
 

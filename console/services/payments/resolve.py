@@ -139,10 +139,13 @@ class PaymentResolver:
     ) -> ResolveResult:
         """Ask the provider, and record the decision of `person` that the payment's state is `target`. Return the
         payment after the decision; the result's `awaiting` is "second_person" while a second person must still
-        confirm the decision, otherwise None. If the answer contains the payment's state and no unexpected amount, and
-        can't be about another payment, one person is enough, but the answer must confirm the decision; an answer that
-        the payment still waits refuses each decision. Otherwise two people must agree. `proof` is the person's
-        evidence; `id_at_provider` is the provider's payment id, None if the person doesn't have it."""
+        confirm the decision, otherwise None.
+
+        One person is enough if the answer contains the payment's state and no unexpected amount, and can't be about
+        another payment. The answer must then confirm the decision; an answer that the payment is still open refuses
+        every decision. Otherwise two people must agree. `proof` is the person's evidence; `id_at_provider` is the
+        provider's payment id, None if the person doesn't have it.
+        """
         asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if (
@@ -466,9 +469,8 @@ def _make_outcome_of_decision(report: PaymentReport | None = None) -> Outcome[Pa
 
 def _require_decidable_payment(payment: Payment, target_state: str, expected_version: int | None) -> None:
     """Raise stale_view if the payment no longer has the version `expected_version`, nothing_to_resolve if people
-    can't decide that this payment's state is `target_state`, and exceeds_captured if people can't record a refund
-    done outside.
-    """
+    can't decide that this payment's state is `target_state`, and exceeds_captured if `target_state` is DONE_OUTSIDE
+    but no amount of the payment can be given back outside."""
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
     if target_state == DONE_OUTSIDE:

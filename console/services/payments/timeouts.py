@@ -264,7 +264,7 @@ class PaymentTimeoutSagas:
 
     def _run_saga_under_lease(self, saga: Saga) -> None:
         with self._payment_prober.hold_payment_lease(saga.subject_id) as payment:
-            if saga.step == ASK_STEP and not self._payment_prober.may_ask_provider(payment.provider):
+            if saga.step == ASK_STEP and not self._payment_prober.can_handle_payments_of(payment.provider):
                 return  # a desk with the credentials asks at its next run
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
                 self._sagas.postpone_step_without_attempt(

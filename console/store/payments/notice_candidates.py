@@ -17,20 +17,20 @@ from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
 """Largest number of rows that each query reads; in a search by numbers, this many for each number."""
-_VALUES_PARAMETER: BindParameter[str] = bindparam("numbers", expanding=True)
+_NUMBERS_PARAMETER: BindParameter[str] = bindparam("numbers", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("limit", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER_QUERY = (
     payments.get_all_rows_query()
-    .where(payment_rows.c.merchant_payment_id.in_(_VALUES_PARAMETER))
+    .where(payment_rows.c.merchant_payment_id.in_(_NUMBERS_PARAMETER))
     .limit(_LIMIT_PARAMETER)
 )
 _PAYMENTS_BY_PROVIDER_ID_QUERY = (
     payments.get_all_rows_query()
-    .where(payment_rows.c.provider_payment_id.in_(_VALUES_PARAMETER))
+    .where(payment_rows.c.provider_payment_id.in_(_NUMBERS_PARAMETER))
     .limit(_LIMIT_PARAMETER)
 )
 _ORDERS_BY_NUMBER_QUERY = (
-    orders.get_all_rows_query().where(order_rows.c.merch_txn_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
+    orders.get_all_rows_query().where(order_rows.c.merch_txn_id.in_(_NUMBERS_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
 
 
@@ -85,11 +85,11 @@ def find_by_amount_and_day(
 ) -> tuple[Order | Payment, ...]:
     """Return the payments and orders to which a notice with this amount and day may belong. First come the payments
     of the provider `provider` whose price is exactly `amount_minor` (minor units of `currency`) and that began or
-    were paid from `since` to `until`. Then come the orders with this total that have been pending since an instant of
-    this period.
+    were paid from `since` to `until`. Then come the pending orders of any provider with this total whose state is
+    pending since an instant of this period.
 
-    Each query reads at most MAX_CANDIDATES rows, and every payment that the queries find is returned. Orders are
-    added until the result has 2 * MAX_CANDIDATES records, but always up to MAX_CANDIDATES orders.
+    Each query reads at most MAX_CANDIDATES rows, and every payment that the queries find is returned. Of the orders,
+    MAX_CANDIDATES are returned, or more while payments and orders together are at most 2 * MAX_CANDIDATES.
     """
     values: dict[str, object] = {
         "amount_minor": amount_minor,
