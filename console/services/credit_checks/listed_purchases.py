@@ -88,7 +88,7 @@ def refuse_denial_of_listed_purchase(
     return outcome.kind is OutcomeClass.SUCCEEDED
 
 
-def compare_denied_purchases(
+def check_list_for_denied_purchases(
     context: ServiceContext, reader: CreditCheckReader, client_id: str, corporation_number: str
 ) -> None:
     """Before a purchase, ask AlarmBox for its list of the corporation's purchases. Do this only if AlarmBox offers

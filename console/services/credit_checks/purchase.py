@@ -27,7 +27,7 @@ from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.listed_purchases import compare_denied_purchases, make_lost_purchase_error
+from console.services.credit_checks.listed_purchases import check_list_for_denied_purchases, make_lost_purchase_error
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import find_read_error_code
 from console.services.credit_checks.refetch import RefetchService
@@ -222,11 +222,13 @@ class _PurchaseAttempt:
         database has unsafe settings, if AlarmBox is not configured, or if AlarmBox doesn't answer the question about
         an earlier purchase that people have denied; for a renewal, also if the earlier credit check has not expired.
         Only the provider's answers, and a case about a denied purchase, are stored. Raises bad_profile for unsafe
-        settings and for an AlarmBox that isn't configured, and the errors of `compare_denied_purchases` and
+        settings and for an AlarmBox that isn't configured, and the errors of `check_list_for_denied_purchases` and
         `_find_expired_purchases`."""
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         reader = self._adapter_source.get_adapter().make_reader()
-        compare_denied_purchases(self._context, reader, self._request.client_id, self._request.corporation_number)
+        check_list_for_denied_purchases(
+            self._context, reader, self._request.client_id, self._request.corporation_number
+        )
         if self._request.renew:
             self._expired_purchases = self._find_expired_purchases(reader)
         self._checked_at = self._context.now()

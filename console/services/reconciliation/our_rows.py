@@ -59,8 +59,8 @@ _REFUSED_ROW_REASONS: Mapping[str, str] = {
     "amount_and_day_needed": "amount",
     "bad_amount": "amount",
 }
-"""By the reason for which an adapter sends no question about a payment: the code of the reason for which a
-reconciliation refuses our row. The values of the row are the cause, so that asking later doesn't help."""
+"""The code with which a reconciliation refuses a row of ours, by the reason for which the adapter sent no question
+about the payment. The values in the row are wrong, so a later question would be refused too."""
 RecordT = TypeVar("RecordT", Payment, Refund)
 RowPageReader = Callable[[Connection, PagePosition], Sequence[OwnRow[RecordT]]]
 

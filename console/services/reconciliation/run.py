@@ -458,11 +458,12 @@ class ReconciliationService:
             context.write(lambda tx: alerts.resolve(tx.conn, alert_id, context.now()))
 
     def _find_late_days(self, provider: str) -> list[date]:
-        """Return, oldest first, the days of this provider that should be reconciled and are not: the first days of
-        unfinished runs without progress for LATE_AFTER, and the days that could be compared LATE_AFTER ago and that
-        no run has compared to its end, whether the run failed, was interrupted, or could not fetch the file. An
-        unfinished run counts however old its days are. Any other day counts for MAX_DAYS_TO_CATCH_UP days, with daily
-        files since its file was announced: PayPay announces a file again for no longer.
+        """Return, oldest first, the days of this provider that should be reconciled and are not. These are:
+
+        - the first days of unfinished runs without progress for LATE_AFTER, however old the days are
+        - the days that could be compared LATE_AFTER ago and that no run has compared to its end, whether the run
+          failed, was interrupted, or could not fetch the file. Such a day counts for MAX_DAYS_TO_CATCH_UP days: with
+          daily files, counted from the notice of its file, because PayPay doesn't announce an older file again
         """
         with self._context.database.read() as conn:
             now = read_time_of_ended_days(conn, self._context.now())
@@ -488,9 +489,9 @@ class ReconciliationService:
         came. A run that began before that time has not read the newest file. The provider announces a file again on
         request, for example because the earlier file could not be read.
 
-        For any other provider, these are the last MAX_DAYS_TO_CATCH_UP days, because no worker may have run for some
-        days, if a Japanese day that overlaps with the day has payments or notices. The daily close of this Japanese
-        day needs every day of the provider that overlaps with the Japanese day, also a day without payments.
+        For any other provider, the value of each day is None. The days are those of the last MAX_DAYS_TO_CATCH_UP
+        days that overlap with a Japanese day with payments or notices. The daily close of this Japanese day needs all
+        of them, also a day without payments. Several days are searched because no worker may have run for some days.
         """
         with self._context.database.read() as conn:
             if provider in self._daily_file_stores:

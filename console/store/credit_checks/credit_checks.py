@@ -168,8 +168,8 @@ def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozen
 
 
 def find_readable(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
-    """Return the credit check with this id; () if there is none, or if this program can't read it. Report it then
-    (`unreadable_rows`)."""
+    """Return the credit check with this id; () if there is none, or if this program can't read its row, which is
+    then reported (`unreadable_rows`)."""
     return read_readable_rows(conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}))
 
 
