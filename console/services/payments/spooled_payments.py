@@ -67,15 +67,17 @@ def compute_start_fingerprint(order_number: str, provider: str, amount: Money) -
 
 
 def list_sent_starts(context: ServiceContext, conn: Connection, start_keys: StartKeys) -> tuple[Intent, ...]:
-    """Return the starts of payments that match `start_keys` and that the provider may have accepted: those in this
-    desk's spool, and those that other desks have stored as lost operations."""
+    """Return the starts of payments that `start_keys` matches (a key or the fingerprint) and that the provider may
+    have accepted: those in this desk's spool, and those that other desks have stored as lost operations.
+    """
     spooled_starts = context.spool.list_starts_holding_claim(context.database_id, start_keys)
     return (*spooled_starts, *lost_operations.list_lost_starts_holding_claim(conn, start_keys))
 
 
 def is_start_of_order(start_intent: Intent, provider: str, order: Order) -> bool:
-    """True if the start was certainly for this order, whatever its total is now: the start's fingerprint contains the
-    order's number and the amount of the start."""
+    """True if the start was certainly for this order at the provider `provider`, whatever the order's total is now.
+    The start's fingerprint proves it, because it is computed from the order's number, the provider and the amount of
+    the start."""
     amount = Money(start_intent.amount_minor or 0, order.currency)
     return compute_start_fingerprint(order.merch_txn_id, provider, amount) == start_intent.fingerprint
 

@@ -377,9 +377,9 @@ class _StartAttempt:
 
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
         """Raise in_progress if a desk has sent a start for this order to this provider, under any payment number, and
-        the database has lost the started payment. The payer may have paid that payment. People must settle that
-        operation first. If the payment was imported meanwhile, but without its order, raise the error of
-        `_refuse_if_payment_without_order_is_live`.
+        the database has lost the started payment. The payer may have paid that payment. A person must first restore
+        that start or decide about it. If the payment was imported meanwhile, but without its order, raise the error
+        of `_refuse_if_payment_without_order_is_live`.
         """
         first_key = make_started_payment_key(self._provider, order.merch_txn_id)
         later_keys = make_started_payment_key(self._provider, _make_later_payment_number(order, ""))

@@ -15,9 +15,9 @@ def open_case_of_unrecorded_refunds(
     context: ServiceContext, tx: Transaction, payment_id: int, refunds: Sequence[str]
 ) -> bool:
     """Open a case about those `refunds` of the payment that no person has acknowledged yet. If a case is already open
-    and lacks one of them, the new case replaces it (see `close_case_that_lacks_a_fact`). Return False if people have
-    acknowledged all of `refunds`, otherwise True. Each text in `refunds` begins with the refund's key. Raises
-    RunAgain if another process has just ended the case.
+    and doesn't name one of these refunds, the new case replaces the open one (see `close_case_that_lacks_a_fact`).
+    Return False if people have acknowledged all of `refunds`, otherwise True. Each text in `refunds` describes one
+    refund and begins with its key. Raises RunAgain if another process has just ended the case.
     """
     rule = WorkReason.UNRECORDED_REFUND
     listed_refunds = close_case_that_lacks_a_fact(

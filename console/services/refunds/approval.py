@@ -136,10 +136,9 @@ class RefundDecisionService:
 
     def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> _Approval:
         """Store the person's approval, except if the refund is approved and this person is already one of its
-        checkers. Nothing is read after the approval was stored: an error of this method says that it isn't stored.
-        `expected_version` is the version of the refund that the person's screen shows. Return the refund with the end
-        of its cooling-off period (None if that is over or not needed), and the uptime (ms) at which the provider was
-        asked; in place of the uptime None, if nothing was asked or an answer is missing."""
+        checkers. An error of this method means that the approval isn't stored, because nothing is read after it was
+        stored. `expected_version` is the version of the refund that the person's screen shows. Return the refund with
+        the two times of `_Approval`."""
         context = self._context
         pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund
@@ -188,12 +187,12 @@ class RefundDecisionService:
         self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
     ) -> tuple[Refund, datetime | None]:
         """Insert the person's approval. If this approval is the last necessary one, set the refund's state to
-        approved; otherwise only raise the refund's version. `reader` is the adapter of the payment's provider, whose
-        rules count. Return the refund, and the end of its cooling-off period (None if that isn't in the future).
-        Raises the errors of `_require_approvable_refund` and of `raise_first_broken_rule`, database_went_back if the
-        database has gone back to an earlier state, read_only while a read-only switch is on, same_person if the
-        person has approved the refund meanwhile, and stale_view if the refund's version isn't `expected_version`
-        (None: any version)."""
+        approved; otherwise only raise the refund's version. `reader` is the adapter of the payment's provider; the
+        refund must keep the limits of this provider. Return the refund, and the end of its cooling-off period (None
+        if that isn't in the future). Raises the errors of `_require_approvable_refund` and of
+        `raise_first_broken_rule`, database_went_back if the database has gone back to an earlier state, read_only
+        while a read-only switch is on, same_person if the person has approved the refund meanwhile, and stale_view if
+        the refund's version isn't `expected_version` (None: any version)."""
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_database_rollback(tx.conn)
         pair = refund_records.require_refund_with_payment(tx.conn, refund_id)

@@ -21,9 +21,11 @@ from console.store.schema.payments import payments, refunds
 
 RESOLVE_ACTION = "resolve"
 ID_AT_PROVIDER_LINE_PREFIX = "number "
-"""Beginning of a person's evidence that has the id which the provider gave to the record, or what takes its place."""
+"""First characters of the line that stands before a person's evidence if the person states the record's id at the
+provider. The id, or what takes its place for this provider, follows them."""
 _LONGEST_STATEMENT_LINE = 80
-"""Number of characters of the evidence that contain the line with amount and day of a refund done outside."""
+"""Number of characters that are read of the evidence; its first line, which states the amount and day of a refund
+done outside, is not longer."""
 APPROVE_ACTION = "refund.approve"
 REFUND_KIND = "refund"
 _OPEN_PROPOSAL_CONDITIONS = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
