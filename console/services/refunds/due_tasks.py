@@ -77,7 +77,7 @@ class RefundDueTasks:
         return (
             ("refund_probes", lambda: self._run_for_due_refunds((PROBE_REASON,), self._probe_refund)),
             ("refund_expiry", self._expire_requests),
-            ("set_aside_refunds", self._propose_set_aside_refunds),
+            ("set_aside_refunds", self._request_set_aside_refunds),
             (
                 "refund_submissions",
                 lambda: self._run_for_due_refunds(
@@ -93,19 +93,19 @@ class RefundDueTasks:
     def _submit_refund(self, refund: Refund) -> None:
         self._refund_submitter.submit_refund(refund.id)
 
-    def _propose_set_aside_refunds(self) -> int:
+    def _request_set_aside_refunds(self) -> int:
         """Due task: request the refund of each open set-aside that has no refund request yet. Return the number of
         requests. If a rule refuses a request, the set-aside's case stays open, and the next run tries again."""
-        proposed_count, after_id = 0, 0
+        request_count, after_id = 0, 0
         while batch := self._list_set_asides_without_request(after_id):
             for item in iterate_until_stopped(batch):
                 with skip_failures(f"set-aside {item.id}"):
-                    self._refund_requests.propose_refund(item)
-                    proposed_count += 1
+                    self._refund_requests.request_set_aside_refund(item)
+                    request_count += 1
             if after_id == batch[-1].id:
                 break
             after_id = batch[-1].id
-        return proposed_count
+        return request_count
 
     def _list_set_asides_without_request(self, after_id: int) -> Sequence[SetAside]:
         with self._context.database.read() as conn:

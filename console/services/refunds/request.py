@@ -306,7 +306,7 @@ class RefundRequestService:
             self._context.failpoints.reach("after_request")
         return refund
 
-    def propose_refund(self, set_aside: SetAside) -> int:
+    def request_set_aside_refund(self, set_aside: SetAside) -> int:
         """Request the refund of the set-aside `set_aside`, with the program itself as the maker; two people must
         approve it. Return the refund's id.
 

@@ -498,7 +498,7 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
     assert desks.request_refund(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
     assert (
         call_and_get_code(
-            lambda: desks.get_desk("op-a").machinery.refund_requests.propose_refund(
+            lambda: desks.get_desk("op-a").machinery.refund_requests.request_set_aside_refund(
                 _read_set_aside(desks, items[0][1])
             )
         )

@@ -119,8 +119,8 @@ def test_the_reservation_of_a_request_is_no_change_since_the_request(desk: Refun
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: str) -> None:
-    """If a person calls `propose_refund`, which requests in the name of the program, the call is refused with
-    `not_allowed`.
+    """If a person calls `request_set_aside_refund`, which requests in the name of the program, the call is refused
+    with `not_allowed`.
     """
     desk.insert_team()
     item = set_amount_aside(desk, desk.make_paid_payment())
@@ -128,5 +128,7 @@ def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: 
         found = set_asides.find(conn, item)
     assert found is not None
     with desk.console.acting_as(person):
-        assert call_and_get_code(lambda: desk.machinery.refund_requests.propose_refund(found)) == "not_allowed"
+        assert (
+            call_and_get_code(lambda: desk.machinery.refund_requests.request_set_aside_refund(found)) == "not_allowed"
+        )
     assert list_refunds(desk) == []
