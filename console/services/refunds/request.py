@@ -118,9 +118,9 @@ class RefundRequestService:
 
         `amount` is decimal text; None means the largest amount that can be requested (`Payment.requestable_minor`, or
         the amount of the set-aside). The plan is about the set-aside `set_aside_id`. If that is None, it is about the
-        payment's oldest open set-aside if nothing else of the payment is left, otherwise about no set-aside.
-        Raises not_found if there is no such payment or set-aside, not_allowed if the acting person has no right to
-        read, and invalid_amount if `amount` is no amount of the payment's currency, or is 0.
+        payment's oldest open set-aside if no other money of the payment can be refunded, otherwise about no
+        set-aside. Raises not_found if there is no such payment or set-aside, not_allowed if the acting person has no
+        right to read, and invalid_amount if `amount` is no amount of the payment's currency, or is 0.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -175,8 +175,8 @@ class RefundRequestService:
         """Return the code of the reason why the rules refuse every refund request for this payment now, and the facts
         of that reason. Return None and no facts if the rules allow a request. `payment_refunds` are the payment's
         refunds, newest first; `refund_limits` are the limits of its currency; `server_now` is the present instant by
-        the database server. If all money that is left is set aside, the rules are checked for a refund of this
-        set-aside money.
+        the database server. If all money that can still be refunded is set aside, the rules are checked for a refund
+        of this set-aside money.
         """
         contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund_and_acknowledgement(
             conn, payment_refunds
@@ -556,7 +556,8 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
 
 def _find_planned_set_aside(conn: Connection, payment: Payment, set_aside_id: int | None) -> SetAside | None:
     """Return the set-aside `set_aside_id` of the payment. If `set_aside_id` is None, return the oldest open set-aside
-    if nothing else of the payment is left, otherwise None. Raises not_found if the payment has no such set-aside."""
+    if no other money of the payment can be refunded, otherwise None. Raises not_found if the payment has no such
+    set-aside."""
     if set_aside_id is not None:
         return _require_set_aside(conn, payment.id, set_aside_id)
     if not payment.is_only_set_aside_left:
