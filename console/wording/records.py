@@ -14,7 +14,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import find_cause
 from console.domain.reconciliation.row_comparison import DIFFERENT_AMOUNT_RULE, find_contradicting_rule
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import has_probe_an_addressee
+from console.domain.recovery.decidable import can_probe_ask_provider
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.wording import credit_checks as check_words
 from console.wording.sentences import catalogue as wording
@@ -283,7 +283,7 @@ def format_refund_reason(refund: Refund, context: TextContext) -> str:
 def get_unchanged_probe_key(record: ShownRecord) -> str:
     """Return the wording key of the sentence about a probe that has changed nothing in `record`. If the probe has
     asked nobody, the sentence says so, because "No change" would be read as the provider's answer."""
-    if has_probe_an_addressee(record):
+    if can_probe_ask_provider(record):
         return "record.no_change"
     return "record.nothing_to_probe" if isinstance(record, Refund) else "reason.no_read_call"
 

@@ -144,7 +144,7 @@ def is_refund_certainly_unsent(refund: Refund) -> bool:
     )
 
 
-def has_probe_an_addressee(record: CreditCheck | Payment | Order | Refund) -> bool:
+def can_probe_ask_provider(record: CreditCheck | Payment | Order | Refund) -> bool:
     """True if a probe of the record can ask a provider. False if the provider has no call for the question, or if the
     record is a refund that no process has tried to send, or an order without a payment. Screens don't recommend such
     a probe.

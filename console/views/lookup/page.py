@@ -13,7 +13,7 @@ from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.lookup.results import SearchResult, SearchSubject
 from console.domain.payments.records import Payment
-from console.domain.recovery.decidable import can_refetch, has_probe_an_addressee
+from console.domain.recovery.decidable import can_probe_ask_provider, can_refetch
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
@@ -216,7 +216,7 @@ class LookupPage(Page):
             "key.open": has_rows or isinstance(shown_widget, FoundRecordsPanel | CompanyList),
             "key.purchase": is_company,
             "key.refetch": any(map(can_refetch, records)),
-            "key.probe": any(map(has_probe_an_addressee, records)),
+            "key.probe": any(map(can_probe_ask_provider, records)),
             "key.refund": any(isinstance(record, Payment) for record in records),
             "key.copy": is_company,
             "company_page.copy_summary": is_company,

@@ -11,7 +11,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Order
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck
-from console.domain.recovery.decidable import has_probe_an_addressee, has_refetchable_parts, is_decidable_check
+from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
 from console.views.bulk.request import RecordLister
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 _IS_POSSIBLE_BY_KEY_HINT: Mapping[str, Callable[[ShownRecord], bool]] = {
-    "key.probe": has_probe_an_addressee,
+    "key.probe": can_probe_ask_provider,
     "key.refetch": has_refetchable_parts,
     "key.resolve": lambda record: (
         is_decidable_check(record) if isinstance(record, CreditCheck) else not isinstance(record, Order)

@@ -14,7 +14,7 @@ from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderDetails
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.domain.recovery.decidable import has_probe_an_addressee
+from console.domain.recovery.decidable import can_probe_ask_provider
 from console.domain.service_results import OPEN_ALERT_ACTION, Explanation, WorkBadge
 from console.views.pages.base import KeyHint, Page, find_focused_widget, set_tab_order
 from console.views.pages.scroll_container import PageScrollArea
@@ -465,7 +465,7 @@ class RecordPage(Page, Generic[DetailsT]):
         """Return the names of the actions to recommend: no probe that would ask nobody. If an alert about the record
         is open, they contain the action that opens the alert."""
         action_names = self.list_helpful_actions(details)
-        if not has_probe_an_addressee(details.record):
+        if not can_probe_ask_provider(details.record):
             action_names = tuple(name for name in action_names if name != "probe")
         if details.open_alert_id is None:
             return tuple(name for name in action_names if name != OPEN_ALERT_ACTION)

@@ -10,7 +10,7 @@ from console.domain.explanations.records import SECOND_PERSON_STEPS
 from console.domain.payments.consistency import compare_payment_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import has_probe_an_addressee, has_refetchable_parts, is_decidable_check
+from console.domain.recovery.decidable import can_probe_ask_provider, has_refetchable_parts, is_decidable_check
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
@@ -341,7 +341,7 @@ class RecordPreview(Surface):
             open_button = KeyButton(translate("action.open_payment"), "O", binds_key=False)
             open_button.clicked.connect(self.open_payment_requested)
             buttons.append(open_button)
-        if has_probe_an_addressee(record):
+        if can_probe_ask_provider(record):
             buttons.append(self._make_button(translate("action.probe"), "P", self.probe_requested, "probe"))
         self._action_buttons = tuple(buttons)
         self._mark_recommended_button()

@@ -20,6 +20,7 @@ from console.domain.payments.records import Order, OrderState, Payment, PaymentR
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import (
+    can_probe_ask_provider,
     find_decision_path,
     find_decision_refusal,
     find_payment_decision_refusal,
@@ -28,7 +29,6 @@ from console.domain.recovery.decidable import (
     find_renewal_refusal,
     find_set_order_paid_refusal,
     find_withdrawal_refusal,
-    has_probe_an_addressee,
     is_decidable_check,
     is_decidable_refund,
     is_refund_certainly_unsent,
@@ -344,4 +344,4 @@ def test_a_probe_asks_nobody_if_there_is_no_call_or_nothing_was_sent(
 ) -> None:
     """A probe asks nobody if the provider has no call for the question, or if the record is a refund that no process
     has tried to send, or an order without a payment."""
-    assert has_probe_an_addressee(record) is is_asked
+    assert can_probe_ask_provider(record) is is_asked
