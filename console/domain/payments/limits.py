@@ -69,8 +69,9 @@ _LARGEST_VALUE_BY_UNIT: Mapping[LimitUnit, int] = {
 }
 """Largest value of a limit that isn't an amount. For a cooling-off period, a week, so that a slip of two
 administrators doesn't postpone refunds beyond the time limits of the providers. For the age of a payment, a century,
-because a much longer period can't be added to an instant. For a number of refunds, the largest one that the counted
-number can exceed."""
+because a much longer period can't be added to an instant. For a number of refunds, one less than
+MAX_COUNTED_PAYER_REFUNDS, because the counted number is never larger than that constant and could never exceed a
+larger limit."""
 
 
 def get_limit_unit(name: str) -> LimitUnit:

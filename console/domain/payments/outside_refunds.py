@@ -18,8 +18,8 @@ class OutsideRefund:
     day: date
 
     def format_statement(self) -> str:
-        """Return the text that both people state, such as `500 2026-11-17`. It begins the stored evidence of each of
-        them, and the database compares the amount."""
+        """Return the text that both people state, such as `500 2026-11-17`: the amount and the day. The evidence of
+        each of them is stored with this text in its first line. A trigger of the database refuses another amount."""
         return f"{self.amount_minor} {self.day.isoformat()}"
 
 

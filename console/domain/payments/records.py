@@ -237,8 +237,8 @@ class PaymentRelations:
     - `order_payments`: all payments of the order; `refunds`: the refunds of this payment, newest first
     - `refund_refusal`: the reason for which no refund of this payment can be requested now, a wording code without
       `reason.`; None if a refund can be requested, or if none is advised
-    - `proposed_state`: the state that the payment has by a first person's proposed decision; None if no decision is
-      proposed
+    - `proposed_state`: the state, or DONE_OUTSIDE, that a first person has proposed as the decision about the
+      payment; None if no decision is proposed
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so a service would refuse the
       decision
@@ -282,8 +282,8 @@ class RefundRelations:
     """The related facts of a refund.
 
     - `payment`: its payment; None if it was not read
-    - `proposed_state`: the state that the refund has by a first person's proposed decision; None if no decision is
-      proposed
+    - `proposed_state`: the state that a first person has proposed as the decision about the refund; None if no
+      decision is proposed
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
       None if an approver can, or if the refund isn't requested
@@ -319,7 +319,8 @@ class OrderRelations:
 
     - `alert_rule`, `alert_detected_at`: rule and time of the open alert about the order; None without an alert
     - `is_cancelled_unpaid`: the program cancelled the order because the customer did not pay in time
-    - `stuck_payment_id`: the payment whose saga, which cancels the order, can't continue; None if there is none
+    - `stuck_payment_id`: the id of the payment whose saga, which cancels the order, can't continue; None if there is
+      none
     - `is_expiring`: such a saga has steps to do, and the time in which the customer could pay the order is over
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
     - `contradicted_refund`: a refund of its payments whose stored outcome the provider contradicts; None if there is

@@ -336,7 +336,7 @@ def replace_unclear_reversal(
 
 
 def _is_report_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
-    """True if the report has a provider's payment id and this id isn't the stored one, or no id is stored."""
+    """True if the report has a provider's payment id, and the payment has another one or none."""
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 
 

@@ -253,8 +253,8 @@ class RefundDetails:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
-    """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all
-    others. `is_cut` is True if there are more, later refunds."""
+    """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all others.
+    `is_cut` is True if later refunds also wait that these lists don't contain."""
 
     refunds_to_decide: tuple[Refund, ...]
     other_refunds: tuple[Refund, ...]

@@ -1,5 +1,5 @@
-"""Writes the amounts of a payment: captured = left + reserved for refunds + refunded + set aside
-+ given back outside.
+"""Writes the amounts of a payment: captured = refundable + reserved for refunds + refunded + set aside + given back
+outside.
 
 Each function changes the amounts by one UPDATE, whose WHERE clause prevents a negative amount even if other processes
 write at the same time. It returns True if it changed the amounts. The UPDATE increments the row's version without
@@ -92,9 +92,9 @@ _MOVE_TO_OUTSIDE_STATEMENT = _UPDATE_PAYMENT_AMOUNTS_STATEMENT.where(
 def reserve_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_from_set_aside: bool = False
 ) -> bool:
-    """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `is_from_set_aside`, from the
-    amount set aside. Return False, without a write, if the amount left (or set aside) is smaller than `amount_minor`,
-    or if the payment was reversed."""
+    """Reserve `amount_minor` of a payment for a refund: from the refundable amount or, with `is_from_set_aside`, from
+    the amount set aside. Return False, without a write, if that amount is smaller than `amount_minor`, or if the
+    payment was reversed."""
     statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if is_from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT
     return _move_amount(conn, statement, payment_id, amount_minor, now)
 
@@ -102,9 +102,9 @@ def reserve_amount(
 def release_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_to_set_aside: bool = False
 ) -> bool:
-    """Move `amount_minor` from the reserved amount of a payment back to the amount left, because a refund isn't made;
-    with `is_to_set_aside`, to the amount set aside. Return False, without a write, if the reserved amount is smaller
-    than `amount_minor`."""
+    """Move `amount_minor` from the reserved amount of a payment back to the refundable amount, because a refund isn't
+    made; with `is_to_set_aside`, back to the amount set aside. Return False, without a write, if the reserved amount
+    is smaller than `amount_minor`."""
     return _move_amount(
         conn,
         _RELEASE_TO_SET_ASIDE_STATEMENT if is_to_set_aside else _RELEASE_TO_REFUNDABLE_STATEMENT,
@@ -129,15 +129,15 @@ def set_captured_amount(conn: Connection, payment_id: int, amount_minor: int, no
 
 
 def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Move `amount_minor` of a payment from the amount left to the amount set aside, because it exceeds an account's
-    limit. Return False, without a write, if the amount left is smaller than `amount_minor`."""
+    """Move `amount_minor` of a payment from the refundable amount to the amount set aside, because it exceeds an
+    account's limit. Return False, without a write, if the refundable amount is smaller than `amount_minor`."""
     return _move_amount(conn, _MOVE_TO_SET_ASIDE_STATEMENT, payment_id, amount_minor, now)
 
 
 def record_amount_done_outside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Move `amount_minor` of a payment from the amount left to the amount given back outside, because two people have
-    decided that the payer got it by another way than the provider. Return False, without a write, if the amount left
-    is smaller than `amount_minor`, or if the payment was reversed."""
+    """Move `amount_minor` of a payment from the refundable amount to the amount given back outside, because two
+    people have decided that the payer got it by another way than the provider. Return False, without a write, if the
+    refundable amount is smaller than `amount_minor`, or if the payment was reversed."""
     return _move_amount(conn, _MOVE_TO_OUTSIDE_STATEMENT, payment_id, amount_minor, now)
 
 
