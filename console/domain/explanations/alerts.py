@@ -17,9 +17,9 @@ from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
     PAID_BY_CALLBACK_STATES,
     are_all_in_order_currency,
-    compute_kept_minor,
     compute_unrefunded_minor,
     is_order_covered,
+    sum_retained_minor,
 )
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.payments.states import PaymentState
@@ -150,7 +150,7 @@ def _make_explanation_facts(
     `order`, its number), of `payment` and of its pending refund."""
     paid_at = payment.paid_at or payment.booked_at or payment.state_since
     relations = payment.relations or PaymentRelations()
-    paid_minor = compute_kept_minor(payments)
+    paid_minor = sum_retained_minor(payments)
     has_one_currency = are_all_in_order_currency(payments, order)
     refund = relations.pending_refund
     rule_broken_at = (

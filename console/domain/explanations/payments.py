@@ -26,7 +26,6 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
     compare_payment_sides,
-    compute_kept_minor,
     compute_order_difference_minor,
     compute_reversed_minor,
     compute_unrefunded_minor,
@@ -35,6 +34,7 @@ from console.domain.payments.consistency import (
     is_order_covered,
     is_refunded_in_full,
     list_paid_order_payments,
+    sum_retained_minor,
 )
 from console.domain.payments.records import (
     Order,
@@ -619,11 +619,11 @@ def _explain_order_not_set_to_paid(
     """
     order, paid_payments = relations.order, list_paid_order_payments(record)
     if order is not None and not is_order_covered(paid_payments, order):
-        kept_minor = compute_kept_minor(paid_payments)
+        retained_minor = sum_retained_minor(paid_payments)
         facts = {
             **facts,
-            "paid": _make_money(kept_minor, record.currency),
-            "missing": _make_money(order.total_minor - kept_minor, record.currency),
+            "paid": _make_money(retained_minor, record.currency),
+            "missing": _make_money(order.total_minor - retained_minor, record.currency),
         }
         code_suffix = "payment_other_currency" if order.currency != record.currency else "payment_short"
         step = _make_refund_request_step(
@@ -794,15 +794,15 @@ def _explain_excess(
     excess is then all that isn't refunded yet."""
     verdict, reason = "verdict.payment_excess", "why.payment_excess"
     paid_payments = list_paid_order_payments(record)
-    kept_minor = compute_kept_minor(paid_payments)
+    retained_minor = sum_retained_minor(paid_payments)
     is_unconfirmed = any(payment.state in PAID_BY_CALLBACK_STATES for payment in paid_payments)
-    if is_unconfirmed or kept_minor <= order.total_minor:
+    if is_unconfirmed or retained_minor <= order.total_minor:
         unrefunded_minor = sum(map(compute_unrefunded_minor, paid_payments))
         facts = {**facts, "excess": _make_money(unrefunded_minor - order.total_minor, record.currency)}
         code = "next.payment_other_live" if is_unconfirmed else "next.payment_other_refund"
         step = NextStep(code, facts, f"support-console show order {order.id}", OPEN_ORDER_ACTION)
         return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
-    facts = {**facts, "excess": _make_money(kept_minor - order.total_minor, record.currency)}
+    facts = {**facts, "excess": _make_money(retained_minor - order.total_minor, record.currency)}
     step = _make_refund_request_step(
         record, relations, "next.payment_refund_excess", facts, now, asks_others_first=True
     )

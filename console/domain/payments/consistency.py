@@ -250,7 +250,7 @@ def is_order_covered(payments: Sequence[Payment], order: Order) -> bool:
     stay with the shop is at least the order's total. A payment that only a callback reports as paid doesn't count,
     and its currency doesn't matter.
     """
-    return are_all_in_order_currency(payments, order) and compute_kept_minor(payments) >= order.total_minor
+    return are_all_in_order_currency(payments, order) and sum_retained_minor(payments) >= order.total_minor
 
 
 def are_all_in_order_currency(payments: Iterable[Payment], order: Order) -> bool:
@@ -259,7 +259,7 @@ def are_all_in_order_currency(payments: Iterable[Payment], order: Order) -> bool
     return all(payment.currency == order.currency for payment in payments if payment.state in CONFIRMED_PAID_STATES)
 
 
-def compute_kept_minor(payments: Iterable[Payment]) -> int:
+def sum_retained_minor(payments: Iterable[Payment]) -> int:
     """Return the sum of the amounts (minor units) of the confirmed payments of `payments` that stay with the shop. A
     payment that only a callback reports as paid doesn't count. The currencies are not compared."""
     return sum(compute_retained_minor(payment) for payment in payments if payment.state in CONFIRMED_PAID_STATES)

@@ -10,10 +10,10 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import (
     CONFIRMED_PAID_STATES,
     PAID_STATES,
-    compute_kept_minor,
     is_order_covered,
     is_order_refunded,
     is_refunded_in_full,
+    sum_retained_minor,
 )
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import DONE_OUTSIDE
@@ -166,7 +166,7 @@ def _is_order_paid_by_others(payment: Payment, paid_payments: list[Payment], ord
     others_before_refunds = [
         replace(other, refunded_minor=0, reserved_minor=0, outside_minor=0) for other in other_payments
     ]
-    has_surplus = compute_kept_minor(paid_payments) > order.total_minor
+    has_surplus = sum_retained_minor(paid_payments) > order.total_minor
     is_needed = (
         order.state is OrderState.PAID
         and is_order_covered(paid_payments, order)

@@ -74,9 +74,9 @@ def sum_captured_payments(conn: Connection, provider: str, period: Period) -> Su
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
     period. Payments whose outcome is unknown at present are left out. Of a payment that has been reversed since, only
     the refunded amount is summed. The query uses the index of (provider, paid_at)."""
-    is_kept, kept_minor = make_kept_money_sql(payments.c)
-    query = select(payments.c.currency, func.count(), func.sum(kept_minor)).where(
-        payments.c.provider == provider, *_make_period_conditions(payments.c.paid_at, period), is_kept
+    has_retained_amount, retained_minor = make_kept_money_sql(payments.c)
+    query = select(payments.c.currency, func.count(), func.sum(retained_minor)).where(
+        payments.c.provider == provider, *_make_period_conditions(payments.c.paid_at, period), has_retained_amount
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 

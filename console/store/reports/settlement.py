@@ -57,10 +57,10 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         .subquery()
     )
     number = make_day_number_sql(paid_sums.c.paid_at, period.days).label("number")
-    is_kept, kept_minor = make_kept_money_sql(paid_sums.c)
+    has_retained_amount, retained_minor = make_kept_money_sql(paid_sums.c)
     columns = (
-        func.sum(case((is_kept, 1), else_=0)).label("total"),
-        func.sum(case((is_kept, kept_minor), else_=0)).label("minor"),
+        func.sum(case((has_retained_amount, 1), else_=0)).label("total"),
+        func.sum(case((has_retained_amount, retained_minor), else_=0)).label("minor"),
         func.count().label("rows_read"),
     )
     query = select(number, paid_sums.c.currency, *columns).group_by(number, paid_sums.c.currency)
