@@ -155,7 +155,7 @@ KEY_LOOKUP_QUERIES: dict[str, Query] = {
     "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated_rows(conn, _NOW, 10),
     "written by others": lambda conn: queues.find_new_foreign_rows(conn, 10**9, 10),
     "changed by others": lambda conn: queues.find_changed_foreign_rows(conn, 10**9, 10),
-    "records of lapsed calls": journal.list_lapsed_subjects,
+    "records of lapsed calls": journal.list_lapsed_record_ids,
     "records of lapsed calls of all kinds": journal.list_lapsed_record_ids_by_kind,
     "call running for a record": lambda conn: journal.find_running_operation(
         conn, credit_checks.CREDIT_CHECK_KIND, 1

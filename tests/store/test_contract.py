@@ -111,12 +111,12 @@ def test_only_the_holder_ends_an_operation(
     fence = begin_operation(here, operation, process_holder)
     with there.read() as conn:
         running = journal.find_running_operation(conn, "credit-check", 1)
-        assert (running.id if running else None, journal.list_lapsed_subjects(conn)) == (operation.id, frozenset())
+        assert (running.id if running else None, journal.list_lapsed_record_ids(conn)) == (operation.id, frozenset())
     assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     hand_clock.at += timedelta(seconds=LEASE_SECONDS + 1)
     with there.read() as conn:
         seen = journal.find_with_state_after_lapse(conn, operation.id)
-        assert (seen.state if seen else None, journal.list_lapsed_subjects(conn)) == ("unknown", frozenset({1}))
+        assert (seen.state if seen else None, journal.list_lapsed_record_ids(conn)) == ("unknown", frozenset({1}))
         assert [one.id for one in journal.list_lapsed_operations(conn)] == [operation.id]
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
     assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))

@@ -87,7 +87,7 @@ class CreditCheckPurchaseService:
         valid_number = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
-            records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_subjects(conn))
+            records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_record_ids(conn))
             denied_checks = credit_checks.find_denied_but_bought(conn, (valid_number,)).values()
             holders = [check_records.find_purchase_lease_holder(conn, record) for record in records]
             corporation_facts = read_facts(context, conn, valid_number)

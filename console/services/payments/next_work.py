@@ -35,7 +35,7 @@ def require_payment(tx: Transaction, payment_id: int) -> Payment:
 def require_payment_after_lapse(conn: Connection, payment_id: int) -> Payment:
     """Return the payment. If the process that started the payment has ended without recording an answer, its
     certainty is unknown, also if no due task has stored that yet. Raises not_found if there is no such payment."""
-    lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+    lapsed_ids = journal.list_lapsed_record_ids(conn, PAYMENT_KIND)
     return _require_existing_payment(payments.find(conn, payment_id, lapsed_ids), payment_id)
 
 

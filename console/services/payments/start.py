@@ -210,7 +210,7 @@ class _StartAttempt:
         """Return the payments of the order that were paid or can still be paid, as far as our database shows. These
         are payments that are being started, that are paid, that the payer can still pay, or that have an unknown
         outcome. A payment that ended unpaid in our database is also returned if the provider says otherwise."""
-        lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+        lapsed_ids = journal.list_lapsed_record_ids(conn, PAYMENT_KIND)
         now = read_current_time(conn, self._context.now())
         return [
             payment

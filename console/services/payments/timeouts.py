@@ -407,7 +407,7 @@ class PaymentTimeoutSagas:
             return StepWaiting("unknown")
         now, lapsed_ids = (
             self._read_database_time(tx.conn),
-            journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND),
+            journal.list_lapsed_record_ids(tx.conn, payments.PAYMENT_KIND),
         )
         other_payments = [
             other_payment

@@ -106,7 +106,9 @@ class PaymentDetailsReader:
             if stored_order is None:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.ORDER_KIND, "id": str(order_id)})
             record = complete_record(self._complete_records, conn, stored_order)
-            order_payments = payments.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
+            order_payments = payments.find_by_order(
+                conn, order_id, journal.list_lapsed_record_ids(conn, PAYMENT_KIND)
+            )
             order_sagas = _list_sagas(conn, order_payments, context.now())
             completed_payments = self._complete_records(conn, order_payments)
             explained_id = find_explained_payment_id(record, context.now())
@@ -127,7 +129,7 @@ class PaymentDetailsReader:
                 payments=completed_payments,
                 refunds=self._complete_records(
                     conn,
-                    refunds.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)),
+                    refunds.find_by_order(conn, order_id, journal.list_lapsed_record_ids(conn, refunds.REFUND_KIND)),
                 ),
                 timeline=read_timeline(conn, orders.ORDER_KIND, str(order_id)),
                 newest_events=read_newest_events(context, conn, orders.ORDER_KIND, order_id),
@@ -156,7 +158,7 @@ class PaymentDetailsReader:
     def _make_set_aside_items(self, conn: Connection, records: Sequence[SetAside]) -> tuple[SetAsideItem, ...]:
         """Return the set-asides with their payments and accounts, without those whose payment can't be read."""
         payment_ids = {record.payment_id for record in records}
-        lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+        lapsed_ids = journal.list_lapsed_record_ids(conn, PAYMENT_KIND)
         readable_payments = payments.find_by_ids(conn, payment_ids, lapsed_ids, skips_unreadable=True)
         payment_by_id = {
             payment.id: payment for payment in complete_with_corporations(self._context, conn, readable_payments)

@@ -200,7 +200,7 @@ class DecisionChoiceReader:
         facts = replace(facts, is_order_covered=is_covered, other_order_payments=other_payments)
         if payment is None:
             return facts
-        lapsed_ids = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
+        lapsed_ids = journal.list_lapsed_record_ids(conn, refunds.REFUND_KIND)
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed_ids)
         refund_limits = currency_limits.read_limits(conn, payment.currency)
         refusal, refusal_facts = self._refund_requests.find_request_refusal(
@@ -228,7 +228,7 @@ def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment
     is the newest paid payment, or the newest payment if none is paid."""
     if isinstance(record, Payment):
         return record
-    lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+    lapsed_ids = journal.list_lapsed_record_ids(conn, payments.PAYMENT_KIND)
     if isinstance(record, Refund):
         return payments.find(conn, record.payment_id, lapsed_ids)
     sorted_payments = sorted(

@@ -78,7 +78,7 @@ def make_start_answer_finder(context: ServiceContext) -> AnswerFinder:
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, request_id_use)
-            lapsed_ids = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+            lapsed_ids = journal.list_lapsed_record_ids(conn, payments.PAYMENT_KIND)
             payment = payments.find(conn, operation.subject_id or 0, lapsed_ids) if operation else None
         if operation is None:
             return None
@@ -332,7 +332,7 @@ def _make_order_answer(conn: Connection, order_id: int | str) -> CallAnswer | No
     None."""
     order = orders.find(conn, _parse_record_id(order_id))
     order_payments = (
-        payments.find_by_order(conn, order.id, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND))
+        payments.find_by_order(conn, order.id, journal.list_lapsed_record_ids(conn, payments.PAYMENT_KIND))
         if order
         else ()
     )

@@ -62,7 +62,7 @@ def require_refund_after_lapse(conn: Connection, refund_id: int) -> Refund:
     """Return the refund, read in the caller's transaction. If the process that sent the refund has ended without
     recording an answer, its certainty is unknown, also if no due task has stored that yet. Raises not_found if there
     is none."""
-    refund = refunds.find(conn, refund_id, journal.list_lapsed_subjects(conn, REFUND_KIND))
+    refund = refunds.find(conn, refund_id, journal.list_lapsed_record_ids(conn, REFUND_KIND))
     if refund is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})
     return refund
@@ -83,14 +83,14 @@ def require_refund_with_payment(conn: Connection, refund_id: int) -> RefundWithP
 def require_refunds_with_payments(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
     """Return the refunds with these ids, each with its payment, in any sequence; they are read in the caller's
     transaction. Raises not_found if one of them is missing."""
-    refunds_by_id = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))
+    refunds_by_id = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_record_ids(conn, REFUND_KIND))
     for missing_id in set(refund_ids) - {refund.id for refund in refunds_by_id}:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing_id)})
     payment_ids = {refund.payment_id for refund in refunds_by_id}
     payment_of = {
         payment.id: payment
         for payment in payments.find_by_ids(
-            conn, payment_ids, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+            conn, payment_ids, journal.list_lapsed_record_ids(conn, payments.PAYMENT_KIND)
         )
     }
     return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in refunds_by_id)

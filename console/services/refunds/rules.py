@@ -113,7 +113,7 @@ def read_facts_of_refunds(
     requested_payments, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_by_payment_id: dict[int, tuple[Refund, ...]] = {}
     for refund in refunds.find_by_payments(
-        conn, {payment.id for payment in requested_payments}, journal.list_lapsed_subjects(conn, REFUND_KIND)
+        conn, {payment.id for payment in requested_payments}, journal.list_lapsed_record_ids(conn, REFUND_KIND)
     ):
         refunds_by_payment_id[refund.payment_id] = (*refunds_by_payment_id.get(refund.payment_id, ()), refund)
     order_ids = {payment.order_id for payment in requested_payments if payment.order_id is not None}

@@ -374,7 +374,7 @@ def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[Operation, ...]:
     return unreadable_rows.read_readable_rows("operations", rows, _make_operation)
 
 
-def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
+def list_lapsed_record_ids(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
     """Return the ids of the records of a kind whose operation that costs or moves money has lapsed: it is
     `calling` with an expired lease. Readers of these records show their outcome as unknown."""
     return frozenset(
@@ -386,7 +386,7 @@ def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozen
 
 
 def list_lapsed_record_ids_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
-    """Return, by kind of record, the ids that `list_lapsed_subjects` returns for the kind. A kind without lapsed
+    """Return, by kind of record, the ids that `list_lapsed_record_ids` returns for the kind. A kind without lapsed
     operations has no key."""
     by_kind: dict[str, set[int]] = {}
     for kind, subject in conn.execute(_make_lapsed_record_ids_query(*MONEY_ACTION_BY_KIND.values())):
@@ -404,7 +404,7 @@ def _make_lapsed_record_ids_query(*effective_actions: str) -> Select[Any]:
     )
 
 
-def make_record_has_lapsed_sql(kind: str, id: ColumnElement[int], state: ColumnElement[str]) -> ColumnElement[bool]:
+def make_lapsed_record_condition(kind: str, id: ColumnElement[int], state: ColumnElement[str]) -> ColumnElement[bool]:
     """Return an SQL condition: the payment or refund (`kind`) with this id and stored business state is being sent,
     and its operation has lapsed. Its outcome is stored as known, but it is shown as unknown."""
     lapsed_ids = select(operations.c.subject_id).where(_make_lapsed_operation_condition(kind))

@@ -103,9 +103,9 @@ _PAYMENTS_WITH_UNKNOWN_REFUND = select(refund_table.c.payment_id).where(
     refund_table.c.certainty == Certainty.UNKNOWN.value
 )
 _PAYMENTS_WITH_LAPSED_REFUND = select(refund_table.c.payment_id).where(
-    journal.make_record_has_lapsed_sql(refunds.REFUND_KIND, refund_table.c.id, refund_table.c.status)
+    journal.make_lapsed_record_condition(refunds.REFUND_KIND, refund_table.c.id, refund_table.c.status)
 )
-_LAPSED_PAYMENT_CONDITION = journal.make_record_has_lapsed_sql(
+_LAPSED_PAYMENT_CONDITION = journal.make_lapsed_record_condition(
     payments.PAYMENT_KIND, payment_table.c.id, payment_table.c.status
 )
 _ORDERS_WITH_UNKNOWN_OUTCOME = (

@@ -52,7 +52,7 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
         & (payments.c.paid_at >= since_utc)
     )
     is_known = refunds.c.certainty == _KNOWN_CERTAINTY
-    is_lapsed = journal.make_record_has_lapsed_sql(REFUND_KIND, refunds.c.id, refunds.c.status)
+    is_lapsed = journal.make_lapsed_record_condition(REFUND_KIND, refunds.c.id, refunds.c.status)
     paid_sums_query = (
         select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
         .join_from(

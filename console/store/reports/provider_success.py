@@ -45,7 +45,7 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
 def count_payments_by_state(conn: Connection, provider: str, period: Period) -> list[StateCount]:
     """Return the counts of the provider's payments that began in the period, by day, state and certainty, which is
     unknown if the payment's start has lapsed. Only the newest MAX_PAYMENTS of them are counted."""
-    has_lapsed = journal.make_record_has_lapsed_sql(PAYMENT_KIND, payments.c.id, payments.c.status)
+    has_lapsed = journal.make_lapsed_record_condition(PAYMENT_KIND, payments.c.id, payments.c.status)
     certainty = case((has_lapsed, literal(Certainty.UNKNOWN.value)), else_=payments.c.certainty)
     begun_payments = (
         select(payments.c.begun_at, payments.c.status, certainty.label("certainty"))

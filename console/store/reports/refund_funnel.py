@@ -40,7 +40,7 @@ def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFu
         audit_log.c.what == AuditAction.REFUND_APPROVED.value,
     )
     is_approved = or_(columns.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, was_approved)
-    has_lapsed = journal.make_record_has_lapsed_sql(REFUND_KIND, columns.id, columns.status)
+    has_lapsed = journal.make_lapsed_record_condition(REFUND_KIND, columns.id, columns.status)
     conditions: dict[str, ColumnElement[bool]] = {
         "approved": is_approved,
         "sent": was_sent,

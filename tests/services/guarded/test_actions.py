@@ -326,10 +326,10 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(
     """
     kill_process_at_failpoint(gift_card_desk, "after_send")
     with gift_card_desk.context.database.read() as conn:
-        assert journal.list_lapsed_subjects(conn, "gift") == frozenset()
+        assert journal.list_lapsed_record_ids(conn, "gift") == frozenset()
     hand_clock.at += LONGER_THAN_A_LEASE
     with gift_card_desk.context.database.read() as conn:
-        assert journal.list_lapsed_subjects(conn, "gift") == {1}
+        assert journal.list_lapsed_record_ids(conn, "gift") == {1}
         assert journal.list_lapsed_record_ids_by_kind(conn) == {"gift": {1}}
     gift_card_desk.console.recovery.run_all_tasks()
     assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state, gift_card_desk.cards.calls) == (

@@ -495,11 +495,11 @@ def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
     seen = desk.read_refund(refund)
     assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")
     with desk.context.database.read() as conn:
-        assert journal.list_lapsed_subjects(conn, "refund") == frozenset({refund.id})
-        assert journal.list_lapsed_subjects(conn) == frozenset()
+        assert journal.list_lapsed_record_ids(conn, "refund") == frozenset({refund.id})
+        assert journal.list_lapsed_record_ids(conn) == frozenset()
     assert desk.run_due_tasks()["lapsed"] == 1
     with desk.context.database.read() as conn:
-        assert journal.list_lapsed_subjects(conn, "refund") == journal.list_lapsed_subjects(conn) == frozenset()
+        assert journal.list_lapsed_record_ids(conn, "refund") == journal.list_lapsed_record_ids(conn) == frozenset()
     written = desk.read_refund(refund)
     assert (written.certainty, written.error_code, written.work.reason) == (Certainty.UNKNOWN, "lapsed", "unknown")
     assert desk.check_payment_agrees(payment).reserved_minor == 1000

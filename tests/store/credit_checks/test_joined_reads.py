@@ -80,7 +80,7 @@ def test_the_joined_read_equals_the_separate_reads(database: Database, number: s
             conn, number, name, includes_unlisted_names=True
         )
         assert not money
-        lapsed = journal.list_lapsed_subjects(conn)
+        lapsed = journal.list_lapsed_record_ids(conn)
         assert found == credit_checks.find_by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
         assert [joined_reads.find_record(conn, one.id) for one in found] == list(found)
