@@ -89,10 +89,10 @@ class TimelineEvent:
 class TimelinePage:
     """Events of a record and its related records, oldest first.
 
-    `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
-    number and states; `hidden_texts` has texts that must be masked before display; `names` has, by kind and id, the
-    numbers that people use for the records. `has_earlier_events` is True if the page has only the newest events, and
-    older ones exist.
+    `next_cursor` is the position at which the next page begins; None on the last page. `facts` are the record's facts
+    for the lines above the events, such as its number and state (see `make_timeline_head`); `hidden_texts` has texts
+    that must be masked before display; `names` has, by kind and id, the numbers that people use for the records.
+    `has_earlier_events` is True if the page has only the newest events, and older ones exist.
     """
 
     kind: str
@@ -186,7 +186,7 @@ no end in the journal.
 
 
 def reports_provider_call(event: TimelineEvent) -> bool:
-    """Return True if the event of a payment, an order or a refund reports a call to the provider: its begin, its
+    """Return True if the event of a payment, an order or a refund reports a call to the provider: its beginning, its
     answer or its end."""
     return event.event_kind in _CALL_EVENT_KINDS or event.what in _CALL_AUDIT_ACTIONS
 

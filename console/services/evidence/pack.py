@@ -117,9 +117,10 @@ class EvidencePackWriter:
         max_bytes: int = LARGEST_PACK_BYTES,
     ) -> None:
         """Store the objects that the writer uses. `load_timeline_text_writer` returns the object that writes a
-        timeline as text; `write_pdf` writes a PDF. `complete_records` adds to records their related records, which
-        the first lines of a timeline need to explain the record. `max_bytes` is the largest size of a pack before
-        compression, in bytes, at which answers, notices and PDFs of credit checks are still added."""
+        timeline as text; `write_pdf` writes a PDF. `complete_records` returns records with their relations (facts of
+        related rows), which the first lines of a timeline need to explain the record. `max_bytes` is the largest size
+        of a pack before compression, in bytes, at which answers, notices and PDFs of credit checks are still added.
+        """
         self._context, self._load_timeline_text_writer, self._complete_records = (
             context,
             load_timeline_text_writer,

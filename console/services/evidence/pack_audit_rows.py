@@ -18,7 +18,8 @@ class VerifiableAuditEntryWriter:
     - `row`: an audit entry.
     - `withheld`: only the position and the hashes of another person's entry, if the exporting person may export only
       their own entries.
-    - `head`: the last entry of a chain up to the newest entry of the pack.
+    - `head`: the position and hash of the last entry of a chain that isn't newer than the newest entry of the pack;
+      one line for each chain of which the pack has an entry.
 
     `row` and `withheld` have `anchor`, the hashes that the spool of this desk has stored for this position in the
     chain.
