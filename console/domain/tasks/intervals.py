@@ -15,8 +15,8 @@ OVERDUE_GRACE_PERIOD = timedelta(seconds=90)
 this time.
 """
 LONGEST_RUN_TIME = timedelta(minutes=15)
-"""Shortest time after which a run of a task that hasn't ended counts as hanging. For a task with a long interval, the
-time is twice the interval.
+"""A run of a task that hasn't ended after this time counts as hanging; for a task with a long interval, the time is
+twice the interval.
 """
 LONGEST_WAIT_AFTER_FAILURES = timedelta(minutes=15)
 """Longest wait until the next run of a task whose runs fail."""

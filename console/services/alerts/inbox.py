@@ -403,8 +403,8 @@ class AlertService:
 
 def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
     """Return the request id for the acknowledgement of the alert `alert_id`, one of the alerts `ids` of a call. If
-    the call has only this alert, it is the request id of the call; otherwise it is the call's request id, or the
-    beginning of its digest if it is long, followed by the alert's id. Return None if the call has no request id."""
+    the call has only this alert, this is the request id of the call. Otherwise it consists of the call's request id
+    (of a long one, the beginning of its digest) and the alert's id. Return None if the call has no request id."""
     if request_id is None or len(ids) == 1:
         return request_id
     digest = hashlib.sha256(request_id.encode("utf-8", "replace")).hexdigest()

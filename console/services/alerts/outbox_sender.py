@@ -34,7 +34,7 @@ UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
 OTHER_PUBLISHER_PERIOD = timedelta(minutes=5)
 """If the next attempt to send an event is planned for a time in the future or at most this long ago, a worker without
-a publisher assumes that another worker has one and makes the attempt."""
+a publisher assumes that this attempt is made by another worker, which has a publisher."""
 ALERT_RAISED_EVENT: EventName = "AlertRaised"
 ALERT_RULE = outbox.UNPUBLISHED_RULE
 OUTBOX_KIND = "outbox"

@@ -1,10 +1,10 @@
 """The service `console.notices`: read the queue of unmatched notices, which belong to no payment and no order of
 ours.
 
-A notice leaves the queue when a due task has found its record, or when a person has acknowledged the case about
-it. An acknowledged notice stays stored: if its record appears later, the due task still applies the notice to it.
-Neither a person nor a program assigns a notice to a record by hand, because only the signed body of the notice, or
-the provider's own answer, is proof.
+A notice leaves the queue when a due task has found its record, or when a person has acknowledged the case about it.
+An acknowledged notice stays stored: if its record appears later, the due task still applies the notice to it. No
+command assigns a notice to a record that a person chooses, because only the signed body of the notice, or the
+provider's own answer, is proof.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
