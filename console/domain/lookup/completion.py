@@ -92,7 +92,7 @@ class Completion:
 def list_completions(text: str, cursor: int, list_words: WordLister | None = None) -> tuple[Completion, ...]:
     """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty if the word is
     complete. If an operator has several values with commas between them, its last value is completed. A full-width
-    letter counts as the ordinary letter.
+    letter counts as the ASCII letter.
 
     `list_words` returns the words of the person's language for operators and values. With `list_words`, the typed
     word may also be the beginning of such a word, or a part of the words for an operator.

@@ -7,10 +7,9 @@ from console.services.registry.facts import make_matches
 from console.store.database.sqlalchemy_names import Connection
 from console.store.registry import our_records
 
-MAX_MATCH_CANDIDATES = 200
-"""Smallest number of the best matches among which the program searches corporations with ended records of ours (with
-a higher limit of the search, it is this limit plus one), so that these corporations can come first.
-"""
+MIN_MATCH_CANDIDATES = 200
+"""Number of the best matches that the program reads at least, even if fewer are requested. Corporations with ended
+records of ours are moved to the front only if they are among these matches."""
 
 
 def find_matches(
@@ -27,7 +26,7 @@ def find_matches(
         return RegistryMatches((), None)
     open_numbers = our_records.list_numbers_of_open_records(conn)
     numbers, other_spelling = reader.search_corporation_numbers(
-        text, prefecture=prefecture, limit=max(limit + 1, MAX_MATCH_CANDIDATES), our_numbers=open_numbers
+        text, prefecture=prefecture, limit=max(limit + 1, MIN_MATCH_CANDIDATES), our_numbers=open_numbers
     )
     is_open_by_number = our_records.find_our_numbers(conn, numbers)
     first_numbers = sorted(

@@ -53,7 +53,7 @@ class RegistryService:
     def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
         First come all matches with open records of ours. Then come the matches with other records of ours, as far as
-        they are among the `MAX_MATCH_CANDIDATES` best matches. Then come the other matches, the best first.
+        they are among the best matches (at least MIN_MATCH_CANDIDATES). Then come the other matches, the best first.
         `prefecture` restricts the search to one prefecture; `limit` is at most 1,000. Raises not_allowed if the
         acting person has no right to read, and bad_profile or storage_full if the registry can't be read.
 
