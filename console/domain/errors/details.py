@@ -152,7 +152,7 @@ class UnknownClientDetail(TypedDict):
 class NotFoundDetail(TypedDict, total=False):
     """Facts of the error `not_found`. For a record, `kind` and `id` name the missing record; if a payment has no
     order, `kind` is "order" and `payment` is the id of the payment. For a table, `problem` is "no_table" and `table`
-    its name. For a document, `document` is its path and `reason` is the code of its fault.
+    its name. For a document, `document` is its path and `reason` is the code of the problem with it.
     """
 
     kind: str
@@ -262,9 +262,9 @@ class BadRegistryFileDetail(TypedDict, total=False):
 
 
 class BadBackupDetail(TypedDict, total=False):
-    """Facts of the error `bad_backup`. `file` is the faulty file of the backup, or the folder of the backup. If a
-    newer program wrote the file, `found` is its format version and `needed` the newest format version that this
-    program reads.
+    """Facts of the error `bad_backup`. `file` is the file of the backup that has the problem, or the folder of the
+    backup. If a newer program wrote the file, `found` is its format version and `needed` the newest format version
+    that this program reads.
     """
 
     problem: BackupProblem
@@ -450,7 +450,7 @@ class PossibleRepeatDetail(_SharedFacts, total=False):
 class StaleViewDetail(_SharedFacts, total=False):
     """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has what has
     changed, by name, such as {"version": {"saw": 3, "now": 4}}: `saw` is the value that the caller has read, `now`
-    the present value. The present state has the name `state` and is only a text."""
+    the present value. The value of `state` is no such pair, but only the present state as a text."""
 
     changed: object
 
@@ -502,7 +502,7 @@ class NotOurDatabaseDetail(TypedDict, total=False):
 
 class AuditBrokenDetail(TypedDict, total=False):
     """Facts of the error `audit_broken`: the audit trail or an evidence pack is damaged. `first_bad` is the id of the
-    first damaged audit entry, `why` the code of its fault, `rows` the number of audit entries that were read. For an
+    first damaged audit entry, `why` the code of the damage, `rows` the number of audit entries that were read. For an
     evidence pack, `file` is its path, and `problem` is "pack"; `part` is the file inside the pack that has the first
     problem, and `problems` has all problems.
     """
@@ -538,8 +538,8 @@ class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
     """Facts of the error `outcome_unknown` if the console itself set the reason. If the reason follows from a
     provider's answer, the facts are `ProviderAnswerFacts`. `operation_id` is the operation whose outcome is unknown.
     `provider_id` is the id that the provider has given to the purchase, payment or refund; None if its answer had
-    none. For a provider's daily file, `day` is its day (YYYY-MM-DD), `cause` the code of the fault, and `status` the
-    HTTP status.
+    none. For a provider's daily file, `day` is its day (YYYY-MM-DD), `cause` the code of the failure, and `status`
+    the HTTP status.
     """
 
     reason: OutcomeUnknownReason
@@ -557,8 +557,8 @@ class ProviderAnswerFacts(_SharedFacts, total=False):
     derived from the outcome's class.
 
     After a re-fetch, `failed` has the parts that could not be read. For a file of one day, `day` is this day
-    (YYYY-MM-DD) and `cause` the code of the fault. `hint` is set if the provider searches a payment by number, amount
-    and day together, so that any of these three may be wrong.
+    (YYYY-MM-DD) and `cause` the code of the failure. `hint` is set if the provider searches a payment by number,
+    amount and day together, so that any of these three may be wrong.
     """
 
     reason: str | None

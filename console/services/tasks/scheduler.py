@@ -245,9 +245,10 @@ class Scheduler:
         return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names
 
     def _list_due_task_names(self, names: Collection[str], early_margin: timedelta) -> list[str]:
-        """Return those of `names` whose tasks are due now or within `early_margin` and whose lease no process
-        holds, and of those that run with them (`_is_due_with_others`). If other processes hold the leases of all due
-        tasks, the result is empty. Another process may still acquire the lease of a task before this process."""
+        """Return those of `names` whose tasks must run now and whose lease no process holds: tasks that are due now
+        or within `early_margin`, and tasks that run together with them (`_is_due_with_others`). If other processes
+        hold the leases of all due tasks, the result is empty. Another process may still acquire the lease of a task
+        before this process."""
         with self._context.database.read() as conn:
             stored_tasks = {task.name: task for task in tasks.list_tasks(conn)}
             rows = [(name, stored_tasks.get(name)) for name in names]
@@ -268,7 +269,8 @@ class Scheduler:
         )
 
     def _is_due_with_others(self, task: ScheduledTask, early_margin: timedelta) -> bool:
-        """True if the task is to run now that another task runs, because it is due (`_is_due`) or soon will be."""
+        """True if the task must run now, while another task runs: it is due (`_is_due`) or will be due soon
+        (`compute_early_margin`)."""
         return self._is_due(task, max(early_margin, compute_early_margin(get_interval(task.name).duration)))
 
     # Begin and end a run
