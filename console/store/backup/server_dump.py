@@ -125,9 +125,9 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
     RESTORE_MARK_TABLE, unless an interrupted restore has left it.
 
-    Raises ConsoleError `bad_backup` (target_not_empty) if the database has tables but no RESTORE_MARK_TABLE. Raises
-    the same error if the database has RESTORE_MARK_TABLE and is complete, because it has its schema version; before,
-    drops the mark.
+    Raises ConsoleError `bad_backup` (target_not_empty) if the database has tables but no RESTORE_MARK_TABLE. If the
+    database has RESTORE_MARK_TABLE and its schema version, it is complete: the function drops the mark and raises the
+    same error.
     """
     tables = read_table_names(conn)
     if RESTORE_MARK_TABLE in tables and has_schema_version(conn, tables):
