@@ -37,8 +37,8 @@ _PURCHASE_CALLS = frozenset({"purchase", "purchase.late"})
 _REPORT_CALLS = frozenset({"detail", "renewal"})
 _PDF_CALL = "pdf"
 _PROBE_CALL = "probe"
-"""The probe of a credit check: of an unknown one the call for AlarmBox's list of purchases, of a bought one the call
-for its report."""
+"""Name of the recorded call of a credit check's probe. If the outcome of the purchase was unknown, the probe asked
+AlarmBox for its list of purchases; for a bought credit check, it asked for the report."""
 _LIST_KEY, _REPORT_KEY = b'"credit_checks"', b'"credit_check"'
 """Keys of AlarmBox's answers with a list of purchases, and with a report."""
 _REFUND_CALL = "refund"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
 
 PAYER_DELAY_SECONDS = 60.0
-"""Time from the demo's start until its simulated payer pays, if the demo runs with the ordinary clock."""
+"""Time from the demo's start until its simulated payer pays, if the demo runs without the fast clock."""
 FAST_PAYER_DELAY_SECONDS = 10.0
 """Time from the demo's start until its simulated payer pays, if the demo runs with the fast clock."""
 KIND_PAID_BY_SIMULATED_PAYER = "pays_by_itself"

@@ -37,9 +37,9 @@ _EVIDENCE_FILE_SUFFIXES = frozenset(
     )
 )  # fmt: skip
 
-_NO_PATH_ERRORS = (errno.ENAMETOOLONG, errno.EINVAL)
-"""Numbers of errors by which a text can't be a path: it is too long, or Windows doesn't allow one of its
-characters."""
+_NO_PATH_ERROR_NUMBERS = (errno.ENAMETOOLONG, errno.EINVAL)
+"""Error numbers (`OSError.errno`) which mean that a text can't be a path: it is too long, or Windows doesn't allow
+one of its characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _parse_evidence(argument: str) -> str | Path:
     except ValueError:  # with a character that no path has
         is_missing = _has_name_of_evidence_file(path)
     except OSError as error:  # a statement may be too long for a path; other errors are those of a file or its disk
-        is_missing = error.errno not in _NO_PATH_ERRORS or _has_name_of_evidence_file(path)
+        is_missing = error.errno not in _NO_PATH_ERROR_NUMBERS or _has_name_of_evidence_file(path)
     if argument and is_missing:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"reason": "no_such_file", "file": argument})
     return argument

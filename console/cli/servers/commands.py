@@ -80,8 +80,8 @@ def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "DueTa
         runs = console.recovery.run_all_tasks()
     was_ended = interrupts.has_received_signal()
     begun = {run.task for run in runs}
-    left = [name for name in console.recovery.due_task_names if name not in begun] if was_ended else []
-    return DueTasksResult(runs, tuple(left))
+    unbegun_tasks = [name for name in console.recovery.due_task_names if name not in begun] if was_ended else []
+    return DueTasksResult(runs, tuple(unbegun_tasks))
 
 
 @dataclass(frozen=True, slots=True)

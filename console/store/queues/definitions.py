@@ -277,10 +277,9 @@ PAYMENT_COLUMNS = RecordColumns(
 )
 _KNOWN_ORDER_STATE_CONDITION = is_one_of_sql(order_table.c.status, [state.value for state in OrderState])
 HAS_UNKNOWN_ORDER_STATE = not_(_KNOWN_ORDER_STATE_CONDITION)
-"""SQL condition of the orders whose status this program doesn't know, by its bytes: for the collation of a server,
-`PAID` is the known state `paid`. `ORDER_COLUMNS` shows them as pending orders
-that a person must review.
-"""
+"""SQL condition of the orders whose status this program doesn't know. The status is compared byte by byte, because
+the collation of a server would count `PAID` as the known state `paid`. `ORDER_COLUMNS` shows these orders as pending
+orders that a person must review."""
 ORDER_COLUMNS = RecordColumns(
     status=case((_KNOWN_ORDER_STATE_CONDITION, order_table.c.status), else_=OrderState.PENDING.value),
     certainty=_make_certainty_sql(orders.ORDER_KIND, literal(Certainty.KNOWN.value)),
