@@ -191,15 +191,17 @@ class CreditCheckProber:
         `found`. If no report certainly belongs to it, return None and the code of the reason, such as
         `several_found`.
 
-        A report certainly belongs to the purchase if all of these are true: its purchase date is the day of sending
-        (in Japan) or later; no credit check in our database has its id; no other report without a credit check in our
-        database has the day before the sending, or a later day, as its purchase date; its id can't belong to another
-        purchase (`_may_id_belong_to_other_purchase`); and the list lacks no known purchase
-        (`_does_list_lack_known_purchase`). A report with the day before the sending may be about an earlier purchase
-        or about this purchase, because the desk's clock may have been ahead; if the time of sending is still in the
-        future, this is so for each earlier day. A report without a purchase date may be about any purchase: it never
-        certainly belongs to this one, and it counts as a report with the day of sending when the other reports are
-        counted.
+        A report certainly belongs to the purchase if all of these are true:
+
+        - Its purchase date is the day of sending (in Japan) or later.
+        - No credit check in our database has its id.
+        - No other report without a credit check in our database may be about this purchase: each of them has a
+          purchase date, and this is earlier than the day before the sending.
+        - Its id can't belong to another purchase (`_may_id_belong_to_other_purchase`).
+        - The list lacks no known purchase (`_does_list_lack_known_purchase`).
+
+        The day before the sending counts because the desk's clock may have been ahead. If the time of sending is
+        still in the future, every earlier day counts too.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         first_day = find_first_possible_day(record.created_at, read_current_time(tx.conn, self._context.now()))

@@ -235,9 +235,9 @@ class _PurchaseAttempt:
 
     def _find_expired_purchases(self, reader: CreditCheckReader) -> frozenset[tuple[int, int | None]]:
         """Ask the provider about the earlier credit check and its duplicates, and refuse the renewal if one of them
-        may still be valid. Return the ids, in our database and at the provider, of the credit checks about which the
-        provider was asked, because its answers allow the renewal of these credit checks only. Nothing is asked about
-        a credit check because of which the method `check` will refuse the renewal anyway.
+        may still be valid. Return a pair for each credit check about which the provider was asked: its id in our
+        database, and its id at the provider. The answers allow the renewal of these credit checks only. The provider
+        is not asked about a credit check because of which `check` will refuse the renewal anyway.
 
         A duplicate is a row of another application for the same client and corporation number. It can be a later
         purchase than the credit check that holds the claim.

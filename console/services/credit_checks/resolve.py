@@ -486,9 +486,9 @@ def find_number_mismatch(
 
 def find_time_mismatch(report: CheckReport, sent_at: datetime | None, now: datetime) -> EvidenceMismatchReason | None:
     """Return the reason why the credit check in AlarmBox's report, whose id a person has stated, can't be the
-    purchase that was sent at `sent_at`: it had expired by then, or was bought before. Return None if it can be the
-    purchase, or if `sent_at` is None or after `now` (the server's time, if there is a server), because nobody knows
-    the time.
+    purchase that was sent at `sent_at`: it had expired before that time, or was bought earlier. Return None if it can
+    be the purchase, or if the time of sending isn't known: `sent_at` is None, or later than `now`, which is the time
+    of the database server, or of this machine if there is no server.
 
     If an earlier purchase were accepted instead, the program would no longer know of the sent purchase, and could buy
     the credit check again while the sent purchase is valid.

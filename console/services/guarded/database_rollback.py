@@ -48,6 +48,7 @@ MAX_COMPARED_ANCHORS_PER_OPERATION = 10
 because looking for 50 anchors took a fifth of the working time of a purchase.
 """
 _NO_COMPARISON = anchors.AnchorComparison(lacks_anchor_rows=False, newest_head=None, has_resolved_alert=False)
+"""The comparison of a database account that reads through SQL views: it counts as one without missing anchors."""
 _ANCHORS_PER_PAGE = 500
 _MAX_LISTED_OPERATIONS = 100
 _log = logging.getLogger("console.guard")
