@@ -37,8 +37,8 @@ unchanged even if they are equal to a payer's name."""
 def mask_payers_in_answer(context: ServiceContext, answer: CallAnswer) -> CallAnswer:
     """Return the answer with the payers of its records masked in each text of MASKED_FIELDS_BY_CLASS, and in each
     text of the answer's value or of the error's detail that isn't part of a record. A record in the answer may name
-    the payer of another one: the payers of all records are masked everywhere. An answer without such records costs no
-    read of the database.
+    the payer of another one: the payers of all records are masked everywhere. The database is read only if the answer
+    contains a record of a kind with payers.
     """
     error = answer.error
     content = answer.value if error is None else error.detail

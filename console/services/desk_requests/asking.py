@@ -357,8 +357,9 @@ def _move_list_to_file(arguments: tuple[object, ...]) -> tuple[str, bytes | None
 
 
 def _read_file_content(path: Path) -> bytes:
-    """Return the content of a file. Raises no_evidence if it can't be read, as a desk that acts itself does, or if
-    it has more than LARGEST_FILE_BYTES."""
+    """Return the content of a file. Raises no_evidence if the file can't be read, or if it has more than
+    LARGEST_FILE_BYTES. A desk without a worker raises the same error for such a file.
+    """
     try:
         with open_ordinary_file(path) as file:
             content = file.read(LARGEST_FILE_BYTES + 1)

@@ -19,7 +19,9 @@ LONG_LIST_PLACEHOLDER_KEY = "long_list"
 bulk run, if the list is too long for the arguments. The list is stored as JSON in place of the request's file.
 """
 LARGEST_LIST_BYTES = 4 * 1024 * 1024
-"""Largest size (bytes) of such a list as JSON. The largest number of records of a bulk run needs less."""
+"""Largest size (bytes), as JSON, of a list of arguments that is stored in place of the request's file. The largest
+number of records of a bulk run needs less.
+"""
 
 
 @dataclass(frozen=True, slots=True)

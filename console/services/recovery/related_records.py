@@ -68,7 +68,11 @@ from console.store.tasks import sagas
 
 RecordT = TypeVar("RecordT", bound=QueuedRecord)
 LapsedIdsByKind = Mapping[str, AbstractSet[int]]
+"""By kind of record: the ids of the records whose operation has lapsed."""
 ReadOnlySwitchFinder = Callable[[str | None], ReadOnlySwitch | None]
+"""Type of a function that returns the read-only switch which stops changes at the provider with this name (None:
+changes at no provider); None if no switch stops them.
+"""
 
 
 class RelatedRecordCompleter:
@@ -171,10 +175,11 @@ class RelatedRecordCompleter:
         lapsed_ids: LapsedIdsByKind,
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Order]:
-        """Return the orders with the records that their explanations need: the open alert and, for an order with an
-        open alert, its payments with their relations; all its payments without them, refunds that have not ended, and
-        the sagas of expired payments. `lapsed_ids` has, by kind, the ids of the records whose operation has
-        lapsed."""
+        """Yield the orders with the facts of related rows that their explanations need (`_make_order_relations`).
+        These are facts of the order's open alert, its payments, their refunds that have not ended, and their sagas
+        for expired payments. Only the payments of an order with an open alert get relations of their own.
+        `lapsed_ids` has, by kind, the ids of the records whose operation has lapsed.
+        """
         if not records:
             return
         open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
@@ -528,13 +533,13 @@ def _make_order_relations(
     alert: Alert | None,
     order_refunds: Sequence[Refund],
     order_sagas: Sequence[Saga],
-    read_payments: Sequence[Payment],
+    all_payments: Sequence[Payment],
     now: datetime,
 ) -> OrderRelations:
     """Return the facts of related rows that the explanation of the order needs. `order_payments` are the order's
     payments, empty for an order without an open alert; `alert` is the order's open alert whose rule the order still
     breaks (None: there is none). `order_refunds` and `order_sagas` are the refunds and the timeout sagas of the
-    order's payments. `read_payments` are all payments of the order, without their relations."""
+    order's payments. `all_payments` are all payments of the order, without their relations."""
     return OrderRelations(
         payments=order_payments,
         alert_rule=alert.rule_id if alert else None,
@@ -542,19 +547,20 @@ def _make_order_relations(
         is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT_KEY in saga.facts for saga in order_sagas),
         stuck_payment_id=next((saga.subject_id for saga in order_sagas if saga.state is SagaState.STUCK), None),
         is_expiring=any(saga.state is SagaState.RUNNING for saga in order_sagas)
-        and not any(_is_payment_period_open(payment, now) for payment in read_payments),
+        and not any(_is_payment_period_open(payment, now) for payment in all_payments),
         pending_refund=find_pending_refund(order_refunds),
         contradicted_refund=find_contradicted_refund(order_refunds),
-        unknown_payment=_find_payment_with_unknown_outcome(order, read_payments),
-        reviewed_payment=_find_payment_to_review(order, read_payments, now),
-        ended_payment=_find_newest_ended_payment(order, read_payments),
-        providers=tuple(sorted({payment.provider for payment in read_payments})),
+        unknown_payment=_find_payment_with_unknown_outcome(order, all_payments),
+        reviewed_payment=_find_payment_to_review(order, all_payments, now),
+        ended_payment=_find_newest_ended_payment(order, all_payments),
+        providers=tuple(sorted({payment.provider for payment in all_payments})),
     )
 
 
 def _is_payment_period_open(payment: Payment, now: datetime) -> bool:
     """True if the payer can still pay the payment's order at the instant `now`: with this payment or, if it has ended
-    unpaid before its expiry time, with another one. The saga of a payment waits until then."""
+    unpaid before its expiry time, with another one. The timeout saga of the payment acts only after this period.
+    """
     return payment.state in WAITING_STATES if payment.expires_at is None else now < payment.expires_at
 
 
@@ -575,9 +581,10 @@ def _find_newest_ended_payment(order: Order, order_payments: Sequence[Payment]) 
 
 
 def _find_payment_to_review(order: Order, order_payments: Sequence[Payment], now: datetime) -> Payment | None:
-    """Return the first of `order_payments`, the payments of the order, that a person must look at, with all of them
-    as its relations; None if there is none. A payment with a mismatch precedes the others, so that the order isn't
-    called confirmed."""
+    """Return the first of `order_payments`, the payments of the order, that a person must look at; None if there is
+    none. A payment with a mismatch precedes the others, because an order with a mismatch must not be shown as
+    confirmed. The returned payment has all payments of the order in its relations.
+    """
     relations = PaymentRelations(order_payments=tuple(order_payments))
     payments_to_review = (
         replace(payment, relations=relations)

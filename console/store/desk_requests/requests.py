@@ -88,8 +88,9 @@ writing or sending anything.
 """
 _MAY_BE_EXECUTED_CONDITION = or_(requests.c.expires_at > _NOW_SQL, _MAY_HAVE_BEGUN_CONDITION)
 """SQL condition: the time of a desk request isn't over, or a worker may have begun its command."""
-_TAKEN_AND_LEFT_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
-_ABANDONED_REQUEST_CONDITION = and_(_TAKEN_AND_LEFT_CONDITION, _MAY_BE_EXECUTED_CONDITION)
+_TAKEN_WITHOUT_LEASE_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
+"""SQL condition: a worker has taken the desk request and not ended it, and the worker's lease on it isn't live."""
+_ABANDONED_REQUEST_CONDITION = and_(_TAKEN_WITHOUT_LEASE_CONDITION, _MAY_BE_EXECUTED_CONDITION)
 """SQL condition: another worker may take a desk request, because the worker that took it has ended or has given it
 back.
 """
@@ -140,6 +141,9 @@ _REQUEST_ORDER_COLUMNS_PER_RECORD = (
     _listed_requests.c.running.desc(), _listed_requests.c.passed_over, _listed_requests.c.served_place,
     *_REQUEST_ORDER_COLUMNS_PER_PERSON[1:],
 )  # fmt: skip
+"""Columns by which the requests about one record are numbered: the request that is executed now first; requests that
+have been locked for long come last.
+"""
 _open_requests = select(
     _listed_requests.c.id,
     _listed_requests.c.fence,
@@ -155,6 +159,9 @@ _open_requests = select(
     .over(partition_by=_listed_requests.c.who, order_by=_REQUEST_ORDER_COLUMNS_PER_PERSON)
     .label("turn"),
 ).subquery("open")
+"""All open desk requests except those for audit entries, each with two numbers from 1: `place` among the requests
+about its record, and `turn` among the requests of its person.
+"""
 # For each record, only the first request about it can be taken. The second request of a person comes after the first
 # requests of all people, so that nobody waits for all requests of somebody else. If several people have requests
 # about one record, the first one is of a person for whom this worker has executed no request or, if there is no such
@@ -181,8 +188,9 @@ _TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken:
     .limit(_MAX_TAKABLE_REQUESTS)
 )
 _TURN_NUMBER_AFTER_ALL_OTHERS = 1_000_000
-"""A number above the turn number of every open request, which is the request's place among the open requests of its
-person (from 1)."""
+"""A number above the turn number of every open request. The turn number is the place of a request among the open
+requests of its person (from 1).
+"""
 _REQUEST_TAKEN_BY_THIS_WORKER_CONDITION = and_(
     requests.c.id == bindparam("desk_request_id"),
     requests.c.fence == bindparam("fence_as_taken"),
@@ -244,14 +252,12 @@ _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.who, request
     requests.c.taken_by == bindparam("account"),
     _LIVE_LEASE_CONDITION,
 )
-_END_REQUEST_LEASES_STATEMENT = (
+_END_LEASE_OF_WORKER_STATEMENT = (
     update(requests)
     .where(requests.c.id == bindparam("desk_request_id"), requests.c.worker == bindparam("token"))
     .values(lease_expires=0)
 )
-_END_HELD_REQUEST_LEASE_STATEMENT = (
-    update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(lease_expires=0)
-)
+_END_OWN_LEASE_STATEMENT = update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(lease_expires=0)
 _WRITE_REQUEST_PROGRESS_STATEMENT = (
     update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(progress=bindparam("step"))
 )
@@ -269,7 +275,8 @@ _END_REQUEST_STATEMENT = (
 _LAPSED_REQUEST_CONDITION = and_(
     requests.c.expires_at <= _NOW_SQL,
     or_(
-        requests.c.state == DeskRequestState.WAITING, and_(_TAKEN_AND_LEFT_CONDITION, not_(_MAY_HAVE_BEGUN_CONDITION))
+        requests.c.state == DeskRequestState.WAITING,
+        and_(_TAKEN_WITHOUT_LEASE_CONDITION, not_(_MAY_HAVE_BEGUN_CONDITION)),
     ),
 )
 """SQL condition: the time of a desk request is over, and certainly no worker has begun its command, or can begin it.
@@ -691,7 +698,7 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
         _REQUESTS_TAKEN_BY_WORKERS_QUERY, {"workers": list(workers), "account": account}
     ).all():
         with suppress(RequestLocked), _change_without_waiting(tx.conn, id, person):
-            tx.conn.execute(_END_REQUEST_LEASES_STATEMENT, {"desk_request_id": id, "token": token})
+            tx.conn.execute(_END_LEASE_OF_WORKER_STATEMENT, {"desk_request_id": id, "token": token})
 
 
 def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
@@ -710,7 +717,7 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds
 def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
     """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can take
     it. Do nothing if another worker has taken it meanwhile."""
-    conn.execute(_END_HELD_REQUEST_LEASE_STATEMENT, _make_taken_request_parameters(taken_request))
+    conn.execute(_END_OWN_LEASE_STATEMENT, _make_taken_request_parameters(taken_request))
 
 
 def mark_taken_request_lapsed(tx: Transaction, taken_request: TakenDeskRequest) -> bool:
