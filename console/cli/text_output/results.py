@@ -328,8 +328,8 @@ def format_due_tasks_lines(tasks_result: "DueTasksResult", translator: Translato
     tasks that did not begin because a signal ended the command.
     """
     lines = [translator("cli.task", task=run.task, count=run.count) for run in tasks_result.runs]
-    left = len(tasks_result.unstarted_task_names)
-    return [*lines, translator("cli.tasks.stopped", n=len(lines), left=left)] if left else lines
+    unstarted_count = len(tasks_result.unstarted_task_names)
+    return [*lines, translator("cli.tasks.stopped", n=len(lines), left=unstarted_count)] if unstarted_count else lines
 
 
 def _format_queue_item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
