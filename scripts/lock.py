@@ -57,16 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_locks(upgrade=args.upgrade)
         return 0
     locks = ((LOCK_FILE, read_requirements()), (DOCS_LOCK_FILE, read_docs_requirements()))
-    faults = [
-        f"{lock.name}: {fault}"
+    problems = [
+        f"{lock.name}: {problem}"
         for lock, requirements in locks
-        for fault in find_faults(lock.read_text() if lock.exists() else "", requirements)
+        for problem in find_problems(lock.read_text() if lock.exists() else "", requirements)
     ]
-    for fault in faults:
-        print(fault)
-    if faults:
+    for problem in problems:
+        print(problem)
+    if problems:
         print("The locks and pyproject.toml are not in step: run `make lock` and commit the result.")
-    return 1 if faults else 0
+    return 1 if problems else 0
 
 
 def write_locks(*, upgrade: bool) -> None:
@@ -110,8 +110,9 @@ def _resolve_versions(
     print(f"Wrote {lock_file.name}: {sum(1 for _ in iterate_pins(lock_file.read_text()))} versions.")
 
 
-def find_faults(text: str, requirements: Sequence[Requirement]) -> Iterator[str]:
-    """Return the faults of a lock's text, one sentence each. The lock is made from `requirements`."""
+def find_problems(text: str, requirements: Sequence[Requirement]) -> Iterator[str]:
+    """Yield one sentence for each problem of the lock with the text `text`, which must have been made from
+    `requirements`."""
     if f"# inputs: sha256:{compute_inputs_digest(requirements)}\n" not in text:
         yield "the requirements in pyproject.toml changed after the lock was written"
     pinned = dict(iterate_pins(text))

@@ -18,7 +18,7 @@ from tests.support.file_seconds import read_seconds_table
 ROOT = Path(__file__).resolve().parents[1]
 ALWAYS_RUN_TESTS = "tests/domain"
 # The tests of the files that no module imports, by the folder or file that they read.
-TESTS_BY_READ_FOLDER = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
+TESTS_BY_FOLDER_OR_FILE = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
 _TEST_PROCESS_COUNT = 2
 _TIME_LIMIT_SECONDS = 25
 _RUN_SECONDS_OF_UNLISTED_FILE = 0.7  # of a file that is too short for the table
@@ -65,7 +65,9 @@ def _iterate_affected_tests(changed_paths: Collection[str], source_by_file: dict
     """Yield the files of tests that changed or that name a changed module in an import."""
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in changed_paths}
     rooms = {
-        TESTS_BY_READ_FOLDER[top] for path in changed_paths if (top := path.partition("/")[0]) in TESTS_BY_READ_FOLDER
+        TESTS_BY_FOLDER_OR_FILE[top]
+        for path in changed_paths
+        if (top := path.partition("/")[0]) in TESTS_BY_FOLDER_OR_FILE
     }
     for file, source in source_by_file.items():
         is_read = any(file.startswith(f"{room}/") for room in rooms)

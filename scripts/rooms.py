@@ -65,9 +65,9 @@ def find_import_cycles(package_imports: ImportsByPackage) -> list[frozenset[str]
 
 
 def _find_reachable_packages(package: str, package_imports: ImportsByPackage) -> set[str]:
-    reached, left = {package}, [package]
-    while left:
-        left += (new := package_imports[left.pop()].keys() - reached)
+    reached, unvisited = {package}, [package]
+    while unvisited:
+        unvisited += (new := package_imports[unvisited.pop()].keys() - reached)
         reached |= new
     return reached
 

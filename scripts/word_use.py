@@ -82,17 +82,17 @@ def find_arguments(root: Path, argument_index_by_function: dict[str, int]) -> li
     """Return the text literal that each call of one of the functions has as its argument at the given position.
     Raises ValueError for a function that nothing under `root` calls: it was renamed, and its texts would be missing.
     """
-    found = [
-        (call, place, file)
+    calls = [
+        (call, index, file)
         for nodes, file in _parse_modules(root, _make_call_pattern(argument_index_by_function))
-        for call, place in _iterate_calls(nodes, argument_index_by_function)
+        for call, index in _iterate_calls(nodes, argument_index_by_function)
     ]
-    if uncalled := argument_index_by_function.keys() - {_get_called_name(call) for call, _, _ in found}:
+    if uncalled := argument_index_by_function.keys() - {_get_called_name(call) for call, _, _ in calls}:
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
         UsedKey(text, f"{file}:{call.lineno}")
-        for call, place, file in found
-        for text in map(_get_string_value, call.args[place : place + 1])
+        for call, index, file in calls
+        for text in map(_get_string_value, call.args[index : index + 1])
         if text is not None
     ]
 

@@ -16,7 +16,7 @@ def test_the_lock_file_satisfies_the_present_requirements(lock_text: str) -> Non
     """The lock file has a pinned version with hashes for every requirement, and it was made from the present
     requirements.
     """
-    assert list(lock.find_faults(lock_text, lock.read_requirements())) == []
+    assert list(lock.find_problems(lock_text, lock.read_requirements())) == []
 
 
 def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str) -> None:
@@ -24,7 +24,7 @@ def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str)
     program's has the same version in each, because they are installed into one environment.
     """
     docs = lock.DOCS_LOCK_FILE.read_text(encoding="utf-8")
-    assert list(lock.find_faults(docs, lock.read_docs_requirements())) == []
+    assert list(lock.find_problems(docs, lock.read_docs_requirements())) == []
     pinned = dict(lock.iterate_pins(lock_text))
     assert {name: version for name, version in lock.iterate_pins(docs) if pinned.get(name, version) != version} == {}
 
@@ -32,7 +32,7 @@ def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str)
 def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
     """If a requirement is removed from pyproject.toml, the check reports the lock file as outdated."""
     fewer = lock.read_requirements()[1:]
-    assert any("changed after" in fault for fault in lock.find_faults(lock_text, fewer))
+    assert any("changed after" in problem for problem in lock.find_problems(lock_text, fewer))
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,14 @@ def test_an_edited_lock_is_noticed(lock_text: str, old: str, new: str, word: str
     names.
     """
     assert old in lock_text
-    assert any(word in fault for fault in lock.find_faults(lock_text.replace(old, new), lock.read_requirements()))
+    assert any(
+        word in problem for problem in lock.find_problems(lock_text.replace(old, new), lock.read_requirements())
+    )
 
 
 def test_a_missing_lock_file_reports_every_requirement() -> None:
     """If there is no lock file, the check reports every requirement as missing."""
-    assert len(list(lock.find_faults("", lock.read_requirements()))) > len(lock.read_requirements())
+    assert len(list(lock.find_problems("", lock.read_requirements()))) > len(lock.read_requirements())
 
 
 def test_every_pin_has_a_hash_and_foreign_packages_have_a_marker(lock_text: str) -> None:
