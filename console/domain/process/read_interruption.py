@@ -77,8 +77,8 @@ class ReadInterruption:
             _log.info("a cancelled read could not be interrupted: %s", error)
 
     def _get_running_read(self) -> OpenStatementEnder | None:
-        """Return the function that the innermost open read has passed to `make_interruptible`; None if no read is
-        open.
+        """Return the function that the innermost open read has passed to `make_interruptible`, and by which the
+        read's statement can be ended; None if no read is open.
         """
         with self._lock:
             return self._reads[-1] if self._reads else None

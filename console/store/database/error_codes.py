@@ -304,8 +304,9 @@ def is_unreachable(connection_error: BaseException) -> bool:
 
 
 def is_known_error(connection_error: BaseException) -> bool:
-    """True if this error of a new connection has a number that has an error code. False for the errors of a server
-    that can't execute a statement: at a login they only mean that this server can't be used."""
+    """True if this error of a new connection has a number to which an error code belongs. False for the numbers by
+    which a server says that a setting or the lack of memory prevents a statement: the caller treats such an error of
+    a login as CONNECTION_NOT_OPENED_ERROR."""
     number = _find_driver_error_number(connection_error)
     return number in _CODE_BY_NUMBER and number not in _REFUSED_BY_SETTING_ERRORS | _NO_MEMORY_ERRORS
 
