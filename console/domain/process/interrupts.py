@@ -33,10 +33,10 @@ class Interrupted(KeyboardInterrupt):
 class _SignalState:
     """State of the signal handling in this process. `received_signals`: numbers of the signals received so far.
     `depth`: number of open `defer_signals` blocks in the main thread. `defers_first_signal`: the first signal raises
-    no exception. `has_begun`: the present command has opened a `defer_signals` block. `is_answered`: the present
-    command has written its result. `is_ending`: `end_network_waits` is running. `open_blocks`: open `defer_signals`
-    blocks of all threads. `call_endings`: for each open `register_call_ending` block, its thread and the function
-    that ends the thread's wait.
+    no exception. `has_begun`: the present command has opened a `defer_signals` block. `has_written_result`: the
+    present command has written its result. `is_ending`: `end_network_waits` is running. `open_blocks`: open
+    `defer_signals` blocks of all threads. `call_endings`: for each open `register_call_ending` block, its thread and
+    the function that ends the thread's wait.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class _SignalState:
         self.depth = 0
         self.defers_first_signal = False
         self.has_begun = False
-        self.is_answered = False
+        self.has_written_result = False
         self.is_ending = False
         self.open_blocks: set[object] = set()
         self.call_endings: dict[object, tuple[int, Callable[[], None]]] = {}
@@ -158,12 +158,12 @@ def handle_signals(*, defers_first_signal: bool, is_last_command: bool = False) 
     After `stop_raising_at_signals` no signal raises an exception.
     """
     _signal_state.defers_first_signal = defers_first_signal
-    _signal_state.has_begun, _signal_state.is_answered = False, False
+    _signal_state.has_begun, _signal_state.has_written_result = False, False
     try:
         with _install_handlers(raises_again=False, ignores_later=is_last_command):
             yield
     finally:
-        _signal_state.defers_first_signal, _signal_state.is_answered = False, False
+        _signal_state.defers_first_signal, _signal_state.has_written_result = False, False
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def stop_raising_at_signals() -> None:
     """Inside `handle_signals`, let no later signal raise an exception: the command has written its result, and the
     process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
     their effect. Outside of `handle_signals`, do nothing."""
-    _signal_state.is_answered = _is_handler_installed()
+    _signal_state.has_written_result = _is_handler_installed()
 
 
 @contextmanager
@@ -256,7 +256,7 @@ def _handle_signal(number: int, _frame: FrameType | None) -> None:
     deferred now, raise KeyboardInterrupt. After `stop_raising_at_signals` do nothing. Python calls this function in
     the main thread.
     """
-    if _signal_state.is_answered:
+    if _signal_state.has_written_result:
         return
     _signal_state.received_signals.append(number)
     _end_calls_of_thread(threading.get_ident())

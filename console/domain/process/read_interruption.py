@@ -65,18 +65,16 @@ class ReadInterruption:
         the first attempt may come between two statements of the read. Then do the same for each enclosing read, until
         no read is open."""
         try:
-            while running_read := self._get_running_read():
-                with (
-                    running_read() as end_statement,
-                    self._lock,
-                ):  # the lock: another read must not get the connection
-                    while self._get_running_read() is running_read:
+            while open_statement_ender := self._find_open_statement_ender():
+                # The lock: another read must not get the connection.
+                with open_statement_ender() as end_statement, self._lock:
+                    while self._find_open_statement_ender() is open_statement_ender:
                         end_statement()
                         self._lock.wait(_REPEAT_INTERVAL_SECONDS)
         except Exception as error:
             _log.info("a cancelled read could not be interrupted: %s", error)
 
-    def _get_running_read(self) -> OpenStatementEnder | None:
+    def _find_open_statement_ender(self) -> OpenStatementEnder | None:
         """Return the function that the innermost open read has passed to `make_interruptible`, and by which the
         read's statement can be ended; None if no read is open.
         """

@@ -56,7 +56,7 @@ from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
-from console.store.database.instants import read_time_of_ended_days
+from console.store.database.instants import read_earlier_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
@@ -249,7 +249,7 @@ class ReconciliationService:
         Raises in_progress if `files` is empty because such a run existed when they were to be fetched, and another
         process has ended it since: without files, every payment of ours would be missing at the provider.
         """
-        context, now = self._context, read_time_of_ended_days(tx.conn, self._context.now())
+        context, now = self._context, read_earlier_current_time(tx.conn, self._context.now())
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
                 return run
@@ -425,7 +425,7 @@ class ReconciliationService:
         unfinished runs, and each comparable day that no run has compared yet."""
         due_days = []
         with self._context.database.read() as conn:
-            now = read_time_of_ended_days(conn, self._context.now())
+            now = read_earlier_current_time(conn, self._context.now())
         for provider in self._list_reconcilable_providers():
             with self._context.database.read() as conn:
                 unfinished_days = [
@@ -466,7 +466,7 @@ class ReconciliationService:
           daily files, counted from the notice of its file, because PayPay doesn't announce an older file again
         """
         with self._context.database.read() as conn:
-            now = read_time_of_ended_days(conn, self._context.now())
+            now = read_earlier_current_time(conn, self._context.now())
             latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             unfinished_runs = reconciliations.list_unfinished_runs(conn, provider)
         due_until = now - LATE_AFTER

@@ -16,7 +16,7 @@ from console.services.process.context import ServiceContext
 from console.services.reports import report_queries
 from console.services.reports.daily_close import read_daily_close
 from console.services.reports.provider_success import read_provider_success
-from console.store.database.instants import read_time_of_ended_days
+from console.store.database.instants import read_earlier_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.store.reports.provider_success import list_providers
@@ -71,7 +71,7 @@ class ReportService:
         payments.
         """
         return self._read_report(
-            lambda conn, now: read_daily_close(conn, provider, day, read_time_of_ended_days(conn, now))
+            lambda conn, now: read_daily_close(conn, provider, day, read_earlier_current_time(conn, now))
         )
 
     def list_providers(self) -> tuple[str, ...]:

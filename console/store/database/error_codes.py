@@ -303,7 +303,7 @@ def is_unreachable(connection_error: BaseException) -> bool:
     return _find_driver_error_number(connection_error) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
 
 
-def is_known_error(connection_error: BaseException) -> bool:
+def has_error_code_at_login(connection_error: BaseException) -> bool:
     """True if this error of a new connection has a number to which an error code belongs. False for the numbers by
     which a server says that a setting or the lack of memory prevents a statement: the caller treats such an error of
     a login as CONNECTION_NOT_OPENED_ERROR."""

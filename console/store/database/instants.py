@@ -41,7 +41,7 @@ def read_current_time(conn: Connection, now: datetime) -> datetime:
     return conn.execute(_NOW_QUERY).scalar_one().replace(tzinfo=UTC)
 
 
-def read_time_of_ended_days(conn: Connection, now: datetime) -> datetime:
+def read_earlier_current_time(conn: Connection, now: datetime) -> datetime:
     """Return the earlier of two present instants: `now`, by the clock of this machine, and the server's time. A day
     counts as over only if it is over by both clocks, because money may still move on a day that is running."""
     return min(now, read_current_time(conn, now))

@@ -379,7 +379,7 @@ def _open_connection(
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit
     except dialect.loaded_dbapi.OperationalError as refused:
-        if error_codes.is_known_error(refused):
+        if error_codes.has_error_code_at_login(refused):
             raise
         problem, cause = str(refused), refused
     except Exception as unreadable:
