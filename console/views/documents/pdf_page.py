@@ -562,7 +562,7 @@ class PdfPage(Page):
 
     def _search_in_text(self, search_text: str) -> None:
         """Search the PDF's text for `search_text` and select the first match, or the next match if the last search
-        was for the same text. Before the text is shown, only remember what to search for."""
+        was for the same text. While the text isn't shown yet, only store `search_text`."""
         if not self._is_text_shown:
             self._searched_text = search_text
             return
@@ -604,11 +604,11 @@ class PdfPage(Page):
                 sentence, "", "square_bang", "care", subject=self._format_record_title(self.route.record_id)
             )
 
-    def _show_match(self, match_number: int) -> None:
-        """Show the page with a match of the search, and mark the match as the current one. `match_number` is the
+    def _show_match(self, match_index: int) -> None:
+        """Show the page with a match of the search, and mark the match as the current one. `match_index` is the
         index (from 0) of the match; after the last match comes the first one."""
         if self._image_matches:
-            self._match_index = match_number % len(self._image_matches)
+            self._match_index = match_index % len(self._image_matches)
             self.page_index = self._image_matches[self._match_index].page_index
             self._show_match_position(self._format_match_position(len(self._image_matches)))
         self._render_page()

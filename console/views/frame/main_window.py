@@ -80,7 +80,8 @@ class _PageHolder(QWidget):
     _page_with_bars: Page | None = None
 
     def take_keys(self, page: Page) -> None:
-        """Let the shortcuts and the refused keys of the page also work while a bar below the area has the focus."""
+        """Let the keys of the page, also those that it answers with the reason of a refusal, work while a bar below
+        the area has the focus."""
         self._page_with_bars = page
         for shortcut in page.findChildren(QShortcut, options=Qt.FindChildOption.FindDirectChildrenOnly):
             shortcut.setParent(self)
