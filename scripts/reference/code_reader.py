@@ -68,6 +68,9 @@ class ShapeReader:
         return self.read_call(ConstantShape(function), list(args), {})
 
     def read_call(self, callee: Shape, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
+        """Return the shape of the result of a call; `callee` is the shape of the called value, `args` and `keywords`
+        are those of the arguments.
+        """
         if not isinstance(callee, ConstantShape):
             return self._read_call_of_typed_value(callee)
         function = callee.value
@@ -559,7 +562,9 @@ def find_attribute_shape(source: Shape, name: str) -> Shape | None:
 
 
 def _find_declared_shape(base: type, source: TypedShape, name: str) -> Shape | None:
-    """Return the shape of the attribute that this class declares: a field, a property or a method."""
+    """Return the shape of the attribute `name` of a value (its shape is `source`) if the class `base` declares it as
+    a field, a property or a method; otherwise None.
+    """
     if name in inspect.get_annotations(base):
         return TypedShape(read_hints(base)[name])
     declared = vars(base).get(name)

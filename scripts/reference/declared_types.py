@@ -20,7 +20,9 @@ class UnreadableConstruct(Exception):
 
 @dataclass(frozen=True)
 class FunctionSource:
-    """The syntax tree of a function, with the module and the names by which its names are looked up."""
+    """The syntax tree of a function. Its names are looked up in `enclosing_names` (the shapes of the names of the
+    enclosing function, by name; None: there is no such function), then in the module `module`.
+    """
 
     node: Any
     module: str

@@ -52,12 +52,14 @@ def _read_attributes(reader: ShapeReader, args: list[Shape], computed: dict[str,
 
 
 def _read_record_fields(reader: ShapeReader, args: list[Shape], _: dict[str, Shape]) -> Shape:
+    """Return the shape of the object with the stored fields of a record, without its explanation."""
     return make_one_of(
         [_read_fields_of_kind(reader, part) for part in list_alternatives(args[0]) if isinstance(part, TypedShape)]
     )
 
 
 def _read_record(reader: ShapeReader, args: list[Shape], _: dict[str, Shape]) -> Shape:
+    """Return the shape of the object of a record, with its explanation."""
     return make_one_of(
         [
             read_record_shape(reader, get_class(p.hint))

@@ -32,7 +32,7 @@ def make_metrics_page() -> str:
 
 
 def _list_figures() -> list[tuple[str, str, str, str]]:
-    """Return name, type, labels and meaning of each figure, by name."""
+    """Return name, type, labels and meaning of each figure, sorted by name."""
     with tempfile.TemporaryDirectory() as home:
         env = {
             "CONSOLE_HOME": home,

@@ -62,7 +62,9 @@ TUPLE_SHAPE_NAME = "tuple"
 
 
 def list_alternatives(shape: Shape) -> list[Shape]:
-    """Return the possible shapes of a value: the parts of a `UnionShape` or of a union type, otherwise the shape."""
+    """Return the possible shapes of a value: the parts of a `UnionShape` or of a union type, otherwise only `shape`
+    itself.
+    """
     if isinstance(shape, UnionShape):
         return [part for inner in shape.shapes for part in list_alternatives(inner)]
     if isinstance(shape, TypedShape):

@@ -242,10 +242,11 @@ def fetch_daily_file(
 
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
-    """Return the outcome into which the HTTP answer with the daily file is converted: NOT_FOUND for status 404,
-    UNKNOWN for any other status than 200, if the body isn't a daily file, or if the headers don't declare the end of
-    the body: the file may then be cut after any line, and the missing lines would count as missing at PayPay. The
-    evidence is the file's size and hash, not its content."""
+    """Return the outcome of a download, made from the HTTP answer with the daily file. It is NOT_FOUND for status
+    404, and UNKNOWN for any other status than 200, or if the body isn't a daily file. It is also UNKNOWN if the
+    headers don't say where the body ends: the file may then be cut, and the missing lines would count as missing at
+    PayPay. The evidence is the file's size and hash, not its content.
+    """
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"

@@ -110,8 +110,8 @@ def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     """Return class and reason of the outcome of an answer to `call`, by the answer's HTTP status and result code.
     Don't call the function for a status and code in SUCCESSFUL_CODES_BY_CALL: the data of such an answer decides.
 
-    The class is UNKNOWN for a code that isn't listed in this module. Exception: for the call PAYMENT with status 404
-    and a code that is none of a success, the class is NOT_FOUND.
+    For a code that isn't listed in this module, the class is NOT_FOUND if the call is PAYMENT and the status 404,
+    unless the code means a success; otherwise it is UNKNOWN.
     """
     if call_verdict := VERDICTS_BY_CALL_AND_CODE.get((call, status, code)):
         return call_verdict

@@ -122,7 +122,7 @@ class TokenIssuer:
 
     def expire_access_tokens(self, access_token: str | None = None) -> int:
         """Make one access token, or all access tokens (None), expire now; refresh tokens stay valid. Return the
-        number of access tokens.
+        number of these access tokens.
         """
         with self._lock:
             expired_pairs = [

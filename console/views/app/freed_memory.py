@@ -14,8 +14,9 @@ _MIN_LARGE_BLOCK_BYTES = 1 << 20
 
 
 def enable_return_of_large_blocks() -> bool:
-    """From now on, return each freed block of 1 MB or more to the operating system at once. Return False on a system
-    whose C library has no such setting."""
+    """Make the C library return each freed block of 1 MB or more to the operating system at once, from now on. Return
+    True, or False on a system whose C library has no such setting.
+    """
     if sys.platform != "linux":
         return False
     with suppress(OSError, AttributeError):  # another C library than glibc

@@ -72,9 +72,9 @@ class WindowCommand:
     def has_title(self, text: str) -> bool:
         """Return True if `text` is the whole Japanese or English title. Width, case, spaces and signs are not
         compared, so `text size: 100` is the title `Text size: 100 %`."""
-        letters = _keep_folded_letters(text)
+        letters = _extract_folded_letters(text)
         return bool(letters) and any(
-            letters == _keep_folded_letters(self.get_title(language)) for language in _COMMAND_TITLE_LANGUAGES
+            letters == _extract_folded_letters(self.get_title(language)) for language in _COMMAND_TITLE_LANGUAGES
         )
 
 
@@ -83,7 +83,7 @@ def split_into_folded_words(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", text[:200]).casefold().split()
 
 
-def _keep_folded_letters(text: str) -> str:
+def _extract_folded_letters(text: str) -> str:
     """Return the letters and digits of a text, in normalized width and case."""
     return "".join(character for word in split_into_folded_words(text) for character in word if character.isalnum())
 

@@ -241,10 +241,13 @@ class BulkProgressPage(QWidget):
 def _read_result_rows(
     services: "Console", cursor: object, limit: int, *, run_id: int, result_filter: str | None
 ) -> FetchedPage:
-    """Return one page of the table, whose first rows are those that failed, because a person must look at them; the
-    other rows of the bulk run follow in the order of the run. `cursor` has the result that the rows of this page
-    have (None for the other rows) and the position after which they begin; it is None for the first page. A page has
-    at most twice `limit` rows. `result_filter` is a value of `BulkProgressPage.result_filter`."""
+    """Return one page of the table, of at most twice `limit` rows. The failed rows of the bulk run come first,
+    because a person must look at them; the other rows follow in the order of the run. `result_filter` is a value of
+    `BulkProgressPage.result_filter`.
+
+    `cursor` is None for the first page, otherwise a pair: the result of the rows that this page continues (None: the
+    other rows), and the position after which they begin.
+    """
     result, after_position = cursor if isinstance(cursor, tuple) else (RowResult.FAILED, 0)
     failed_lines: Sequence[BulkRowWithRecord] = ()
     if result is not None:

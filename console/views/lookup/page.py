@@ -436,7 +436,9 @@ class LookupPage(Page):
         self.context.navigate(LookupRoute(wording.format_corporation_number(corporation_number)))
 
     def _remove_result(self) -> None:
-        """Show no result. A dialog about the company that was shown, whose data is still being read, doesn't open."""
+        """Remove the shown result. Also cancel a requested dialog about the company whose data is still being
+        read.
+        """
         self.cancel_requested_dialog()
         self.reset_read_state()
         self._replace_result(QWidget())

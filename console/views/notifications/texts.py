@@ -37,7 +37,9 @@ def format_event(event: PersonalEvent, context: WindowContext) -> str:
 
 
 def _format_subject(event: PersonalEvent, context: WindowContext) -> str:
-    """Return the words for the subject of an event. `number` of a refund is the number of its payment."""
+    """Return the words for the subject of an event, such as a refund with the number of its payment
+    (`event.number`).
+    """
     if event.subject_kind != "refund":
         return f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
     title = context.translate("case.title.refund", id=event.subject_id)

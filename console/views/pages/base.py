@@ -430,8 +430,9 @@ class Page(QWidget):
     shows_read_time = True
     """True if the header shows the time at which the page's data was read."""
     gap_below_window_bar_px = 0
-    """The distance in px of the page from a bar of the window above it. A page that begins with a margin needs no
-    further one."""
+    """The distance in px between a bar of the window and the page below it; 0 for a page that itself begins with a
+    margin.
+    """
     accessible_role = QAccessible.Role.Pane
 
     def __init__(self, context: WindowContext) -> None:
@@ -785,8 +786,9 @@ class Page(QWidget):
         self.context.run_read(call, open_dialog_if_expected, tell_failure_if_expected, caller=self)
 
     def cancel_requested_dialog(self) -> None:
-        """Open no dialog whose data is still being read, and tell no failure of this read: the page shows another
-        record from now on."""
+        """Cancel the requested dialog, whose data is still being read, because the page shows another record from now
+        on: don't open the dialog, and don't show a failure of the read.
+        """
         self._dialog_request_number += 1
 
     def refresh(self, reason: str) -> None:

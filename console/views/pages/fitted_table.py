@@ -23,7 +23,8 @@ _TEXT_CELL_KINDS = ("text", "data")
 _LONGEST_CORPORATION_NUMBER_TEXT = format_corporation_number("0" * 13)
 
 MAX_TRAIL_ROWS_PER_DIRECTION = 200
-"""Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
+"""If a record is opened from a list, the person can step on its page to other records of the list: at most to this
+number of rows before it, and to as many rows after it.
 """
 
 
@@ -152,8 +153,8 @@ class FittedTable(RecordTable):
         self, compact_widths: Mapping[str, int], hidden_columns: set[str], available_px: int
     ) -> None:
         """Add the keys of columns of `hideable_columns`, in their order, to `hidden_columns` until the other columns
-        fit into `available_px` px. `compact_widths` are the widths of all columns in px, by key. If hiding a wide
-        column has left room, remove the keys of those hidden columns again that fit into this room.
+        fit into `available_px` px. If the last hidden column was wide, so that some of the added columns fit after
+        all, remove their keys from `hidden_columns`. `compact_widths` are the widths of all columns in px, by key.
         """
         always_hidden_columns = frozenset(hidden_columns)
         _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden_columns, available_px)
@@ -544,8 +545,9 @@ def _widen_column(widths: dict[str, int], key: str, added_px: int) -> int:
 
 
 def _has_long_identifiers(column: Column) -> bool:
-    """Return True for a stretched column of identifiers. Few of its rows need more than its defined width, such as
-    one with the long name of a company among many with the number of a payment."""
+    """Return True for a stretched column of identifiers, in which a few texts may be much longer than the others: for
+    example, most rows have the number of a payment, but one row has the long name of a company.
+    """
     return column.kind == "data" and column.is_stretched
 
 

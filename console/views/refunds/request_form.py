@@ -344,10 +344,12 @@ class RefundForm(QWidget):
         return bool(self._format_difference())
 
     def _format_difference(self) -> str:
-        """Return the sentence about the amounts that disagree: the paid amount and the amount that the provider
-        reports, or the order's total if the currencies differ or `overpaid_minor` isn't 0. Otherwise return "", and
-        also for money set aside, or if every amount is refused. A payment below the order's total has no sentence,
-        because it is refunded like any other payment."""
+        """Return the sentence about amounts that disagree; "" if there is no such difference, for a refund of money
+        set aside, or if every amount is refused. If the provider reports another amount than the paid one, the
+        sentence names these two. Otherwise it names the paid amount and the order's total, if `overpaid_minor` isn't
+        0 or the currencies differ. There is no sentence for a payment below the order's total, because it is refunded
+        like any other payment.
+        """
         payment, order, translate = self.plan.payment, self.plan.order, self._context.translate
         paid_text = self._format_amount(payment.captured_minor)
         if self._set_aside or self.is_every_amount_refused:

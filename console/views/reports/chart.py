@@ -205,9 +205,11 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, bar_place: QRectF) -
 
 
 def compute_part_areas(strip: BarStrip, bar: Bar, bar_place: QRectF) -> list[tuple[BarPart, QRectF]]:
-    """Return the parts of a bar that have a value, each with its rectangle in px. `bar_place` is the place of the
-    bar above its label. The parts stand on each other, or, if `strip` says so, side by side: then they are equally
-    wide in all bars of the strip, a part without a value leaves no gap, and all are centred in the place."""
+    """Return the parts of a bar that have a value, each with its rectangle in px. `bar_place` is the room for the bar
+    above its label. The parts are one above the other or, in a strip with `has_parts_side_by_side`, side by side in
+    the middle of the room. Side by side, all parts in the strip have the same width, and a part without a value
+    leaves no gap.
+    """
     width, bottom = _compute_bar_width(bar_place.width()), bar_place.bottom()
     shown_parts = [part for part in bar.parts if part.value > 0]
     part_width = width / max(1, len(bar.parts)) if strip.has_parts_side_by_side else width
@@ -225,7 +227,9 @@ def compute_part_areas(strip: BarStrip, bar: Bar, bar_place: QRectF) -> list[tup
 
 
 def _compute_bar_width(bar_place_width_px: float) -> float:
-    """Return the width in px of a bar, or of the bars beside each other, if bars are this far apart in px."""
+    """Return the width in px of a bar, or of all its parts together if they are side by side. `bar_place_width_px` is
+    the distance from one bar to the next.
+    """
     return min(_MAX_BAR_WIDTH_PX * current_appearance().scale, bar_place_width_px * 0.64)
 
 

@@ -612,7 +612,9 @@ class WindowContext(QObject):
         self.first_tasks.mark_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
-        """Store the visits. The stored ones whose records haven't been read yet stay behind them."""
+        """Store the visits, at most _MAX_RECORD_VISITS. The visits from before the window was opened whose records
+        haven't been read yet are the last ones in the stored list.
+        """
         visits = [(_get_visit_ref(visit), visit.at) for visit in self.visits]
         visited_refs = {ref for ref, _ in visits}
         visits += [(ref, at) for ref, at in self._unread_visits if ref not in visited_refs]

@@ -217,9 +217,10 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Set the dialog's height again after a change of the content's layout, or after a widget in the footer was
-        shown or hidden, and its size and position after a change of the parent window's size. Return Qt's result:
-        True if `watched` must not get the event."""
+        """Set the height of the dialog again after a change of the content's layout, or after a widget in the footer
+        was shown or hidden. Set its size and position again after a change of the parent window's size. Return Qt's
+        result: True if `watched` must not get the event.
+        """
         if watched is self.parentWidget():
             if event.type() == QEvent.Type.Resize:
                 QTimer.singleShot(0, self, self._fit_into_window)

@@ -1,4 +1,6 @@
-"""Messages of a window: notification bars above the content, and toasts, which disappear after some seconds."""
+"""Messages of a window: notification bars above or below the content, and toasts, which disappear after some
+seconds.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,9 +51,9 @@ class NotificationBar(QFrame):
     """A message about a whole page, dialog or form: icon, bold text, text and at most two buttons, in the colours of
     a tone.
 
-    The bar is above the content and never covers it. Screen readers announce the bar once when it appears, and again
-    when its text changes. They don't announce a bar that appears together with its window, because they read it as a
-    part of the window.
+    The bar is above or below the content and never covers it. Screen readers announce the bar once when it appears,
+    and again when its text changes. They don't announce a bar that appears together with its window, because they
+    read it as a part of the window.
     """
 
     accessible_role = QAccessible.Role.Notification
