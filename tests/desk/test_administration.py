@@ -103,7 +103,7 @@ def test_an_administrator_without_another_role_sees_no_schedules(
     shown = page.content_stack.currentWidget()
     if window_desks.get_password_of("adm-f"):
         assert shown is not None
-        assert shown.accessibleName() == "Only operators, approvers and auditors can see the schedules."
+        assert shown.accessibleName() == "Only operators, approvers and auditors can see the due tasks."
     else:
         assert shown is (page.task_table if page.task_table.all_rows else page.no_tasks_state)
     page.tabs.setCurrentIndex(1)

@@ -58,9 +58,7 @@ def close_case_that_lacks_a_fact(
     acknowledged_keys = _list_acknowledged_keys(cases)
     open_case = next((case for case in cases if case.resolved_at is None), None)
     texts_of_open_case = [
-        text
-        for text in (_split_facts(open_case.observed) if open_case else ())
-        if not is_over(_parse_fact_key(text))
+        text for text in (_split_facts(open_case.observed) if open_case else ()) if not is_over(_parse_fact_key(text))
     ]
     text_by_key: dict[str, str] = {}
     for text in (*texts_of_open_case, *facts):  # in this order, so that a full case stays until it is acknowledged

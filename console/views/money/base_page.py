@@ -22,10 +22,11 @@ from console.views.presenters import records as case_words
 from console.views.presenters.credit_checks import get_actor_name
 from console.views.records.page import RecordPage
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import RecordPageRoute
+from console.views.runtime.routes import OrderRoute, RecordPageRoute
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import UNLIMITED_WIDTH_PX, Surface, TextLabel, make_column, make_row
+from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.display.record_parts import FactList
 from console.wording import records as record_words
@@ -69,6 +70,8 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
         self.money_panel.part_opened.connect(self.open_money_part)
         self.money_panel.copied.connect(self.action_handlers.show_copied_toast)
         self.money_panel.setVisible(self.shows_amounts)
+        self._order_link = LinkButton(context.translate("action.open_order"), has_arrow=True, role="small")
+        self._order_link.clicked.connect(self.open_order)
 
     def show_money_panels(
         self,
@@ -78,11 +81,14 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
     ) -> None:
         """Show the record's sides (its state in this database, at the payment provider, and in the order) and the
         parts of the payment's amount. `provider` is the code of the payment's provider, such as "paypay"; `tools` are
-        links and buttons for the panel of the provider's side.
+        links and buttons for the panel of the provider's side. The panel of the order has a link to the order.
         """
         context = self.context
         sides = money_facts.make_shown_sides(details.sides, context, provider=provider, record=details.record)
-        self.show_sides(sides, {money_facts.GATEWAY_SIDE_INDEX: tools})
+        self.show_sides(
+            sides, {money_facts.GATEWAY_SIDE_INDEX: tools, money_facts.ORDER_SIDE_INDEX: (self._order_link,)}
+        )
+        self._order_link.setVisible(details.order is not None)
         payment = details.record if isinstance(details, PaymentDetails) else details.payment
         reversed_minor = compute_reversed_minor(payment)
         money_parts = money_facts.make_money_parts(
@@ -92,6 +98,12 @@ class MoneyPage(RecordPage[MoneyDetailsT]):
             is_paid_unknown=record_words.is_paid_amount_unknown(payment),
         )
         self.money_panel.show_money_parts(*money_parts)
+
+    @Slot()
+    def open_order(self) -> None:
+        """Open the page of the order of this payment or refund, if there is one."""
+        if isinstance(self.details, PaymentDetails | RefundDetails) and self.details.order is not None:
+            self.context.navigate(OrderRoute(self.details.order.id, (), self.sidebar_key))
 
     def fill_facts_panel(self, details: MoneyDetailsT) -> None:
         """Show the facts of the record in the panel beside the tabs, and store why the payer can't be unmasked

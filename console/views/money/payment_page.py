@@ -18,8 +18,8 @@ from console.views.presenters import records as case_words
 from console.views.records.action_bar import COPY_ENQUIRY_ACTION, SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import make_record_key_hints
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import OrderRoute, RefundRoute, SetAsidesRoute
-from console.views.widgets.controls.buttons import KeyButton, LinkButton
+from console.views.runtime.routes import RefundRoute, SetAsidesRoute
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording.sentences import catalogue as wording
 
@@ -44,8 +44,6 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         probe = KeyButton(translate("action.probe"), "P", "inline", binds_key=False)
         self._probe_button = bind_button_to_right(context, probe, "probe")
         self._probe_button.clicked.connect(self._probe_payment)
-        self._order_link = LinkButton(translate("action.open_order"), has_arrow=True, role="small")
-        self._order_link.clicked.connect(self._open_order)
         self.bind_shortcut(SHORTCUT_BY_RECORD_ACTION[OPEN_ORDER_ACTION], self._open_refund_or_order)
 
     def read_details(self, services: "Console", id: int) -> PaymentDetails:
@@ -95,10 +93,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
     def _show_side_links(self, details: PaymentDetails) -> None:
         """Show the links and buttons in the panels of the sides. The panel of the provider has the id that the
         provider has given to the payment, and a link to the provider's stored answers. If there are no stored
-        answers, it has a probe button in place of the link. The panel of the order has a link to the order.
+        answers, it has a probe button in place of the link.
         """
-        if self._order_link.parent() is None:
-            self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
         provider_number = details.record.provider_payment_id
         self._number_label.setVisible(provider_number is not None)
         self._number_label.show_id(
@@ -108,7 +104,6 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         has_answer = details.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
         self.answers.setVisible(has_answer)
         self._probe_button.setVisible(not has_answer)
-        self._order_link.setVisible(details.order is not None)
 
     def fill_facts_panel(self, details: PaymentDetails) -> None:
         record, translate = details.record, self.context.translate
@@ -156,7 +151,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case _ if action_name == OPEN_REFUND_ACTION:
                 self._open_refund_of_next_step(details)
             case _ if action_name == OPEN_ORDER_ACTION:
-                self._open_order()
+                self.open_order()
             case "resolve":
                 self.action_handlers.open_resolve_dialog(details.record)
             case _ if action_name == COPY_ENQUIRY_ACTION:
@@ -206,11 +201,6 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(SetAsidesRoute())
         else:
             self.tabs.show_refunds_of_part(part_key)
-
-    @Slot()
-    def _open_order(self) -> None:
-        if self.details is not None and self.details.order is not None:
-            self.context.navigate(OrderRoute(self.details.order.id, (), self.sidebar_key))
 
 
 def _shorten_provider_payment_id(number: str | None) -> str:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.theme.design_tokens import tokens
-from console.views.theme.theme import Appearance
+from console.views.theme.theme import Appearance, current_appearance
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.buttons import IconButton
 from console.views.widgets.window.dialog import DialogFrame
@@ -75,6 +75,17 @@ def test_a_bar_has_its_usual_height_and_equal_margins_in_a_small_dialog(qtbot: Q
     content = bar.parentWidget()
     assert content is not None
     qtbot.waitUntil(lambda: content.height() - bar.geometry().bottom() - 1 == bar.y())
+
+
+def test_a_long_title_takes_several_lines(qtbot: QtBot) -> None:
+    """The title of a result contains the name of the record and the outcome. If one line is too short for it, it
+    continues on the next line, left of the close button, and no letter is cut."""
+    _, dialog, _, _ = open_dialog(qtbot)
+    title = dialog._title
+    title_text = "Outcome proposed for Payment ORD-20261107-000085: " + "given back outside " * 4
+    dialog.show_outcome(title_text, "", TextLabel("Nothing was sent."), close_text="Close")
+    qtbot.waitUntil(lambda: title.height() >= title.heightForWidth(title.width()))
+    assert title.height() >= 2 * current_appearance().line_height("dialog_title")
 
 
 def test_a_dialog_is_moved_by_dragging_and_not_by_a_click(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ class DialogFrame(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._overlay = OverlayLayer(parent.window()) if parent is not None else None
         self.finished.connect(self._remove_dialog_from_window)
-        self._title = TitleLabel("", "dialog_title")
+        self._title = TitleLabel("", "dialog_title", wraps_lines=True)
         self._subtitle = TextLabel("", "small", "muted", wraps_lines=True)
         self.show_title(title, subtitle)
         self._is_busy = self._may_close_window = False
@@ -196,6 +196,8 @@ class DialogFrame(QDialog):
         if self.isVisible() and title != self.windowTitle():
             announce(self, join_spoken_text(title, subtitle))
         self._set_title(title, subtitle)
+        if self.isVisible():
+            self.fit_size()
 
     def _set_title(self, title: str, subtitle: str) -> None:
         self.setWindowTitle(title)
