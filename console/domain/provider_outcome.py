@@ -45,15 +45,15 @@ class Outcome(Generic[T_co]):
     """Outcome of one call to a provider.
 
     `kind` is its class. `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …). `sent` states if a
-    byte of the request reached the provider. `status` is the HTTP status, None if no answer came; `found` the parsed
-    content of the answer, None if there is none or it can't be used. `evidence` is the redacted text of the body,
-    `sha256` the hash of the body as received; both are empty without an answer.
+    byte of the request reached the provider. `status` is the HTTP status, None if no answer came; `content` the
+    parsed content of the answer, None if there is none or it can't be used. `evidence` is the redacted text of the
+    body, `sha256` the hash of the body as received; both are empty without an answer.
     """
 
     kind: OutcomeClass
     reason: str
     sent: SendingCertainty
-    found: T_co | None = None
+    content: T_co | None = None
     status: int | None = None
     evidence: str = ""
     sha256: str = ""

@@ -128,5 +128,5 @@ class RefundMeasurement:
         done = self._adapter.refund(
             RefundInstruction(key, ours, theirs, _REFUNDED_MONEY, self._maker._context.now(), "sent back")
         )
-        if done.found is None:
+        if done.content is None:
             raise RuntimeError(f"the bare refund was {done.kind}")

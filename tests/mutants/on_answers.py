@@ -387,8 +387,8 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/refunds/outcomes.py",
-                "outcome.found, facts)\n    _open_cases_about_shared_id(context, tx, refund, outcome)\n",
-                "outcome.found, facts)\n",
+                "outcome.content, facts)\n    _open_cases_about_shared_id(context, tx, refund, outcome)\n",
+                "outcome.content, facts)\n",
             ),
         ),
         (f"{_REFUNDS_FOLDER}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_provider_id",),
@@ -1261,7 +1261,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/credit_checks/purchase.py",
-                "if outcome.found is not None and outcome.found.credit_check_id in self._earlier_ids:",
+                "if outcome.content is not None and outcome.content.credit_check_id in self._earlier_ids:",
                 "if False:",
             ),
         ),

@@ -96,8 +96,8 @@ class AdaptersAtSandbox:
 
     def make_refunds(self) -> None:
         """Send one refund to each provider and check that the provider accepts it."""
-        assert self.paypay.refund(self.order).found is not None
-        assert self.atom.refund(self.atom_order).found is not None
+        assert self.paypay.refund(self.order).content is not None
+        assert self.atom.refund(self.atom_order).content is not None
 
     def send_call(self, call: str) -> Outcome[Any]:
         calls: dict[str, Callable[[], Outcome[Any]]] = {

@@ -160,11 +160,11 @@ class LedgerReader:
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         self.alarmbox.count_call("pdf")
         detail = self.read_detail(credit_check_id)
-        if detail.found is None:
+        if detail.content is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
         content = PDF_BYTES + str(credit_check_id).encode()
         return Outcome(
-            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, PdfAnswer(detail.found, content), 200, "{}"
+            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, PdfAnswer(detail.content, content), 200, "{}"
         )
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:

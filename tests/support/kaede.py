@@ -128,9 +128,9 @@ class KaedeConnection:
         def convert_answer(answer: HttpAnswer) -> Outcome[ResultT]:
             judged = make_answer_converter(table, lambda body_bytes: read(parse_json_object(body_bytes)))(answer)
             answer_facts = (judged.status, judged.evidence, judged.sha256)
-            if judged.found is None:
+            if judged.content is None:
                 return Outcome(judged.kind, judged.reason, SendingCertainty.YES, None, *answer_facts)
-            report, verdict = judged.found
+            report, verdict = judged.content
             return Outcome(verdict.kind, verdict.reason, SendingCertainty.YES, report, *answer_facts)
 
         return send_once(self.transport, self.rate_limiter, question, convert_answer, headers=headers, secrets=(key,))

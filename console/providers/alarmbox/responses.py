@@ -203,7 +203,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
         if outcome.kind is OutcomeClass.SUCCEEDED and list_pages.may_lack_rows_by_headers(
             answer.headers, _count_listed_rows(answer.body)
         ):
-            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_incomplete", found=None)
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="list_incomplete", content=None)
         return outcome
 
     return convert_answer

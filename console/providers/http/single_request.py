@@ -212,7 +212,7 @@ def _send_without_event(
         )
         outcome = convert_answer(answer)
         if _is_answer_too_old(answer, request):
-            outcome = replace(outcome, kind=OutcomeClass.UNKNOWN, reason=OLD_ANSWER_REASON, found=None)
+            outcome = replace(outcome, kind=OutcomeClass.UNKNOWN, reason=OLD_ANSWER_REASON, content=None)
         return replace(outcome, evidence=mask_secrets(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
         if failure.sent is SendingCertainty.NO:

@@ -70,7 +70,7 @@ class PaymentReader(Protocol):
     No method raises for errors of the provider or the network: every answer and every missing answer becomes an
     Outcome. In a read, FAILED_DEFINITE means that the provider reports a failure of the payment or refund. A read
     without a usable answer is UNKNOWN. An answer that doesn't match the request is UNKNOWN too; if the reason is
-    `other_amount`, the outcome's field `found` has the provider's report.
+    `other_amount`, the outcome's field `content` has the provider's report.
     """
 
     @property

@@ -209,7 +209,7 @@ def _list_purchases_without_credit_check(
     `sent_at` or later (None: on any day), and belong to no credit check in our database; return no purchases if the
     list can't be used. A purchase without a day counts as possibly made on any day.
     """
-    reports = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
+    reports = outcome.content if outcome.kind is OutcomeClass.SUCCEEDED else None
     return [
         report
         for report in reports or ()

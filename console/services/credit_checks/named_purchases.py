@@ -86,7 +86,7 @@ def refuse_denial_of_named_purchase(
         _store_answer(context, outcome, store_answer)
         if outcome.kind is OutcomeClass.NOT_FOUND:
             continue
-        report = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
+        report = outcome.content if outcome.kind is OutcomeClass.SUCCEEDED else None
         if report is None:
             facts: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(find_read_error_code(outcome), facts)

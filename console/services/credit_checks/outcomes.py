@@ -111,8 +111,8 @@ def _write_outcome(
     capabilities: CreditCheckCapabilities,
 ) -> None:
     """Set the credit check to success, error or unknown, as the outcome of its purchase says."""
-    if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        write_successful_purchase(context, tx, record, outcome.found)
+    if outcome.kind is OutcomeClass.SUCCEEDED and outcome.content is not None:
+        write_successful_purchase(context, tx, record, outcome.content)
     elif outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES:
         write_failed_purchase(context, tx, record, outcome.reason)
     else:
@@ -375,10 +375,10 @@ def _store_late_answer(
     entry. The state of the credit check stays unchanged; an answer that contradicts the state opens a case."""
     store_answer_evidence(context, tx, record, LATE_PURCHASE_CALL_NAME, outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
-    id_at_provider_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
+    id_at_provider_fact = {"provider_id": outcome.content.credit_check_id} if outcome.content else {}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | id_at_provider_fact)
     if is_contradicting_answer(record, outcome):
-        observed_purchase = format_observed_purchase(outcome.found.credit_check_id if outcome.found else None)
+        observed_purchase = format_observed_purchase(outcome.content.credit_check_id if outcome.content else None)
         observed = observed_purchase if outcome.kind is OutcomeClass.SUCCEEDED else f"not bought: {outcome.reason}"
         open_contradiction_case(context, tx, record, observed)
 
@@ -399,9 +399,9 @@ def _open_cases_about_shared_id(
     transaction waits for the transaction of the decision; or the transaction of the decision comes later, finds the
     id in `record`, and refuses the decision.
     """
-    if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.found is None:
+    if outcome.kind is not OutcomeClass.SUCCEEDED or outcome.content is None:
         return
-    id_at_provider = outcome.found.credit_check_id
+    id_at_provider = outcome.content.credit_check_id
     other_checks = [other_check for other_check in credit_checks_of_number if other_check.id != record.id]
     if any(other_check.state is CheckState.PENDING for other_check in other_checks):
         other_checks = list(check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider))
@@ -435,7 +435,7 @@ def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) 
     """True if the provider's answer to a purchase contradicts the stored state of the credit check, for example if
     the answer is "bought" and the state is error."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
-        is_same_check = outcome.found is not None and outcome.found.credit_check_id == record.credit_check_id
+        is_same_check = outcome.content is not None and outcome.content.credit_check_id == record.credit_check_id
         return record.state is CheckState.ERROR or (record.state is CheckState.SUCCESS and not is_same_check)
     return record.state is CheckState.SUCCESS and outcome.kind in _NOT_BOUGHT_OUTCOME_CLASSES
 

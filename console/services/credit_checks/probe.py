@@ -167,8 +167,8 @@ class CreditCheckProber:
         outcomes.store_answer_evidence(context, tx, record, outcomes.LIST_CALL_NAME, outcome)
         current = credit_checks.find(tx.conn, record.id) or record
         report = None
-        if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-            report, reason = self._find_unused_report(tx, current, outcome.found)
+        if outcome.kind is OutcomeClass.SUCCEEDED and outcome.content is not None:
+            report, reason = self._find_unused_report(tx, current, outcome.content)
         if current.certainty is Certainty.KNOWN:
             # It became known after the question: by a late answer, or by a decision of people.
             if report is not None and current.state is not CheckState.PENDING:
@@ -334,7 +334,7 @@ class CreditCheckProber:
             if observed is not None:
                 outcomes.open_contradiction_case(context, tx, record, observed)
             elif outcome.kind is OutcomeClass.SUCCEEDED:
-                outcomes.end_reading_contradiction(context, tx, record.id, outcome.found)
+                outcomes.end_reading_contradiction(context, tx, record.id, outcome.content)
                 outcomes.schedule_refetch_again(context, tx, record.id)
 
         context.write(store_answer)
@@ -355,7 +355,7 @@ def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> s
     if the answer doesn't contradict the credit check."""
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return outcomes.UNKNOWN_AT_PROVIDER_OBSERVED
-    number = outcome.found.corporation_number if outcome.found else None
+    number = outcome.content.corporation_number if outcome.content else None
     if number is not None and number != record.corporation_number:
         return f"{outcomes.OTHER_CORPORATION_OBSERVED} {number[:20]}"
     return None

@@ -279,7 +279,7 @@ class _PurchaseAttempt:
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": earlier_check, "reason": "other_record"}
             )
         outcome = reader.read_detail(earlier_check.credit_check_id)
-        report = outcome.found
+        report = outcome.content
         context.write(lambda tx: outcomes.store_answer_before_renewal(context, tx, earlier_check, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(earlier_check, context.now()):
@@ -435,8 +435,8 @@ class _PurchaseAttempt:
         """Buy at AlarmBox. If AlarmBox answers a renewal with the id of an earlier credit check, nobody knows whether
         it has sold a new one: the outcome is then UNKNOWN, and a person must look."""
         outcome = self._adapter_source.get_adapter().buy_check(self._request)
-        if outcome.found is not None and outcome.found.credit_check_id in self._earlier_ids:
-            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=outcomes.EARLIER_ID_REASON, found=None)
+        if outcome.content is not None and outcome.content.credit_check_id in self._earlier_ids:
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=outcomes.EARLIER_ID_REASON, content=None)
         return outcome
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[CheckReport]) -> None:

@@ -83,15 +83,15 @@ class CreditCheckPartReader:
         id_at_provider = record.credit_check_id or 0
         if name == DETAIL_PART:
             detail_outcome = self._open_reader().read_detail(id_at_provider)
-            return _drop_report_of_other_number(record, FetchedPart(name, detail_outcome, detail_outcome.found))
+            return _drop_report_of_other_number(record, FetchedPart(name, detail_outcome, detail_outcome.content))
         pdf_outcome = self._open_reader().read_pdf(id_at_provider)
-        if pdf_outcome.kind is not OutcomeClass.SUCCEEDED or not isinstance(pdf_outcome.found, PdfAnswer):
+        if pdf_outcome.kind is not OutcomeClass.SUCCEEDED or not isinstance(pdf_outcome.content, PdfAnswer):
             return FetchedPart(name, pdf_outcome)
-        part = _drop_report_of_other_number(record, FetchedPart(name, pdf_outcome, pdf_outcome.found.report))
+        part = _drop_report_of_other_number(record, FetchedPart(name, pdf_outcome, pdf_outcome.content.report))
         if not part.is_fetched:
             return part
         return FetchedPart(
-            name, pdf_outcome, pdf_outcome.found.report, self._context.documents.store(pdf_outcome.found.content)
+            name, pdf_outcome, pdf_outcome.content.report, self._context.documents.store(pdf_outcome.content.content)
         )
 
     @credit_checks.run_again_if_stale()

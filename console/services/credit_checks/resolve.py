@@ -277,7 +277,7 @@ class PurchaseResolver:
         and its report. Raises the error of `make_unconfirmed_error` if the answer has no report. `is_decision` is
         False if no person has named the id."""
         outcome = self._open_reader().read_detail(id_at_provider)
-        report = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
+        report = outcome.content if outcome.kind is OutcomeClass.SUCCEEDED else None
         call = "resolve" if is_decision else outcomes.RESTORE_CALL_NAME
         self._context.write(lambda tx: self._store_answer(tx, record, outcome, call, is_answered=report is not None))
         if report is None:

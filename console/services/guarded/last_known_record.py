@@ -26,7 +26,7 @@ def build_credit_check(claimed_operation: ClaimedOperation, outcome: Outcome[Che
     The column `version` is 1 if `outcome` is None, otherwise 2, as in the row before and after the outcome is
     written.
     """
-    subject, report = claimed_operation.subject, outcome.found if outcome else None
+    subject, report = claimed_operation.subject, outcome.content if outcome else None
     state = _CHECK_STATE_BY_OUTCOME_CLASS.get(outcome.kind) if outcome else None
     name, result = (report.company_name, report.result) if report else (None, None)
     purchase_day, expiration_day = (report.purchase_date, report.expiration_date) if report else (None, None)
@@ -71,7 +71,7 @@ def build_refund(
     if outcome is None or state is None:
         work = Work(WorkState.SCHEDULED, reason=WorkReason.UNKNOWN)
         return replace(submitted_refund, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
-    report = outcome.found
+    report = outcome.content
     provider_refund_id = report.provider_refund_id if report else refund_row.provider_refund_id
     error_code = None if state in (RefundState.SUBMITTED, RefundState.COMPLETED) else outcome.reason
     return replace(

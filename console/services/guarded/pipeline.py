@@ -379,7 +379,7 @@ class GuardedPipeline:
                 raise
             is_spooled = self._spool_answer(claimed_operation, outcome)
             raise OutcomeUnrecorded(
-                claimed_operation, is_spooled=is_spooled, id_at_provider=find_id_at_provider(outcome.found)
+                claimed_operation, is_spooled=is_spooled, id_at_provider=find_id_at_provider(outcome.content)
             ) from error
         except BaseException:
             if (
@@ -452,7 +452,7 @@ class GuardedPipeline:
         """Write the outcome into the desk's spool, because the second transaction (tx2) has failed. Return True, or
         False if this fails, too; the failure is logged."""
         _log.exception("operation %s: the outcome could not be recorded", claimed_operation.operation_id)
-        answer: Answer = replace(outcome, found=find_storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
+        answer: Answer = replace(outcome, content=find_storable_report(outcome.content))  # type: ignore[arg-type, assignment]  # narrowed
         try:
             self._context.spool.store_answer(claimed_operation.operation_id, answer)
         except Exception:
@@ -503,7 +503,7 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
     open, so that it holds its claim."""
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
-    identifier = find_id_at_provider(outcome.found)
+    identifier = find_id_at_provider(outcome.content)
     numeric_id = identifier if isinstance(identifier, int) else None
     context.spool.mark_ended(
         operation_id, holds_claim=outcome.kind in OUTCOME_CLASSES_WITH_EFFECT, id_at_provider=numeric_id

@@ -141,9 +141,9 @@ class DailyFileStore:
         outcome = self.daily.download_file(
             self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin)
         )
-        if outcome.found is None:
+        if outcome.content is None:
             raise _make_download_error(outcome, event)
-        return outcome.found
+        return outcome.content
 
     def _decrypt_address(self, event: PaymentEvent) -> str:
         try:

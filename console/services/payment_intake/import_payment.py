@@ -150,7 +150,7 @@ class PaymentImporter:
             code != ErrorCode.PROVIDER_UNREACHABLE or outcome.sent is SendingCertainty.NO
         ):
             raise make_outcome_error(code, detail)
-        report = outcome.found
+        report = outcome.content
         if report is None or report.amount is None or outcome.kind is OutcomeClass.UNKNOWN:
             raise make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
         return report

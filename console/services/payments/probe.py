@@ -140,7 +140,7 @@ class PaymentProber:
         the answer was applied.
         """
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
-        if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
+        if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.content is None:
             code = find_read_error_code(outcome)
             raise make_outcome_error(code if code in NO_ANSWER_ERROR_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
         if payment.certainty is Certainty.UNKNOWN:
@@ -380,7 +380,7 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     payment with an unexpected amount is returned too: the payment's state is then known, but the amount can't be
     booked.
     """
-    report = outcome.found
+    report = outcome.content
     if report is None or outcome.kind in USABLE_OUTCOME_CLASSES:
         return report
     return report if outcome.reason == OTHER_AMOUNT_REASON and report.state in PAID_STATES else None

@@ -553,7 +553,7 @@ def _has_decided_outcome(state: PaymentState, target: PaymentState) -> bool:
 def _find_provider_payment_id(payment: Payment, answer: Outcome[PaymentReport] | None) -> str | None:
     """Return the payment id that the provider's answer contains; None without an answer, if it contains no id, or if
     it may be about another payment."""
-    report = answer.found if answer is not None else None
+    report = answer.content if answer is not None else None
     return report.provider_payment_id if report is not None and names_payment(payment, report) else None
 
 

@@ -279,7 +279,7 @@ class _StartAttempt:
             return
         if self._try_to_prevent_payment(current_payment, outcome):
             return
-        code = None if outcome is None or outcome.found is not None else find_read_error_code(outcome)
+        code = None if outcome is None or outcome.content is not None else find_read_error_code(outcome)
         if outcome is not None and code in NO_ANSWER_ERROR_CODES:
             raise make_outcome_error(
                 code, {"record": current_payment, "reason": outcome.reason, "status": outcome.status}
@@ -501,10 +501,10 @@ class _StartAttempt:
             with log_and_suppress("reading a payment that exists already"):
                 self._payment_prober.probe(claimed_operation.subject.id, is_automatic=True)
         payment = self._find_payment(claimed_operation.subject.id)
-        if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
-            if is_contradicting_answer(payment, outcome.found):
+        if outcome.kind is OutcomeClass.SUCCEEDED and outcome.content is not None and payment is not None:
+            if is_contradicting_answer(payment, outcome.content):
                 raise late_answers.make_already_decided_error(self._context, PAYMENT_KIND, payment)
-            return StartResult(payment, outcome.found)
+            return StartResult(payment, outcome.content)
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
             raise make_outcome_error(ErrorCode.ALREADY_DECIDED, {**detail, "state": payment.state.value})

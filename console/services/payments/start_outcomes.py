@@ -49,12 +49,12 @@ def write_start_outcome(
     the outcome is unknown. If a notice has changed the payment's state before the provider's answer came, keep the
     state of the notice. If the payment has ended unpaid in our database and the provider's answer has a code with
     which the payer can pay, only open a case."""
-    if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        if is_contradicting_answer(payment, outcome.found):
-            observed = f"begun {outcome.found.merchant_payment_id}"  # without the code: it is the payer's alone
+    if outcome.kind is OutcomeClass.SUCCEEDED and outcome.content is not None:
+        if is_contradicting_answer(payment, outcome.content):
+            observed = f"begun {outcome.content.merchant_payment_id}"  # without the code: it is the payer's alone
             payment_work.open_case(context, tx, payment.id, WorkReason.CONTRADICTED, observed, payment.state.value)
         else:
-            _write_started_payment(context, tx, payment, outcome.found)
+            _write_started_payment(context, tx, payment, outcome.content)
     elif payment.state is not PaymentState.INITIALIZING:
         return
     elif outcome.kind in REFUSED_OUTCOME_CLASSES:
@@ -166,7 +166,7 @@ def _is_start_recorded(operation: Operation, payment: Payment, outcome: Outcome[
     and its operation is done. One transaction writes both, together with the evidence. The process of that
     transaction ended before it marked the operation as ended in the desk's spool.
     """
-    handle = outcome.found.handle[:128] if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found else None
+    handle = outcome.content.handle[:128] if outcome.kind is OutcomeClass.SUCCEEDED and outcome.content else None
     return (
         bool(handle)
         and payment.handle == handle

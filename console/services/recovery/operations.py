@@ -396,7 +396,7 @@ class OperationRecovery:
         """
         context, intent = self._context, entry.intent
         outcome = self._get_check_reader().read_detail(id_at_provider)
-        report = outcome.found
+        report = outcome.content
         lost_operation = _make_operation(entry)
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome, has_report=False))

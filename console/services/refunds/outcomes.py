@@ -100,7 +100,7 @@ def mark_answer_about_other_refund(refund: Refund, outcome: Outcome[RefundReport
     provider's refund id in the answer differs from the id that is stored in our refund, return a copy of the answer
     with an unknown outcome and the reason other_id.
     """
-    report, own_refund_id = outcome.found, refund.provider_refund_id
+    report, own_refund_id = outcome.content, refund.provider_refund_id
     if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):
         return outcome
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")
@@ -114,7 +114,7 @@ def refuse_denial_against_answer(answer: Outcome[RefundReport], record: Refund |
     provider and a refused question say nothing about the refund, and raise no error. `record` is the refund or, if
     the database has lost it, its operation."""
     refuse_denial_of_unclear_answer(answer.reason, record)
-    report = answer.found
+    report = answer.content
     if report is not None and report.state is not RefundState.FAILED:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": ForeignText(report.provider_state)}
@@ -180,12 +180,12 @@ def write_known_outcome(
     provider) or failed. `facts` are more values for the audit entry; `capabilities` are the provider's, None if
     the caller doesn't have them.
     """
-    if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        mark_refund_completed(context, tx, refund, outcome.found, facts)
+    if outcome.kind is OutcomeClass.SUCCEEDED and outcome.content is not None:
+        mark_refund_completed(context, tx, refund, outcome.content, facts)
     elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
-        mark_refund_submitted(context, tx, refund, outcome.found, capabilities, facts)
+        mark_refund_submitted(context, tx, refund, outcome.content, capabilities, facts)
     else:
-        mark_refund_failed(context, tx, refund, outcome.reason, outcome.found, facts)
+        mark_refund_failed(context, tx, refund, outcome.reason, outcome.content, facts)
     _open_cases_about_shared_id(context, tx, refund, outcome)
 
 
@@ -489,12 +489,12 @@ def store_stated_facts(
     no state, or if the refund has the facts of a newer answer. `effective_at` is the time at which the answer was
     true; None: now.
     """
-    if outcome.kind is OutcomeClass.UNKNOWN or outcome.found is None:
+    if outcome.kind is OutcomeClass.UNKNOWN or outcome.content is None:
         return
     now, refund = context.now(), require_refund(tx, refund_id)
     stated_at = now if effective_at is None else effective_at
     if refund.told_at is None or refund.told_at <= stated_at or refund.told_at > now + PROVIDER_CLOCK_TOLERANCE:
-        refunds.change_refund(tx.conn, refund, now, **make_report_columns(outcome.found, stated_at))
+        refunds.change_refund(tx.conn, refund, now, **make_report_columns(outcome.content, stated_at))
 
 
 def _make_audit_facts(refund: Refund) -> dict[str, object]:
@@ -554,8 +554,8 @@ def compare_late_answer(
     """
     state, outcome_class = refund.state, outcome.kind
     _open_cases_about_shared_id(context, tx, refund, outcome)
-    if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
+    if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.content is not None:
+        mark_refund_completed(context, tx, refund, outcome.content, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
         open_contradiction_case(context, tx, refund, describe_contradiction(refund, outcome))
 
@@ -567,7 +567,7 @@ def _open_cases_about_shared_id(
     this answer about `refund`. The id belongs to `refund`, because the program asked the provider about `refund`. If
     a decision of people gives the id to another refund at the same time, the two transactions run one after the
     other."""
-    provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
+    provider_refund_id = outcome.content.provider_refund_id if outcome.content else None
     if outcome.kind not in OUTCOME_CLASSES_WITH_EFFECT or provider_refund_id in (None, refund.provider_refund_key):
         return
     for other_refund in list_refunds_with_key_or_id(context, tx, refund.payment_id, str(provider_refund_id)):
@@ -613,7 +613,7 @@ def open_case(
 
 def describe_contradiction(refund: Refund, outcome: Outcome[RefundReport]) -> str:
     """Return the text `observed` of the case about a provider's answer that contradicts the refund's state."""
-    provider_refund_id = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
+    provider_refund_id = (outcome.content and outcome.content.provider_refund_id) or refund.provider_refund_key or ""
     return f"{outcome.kind.value} {outcome.reason} {provider_refund_id}".strip()
 
 

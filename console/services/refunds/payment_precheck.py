@@ -106,7 +106,7 @@ def require_refundable_payment(
     )
     if objection is not None:
         code, reason = objection
-        provider_word = outcome.found.provider_state if outcome.found else outcome.reason
+        provider_word = outcome.content.provider_state if outcome.content else outcome.reason
         raise make_outcome_error(code, {"record": refund, "reason": reason, "provider_state": provider_word})
     list_failure: Outcome[object] | None = None
     if isinstance(reader, RefundLister):
@@ -123,7 +123,9 @@ def _get_refund_reports(outcome: Outcome[PaymentReport]) -> tuple[RefundReport, 
     """Return the refunds in the provider's answer about the payment; None if the answer is unusable or missing, or if
     one of the refunds in it can't be read."""
     return (
-        outcome.found.refunds if outcome.found is not None and outcome.kind in OUTCOME_CLASSES_WITH_EFFECT else None
+        outcome.content.refunds
+        if outcome.content is not None and outcome.kind in OUTCOME_CLASSES_WITH_EFFECT
+        else None
     )
 
 
@@ -155,10 +157,10 @@ def _find_list_failure(
         raise make_outcome_error(ErrorCode.NOT_ALLOWED, {**facts, "reason": NotAllowedReason.UNRECORDED_REFUND})
     if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
         return outcome
-    if _exceeds_captured_amount(context, refund_with_payment, outcome.found or ()):
+    if _exceeds_captured_amount(context, refund_with_payment, outcome.content or ()):
         reason = ExceedsCapturedReason.MORE_THAN_PROVIDER_REFUNDS
         raise make_outcome_error(ErrorCode.EXCEEDS_CAPTURED, {**facts, "reason": reason})
-    return _make_unusable_list_outcome(context, refund_with_payment, outcome, outcome.found or ())
+    return _make_unusable_list_outcome(context, refund_with_payment, outcome, outcome.content or ())
 
 
 def _make_unusable_list_outcome(
@@ -185,7 +187,7 @@ def _make_unusable_list_outcome(
     if is_whole and all(listed_refund.amount is not None for listed_refund in uncounted_refunds):
         return None
     reason = "bad_amount" if is_whole else "list_lacks_refund"
-    return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=reason, found=None)
+    return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=reason, content=None)
 
 
 def _has_provider_made_refund(refund: Refund) -> bool:
@@ -255,7 +257,7 @@ def _store_list_and_open_unrecorded_refund_case(
     source = f"{payment.provider}.{REFUND_LIST_CALL_NAME}"
     evidence.add_answer(tx.conn, ("operation", None), payment.operation_id, source, operator, outcome, now)
     own_key = find_refund_key(context, tx.conn, refund_with_payment.refund, payment)
-    listed_refunds = outcome.found or () if outcome.kind is OutcomeClass.SUCCEEDED else ()
+    listed_refunds = outcome.content or () if outcome.kind is OutcomeClass.SUCCEEDED else ()
     unrecorded_keys = [
         key
         for key in dict.fromkeys(listed_refund.key for listed_refund in listed_refunds)
@@ -304,7 +306,7 @@ def _find_refund_refusal(
     the refund. This is so if the payment is not in a paid state at the provider, or if less than the refund's amount
     can still be refunded. Return None if the answer allows the refund. `reported_refunds` are the refunds in the
     answer, None if the answer has no readable refunds."""
-    report = outcome.found
+    report = outcome.content
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_reported_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
     if reported_refunds is not None and _exceeds_captured_amount(context, refund_with_payment, reported_refunds):

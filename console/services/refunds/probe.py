@@ -387,7 +387,7 @@ class RefundProber:
         if outcome.kind is OutcomeClass.NOT_FOUND:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
             return
-        values = refund_outcomes.make_report_columns(outcome.found, now)
+        values = refund_outcomes.make_report_columns(outcome.content, now)
         if outcome.reason == ORDER_DELETED_AT_PROVIDER_REASON:
             values |= refunds.make_work_values(
                 Work(WorkState.NEEDS_REVIEW, None, ORDER_DELETED_AT_PROVIDER_REASON, refund.work.attempt)

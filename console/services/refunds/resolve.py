@@ -161,7 +161,7 @@ class RefundResolver:
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
-        reported_number = outcome.found.provider_refund_id if outcome.found else None
+        reported_number = outcome.content.provider_refund_id if outcome.content else None
         if decided_state is RefundState.COMPLETED and id_at_provider not in (
             None,
             reported_number,

@@ -99,11 +99,11 @@ class PublisherQueries:
             self._pause_queries(None, REGISTRY_ANSWER_LIFETIME_SECONDS)
             return
         outcome = api.read_corporations([corporation_number])
-        if outcome.found is None:
+        if outcome.content is None:
             self._pause_queries(outcome.reason)
             return
         today = self._context.now().astimezone(JST).date()
-        facts = CorporationFacts(corporation_number, today, outcome.found[0]) if outcome.found else None
+        facts = CorporationFacts(corporation_number, today, outcome.content[0]) if outcome.content else None
         with self._lock:
             self._answers[corporation_number] = _StoredAnswer(
                 facts, self._context.clock.monotonic() + REGISTRY_ANSWER_LIFETIME_SECONDS

@@ -207,8 +207,8 @@ class RegistryUpdater:
 
 
 def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":
-    if outcome.found is not None:
-        return outcome.found
+    if outcome.content is not None:
+        return outcome.content
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(outcome.kind)
     if code is None or (code is ErrorCode.PROVIDER_REFUSED and outcome.sent is SendingCertainty.NO):
         code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if outcome.has_success_status else ErrorCode.PROVIDER_UNREACHABLE

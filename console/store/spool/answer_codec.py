@@ -18,13 +18,15 @@ Answer: TypeAlias = Outcome[StoredReport]
 
 _DAY_FIELDS = ("purchase_date", "expiration_date")
 """Fields of a credit check's report that are days."""
+_CONTENT_KEY = "found"
+"""Key of `Outcome.content` in the stored text. Files of earlier versions have this key, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReportForm:
-    """The stored form of one type of report (`Outcome.found`). `form_number` identifies the form in the stored text;
-    `make_report` makes the report of JSON values; `get_id_at_provider` returns the id that the provider gave to the
-    record; for a started payment it returns our payment number.
+    """The stored form of one type of report (`Outcome.content`). `form_number` identifies the form in the stored
+    text; `make_report` makes the report of JSON values; `get_id_at_provider` returns the id that the provider gave to
+    the record; for a started payment it returns our payment number.
     """
 
     form_number: int
@@ -35,8 +37,10 @@ class StoredReportForm:
 def encode_answer(answer: Answer) -> str:
     """Return the answer as JSON text, which `decode_answer` can read. Raises KeyError for a type of report that
     the spool can't store (see `find_storable_report`)."""
-    form_number = 1 if answer.found is None else STORED_FORM_BY_REPORT_TYPE[type(answer.found)].form_number
-    return json.dumps({"form": form_number, **asdict(answer)}, default=_format_day, sort_keys=True)
+    form_number = 1 if answer.content is None else STORED_FORM_BY_REPORT_TYPE[type(answer.content)].form_number
+    fields = asdict(answer)
+    fields[_CONTENT_KEY] = fields.pop("content")
+    return json.dumps({"form": form_number, **fields}, default=_format_day, sort_keys=True)
 
 
 def decode_answer(text: str | bytes) -> Answer:
@@ -47,8 +51,8 @@ def decode_answer(text: str | bytes) -> Answer:
         if stored_form is None:
             raise ValueError("an answer in a form that this program does not know")
         fields["kind"], fields["sent"] = OutcomeClass(fields["kind"]), SendingCertainty(fields["sent"])
-        fields["found"] = None if fields["found"] is None else stored_form(fields["found"])
-        return Outcome(**fields)
+        content = fields.pop(_CONTENT_KEY)
+        return Outcome(content=None if content is None else stored_form(content), **fields)
     except (TypeError, KeyError, AttributeError) as odd:
         raise ValueError("not a stored answer") from odd
 

@@ -385,7 +385,7 @@ class Spool:
                 {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_MISSING},
             )
         encrypted_answer = self._cipher.encrypt(answers.encode_answer(answer).encode())
-        id_at_provider = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
+        id_at_provider = answer.content.credit_check_id if isinstance(answer.content, CheckReport) else None
         stored_count = self._file.write(
             _STORE_ANSWER_SQL,
             (encrypted_answer, id_at_provider, answer.kind in OUTCOME_CLASSES_WITH_EFFECT, operation_id),

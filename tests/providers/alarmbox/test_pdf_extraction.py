@@ -151,9 +151,9 @@ def test_a_pdf_of_exactly_32_mib_is_accepted() -> None:
 def _check_accepted(body: bytes, content: bytes) -> None:
     outcome = convert_pdf_answer(body)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES)
-    assert outcome.found is not None
-    assert outcome.found.content == content
-    assert outcome.found.report.credit_check_id == 12345
+    assert outcome.content is not None
+    assert outcome.content.content == content
+    assert outcome.content.report.credit_check_id == 12345
 
 
 @pytest.mark.parametrize(("body", "reason"), REFUSED_ANSWERS.values(), ids=REFUSED_ANSWERS)
@@ -174,7 +174,7 @@ def test_a_pdf_one_byte_above_the_limit_is_refused(escaped: bool) -> None:
 
 def _check_not_accepted(body: bytes, reason: str) -> None:
     outcome = convert_pdf_answer(body)
-    assert (outcome.kind, outcome.reason, outcome.found) == (OutcomeClass.UNKNOWN, reason, None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (OutcomeClass.UNKNOWN, reason, None)
 
 
 def test_evidence_has_the_size_without_the_file() -> None:
@@ -228,7 +228,7 @@ def test_a_large_pdf_answer_is_read_completely(monkeypatch: pytest.MonkeyPatch) 
     body = make_answer(b64encode(content).decode())
     with serve_scripts(make_answer_script(200, body)) as server:
         outcome = make_alarmbox(server.url).read_pdf(12345)
-    assert outcome.found is not None
-    assert outcome.found.content == content
+    assert outcome.content is not None
+    assert outcome.content.content == content
     assert sum(sizes) > len(body), "the parsers of the answer were not watched"
     assert max(sizes) <= 1 << 20

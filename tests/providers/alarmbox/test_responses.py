@@ -196,7 +196,7 @@ def test_a_gone_status_with_the_check_in_the_body_is_unknown(call_name: str, sta
     """If the status says that the credit check is gone but the body contains this credit check, the outcome is
     unknown. Otherwise the program could buy the same check again."""
     outcome = call_with_answer(CALL_BY_NAME[call_name], status, PURCHASED_ANSWER)
-    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, "refused_but_made", None)
 
 
 @pytest.mark.parametrize("body", [b"", {"credit_check": {"credit_check_id": None}}, {"error": "credit_check_id"},
@@ -279,7 +279,7 @@ def test_any_2xx_with_an_id_is_bought(status: int) -> None:
     """
     outcome = buy_with_answer(PURCHASED_ANSWER, status)
     assert outcome.kind is Kind.SUCCEEDED
-    assert outcome.found == CheckReport(
+    assert outcome.content == CheckReport(
         12345, CORPORATION_NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
     )
 
@@ -339,7 +339,7 @@ def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     """
     outcome = buy_with_answer(json.dumps({"credit_check": CHECK_ANSWER | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
-    assert {name: getattr(outcome.found, name) for name in read} == read
+    assert {name: getattr(outcome.content, name) for name in read} == read
 
 
 CHECK_WITHOUT_ID = {name: value for name, value in CHECK_ANSWER.items() if name != "credit_check_id"}
@@ -436,7 +436,7 @@ UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
 def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
     """A 2xx answer without a usable id leads to UNKNOWN, with the reason of its defect and without a report."""
     outcome = buy_with_answer(body)
-    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, why, None)
 
 
 def test_evidence_has_text_status_and_hash_of_the_answer() -> None:
@@ -617,7 +617,7 @@ def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, why:
     """The list of credit checks is accepted only if it is complete and every entry is readable. Entries with other
     corporation numbers are left out."""
     outcome = call_with_answer(CALL_BY_NAME["list"], 200, body)
-    assert (outcome.kind, outcome.reason, len(outcome.found or ())) == (kind, why, count)
+    assert (outcome.kind, outcome.reason, len(outcome.content or ())) == (kind, why, count)
 
 
 @pytest.mark.parametrize(
@@ -634,7 +634,7 @@ def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
         CALL_BY_NAME["list"],
         make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK_ANSWER]}, {name: value})),
     )
-    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, "list_incomplete", None)
 
 
 @pytest.mark.parametrize(
@@ -650,7 +650,7 @@ def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: st
         CALL_BY_NAME["list"],
         make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK_ANSWER]}, {name: value})),
     )
-    assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
+    assert (outcome.kind, len(outcome.content or ())) == (Kind.SUCCEEDED, 1)
 
 
 def test_a_status_100_is_skipped() -> None:

@@ -44,18 +44,18 @@ def test_a_purchase_its_detail_and_its_file_agree(control: SandboxControl, token
     control.change_settings(offers_purchase_list=True)
     box = make_adapter(control.url, tokens, finds_purchases=True)
     purchase = box.buy_check(PURCHASE_REQUEST)
-    assert purchase.found is not None
-    credit_check_id = purchase.found.credit_check_id
+    assert purchase.content is not None
+    credit_check_id = purchase.content.credit_check_id
     detail, file, listed = (
         box.read_detail(credit_check_id),
         box.read_pdf(credit_check_id),
         box.find_purchases(CORPORATION_NUMBER),
     )
-    assert detail.found is not None
-    assert file.found is not None
-    assert detail.found == file.found.report
-    assert detail.found.company_name == purchase.found.company_name
-    assert listed.found == (purchase.found,)
+    assert detail.content is not None
+    assert file.content is not None
+    assert detail.content == file.content.report
+    assert detail.content.company_name == purchase.content.company_name
+    assert listed.content == (purchase.content,)
     assert control.count_charges(CORPORATION_NUMBER) == 1
 
 
@@ -123,9 +123,9 @@ def test_only_complete_pdfs_are_accepted_under_each_fault(
     because the renderer limits it later."""
     box = make_adapter(control.url, tokens)
     purchase = box.buy_check(PURCHASE_REQUEST)
-    assert purchase.found is not None
+    assert purchase.content is not None
     control.add_fault(name, call="pdf", **({"size": 1_000_000} if name == "pdf_bomb" else {}))
-    outcome = box.read_pdf(purchase.found.credit_check_id)
+    outcome = box.read_pdf(purchase.content.credit_check_id)
     whole = name in ("pdf_other", "pdf_bomb")
     assert (outcome.kind is OutcomeClass.SUCCEEDED) == whole, outcome.reason
     assert outcome.status == 200

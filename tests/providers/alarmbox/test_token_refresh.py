@@ -44,7 +44,7 @@ def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
         assert (
             make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lifetime=timedelta(minutes=6))))
             .buy_check(PURCHASE_REQUEST)
-            .found
+            .content
         )
         assert server.list_paths() == [PURCHASE_REQUEST_LINE]
         assert server.get_header(0, "authorization") == "Bearer at-1"
@@ -56,7 +56,7 @@ def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
         assert (
             make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lifetime=None)))
             .buy_check(PURCHASE_REQUEST)
-            .found
+            .content
         )
         assert server.list_paths() == [PURCHASE_REQUEST_LINE]
 
@@ -67,7 +67,7 @@ def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
     """
     tokens, turns = MemoryTokens(make_token_pair(lifetime=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
     with serve_scripts(NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(PURCHASE_REQUEST).found
+        assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(PURCHASE_REQUEST).content
         assert server.list_paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.read_form(0) == {
             "grant_type": "refresh_token",
@@ -133,7 +133,7 @@ def test_a_pair_refreshed_by_another_process_is_used() -> None:
         assert (
             make_alarmbox(server.url, tokens=TokensRefreshedByOtherProcess(make_token_pair()))
             .buy_check(PURCHASE_REQUEST)
-            .found
+            .content
         )
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.get_header(1, "authorization") == "Bearer at-7"
@@ -150,7 +150,7 @@ def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
         INVALID_GRANT_ANSWER(connection, test_ended)  # type: ignore[arg-type]  # handed through as it came
 
     with serve_scripts(UNAUTHORISED_ANSWER, replace_pair_and_refuse, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).found
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).content
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.get_header(2, "authorization") == "Bearer at-7"
 
@@ -209,7 +209,7 @@ def test_a_refresh_without_an_answer_is_repeated_once(lost_answer: Script) -> No
     """
     tokens = MemoryTokens(make_token_pair(lifetime=timedelta(0)))
     with serve_scripts(lost_answer, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
-        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).found
+        assert make_alarmbox(server.url, tokens=tokens).buy_check(PURCHASE_REQUEST).content
         assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert [server.read_form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
 
@@ -251,7 +251,7 @@ def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, aske
         adapter = make_alarmbox(
             server.url, tokens=MemoryTokens(make_token_pair(lifetime=TIME_UNTIL_EXPIRY)), scale=100
         )
-        assert adapter.buy_check(PURCHASE_REQUEST).found
+        assert adapter.buy_check(PURCHASE_REQUEST).content
         assert server.list_paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
         assert server.get_header(asked, "authorization") == "Bearer at-1"
 
@@ -342,7 +342,9 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
     with serve_scripts(wait_and_refuse, wait_and_refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         adapter = make_alarmbox(server.url, tokens=tokens)
         found: list[object] = []
-        threads = [threading.Thread(target=lambda: found.append(adapter.read_detail(12345).found)) for _ in range(2)]
+        threads = [
+            threading.Thread(target=lambda: found.append(adapter.read_detail(12345).content)) for _ in range(2)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -309,7 +309,7 @@ def test_an_answer_that_is_not_decryptable_is_unknown(call: AtomCall, body: byte
     """An answer leaves the outcome unknown if it isn't encrypted, is incomplete or contains two encrypted texts. The
     evidence contains no encrypted text."""
     outcome = convert_answer(call, 200, body)
-    assert (outcome.kind, outcome.reason, outcome.found) == (UNKNOWN, "not_opened", None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (UNKNOWN, "not_opened", None)
     assert b"encData" not in body or outcome.evidence == f"sealed, {len(body)} bytes, not opened"
 
 
@@ -345,18 +345,18 @@ def test_all_facts_of_a_payment_are_read() -> None:
     """The report contains all facts that people compare: Indian times become instants, and amounts are exact."""
     outcome = convert_verification(make_attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
     assert outcome.kind is SUCCEEDED
-    assert outcome.found == PaymentReport(
+    assert outcome.content == PaymentReport(
         "ORD20261120000123", "11000000615892", "OTS0000", PaymentState.PAYMENT_SUCCESS, True, AMOUNT_IN_RUPEES,
         Money(51_767, "INR"), paid_at=datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), method="DC",
         bank_reference="001100000061589211119", settlement="NRNS", payer="payer@example.com", refunds=None,
     )  # fmt: skip
-    assert outcome.found.is_bookable
+    assert outcome.content.is_bookable
 
 
 def test_a_payment_time_without_end_is_not_accepted() -> None:
     """The adapter does not accept 9999-12-31 as the time of a payment, because the program cannot compute a deadline
     from it. It uses the next time in the answer."""
-    found = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
+    found = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).content
     assert found is not None
     assert found.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
 
@@ -440,11 +440,11 @@ def test_a_second_success_is_named() -> None:
     """If two attempts have taken money, one becomes the payment, and the report names the other attempt."""
     found = convert_verification(
         make_attempt(), make_attempt(pay={"atomTxnId": 7}), make_attempt("OTS0600", {"atomTxnId": 8})
-    ).found
+    ).content
     assert found is not None
     assert (found.provider_payment_id, found.further_captures) == ("11000000615892", ("7",))
     seven = replace(ATOM_QUESTION, provider_payment_id="7")
-    known = convert_verification(make_attempt(), make_attempt(pay={"atomTxnId": 7}), question=seven).found
+    known = convert_verification(make_attempt(), make_attempt(pay={"atomTxnId": 7}), question=seven).content
     assert known is not None
     assert (known.provider_payment_id, known.further_captures) == ("7", ("11000000615892",))
 
@@ -458,8 +458,11 @@ def test_a_second_success_of_another_amount_is_named() -> None:
         for rows in ((make_attempt(), other), (other, make_attempt())):
             outcome = convert_verification(*rows, question=question)
             assert outcome.kind is SUCCEEDED
-            assert outcome.found is not None
-            assert (outcome.found.provider_payment_id, outcome.found.further_captures) == ("11000000615892", ("7",))
+            assert outcome.content is not None
+            assert (outcome.content.provider_payment_id, outcome.content.further_captures) == (
+                "11000000615892",
+                ("7",),
+            )
     alone = convert_verification(other)
     assert (alone.kind, alone.reason) == (UNKNOWN, "other_amount")
 
@@ -524,7 +527,7 @@ def test_an_answer_about_another_payment_is_unknown(pay: Fields, why: str) -> No
     outcome. If only the amount differs, a report is returned for comparison."""
     outcome = convert_verification(make_attempt(pay=pay))
     assert (outcome.kind, outcome.reason) == (UNKNOWN, why)
-    assert (outcome.found is not None) == (why == "other_amount")
+    assert (outcome.content is not None) == (why == "other_amount")
 
 
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
@@ -573,7 +576,7 @@ def test_a_refund_is_accepted_with_matching_codes_key_and_amount() -> None:
     """
     outcome = convert_refund_initiation()
     assert outcome.kind is PENDING
-    assert outcome.found == RefundReport(
+    assert outcome.content == RefundReport(
         REFUND_INSTRUCTION.key,
         "1519",
         "REFUND INITIATED",
@@ -718,7 +721,7 @@ def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> 
     outcome = convert_fields(
         AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **make_details("OTS0401")}}
     )
-    assert (outcome.kind, outcome.reason, outcome.found) == (UNKNOWN, "refused_but_made", None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (UNKNOWN, "refused_but_made", None)
     nothing: list[object] = [None, [], {}, {"refundDetails": []}, "NODATA"]
     for empty in nothing:
         said = {"payInstrument": {"refundStatusDetails": empty, **make_details("OTS0401")}}
@@ -830,9 +833,9 @@ def test_the_list_has_each_refund_of_a_payment_once() -> None:
         {}, {}, {"prodRefundId": 7, "remarks": "?"}, {"prodRefundId": "B", "remarks": "REFUND FAILED"}
     )
     assert (found.kind, [refund.key for refund in get_report(found)]) == (SUCCEEDED, ["RFD-1", "7"])
-    assert list_refunds().found == ()
+    assert list_refunds().content == ()
     useless = {"prodRefundId": None}, {"prodRefundId": ""}, {"prodRefundId": "a b"}, {"prodRefundId": "x" * 65}
-    assert {(list_refunds({}, one).kind, list_refunds(one).found) for one in useless} == {(UNKNOWN, None)}
+    assert {(list_refunds({}, one).kind, list_refunds(one).content) for one in useless} == {(UNKNOWN, None)}
     # A number is one of rupees or of paise: the larger meaning that the payment of 500 rupees admits.
     amounts = [300, 501, 50000, 12.5, "300.00", "30000", 0, None, "much", True, [3], -5]
     read = list_refunds(*({"refundAmt": amount, "prodRefundId": f"R{n}"} for n, amount in enumerate(amounts)))

@@ -52,7 +52,7 @@ def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
     assert (callback.kind, callback.merchant_payment_id) == (OutcomeClass.SUCCEEDED, ATOM_NUMBER)
     verified = adapter.read_payment(question)
     assert verified.kind is OutcomeClass.SUCCEEDED
-    for report in (callback.report, verified.found):
+    for report in (callback.report, verified.content):
         assert report is not None
         _check_is_paid_payment(report, paid_id)
 

@@ -70,8 +70,8 @@ def test_a_purchase_is_one_request(provider_example: CreditCheckProviderExample)
     with serve_scripts(make_answer_script(200, provider_example.purchase_answer)) as server:
         outcome = provider_example.open_adapter(server.url, rate_limiter).buy_check(PURCHASE_REQUEST)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES, 200)
-        assert outcome.found is not None
-        assert outcome.found.credit_check_id == provider_example.id
+        assert outcome.content is not None
+        assert outcome.content.credit_check_id == provider_example.id
         assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
 

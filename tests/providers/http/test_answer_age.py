@@ -65,7 +65,7 @@ def send_request(line: HttpTransport, *, has_effect: bool = False, accepts: bool
     limiter: RateLimiter = CountingRateLimiter()
     outcome = send_once(line, limiter, request, CONVERT_ANSWER, headers={})
     assert outcome.sent is SendingCertainty.YES
-    assert outcome.kind is not OutcomeClass.UNKNOWN or outcome.found is None
+    assert outcome.kind is not OutcomeClass.UNKNOWN or outcome.content is None
     return outcome.kind, outcome.reason
 
 

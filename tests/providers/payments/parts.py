@@ -115,5 +115,5 @@ def get_class_and_reason(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
 
 def get_report(outcome: Outcome[ResultT]) -> ResultT:
     """Return the report of an outcome; the test fails if the outcome has none."""
-    assert outcome.found is not None
-    return outcome.found
+    assert outcome.content is not None
+    return outcome.content

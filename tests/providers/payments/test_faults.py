@@ -179,7 +179,7 @@ def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: s
     assert {code: one.kind for code, one in told.items()} == {
         c: OUTCOME_BY_CODE_BY_ATOM_CALL[call].get(c, UNKNOWN) for c in told
     }
-    assert not any(one.found is not None and one.found.is_bookable for one in told.values())
+    assert not any(one.content is not None and one.content.is_bookable for one in told.values())
     assert control.payments_control.read_refunds() == []
 
 

@@ -123,9 +123,9 @@ def test_a_refund_is_one_request(provider_example: ProviderUnderTest) -> None:
             provider_example.refund_instruction
         )
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, SendingCertainty.YES, 200)
-        assert outcome.found is not None
-        assert outcome.found.key == provider_example.refund_instruction.key
-        assert outcome.found.provider_refund_id
+        assert outcome.content is not None
+        assert outcome.content.key == provider_example.refund_instruction.key
+        assert outcome.content.provider_refund_id
         assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
 
@@ -208,8 +208,8 @@ def test_a_reader_of_a_provider_moves_no_money(provider_example: ProviderUnderTe
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
         outcome = reader.read_payment(provider_example.question)
     assert outcome.kind is OutcomeClass.SUCCEEDED
-    assert outcome.found is not None
-    assert outcome.found.is_bookable
+    assert outcome.content is not None
+    assert outcome.content.is_bookable
 
 
 def test_an_answer_that_never_ends_is_unknown(provider_example: ProviderUnderTest) -> None:

@@ -218,7 +218,7 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
     """The program fetches a daily file only from an allowed host, because anybody could send a notice with a URL."""
     content = make_file(*ORDINARY_LINES)
     outcome, connections = fetch_file(make_answer_script(200, content))
-    assert (outcome.kind, outcome.found, connections) == (OutcomeClass.SUCCEEDED, content, 1)
+    assert (outcome.kind, outcome.content, connections) == (OutcomeClass.SUCCEEDED, content, 1)
     outcome, connections = fetch_file(make_answer_script(200, content), allowed=False)
     assert (outcome.kind, outcome.reason, connections) == (OutcomeClass.UNKNOWN, "address_not_allowed", 0)
 

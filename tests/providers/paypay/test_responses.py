@@ -268,7 +268,7 @@ def test_not_found_with_the_record_in_the_data_is_unknown(
     shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
     for data in shown:
         outcome = convert_answer(call, status, make_paypay_json(code, data))
-        assert (outcome.kind, outcome.reason, outcome.found) == (UNKNOWN, "refused_but_made", None)
+        assert (outcome.kind, outcome.reason, outcome.content) == (UNKNOWN, "refused_but_made", None)
     nothing: list[object] = [None, {}, {"merchantPaymentId": "ORD-1"}, {"status": None, "paymentId": ""}]
     for data in nothing:
         assert convert_answer(call, status, make_paypay_json(code, data)).kind is NOT_FOUND
@@ -319,7 +319,7 @@ def test_a_429_without_acceptance_means_too_many_requests(call: PayPayCall, body
     """
     outcome = convert_answer(call, 429, body)
     assert outcome.kind is kind
-    assert kind is not RATE_LIMITED or (outcome.reason, outcome.found) == ("rate_limited", None)
+    assert kind is not RATE_LIMITED or (outcome.reason, outcome.content) == ("rate_limited", None)
 
 
 @pytest.mark.parametrize("call", PayPayCall)
@@ -351,7 +351,7 @@ def test_each_refund_state_has_its_outcome(call: PayPayCall, state: str, kind: K
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
     assert outcome.kind is kind
-    assert outcome.found == RefundReport(
+    assert outcome.content == RefundReport(
         REFUND_INSTRUCTION.key, REFUND_INSTRUCTION.key, state, business, AMOUNT_IN_YEN, PROVIDER_PAYMENT_ID, accepted
     )
 
@@ -396,7 +396,7 @@ def test_an_answer_about_another_refund_is_unknown(
     """
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND_DATA | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
-    assert (outcome.found is not None) == (why == "other_amount")
+    assert (outcome.content is not None) == (why == "other_amount")
 
 
 UNREADABLE_BODIES = {
@@ -422,7 +422,7 @@ UNREADABLE_BODIES = {
 def test_an_unreadable_answer_is_unknown(call: PayPayCall, body: bytes) -> None:
     """An answer that can't be read, or can be read in more than one way, has the outcome UNKNOWN."""
     outcome = convert_answer(call, 200, body)
-    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, "unreadable", None)
 
 
 # ---- payments
@@ -438,7 +438,7 @@ def test_all_facts_of_a_payment_are_read() -> None:
     """The report contains all facts that people compare: ids, state, amount, time, payment method and refunds."""
     outcome = convert_payment({"refunds": {"data": [REFUND_DATA | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
-    assert outcome.found == PaymentReport(
+    assert outcome.content == PaymentReport(
         "ORD-20261120-000123", PROVIDER_PAYMENT_ID, "REFUNDED", PaymentState.PAYMENT_SUCCESS, True, AMOUNT_IN_YEN,
         AMOUNT_IN_YEN,
         paid_at=datetime(2026, 11, 20, 8, 1, 10, tzinfo=UTC), method="WALLET",
@@ -446,7 +446,7 @@ def test_all_facts_of_a_payment_are_read() -> None:
                               AMOUNT_IN_YEN, PROVIDER_PAYMENT_ID,
                               datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)),),
     )  # fmt: skip
-    assert outcome.found.is_bookable
+    assert outcome.content.is_bookable
 
 
 @pytest.mark.parametrize("state", PAYMENT_STATE_MEANINGS)
@@ -470,8 +470,8 @@ def test_an_answer_about_an_unpaid_code_needs_no_ids() -> None:
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
     )
     assert outcome.kind is PENDING
-    assert outcome.found is not None
-    assert (outcome.found.paid_at, outcome.found.amount, outcome.found.is_bookable) == (None, None, False)
+    assert outcome.content is not None
+    assert (outcome.content.paid_at, outcome.content.amount, outcome.content.is_bookable) == (None, None, False)
 
 
 def test_a_success_without_an_id_or_amount_is_not_booked() -> None:
@@ -479,8 +479,8 @@ def test_a_success_without_an_id_or_amount_is_not_booked() -> None:
     unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
     outcome = convert_payment(dict.fromkeys(unsaid))
     assert outcome.kind is Kind.SUCCEEDED
-    assert outcome.found is not None
-    assert not outcome.found.is_bookable
+    assert outcome.content is not None
+    assert not outcome.content.is_bookable
 
 
 def test_a_payment_without_our_number_may_be_another_one() -> None:
@@ -489,8 +489,8 @@ def test_a_payment_without_our_number_may_be_another_one() -> None:
     """
     outcome = convert_payment({"merchantPaymentId": None})
     assert outcome.kind is Kind.SUCCEEDED
-    assert outcome.found is not None
-    assert not outcome.found.is_bookable
+    assert outcome.content is not None
+    assert not outcome.content.is_bookable
 
 
 WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
@@ -511,7 +511,7 @@ def test_an_answer_about_another_payment_is_unknown(change: dict[str, object], w
     """
     outcome = convert_payment(change)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
-    assert (outcome.found is not None) == (why == "other_amount")
+    assert (outcome.content is not None) == (why == "other_amount")
 
 
 def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str, Any]:
@@ -541,7 +541,7 @@ def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: obj
     found = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
     )
-    assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
+    assert (found.kind, found.content and found.content.amount) == (kind, Money(minor, "JPY"))
 
 
 @pytest.mark.parametrize(
@@ -565,7 +565,7 @@ def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
     found = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT_DATA, "captures": captures})
     )
-    assert (found.kind, found.found) == (Kind.UNKNOWN, None)
+    assert (found.kind, found.content) == (Kind.UNKNOWN, None)
 
 
 def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
@@ -580,8 +580,8 @@ def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
 def test_an_import_reads_the_amount_from_the_answer() -> None:
     """An import of a payment doesn't state an amount; the adapter takes the amount from the answer."""
     outcome = convert_payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
-    assert outcome.found is not None
-    assert outcome.found.amount == Money(1, "JPY")
+    assert outcome.content is not None
+    assert outcome.content.amount == Money(1, "JPY")
 
 
 @pytest.mark.parametrize(
@@ -604,7 +604,7 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
     """If the list of refunds in an answer is unreadable, the payment is still read, and the list doesn't count as
     empty.
     """
-    found = convert_payment({"refunds": refunds}).found
+    found = convert_payment({"refunds": refunds}).content
     assert found is not None
     assert found.refunds is None
 
@@ -615,7 +615,7 @@ def test_an_answer_that_names_no_payment_lists_no_refunds(
     missing: tuple[str, ...], refunds: tuple[()] | None
 ) -> None:
     """An answer without both ids may belong to another request: it doesn't show that our payment has no refund."""
-    found = convert_payment({"refunds": None, **dict.fromkeys(missing)}).found
+    found = convert_payment({"refunds": None, **dict.fromkeys(missing)}).content
     assert found is not None
     assert found.refunds == refunds
 
@@ -623,7 +623,7 @@ def test_an_answer_that_names_no_payment_lists_no_refunds(
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
     """An answer about a payment without refunds has an empty list of refunds."""
-    found = convert_payment({"refunds": refunds}).found
+    found = convert_payment({"refunds": refunds}).content
     assert found is not None
     assert found.refunds == ()
 
@@ -633,7 +633,7 @@ def test_an_invalid_time_is_refused(value: object) -> None:
     """Only a whole number of seconds since 1970, up to a limit, counts as a time; for every other value the report
     has no time.
     """
-    found = convert_payment({"acceptedAt": value}).found
+    found = convert_payment({"acceptedAt": value}).content
     assert found is not None
     assert found.paid_at is None
 
@@ -666,7 +666,7 @@ def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, objec
     readable id, the outcome is unknown and contains no code, so the payer doesn't see it.
     """
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE_DATA | change))
-    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
+    assert (outcome.kind, outcome.reason, outcome.content) == (Kind.UNKNOWN, why, None)
 
 
 INVALID_LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "https://" + "x" * 3_000]

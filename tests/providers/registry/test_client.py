@@ -61,11 +61,11 @@ def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: flo
 def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_difference: Sandbox) -> None:
     """The Web-API sends the difference of a day in several parts; together they contain all rows of the day."""
     api = make_api(sandbox_with_difference.url)
-    parts = [api.read_difference(DIFFERENCE_DAY, divide).found for divide in (1, 2, 3)]
+    parts = [api.read_difference(DIFFERENCE_DAY, divide).content for divide in (1, 2, 3)]
     assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
     assert [len(part.lines) for part in parts if part] == [2_000, 2_000, 501]
     assert sum(CORPORATION_NUMBER in line for part in parts if part for line in part.lines) == 1
-    empty = api.read_difference(date(2026, 11, 3)).found
+    empty = api.read_difference(date(2026, 11, 3)).content
     assert empty is not None
     assert (empty.row_count, empty.part_count, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
 
@@ -83,8 +83,8 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
     outcome = make_api(sandbox_with_difference.url).read_corporations(
         [CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER, invented.corporate_number]
     )
-    assert outcome.found is not None
-    ours, theirs = outcome.found  # the other one is deleted
+    assert outcome.content is not None
+    ours, theirs = outcome.content  # the other one is deleted
     assert (ours.number, ours.name, ours.successor) == (
         CORPORATION_NUMBER,
         "架空,商事株式会社",
@@ -151,7 +151,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     """
     with serve_scripts(script) as server:
         outcome = make_api(server.url).read_difference(DIFFERENCE_DAY)
-    assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
+    assert (outcome.kind, outcome.content) == (OutcomeClass.UNKNOWN, None)
     assert outcome.evidence == ""
 
 
@@ -171,7 +171,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
     """If one row of an answer is invalid, the client uses no row of this answer."""
     with serve_scripts(make_answer_script(200, body)) as server:
-        assert make_api(server.url).read_corporations([CORPORATION_NUMBER]).found is None
+        assert make_api(server.url).read_corporations([CORPORATION_NUMBER]).content is None
 
 
 OUTCOME_BY_REFUSED_STATUS = [
@@ -190,7 +190,7 @@ def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
         make_answer_script(status, "013,取得期間開始日は2015-12-01以降を指定してください。")
     ) as server:
         outcome = make_api(server.url).read_difference(DIFFERENCE_DAY)
-    assert (outcome.kind, outcome.status, outcome.found) == (kind, status, None)
+    assert (outcome.kind, outcome.status, outcome.content) == (kind, status, None)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_read_and_a_call_have_time_limits(script: Script) -> None:
     test runs 100 times as fast."""
     with serve_scripts(script) as server:
         outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DIFFERENCE_DAY)
-    assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
+    assert (outcome.kind, outcome.content) == (OutcomeClass.UNKNOWN, None)
 
 
 def test_a_refused_connection_has_its_outcome() -> None:

@@ -696,7 +696,7 @@ def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database
     application still reads the row.
     """
     alarmbox = InMemoryAlarmBox()
-    charged = alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1")).content
     assert charged is not None
     legacy.create_table_with_rows(
         database, [make_row(corporation_number=FIRST_NUMBER, credit_check_id=charged.credit_check_id)]
@@ -720,7 +720,7 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     """
     alarmbox, url = InMemoryAlarmBox(), f"sqlite:///{home}/other.db"
     database = Database(url)
-    charged = alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(FIRST_NUMBER, "1")).content
     assert charged is not None
     legacy.create_table_with_rows(
         database, [make_bought_row(FIRST_NUMBER, charged.credit_check_id, pdf_file_path=path)]

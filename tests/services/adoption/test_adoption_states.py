@@ -259,7 +259,7 @@ def test_accepted_incomplete_rows_leave_the_queue_of_incomplete_records(
     are incomplete, and they can be re-fetched.
     """
     alarmbox = InMemoryAlarmBox()
-    charged = alarmbox.buy_check(PurchaseRequest(BOUGHT_NUMBER, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(BOUGHT_NUMBER, "1")).content
     assert charged is not None
     legacy.create_table_with_rows(
         database,

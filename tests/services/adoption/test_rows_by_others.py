@@ -68,7 +68,7 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, alarmbox: InMemo
     """A row of the other application with the provider's id is a success before and after a re-fetch, also if no due
     task has adopted it yet.
     """
-    charged = alarmbox.buy_check(PurchaseRequest(CORPORATION_NUMBER, "1")).found
+    charged = alarmbox.buy_check(PurchaseRequest(CORPORATION_NUMBER, "1")).content
     row = insert_as_other_application(place, credit_check_id=charged.credit_check_id if charged else None)
     result = console.credit_checks.refetch(row)
     assert (result.record.state, result.record.incomplete) == ("success", ())

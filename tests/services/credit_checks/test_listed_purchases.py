@@ -59,7 +59,7 @@ class CachedReader(LedgerReader):
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         return replace(
-            super().find_purchases(corporation_number), kind=OutcomeClass.UNKNOWN, reason="old_answer", found=None
+            super().find_purchases(corporation_number), kind=OutcomeClass.UNKNOWN, reason="old_answer", content=None
         )
 
 

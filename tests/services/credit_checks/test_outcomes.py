@@ -209,7 +209,7 @@ def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: Outc
 def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
     """After a late answer without an outcome, or a late success without a report, the purchase is still unknown."""
     record = purchase_desk.make_unknown_purchase()
-    for outcome in (make_answer(kind, "http_503"), replace(make_success(), found=None)):
+    for outcome in (make_answer(kind, "http_503"), replace(make_success(), content=None)):
         assert purchase_desk.deliver_late_answer(record, outcome)
         assert (purchase_desk.read_record().state, purchase_desk.read_record().certainty) == (
             PENDING,
@@ -248,7 +248,7 @@ LATE_ANSWERS_TO_KNOWN_OUTCOMES = {
     "bought, and bought": (make_success(), make_success(), None),
     "bought, and bought under another id": (make_success(), make_success(12346), "bought 12346"),
     "bought, and bought under a lower id": (make_success(), make_success(12344), "bought 12344"),
-    "bought, and bought without an id": (make_success(), replace(make_success(), found=None), "bought"),
+    "bought, and bought without an id": (make_success(), replace(make_success(), content=None), "bought"),
     "not bought, and bought": (make_answer(OutcomeClass.FAILED_DEFINITE), make_success(), "bought 12345"),
     "not bought, and not bought": (make_answer(OutcomeClass.FAILED_DEFINITE), make_answer(OutcomeClass.AUTH), None),
     "not bought, and nobody knows": (
@@ -295,8 +295,10 @@ def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, n
         assert (after.work.state, after.work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
     told = purchase_desk.read_timeline_details(record, "credit-check.late_answer")[-1]
     expected = {"outcome": late.kind.value, "kept_state": before.state.value}
-    assert told.items() >= (expected | ({"provider_id": late.found.credit_check_id} if late.found else {})).items()
-    assert ("provider_id" in told) is (late.found is not None)
+    assert (
+        told.items() >= (expected | ({"provider_id": late.content.credit_check_id} if late.content else {})).items()
+    )
+    assert ("provider_id" in told) is (late.content is not None)
 
 
 @pytest.mark.engines("sqlite", "mariadb")

@@ -89,7 +89,7 @@ def refuse_sent_gift(gift: GiftAttempt, conn: Connection) -> None:
 def write_outcome(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> None:
     """Write the outcome of the call into the gift card."""
     states = {OutcomeClass.SUCCEEDED: "sent", OutcomeClass.FAILED_DEFINITE: "wanted"}
-    handle = outcome.found.handle if outcome.found else None
+    handle = outcome.content.handle if outcome.content else None
     values = (states.get(outcome.kind, "unknown"), handle, gift_id)
     tx.conn.exec_driver_sql("UPDATE gifts SET state = ?, handle = ? WHERE id = ?", values)
 

@@ -491,8 +491,10 @@ def test_an_expiry_time_in_the_past_keeps_the_code_payable_for_a_day(
     def answer_with_past_expiry(adapter: PayPay, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Return PayPay's answer with an expiry time in the past."""
         outcome = make(adapter, request)
-        assert outcome.found is not None
-        return replace(outcome, found=replace(outcome.found, expires_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)))
+        assert outcome.content is not None
+        return replace(
+            outcome, content=replace(outcome.content, expires_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+        )
 
     monkeypatch.setattr(PayPay, "start", answer_with_past_expiry)
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment

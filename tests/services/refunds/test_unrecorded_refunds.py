@@ -46,7 +46,7 @@ def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
             Money(100, payment.currency),
             desk.context.now(),
         )
-        assert adapter.refund(order).found is not None
+        assert adapter.refund(order).content is not None
 
 
 def read_open_case(desk: RefundDesk) -> Alert:
@@ -358,7 +358,7 @@ def test_the_key_of_another_payments_refund_counts_as_unrecorded(desk: RefundDes
     order = RefundInstruction(
         key, second.merchant_payment_id, second.provider_payment_id or "", Money(500, "JPY"), desk.context.now()
     )
-    assert desk.providers.get_adapter("paypay").refund(order).found is not None
+    assert desk.providers.get_adapter("paypay").refund(order).content is not None
     request = desk.request_refund(second, "700")
     assert read_refusal(lambda: desk.approve_refund(request)) == UNRECORDED_REFUND_REFUSAL
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)

@@ -535,9 +535,9 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
         api: RegistryApi, day: date, part_number: int = 1, *, first_day: date | None = None
     ) -> Outcome[DifferencePart]:
         outcome = read(api, day, part_number, first_day=first_day)
-        assert outcome.found is not None
-        first.append(outcome.found)
-        return replace(outcome, found=replace(outcome.found, lines=first[0].lines))
+        assert outcome.content is not None
+        first.append(outcome.content)
+        return replace(outcome, content=replace(outcome.content, lines=first[0].lines))
 
     with monkeypatch.context() as patch:
         patch.setattr(RegistryApi, "read_difference", read_and_record_part)

@@ -198,7 +198,7 @@ _report_strategy = st.builds(
         kind=st.sampled_from(OutcomeClass),
         reason=st.text(max_size=9),
         sent=st.sampled_from(SendingCertainty),
-        found=st.none() | _report_strategy,
+        content=st.none() | _report_strategy,
         status=st.none() | st.integers(100, 599),
         evidence=st.text(max_size=50),
         sha256=st.text(max_size=64),
@@ -209,14 +209,22 @@ def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
     assert answers.decode_answer(answers.encode_answer(answer)) == answer
 
 
+def test_the_content_is_stored_under_the_key_of_earlier_versions() -> None:
+    """The stored text has the content of an answer under `found`, as in the files of earlier versions."""
+    fields = json.loads(answers.encode_answer(PURCHASE_ANSWER))
+    assert PURCHASE_ANSWER.content is not None
+    assert fields["found"]["credit_check_id"] == PURCHASE_ANSWER.content.credit_check_id
+    assert "content" not in fields
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *("", "[]", "3", "null", "{}", '{"form": 2}', '{"form": 1}', '{"form": 1, "kind": "WON"}'),
         answers.encode_answer(PURCHASE_ANSWER).replace('"YES"', '"perhaps"').replace('"yes"', '"perhaps"'),
-        answers.encode_answer(replace(PURCHASE_ANSWER, found=CheckReport(1, purchase_date=date(2026, 1, 1)))).replace(
-            "2026-01-01", "soon"
-        ),
+        answers.encode_answer(
+            replace(PURCHASE_ANSWER, content=CheckReport(1, purchase_date=date(2026, 1, 1)))
+        ).replace("2026-01-01", "soon"),
         answers.encode_answer(PURCHASE_ANSWER).replace("company_name", "name"),
     ],
 )
