@@ -412,8 +412,8 @@ EDGE_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/backup/backup.py",
-                "source_file, former_file, kept_name, prepare_draft",
-                "source_file, former_file, kept_name",
+                "source_file, former_file, former_file_name, prepare_draft",
+                "source_file, former_file, former_file_name",
             ),
         ),
         ("tests/cli/test_backup.py::test_no_desk_buys_again_after_a_killed_restore",),

@@ -240,7 +240,7 @@ def restore(
             spool_outcome = _restore_spool(folder, manifest, spool_file, replaced_file_suffix)
             # before the database: after a server's database is loaded, a second restore is refused
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
-            kept_path, has_raised_alert = None, False
+            earlier_database_file, has_raised_alert = None, False
             facts = RestoreFacts(None, spool_outcome, restored_documents, schema_before, has_raised_alert)
             if database.file is None:
                 _load_server_dump(database, folder, settings, manifest, clock.now(), claim)
@@ -248,13 +248,25 @@ def restore(
             else:
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
                 begin_last_steps()
-                kept_name = database.file.resolve().name + replaced_file_suffix
-                kept_path, has_raised_alert = _replace_sqlite_file(
-                    settings, folder / archive.SQLITE_FILE, database.file, kept_name, manifest, facts, request, clock
+                former_file_name = database.file.resolve().name + replaced_file_suffix
+                earlier_database_file, has_raised_alert = _replace_sqlite_file(
+                    settings,
+                    folder / archive.SQLITE_FILE,
+                    database.file,
+                    former_file_name,
+                    manifest,
+                    facts,
+                    request,
+                    clock,
                 )
     _complete_restored_database(settings, manifest, request, facts, clock.now())
     return RestoreResult(
-        backup, kept_path, spool_outcome, restored_documents, schema_before, has_raised_alert=has_raised_alert
+        backup,
+        earlier_database_file,
+        spool_outcome,
+        restored_documents,
+        schema_before,
+        has_raised_alert=has_raised_alert,
     )
 
 
@@ -262,20 +274,20 @@ def _replace_sqlite_file(
     settings: Settings,
     source_file: Path,
     former_file: Path,
-    kept_name: str,
+    former_file_name: str,
     manifest: BackupManifest,
     facts: RestoreFacts,
     request: RequestKey | None,
     clock: Clock,
 ) -> tuple[Path | None, bool]:
     """Replace this desk's database file `former_file` by a prepared copy of the backup's file `source_file`. Return
-    the new path of the former file, which gets the name `kept_name` (None: there was no former file), and True if the
-    copy contains a new alert about the loss. The copy also has the request of the restore with `facts`, if there is a
-    request id.
+    the new path of the former file, which gets the name `former_file_name` (None: there was no former file), and True
+    if the copy contains a new alert about the loss. The copy also has the request of the restore with `facts`, if
+    there is a request id.
     """
     has_raised_alert = False
     if former_file.exists():
-        facts = replace(facts, earlier_database_file=str(former_file.resolve().with_name(kept_name)))
+        facts = replace(facts, earlier_database_file=str(former_file.resolve().with_name(former_file_name)))
 
     def prepare_draft(draft: Path) -> None:
         nonlocal has_raised_alert
@@ -284,8 +296,10 @@ def _replace_sqlite_file(
             draft_facts = replace(facts, has_raised_alert=has_raised_alert)
             _store_request_in_draft(settings, draft, request, draft_facts, clock.now())
 
-    kept_path = sqlite_copy.replace_database_file(source_file, former_file, kept_name, prepare_draft)
-    return kept_path, has_raised_alert
+    earlier_database_file = sqlite_copy.replace_database_file(
+        source_file, former_file, former_file_name, prepare_draft
+    )
+    return earlier_database_file, has_raised_alert
 
 
 def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts, now: datetime) -> RestoreResult:
@@ -293,10 +307,10 @@ def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts
     place, and return its result. `facts` are the facts of that restore."""
     backup = check_backup(settings, folder)
     _complete_restored_database(settings, backup.manifest, None, facts, now)
-    kept_path = None if facts.earlier_database_file is None else Path(facts.earlier_database_file)
+    earlier_database_file = None if facts.earlier_database_file is None else Path(facts.earlier_database_file)
     return RestoreResult(
         backup,
-        kept_path,
+        earlier_database_file,
         facts.spool,
         facts.documents,
         facts.schema_before,
@@ -307,8 +321,10 @@ def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts
 def _complete_restored_database(
     settings: Settings, manifest: BackupManifest, request: RequestKey | None, facts: RestoreFacts, now: datetime
 ) -> None:
-    """Upgrade the schema of the restored database, and store its alerts in the spool. In a server's database, also
-    store the request of the restore, if there is one; a restored SQLite file already has it."""
+    """Upgrade the schema of the restored database, and store its resolved alerts of the rule `database_went_back` in
+    the spool. In a server's database, also store the request of the restore, if there is one; a restored SQLite file
+    already has it.
+    """
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
         migrate.upgrade(database)
@@ -321,8 +337,8 @@ def _complete_restored_database(
 def _store_request_in_draft(
     settings: Settings, draft: Path, request: RequestKey, facts: RestoreFacts, now: datetime
 ) -> None:
-    """Store the request of a restore in the copy `draft` of a backup, before it replaces the database file. So the
-    request is stored exactly if the restored database has taken its place."""
+    """Store the request of a restore in the copy `draft` of a backup, before it replaces the database file. So this
+    desk's database has the request exactly if it is the restored one."""
     database, spool = Database(make_sqlite_url(draft), without_time_limit=True), Spool(settings.home, cipher=None)
     with closing(database), closing(spool), database.write_without_retries() as tx:
         store_request_of_restore(tx, request, facts, spool.desk_id, now)
@@ -447,7 +463,7 @@ def find_earlier_restore(
         return None
     if stored_result["folder"] != str(folder):
         raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID})
-    kept_path = None if stored_result["kept"] is None else Path(stored_result["kept"])
+    earlier_database_file = None if stored_result["kept"] is None else Path(stored_result["kept"])
     result_parts = (
         stored_result["spool"],
         stored_result["documents"],
@@ -455,7 +471,7 @@ def find_earlier_restore(
         tuple(answer_serialization.deserialize_value(stored_result["missing"])),
         stored_result.get("has_raised_alert", False),
     )
-    return RestoreResult(check_backup(settings, folder), kept_path, *result_parts)
+    return RestoreResult(check_backup(settings, folder), earlier_database_file, *result_parts)
 
 
 def store_restore_result(settings: Settings, result: RestoreResult, request: RequestKey, now: datetime) -> None:
@@ -559,8 +575,8 @@ def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, rep
         return "none"
     # again, because earlier versions of the program didn't do it when they made the backup
     prepare = spools.mark_prepared_as_calling
-    kept_name = spool_file.name + replaced_file_suffix
-    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, kept_name, prepare)
+    former_file_name = spool_file.name + replaced_file_suffix
+    sqlite_copy.replace_database_file(folder / archive.SPOOL_FILE, spool_file, former_file_name, prepare)
     return "restored"
 
 

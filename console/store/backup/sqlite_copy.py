@@ -169,9 +169,9 @@ def find_newest_audit_head(file: Path) -> ChainHead | None:
 
 def list_operations_with_claim(file: Path, database_id: str, now: datetime) -> tuple[SpoolEntry, ...]:
     """Return the operations in the database file that still hold their claims, as the spool of their desk would store
-    them. These are purchases that hold their claims, and starts of payments that have not ended without money. A
-    table that the file lacks, which is so if its schema is old, and a table or row that can't be read are left out;
-    an operation whose time can't be read gets the time `now`. `database_id` is the id of that database.
+    them. These are purchases that hold their claims, and starts of payments, except those that ended without money.
+    Tables and rows that can't be read are left out, and so are the tables that an old schema lacks; an operation
+    whose time can't be read gets the time `now`. `database_id` is the id of that database.
     """
     rows: dict[str, Sequence[Any]] = {}
     with suppress(*_READ_ERRORS), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
@@ -190,9 +190,9 @@ def list_operations_with_claim(file: Path, database_id: str, now: datetime) -> t
 
 def _make_spool_entry(row: Sequence[Any], database_id: str, now: datetime) -> SpoolEntry:
     """Return the entry that a desk's spool would have for this operation while its call is running. `row` is a row of
-    the queries of `list_operations_with_claim`; `database_id` is the id of the database from which it was read. Its
-    time is `now` if the row's time can't be read. Raises TypeError, ValueError or OverflowError if a number of the
-    row isn't one.
+    the queries of `list_operations_with_claim`; `database_id` is the id of the database from which it was read. The
+    entry's time is `now` if the row's time can't be read. Raises TypeError, ValueError or OverflowError if a value of
+    the row that must be a number isn't a number.
     """
     operation_id, action, client_id, number, record_id, operator, desk_id, started_at, *facts = row
     fingerprint, provider_key, amount_minor, id_at_provider = facts
