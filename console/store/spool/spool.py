@@ -161,8 +161,8 @@ class Intent:
     `action` are those of the call's operation in the database `database_id`; `operator` is the acting person.
 
     - A purchase has `client_id` and `corporation_number`, and its claim is that pair.
-    - A refund has `payment_id`, `provider_key` and `amount_minor` (minor units), and its claim is that part of the
-      payment.
+    - A refund has `payment_id`, `provider_key` (the idempotency key at the provider) and `amount_minor` (minor
+      units), and its claim is that part of the payment.
     - The start of a payment has `provider_key` (provider and merchant number), `amount_minor` and, if the order has
       one, `corporation_number`.
 
@@ -534,9 +534,9 @@ class Spool:
 
     def store_own_request(self, desk_request_id: str, database_id: str) -> None:
         """Store the id of a desk request that this desk sends to a worker. If more than MAX_OWN_REQUESTS ids are
-        stored then, those with the earliest times are deleted; the age of an id isn't used, because this desk's clock
-        may have been wrong. The writes aren't synced to the disk: they survive the end of the process, but not a
-        power cut.
+        stored then, the lowest are deleted: an id begins with its time, so these are the earliest requests. No id is
+        deleted only because of its age, because this desk's clock may have been wrong. The writes aren't synced to
+        the disk: they survive the end of the process, but not a power cut.
         """
         self._file.write(
             "INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (desk_request_id, database_id), is_durable=False
