@@ -216,7 +216,7 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
     if has_unrefunded_amount(record) and is_order_open and record.state not in PAID_BY_CALLBACK_STATES:
-        return _explain_order_not_set_to_paid(record, relations, facts, now)
+        return _explain_payment_of_pending_order(record, relations, facts, now)
     if (refund_explanation := _explain_refund_of_payment(relations, facts, now)) is not None:
         return refund_explanation
     if record.state in WAITING_STATES:
@@ -393,8 +393,8 @@ def _explain_unfinished_payment_of_order(
 ) -> Explanation | None:
     """Return the explanation of an order whose own work state is NONE, but whose payments or refunds need work: a
     refund has not ended, a payment has an unknown outcome, the provider contradicts a refund, or a person must look
-    at a payment, such as the second of two paid ones. Return None if no payment needs work. `step` is the next step,
-    on the page of this payment.
+    at a payment, such as the second of two paid ones. Return None if no payment needs work. `step` is the next step
+    of the order: it opens the page of that payment.
     """
     refund, payment, reviewed_payment = (
         relations.pending_refund,
@@ -457,8 +457,9 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
     """Return the facts for the sentences that explain a payment: values of the payment, of its order and of its
     pending refund (names that begin with `refund`). `at` and `attempt` are the time and the number (from 1) of the
     next scheduled attempt, `of` is the number of all attempts. `paid` is the sum of the order's paid payments;
-    `missing` and `excess` are the amounts by which they are below or above the order's total, 0 otherwise. A fact is
-    None if its value isn't known."""
+    `missing` and `excess` are the amounts by which `paid` is below or above the order's total, 0 otherwise. A fact is
+    None if its value isn't known.
+    """
     captured_amount = _make_money(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else compute_order_difference_minor(record, order)
@@ -545,7 +546,7 @@ def _explain_payment_review(record: Payment, relations: PaymentRelations, facts:
     """Return the explanation of a payment that a person must look at, by the reason of its work."""
     reason = record.work.reason or ""
     if reason == WorkReason.NOT_MOVED and relations.order is not None:
-        return _explain_review_of_order(record, relations, relations.order, facts, now)
+        return _explain_payment_of_unpaid_order(record, relations, relations.order, facts, now)
     if reason in _NEXT_STEP_CODE_BY_WORK_REASON:
         step = _choose_next_step_of_review(record, relations, reason, facts, now)
         roles = (
@@ -599,19 +600,19 @@ def _make_refund_request_step(
     return NextStep(code, facts, command, "refund", asks_others_first)
 
 
-def _explain_review_of_order(
+def _explain_payment_of_unpaid_order(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
     """Return the explanation of a payment that a person must look at because its order was not moved to paid. The
     order's present state determines the explanation.
     """
     if order.state is OrderState.PENDING and record.state in CONFIRMED_PAID_STATES:
-        return _explain_order_not_set_to_paid(record, relations, facts, now)
+        return _explain_payment_of_pending_order(record, relations, facts, now)
     step = NextStep("next.payment_order_knows", facts, _format_resolve_command(record, "completed"), "resolve")
     return Explanation("verdict.payment_order_moved", "why.payment_order_moved", step, facts, DECIDING_ROLES)
 
 
-def _explain_order_not_set_to_paid(
+def _explain_payment_of_pending_order(
     record: Payment, relations: PaymentRelations, facts: Facts, now: datetime
 ) -> Explanation:
     """Return the explanation of a paid payment whose order is still pending. If the order's paid payments cover its
@@ -652,8 +653,8 @@ def _explain_refund_of_payment(relations: PaymentRelations, facts: Facts, now: d
 
 
 def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
-    """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
-    requested, approved, being sent, or accepted by the provider."""
+    """Return the explanation of a payment by its pending refund, which has no unknown outcome: it is requested,
+    approved, being sent, or accepted by the provider."""
     code_suffix = f"payment_refund_{refund.state}"
     step = _choose_next_step_of_refund(refund, facts, relations.read_only_switch, now)
     if _is_decision_overdue(refund, now):
@@ -788,10 +789,11 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
 def _explain_excess(
     record: Payment, relations: PaymentRelations, order: Order, facts: Facts, now: datetime
 ) -> Explanation:
-    """Return the explanation of a payment whose order is paid in excess. A refund is advised of the excess that is
-    neither refunded nor reserved for a refund. The step is to open the order if only a callback reports another
-    payment as paid, or if the refunds of other payments of the order already give back the whole excess; the
-    excess is then all that isn't refunded yet."""
+    """Return the explanation of a payment whose order is paid in excess. The next step is a refund of the excess that
+    is neither refunded nor reserved for a refund. In two cases the next step is to open the order: only a callback
+    reports one of the order's payments as paid, or the open refunds of the order already give back the whole excess.
+    The fact `excess` is then the whole excess that isn't refunded yet.
+    """
     verdict, reason = "verdict.payment_excess", "why.payment_excess"
     paid_payments = list_paid_order_payments(record)
     retained_minor = sum_retained_minor(paid_payments)
@@ -861,10 +863,10 @@ def _format_resolve_command(record: Payment, outcome: str) -> str:
 def find_explained_payment_id(order: Order, now: datetime) -> int | None:
     """Return the id of the payment that the explanation of the order is about at the instant `now`. Its page is the
     next step of the order, and the page of the order compares it with the provider and the order. This is the first
-    of these that exists: the payment that an alert about the order would correct, the payment whose saga is stuck
-    (only if the order has no work of its own), the payment of a refund that has not ended, a payment with an unknown
-    outcome, the payment of a refund that the provider contradicts, a payment that a person must look at, the newest
-    payment; None if the order has no payment.
+    of these that exists: the payment that breaks the rule of an open alert about the order, the payment whose saga is
+    stuck (only if the order has no work of its own), the payment of a refund that has not ended, a payment with an
+    unknown outcome, the payment of a refund that the provider contradicts, a payment that a person must look at, the
+    newest payment; None if the order has no payment.
     """
     relations = order.relations or OrderRelations()
     finding = _find_rule_of_alert(order, relations, now)

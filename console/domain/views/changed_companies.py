@@ -37,7 +37,7 @@ class ChangedCompanyItem:
 
     @property
     def since(self) -> datetime:
-        """The time at which the change was found (UTC)."""
+        """The time at which the program detected the change (UTC)."""
         return self.alert.detected_at
 
 
