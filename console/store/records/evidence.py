@@ -30,7 +30,7 @@ LONGEST_BODY_CHARACTERS = 20_000
 PERSON_SOURCE = "person"
 """Source of evidence that a person handed in."""
 _ROWS_PER_PAGE = 100
-_READ_NEWEST_ROW_COUNT = 200
+_MAX_NEWEST_ROWS = 200
 _FIRST_SERVER_ERROR_STATUS = 500
 _ANSWER_STATUS_PATTERN = re.compile(r"HTTP (\d{3}) ")
 """Regular expression for the beginning of the column `summary` of an answer with an HTTP status."""
@@ -93,7 +93,7 @@ def read_newest_answer_times(conn: Connection) -> dict[str, datetime]:
     status 500 and above) is no answer."""
     query = select(evidence.c.source, evidence.c.summary, evidence.c.at)
     newest_at_by_provider: dict[str, datetime] = {}
-    for row in conn.execute(query.order_by(evidence.c.id.desc()).limit(_READ_NEWEST_ROW_COUNT)):
+    for row in conn.execute(query.order_by(evidence.c.id.desc()).limit(_MAX_NEWEST_ROWS)):
         match, at = _ANSWER_STATUS_PATTERN.match(row.summary or ""), convert_to_aware_utc(row.at)
         provider, dot, _ = row.source.partition(".")
         if dot and match is not None and int(match[1]) < _FIRST_SERVER_ERROR_STATUS:

@@ -103,11 +103,11 @@ class EventSource:
         own_rows = (row for row in rows if getattr(row, name) is not None)
         return sorted(own_rows, key=lambda row: (getattr(row, name), row.id))
 
-    def _is_after_sql(self, at: datetime, row: str) -> ColumnElement[bool]:
-        """Return the SQL condition that a row comes after the row with the time `at` and the id `row`, in the order
-        of the events.
+    def _is_after_sql(self, at: datetime, row_id: str) -> ColumnElement[bool]:
+        """Return the SQL condition that a row comes after the row with the time `at` and the id `row_id`, in the
+        order of the events.
         """
-        key = int(row) if row.isdecimal() else row
+        key = int(row_id) if row_id.isdecimal() else row_id
         if self.time_column is None:
             return self.id_column > key
         return or_(
