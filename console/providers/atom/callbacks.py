@@ -43,7 +43,7 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
         extract_ciphertext(body), derive_key(merchant.response_key, merchant.response_salt)
     )
     evidence = make_storable_text(plaintext)
-    payment_id, signed_parts, received_signature = _read_signed_parts(plaintext)
+    payment_number, signed_parts, received_signature = _read_signed_parts(plaintext)
     computed_signature = compute_signature(merchant.response_hash_key, *signed_parts)
     checks = (
         are_signatures_equal(computed_signature, received_signature),
@@ -52,16 +52,16 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
         signed_parts[:1] == (merchant.merch_id,),
     )
     if not all(checks):
-        return _make_refused_callback(payment_id, evidence, sha256)
+        return _make_refused_callback(payment_number, evidence, sha256)
     return _make_genuine_callback(plaintext, signed_parts, evidence, sha256)
 
 
 def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
     """Return three values of a decrypted callback: our payment number (`merchTxnId`), the parts that are signed (in
     the order of the signature), and the received signature. If the text can't be read, the parts are empty and the
-    signature is None; the id is None too, except if it was read before the unreadable part.
+    signature is None; the payment number is None too, except if it was read before the unreadable part.
     """
-    payment_id: str | None = None
+    payment_number: str | None = None
     try:
         message = _read_payment_fields(plaintext)
         pay_details, payment_mode, merchant = (
@@ -69,21 +69,21 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
             get_object_field(message, "payModeSpecificData"),
             get_object_field(message, "merchDetails"),
         )
-        payment_id = parse_id(merchant.get("merchTxnId"))
-        ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), payment_id)]
+        payment_number = parse_id(merchant.get("merchTxnId"))
+        ids = [parse_id(value) for value in (merchant.get("merchId"), pay_details.get("atomTxnId"), payment_number)]
         present_ids = [value for value in ids if value is not None]
         total_amount = parse_rupees(pay_details.get("totalAmount"))
         if len(present_ids) != len(ids) or total_amount is None:
-            return payment_id, (), None
+            return payment_number, (), None
         payment_values = (
             format_decimal(total_amount),
             get_status_code(message),
             read_sub_channel(payment_mode),
             read_bank_transaction_id(payment_mode),
         )
-        return payment_id, (*present_ids, *payment_values), pay_details.get("signature")
+        return payment_number, (*present_ids, *payment_values), pay_details.get("signature")
     except (UnusableAnswer, UnreadableJson):
-        return payment_id, (), None
+        return payment_number, (), None
 
 
 def _read_payment_fields(plaintext: bytes) -> Fields:
@@ -117,5 +117,5 @@ def _make_genuine_callback(
     return SignedCallback(True, order, event_id, kind, reason, report, evidence, sha256)
 
 
-def _make_refused_callback(payment_id: str | None, evidence: str, sha256: str) -> SignedCallback:
-    return SignedCallback(False, payment_id, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
+def _make_refused_callback(payment_number: str | None, evidence: str, sha256: str) -> SignedCallback:
+    return SignedCallback(False, payment_number, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)

@@ -57,13 +57,13 @@ class AnswerDates:
         self._newest: tuple[float, float] | None = None
 
     def is_before_earlier_answer(self, headers: Mapping[str, str], monotonic_seconds: float) -> bool:
-        """True if the `date` header of an answer is older than it can be, judged by an earlier answer and the time
-        that has passed since then. `headers` are the headers of the answer (names in lower case), received at
-        `monotonic_seconds`. False if the answer has no readable date. The clocks of an origin's servers may differ by
-        CLOCK_TOLERANCE.
+        """True if the `date` header of an answer is too old. The earliest possible date is the newest date of the
+        earlier answers plus the time that has passed since that answer, less CLOCK_TOLERANCE, because the clocks of
+        an origin's servers may differ. `headers` are the headers of the answer (names in lower case), received at
+        `monotonic_seconds`. False if the answer has no readable date.
 
-        If all answers within _REFERENCE_DATE_LIFETIME_SECONDS were old, the next answer becomes the reference: the
-        clock of the origin was set back.
+        If all answers within _REFERENCE_DATE_LIFETIME_SECONDS were too old, the date of the next answer counts as the
+        newest: the clock of the origin was set back.
         """
         answered_at = _parse_date_as_epoch_seconds(headers.get("date", ""))
         if answered_at is None:
