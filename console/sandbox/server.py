@@ -79,9 +79,9 @@ class Sandbox:
     def begin_outage(self, duration_seconds: float | None) -> None:
         """Refuse connections to the sandbox for the given number of seconds; None ends the outage."""
         if duration_seconds is None:
-            self._listener.accept_connections()
+            self._listener.end_outage()
         else:
-            self._listener.refuse_connections(duration_seconds)
+            self._listener.begin_outage(duration_seconds)
 
     def stop(self) -> None:
         """Stop the sandbox now; held calls end without an effect. A repeated call of this method does nothing."""

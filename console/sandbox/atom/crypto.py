@@ -44,7 +44,8 @@ def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
     """Return the plaintext of a ciphertext (hex in upper or lower case) that was encrypted with the AES key derived
     from `key` and `salt`.
 
-    Raises `DecryptionFailed` for every fault."""
+    Raises `DecryptionFailed` if the text can't be decrypted, whatever the reason is.
+    """
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC

@@ -70,7 +70,7 @@ class SandboxListener(SandboxServer):
                 self.process_request(connection, address)
         self.server_close()
 
-    def refuse_connections(self, duration_seconds: float) -> None:
+    def begin_outage(self, duration_seconds: float) -> None:
         """Close the port for some seconds. Return as soon as connections are refused. During an outage, do nothing:
         the duration of the outage stays."""
         if self._refusing_event.is_set():
@@ -82,7 +82,7 @@ class SandboxListener(SandboxServer):
             self._wake_acceptor()
             self._outage_begun_event.wait(0.05)
 
-    def accept_connections(self) -> None:
+    def end_outage(self) -> None:
         """End an outage. Return as soon as connections are accepted again; without an outage, do nothing."""
         if self._refusing_event.is_set():
             self._accepting_event.set()
@@ -106,7 +106,7 @@ class SandboxListener(SandboxServer):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run_outage(self) -> None:
-        """Close the port for the requested seconds, or until `accept_connections` is called, then open it again."""
+        """Close the port for the requested seconds, or until `end_outage` is called, then open it again."""
         seconds, self._outage_seconds = self._outage_seconds, None
         self.socket.close()
         self._refusing_event.set()
