@@ -179,10 +179,10 @@ class RecoveryService:
         return second_person.list_open_proposals(self._context, limit)
 
     def run_all_tasks(self) -> tuple[TaskRun, ...]:
-        """Run every task of the scheduler once, including tasks that aren't due, and return the runs. The count of a
-        task that another process was still running after a wait is 0. If tasks fail, the other tasks still run, and
-        the error of the first failed task is raised at the end. Raises not_allowed if the acting person or the
-        database account may not run due tasks.
+        """Run every task of the scheduler once, including tasks that aren't due, and return the runs. If another
+        process runs a task, this call waits for it; if it still runs the task then, this call doesn't run it, and the
+        count in its result is 0. If tasks fail, the other tasks still run, and the error of the first failed task is
+        raised at the end. Raises not_allowed if the acting person or the database account may not run due tasks.
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 

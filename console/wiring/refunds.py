@@ -49,8 +49,9 @@ class RefundService:
 
     def make_plan(self, payment_id: int, amount: str | None = None, set_aside_id: int | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund of `amount` (in major units, as the
-        person typed it; None if no amount is chosen yet). `set_aside_id` is the id of the money set aside from which
-        the refund is paid; with None, the plan is about money set aside only if nothing else is left.
+        person typed it; None: the largest amount that can be requested). `set_aside_id` is the id of the set-aside
+        from which the refund is paid; with None, the plan is about the payment's oldest open set-aside if no other
+        money of the payment can be refunded, otherwise about none.
 
         Raises not_found if there is no such payment or set-aside, not_allowed if the acting person may not read, and
         invalid_amount if `amount` is no amount of the payment's currency, or is 0.

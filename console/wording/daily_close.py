@@ -30,11 +30,11 @@ def format_daily_close_state(close: DailyClose, language: str) -> str:
     """Return a sentence which says that the daily close is final, or that it isn't final and for which reasons."""
     if close.is_final:
         return translate("close.final", language)
-    reasons = [text for point in close.open_points for text in _list_not_final_texts(close, point, language)]
+    reasons = [text for point in close.open_points for text in _list_texts_of_reason(close, point, language)]
     return translate("close.not_final", language, reasons=translate("close.point_separator", language).join(reasons))
 
 
-def _list_not_final_texts(close: DailyClose, reason: NotFinalReason, language: str) -> Sequence[str]:
+def _list_texts_of_reason(close: DailyClose, reason: NotFinalReason, language: str) -> Sequence[str]:
     """Return the texts about one reason for which the daily close is not final."""
     texts: Iterator[str] = iter(())
     if reason is NotFinalReason.STILL_UNKNOWN:

@@ -292,8 +292,9 @@ class RecordActionHandlers(QObject):
 
     def open_refund_dialog(self, payment_id: int, set_aside_id: int | None = None) -> None:
         """Read the refund plan of the payment, then open the dialog in which the person requests a refund: of the
-        money set aside with this id or, for None, of what is left of the payment. If the person lacks the right, only
-        show the reason."""
+        set-aside with this id or, for None, of the refundable amount of the payment. If the person lacks the right,
+        only show the reason.
+        """
         if self.refuse_if_right_missing("refund_request"):
             return
         self._page.read_for_dialog(

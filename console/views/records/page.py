@@ -650,8 +650,8 @@ class RecordPage(Page, Generic[DetailsT]):
 
     @property
     def _is_only_page_record_taken(self) -> bool:
-        """True if nothing but the take of the record of the page by another person disables the button *Take*: the
-        person can take a related record."""
+        """True if the button *Take* is disabled only because another person has taken the page's record. The person
+        can still take a related record."""
         return (
             self.details is not None
             and bool(self.action_bar.taken_reason)

@@ -45,7 +45,7 @@ from console.wording.sentences import catalogue as wording
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
 _MAX_SHOWN_EVENT_LINES = 5
-_READ_EVENT_COUNT = 40  # more than the shown steps, because repeated events are shown as one step
+_MAX_READ_EVENTS = 40  # more than the shown steps, because repeated events are shown as one step
 
 
 class RecordPreview(Surface):
@@ -290,7 +290,7 @@ class RecordPreview(Surface):
             return
         kind, record_id = case_words.make_record_ref(record)
         self._context.run_read(
-            lambda services: services.recovery.read_last_events(kind, record_id, _READ_EVENT_COUNT),
+            lambda services: services.recovery.read_last_events(kind, record_id, _MAX_READ_EVENTS),
             lambda timeline: self._show_newest_events(record, timeline),
             lambda failure: None,  # the page of the record shows the same events, and the failure
             caller=self,
