@@ -362,7 +362,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "range(0)",
             ),
         ),
-        ("tests/services/refunds/test_going_back.py::test_the_id_of_a_lost_payment_may_be_taken",),
+        ("tests/services/refunds/test_going_back.py::test_a_new_payment_may_have_the_id_of_a_lost_payment",),
     ),
     Mutant(
         "a lost start is known by the number of the first attempt alone",

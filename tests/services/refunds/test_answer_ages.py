@@ -74,7 +74,7 @@ def make_listed_report(refund: Refund, payment: Payment, word: str, state: Refun
 
 
 @pytest.mark.parametrize("state", [RefundState.SUBMITTED, RefundState.COMPLETED])
-def test_an_answer_about_the_payment_is_the_age_of_its_refunds(desk: RefundDesk, state: RefundState) -> None:
+def test_an_answer_about_the_payment_renews_the_age_of_its_refunds(desk: RefundDesk, state: RefundState) -> None:
     """PayPay's answer about a payment lists the payment's refunds. It is the newest statement about each of them, so
     the provider's side of a refund has the age of this answer, also if the answer changes nothing. The refund gets no
     further evidence."""

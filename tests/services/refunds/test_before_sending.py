@@ -47,11 +47,11 @@ def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     control.add_fault("html", call=PROBE_CALL_NAME, times=3)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     desk.run_due_tasks()
-    asked = len(control.read_requests(call=PROBE_CALL_NAME))
+    query_count = len(control.read_requests(call=PROBE_CALL_NAME))
     assert (desk.read_refund(refund).work.attempt, desk.read_refund(refund).work.reason) == (1, "submission")
     for _ in range(3):
         desk.run_due_tasks()
-    assert len(control.read_requests(call=PROBE_CALL_NAME)) == asked, "asked again without a wait"
+    assert len(control.read_requests(call=PROBE_CALL_NAME)) == query_count, "asked again without a wait"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     waiting = desk.read_refund(refund)
@@ -73,14 +73,14 @@ def test_a_gateway_with_unreadable_answers_needs_a_person(desk: RefundDesk, cont
         assert desk.read_refund(refund).work.state is WorkState.SCHEDULED
         desk.run_due_tasks()
         desk.move_clock(hours=hours)
-    found = desk.read_refund(refund)
-    assert (found.state, found.work.state, found.work.reason) == (
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.work.state, stored_refund.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
         "not_sent",
     )
-    assert found.error_code
-    assert explain_refund(found, desk.context.now()).why == "why.refund_not_sent"
+    assert stored_refund.error_code
+    assert explain_refund(stored_refund, desk.context.now()).why == "why.refund_not_sent"
     control.clear_faults()
     assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
@@ -97,8 +97,8 @@ def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: Sand
         desk.run_due_tasks()
         desk.move_clock(hours=25)
     desk.run_due_tasks()
-    found = desk.read_refund(refund)
-    assert (found.state, found.sent_count, found.work.attempt) == (RefundState.EXPIRED, 0, 0)
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.sent_count, stored_refund.work.attempt) == (RefundState.EXPIRED, 0, 0)
     assert desk.check_payment_agrees(payment).refundable_minor == payment.captured_minor
 
 
@@ -136,7 +136,7 @@ def test_failing_refunds_delay_no_later_refund(
 
 
 @pytest.mark.expects_log("a fault of the program")
-def test_a_fault_of_the_program_delays_no_later_refund(
+def test_a_bug_of_the_program_delays_no_later_refund(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a bug makes refunds fail before sending, they also wait for their next attempt, and later refunds are

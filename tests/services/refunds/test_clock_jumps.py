@@ -50,16 +50,16 @@ def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider:
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
         desk.clock.offset = wrong
         payment = desk.make_paid_payment(number, 50_000, provider)
-        asked = desk.request_refund(payment, "100")
+        refund = desk.request_refund(payment, "100")
         desk.control.add_fault("close_after_charge", call=f"{provider}_refund", times=1)
-        assert call_and_get_code(lambda asked=asked: desk.approve_refund(asked)) == "outcome_unknown"
-        refunds.append((payment, asked))
+        assert call_and_get_code(lambda refund=refund: desk.approve_refund(refund)) == "outcome_unknown"
+        refunds.append((payment, refund))
         desk.run_due_tasks()
     desk.clock.offset = timedelta()
     run_minutes(desk, MINUTES_AFTER_CORRECTION)
-    for payment, asked in refunds:
-        found = desk.read_refund(asked)
-        assert (found.state in (RefundState.SUBMITTED, RefundState.COMPLETED), found.certainty) == (
+    for payment, refund in refunds:
+        stored_refund = desk.read_refund(refund)
+        assert (stored_refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED), stored_refund.certainty) == (
             True,
             Certainty.KNOWN,
         )
@@ -121,17 +121,17 @@ def test_a_clock_jump_does_not_shorten_the_time_to_decide(desk: RefundDesk, jump
     """Of the refunds that were requested before and during the jump, none expires because of the jump, and each
     expires once at its own time.
     """
-    asked = [desk.request_refund(desk.make_paid_payment("ORD1"))]
+    refunds = [desk.request_refund(desk.make_paid_payment("ORD1"))]
     desk.move_clock(days=1)
     for wrong in (jump, -jump):
         desk.clock.offset += wrong
         assert desk.run_due_tasks()["refund_expiry"] == 0
         if wrong == jump:
-            asked.append(desk.request_refund(desk.make_paid_payment("ORD2")))
+            refunds.append(desk.request_refund(desk.make_paid_payment("ORD2")))
     run_minutes(desk, MINUTES_AFTER_CORRECTION)
-    assert [desk.read_refund(one).state for one in asked] == [RefundState.REQUESTED] * 2
+    assert [desk.read_refund(one).state for one in refunds] == [RefundState.REQUESTED] * 2
     expired = 0
     for _ in range(4):
         desk.move_clock(seconds=REFUND_DECISION_TIME_LIMIT.total_seconds() / 2)
         expired += desk.run_due_tasks()["refund_expiry"]
-    assert (expired, [desk.read_refund(one).state for one in asked]) == (2, [RefundState.EXPIRED] * 2)
+    assert (expired, [desk.read_refund(one).state for one in refunds]) == (2, [RefundState.EXPIRED] * 2)

@@ -112,9 +112,9 @@ def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: Refun
 @pytest.mark.parametrize("answer", ["made", "not made", "no answer"])
 def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answer: str) -> None:
     """PayPay answers twice that it does not have the refund, and then refuses the repeated call. The program
-    therefore asks PayPay about the refund once more. It is completed if the first call arrived just before the
-    repeated one, and failed if PayPay still does not have it. If PayPay gives no answer, it stays unknown and its
-    amount stays reserved.
+    therefore asks PayPay about the refund once more. The refund is completed if the first call arrived just before
+    the repeated one, and failed if PayPay still does not have it. If PayPay gives no answer, the refund stays unknown
+    and its amount stays reserved.
     """
     payment = desk.make_paid_payment("ORD1", 50_000)
     refund = desk.request_refund(payment, "100")
@@ -137,13 +137,13 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     if answer == "no answer":
         desk.control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.run_due_tasks()
-    found = desk.read_refund(refund)
+    stored_refund = desk.read_refund(refund)
     if answer == "made":
-        assert (found.state, found.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
+        assert (stored_refund.state, stored_refund.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
     elif answer == "not made":
-        assert (found.state, found.certainty) == (RefundState.FAILED, Certainty.KNOWN)
+        assert (stored_refund.state, stored_refund.certainty) == (RefundState.FAILED, Certainty.KNOWN)
     else:
-        assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
+        assert (stored_refund.state, stored_refund.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     desk.check_payment_agrees(payment)
 
 

@@ -24,7 +24,7 @@ def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.providers.get_adapter(name))
 
 
-def delete_refund(desk: RefundDesk, payment: Payment) -> None:
+def lose_refund(desk: RefundDesk, payment: Payment) -> None:
     """Delete all refunds, votes and operations and the payment's reservation, as if a cluster had lost its last
     commits.
     """
@@ -54,25 +54,30 @@ def test_the_id_of_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     view = recovery.read_record("operation", operation)
     assert (view.record.subject_kind, view.record.subject_id) == ("refund", refund.id)  # type: ignore[union-attr]
     assert view.explanation.next_step.command == f"support-console show refund {refund.id}"
-    found = recovery.probe("operation", operation)
-    assert isinstance(found, Refund)
-    assert found.certainty is Certainty.KNOWN
+    probed_record = recovery.probe("operation", operation)
+    assert isinstance(probed_record, Refund)
+    assert probed_record.certainty is Certainty.KNOWN
     assert (
         call_and_get_code(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
     )
 
 
-def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk) -> None:
+def test_a_lost_refund_known_to_the_provider_stops_other_refunds(desk: RefundDesk) -> None:
     """If the provider has the key of a refund that the database lost, a case about the payment is opened, and this
     desk sends no other refund of the payment. One person can decide that the lost refund is completed.
     """
     payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     step = desk.console.recovery.read_record("operation", operation).explanation.next_step
     assert step.command == f"support-console probe operation {operation}"
-    found = desk.console.recovery.probe("operation", operation)
-    assert (found.source, found.state, found.subject_kind) == ("desk", OperationState.DONE, "refund")  # type: ignore[union-attr]
+    probed_record = desk.console.recovery.probe("operation", operation)
+    assert isinstance(probed_record, Operation)
+    assert (probed_record.source, probed_record.state, probed_record.subject_kind) == (
+        "desk",
+        OperationState.DONE,
+        "refund",
+    )
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts WHERE subject_kind = 'payment'")] == [
         "unknown_refund"
     ]
@@ -84,7 +89,7 @@ def acknowledge_lost_refund(desk: RefundDesk) -> tuple[Payment, Refund]:
     """Lose a refund of 1000 yen that the provider has made, probe it, and acknowledge the case about its payment.
     Return the payment and the lost refund."""
     payment, refund = approve_refund(desk)
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     desk.console.recovery.probe("operation", refund.operation_id or "")
     (case,) = [alert for alert in desk.console.alerts.list_alerts() if alert.rule_id == "unknown_refund"]
     with desk.console.acting_as("lead-b"):
@@ -92,7 +97,7 @@ def acknowledge_lost_refund(desk: RefundDesk) -> tuple[Payment, Refund]:
     return payment, refund
 
 
-def test_an_acknowledged_lost_refund_holds_its_payment_no_longer(desk: RefundDesk) -> None:
+def test_an_acknowledged_lost_refund_stops_no_other_refund(desk: RefundDesk) -> None:
     """The provider has made a lost refund, and a person has acknowledged the case about it. Other refunds of the
     payment are sent, but not more than the provider can still refund.
     """
@@ -146,7 +151,7 @@ def test_a_lost_refund_unknown_to_the_provider_needs_two_people(desk: RefundDesk
     """
     payment, refund = approve_refund(desk, "reset")
     operation = refund.operation_id or ""
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     assert (
         call_for_refusal(lambda: desk.console.recovery.probe("operation", operation)).detail["reason"] == "not_found"
     )
@@ -165,7 +170,7 @@ def test_a_lost_refund_made_by_the_gateway_cannot_be_denied(desk: RefundDesk) ->
     """
     payment, refund = approve_refund(desk, "close_after_charge")
     operation = refund.operation_id or ""
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
             refused = call_for_refusal(
@@ -181,7 +186,7 @@ def test_a_lost_refund_reported_with_another_amount_is_not_denied(desk: RefundDe
     made, as they can't about a refund that the database still has.
     """
     payment, refund = approve_refund(desk, "close_after_charge")
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     desk.control.add_fault("other_amount", call="paypay_refund_details", times="always")
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
@@ -205,7 +210,7 @@ def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     control.add_fault("close_after_charge", call="atom_refund", times=1)
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     operation = desk.read_refund(refund).operation_id or ""
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     if reason == "old_answer":
         control.add_fault("stored", call="atom_refund_status", times="always")
     elif reason == "unusable_answer":
@@ -236,7 +241,7 @@ def test_a_lost_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, 
     """
     payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     control.add_fault("status:503", call="paypay_refund_details", times=2)
     for person in ("op-a", "lead-b"):
         with desk.console.acting_as(person):
@@ -275,7 +280,7 @@ def test_a_repeated_decision_about_a_lost_refund_is_answered(
     """
     payment, refund = approve_refund(desk, "reset")
     operation, recovery = refund.operation_id or "", desk.console.recovery
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     for person, awaiting, state in (("op-a", "second_person", "unknown"), ("lead-b", None, "failed")):
         with desk.console.acting_as(person):
             with monkeypatch.context() as broken:
@@ -289,10 +294,10 @@ def test_a_repeated_decision_about_a_lost_refund_is_answered(
 
 def deny_lost_refund_at_another_desk(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> tuple[Payment, str]:
     """Lose a refund whose outcome is unknown. Two people decide at another desk that it was not made, so that the
-    spool of this desk keeps its claim. Return the payment and the id of the operation."""
+    spool of this desk still has the refund's claim. Return the payment and the id of the operation."""
     payment, refund = approve_refund(desk, "reset")
     operation, context = refund.operation_id or "", desk.console._context
-    delete_refund(desk, payment)
+    lose_refund(desk, payment)
     store_lost_operations(context, context.spool.read_entries(context.database_id))
     with monkeypatch.context() as other_desk:
         other_desk.setattr(type(context.spool), "give_up_claim", lambda *_: None)
@@ -318,7 +323,7 @@ def test_a_lost_refund_denied_at_another_desk_is_failed_at_its_own(
     )
 
 
-def test_a_lost_refund_denied_at_another_desk_holds_its_payment_no_longer(
+def test_a_lost_refund_denied_at_another_desk_stops_no_other_refund(
     desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two people decide at another desk that a lost refund was not made. The desk that has sent it sends the next
@@ -328,7 +333,7 @@ def test_a_lost_refund_denied_at_another_desk_holds_its_payment_no_longer(
     assert desk.approve_refund(desk.request_refund(payment, "500")).state is RefundState.SUBMITTED
 
 
-def test_a_spool_that_proves_a_refund_keeps_its_payment(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spool_that_proves_a_refund_stops_other_refunds(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two people decide at another desk that a lost refund was not made. This desk knows that it was made, and sends
     no other refund of the payment.
     """

@@ -193,7 +193,7 @@ def _use_adapters_in_whole_console(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("is_same_desk", [True, False])
-def test_the_id_of_a_lost_payment_may_be_taken(
+def test_a_new_payment_may_have_the_id_of_a_lost_payment(
     home: Path, control: SandboxControl, backup_path: Path, provider: str, *, is_same_desk: bool
 ) -> None:
     """If a new payment has the id of a lost payment, the lost payment is restored under another id. The lost refund
@@ -228,11 +228,11 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         view = desk.console.recovery.read_record("operation", refund.operation_id or "")
         assert isinstance(view, OperationDetails)
         assert (view.record.subject_id, view.timeline) == (None, ())
-        found = desk.console.recovery.probe("operation", refund.operation_id or "")
-        assert isinstance(found, Operation)
-        assert found.state is (OperationState.DONE if is_same_desk else OperationState.UNKNOWN)
-        told = desk.sql("SELECT subject_id FROM alerts WHERE rule_id = 'unknown_refund'")
-        assert [tuple(row) for row in told] == [(back.id,)]
+        probed_record = desk.console.recovery.probe("operation", refund.operation_id or "")
+        assert isinstance(probed_record, Operation)
+        assert probed_record.state is (OperationState.DONE if is_same_desk else OperationState.UNKNOWN)
+        subject_ids = desk.sql("SELECT subject_id FROM alerts WHERE rule_id = 'unknown_refund'")
+        assert [tuple(row) for row in subject_ids] == [(back.id,)]
         assert desk.list_provider_keys(back) == [refund.provider_refund_key]
 
 

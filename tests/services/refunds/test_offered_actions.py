@@ -158,7 +158,8 @@ def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], objec
 @pytest.mark.parametrize("state", MAKE_REFUND_BY_STATE)
 def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) -> None:
     """The service accepts each offered action and refuses each other action. `approve` is not tried on an approved
-    refund: the service accepts it from its approver without offering it, because it only sends the refund.
+    refund: the service accepts this action from the refund's approver without offering it, because it then only sends
+    the refund.
     """
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)

@@ -95,8 +95,8 @@ class PeopleDesks:
         """Set the refund's request time and the end of its cooling-off period back by one hour, because a test cannot
         move the server's clock.
         """
-        asked = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
-        self.get_desk("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
+        changes_sql = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
+        self.get_desk("owner").sql(f"UPDATE refunds SET {changes_sql} WHERE id = {refund.id}")
 
     def move_sending_back(self, refund: Refund, seconds: float) -> None:
         """Set the sending time of the refund back by `seconds` of the console's scaled time, because a test cannot
@@ -180,10 +180,10 @@ def test_an_order_is_refunded_by_two_workers_at_once(
         other_probe = partial(other_desks.get_desk("worker").refunds.probe, refunds_there[1].id)
 
         def let_other_process_overtake(*args: Any, **more: Any) -> tuple[Payment, ...]:
-            found = find_payments(*args, **more)
+            stored_payments = find_payments(*args, **more)
             if next(turns, False):
                 others.append(start_other_process(monkeypatch, outcomes, lock_name, other_probe))
-            return found
+            return stored_payments
 
         monkeypatch.setattr(payments, "find_by_orders", let_other_process_overtake)
         desks.get_desk("worker").refunds.probe(refunds_there[0].id)
@@ -282,12 +282,15 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
     """If the clocks of the desk and the worker are 80 hours ahead, a refund does not expire, because the server set
     `decide_by` and compares it with its own clock.
     """
-    refund, left = desks.request_refund(desks.make_paid_payment()), desks.request_refund(desks.make_paid_payment())
+    refund, other_refund = (
+        desks.request_refund(desks.make_paid_payment()),
+        desks.request_refund(desks.make_paid_payment()),
+    )
     worker = desks.get_desk("worker")
     desks.get_desk("lead-b")
     desks.move_clocks(hours=80)
     assert worker.run_due_tasks()["refund_expiry"] == 0
-    assert desks.read_refund(left).state is RefundState.REQUESTED
+    assert desks.read_refund(other_refund).state is RefundState.REQUESTED
     assert desks.approve_refund(refund).state is RefundState.SUBMITTED
 
 
@@ -372,8 +375,12 @@ def test_two_people_decide_an_unknown_refund(
     assert call_and_get_code(lambda: resolve_by_letter("op-a")) == "same_person"
     assert call_and_get_code(lambda: resolve_by_letter("op-b")) == "not_allowed"
     assert resolve_by_letter("lead-c").awaiting is None
-    found = desks.read_refund(refund)
-    assert (found.state.value, found.certainty, found.provider_refund_id) == (end, Certainty.KNOWN, number)
+    stored_refund = desks.read_refund(refund)
+    assert (stored_refund.state.value, stored_refund.certainty, stored_refund.provider_refund_id) == (
+        end,
+        Certainty.KNOWN,
+        number,
+    )
     ours = desks.get_desk("owner").read_payment(payment.id)
     assert (ours.reserved_minor, ours.refunded_minor) == (0, 1_000 if end == "completed" else 0)
 
@@ -389,8 +396,12 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
     refund = desks.make_unknown_refund(payment)
     for _ in range(3):
         assert call_and_get_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
-    found = desks.read_refund(refund)
-    assert (found.state, found.certainty, found.not_found) == (RefundState.SUBMITTING, Certainty.UNKNOWN, 0)
+    stored_refund = desks.read_refund(refund)
+    assert (stored_refund.state, stored_refund.certainty, stored_refund.not_found) == (
+        RefundState.SUBMITTING,
+        Certainty.UNKNOWN,
+        0,
+    )
     desks.move_sending_back(refund, 61)
     assert call_and_get_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
     desks.move_sending_back(refund, 140)
@@ -509,9 +520,9 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
 def _read_set_aside(desks: PeopleDesks, item: int) -> SetAside:
     """Return the set-aside with this id."""
     with desks.get_desk("owner").context.database.read() as conn:
-        found = set_asides.find(conn, item)
-    assert found is not None
-    return found
+        set_aside = set_asides.find(conn, item)
+    assert set_aside is not None
+    return set_aside
 
 
 def _read_refund_of_set_aside(desks: PeopleDesks, item: int) -> Refund:
@@ -571,7 +582,7 @@ def test_a_change_just_before_the_vote_is_named(
     assert (desks.read_refund(refund).state, desks.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
 
 
-def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
+def test_a_vote_after_the_last_needed_vote_is_not_stored(desks: PeopleDesks) -> None:
     """If one vote is needed and an approver votes after another one's vote has sent the refund, the later approver is
     refused, and that approver's vote is not stored.
     """

@@ -57,8 +57,8 @@ class ScriptedCalls:
         ) -> HttpAnswer:
             if not self.script or self.script[0][0] not in f"{method} {path}":
                 return send(transport, method, path, *rest, **named)
-            asked, vector, ours = self.script.popleft()
-            self.sent.append(asked)
+            call_name, vector, ours = self.script.popleft()
+            self.sent.append(call_name)
             return self._make_answer_or_raise(vector, ours)
 
         patch.setattr(HttpTransport, "send", answer_by_script)
@@ -91,7 +91,7 @@ class ScriptedCalls:
 @pytest.mark.parametrize(
     "name", [name for name, one in SCENARIO_BY_ID.items() if one["operation"] in REFUND_SAMPLES_BY_CALL]
 )
-def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_each_refund_scenario_ends_as_expected(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each scenario has its expected end. A refund is sent again, with the same key, only where the scenario allows
     that.
     """
@@ -160,6 +160,6 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
         assert len(line.sent) == len(scenario["steps"])
 
 
-def test_every_scenario_is_played() -> None:
+def test_every_scenario_is_used_by_a_test() -> None:
     """The tests of this file use each published scenario."""
     assert {one["operation"] for one in SCENARIO_BY_ID.values()} == {*REFUND_SAMPLES_BY_CALL, "alarmbox purchase"}

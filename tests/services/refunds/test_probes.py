@@ -80,9 +80,9 @@ def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, control: Sa
     again.
     """
     payment, refund = make_unknown_refund(desk, provider, is_executed=True)
-    found = desk.probe_refund(refund)
-    assert found.certainty is Certainty.KNOWN
-    assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    probed_refund = desk.probe_refund(refund)
+    assert probed_refund.certainty is Certainty.KNOWN
+    assert probed_refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     desk.run_due_tasks()
     assert len(control.read_requests(call=f"{provider}_refund")) == 1
     assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
@@ -241,9 +241,13 @@ def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxCo
     for _ in range(12):
         desk.move_clock(hours=25)
         desk.run_due_tasks()
-    found = desk.read_refund(refund)
-    assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
-    assert (found.work.state, found.work.reason, found.work.attempt) == (WorkState.NEEDS_REVIEW, "probes_ended", 10)
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
+    assert (stored_refund.work.state, stored_refund.work.reason, stored_refund.work.attempt) == (
+        WorkState.NEEDS_REVIEW,
+        "probes_ended",
+        10,
+    )
     assert len(control.read_requests(call="atom_refund")) == 1
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
 
@@ -284,10 +288,10 @@ def test_the_first_probe_waits_for_the_time_out_of_the_call(desk: RefundDesk, co
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
     desk.run_due_tasks()
     assert control.read_requests(call="paypay_refund_details") == []
-    found = desk.read_refund(refund)
-    assert found.work.at is not None
-    assert found.last_sent_at is not None
-    assert found.work.at - found.last_sent_at == timedelta(seconds=30) / 20
+    stored_refund = desk.read_refund(refund)
+    assert stored_refund.work.at is not None
+    assert stored_refund.last_sent_at is not None
+    assert stored_refund.work.at - stored_refund.last_sent_at == timedelta(seconds=30) / 20
     desk.move_clock(seconds=31)
     desk.run_due_tasks()
     assert len(control.read_requests(call="paypay_refund_details")) == 1
@@ -313,9 +317,9 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     payment, refund = make_unknown_refund(desk, provider, is_executed=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
     assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
-    found = desk.read_refund(refund)
-    assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
-    assert found.work.reason == "answer_does_not_fit"
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.certainty, stored_refund.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
+    assert stored_refund.work.reason == "answer_does_not_fit"
     cases = "SELECT rule_id FROM alerts WHERE subject_kind = 'refund' AND resolved_at IS NULL"
     assert [row[0] for row in desk.sql(cases)] == ["answer_does_not_fit"]
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
@@ -330,14 +334,14 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
     _, refund = make_unknown_refund(desk, is_executed=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
     assert call_and_get_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
-    found = desk.read_refund(refund)
-    assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
-    assert found.work.reason == "order_no_longer_kept"
-    asked = len(control.read_requests(call="paypay_refund_details"))
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.certainty, stored_refund.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
+    assert stored_refund.work.reason == "order_no_longer_kept"
+    query_count = len(control.read_requests(call="paypay_refund_details"))
     for _ in range(3):
         desk.move_clock(hours=25)
         desk.run_due_tasks()
-    assert len(control.read_requests(call="paypay_refund_details")) == asked
+    assert len(control.read_requests(call="paypay_refund_details")) == query_count
 
 
 def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
@@ -349,8 +353,12 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
         desk.move_clock(seconds=span)
         assert desk.run_due_tasks()["refund_polls"] == 1
-    found = desk.read_refund(refund)
-    assert (found.state, found.work.state, found.work.reason) == (RefundState.SUBMITTED, WorkState.SCHEDULED, "poll")
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.work.state, stored_refund.work.reason) == (
+        RefundState.SUBMITTED,
+        WorkState.SCHEDULED,
+        "poll",
+    )
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
     control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
     assert desk.probe_refund(refund).state is RefundState.COMPLETED
@@ -378,8 +386,8 @@ def test_a_refund_stays_accepted_after_a_temporary_failure_at_paypay(
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted_refund(desk)
     control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
-    found = desk.probe_refund(refund)
-    assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
+    probed_refund = desk.probe_refund(refund)
+    assert (probed_refund.state, probed_refund.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
     desk.move_clock(hours=2)
     desk.run_due_tasks()
     assert desk.read_refund(refund).state is RefundState.SUBMITTED
@@ -402,8 +410,8 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
     """
     payment, refund = make_accepted_refund(desk)
     control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
-    found = desk.probe_refund(refund)
-    assert (found.state, found.certainty, found.work.reason) == (
+    probed_refund = desk.probe_refund(refund)
+    assert (probed_refund.state, probed_refund.certainty, probed_refund.work.reason) == (
         RefundState.SUBMITTED,
         Certainty.KNOWN,
         "contradicted",
@@ -422,8 +430,8 @@ def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, contro
     refund = desk.request_refund(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == "provider_refused"
-    found = desk.probe_refund(refund)
-    assert (found.state, found.work.reason) == (RefundState.FAILED, "contradicted")
+    probed_refund = desk.probe_refund(refund)
+    assert (probed_refund.state, probed_refund.work.reason) == (RefundState.FAILED, "contradicted")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
     refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
@@ -478,8 +486,8 @@ def test_a_contradicted_refund_stays_contradicted_after_a_second_sending(
     assert call_for_refusal(lambda: desk.withdraw_refund(refund)).detail["reason"] == "nothing_contradicted"
     control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=1)
     assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
-    found = desk.read_refund(refund)
-    assert (found.state, found.work.state, found.work.reason) == (
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.work.state, stored_refund.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
         "contradicted",
@@ -553,14 +561,14 @@ def test_a_report_about_the_payment_settles_an_unknown_refund(
     """
     payment, refund = make_unknown_refund(desk, is_executed=True)
     assert apply_report(desk, payment, make_report(refund, payment, state))
-    found = desk.read_refund(refund)
-    assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state, stored_refund.certainty) == (ends, Certainty.KNOWN)
     assert apply_report(desk, payment, make_report(refund, payment, state))
     again = desk.read_refund(refund)
     assert again.told_at is not None
-    assert found.told_at is not None
-    assert again.told_at >= found.told_at
-    assert replace(again, version=found.version, told_at=found.told_at) == found
+    assert stored_refund.told_at is not None
+    assert again.told_at >= stored_refund.told_at
+    assert replace(again, version=stored_refund.version, told_at=stored_refund.told_at) == stored_refund
     desk.check_payment_agrees(payment)
 
 
@@ -579,8 +587,8 @@ def test_our_key_at_another_payment_opens_a_case(desk: RefundDesk) -> None:
     assert apply_report(
         desk, payment, make_report(refund, payment, RefundState.COMPLETED, provider_payment_id="0499")
     )
-    found = desk.read_refund(refund)
-    assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.certainty, stored_refund.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["answer_does_not_fit"]
 
 

@@ -125,10 +125,11 @@ def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: 
     desk.insert_team()
     item = set_amount_aside(desk, desk.make_paid_payment())
     with desk.context.database.read() as conn:
-        found = set_asides.find(conn, item)
-    assert found is not None
+        set_aside = set_asides.find(conn, item)
+    assert set_aside is not None
     with desk.console.acting_as(person):
         assert (
-            call_and_get_code(lambda: desk.machinery.refund_requests.request_set_aside_refund(found)) == "not_allowed"
+            call_and_get_code(lambda: desk.machinery.refund_requests.request_set_aside_refund(set_aside))
+            == "not_allowed"
         )
     assert list_refunds(desk) == []

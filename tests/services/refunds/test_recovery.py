@@ -73,8 +73,8 @@ def find_deciding_roles(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
 
 def read_step_and_proposal_count(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
     """Return the step for which the refund waits, the text of its work badge, and the number of listed proposals."""
-    seen = desk.console.refunds.read_refund(refund.id)
-    return seen.awaiting, str(seen.explanation.work), len(desk.console.recovery.list_proposals())
+    details = desk.console.refunds.read_refund(refund.id)
+    return details.awaiting, str(details.explanation.work), len(desk.console.recovery.list_proposals())
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
@@ -115,8 +115,8 @@ def test_a_completed_outcome_needs_two_people_if_no_read_confirms_it(desk: Refun
     )
     settled = desk.resolve_refund(refund, "completed", "lead-b", "1519")
     assert (settled.record.state, settled.record.provider_refund_id) == (RefundState.COMPLETED, "1519")
-    told = explain_refund(settled.record, desk.context.now())
-    assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
+    explanation = explain_refund(settled.record, desk.context.now())
+    assert explanation.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
     assert desk.check_payment_agrees(payment).refunded_minor == refund.amount_minor
 
 
@@ -230,8 +230,8 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
         " WHERE id = :i",
         i=refund.id,
     )
-    told: Outcome[RefundReport] = Outcome(kind, "refused", SendingCertainty.YES, status=400)
-    assert desk.machinery.submit_action.deliver_outcome(refund.operation_id or "", told)
+    outcome: Outcome[RefundReport] = Outcome(kind, "refused", SendingCertainty.YES, status=400)
+    assert desk.machinery.submit_action.deliver_outcome(refund.operation_id or "", outcome)
     now = desk.read_refund(refund)
     assert (now.state, now.certainty, now.operation_id) == (
         RefundState.SUBMITTING,
@@ -480,9 +480,11 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     number = str(there["id"]) if decision == "completed" else None
     assert call_and_get_code(partial(desk.resolve_refund, refund, decision, "op-a", number)) == code
     ours, now = desk.read_payment(payment.id), desk.read_refund(refund)
-    done, held = (refund.amount_minor * (end is state) for state in (RefundState.COMPLETED, RefundState.SUBMITTED))
+    refunded_minor, reserved_minor = (
+        refund.amount_minor * (end is state) for state in (RefundState.COMPLETED, RefundState.SUBMITTED)
+    )
     assert (now.state, now.certainty) == (end, Certainty.KNOWN)
-    assert (ours.refunded_minor, ours.reserved_minor) == (done, others[0].amount_minor + held)
+    assert (ours.refunded_minor, ours.reserved_minor) == (refunded_minor, others[0].amount_minor + reserved_minor)
     sources = [item.source for item in desk.refunds.read_refund(refund.id).evidence]
     assert (sources.count("person"), sources.count("atom.refund_status")) == (1, 1)
 

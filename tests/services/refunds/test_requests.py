@@ -32,9 +32,9 @@ def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, contr
     assert (ours.reserved_minor, ours.refundable_minor) == (1000, 2300)
     assert control.read_requests(call="paypay_refund") == []
     with desk.context.database.read() as conn:
-        kept = refunds.read_request_facts(conn, [refund.id])[refund.id]
-    assert kept is not None
-    assert '"captured_minor": 3300' in kept[0]
+        request_facts = refunds.read_request_facts(conn, [refund.id])[refund.id]
+    assert request_facts is not None
+    assert '"captured_minor": 3300' in request_facts[0]
 
 
 @pytest.mark.parametrize(
@@ -160,18 +160,18 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
     """If eight people request a refund of one payment at the same moment, one refund and one reservation are stored,
     and seven requests are refused.
     """
-    payment, start, told = desk.make_paid_payment(), Barrier(8), list[str]()
+    payment, start, results = desk.make_paid_payment(), Barrier(8), list[str]()
 
     def request_refund(index: int) -> None:
         start.wait()
-        told.append(call_and_get_code(lambda: desk.request_refund(payment, str(2000 + index), by=f"op-{index}")))
+        results.append(call_and_get_code(lambda: desk.request_refund(payment, str(2000 + index), by=f"op-{index}")))
 
     threads = [Thread(target=request_refund, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == ["done", *["in_progress"] * 7]
+    assert sorted(results) == ["done", *["in_progress"] * 7]
     assert desk.check_payment_agrees(payment).reserved_minor in range(2000, 2008)
 
 
@@ -337,7 +337,7 @@ def test_the_plan_of_a_set_aside_is_about_its_amount(desk: RefundDesk) -> None:
     assert [check.rule for check in plan.checks if not check.holds] == []
 
 
-def test_a_plan_is_about_the_money_set_aside_if_nothing_else_is_left(desk: RefundDesk) -> None:
+def test_a_plan_is_about_a_set_aside_if_nothing_else_is_refundable(desk: RefundDesk) -> None:
     payment = desk.make_paid_payment()
     item = insert_set_aside(desk, payment, payment.captured_minor)
     plan = desk.refunds.make_plan(payment.id)
@@ -346,7 +346,8 @@ def test_a_plan_is_about_the_money_set_aside_if_nothing_else_is_left(desk: Refun
 
 
 def test_the_plan_of_a_set_aside_names_the_rule_that_refuses_it(desk: RefundDesk) -> None:
-    """Nothing of the payment is left except the money set aside, and the provider's refund period is over."""
+    """The plan of a set-aside has the reason why it can't be refunded: the provider's refund period is over. No other
+    money of the payment can be refunded."""
     payment = desk.make_paid_payment()
     item = insert_set_aside(desk, payment, payment.captured_minor)
     desk.clock.offset += timedelta(days=367)

@@ -18,11 +18,11 @@ def check_rules(desk: RefundDesk, *, minor: int = 1_000, set_aside_minor: int | 
     """
     payment = desk.make_paid_payment()
     with desk.context.database.read() as conn:
-        seen = read_facts(desk.context, conn, payment, "op-a")
-    found = check_refund_rules(
-        seen, minor, desk.providers.get_reader("paypay"), is_before_request=True, set_aside_minor=set_aside_minor
+        facts = read_facts(desk.context, conn, payment, "op-a")
+    checks = check_refund_rules(
+        facts, minor, desk.providers.get_reader("paypay"), is_before_request=True, set_aside_minor=set_aside_minor
     )
-    return {check.rule: check.holds for check in found}
+    return {check.rule: check.holds for check in checks}
 
 
 @pytest.mark.parametrize(("minor", "is_allowed"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
@@ -76,10 +76,10 @@ def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
     desk.clock.stop()
     desk.clock.offset += until - desk.context.now() + after
     with desk.context.database.read() as conn:
-        seen = read_facts(desk.context, conn, payment, "op-a")
-    assert seen.now == until + after
-    found = check_refund_rules(seen, 1_000, desk.providers.get_reader("paypay"), is_before_request=True)
-    assert {check.rule: check.holds for check in found}[RefundWindowReason.REFUND_PERIOD_OVER] is is_allowed
+        facts = read_facts(desk.context, conn, payment, "op-a")
+    assert facts.now == until + after
+    checks = check_refund_rules(facts, 1_000, desk.providers.get_reader("paypay"), is_before_request=True)
+    assert {check.rule: check.holds for check in checks}[RefundWindowReason.REFUND_PERIOD_OVER] is is_allowed
 
 
 def test_a_refund_with_one_of_two_votes_is_not_sent(desk: RefundDesk) -> None:

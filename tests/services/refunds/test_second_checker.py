@@ -85,7 +85,8 @@ def test_a_refund_of_a_payment_of_unknown_age_needs_two_approvers(desk: RefundDe
 
 @pytest.mark.parametrize("name", ["second_checker_age", "cooling_off_seconds"])
 def test_a_refund_is_requested_despite_a_period_without_an_end(desk: RefundDesk, name: str) -> None:
-    """Earlier versions accepted a period of 10^15 - 1 days or seconds. It can't be added to an instant."""
+    """A refund can be requested although a limit is a period of 10^15 - 1 days or seconds. Earlier versions accepted
+    this limit, which can't be added to an instant."""
     lower_limit(desk, name, LARGEST_LIMIT)
     refund = desk.request_refund(desk.make_paid_payment(minor=200_000), "150000")
     assert (refund.checkers_needed, refund.sends_after is not None) == (1, True)
@@ -136,8 +137,12 @@ def test_a_refund_above_a_limit_lowered_since_needs_two_approvers(desk: RefundDe
     assert desk.refunds.read_refund(refund.id).needed_checker_count == 2
     half = desk.approve_refund(refund, "lead-b")
     assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
-    told = explain_refund(half, desk.context.now())
-    assert (told.why, told.facts["given"], told.facts["needed"]) == ("why.refund_half_approved", 1, 2)
+    explanation = explain_refund(half, desk.context.now())
+    assert (explanation.why, explanation.facts["given"], explanation.facts["needed"]) == (
+        "why.refund_half_approved",
+        1,
+        2,
+    )
     assert desk.approve_refund(refund, "lead-c").state.value == "submitted"
 
 
@@ -155,8 +160,12 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     lower_limit(desk, "second_checker_above", 2_999)
     desk.move_clock(hours=1)
     desk.run_due_tasks()
-    kept = desk.read_refund(refund)
-    assert (kept.state.value, kept.work.reason, desk.list_provider_keys(payment)) == ("approved", "not_sent", [])
+    stored_refund = desk.read_refund(refund)
+    assert (stored_refund.state.value, stored_refund.work.reason, desk.list_provider_keys(payment)) == (
+        "approved",
+        "not_sent",
+        [],
+    )
     assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "not_approved"
     assert desk.withdraw_refund(refund).state.value == "withdrawn"
 

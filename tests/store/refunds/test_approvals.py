@@ -64,15 +64,21 @@ def test_open_proposals_of_every_kind_are_listed_oldest_first(connection: Connec
     approvals.insert_vote(connection, 9, "lead-b", NOW)
     limit_changes.insert_proposal(connection, "per_refund JPY", 5, "adm-f", NOW)
     approvals.close_proposals(connection, "refund", "3", NOW)
-    found = approvals.list_open_proposals(connection, 10)
-    assert [(one.kind, one.record_id, one.payment_number, one.state, one.person) for one in found] == [
+    proposals = approvals.list_open_proposals(connection, 10)
+    assert [(one.kind, one.record_id, one.payment_number, one.state, one.person) for one in proposals] == [
         ("payment", str(payment.id), "ORD-7", "completed", "op-a"),
         ("credit-check", "9", None, "error", "op-a"),
         ("operation", "0b6f-a", None, "failed", "op-c"),
     ]
-    assert before <= found[0].since <= found[1].since <= found[2].since <= read_current_time(connection, later)
-    assert approvals.list_open_proposals(connection, 1) == found[:1]
-    assert approvals.list_open_proposals(connection, None) == found
+    assert (
+        before
+        <= proposals[0].since
+        <= proposals[1].since
+        <= proposals[2].since
+        <= read_current_time(connection, later)
+    )
+    assert approvals.list_open_proposals(connection, 1) == proposals[:1]
+    assert approvals.list_open_proposals(connection, None) == proposals
 
 
 def test_a_listed_proposal_has_its_reason_without_the_payer(connection: Connection) -> None:
@@ -83,5 +89,5 @@ def test_a_listed_proposal_has_its_reason_without_the_payer(connection: Connecti
     proof = PersonEvidence(b"row 14", reason)
     proof_id = evidence.add_person_evidence(connection, ("payment", payment.id), None, "op-a", proof, NOW)
     approvals.insert_proposal(connection, "payment", str(payment.id), "completed", "op-a", proof_id, NOW)
-    (found,) = approvals.list_open_proposals(connection, None)
-    assert found.evidence_summary == "[settlement_report] row 14, of ****Sato"
+    (proposal,) = approvals.list_open_proposals(connection, None)
+    assert proposal.evidence_summary == "[settlement_report] row 14, of ****Sato"

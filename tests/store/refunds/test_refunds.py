@@ -220,8 +220,10 @@ def test_refunds_that_may_move_money_count_for_the_limits(connection: Connection
     assert refunds.read_sums_of_makers_since(connection, ["op-a"], DAY_AGO) == (
         {("op-a", "JPY"): 1_000} if counts else {}
     )
-    found = refunds.list_ids_by_payers_since(connection, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
-    assert found == {payment.id: (refund.id,) if counts else (), other.id: ()}
+    ids_by_payment = refunds.list_ids_by_payers_since(
+        connection, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO
+    )
+    assert ids_by_payment == {payment.id: (refund.id,) if counts else (), other.id: ()}
     assert refunds.find_equal_recent_refund(connection, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
 
 
@@ -247,8 +249,8 @@ def test_the_newest_refunds_are_limited_for_each_payer(connection: Connection) -
     ]
     one = insert_requested_refund(connection, insert_paid_payment(connection, "ORD-9", payer="payer-8"))
     payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
-    found = refunds.list_ids_by_payers_since(connection, payers, DAY_AGO, limit=2)
-    assert found == {many[0].payment_id: (many[2].id, many[1].id), one.payment_id: (one.id,)}
+    ids_by_payment = refunds.list_ids_by_payers_since(connection, payers, DAY_AGO, limit=2)
+    assert ids_by_payment == {many[0].payment_id: (many[2].id, many[1].id), one.payment_id: (one.id,)}
 
 
 @pytest.mark.expects_log("a row that can't be read is told")
@@ -261,8 +263,8 @@ def test_all_waiting_refunds_are_read_in_pages(connection: Connection, page_size
         for number in range(5)
     ]
     connection.exec_driver_sql(f"UPDATE refunds SET reason_code = 'of_a_newer_one' WHERE id = {ids[1]}")
-    found = refunds.iterate_refunds_waiting_for_decision(connection, NOW, page_size)
-    assert [refund.id for refund in found] == [ids[0], *ids[2:]]
+    listed_refunds = refunds.iterate_refunds_waiting_for_decision(connection, NOW, page_size)
+    assert [refund.id for refund in listed_refunds] == [ids[0], *ids[2:]]
 
 
 def test_an_overdue_request_is_found_before_requests_with_later_deadlines(connection: Connection) -> None:
