@@ -116,13 +116,17 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
     payment = start_with_stock(scene)
     assert run_due_tasks_and_count_payments(scene) == 0
     pass_time(scene, clock, PAST_TIME_TO_PAY)
-    asked = len(scene.control.read_requests(call="paypay_payment"))
+    query_count = len(scene.control.read_requests(call="paypay_payment"))
     assert run_due_tasks_and_count_payments(scene) >= 1
     assert read_final_states(scene, payment) == STATES_AFTER_EXPIRY
-    assert len(scene.control.read_requests(call="paypay_payment")) > asked
-    seen = read_single_saga(scene)
-    assert (seen.record.state, seen.record.reason, read_step_states(seen)) == (SagaState.DONE, None, ["done"] * 4)
-    assert [step.name for step in seen.steps] == list(TIMEOUT_SAGA_STEP_NAMES)
+    assert len(scene.control.read_requests(call="paypay_payment")) > query_count
+    progress = read_single_saga(scene)
+    assert (progress.record.state, progress.record.reason, read_step_states(progress)) == (
+        SagaState.DONE,
+        None,
+        ["done"] * 4,
+    )
+    assert [step.name for step in progress.steps] == list(TIMEOUT_SAGA_STEP_NAMES)
     trail = ("payment.expired", "order.cancelled", "order.stock_released")
     what = ", ".join(f"'{one}'" for one in trail)
     entries = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")
@@ -162,9 +166,9 @@ def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: Mo
     scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
-    seen = read_single_saga(scene)
-    assert (seen.record.state, seen.record.reason) == (SagaState.DONE, "paid")
-    assert read_step_states(seen) == ["done", "skipped", "skipped", "skipped"]
+    progress = read_single_saga(scene)
+    assert (progress.record.state, progress.record.reason) == (SagaState.DONE, "paid")
+    assert read_step_states(progress) == ["done", "skipped", "skipped", "skipped"]
     assert scene.list_open_alert_rules() == []
 
 
@@ -186,7 +190,7 @@ def test_a_saga_of_an_unreadable_payment_delays_no_other_saga(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two sagas wait for the provider, and then the payment of the first one can't be read. This saga doesn't fill
-    the batches: the next one continues, and it is not tried again and again in one run.
+    the batches: the second one continues, and the first one is not tried again and again in one run.
     """
     monkeypatch.setattr(payment_timeouts, "BATCH_SIZE", 1)
     monkeypatch.setattr(payment_timeouts, "MAX_PAYMENTS_PER_RUN", 3)
@@ -277,9 +281,9 @@ def test_a_success_before_the_cancellation_prevents_it(
     call_at_failpoint(scene, "before_cancel_order", pay_and_notify, monkeypatch)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
-    seen = read_single_saga(scene)
-    assert (seen.record.state, seen.record.reason) == (SagaState.COMPENSATED, "paid_late")
-    assert read_step_states(seen) == ["done", "undone", "skipped", "skipped"]
+    progress = read_single_saga(scene)
+    assert (progress.record.state, progress.record.reason) == (SagaState.COMPENSATED, "paid_late")
+    assert read_step_states(progress) == ["done", "undone", "skipped", "skipped"]
     assert scene.count_audit_entries("payment.expiry_undone") == 1
 
 

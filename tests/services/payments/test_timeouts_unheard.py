@@ -36,9 +36,9 @@ def run_task_and_count_queries_and_cancellations(scene: PaymentDesk) -> tuple[in
     """Run the timeout task once. Return how many queries it sent and how many orders are cancelled afterwards."""
     before = len(scene.control.read_requests(call="paypay_payment"))
     dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
-    asked = len(scene.control.read_requests(call="paypay_payment")) - before
+    query_count = len(scene.control.read_requests(call="paypay_payment")) - before
     states = [scene.read_order(f"ORD-{number}").state.value for number in range(PAYMENT_COUNT)]
-    return asked, states.count("cancelled")
+    return query_count, states.count("cancelled")
 
 
 @pytest.mark.parametrize("lost", [1, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS - 1])

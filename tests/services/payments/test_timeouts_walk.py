@@ -81,21 +81,21 @@ class RandomWalk:
 
     def _change_payment_state(self, word: str) -> None:
         """Change a random payment at the provider to this state."""
-        found = [one for one in self._list_payments() if one.handle is not None]
-        if found:
+        payments_with_code = [one for one in self._list_payments() if one.handle is not None]
+        if payments_with_code:
             self.scene.money.change_payment_state(
-                "paypay", self.dice.choice(found).merchant_payment_id, word, notify=False
+                "paypay", self.dice.choice(payments_with_code).merchant_payment_id, word, notify=False
             )
 
     def probe_payment(self) -> None:
         """Probe a random payment."""
-        if found := self._list_payments():
-            self.scene.payments.probe(self.dice.choice(found).id)
+        if payments := self._list_payments():
+            self.scene.payments.probe(self.dice.choice(payments).id)
 
     def deliver_notice(self) -> None:
         """Deliver a notice about a random payment to the console."""
-        if found := self._list_payments():
-            self.scene.deliver_notice("paypay", self.dice.choice(found).merchant_payment_id)
+        if payments := self._list_payments():
+            self.scene.deliver_notice("paypay", self.dice.choice(payments).merchant_payment_id)
 
     def move_clocks(self, by: timedelta | None = None) -> None:
         """Move the clocks forward by `by`, or by a random time if it is None."""
@@ -141,14 +141,14 @@ def require_conditions(walk: RandomWalk, last_step: str) -> None:
         view = scene.payments.read_order(scene.read_order(number).id)
         order = view.record
         rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order.id}")
-        held = str(rows[0][0])
+        stock_state = str(rows[0][0])
         alive = [one for one in view.payments if can_still_be_paid(one)]
         if order.state is OrderState.CANCELLED:
             assert alive == [], last_step
-        assert (held == "released") <= (order.state is OrderState.CANCELLED), last_step
+        assert (stock_state == "released") <= (order.state is OrderState.CANCELLED), last_step
         under_way = any(one.record.ended_at is None for one in view.sagas)
         if order.state is OrderState.CANCELLED and not under_way:
-            assert held == "released", last_step
+            assert stock_state == "released", last_step
     actions = ", ".join(repr(one) for one in _AUDIT_ACTIONS_ALLOWED_ONCE)
     told_of = scene.place.sql(f"SELECT what, subject_id FROM audit_log WHERE what IN ({actions})")
     assert max(Counter(told_of).values(), default=0) <= 1, last_step

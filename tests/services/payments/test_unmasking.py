@@ -49,11 +49,11 @@ def test_an_unmasked_payer_is_shown_for_a_minute(place: Place, sandbox: Sandbox)
         assert not any(PAYER in text for text in read_evidence_texts(desk, payment))
         assert desk.recovery.read_unmasked("payment", payment.id) is None
         assert desk.recovery.unmask("payment", payment.id, f"the caller says {PAYER}")
-        seen = desk.recovery.read_unmasked("payment", payment.id)
-        assert seen is not None
-        assert seen.payer == PAYER
-        assert ANSWER_WITH_PAYER in seen.answers.values()
-        assert 0 < seen.seconds_left <= UNMASKED_SECONDS
+        texts = desk.recovery.read_unmasked("payment", payment.id)
+        assert texts is not None
+        assert texts.payer == PAYER
+        assert ANSWER_WITH_PAYER in texts.answers.values()
+        assert 0 < texts.seconds_left <= UNMASKED_SECONDS
         assert not any(PAYER in text for text in read_evidence_texts(desk, payment))
         ((what, detail),) = place.sql("SELECT what, detail FROM audit_log WHERE what LIKE 'payment.unmask%'")
         assert what == "payment.unmask"
@@ -71,9 +71,9 @@ def test_an_unmasked_refund_shows_its_payments_payer(place: Place, sandbox: Sand
         payment = make_payment_with_payer(place, desk, sandbox)
         refund = request_refund(desk, payment.id)
         desk.recovery.unmask("refund", refund.id, "compare with the letter")
-        seen = desk.recovery.read_unmasked("refund", refund.id)
-        assert seen is not None
-        assert seen.payer == PAYER
+        texts = desk.recovery.read_unmasked("refund", refund.id)
+        assert texts is not None
+        assert texts.payer == PAYER
 
 
 def test_a_reason_is_required_and_the_record_must_exist(place: Place, sandbox: Sandbox) -> None:

@@ -62,18 +62,21 @@ def test_an_expired_code_is_deleted_before_the_next_code(
     """
     scene.control.change_settings(paypay_code_seconds=60)
     payment = start_with_stock(scene)
-    order, asked = scene.read_order("ORD-1").id, scene.control.payments_control.read_payment
+    order, read_provider_payment = scene.read_order("ORD-1").id, scene.control.payments_control.read_payment
     clock.offset += timedelta(seconds=100)
 
     def check_expired_and_start_again() -> None:
-        assert (scene.read_payment(payment.id).state, asked("paypay", "ORD-1")["state"]) == ("expired", "CREATED")
+        assert (scene.read_payment(payment.id).state, read_provider_payment("paypay", "ORD-1")["state"]) == (
+            "expired",
+            "CREATED",
+        )
         if fault is not None:
             scene.control.add_fault(fault, call="paypay_delete_code", times=1)
             refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
             assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
             assert len(scene.control.read_requests(call="paypay_create")) == 1
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
-        assert asked("paypay", "ORD-1")["state"] == "GONE"
+        assert read_provider_payment("paypay", "ORD-1")["state"] == "GONE"
 
     call_at_failpoint(scene, "before_cancel_order", check_expired_and_start_again, monkeypatch)
     run_timeout_task(scene)
