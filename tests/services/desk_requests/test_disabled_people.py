@@ -137,8 +137,8 @@ _INSERT_REQUEST_ID_SQL = (
 
 
 def test_the_database_accepts_only_audit_entries_for_a_disabled_person(scene: DisabledScene) -> None:
-    """While a worker executes a request of a person, it may store a request id in the person's name, with which
-    each act except an audit entry begins. After the person has been disabled, the database refuses to store the
+    """While a worker executes a request of a person, it may store a request id in the person's name. Each act except
+    an audit entry begins with this write. After the person has been disabled, the database refuses to store the
     request id.
     """
     store_request(scene.desk, "audit", OPENED_RECORD_ENTRY)

@@ -56,9 +56,9 @@ def take_locked_request(worker: Console, request: str) -> TakenDeskRequest | Non
 def read_request_state(desk: Console, request: str) -> DeskRequestState:
     """Return the state of the request; it is LAPSED if no worker took the request in time."""
     with desk.database.read() as conn:
-        seen = requests.read_progress(conn, request)
-    assert seen is not None
-    return DeskRequestState.LAPSED if seen.is_lapsed else seen.state
+        progress = requests.read_progress(conn, request)
+    assert progress is not None
+    return DeskRequestState.LAPSED if progress.is_lapsed else progress.state
 
 
 @pytest.fixture
@@ -103,14 +103,14 @@ def test_a_worker_takes_over_a_request_after_its_lease(
     """
     desk, first, second = desk_and_workers
     request = store_request(desk)
-    left = take_next_request(first)
-    assert left is not None
+    taken_request = take_next_request(first)
+    assert taken_request is not None
     assert take_next_request(second) is None
     place.sql("UPDATE requests SET lease_expires = 1")
     again = take_next_request(second)
     assert again is not None
-    assert (again.id, again.fencing_token) == (request, left.fencing_token + 1)
-    assert not first._context.write(lambda tx: requests.store_answer(tx, left, "mine"))
+    assert (again.id, again.fencing_token) == (request, taken_request.fencing_token + 1)
+    assert not first._context.write(lambda tx: requests.store_answer(tx, taken_request, "mine"))
     assert read_request_state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
     assert read_request_state(desk, request) is DeskRequestState.ENDED
@@ -148,16 +148,16 @@ def test_a_worker_that_slept_writes_no_second_audit_entry(
     desk, first, second = desk_and_workers
     context = desk._context
     context.write(lambda tx: context.record_audit(tx, AuditAction.LIST_EXPORTED, "1", {}, kind="export"))
-    left = take_next_request(first)
-    assert left is not None
+    first_take = take_next_request(first)
+    assert first_take is not None
     place.sql("UPDATE requests SET lease_expires = 1")
-    again = take_next_request(second)
-    assert again is not None
-    executors = [(first, left), (second, again)]
+    second_take = take_next_request(second)
+    assert second_take is not None
+    executors = [(first, first_take), (second, second_take)]
     for worker, taken in reversed(executors) if is_ended else executors:
         worker.desk_requests._write_requested_audit_entry(taken)
     assert place.sql("SELECT what FROM audit_log WHERE detail LIKE '%\"request\"%'") == [("list.exported",)]
-    assert read_request_state(desk, left.id) is DeskRequestState.ENDED
+    assert read_request_state(desk, first_take.id) is DeskRequestState.ENDED
 
 
 def test_a_worker_that_ends_returns_its_unbegun_request(
@@ -211,7 +211,7 @@ def test_an_answer_refused_by_the_database_is_stored_later(
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "completed"})
 
     monkeypatch.setattr(requests, "store_answer", refuse_or_store)
-    told = []
+    answers = []
     for command, times in ((lambda _: "sound", 2), (lambda _: "sound", 3), (raise_already_decided, 3)):
         worker.desk_requests._commands = {"probe": command}
         request, refused[0] = store_request(desk), times
@@ -220,8 +220,8 @@ def test_an_answer_refused_by_the_database_is_stored_later(
             stored = requests.read_progress(conn, request)
         assert stored is not None
         answer = parse_stored_answer(stored.result or "")[0]
-        told.append(answer.value or (answer.error and answer.error.code))
-    assert told == ["sound", "possible_repeat", "already_decided"]
+        answers.append(answer.value or (answer.error and answer.error.code))
+    assert answers == ["sound", "possible_repeat", "already_decided"]
 
 
 def test_a_second_worker_answers_with_a_killed_workers_purchase(
@@ -236,9 +236,9 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
     with ThreadPoolExecutor(1) as thread:
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         wait_until(lambda: first.desk_requests.count_waiting_requests() > 0, "the request")
-        left = take_next_request(first)
-        assert left is not None
-        first.desk_requests._make_answer(left)
+        taken_request = take_next_request(first)
+        assert taken_request is not None
+        first.desk_requests._make_answer(taken_request)
         place.sql("UPDATE requests SET lease_expires = 1")
         with keep_executing_desk_requests(second):
             assert bought.result(MAX_WAIT_SECONDS).corporation_number == number

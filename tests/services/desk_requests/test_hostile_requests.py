@@ -212,8 +212,8 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
             for text in {text for text in _make_hostile_arguments(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
                 with suppress(ValueError):
                     facts = form.read_facts(worker._context, read_arguments(text, form.argument_types, None))
-                    told = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed_value}
-                    insert_request(connection, command, text, amount_minor=facts.amount_minor, **told)
+                    columns = {"subject_kind": facts.kind, "subject_id": facts.id, "proposed": facts.proposed_value}
+                    insert_request(connection, command, text, amount_minor=facts.amount_minor, **columns)
             while worker.desk_requests.execute_next():
                 pass
         for command in ("", "PURCHASE", "purchase ", "__init__", "db upgrade", "x" * 40):

@@ -146,8 +146,8 @@ def test_a_request_whose_worker_died_before_any_write_lapses(
 
 
 def test_an_approval_that_no_worker_began_is_not_run_late(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """An approver approves a refund with the password, and the only worker is killed before it begins. The next
-    worker sends no refund hours later, and the approver can withdraw the approval.
+    """An approver approves a refund with the password, and the only worker is killed before it begins. Hours later
+    the next worker sends no refund, and the approver can withdraw the approval.
     """
     start_team_mode(place, "op-a", "lead-b")
     settings = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
@@ -200,8 +200,9 @@ def test_a_late_request_is_answered_with_its_stored_answer(scene: LateScene) -> 
 def test_only_the_answer_to_an_earlier_call_is_a_repetition(
     scene: LateScene, fault: str | None, code: str | None
 ) -> None:
-    """A worker takes over a request that a killed worker has executed: for the person, its answer is the first one.
-    The answer to the person's next call with the same request id is a repetition, also after a takeover.
+    """A worker takes over a request that a killed worker has executed: the person gets the answer as a first one, not
+    marked as a repetition. The answer to the person's next call with the same request id is marked as a repetition,
+    also after a takeover.
     """
     (number,) = invent_numbers(1, seed=69)
     if fault is not None:

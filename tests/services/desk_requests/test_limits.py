@@ -93,8 +93,8 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
     """On SQLite, without database accounts and passwords, two administrators with different names together change a
     limit.
     """
-    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
-    with open_console(load_settings(told)) as console:
+    environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(environment)) as console:
         for name, role in (("adm-f", ADMIN), ("adm-g", ADMIN), ("op-a", OPERATOR)):
             console.people.add_person(Person(name, frozenset({role}), may_buy=False))
         before = read_limit(console)
@@ -113,11 +113,12 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
     [("second_checker_age", 36_500), ("cooling_off_seconds", 604_800), ("second_checker_payer", 99)],
 )
 def test_a_limit_that_is_no_amount_has_a_largest_value(tmp_path: Path, name: str, largest: int) -> None:
-    """A longer period of a payment's age has no end in the calendar, and a longer cooling-off period would postpone
-    refunds for weeks. The refunds of a payer are counted up to 100, so a larger limit could not be exceeded.
+    """A limit that is no amount can't be set above its largest value. A longer period of a payment's age has no end
+    in the calendar, and a longer cooling-off period would postpone refunds for weeks. The refunds of a payer are
+    counted up to 100, so a larger limit could not be exceeded.
     """
-    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
-    with open_console(load_settings(told)) as console:
+    environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(environment)) as console:
         console.people.add_person(Person("adm-f", frozenset({ADMIN}), may_buy=False))
         assert read_refusal_code(console, name, "JPY", largest + 1) == "invalid_amount"
         assert console.limits.set_limit(name, "JPY", largest).proposed == largest
@@ -128,8 +129,8 @@ def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, cha
     """The proposal of a limit by a person who is no longer an administrator doesn't count: when the next
     administrator sets the limit, this is a new proposal.
     """
-    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
-    with open_console(load_settings(told)) as console:
+    environment = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(environment)) as console:
         for name in ("adm-f", "adm-g", "adm-h"):
             console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
         before = read_limit(console)

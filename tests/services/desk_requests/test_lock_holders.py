@@ -260,8 +260,8 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
 
     First op-a locks a gap, and lead-b waits long enough for the session to be ended. Early in a second of the
     server's clock a second session of op-a locks the gap too, and the first session ends. With `queued` the second
-    session then waits for a third session of op-a. If the worker looks within one second, lead-b has waited for
-    the second session alone too briefly for an end of that session.
+    session then waits for a third session of op-a. If the worker looks within one second, lead-b's wait for the
+    second session alone is too short for the worker to end that session.
     """
     assert isinstance(place, ServerPlace)
     looking, waiting = (
@@ -551,9 +551,9 @@ def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
         for _ in range(2):
             Event().wait(SECONDS_BETWEEN_CHECKS)
             assert worker.blocking_session_ender.end_blocking_sessions() == 0
-        told = [record.getMessage() for record in caplog.records if "restart this node" in record.getMessage()]
-        assert len(told) == 1
-        assert place.get_account_name("op-a") in told[0]
+        messages = [record.getMessage() for record in caplog.records if "restart this node" in record.getMessage()]
+        assert len(messages) == 1
+        assert place.get_account_name("op-a") in messages[0]
     worker.blocking_session_ender.close()
     wait_for_sessions_end(place, "op-a")
 
@@ -858,13 +858,13 @@ def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
     """
     named = "prepared_transactions"
     with closing(Database(place.url("worker"))) as database:
-        found = {finding.check_name: finding for finding in fitness.check_fitness(database)}
+        finding_by_check = {finding.check_name: finding for finding in fitness.check_fitness(database)}
         if place.engine == "mysql":
             assert call_for_refusal_code(lambda: list_prepared_ids(database)) == "not_allowed"
-            assert (found[named].has_passed, found[named].stops_purchases) == (False, False)
+            assert (finding_by_check[named].has_passed, finding_by_check[named].stops_purchases) == (False, False)
         else:
             assert list_prepared_ids(database) == ()
-            assert named not in found
+            assert named not in finding_by_check
 
 
 def test_an_account_has_a_limited_number_of_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:

@@ -147,10 +147,10 @@ def test_the_list_reads_only_the_newest_rows_of_the_person(place: Place, sandbox
         with desk.database.read() as conn:
             before = count_read_rows(conn)
             listed = requests.list_own_requests(conn, LISTED_REQUEST_AGE_SECONDS, 200)
-            found = requests.find_subject_of_own_request(conn, LISTED_REQUEST_AGE_SECONDS, own_id)
+            subject = requests.find_subject_of_own_request(conn, LISTED_REQUEST_AGE_SECONDS, own_id)
             read_rows = count_read_rows(conn) - before
     assert [request.id for request in listed] == [own_id]
-    assert found == ("credit-check", "1")
+    assert subject == ("credit-check", "1")
     assert place.sql("SELECT COUNT(*) > 1000 FROM requests") == [(1,)]
     assert read_rows < 30
 
@@ -228,9 +228,9 @@ def test_a_waiting_window_reports_a_withdrawal(
         assert wait.desk_request_id is not None
         assert not wait.is_taken
         assert desk.own_requests.withdraw(wait.desk_request_id)
-        with pytest.raises(ConsoleError) as told:
+        with pytest.raises(ConsoleError) as raised:
             bought.result(MAX_WAIT_SECONDS)
-    assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
+    assert (raised.value.code, raised.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
     assert not sandbox.ledger.list_charges_of_number(number)
     with keep_executing_desk_requests(worker):
@@ -274,11 +274,11 @@ def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[
     requests.
     """
     desk, worker, _ = desk_worker_and_other
-    with keep_executing_desk_requests(worker), pytest.raises(ConsoleError) as told:
+    with keep_executing_desk_requests(worker), pytest.raises(ConsoleError) as raised:
         desk.recovery.probe("credit-check", "4711")
     (request,) = desk.own_requests.list_recent()
     assert request.answer_error is not None
-    assert (request.answer_error.code, request.answer_error.detail) == (told.value.code, told.value.detail)
+    assert (request.answer_error.code, request.answer_error.detail) == (raised.value.code, raised.value.detail)
     assert (request.action, request.subject_kind, request.subject_id) == ("probe", "credit-check", "4711")
     assert worker.own_requests.list_recent() == ()
 

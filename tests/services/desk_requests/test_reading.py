@@ -107,13 +107,13 @@ def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[s
     """
     folder.mkdir()
     payers = [str(payer) for (payer,) in place.sql("SELECT DISTINCT payer_ref FROM payments WHERE payer_ref <> ''")]
-    seen = {}
+    text_by_name = {}
     for name, value in read_everything(place, desk, folder):
         text = repr(value)
         for payer in payers:
             text = text.replace(payer, str(mask_payer(payer)))
-        seen[name] = _VARYING_FACT_PATTERN.sub(r"\1=…", text)
-    return seen
+        text_by_name[name] = _VARYING_FACT_PATTERN.sub(r"\1=…", text)
+    return text_by_name
 
 
 def test_a_desk_in_team_mode_reads_the_first_close_of_another_person(

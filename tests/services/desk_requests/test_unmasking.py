@@ -22,10 +22,10 @@ def test_an_unmasked_payer_is_read_through_views_for_a_short_time(place: Place, 
         with keep_executing_desk_requests(worker), place.open_desk(sandbox, person="op-a", desk=2) as desk:
             assert desk.recovery.read_unmasked("payment", payment.id) is None
             desk.recovery.unmask("payment", payment.id, "the caller names the payer")
-            seen = desk.recovery.read_unmasked("payment", payment.id)
-            assert seen is not None
-            assert seen.payer == PAYER
-            assert ANSWER_WITH_PAYER in seen.answers.values()
+            unmasked_texts = desk.recovery.read_unmasked("payment", payment.id)
+            assert unmasked_texts is not None
+            assert unmasked_texts.payer == PAYER
+            assert ANSWER_WITH_PAYER in unmasked_texts.answers.values()
             record = desk.payments.read_payment(payment.id).record
             assert record.payer == MASKED_PAYER
             with desk.database.read() as conn:

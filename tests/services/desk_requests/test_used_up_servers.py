@@ -242,21 +242,21 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
             EndedSession(account, FILLED_TEMPORARY_SPACE_REASON),
             EndedSession(account, SUSPENDED_REASON),
         ]
-        told: list[EndedSession] = []
+        sessions: list[EndedSession] = []
 
         def run_all_worker_checks() -> bool:
             """Run the four looks of the worker; return False if a slow server removed op-a's table too late, so that
             the looks must be repeated.
             """
-            told.clear()
+            sessions.clear()
             with closing(end_filling_sessions(people, small_folder)) as ends:
                 for end in ends:
-                    told.append(end)
+                    sessions.append(end)
                     if end == EndedSession(account, TEMPORARY_SPACE_STILL_FULL_REASON):
                         return False
             return True
 
         wait_until(run_all_worker_checks, "a look that sees the room")
-        assert told == expected
+        assert sessions == expected
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.open_connection("op-a")

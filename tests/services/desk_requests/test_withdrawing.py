@@ -180,9 +180,9 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
                 {"answer": serialize_answer(CallAnswer(error=ConsoleError(ErrorCode.NO_OPERATOR))), "repeated": False}
             )
             worker._context.write(lambda tx: requests.store_answer(tx, taken, answer))
-        with pytest.raises(ConsoleError) as told:
+        with pytest.raises(ConsoleError) as raised:
             bought.result(MAX_WAIT_SECONDS)
-    assert told.value.code == ("worker_away" if taken is None else "no_operator")
+    assert raised.value.code == ("worker_away" if taken is None else "no_operator")
 
 
 def has_withdrawal_been_sent(place: Place) -> bool:

@@ -86,16 +86,16 @@ def test_a_worker_stores_exactly_the_typed_texts(
         assert place.sql("SELECT acknowledged_by, acknowledged_at, note FROM alerts") == [(None, None, None)]
         checker.read_only_switches.set_switch("atom", True, typed)
         assert place.sql("SELECT reason FROM read_only_switches") == [(STORED_TEXT,)]
-        asked = desk.refunds.request(
+        requested_refund = desk.refunds.request(
             RefundRequest(paid.id, "1000", typed, ticket=ticket, reason_code=RefundReason.WRONG_AMOUNT)
         )
-        assert (asked.reason, asked.ticket) == (STORED_TEXT, "T-1")
+        assert (requested_refund.reason, requested_refund.ticket) == (STORED_TEXT, "T-1")
         with answer_password_prompts(place, "lead-b"):
-            declined = checker.refunds.reject(asked.id, typed)
+            declined = checker.refunds.reject(requested_refund.id, typed)
         assert declined.declined_because == STORED_TEXT
-        asked = desk.refunds.request(RefundRequest(paid.id, "500", "", reason_code=RefundReason.RETURNED))
-        assert asked.reason == ""
-        desk.refunds.withdraw(asked.id)
+        requested_refund = desk.refunds.request(RefundRequest(paid.id, "500", "", reason_code=RefundReason.RETURNED))
+        assert requested_refund.reason == ""
+        desk.refunds.withdraw(requested_refund.id)
 
 
 def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, sandbox: Sandbox) -> None:
@@ -186,8 +186,8 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
             record = unknown.value.detail["record"]
             assert isinstance(record, CreditCheck)
             maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
-    kept = dict(place.sql("SELECT body, summary FROM evidence WHERE source = 'person'"))
-    assert kept == {
+    summary_by_text = dict(place.sql("SELECT body, summary FROM evidence WHERE source = 'person'"))
+    assert summary_by_text == {
         TYPED_TEXT: f"[not_listed] {STORED_TEXT}",
         f"{INVISIBLE_CHARACTERS}a bill{INVISIBLE_CHARACTERS}": f"[not_listed] {STORED_TEXT}",
         "number 7\nis on the bill": "number 7\nis on the bill",
