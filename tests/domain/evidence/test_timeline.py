@@ -34,10 +34,10 @@ def merge_rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
 
 def test_sources_are_merged_by_time() -> None:
     """The timeline sorts the events of all tables by their time."""
-    told = merge_rows(
+    rows = merge_rows(
         [make_event("a", 1, 0), make_event("a", 2, 20)], [make_event("b", 1, 10), make_event("b", 2, 30)]
     )
-    assert told == [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
+    assert rows == [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
 
 
 def test_causes_come_before_effects_of_the_same_instant() -> None:
@@ -52,11 +52,11 @@ def test_causes_come_before_effects_of_the_same_instant() -> None:
         TimelineEventKind.ANSWER,
         TimelineEventKind.BEGUN,
     ]
-    told = [
+    kinds = [
         one.event_kind
         for _, one in merge_event_streams(([make_event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)
     ]
-    assert told == steps[::-1]
+    assert kinds == steps[::-1]
 
 
 def test_rows_of_one_instant_are_sorted_by_id() -> None:
@@ -72,10 +72,10 @@ def test_rows_of_a_table_keep_their_order_if_a_clock_is_set_back() -> None:
     """The rows of one table keep the order in which they were written, although a clock was set back by a day between
     them. Rows of other tables are still sorted in by time.
     """
-    told = merge_rows(
+    rows = merge_rows(
         [make_event("a", 1, 0), make_event("a", 2, -86_400), make_event("a", 3, 60)], [make_event("b", 1, 30)]
     )
-    assert told == [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3")]
+    assert rows == [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3")]
 
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=8), max_size=4))
@@ -83,10 +83,10 @@ def test_the_timeline_has_every_event_once_in_the_order_of_its_source(clocks: li
     """For any clocks, the timeline contains each event once, and the rows of each table in the order in which they
     were written."""
     streams = [[make_event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
-    told = merge_rows(*streams)
-    assert sorted(told) == sorted((one.source, one.row) for stream in streams for one in stream)
+    rows = merge_rows(*streams)
+    assert sorted(rows) == sorted((one.source, one.row) for stream in streams for one in stream)
     for number, stream in enumerate(streams):
-        assert [row for source, row in told if source == f"s{number}"] == [one.row for one in stream]
+        assert [row for source, row in rows if source == f"s{number}"] == [one.row for one in stream]
 
 
 @given(st.lists(st.lists(st.integers(-50, 50), max_size=8), min_size=1, max_size=4), st.integers(0, 12))

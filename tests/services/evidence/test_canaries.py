@@ -69,18 +69,18 @@ def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.Monke
     """The test uses recognisable secrets and personal data: they appear in no log, SQL statement, error, traceback,
     repr or export. No secret is readable in the desk's files.
     """
-    seen: list[str] = []
+    texts: list[str] = []
     with make_quick_folder() as home, Sandbox() as sandbox, record_all_logs() as log:
         sandbox.control.register_client(*list(SECRET_SETTINGS.values())[1:])
         with open_desk(home, sandbox, None, **SECRET_SETTINGS) as console:
-            _cause_every_kind_of_result(console, sandbox, seen, monkeypatch)
-            seen += [repr(part) for part in _list_desk_objects(console)]
+            _cause_every_kind_of_result(console, sandbox, texts, monkeypatch)
+            texts += [repr(part) for part in _list_desk_objects(console)]
             exported = home / "audit.csv"
             console.audit.export_csv(exported)
-            seen += [exported.read_text("utf-8-sig"), *map(repr, console.audit.list_entries(1_000))]
+            texts += [exported.read_text("utf-8-sig"), *map(repr, console.audit.list_entries(1_000))]
         secrets = [*SECRET_SETTINGS.values(), *_list_issued_tokens(sandbox)]
         files = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
-    shown = log.getvalue() + "\n".join(seen)
+    shown = log.getvalue() + "\n".join(texts)
     hits = [word for word in (*MARKED_WORDS, *secrets) if word in shown]
     in_files = [secret for secret in secrets if secret.encode() in files]
     print(f"demand 22: {len(hits)} canaries in {len(shown):,} characters shown, {len(in_files)} in the desk's files")

@@ -82,10 +82,10 @@ class PackDesk:
     def read_audit_entries(self) -> list[tuple[Any, ...]]:
         """Return the person, result and detail of each audit entry about packs, oldest first."""
         with self.console.database.read() as conn:
-            found = conn.execute(
+            rows = conn.execute(
                 text("SELECT who, result, detail FROM audit_log WHERE what = 'evidence_pack.exported' ORDER BY id")
             )
-            return [tuple(row) for row in found]
+            return [tuple(row) for row in rows]
 
 
 @pytest.fixture
@@ -303,8 +303,8 @@ def test_two_audit_rows_with_one_sequence_number_are_found(pack_desk: PackDesk, 
     forged["hash"] = compute_row_hash(forged["prev_hash"], [forged[name] for name in HASHED_COLUMNS])
     lines.insert(lines.index({"row": true}) + (not is_first), {"row": forged})
     verdict = verify_pack(rewrite_pack(path, {"audit.json": json.dumps(lines).encode()}, updates_manifest=True))
-    found = {(one.row, one.code) for one in verdict.problems}
-    assert {(true["id"], "unlinked"), (forged["id"], "unlinked")} <= found
+    rows_and_codes = {(one.row, one.code) for one in verdict.problems}
+    assert {(true["id"], "unlinked"), (forged["id"], "unlinked")} <= rows_and_codes
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + b"\0" * 18])
@@ -360,9 +360,9 @@ def verify_pack_in_own_process(file: Path) -> dict[str, object]:
         [sys.executable, "-c", program, str(file)], capture_output=True, timeout=MAX_WAIT_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr.decode()[-2_000:]
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+    verification = json.loads(done.stdout)
+    assert isinstance(verification, dict)
+    return verification
 
 
 def write_pack_file(
@@ -426,9 +426,12 @@ def test_a_small_file_is_verified_with_bounded_memory(tmp_path: Path, title: str
     """A small pack file decompresses to a large one: the verification reads it with limited memory, and reports that
     it isn't intact.
     """
-    found = verify_pack_in_own_process(write_pack_file(tmp_path / "bomb.zip", EXPANDING_PARTS_BY_TITLE[title]()))
-    assert not found["whole"]
-    assert (found["peak"] < _MAX_PEAK_BYTES, found["seconds"] < _MAX_PROCESSOR_SECONDS) == (True, True), found  # type: ignore[operator]
+    verification = verify_pack_in_own_process(
+        write_pack_file(tmp_path / "bomb.zip", EXPANDING_PARTS_BY_TITLE[title]())
+    )
+    assert not verification["whole"]
+    assert verification["peak"] < _MAX_PEAK_BYTES, verification  # type: ignore[operator]
+    assert verification["seconds"] < _MAX_PROCESSOR_SECONDS, verification  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -448,9 +451,10 @@ def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside:
     file = tmp_path / "bomb.zip"
     with zipfile.ZipFile(file, "w", packing) as pack:
         pack.writestr("manifest.json", b'{"files": [' + inside * ((23 << 20) // len(inside)) + b"1]}")
-    found = verify_pack_in_own_process(file)
-    assert not found["whole"]
-    assert (found["peak"] < _MAX_PEAK_BYTES, found["seconds"] < _MAX_PROCESSOR_SECONDS) == (True, True), found  # type: ignore[operator]
+    verification = verify_pack_in_own_process(file)
+    assert not verification["whole"]
+    assert verification["peak"] < _MAX_PEAK_BYTES, verification  # type: ignore[operator]
+    assert verification["seconds"] < _MAX_PROCESSOR_SECONDS, verification  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("part", ["manifest.json", "audit.json"])
@@ -503,9 +507,9 @@ def test_a_part_longer_than_stated_is_reported(tmp_path: Path) -> None:
     said = part_bytes.to_bytes(4, "little")
     assert raw.count(said) == 2  # before the part and in the directory
     file.write_bytes(raw.replace(said, stated_bytes.to_bytes(4, "little")))
-    found = verify_pack_in_own_process(file)
-    assert found["problems"] == [["record.json", "altered"]]
-    assert found["peak"] < part_bytes // 4  # type: ignore[operator]
+    verification = verify_pack_in_own_process(file)
+    assert verification["problems"] == [["record.json", "altered"]]
+    assert verification["peak"] < part_bytes // 4  # type: ignore[operator]
 
 
 HOSTILE_TEXT = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"

@@ -52,10 +52,10 @@ def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
     has the bytes of a single pack; the index and the audit entries contain the checksum of each pack.
     """
     alone = {f"packs/{kind}-{id}.zip": pack_desk.write_pack(f"{id}.zip", id=id) for kind, id in records}
-    told: list[tuple[int, int]] = []
+    reported_counts: list[tuple[int, int]] = []
     path = pack_desk.folder / "all.zip"
     written = pack_desk.console.recovery.write_evidence_bundle(
-        [*records, records[0]], path, lambda done, of: told.append((done, of))
+        [*records, records[0]], path, lambda done, of: reported_counts.append((done, of))
     )
     contents = read_parts(path)
     assert [name for name in contents if name.startswith("packs/")] == list(alone)
@@ -71,7 +71,7 @@ def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
         assert [line.strip() for line in lines[1::2]] == list(alone)
         with zipfile.ZipFile(next(iter(alone.values())).file) as first:
             assert lines[0] == first.read(f"timeline.{language}.txt").decode().splitlines()[0]
-    assert told == [(0, 2), (1, 2), (2, 2)]
+    assert reported_counts == [(0, 2), (1, 2), (2, 2)]
     assert (written.packs, written.left_out, path.stat().st_mode & 0o777) == (2, (), 0o600)
     verdict = verify_pack(path, written.sha256)
     assert verdict.is_intact, verdict.problems

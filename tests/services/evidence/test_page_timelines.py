@@ -42,8 +42,8 @@ def test_a_limited_timeline_shows_the_newest_events(scene: PaymentDesk) -> None:
     whole = scene.console.recovery.read_timeline("payment", payment.id).events
     with scene.context.database.read() as conn:
         for most in (1, 3, len(whole) - 1, len(whole), len(whole) + 5):
-            told = read_newest_events(scene.context, conn, "payment", payment.id, most).events
-            assert told == whole[-most:], most
+            events = read_newest_events(scene.context, conn, "payment", payment.id, most).events
+            assert events == whole[-most:], most
 
 
 @pytest.mark.engines("sqlite")
@@ -58,6 +58,6 @@ def test_the_payer_is_masked_on_the_page(scene: PaymentDesk) -> None:
     )
     story = scene.console.payments.read_payment(payment.id).newest_events
     assert story.hidden_texts == (PAYER,)
-    told = [format_event_sentence_with_record(event, story, "en") for event in story.events]
-    assert not any(PAYER in one for one in told)
-    assert "Alert acknowledged: by ****6354" in told
+    sentences = [format_event_sentence_with_record(event, story, "en") for event in story.events]
+    assert not any(PAYER in one for one in sentences)
+    assert "Alert acknowledged: by ****6354" in sentences

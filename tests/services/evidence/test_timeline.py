@@ -62,7 +62,7 @@ def has_events_in_order(story: TimelinePage, *expected_events: tuple[str, str]) 
     be between them.
     """
     rest = iter((one.event_kind.value, one.kind) for one in story.events)
-    return all(any(found == one for found in rest) for one in expected_events)
+    return all(any(event == one for event in rest) for one in expected_events)
 
 
 def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> None:
@@ -100,9 +100,9 @@ def test_related_events_share_an_operation_id(scene: PaymentDesk) -> None:
         TimelineEventKind.ANSWER,
         TimelineEventKind.ENDED,
     ]
-    kept = scene.console.refunds.read_refund(refund.id).evidence
+    evidence_items = scene.console.refunds.read_refund(refund.id).evidence
     assert [one.evidence for one in sent if one.event_kind is TimelineEventKind.ANSWER] == [
-        (item.id,) for item in kept
+        (item.id,) for item in evidence_items
     ][:1]
     assert all(one.session for one in events if one.source == "audit_log")
     assert payment.id == refund.payment_id
@@ -130,10 +130,10 @@ def test_timelines_of_a_credit_check_and_its_operation_have_the_purchase(timelin
     assert has_events_in_order(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
     assert "credit-check.bought" in [one.what for one in story.events]
     assert record.operation_id is not None
-    told = timeline_service.read_timeline("operation", record.operation_id)
-    assert told.events[0].event_kind is TimelineEventKind.BEGUN
-    assert (told.kind, told.id) == ("operation", record.operation_id)
-    assert "credit-check.bought" in [one.what for one in told.events]
+    timeline = timeline_service.read_timeline("operation", record.operation_id)
+    assert timeline.events[0].event_kind is TimelineEventKind.BEGUN
+    assert (timeline.kind, timeline.id) == ("operation", record.operation_id)
+    assert "credit-check.bought" in [one.what for one in timeline.events]
     assert context.database.dialect == "sqlite"
 
 
@@ -241,15 +241,15 @@ def test_pages_of_any_size_give_the_whole_timeline(scene: PaymentDesk) -> None:
     recovery = scene.console.recovery
     whole = recovery.read_timeline("payment", payment.id).events
     for size in (1, 2, 3, 7):
-        told: list[TimelineEvent] = []
+        events: list[TimelineEvent] = []
         cursor: str | None = None
         while True:
             page = recovery.read_timeline("payment", payment.id, size, cursor)
-            told += page.events
+            events += page.events
             cursor = page.next_cursor
             if cursor is None:
                 break
-        assert tuple(told) == whole
+        assert tuple(events) == whole
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
@@ -283,8 +283,8 @@ def test_the_read_of_a_timeline_adds_no_event(timeline_service: TimelineService)
     after = timeline_service.read_timeline("credit-check", record.id)
     assert after.events == before.events
     with timeline_service._context.database.read() as conn:
-        seen = conn.exec_driver_sql("SELECT COUNT(*) FROM audit_log WHERE what = 'story.opened'").scalar()
-    assert seen == 1
+        entry_count = conn.exec_driver_sql("SELECT COUNT(*) FROM audit_log WHERE what = 'story.opened'").scalar()
+    assert entry_count == 1
 
 
 def test_five_thousand_events_are_read_with_bounded_memory(timeline_service: TimelineService) -> None:

@@ -144,8 +144,8 @@ def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> Non
         [processes.start_script("documents_worker.py", document_place.url) for _ in range(2)]
     )
     assert len(set(said)) == 1
-    kept = Documents(document_place.url)
-    assert all(kept.read(path) for path in said[0].split())
+    documents = Documents(document_place.url)
+    assert all(documents.read(path) for path in said[0].split())
     assert document_place.list_file_names() == sorted(said[0].split())
 
 
