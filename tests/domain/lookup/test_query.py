@@ -153,6 +153,6 @@ def test_a_plain_number_may_be_completed_to_an_amount(text: str, amount: str | N
     nine digits and no leading zero."""
     completions = list_completions(text, len(text))
     texts = [completion.apply(text)[0] for completion in completions]
-    found = [format_filter(parse_search(completed, TODAY).record_filter) for completed in texts]
-    assert found == ([] if amount is None else [amount])
+    filters = [format_filter(parse_search(completed, TODAY).record_filter) for completed in texts]
+    assert filters == ([] if amount is None else [amount])
     assert not parse_search(text, TODAY).has_conditions

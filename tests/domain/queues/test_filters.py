@@ -76,11 +76,11 @@ def test_certainty_unknown_finds_records_with_the_unknown_badge() -> None:
         "order": replace(ORDER, relations=OrderRelations()),
     }
     unknown = parse_filter("certainty:unknown").record_filter
-    found = {name for name, record in records.items() if matches_filter(record, unknown, NOW, None)}
-    assert found == {"refunded", "order of a refund", "order of a payment"}
+    names_with_badge = {name for name, record in records.items() if matches_filter(record, unknown, NOW, None)}
+    assert names_with_badge == {"refunded", "order of a refund", "order of a payment"}
     for name, record in records.items():
         is_called_unknown = explain_record(record, NOW).certainty is CertaintyBadge.UNKNOWN
-        assert is_called_unknown == (name in found), name
+        assert is_called_unknown == (name in names_with_badge), name
 
 
 def test_an_end_decided_by_people_is_a_cause_only_if_unsuccessful() -> None:

@@ -197,8 +197,8 @@ def test_a_typed_text_is_a_number_a_postcode_or_words(
 ) -> None:
     """A typed text is read as a corporation number, a postcode or words."""
     query = parse_registry_query(text)
-    found = (query.kind, query.number, query.digits, query.post_code, len(query.words))
-    assert found == (kind, number, digits, post_code, words)
+    query_facts = (query.kind, query.number, query.digits, query.post_code, len(query.words))
+    assert query_facts == (kind, number, digits, post_code, words)
 
 
 def test_a_separate_voicing_mark_belongs_to_the_kana_before_it() -> None:

@@ -77,7 +77,7 @@ def read_states(database: Database) -> list[tuple[object, ...]]:
         rows = conn.exec_driver_sql(
             f"SELECT status, work_state, work_reason, duplicate_of FROM {TABLE_NAME} ORDER BY id"
         )
-        return [tuple(found) for found in rows]
+        return [tuple(row) for row in rows]
 
 
 def test_adopted_rows_get_their_state_from_status_and_provider_id(
@@ -205,14 +205,14 @@ def test_the_other_application_updates_the_status_of_its_row(
         )
         place.execute_as_shop(insert)
         console.recovery.run_all_tasks()
-        (found,) = console.lookup.find_records(LATER_NUMBER).credit_checks
-        assert (found.state, found.work.reason) == (before, "written_by_other")
+        (record,) = console.lookup.find_records(LATER_NUMBER).credit_checks
+        assert (record.state, record.work.reason) == (before, "written_by_other")
         given = f", credit_check_id = {credit_check_id}" if credit_check_id else ""
-        place.execute_as_shop(f"UPDATE {TABLE_NAME} SET status = '{after}'{given} WHERE id = {found.id}")
+        place.execute_as_shop(f"UPDATE {TABLE_NAME} SET status = '{after}'{given} WHERE id = {record.id}")
         ended = after == "error" or credit_check_id is not None
         for _ in range(2):
-            (found,) = console.lookup.find_records(LATER_NUMBER).credit_checks
-            assert (found.state, found.work.reason) == (after, None if ended else "written_by_other")
+            (record,) = console.lookup.find_records(LATER_NUMBER).credit_checks
+            assert (record.state, record.work.reason) == (after, None if ended else "written_by_other")
             console.recovery.run_all_tasks()
 
 
@@ -287,8 +287,10 @@ def test_accepted_incomplete_rows_leave_the_queue_of_incomplete_records(
         assert console.lookup.find_records(BOUGHT_NUMBER).credit_checks[0].incomplete == ("pdf",)
         assert console.credit_checks.refetch(1).record.incomplete == ()
     with database.read() as conn:
-        told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.incomplete_accepted'")
-        assert told.scalar_one() == 1
+        entry_counts = conn.exec_driver_sql(
+            "SELECT count(*) FROM audit_log WHERE what = 'credit-check.incomplete_accepted'"
+        )
+        assert entry_counts.scalar_one() == 1
 
 
 @pytest.mark.parametrize("renews", [False, True])

@@ -47,12 +47,12 @@ def insert_rows_as_other_application(place: Place, spellings: Sequence[str], **m
     columns = ", ".join(("client_id", "corporation_number", *more))
     values = "".join(", NULL" if value is None else f", '{value}'" for value in more.values())
     rows = ", ".join(f"(1, '{spelling}'{values})" for spelling in spellings)
-    found = place.execute_as_shop(
+    id_rows = place.execute_as_shop(
         *(("SET sql_mode = ''",) if place.is_server else ()),
         f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES {rows}",
         f"SELECT id FROM hansha_alarmbox_credit_checks ORDER BY id DESC LIMIT {len(spellings)}",
     )
-    return [int(row) for (row,) in reversed(found)]
+    return [int(row) for (row,) in reversed(id_rows)]
 
 
 def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
@@ -93,8 +93,8 @@ def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
     """
     row = insert_as_other_application(place, spelling, credit_check_id=credit_check_id)
     for _ in range(2):
-        (found,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
-        assert (found.id, found.corporation_number, found.state) == (
+        (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+        assert (record.id, record.corporation_number, record.state) == (
             row,
             CORPORATION_NUMBER,
             "success" if credit_check_id else "pending",
@@ -147,11 +147,11 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     """A row has another spelling of a number whose claim is held: the due task marks the row as a duplicate and puts
     it into the review queue. A lookup of the number finds both records.
     """
-    held = buy_check(console)
+    purchased_check = buy_check(console)
     row = insert_as_other_application(place, f"T{CORPORATION_NUMBER}", credit_check_id=77)
     console.recovery.run_all_tasks()
     both = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
-    assert [(r.id, r.duplicate_of) for r in both] == [(row, held.id), (held.id, None)]
+    assert [(r.id, r.duplicate_of) for r in both] == [(row, purchased_check.id), (purchased_check.id, None)]
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [row]
 
 
@@ -230,14 +230,14 @@ def test_two_simultaneous_runs_adopt_each_row_once(
     each row has one audit entry.
     """
     rows = [insert_as_other_application(place, number) for number in invent_numbers(5)]
-    find, seen = credit_checks.find, list[int]()
+    find, read_ids = credit_checks.find, list[int]()
 
     def raise_at_first_row(conn: Connection, record_id: int) -> CreditCheck | None:
         """Raise an error at the first row of the batch. The first worker then adopts the rows one by one, after the
         second worker has adopted them.
         """
-        seen.append(record_id)
-        if len(seen) == 1:
+        read_ids.append(record_id)
+        if len(read_ids) == 1:
             raise ValueError("a row that nobody foresaw")
         return find(conn, record_id)
 
@@ -250,8 +250,8 @@ def test_two_simultaneous_runs_adopt_each_row_once(
         monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", raise_at_first_row)
         monkeypatch.setattr(DueTasks, "_adopt_row_alone", adopt_after_other_run)
         assert run_adoption_task(console) == 0
-    told = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.adopted' ORDER BY id")
-    assert [int(subject) for (subject,) in told] == rows
+    subject_ids = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.adopted' ORDER BY id")
+    assert [int(subject) for (subject,) in subject_ids] == rows
 
 
 @pytest.mark.engines("mariadb", "galera")
@@ -265,11 +265,11 @@ def test_a_run_with_a_concurrent_commit_adopts_each_row(
     read, counts = queues.find_new_foreign_rows, list[int]()
 
     def find_and_run_other_task(conn: Connection, up_to_id: int, limit: int) -> tuple[queues.ForeignRow, ...]:
-        found = read(conn, up_to_id, limit)
+        read_rows = read(conn, up_to_id, limit)
         if limit > 1 and not counts:
             counts.append(0)
             counts.append(run_adoption_task(other))
-        return found
+        return read_rows
 
     with place.desk(InMemoryAlarmBox(), person="op-b", desk=1) as other:
         monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_new_foreign_rows", find_and_run_other_task)

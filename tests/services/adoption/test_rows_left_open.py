@@ -196,10 +196,10 @@ def test_a_row_that_no_due_task_has_adopted_cannot_be_resolved(console: Console,
     place.execute_as_shop(
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (1, 'T{CORPORATION_NUMBER}')"
     )
-    (found,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
-    assert call_for_refusal_code(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    assert call_for_refusal_code(make_resolve_call(console, record.id, "error")) == "nothing_to_resolve"
     console.recovery.run_all_tasks()
-    assert make_resolve_call(console, found.id, "error")().awaiting == "second_person"
+    assert make_resolve_call(console, record.id, "error")().awaiting == "second_person"
 
 
 @pytest.mark.parametrize(

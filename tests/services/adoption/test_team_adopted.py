@@ -68,8 +68,8 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
     with ExitStack() as closing:
 
         def open_services(person: str) -> Any:
-            told = {"DATABASE_URL": team.urls[person], "DOCUMENTS_URL": f"file://{tmp_path}/documents"}
-            desk = open_quick_desk(tmp_path / person, alarmbox, None, **told, OPERATOR="", TIME_SCALE="1")
+            environment = {"DATABASE_URL": team.urls[person], "DOCUMENTS_URL": f"file://{tmp_path}/documents"}
+            desk = open_quick_desk(tmp_path / person, alarmbox, None, **environment, OPERATOR="", TIME_SCALE="1")
             return closing.enter_context(desk)
 
         op, lead, worker = open_services("op-a"), open_services("lead-b"), open_services("worker")

@@ -130,9 +130,9 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         f"day:{day + timedelta(days=1)} kind:payment": set(),
     }.items():
         assert list_found_records(search_text(text)) == right, text
-    told = search_text("ORD-1 foo:bar")
-    assert [one.kind.value for one in told.query.problems] == ["unknown_operator"]
-    assert ("payment", payment.id) in list_found_records(told)
+    result = search_text("ORD-1 foo:bar")
+    assert [one.kind.value for one in result.query.problems] == ["unknown_operator"]
+    assert ("payment", payment.id) in list_found_records(result)
     nothing = search_text("foo:bar provider:zzz")
     assert (list_found_records(nothing), nothing.query.has_conditions) == (set(), False)
 
@@ -232,9 +232,11 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
         connection, orders.NewOrder("ORD-1", 50_000, corporation_number=written.format(CORPORATION_NUMBER)), NOW
     )
     payment = insert_paid_payment(connection, "ORD-1", 50_000, order_id=order_id)
-    found = console.lookup.find_records(CORPORATION_NUMBER)
-    assert [(order.id, order.corporation_number) for order in found.orders] == [(order_id, CORPORATION_NUMBER)]
-    assert [one.id for one in found.payments] == [payment.id]
+    lookup_result = console.lookup.find_records(CORPORATION_NUMBER)
+    assert [(order.id, order.corporation_number) for order in lookup_result.orders] == [
+        (order_id, CORPORATION_NUMBER)
+    ]
+    assert [one.id for one in lookup_result.payments] == [payment.id]
     assert list_found_records(console.lookup.search(CORPORATION_NUMBER)) == {
         ("order", order_id),
         ("payment", payment.id),
@@ -288,9 +290,9 @@ def test_a_name_is_found_in_its_usual_spellings(
     connection.execute(update(check_table).values(company_name=stored))
     payment = insert_paid_payment(connection, "ORD-1", 12_000, provider_payment_id="04219900", payer=stored)
     insert_paid_payment(connection, "ORD-2", 12_000, provider_payment_id="04219901", payer="支払花子")
-    found = console.lookup.search(typed)
-    assert list_found_records(found) == {("credit-check", check.id), ("payment", payment.id)}
-    assert found.exact_match == ("payment", payment.id)
+    result = console.lookup.search(typed)
+    assert list_found_records(result) == {("credit-check", check.id), ("payment", payment.id)}
+    assert result.exact_match == ("payment", payment.id)
 
 
 @pytest.mark.parametrize(
@@ -317,11 +319,11 @@ def test_a_company_is_found_without_its_legal_form(
 def test_the_typed_name_comes_before_the_same_name_after_a_legal_form(
     console: Console, connection: Connection
 ) -> None:
-    """More companies match than may be found: a company whose stored name begins with the typed text is found before
-    one whose name has a legal form before this text.
+    """More companies match than the search returns: it returns a company whose stored name begins with the typed text
+    before one whose name has a legal form before this text.
     """
     for client, name in (("1", "株式会社アルファ"), ("2", "アルファ株式会社")):
         check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, client))
         connection.execute(update(check_table).where(check_table.c.id == check.id).values(company_name=name))
-    found = credit_checks.find_by_name_prefixes(connection, list_company_name_beginnings("アルファ"), 1, frozenset())
-    assert [one.company_name for one in found] == ["アルファ株式会社"]
+    checks = credit_checks.find_by_name_prefixes(connection, list_company_name_beginnings("アルファ"), 1, frozenset())
+    assert [one.company_name for one in checks] == ["アルファ株式会社"]

@@ -1,5 +1,5 @@
 """Tests of the registry facts that are shown with records, on each database engine. A page needs one query of the
-registry, only people with the right read the facts, and a registry fault never causes an error.
+registry, only people with the right read the facts, and a damaged registry never prevents reading the records.
 """
 
 import csv
@@ -77,16 +77,16 @@ def test_a_page_costs_one_query_of_the_registry(
         for place, number in enumerate(make_corporation_numbers(RECORD_COUNT)[2:])
     ]
     import_into_registry(console, write_whole_file(tmp_path, WHOLE_FILE_DAY, 5, 1, first_rows=rows))
-    asked: list[int] = []
+    query_sizes: list[int] = []
     find_many = RegistryReader.find_many
 
     def count_and_find(self: RegistryReader, numbers: frozenset[str]) -> object:
-        asked.append(len(numbers))
+        query_sizes.append(len(numbers))
         return find_many(self, numbers)
 
     monkeypatch.setattr(RegistryReader, "find_many", count_and_find)
     page = console.recovery.read_queue("unknown")
-    assert asked == [RECORD_COUNT]
+    assert query_sizes == [RECORD_COUNT]
     entries = [item.record.registry_entry for item in page.items]
     assert sum(entry is not None for entry in entries) == RECORD_COUNT - 2
     assert {entry.registry_date for entry in entries if entry} == {WHOLE_FILE_DAY}
@@ -169,12 +169,12 @@ def test_a_damaged_registry_is_no_obstacle(
     console._context.open_registry().close()  # type: ignore[union-attr]  # it was read just now
     file.write_bytes(b"no database" * 4_000)
     with caplog.at_level(logging.WARNING, "console.registry"):
-        found = console.lookup.find_records(number)
+        result = console.lookup.find_records(number)
         page = console.recovery.read_queue("unknown")
         searched = console.lookup.search(number, 10)
     assert len(searched.credit_checks.records) == 1
     assert (searched.companies.items, searched.companies.registry_date) == ((), None)
-    assert (found.corporation, len(found.credit_checks)) == (None, 1)
+    assert (result.corporation, len(result.credit_checks)) == (None, 1)
     assert [item.record.registry_entry for item in page.items] == [None]
     assert "registry can't be read" in caplog.text
     assert call_for_refusal_code(console.registry.read_status) == "bad_profile"
@@ -280,9 +280,9 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
     ]
     rows = [*(make_row(index) for index in range(1_200)), *map(list, last)]
     import_into_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, rows))
-    found = console.registry.find("見本", limit=5).items
-    assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
-    assert [match.has_open_records for match in found] == [True, True, False, False, False]
+    companies = console.registry.find("見本", limit=5).items
+    assert {match.corporation.number for match in companies if match.has_open_records} == {of_check, of_refund}
+    assert [match.has_open_records for match in companies] == [True, True, False, False, False]
     assert of_order not in {match.corporation.number for match in console.registry.find("見本", limit=150).items}
     assert console.registry.find("見本", prefecture="大阪").items == ()
 
@@ -297,9 +297,12 @@ def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_p
     place.sql(
         f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{best[-1]}')"
     )
-    found = console.registry.find("見本", limit=5).items
-    assert [match.corporation.number for match in found] == [best[-1], *best[:4]]
-    assert [(match.has_records, match.has_open_records) for match in found] == [(True, False), *[(False, False)] * 4]
+    companies = console.registry.find("見本", limit=5).items
+    assert [match.corporation.number for match in companies] == [best[-1], *best[:4]]
+    assert [(match.has_records, match.has_open_records) for match in companies] == [
+        (True, False),
+        *[(False, False)] * 4,
+    ]
 
 
 def test_the_search_keeps_its_function_name_and_defaults(console: Console) -> None:

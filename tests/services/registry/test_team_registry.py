@@ -44,8 +44,8 @@ def test_a_workers_registry_reaches_the_desks(
         assert fetched is not None
         assert (fetched.registry_date, fetched.rows) == (WHOLE_FILE_DAY, 51)
         assert person.registry.fetch_published_registry() is None
-        found = person.registry.find_corporation(SAMPLE_COMPANY.corporate_number)
-        assert found is not None
+        facts = person.registry.find_corporation(SAMPLE_COMPANY.corporate_number)
+        assert facts is not None
         write_difference_file(
             folders[1],
             MONDAY,

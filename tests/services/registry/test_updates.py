@@ -180,7 +180,7 @@ def test_a_file_of_a_future_day_stops_no_other_import(
 def test_a_file_of_a_future_day_is_imported_on_its_day(
     folder_desk: WatchedFolderDesk, hand_clock: ManualClock
 ) -> None:
-    """A file that was refused because the clock was late is imported after the clock has been corrected."""
+    """A file that was refused because the clock was behind is imported after the clock has been corrected."""
     folder_desk.put_whole_file()
     hand_clock.at -= timedelta(days=30)
     with pytest.raises(ConsoleError):
@@ -405,13 +405,13 @@ def test_missing_days_are_requested_up_to_yesterday(
     reader = open_registry(folder_desk_with_api.folder)
     assert reader is not None
     with closing(reader):
-        found = reader.find(SAMPLE_COMPANY.corporate_number)
-        assert found is not None
-        assert found.closure is not None
-    asked = len(sandbox.control.read_requests("registry_diff"))
-    assert asked == 3 + 1 + 1 + 1  # three parts, an empty day, Wednesday, and Thursday, which isn't there
+        corporation = reader.find(SAMPLE_COMPANY.corporate_number)
+        assert corporation is not None
+        assert corporation.closure is not None
+    request_count = len(sandbox.control.read_requests("registry_diff"))
+    assert request_count == 3 + 1 + 1 + 1  # three parts, an empty day, Wednesday, and Thursday, which isn't there
     assert folder_desk_with_api.updates.import_new_files() == 0
-    assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
+    assert len(sandbox.control.read_requests("registry_diff")) == request_count  # not again within the hour
     sandbox.registry.publish_difference(THURSDAY, 3)
     hand_clock.at += timedelta(hours=1)
     assert (folder_desk_with_api.updates.import_new_files(), folder_desk_with_api.read_registry_date()) == (
@@ -435,14 +435,14 @@ def test_a_clock_that_was_ahead_stops_no_requests(
     folder_desk_with_api.put_whole_file()
     hand_clock.at += timedelta(days=30)
     assert folder_desk_with_api.updates.import_new_files() == 1
-    asked = len(sandbox.control.read_requests("registry_diff"))
-    assert asked
+    request_count = len(sandbox.control.read_requests("registry_diff"))
+    assert request_count
     hand_clock.at -= timedelta(days=30)
     assert folder_desk_with_api.updates.import_new_files() == 0
-    assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
+    assert len(sandbox.control.read_requests("registry_diff")) == request_count  # not again within the hour
     monotonic_at += 3_600
     folder_desk_with_api.updates.import_new_files()
-    assert len(sandbox.control.read_requests("registry_diff")) == asked + 1
+    assert len(sandbox.control.read_requests("registry_diff")) == request_count + 1
 
 
 def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
@@ -461,9 +461,9 @@ def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
     reader = open_registry(folder_desk_with_api.folder)
     assert reader is not None
     with closing(reader):
-        found = reader.find(SAMPLE_COMPANY.corporate_number)
-    assert found is not None
-    assert found.closure is not None
+        corporation = reader.find(SAMPLE_COMPANY.corporate_number)
+    assert corporation is not None
+    assert corporation.closure is not None
 
 
 def test_a_leftover_of_a_killed_import_is_deleted(folder_desk_with_api: WatchedFolderDesk) -> None:

@@ -74,12 +74,12 @@ def database(engine: Engine) -> Iterator[Database]:
 
 
 def _read_all_records(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
-    found = []
+    all_records = []
     for part in QUEUE_TABLES:
         rows = conn.execute(part.rows_query.order_by(part.id.desc())).all()
         records = part.read_records(conn, rows, lapsed.get(part.kind, frozenset()))
-        found += [_add_relations(conn, one) for one in records]
-    return found
+        all_records += [_add_relations(conn, one) for one in records]
+    return all_records
 
 
 def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]]:
@@ -189,11 +189,11 @@ def test_pending_orders_to_review_come_first(database: Database) -> None:
     """
     with database.read() as conn:
         chosen = parse_filter("kind:order status:pending").record_filter
-        found = record_search.find_records(conn, RecordSearch(_make_choice(chosen), None, {}, 1_000))["order"]
-        keys = [(_WORK_STATES_IN_ORDER.index(record.work.state), -record.id) for record in found.records]
+        orders = record_search.find_records(conn, RecordSearch(_make_choice(chosen), None, {}, 1_000))["order"]
+        keys = [(_WORK_STATES_IN_ORDER.index(record.work.state), -record.id) for record in orders.records]
         assert keys == sorted(keys)
         assert {rank for rank, _ in keys} == {0, 1, 2}
-        assert any(record.work.reason == UNREADABLE_STATE_REASON for record in found.records)
+        assert any(record.work.reason == UNREADABLE_STATE_REASON for record in orders.records)
 
 
 def test_records_of_a_corporation_are_limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

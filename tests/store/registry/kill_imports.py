@@ -132,14 +132,14 @@ def is_registry_frame(frame: FrameType) -> bool:
 def make_new_line_killer(index: int) -> Tracer:
     """Return a tracer that kills its process at the line with this index (from 0). It counts only lines of
     WATCHED_FILES that have not run before."""
-    seen: set[tuple[str, int]] = set()
+    run_lines: set[tuple[str, int]] = set()
 
     def kill_at_new_line(frame: FrameType, event: str, _: Any) -> Any:
         if not is_registry_frame(frame):
             return None
         if event == "line":
-            seen.add((frame.f_code.co_filename, frame.f_lineno))
-            if len(seen) > index:
+            run_lines.add((frame.f_code.co_filename, frame.f_lineno))
+            if len(run_lines) > index:
                 os.kill(os.getpid(), signal.SIGKILL)
         return kill_at_new_line
 

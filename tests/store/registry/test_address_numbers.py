@@ -79,9 +79,9 @@ def search_numbers(registry: RegistryReader, text: str, **others: object) -> lis
     """Search the registry for the text; `others` are further arguments of the search. Return the numbers of the found
     corporations. Check that the search that returns only corporation numbers finds the same ones.
     """
-    found = registry.search(text, **others)  # type: ignore[arg-type]
+    results = registry.search(text, **others)  # type: ignore[arg-type]
     numbers, other_spelling = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
-    assert (numbers, other_spelling) == (tuple(one.number for one in found), "")
+    assert (numbers, other_spelling) == (tuple(one.number for one in results), "")
     return list(numbers)
 
 

@@ -288,8 +288,8 @@ def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_pa
     error = check_import_refused(
         registry_in_use, write_file(tmp_path, FILE_NAME, [*VALID_ROWS[:2], bad, *VALID_ROWS[3:]])
     )
-    found = error.detail
-    assert (found["problem"], found["line"], found.get("field")) == (problem, 3, field)
+    detail = error.detail
+    assert (detail["problem"], detail["line"], detail.get("field")) == (problem, 3, field)
 
 
 @pytest.mark.parametrize("name", BAD_CONTENTS)
@@ -350,9 +350,13 @@ def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> No
     reader = open_registry(registry)
     assert reader is not None
     first_number, second_number = make_corporation_number(0), make_corporation_number(1)
-    found = reader.find_many([first_number, second_number])
-    second = found[second_number]
-    assert [len(found[first_number].name), second.name, second.change_cause] == [150, "表ソ能十貼暴予", 'a,b"c']
+    corporations = reader.find_many([first_number, second_number])
+    second = corporations[second_number]
+    assert [len(corporations[first_number].name), second.name, second.change_cause] == [
+        150,
+        "表ソ能十貼暴予",
+        'a,b"c',
+    ]
     reader.close()
 
 

@@ -74,39 +74,44 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
         [9, 14],
     )
     assert [file.is_difference for file in status.files] == [False, True]
-    found = reader.find_many([make_corporation_number(index) for index in range(22)])
-    assert [found[make_corporation_number(index)].name for index in (0, 3, 7, 8, 20)] == [
+    corporations = reader.find_many([make_corporation_number(index) for index in range(22)])
+    assert [corporations[make_corporation_number(index)].name for index in (0, 3, 7, 8, 20)] == [
         "新商号", "株式会社見本3", "夕方の商号", "株式会社見本8", "株式会社見本20",
     ]  # fmt: skip
-    assert (found[make_corporation_number(1)].address, found[make_corporation_number(1)].city_code) == (
+    assert (corporations[make_corporation_number(1)].address, corporations[make_corporation_number(1)].city_code) == (
         "東京都港区芝１",
         "103",
     )
-    assert (found[make_corporation_number(6)].furigana, found[make_corporation_number(6)].is_hidden) == (
+    assert (
+        corporations[make_corporation_number(6)].furigana,
+        corporations[make_corporation_number(6)].is_hidden,
+    ) == (
         "テイセイ",
         True,
     )
-    assert {make_corporation_number(5), make_corporation_number(21)}.isdisjoint(found)
-    assert reader.read_successor_chain(make_corporation_number(2)) == (found[make_corporation_number(0)],)
-    told = {change.corporation_number: change for change in reader.list_changes(date(2025, 11, 4))}
-    assert {told_number: change.facts for told_number, change in told.items()} == {
+    assert {make_corporation_number(5), make_corporation_number(21)}.isdisjoint(corporations)
+    assert reader.read_successor_chain(make_corporation_number(2)) == (corporations[make_corporation_number(0)],)
+    change_by_number = {change.corporation_number: change for change in reader.list_changes(date(2025, 11, 4))}
+    assert {told_number: change.facts for told_number, change in change_by_number.items()} == {
         make_corporation_number(20): {F.NEW}, make_corporation_number(0): {F.NAME},
         make_corporation_number(1): {F.ADDRESS}, make_corporation_number(2): {F.CLOSED,
         F.SUCCESSOR},
         make_corporation_number(4): {F.REOPENED}, make_corporation_number(5): {F.DELETED},
         make_corporation_number(7): {F.NAME},
     }  # fmt: skip
-    assert [told[make_corporation_number(7)].before, told[make_corporation_number(7)].after] == [
-        told[make_corporation_number(7)].before, found[make_corporation_number(7)],
-    ]  # fmt: skip
-    renamed = told[make_corporation_number(7)].before
+    assert change_by_number[make_corporation_number(7)].after == corporations[make_corporation_number(7)]
+    renamed = change_by_number[make_corporation_number(7)].before
     assert renamed is not None
-    assert (renamed.name, told[make_corporation_number(5)].after, told[make_corporation_number(20)].before) == (
+    assert (
+        renamed.name,
+        change_by_number[make_corporation_number(5)].after,
+        change_by_number[make_corporation_number(20)].before,
+    ) == (
         "株式会社見本7",
         None,
         None,
     )
-    assert told[make_corporation_number(0)].day == date(2025, 11, 4)
+    assert change_by_number[make_corporation_number(0)].day == date(2025, 11, 4)
     assert [
         change.corporation_number
         for change in reader.list_changes(
@@ -236,8 +241,8 @@ def test_of_several_rows_in_a_difference_the_one_updated_last_counts(tmp_path: P
     import_files(registry, tmp_path, WHOLE_FILE_NAME)
     import_files(registry, tmp_path, "diff_20251104")
     reader = open_reader(registry)
-    found = reader.find_many([make_corporation_number(0), make_corporation_number(1)])
-    assert [corporation.name for corporation in found.values()] == ["株式会社先", "株式会社乙"]
+    corporations = reader.find_many([make_corporation_number(0), make_corporation_number(1)])
+    assert [corporation.name for corporation in corporations.values()] == ["株式会社先", "株式会社乙"]
     assert len(reader.list_changes(date(2025, 11, 4))) == 2
     reader.close()
 

@@ -53,9 +53,9 @@ class PublishedRegistry:
         reader = open_registry(self.folder / desk)
         if reader is None:
             return []
-        found = reader.find_many([make_corporation_number(index) for index in range(9)])
+        corporations = reader.find_many([make_corporation_number(index) for index in range(9)])
         reader.close()
-        return [corporation.name for corporation in found.values()]
+        return [corporation.name for corporation in corporations.values()]
 
     def list_part_files(self) -> set[str]:
         return {path.name for path in self.root.glob("*/*.reg")}
@@ -108,7 +108,7 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(published_registr
     ]
 
 
-def test_differences_that_were_not_published_travel_in_a_new_base(published_registry: PublishedRegistry) -> None:
+def test_differences_that_were_not_published_are_part_of_a_new_base(published_registry: PublishedRegistry) -> None:
     """If somebody has imported a difference on the worker's machine by hand, the worker publishes a new base next
     time, so that desks miss no change."""
     published_registry.publish_companies(WHOLE_FILE_NAME, "甲")
@@ -272,17 +272,19 @@ def test_fetched_parts_of_a_base_are_not_fetched_again(
 ) -> None:
     """After a fetch was stopped or killed, the next fetch continues with the next part of the base."""
     published_registry.publish_companies(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
-    parts, asked = published_registry.read_manifest()["base"]["parts"], list[str]()
+    parts, fetched_parts = published_registry.read_manifest()["base"]["parts"], list[str]()
     read = published_registry.documents.read
 
     def read_and_record_path(path: str) -> bytes:
-        asked.append(path)
+        fetched_parts.append(path)
         return read(path)
 
     monkeypatch.setattr(published_registry.documents, "read", read_and_record_path)
     with pytest.raises(ConsoleError) as caught:
         fetch_registry(
-            published_registry.folder / "desk", published_registry.documents, should_stop=lambda: len(asked) == 3
+            published_registry.folder / "desk",
+            published_registry.documents,
+            should_stop=lambda: len(fetched_parts) == 3,
         )
     assert caught.value.code is ErrorCode.INTERRUPTED
     assert published_registry.read_names("desk") == []
@@ -290,7 +292,7 @@ def test_fetched_parts_of_a_base_are_not_fetched_again(
     with half.open("ab") as file:
         file.write(b"a part that was cut")
     assert len(published_registry.fetch_names("desk")) == 9
-    assert asked == parts
+    assert fetched_parts == parts
     assert len(parts) > 6
 
 

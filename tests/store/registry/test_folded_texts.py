@@ -116,9 +116,9 @@ def test_terms_made_with_stored_forms_equal_terms_made_without_them(published: l
         (1, name, furigana, english_name, "13", "東京都", street, 640941, folded, 0)
         for name, furigana, english_name, street, folded in zip(*texts, strict=True)
     ]
-    found = [sorted(terms.split()) for terms in make_terms_of_rows(stored)]
-    assert found == [sorted(make_terms_of_rows([(*one[:8], None, 0)])[0].split()) for one in stored]
-    for terms, one in zip(found, stored, strict=True):
+    term_lists = [sorted(terms.split()) for terms in make_terms_of_rows(stored)]
+    assert term_lists == [sorted(make_terms_of_rows([(*one[:8], None, 0)])[0].split()) for one in stored]
+    for terms, one in zip(term_lists, stored, strict=True):
         pairs = {pair for reading in list_comparison_forms(one[1]) for pair in list_character_pairs(reading)}
         assert pairs <= set(terms) >= {"#064", "#0640941", "=13", "@東京", "@京都"}
 
@@ -137,10 +137,10 @@ def test_terms_of_a_file_equal_terms_of_its_stored_rows(published: list[list[str
         create_search_index(connection)
         index_new_rows(connection, 1, columns, folded)
         unindex_rows(connection, range(1, len(published) + 1))
-        left = "SELECT count(*) FROM {0} WHERE {0} MATCH ?"
+        count_query = "SELECT count(*) FROM {0} WHERE {0} MATCH ?"
         terms = {f'"{term}"' for line in make_terms_of_columns(columns, folded) for term in line.split()}
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            assert all(connection.execute(left.format(table), (term,)).fetchone() == (0,) for term in terms)
+            assert all(connection.execute(count_query.format(table), (term,)).fetchone() == (0,) for term in terms)
 
 
 def test_only_other_forms_are_stored() -> None:

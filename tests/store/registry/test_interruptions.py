@@ -96,23 +96,27 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
     path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(ROW_COUNT)])
-    registry, told = tmp_path / "registry", list[ImportProgress]()
+    registry, reported_progress = tmp_path / "registry", list[ImportProgress]()
 
     stops_at = [ROW_COUNT // 3, ROW_COUNT // 2]
 
     def should_stop() -> bool:
-        return told[-1:] != [] and told[-1].step == "rows" and told[-1].done_row_count > stops_at[0]
+        return (
+            reported_progress[-1:] != []
+            and reported_progress[-1].step == "rows"
+            and reported_progress[-1].done_row_count > stops_at[0]
+        )
 
     while stops_at:
         with pytest.raises(ConsoleError) as caught:
-            import_registry_files(registry, [path], on_progress=told.append, should_stop=should_stop)
+            import_registry_files(registry, [path], on_progress=reported_progress.append, should_stop=should_stop)
         assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.INTERRUPTED, "registry_import")
         assert open_registry(registry) is None
         stops_at.pop(0)
-    assert import_registry_files(registry, [path], on_progress=told.append).rows == ROW_COUNT
-    done = [one.done_row_count for one in told if one.step == "rows"]
+    assert import_registry_files(registry, [path], on_progress=reported_progress.append).rows == ROW_COUNT
+    done = [one.done_row_count for one in reported_progress if one.step == "rows"]
     assert done == sorted(set(done))
-    assert {one.total_row_count for one in told} == {ROW_COUNT}
+    assert {one.total_row_count for one in reported_progress} == {ROW_COUNT}
 
 
 def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:
@@ -140,12 +144,12 @@ def test_leftovers_of_a_killed_deletion_are_deleted(tmp_path: Path) -> None:
     """A folder without registry.db, which remains after a killed deletion, is deleted by the next import. Folders of
     other programs are not deleted."""
     path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
-    left, other = registry / "20251031-0a1b2c3d", registry / "fetched"
-    left.mkdir(parents=True)
+    leftover_folder, other = registry / "20251031-0a1b2c3d", registry / "fetched"
+    leftover_folder.mkdir(parents=True)
     other.mkdir()
-    (left / "registry.db-wal").write_bytes(b"x")
+    (leftover_folder / "registry.db-wal").write_bytes(b"x")
     assert import_registry_files(registry, [path]).rows == 1
-    assert (left.exists(), other.exists()) == (False, True)
+    assert (leftover_folder.exists(), other.exists()) == (False, True)
 
 
 def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
@@ -166,13 +170,13 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     import_registry_files(registry, [tmp_path / f"{WHOLE_FILE_NAME}.zip"])
     reader = open_registry(registry)
     assert reader is not None
-    seen: list[str] = []
+    read_days: list[str] = []
     is_over, has_read = threading.Event(), threading.Event()
 
     def search_until_imports_end() -> None:
-        while not is_over.is_set() or seen[-1] != "20251110":
-            found = reader.find(make_corporation_number(0))
-            seen.append(found.name if found else "lost")
+        while not is_over.is_set() or read_days[-1] != "20251110":
+            corporation = reader.find(make_corporation_number(0))
+            read_days.append(corporation.name if corporation else "lost")
             has_read.set()
 
     thread = threading.Thread(target=search_until_imports_end)
@@ -183,6 +187,6 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     is_over.set()
     thread.join(MAX_WAIT_SECONDS)
     assert not thread.is_alive()
-    assert seen == sorted(seen)
-    assert {"20251031", "20251110"} <= set(seen) <= {name[-8:] for name in names}
+    assert read_days == sorted(read_days)
+    assert {"20251031", "20251110"} <= set(read_days) <= {name[-8:] for name in names}
     reader.close()

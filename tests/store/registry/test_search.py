@@ -86,10 +86,10 @@ def search_and_check(registry: RegistryReader, text: str, **others: object) -> l
     corporation its key in FIELDS_BY_KEY, or its name if it has no key, the best first. Check that the search that
     returns only corporation numbers finds the same corporations in the same order.
     """
-    found = registry.search(text, **others)  # type: ignore[arg-type]
+    results = registry.search(text, **others)  # type: ignore[arg-type]
     numbers, _ = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
-    assert numbers == tuple(one.number for one in found)
-    return [KEY_BY_NUMBER.get(one.number, one.name) for one in found]
+    assert numbers == tuple(one.number for one in results)
+    return [KEY_BY_NUMBER.get(one.number, one.name) for one in results]
 
 
 def test_the_best_match_comes_first(registry: RegistryReader) -> None:
@@ -177,10 +177,10 @@ def test_each_text_finds_its_corporations(registry: RegistryReader, text: str, e
     usual spelling, and by several of them if each of them fits. Hidden and deleted corporations and former names
     aren't found.
     """
-    found = search_and_check(registry, text)
-    assert "deleted" not in found
-    assert set(expected) <= set(found)
-    assert found == expected or text[:4].isdigit()
+    keys = search_and_check(registry, text)
+    assert "deleted" not in keys
+    assert set(expected) <= set(keys)
+    assert keys == expected or text[:4].isdigit()
 
 
 def test_a_hidden_corporation_is_found_only_by_its_number(registry: RegistryReader) -> None:
@@ -216,14 +216,14 @@ def test_a_frequent_text_returns_the_requested_number(registry: RegistryReader) 
 
 def test_open_corporations_come_first_among_many(registry: RegistryReader) -> None:
     """Of many matches the open corporations come first, although the closed ones have the lower row ids."""
-    found = registry.search("見本", limit=SIMILAR_NAME_COUNT // 3)
-    assert [one.name for one in found if one.closure is not None] == []
+    results = registry.search("見本", limit=SIMILAR_NAME_COUNT // 3)
+    assert [one.name for one in results if one.closure is not None] == []
     everything = registry.search("見本", limit=SIMILAR_NAME_COUNT)
     assert len(everything) == SIMILAR_NAME_COUNT
     assert all(one.closure is not None for one in everything[-CLOSED_SIMILAR_NAME_COUNT:])
 
 
-def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
+def test_many_exact_matches_do_not_change_the_order_of_the_others(tmp_path: Path) -> None:
     """A search has many results with the exact name, which have the lowest row ids. Among the following results,
     which begin with the text, the shortest names still come first."""
     names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
@@ -398,8 +398,8 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
     registry = make_registry(tmp_path, rows)
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
-    found = [one.name for one in registry.search(text)]
-    assert (found[:4], len(found)) == (names, 50)
+    result_names = [one.name for one in registry.search(text)]
+    assert (result_names[:4], len(result_names)) == (names, 50)
     assert [statement for statement in statements if "川$" in statement] == []
     registry.close()
 
@@ -461,9 +461,11 @@ def test_one_query_for_all_ranks_equals_the_separate_queries(registry: RegistryR
         )
 
     by_rank = [find_ids(FullTextExpressions({}).make_expression_for_rank(query, rank)) for rank in Rank]
-    found = [find_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)]
-    assert (found[-1] if found else set()) == set().union(*by_rank)
-    assert all(ids <= found[-1] for ids in found)
+    ids_of_ranks = [
+        find_ids(expression) for expression in FullTextExpressions({}).list_expressions_of_all_ranks(query)
+    ]
+    assert (ids_of_ranks[-1] if ids_of_ranks else set()) == set().union(*by_rank)
+    assert all(ids <= ids_of_ranks[-1] for ids in ids_of_ranks)
     names_expression = FullTextExpressions({}).make_names_expression(query)
     names = [ids for ids, rank in zip(by_rank, Rank, strict=True) if rank <= Rank.BEGINNING]
     assert names_expression is None or find_ids(names_expression) == set().union(*names)
@@ -503,8 +505,8 @@ def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
     ]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, "diff_20251104", difference)])
     skies = ("青空", "朝空", "星空", "雨空", "夕空", "夜空")
-    found = [[one.name for one in reader.search(sky)] for sky in skies]
-    assert found == [[], ["株式会社朝空"], [], [], ["株式会社夕空"], ["株式会社夜空"]]
+    names_of_searches = [[one.name for one in reader.search(sky)] for sky in skies]
+    assert names_of_searches == [[], ["株式会社朝空"], [], [], ["株式会社夕空"], ["株式会社夜空"]]
     file = find_registry_file(tmp_path / "registry")
     assert file is not None
     with closing(open_for_reading(file)) as connection:
@@ -534,12 +536,12 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
     assert expression is not None
     assert '("ズ印" AND "印刷" AND "サン" AND "ンラ")' in expression
     texts = ("サンライズ印刷", "サンライズ", "ライズホーム", "サンライズ農園 千代田区")
-    found = [[one.number for one in reader.search(text)] for text in texts]
-    assert [len(numbers) for numbers in found] == [2, 5, 2, 1]
+    numbers_of_searches = [[one.number for one in reader.search(text)] for text in texts]
+    assert [len(numbers) for numbers in numbers_of_searches] == [2, 5, 2, 1]
     reader.close()
     file = find_registry_file(tmp_path / "registry")
     assert file is not None
     with closing(open_for_writing(file)) as connection:
         connection.execute("DROP TABLE frequent_terms")
-    assert [[one.number for one in reader.search(text)] for text in texts] == found
+    assert [[one.number for one in reader.search(text)] for text in texts] == numbers_of_searches
     reader.close()

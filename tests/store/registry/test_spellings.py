@@ -86,16 +86,16 @@ def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE_FILE_NAME, rows)])
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
-    asked, misses = 0, []
+    search_count, misses = 0, []
     for index, expected in enumerate(listed):
         for spelling in expected.spellings:
-            found = reader.search(spelling)
-            asked += 1
-            if make_corporation_number(100_000 + index) not in [one.number for one in found[:FIRST_RESULT_COUNT]]:
+            results = reader.search(spelling)
+            search_count += 1
+            if make_corporation_number(100_000 + index) not in [one.number for one in results[:FIRST_RESULT_COUNT]]:
                 misses.append(
-                    f"{spelling} → {expected.fields['name']}: {[one.name for one in found[:FIRST_RESULT_COUNT]]}"
+                    f"{spelling} → {expected.fields['name']}: {[one.name for one in results[:FIRST_RESULT_COUNT]]}"
                 )
     reader.close()
     with capsys.disabled():
-        print(f"\n{asked - len(misses)} of {asked} spellings", *misses, sep="\n    ")
-    assert len(misses) <= (1 - MIN_FOUND_SHARE) * asked, "\n".join(misses)
+        print(f"\n{search_count - len(misses)} of {search_count} spellings", *misses, sep="\n    ")
+    assert len(misses) <= (1 - MIN_FOUND_SHARE) * search_count, "\n".join(misses)
