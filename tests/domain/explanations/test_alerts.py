@@ -59,7 +59,7 @@ def test_each_rules_explanation_names_the_payment_and_the_command(rule: AlertRul
 
 
 def test_the_command_of_an_alert_requests_no_money_set_aside() -> None:
-    """If only money that is set aside is left, the command of the alert shows the payment: the terminal requests no
+    """If only set-aside money can be refunded, the command of the alert shows the payment: the terminal requests no
     refund of such money."""
     payment = replace(PAYMENT, set_aside_minor=PAYMENT.refundable_minor)
     command = explain_finding(AlertRule.PAID_TOO_LATE, payment).next_step.command
@@ -241,10 +241,10 @@ def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState
 
 
 def test_only_confirmed_payments_are_added_for_an_underpaid_order() -> None:
-    """A callback alone reports the other payment as paid, so the order still lacks its amount. Its currency doesn't
-    matter either."""
-    told = replace(OTHER_PAYMENT, state=PaymentState.SIGNATURE_VERIFIED, currency="INR")
+    """A callback alone reports the other payment as paid. So this payment isn't added, whatever its currency is, and
+    the order still lacks its amount."""
+    other_payment = replace(OTHER_PAYMENT, state=PaymentState.SIGNATURE_VERIFIED, currency="INR")
     rule = BrokenRule(AlertRule.PAID_UNNOTICED, PAYMENT.id, "x", "y")
-    explained = explain_alert(ORDER, (told, PAYMENT), rule, ONE_HOUR_AGO, NOW)
+    explained = explain_alert(ORDER, (other_payment, PAYMENT), rule, ONE_HOUR_AGO, NOW)
     assert explained.verdict == "verdict.order_alert_A_short"
     assert (explained.facts["paid"], explained.facts["missing"]) == (Money(2500, "JPY"), Money(800, "JPY"))

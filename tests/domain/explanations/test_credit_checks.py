@@ -183,9 +183,13 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each example of a credit check has the expected verdict, reason and next step, with the command for the step
     and the roles that may execute it."""
     record, verdict, why, following, command, roles = SITUATIONS[name]
-    told = explain_credit_check(record, NOW)
-    assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
-    assert (told.next_step.command, told.roles_that_may_act) == (command, roles)
+    explanation = explain_credit_check(record, NOW)
+    assert (explanation.verdict, explanation.why, explanation.next_step.code) == (
+        f"verdict.{verdict}",
+        f"why.{why}",
+        f"next.{following}",
+    )
+    assert (explanation.next_step.command, explanation.roles_that_may_act) == (command, roles)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +213,9 @@ def test_a_purchase_is_advised_only_if_the_number_is_free(
     """No purchase is advised while the corporation number has a live credit check. None is advised either while
     AlarmBox reports another purchase and its case has not been acknowledged."""
     record = replace(FAILED_CHECK, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
-    told = explain_credit_check(record, NOW)
-    assert (told.next_step.code, told.roles_that_may_act) == (f"next.{next_step}", roles)
-    assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
+    explanation = explain_credit_check(record, NOW)
+    assert (explanation.next_step.code, explanation.roles_that_may_act) == (f"next.{next_step}", roles)
+    assert explanation.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
 
 
 @pytest.mark.parametrize("work", [Work(), make_review_work("no_list_call"), make_due_work("unknown")])
@@ -226,16 +230,16 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
 def test_facts_of_sentences_have_attempts_and_age() -> None:
     """The facts of a sentence count the attempts from one, with their total. The time since which the record has been
     in its state is None if it isn't known."""
-    told = explain_credit_check(
+    explanation = explain_credit_check(
         replace(UNKNOWN_CHECK, work=make_due_work("unknown", 2), error_code="read_timeout"), NOW
     )
-    assert dict(told.facts) == {
+    assert dict(explanation.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": FIVE_MINUTES_LATER,
         "attempt": 3,
         "cause": "read_timeout", "missing": (), "successor": None, "original": None,
         "until": PURCHASED_CHECK.expired_at,
     }  # fmt: skip
-    assert told.next_step.facts["of"] == 8
+    assert explanation.next_step.facts["of"] == 8
     assert explain_credit_check(replace(INCOMPLETE_CHECK, work=make_due_work()), NOW).next_step.facts["of"] == 5
     assert explain_credit_check(replace(PURCHASED_CHECK, state_since=None), NOW).facts["since"] is None
 
@@ -244,12 +248,12 @@ def test_a_contradiction_states_the_providers_answer() -> None:
     """If the open alert stores the provider's answer, the explanation states this answer. Without an alert, it states
     only that an answer differs."""
     record = replace(PURCHASED_CHECK, work=make_review_work("contradicted"))
-    told = explain_credit_check(
+    explanation = explain_credit_check(
         replace(record, relations=CheckRelations(contradicting_answer_text="not bought: x")), NOW
     )
-    assert "Not bought" in translate(told.why, "en", **told.facts)
+    assert "Not bought" in translate(explanation.why, "en", **explanation.facts)
     untold = explain_credit_check(record, NOW)
-    assert (untold.why, untold.facts["observed"]) == (told.why, None)
+    assert (untold.why, untold.facts["observed"]) == (explanation.why, None)
     assert find_undecidable_reason(record) == "outcome_contradicted"
 
 
@@ -257,8 +261,8 @@ def test_a_contradiction_states_the_providers_answer() -> None:
 def test_the_reason_of_a_check_names_the_change_of_its_company(language: str, change: str) -> None:
     """The explanation of a complete credit check states the unacknowledged change of its corporation."""
     relations = CheckRelations(change_alert_id=5, observed_change="company deleted")
-    told = explain_credit_check(replace(PURCHASED_CHECK, relations=relations), NOW)
-    assert change in translate(told.why, language, **told.facts)
+    explanation = explain_credit_check(replace(PURCHASED_CHECK, relations=relations), NOW)
+    assert change in translate(explanation.why, language, **explanation.facts)
 
 
 @pytest.mark.parametrize(
@@ -286,8 +290,8 @@ def test_badges_of_a_credit_check_match_its_outcome(
 ) -> None:
     """The badges of a credit check match its outcome. Only an unknown outcome waits for a second person, sides can
     disagree only if the outcome is known, and a running purchase isn't confirmed."""
-    told = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
-    assert (told.certainty, told.work) == (certainty, work)
+    explanation = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
+    assert (explanation.certainty, explanation.work) == (certainty, work)
 
 
 @pytest.mark.parametrize(("cause", "is_asked"), [("http_403", True), ("http_401", True), ("http_503", False)])
@@ -307,10 +311,10 @@ def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
         (make_review_work("probes_ended"), True, "next.resolve_probes_ended"),
         (Work(), True, "next.resolve"),
     ):
-        told = explain_credit_check(
+        explanation = explain_credit_check(
             replace(UNKNOWN_CHECK, work=work, relations=CheckRelations(finds_purchases=finds)), NOW
         )
-        assert told.next_step.code == code
+        assert explanation.next_step.code == code
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:

@@ -84,10 +84,10 @@ SITUATIONS = {
     },
     **{
         f"for a person: {reason}": (
-            replace(PAID_PAYMENT, work=make_review_work(reason)), PENDING_ORDER, told, told, following, command,
+            replace(PAID_PAYMENT, work=make_review_work(reason)), PENDING_ORDER, code, code, following, command,
             DECIDER_ROLES,
         )
-        for reason, told, following, command in (
+        for reason, code, following, command in (
             ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND_COMMAND),
             ("paid_twice", "paid_twice", "refund_second", REFUND_COMMAND),
             ("set_aside", "set_aside", "refund_set_aside", REFUND_COMMAND),
@@ -224,10 +224,14 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each example of a payment has the expected verdict, reason and next step, with the command for the step and the
     roles that may execute it."""
     record, order, verdict, why, following, command, roles = SITUATIONS[name]
-    told = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
-    assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
+    explanation = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
+    assert (explanation.verdict, explanation.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
     step = "next.nothing" if following is None else f"next.payment_{following}"
-    assert (told.next_step.code, told.next_step.command, told.roles_that_may_act) == (step, command, roles)
+    assert (explanation.next_step.code, explanation.next_step.command, explanation.roles_that_may_act) == (
+        step,
+        command,
+        roles,
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,9 +251,12 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
     service would refuse the new payment, or the customer would pay twice."""
     failed = replace(PAID_PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0)
     sibling = replace(PAID_PAYMENT, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
-    told = explain_payment(replace(failed, relations=PaymentRelations(PENDING_ORDER, (failed, sibling))), NOW)
-    assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{next_step}")
-    assert told.next_step.action == ("open_order" if next_step == "other_live" else None)
+    explanation = explain_payment(replace(failed, relations=PaymentRelations(PENDING_ORDER, (failed, sibling))), NOW)
+    assert (explanation.verdict, explanation.next_step.code) == (
+        "verdict.payment_failed",
+        f"next.payment_{next_step}",
+    )
+    assert explanation.next_step.action == ("open_order" if next_step == "other_live" else None)
 
 
 @pytest.mark.parametrize("expires_at", [None, NOW])
@@ -283,7 +290,7 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: Paym
         assert step.code not in ("next.payment_confirmed_later", "next.payment_reconcile", "next.payment_go_on"), case
 
 
-def test_a_payment_overdue_is_not_confirmed() -> None:
+def test_an_overdue_payment_is_not_confirmed() -> None:
     """A payment that is still open after its time limit isn't shown as confirmed."""
     overdue = replace(
         PAID_PAYMENT, state=PaymentState.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING_ORDER)
@@ -296,18 +303,20 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
     was set aside. The next step is to settle the order. A probe is advised only if the gateway still calls the
     payment paid.
     """
-    kept = replace(ORDER, payment_ids=(5,))
-    taken = replace(PAID_PAYMENT, state=PaymentState.REVERSED, relations=PaymentRelations(kept))
+    order = replace(ORDER, payment_ids=(5,))
+    reversed_payment = replace(PAID_PAYMENT, state=PaymentState.REVERSED, relations=PaymentRelations(order))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 2000)):
-        told = explain_payment(replace(taken, refunded_minor=refunded, set_aside_minor=set_aside), NOW)
-        assert told.verdict == "verdict.payment_sides_differ"
-        assert told.facts["reversed"] == Money(reversed_minor, "JPY")
-        assert (told.next_step.code, told.next_step.action) == ("next.payment_compare", "open_order")
-        assert (told.next_step.command, told.work) == ("support-console show order 3", "possible")
-    told = explain_payment(replace(taken, refunded_minor=3300), NOW)
-    assert "reversed" not in told.facts, "all of it was refunded before, so the bank took nothing"
+        explanation = explain_payment(
+            replace(reversed_payment, refunded_minor=refunded, set_aside_minor=set_aside), NOW
+        )
+        assert explanation.verdict == "verdict.payment_sides_differ"
+        assert explanation.facts["reversed"] == Money(reversed_minor, "JPY")
+        assert (explanation.next_step.code, explanation.next_step.action) == ("next.payment_compare", "open_order")
+        assert (explanation.next_step.command, explanation.work) == ("support-console show order 3", "possible")
+    explanation = explain_payment(replace(reversed_payment, refunded_minor=3300), NOW)
+    assert "reversed" not in explanation.facts, "all of it was refunded before, so the bank took nothing"
     paid_there = replace(
-        taken, told_at=NOW, relations=PaymentRelations(kept, known_provider_state=PaymentState.COMPLETED)
+        reversed_payment, told_at=NOW, relations=PaymentRelations(order, known_provider_state=PaymentState.COMPLETED)
     )
     assert explain_payment(paid_there, NOW).next_step.action == "probe", "the gateway may have changed its answer"
 
@@ -319,9 +328,14 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     for work in (Work(), SCHEDULED_WORK, make_review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN_PAYMENT, work=work, relations=RELATIONS_WITH_PROPOSAL), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
-        told = explain_payment(replace(PAID_PAYMENT, work=work, relations=RELATIONS_WITH_REVERSAL_PROPOSAL), NOW)
-        assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
-        assert (told.next_step.code, told.next_step.command) == (
+        explanation = explain_payment(
+            replace(PAID_PAYMENT, work=work, relations=RELATIONS_WITH_REVERSAL_PROPOSAL), NOW
+        )
+        assert (explanation.verdict, explanation.roles_that_may_act) == (
+            "verdict.payment_reversal_asked",
+            ("approver",),
+        )
+        assert (explanation.next_step.code, explanation.next_step.command) == (
             "next.payment_second_person",
             make_resolve_command("reversed"),
         )
@@ -452,9 +466,9 @@ def test_only_confirmed_payments_count_for_a_pending_order() -> None:
     payment = replace(PAID_PAYMENT, captured_minor=2000)
     other_payment = replace(PAID_PAYMENT, id=6, state=PaymentState.SIGNATURE_VERIFIED)
     relations = PaymentRelations(PENDING_ORDER, order_payments=(other_payment,))
-    told = explain_payment(replace(payment, relations=relations), NOW)
-    assert told.verdict == "verdict.payment_short"
-    assert (told.facts["paid"], told.facts["missing"]) == (Money(2000, "JPY"), Money(1300, "JPY"))
+    explanation = explain_payment(replace(payment, relations=relations), NOW)
+    assert explanation.verdict == "verdict.payment_short"
+    assert (explanation.facts["paid"], explanation.facts["missing"]) == (Money(2000, "JPY"), Money(1300, "JPY"))
 
 
 def test_the_advised_refund_of_an_excess_leaves_out_earlier_refunds() -> None:
@@ -481,8 +495,8 @@ def test_no_second_refund_of_an_excess_is_advised() -> None:
 
 @pytest.mark.parametrize("changed", [{"reserved_minor": 3300 - 400}, {"state": PaymentState.SIGNATURE_VERIFIED}])
 def test_an_excess_without_an_advised_refund_leaves_out_earlier_refunds(changed: dict[str, object]) -> None:
-    """The order was paid twice, and 400 yen of the other payment were refunded. No refund is advised now, and what is
-    still too much is the rest of the excess, also as long as it is only reserved for a refund."""
+    """The order was paid twice, and 400 yen of the other payment were refunded. No refund is advised now, and the
+    stated excess is the part that isn't refunded yet, also while it is reserved for a refund."""
     other_payment = replace(PAID_PAYMENT, id=6, refunded_minor=400, **changed)  # type: ignore[arg-type]  # of each case
     relations = PaymentRelations(ORDER, order_payments=(other_payment,))
     explained = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
@@ -701,8 +715,8 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 def test_an_invalid_amount_of_the_provider_is_missing_in_the_facts(minor: int) -> None:
     """In the facts, an impossible amount from the provider and an amount in an unknown currency are None. No other
     amount replaces such a value."""
-    told = replace(PAID_PAYMENT, provider_minor=minor, told_at=NOW)
-    explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
+    payment = replace(PAID_PAYMENT, provider_minor=minor, told_at=NOW)
+    explained = explain_payment(replace(payment, relations=PaymentRelations(ORDER)), NOW)
     assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))
     assert explained.certainty is CertaintyBadge.SIDES_DISAGREE
     foreign = replace(ORDER, currency="USD", total_minor=minor)
@@ -806,9 +820,12 @@ def test_a_payment_has_the_verdict_of_its_open_refund(
     set to paid, an unknown refund still decides the verdict, and a known one doesn't.
     """
     relations = PaymentRelations(ORDER, refunds=(refund,))
-    told = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
-    assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{next_step}")
-    assert (told.certainty, told.work) == (certainty, work)
+    explanation = explain_payment(replace(PAID_PAYMENT, relations=relations), NOW)
+    assert (explanation.verdict, explanation.next_step.code) == (
+        f"verdict.payment_{verdict}",
+        f"next.payment_{next_step}",
+    )
+    assert (explanation.certainty, explanation.work) == (certainty, work)
     behind = explain_payment(replace(PAID_PAYMENT, relations=replace(relations, order=PENDING_ORDER)), NOW).verdict
     unknown = refund.certainty is Certainty.UNKNOWN
     assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")

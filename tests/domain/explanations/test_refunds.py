@@ -203,10 +203,14 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each example of a refund has the expected verdict, reason and next step, with the command for the step and the
     roles that may execute it."""
     record, verdict, why, following, command, roles = SITUATIONS[name]
-    told = explain_refund(record, NOW)
-    assert (told.verdict, told.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
+    explanation = explain_refund(record, NOW)
+    assert (explanation.verdict, explanation.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
     step = "next.nothing" if following == "nothing" else f"next.refund_{following}"
-    assert (told.next_step.code, told.next_step.command, told.roles_that_may_act) == (step, command, roles)
+    assert (explanation.next_step.code, explanation.next_step.command, explanation.roles_that_may_act) == (
+        step,
+        command,
+        roles,
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,8 +220,8 @@ def test_a_refused_refund_has_the_badge_possible(cause: str, next_step: str) -> 
     """A refund that the provider has refused has the badge `possible`: a person can act, because its next step says
     how the money can be returned.
     """
-    told = explain_refund(replace(SENT_REFUND, state=RefundState.FAILED, error_code=cause), NOW)
-    assert (told.next_step.code, told.work) == (f"next.{next_step}", WorkBadge.POSSIBLE)
+    explanation = explain_refund(replace(SENT_REFUND, state=RefundState.FAILED, error_code=cause), NOW)
+    assert (explanation.next_step.code, explanation.work) == (f"next.{next_step}", WorkBadge.POSSIBLE)
 
 
 def test_a_completed_refund_leaves_nothing_to_do() -> None:
@@ -233,7 +237,7 @@ PAID_PAYMENT = Payment(
 
 @pytest.mark.parametrize("state", [RefundState.FAILED, RefundState.EXPIRED])
 @pytest.mark.parametrize(
-    ("payment", "refund", "is_left"),
+    ("payment", "refund", "is_refundable"),
     [
         ({}, {}, True),
         ({"refunded_minor": 2800}, {}, True),
@@ -248,13 +252,13 @@ PAID_PAYMENT = Payment(
     ],
 )
 def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
-    state: RefundState, payment: dict[str, object], refund: dict[str, object], is_left: bool
+    state: RefundState, payment: dict[str, object], refund: dict[str, object], is_refundable: bool
 ) -> None:
     """After a refund has ended without money being returned, a new request is advised only if its amount is still
     refundable. Another refund may have used the amount or be open, or the payment may be reversed."""
     relations = RefundRelations(replace(PAID_PAYMENT, **payment))  # type: ignore[arg-type]  # the rows above fit
     ended = replace(REQUESTED_REFUND, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
-    assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
+    assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_refundable else "next.nothing")
 
 
 @pytest.mark.parametrize("state", [RefundState.FAILED, RefundState.EXPIRED])
@@ -262,9 +266,12 @@ def test_no_new_request_is_advised_that_would_be_refused(state: RefundState) -> 
     """If a rule refuses each refund of the payment, such as a refund period that is over, the next step of an ended
     refund names that rule and advises no new request."""
     relations = RefundRelations(PAID_PAYMENT, request_refusal="refund_window_over")
-    told = explain_refund(replace(REQUESTED_REFUND, state=state, relations=relations), NOW)
-    assert (told.next_step.code, told.next_step.facts["refusal"]) == ("next.payment_refund_off", "refund_window_over")
-    assert told.work is WorkBadge.POSSIBLE
+    explanation = explain_refund(replace(REQUESTED_REFUND, state=state, relations=relations), NOW)
+    assert (explanation.next_step.code, explanation.next_step.facts["refusal"]) == (
+        "next.payment_refund_off",
+        "refund_window_over",
+    )
+    assert explanation.work is WorkBadge.POSSIBLE
 
 
 @pytest.mark.parametrize(
@@ -328,8 +335,8 @@ def test_badges_of_a_refund_match_its_state(
     record: Refund, relations: dict[str, object], certainty: str, work: str
 ) -> None:
     """The badges of a refund show who must act next, and whether the refund's state is known."""
-    told = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
-    assert (told.certainty, told.work) == (certainty, work)
+    explanation = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
+    assert (explanation.certainty, explanation.work) == (certainty, work)
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:

@@ -82,8 +82,8 @@ def test_requests_notes_and_bulk_runs_notify_the_right_people(scene: PaymentDesk
         if not place.is_server:  # on a server, the approval asks the gateway, which this desk does not know
             desk.refunds.approve(approved.id)
         desk.refunds.reject(rejected.id, "not sent back")
-        left = [] if not place.is_server else ["approval"]
-        assert [fact[0] for fact in read_events(desk)] == [*left, "hand_over", "mention"], (
+        remaining_kinds = [] if not place.is_server else ["approval"]
+        assert [fact[0] for fact in read_events(desk)] == [*remaining_kinds, "hand_over", "mention"], (
             "own decisions are no events"
         )
     decisions = [("decision", "rejected", "refund", str(rejected.id), "ORD-2")]
