@@ -46,18 +46,18 @@ PAYMENTS_PER_DAY = 10_000
 def main(arguments: Sequence[str]) -> int:
     """Measure the goals that the arguments choose, and print the table. Return the exit status: 1 if a promise is
     broken."""
-    told = parse_arguments(arguments)
+    parsed = parse_arguments(arguments)
     home = isolate_environment()
     began = time.monotonic()
-    found = []
-    for row in measure_goals(told):
+    rows = []
+    for row in measure_goals(parsed):
         print(" · ".join(format_cells(row)), flush=True)
-        found.append(row)
+        rows.append(row)
     home.cleanup()
-    print(f"\n{_format_table(sorted(found, key=lambda row: int(row.number)))}\n")
+    print(f"\n{_format_table(sorted(rows, key=lambda row: int(row.number)))}\n")
     print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
     print(f"load {os.getloadavg()[0]:.1f} at the end; medians of interleaved runs")
-    return int(any(row.is_required_for_success and row.is_met is False for row in found))
+    return int(any(row.is_required_for_success and row.is_met is False for row in rows))
 
 
 def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -78,33 +78,33 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--server-keys", type=int, default=BOUGHT_NUMBER_COUNT_ON_SERVERS, help="of goal 11 on servers (%(default)s)"
     )
-    told = parser.parse_args(words)
-    told.wanted = frozenset(int(number) for number in told.only.split(","))
-    if not told.wanted <= set(GOAL_NUMBERS):
+    parsed = parser.parse_args(words)
+    parsed.goal_numbers = frozenset(int(number) for number in parsed.only.split(","))
+    if not parsed.goal_numbers <= set(GOAL_NUMBERS):
         parser.error(f"goals are {', '.join(map(str, GOAL_NUMBERS))}")
-    return told
+    return parsed
 
 
 def measure_goals(arguments: argparse.Namespace) -> Iterator[ReportRow]:
     """Measure the requested goals, and yield the rows of the report."""
-    wanted: frozenset[int] = arguments.wanted
-    yield from starts.measure_rows(wanted & {1, 2, 8})
-    yield from reads.measure_rows(arguments.rows or LARGE_ROW_COUNT, wanted & {3, 4, 5, 6, 7})
-    yield from purchases.measure_rows(wanted & {9, 10, 13})
-    yield from idempotency.measure_rows(wanted & {13, 14})
-    yield from queue_views.measure_rows(wanted, arguments.rows)
-    yield from spoken.measure_rows(wanted & {29})
-    yield from windows.measure_rows(arguments.rows or LARGE_ROW_COUNT, wanted & {15, 16, 17})
-    yield from atom_seal.measure_rows(wanted & {18})
-    yield from reconciling.measure_rows(wanted, arguments.payments, arguments.day)
-    yield from signing.measure_rows(wanted)
-    yield from refunds.measure_rows(wanted)
-    yield from notices.measure_rows(wanted)
-    yield from receiver.measure_rows(wanted)
-    yield from feed.measure_rows(wanted)
-    yield from desk_requests.measure_rows(wanted)
-    yield from registry.measure_rows(wanted, arguments.rows or registry.ROW_COUNT)
-    yield from crowds.measure_rows(wanted & {11, 12}, arguments.keys, arguments.server_keys)
+    goal_numbers: frozenset[int] = arguments.goal_numbers
+    yield from starts.measure_rows(goal_numbers & {1, 2, 8})
+    yield from reads.measure_rows(arguments.rows or LARGE_ROW_COUNT, goal_numbers & {3, 4, 5, 6, 7})
+    yield from purchases.measure_rows(goal_numbers & {9, 10, 13})
+    yield from idempotency.measure_rows(goal_numbers & {13, 14})
+    yield from queue_views.measure_rows(goal_numbers, arguments.rows)
+    yield from spoken.measure_rows(goal_numbers & {29})
+    yield from windows.measure_rows(arguments.rows or LARGE_ROW_COUNT, goal_numbers & {15, 16, 17})
+    yield from atom_seal.measure_rows(goal_numbers & {18})
+    yield from reconciling.measure_rows(goal_numbers, arguments.payments, arguments.day)
+    yield from signing.measure_rows(goal_numbers)
+    yield from refunds.measure_rows(goal_numbers)
+    yield from notices.measure_rows(goal_numbers)
+    yield from receiver.measure_rows(goal_numbers)
+    yield from feed.measure_rows(goal_numbers)
+    yield from desk_requests.measure_rows(goal_numbers)
+    yield from registry.measure_rows(goal_numbers, arguments.rows or registry.ROW_COUNT)
+    yield from crowds.measure_rows(goal_numbers & {11, 12}, arguments.keys, arguments.server_keys)
 
 
 def _format_table(rows: Sequence[ReportRow]) -> str:

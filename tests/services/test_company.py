@@ -61,10 +61,10 @@ def test_a_lookup_advises_no_renewal_while_alarmbox_is_read_only(console: Consol
     dates = {"purchased_at": NOW - 400 * ONE_DAY, "expired_at": NOW - 30 * ONE_DAY}
     ReportRows(place).insert_row("hansha_alarmbox_credit_checks", {**bought, **details, **dates})
     console.read_only_switches.set_switch("alarmbox", True, "maintenance")
-    (found,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
-    page = console.credit_checks.read_credit_check(found.id)
+    (record,) = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
+    page = console.credit_checks.read_credit_check(record.id)
     assert page.explanation.next_step.code == "next.read_only_provider"
-    assert explain_credit_check(found, NOW) == page.explanation
+    assert explain_credit_check(record, NOW) == page.explanation
 
 
 def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:

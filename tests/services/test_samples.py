@@ -40,8 +40,8 @@ def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[Console]:
-    told = make_environment(tmp_path, "http://127.0.0.1:9")
-    with open_console(Settings.load(told)) as desk:
+    environment = make_environment(tmp_path, "http://127.0.0.1:9")
+    with open_console(Settings.load(environment)) as desk:
         write_samples(desk._context, make_samples(), SAMPLE_OPERATORS, render_sample_report_pdf)
         yield desk
 

@@ -33,8 +33,8 @@ def make_payments(count: int = 120) -> tuple[PaymentSample, ...]:
 def sample_payment_desk(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
     """Yield a desk with the samples, and a sandbox whose providers have the same payments."""
     with start_sandbox() as sandbox:
-        told = make_environment(tmp_path, sandbox.url, **payment_desks.make_settings(sandbox.url))
-        with open_console(Settings.load(told)) as desk:
+        environment = make_environment(tmp_path, sandbox.url, **payment_desks.make_settings(sandbox.url))
+        with open_console(Settings.load(environment)) as desk:
             write_samples(
                 desk._context, (), SAMPLE_OPERATORS, lambda *_: b"", make_payments()
             )  # credit checks have tests of their own
@@ -101,24 +101,24 @@ def test_every_payment_and_refund_explains_itself(sample_payment_desk: tuple[Con
 def test_an_unknown_sample_refund_is_settled_by_a_probe(sample_payment_desk: tuple[Console, Sandbox]) -> None:
     """A probe settles an unknown refund that the simulated provider has made."""
     console, _ = sample_payment_desk
-    found = [
+    unknown_refunds = [
         one
         for made in make_payments()
         for one in made.refunds
         if made.sample_kind == "refund_unknown" and one.sandbox_state
     ]
-    assert found
-    for one in found:
+    assert unknown_refunds
+    for one in unknown_refunds:
         with console.acting_as("op-a"):
             assert console.refunds.probe(one.id).state is RefundState.COMPLETED
-    asked = next(
+    requested_refund = next(
         one
         for made in make_payments()
         for one in made.refunds
         if made.sample_kind == "refund_asked" and one.maker == "op-a"
     )
     with console.acting_as("lead-b"):
-        assert console.refunds.approve(asked.id).state is RefundState.SUBMITTED
+        assert console.refunds.approve(requested_refund.id).state is RefundState.SUBMITTED
 
 
 def test_due_tasks_find_nothing_broken(sample_payment_desk: tuple[Console, Sandbox]) -> None:

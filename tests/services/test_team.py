@@ -246,8 +246,8 @@ def test_a_lost_record_is_restored_in_the_persons_name(
     restored = team_desks("lead-b", desk="shared").recovery.probe("operation", operation)
     assert isinstance(restored, CreditCheck)
     assert (restored.id, restored.state) == (bought.id, "success")
-    told = [entry.detail for entry in team_desks("op-b").credit_checks.read_credit_check(bought.id).timeline]
-    assert people.names["op-a"] in {detail.get("began_by") for detail in told}
+    details = [entry.detail for entry in team_desks("op-b").credit_checks.read_credit_check(bought.id).timeline]
+    assert people.names["op-a"] in {detail.get("began_by") for detail in details}
 
 
 def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, alarmbox: InMemoryAlarmBox) -> None:

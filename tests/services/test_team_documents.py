@@ -85,5 +85,5 @@ def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> 
 
 def _read_documents_check(checks: Sequence[HealthCheck]) -> tuple[bool, object]:
     """Return whether the check of documents passed, and the storage place that it names."""
-    (found,) = (check for check in checks if check.name == "documents")
-    return found.ok, found.facts.get("place")
+    (documents_check,) = (check for check in checks if check.name == "documents")
+    return documents_check.ok, documents_check.facts.get("place")

@@ -97,8 +97,8 @@ def make_approval_insert(person: str = "{me}", closed_at: str = "NULL", evidence
 def make_check_update(record: int, **values: str) -> str:
     """Return an UPDATE of a credit check in the form in which the services write it, with the version raised by one.
     `values` are SQL expressions by column; they may replace `version`."""
-    told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
-    return f"UPDATE {CHECKS_TABLE} SET {told} WHERE id = {record}"
+    assignments = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
+    return f"UPDATE {CHECKS_TABLE} SET {assignments} WHERE id = {record}"
 
 
 NOT_BOUGHT_COLUMNS = {"status": "'error'", "certainty": "'known'"}
@@ -600,8 +600,8 @@ def read_all_rows(team: Team) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table, by the name of the table."""
     with team.open_connection("owner") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
-        found: dict[str, list[tuple[Any, ...]]] = {}
+        rows_by_table: dict[str, list[tuple[Any, ...]]] = {}
         for (table,) in cursor.fetchall():
             cursor.execute(f"SELECT * FROM {table}")
-            found[table] = sorted(cursor.fetchall(), key=repr)
-    return found
+            rows_by_table[table] = sorted(cursor.fetchall(), key=repr)
+    return rows_by_table

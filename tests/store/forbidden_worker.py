@@ -151,9 +151,9 @@ def make_watched_corporation_update(**values: str) -> str:
     """Return an UPDATE that writes these values, SQL expressions by column, into the row of the watched corporation
     WATCHED_CORPORATION_NUMBER.
     """
-    told = ", ".join(f"{name} = {value}" for name, value in values.items())
+    assignments = ", ".join(f"{name} = {value}" for name, value in values.items())
     where = f"corporation_number = '{WATCHED_CORPORATION_NUMBER}'"
-    return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE {where}"
+    return f"UPDATE watched_corporations SET version = version + 1, {assignments} WHERE {where}"
 
 
 FORBIDDEN_WORKER_STATEMENTS: Sequence[ForbiddenStatements] = (
@@ -436,14 +436,14 @@ def _make_worker_inserts() -> list[str]:
 
 def _make_alert_inserts() -> list[str]:
     alert = {"subject_kind": "'order'", "observed": "'a'", "expected": "'b'", "detected_at": TWO_HOURS_AGO_SQL}
-    seen = {
+    acknowledgement = {
         "resolved_at": f"{NOW_SQL} - INTERVAL 1 HOUR",
         "acknowledged_by": "'{me}'",
         "acknowledged_at": NOW_SQL,
     }
     done = {"id": str(ENDED_ROW_ID), "state": "'done'", "matched": "5", "ended_at": NOW_SQL}
     return [
-        make_insert("alerts", id=str(RESOLVED_ALERT_ID), rule_id="'B'", subject_id="2", **alert, **seen),
+        make_insert("alerts", id=str(RESOLVED_ALERT_ID), rule_id="'B'", subject_id="2", **alert, **acknowledgement),
         make_insert("alerts", id=str(OPEN_ALERT_ID), rule_id="'A'", subject_id="1", **alert),
         make_insert(
             "alerts",
@@ -451,7 +451,7 @@ def _make_alert_inserts() -> list[str]:
             rule_id="'A'",
             subject_id="3",
             **alert,
-            **{name: seen[name] for name in ("acknowledged_by", "acknowledged_at")},
+            **{name: acknowledgement[name] for name in ("acknowledged_by", "acknowledged_at")},
         ),
         make_reconciliation_insert(id=str(OPEN_ROW_ID), to_day="'2026-11-02'", missing_there="4"),
         make_reconciliation_insert(**done),

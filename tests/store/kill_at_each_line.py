@@ -104,8 +104,8 @@ def _run_until_line(work: Callable[[Path, ReportStored], None], home: Path, line
         work(home, lambda text: _write_line(writing, text))
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as told:
-        reported = told.read().splitlines()
+    with os.fdopen(reading) as report_stream:
+        reported = report_stream.read().splitlines()
     _, status = os.waitpid(child, 0)
     assert status in (0, signal.SIGKILL), f"the worker failed by itself: {status}"
     return status == 0, reported

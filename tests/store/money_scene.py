@@ -183,7 +183,7 @@ def _choose_paid_state(number: int) -> str:
 
 
 def _make_payment_inserts() -> list[str]:
-    held = dict.fromkeys(
+    amounts_by_id = dict.fromkeys(
         (
             *range(REQUESTED_REFUND_ID, SUBMITTED_REFUND_ID + 1),
             GONE_REFUND_ID,
@@ -193,7 +193,7 @@ def _make_payment_inserts() -> list[str]:
         ),
         f"{REFUND_AMOUNT_MINOR}, 0, 0",
     )
-    held |= {COMPLETED_REFUND_ID: f"0, {REFUND_AMOUNT_MINOR}, 0", SET_ASIDE_PAYMENT_ID: "0, 0, 400"}
+    amounts_by_id |= {COMPLETED_REFUND_ID: f"0, {REFUND_AMOUNT_MINOR}, 0", SET_ASIDE_PAYMENT_ID: "0, 0, 400"}
     captured = {WAITING_PAYMENT_ID: 0, BIG_PAYMENT_ID: 2_000_000}
     columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor"
     columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
@@ -211,7 +211,7 @@ def _make_payment_inserts() -> list[str]:
             if number == WAITING_PAYMENT_ID
             else (_choose_paid_state(number), f"'pp-{number}'")
         )
-        sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
+        sums = f"1000, {captured.get(number, 1000)}, {amounts_by_id.get(number, '0, 0, 0')}"
         order = {
             COMPLETED_REFUND_ID: CANCELLED_ORDER_ID,
             WAITING_PAYMENT_ID: UNPAID_ORDER_ID,
@@ -250,9 +250,9 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
     }
     seeded = []
     for number, values in by_number.items():
-        told = {name: value.format(number) for name, value in values.items()}
+        columns = {name: value.format(number) for name, value in values.items()}
         seeded.append(
-            make_refund_insert(number, REFUND_AMOUNT_MINOR, **({"id": str(number), "maker": f"'{other}'"} | told))
+            make_refund_insert(number, REFUND_AMOUNT_MINOR, **({"id": str(number), "maker": f"'{other}'"} | columns))
         )
     return [f"INSERT INTO operators (name, roles, disabled_at) VALUES ('gone', 'operator', {NOW_SQL})", *seeded]
 

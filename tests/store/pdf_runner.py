@@ -29,13 +29,13 @@ def main(folder: Path, seconds: float) -> None:
         worker.join(0.005)
         gaps.append(time.perf_counter() - began)
     gap = sorted(gaps)[int(len(gaps) * 0.99)]
-    told = {
+    report = {
         "results": results,
         "grown": _read_peak_memory_mb() - before,
         "gap": gap,
         "parses": "pypdfium2" in sys.modules,
     }
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 
 def _open_all_pdfs(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
@@ -72,9 +72,9 @@ def _read_peak_memory_mb() -> float:
     """Return the largest resident memory (MB) that this process has ever had. getrusage isn't used, because it also
     counts memory from before exec.
     """
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+    match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert match is not None
+    return int(match[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -35,10 +35,10 @@ def make_intent(operation_id: str, number: str = "7123456789012") -> Intent:
     return Intent(operation_id, DATABASE_ID, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64)
 
 
-def begin_operation(spool: Spool, about: Intent) -> None:
+def begin_operation(spool: Spool, intent: Intent) -> None:
     """Store the intent as prepared and then mark it as calling, as a purchase does before it sends its first byte."""
-    spool.store_intent(about)
-    assert spool.mark_calling(about.operation_id)
+    spool.store_intent(intent)
+    assert spool.mark_calling(intent.operation_id)
 
 
 def write_unbuffered(text: str) -> None:

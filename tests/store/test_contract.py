@@ -93,8 +93,8 @@ def test_a_lapsed_operation_is_unfinished_only_if_it_may_have_cost_money(
 
     def list_unfinished() -> set[tuple[int | None, str]]:
         with there.read() as conn:
-            found = journal.list_unfinished_operations(conn, operator=process_holder.operator)
-        return {(operation.subject_id, operation.state.value) for operation in found}
+            operations = journal.list_unfinished_operations(conn, operator=process_holder.operator)
+        return {(operation.subject_id, operation.state.value) for operation in operations}
 
     assert list_unfinished() == {(1, "calling"), (2, "calling")}
     hand_clock.at += timedelta(seconds=LEASE_SECONDS + 1)
@@ -115,8 +115,11 @@ def test_only_the_holder_ends_an_operation(
     assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     hand_clock.at += timedelta(seconds=LEASE_SECONDS + 1)
     with there.read() as conn:
-        seen = journal.find_with_state_after_lapse(conn, operation.id)
-        assert (seen.state if seen else None, journal.list_lapsed_record_ids(conn)) == ("unknown", frozenset({1}))
+        lapsed_operation = journal.find_with_state_after_lapse(conn, operation.id)
+        assert (lapsed_operation.state if lapsed_operation else None, journal.list_lapsed_record_ids(conn)) == (
+            "unknown",
+            frozenset({1}),
+        )
         assert [one.id for one in journal.list_lapsed_operations(conn)] == [operation.id]
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
     assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
@@ -141,9 +144,13 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], proce
         lambda tx: journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, ended)
     )
     with there.read() as conn:
-        found = journal.find(conn, operation.id)
-    assert found is not None
-    assert (found.started_at, found.ended_at, found.outcome_class) == (NOW, ended, "SUCCEEDED")
+        stored_operation = journal.find(conn, operation.id)
+    assert stored_operation is not None
+    assert (stored_operation.started_at, stored_operation.ended_at, stored_operation.outcome_class) == (
+        NOW,
+        ended,
+        "SUCCEEDED",
+    )
 
 
 # Tokens
@@ -224,8 +231,8 @@ def test_a_document_has_one_row(databases: tuple[Database, ...]) -> None:
         False,
     ]
     with here.read() as conn:
-        kept = evidence.list_documents(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
-    assert [(one.sha256[0], one.is_current) for one in kept] == [("a", False), ("b", True)]
+        documents = evidence.list_documents(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
+    assert [(one.sha256[0], one.is_current) for one in documents] == [("a", False), ("b", True)]
 
 
 def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
@@ -294,6 +301,6 @@ def test_a_change_on_an_old_version_is_refused(
     with pytest.raises(credit_checks.StaleRow):
         there.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code="overrun"))
     with there.read() as conn:
-        found = credit_checks.find(conn, record_id)
-    assert found is not None
-    assert (found.version, found.error_code) == (2, ANSWER_TEXT)
+        stored_record = credit_checks.find(conn, record_id)
+    assert stored_record is not None
+    assert (stored_record.version, stored_record.error_code) == (2, ANSWER_TEXT)

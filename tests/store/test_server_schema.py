@@ -37,7 +37,7 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
     """
     parts = urlsplit(owner)
     name, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
-    found: dict[str, list[str]] = {}
+    texts_by_query: dict[str, list[str]] = {}
 
     def read_query(label: str, sql: str) -> None:
         cursor.execute(sql)
@@ -50,7 +50,7 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
             )
             for row in cursor.fetchall()
         ]
-        found[label] = sorted(text.replace(database, "DATABASE").replace(name, "OWNER") for text in texts)
+        texts_by_query[label] = sorted(text.replace(database, "DATABASE").replace(name, "OWNER") for text in texts)
 
     with server.connect(name, password, database) as connection, connection.cursor() as cursor:
         for label, sql in _SCHEMA_QUERY_BY_PART.items():
@@ -59,8 +59,8 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
         for table, _ in list(cursor.fetchall()):
             read_query(f"definition of {table}", f"SHOW CREATE TABLE `{table}`")
             read_query(f"rows of {table}", f"SELECT * FROM `{table}`")
-    found["rights"] = [_remove_password(text) for text in found["rights"]]
-    return found
+    texts_by_query["rights"] = [_remove_password(text) for text in texts_by_query["rights"]]
+    return texts_by_query
 
 
 def _remove_password(grant: str) -> str:

@@ -143,9 +143,9 @@ def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
         engine = create_engine(url)
         with engine.begin() as conn:
             conn.execute(text("CREATE TABLE t (a INT PRIMARY KEY) ENGINE=InnoDB"))
-            seen = {row[0] for row in conn.execute(text("SHOW DATABASES"))}
-    assert url.rpartition("/")[2] in seen
-    assert other.rpartition("/")[2] not in seen
+            database_names = {row[0] for row in conn.execute(text("SHOW DATABASES"))}
+    assert url.rpartition("/")[2] in database_names
+    assert other.rpartition("/")[2] not in database_names
     engine.dispose()
     assert url.rpartition("/")[2] not in {row[0] for row in mariadb_server.sql("SHOW DATABASES")}
 

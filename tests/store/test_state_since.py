@@ -85,10 +85,10 @@ def test_a_lapsed_call_is_unknown_since_its_beginning(connection: Connection) ->
     """The outcome of a lapsed call is unknown since the call began, both before and after a due task has stored the
     lapse."""
     payment = insert_begun_payment(connection)
-    seen = payments.find(connection, payment.id, frozenset({payment.id}))
-    assert seen is not None
-    assert (seen.certainty, seen.state_since) == (Certainty.UNKNOWN, NOW)
-    payments.change_payment(connection, seen, ONE_HOUR_LATER, certainty=Certainty.UNKNOWN)
+    lapsed_payment = payments.find(connection, payment.id, frozenset({payment.id}))
+    assert lapsed_payment is not None
+    assert (lapsed_payment.certainty, lapsed_payment.state_since) == (Certainty.UNKNOWN, NOW)
+    payments.change_payment(connection, lapsed_payment, ONE_HOUR_LATER, certainty=Certainty.UNKNOWN)
     assert reread_payment(connection, payment.id).state_since == NOW
 
 

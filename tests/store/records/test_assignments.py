@@ -36,8 +36,8 @@ def take_record(database: Database, person: str, now: datetime = NOW, duration: 
 
 def find_taker(database: Database, now: datetime = NOW) -> str | None:
     with database.read() as conn:
-        found = takes.read_takes(conn, RECORD_KIND, [RECORD_ID, 99], now).get(RECORD_ID)
-    return found.person if found else None
+        take = takes.read_takes(conn, RECORD_KIND, [RECORD_ID, 99], now).get(RECORD_ID)
+    return take.person if take else None
 
 
 def end_all_takes(place: Place) -> datetime:

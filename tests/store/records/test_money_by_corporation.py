@@ -57,12 +57,12 @@ def test_a_number_finds_its_orders_payments_and_refunds_once(connection: Connect
         insert_person(connection, Person(name, frozenset({role}), may_buy=False))
         refunds.insert_vote(connection, given_back[1].id, name, NOW)
     insert_requested_refund(connection, insert_paid_payment(connection, "P-7"))
-    found = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
-    assert found.orders == (find_order(connection, empty), find_order(connection, one))
-    assert found.orders[1].payment_ids == (through_order.id, both.id)
-    assert found.payments == (of_foreign_order, own, both, through_order)
-    assert found.refunds == tuple(reread_refund(connection, refund.id) for refund in reversed(given_back))
-    assert found.refunds[1].checkers == ("lead-c", "lead-b")  # aud-e is no approver any more
+    records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    assert records_of_number.orders == (find_order(connection, empty), find_order(connection, one))
+    assert records_of_number.orders[1].payment_ids == (through_order.id, both.id)
+    assert records_of_number.payments == (of_foreign_order, own, both, through_order)
+    assert records_of_number.refunds == tuple(reread_refund(connection, refund.id) for refund in reversed(given_back))
+    assert records_of_number.refunds[1].checkers == ("lead-c", "lead-b")  # aud-e is no approver any more
     assert money_by_corporation.list_records_of_number(connection, "5000000000000") == RecordsOfNumber()
 
 
@@ -88,14 +88,14 @@ def test_lapsed_calls_are_shown_as_unknown(connection: Connection) -> None:
         | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
     connection.execute(insert(operations), calls)
-    found = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
-    assert [(one.merchant_payment_id, one.certainty.value) for one in found.payments] == [
+    records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    assert [(one.merchant_payment_id, one.certainty.value) for one in records_of_number.payments] == [
         ("P-3", "known"),
         ("P-2", "known"),
         ("P-1", "unknown"),
     ]
-    assert found.payments[2] == payments.find(connection, payment.id, frozenset({payment.id}))
-    assert found.refunds == (refunds.find(connection, refund.id, frozenset({refund.id})),)
+    assert records_of_number.payments[2] == payments.find(connection, payment.id, frozenset({payment.id}))
+    assert records_of_number.refunds == (refunds.find(connection, refund.id, frozenset({refund.id})),)
 
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
@@ -136,8 +136,13 @@ def test_a_search_by_corporation_is_one_statement(connection: Connection) -> Non
     refund = insert_requested_refund(connection, payment)
     heard: list[str] = []
     event.listen(connection, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
-    found = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
-    assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
+    records_of_number = money_by_corporation.list_records_of_number(connection, CORPORATION_NUMBER)
+    assert (
+        len(records_of_number.orders),
+        len(records_of_number.payments),
+        len(records_of_number.refunds),
+        len(heard),
+    ) == (1, 1, 1, 1)
     insert_person(connection, Person("lead-b", frozenset({"approver"}), may_buy=False))
     refunds.insert_vote(connection, refund.id, "lead-b", NOW)
     heard.clear()
@@ -171,8 +176,8 @@ def test_records_are_found_by_the_beginning_of_an_identifier(
     refund = move_refund_to_state(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)
     refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
     connection.execute(text("UPDATE refunds SET refund_txn_id = 'GR-77' WHERE id = :id"), {"id": refund.id})
-    found = beginnings.find_ids_by_prefix(connection, typed, 10)
-    assert [kind for kind in ("order", "payment", "refund") for _ in found[kind]] == kinds
+    ids_by_kind = beginnings.find_ids_by_prefix(connection, typed, 10)
+    assert [kind for kind in ("order", "payment", "refund") for _ in ids_by_kind[kind]] == kinds
 
 
 def test_a_search_by_name_returns_at_most_the_requested_number(connection: Connection) -> None:
@@ -182,8 +187,8 @@ def test_a_search_by_name_returns_at_most_the_requested_number(connection: Conne
         insert_paid_payment(connection, "ORD-0", order_id=ids[0]).id,
         insert_begun_payment(connection, "ORD-1", provider="atom").id,
     }
-    found = beginnings.find_ids_by_prefix(connection, "ORD-", 3)
-    assert (found["order"], found["payment"]) == (set(ids[:3]), payments_found)
+    ids_by_kind = beginnings.find_ids_by_prefix(connection, "ORD-", 3)
+    assert (ids_by_kind["order"], ids_by_kind["payment"]) == (set(ids[:3]), payments_found)
 
 
 def test_a_record_matches_exactly_only_by_a_whole_name(connection: Connection) -> None:
