@@ -87,9 +87,9 @@ def test_the_settings_enable_the_provider(tmp_path: Path) -> None:
     assert Settings.load(given).is_enabled("kaede")
     assert Settings.load(given).list_missing_secret_names("kaede") == ("CONSOLE_SECRET_KAEDE_NOTICE_KEY",)
     (tmp_path / "profile.toml").write_text('[kaede]\nurl = "https://api.kaede-pay.example"\nspacing_seconds = 3\n')
-    told = Settings.load(env)
-    assert told.get_provider_url("kaede") == "https://api.kaede-pay.example"
-    assert told.provider_settings["kaede"].spacing_seconds == 3  # type: ignore[attr-defined]  # its own settings
+    settings = Settings.load(env)
+    assert settings.get_provider_url("kaede") == "https://api.kaede-pay.example"
+    assert settings.provider_settings["kaede"].spacing_seconds == 3  # type: ignore[attr-defined]  # its own settings
     for line in ('url = "https://evil.example"', "spacing_seconds = -1", "colour = 1"):
         (tmp_path / "profile.toml").write_text(f"[kaede]\n{line}\n")
         with pytest.raises(ConsoleError) as caught:
@@ -117,15 +117,15 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(kaede_terminal:
     def read_doctor_line(**env: str) -> tuple[bool, str]:
         ending = kaede_terminal.json("doctor", LANGUAGE=language, **env)
         checks = ending.answer["data"]["checks"] if ending.answer["ok"] else ending.error["detail"]["checks"]
-        (found,) = [one for one in checks if one["name"] == "kaede"]
-        return found["ok"], found["message"]
+        (check,) = [one for one in checks if one["name"] == "kaede"]
+        return check["ok"], check["message"]
 
-    good, told = read_doctor_line()
-    assert (good, name in told) == (True, True)
-    lacks, told = read_doctor_line(SECRET_KAEDE_NOTICE_KEY="")
-    assert (lacks, name in told) == (False, True)
-    off, told = read_doctor_line(KAEDE_URL="", **dict.fromkeys(PROVIDER_SECRETS, ""))
-    assert (off, name in told) == (True, True)
+    good, message = read_doctor_line()
+    assert (good, name in message) == (True, True)
+    lacks, message = read_doctor_line(SECRET_KAEDE_NOTICE_KEY="")
+    assert (lacks, name in message) == (False, True)
+    off, message = read_doctor_line(KAEDE_URL="", **dict.fromkeys(PROVIDER_SECRETS, ""))
+    assert (off, name in message) == (True, True)
 
 
 # The way of money
@@ -185,12 +185,14 @@ def test_a_refund_takes_two_people(
     """
     payment = import_payment(kaede_terminal, new_provider_server)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
-    asked = kaede_terminal.json(*words, OPERATOR=MAKER).data
-    assert kaede_terminal.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).exit_status_and_code == (
+    requested_refund = kaede_terminal.json(*words, OPERATOR=MAKER).data
+    assert kaede_terminal.json(
+        "refund", "approve", str(requested_refund["id"]), OPERATOR=MAKER
+    ).exit_status_and_code == (
         3,
         "same_person",
     )
-    sent = kaede_terminal.json("refund", "approve", str(asked["id"]), OPERATOR=CHECKER).data
+    sent = kaede_terminal.json("refund", "approve", str(requested_refund["id"]), OPERATOR=CHECKER).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
     (key,) = new_provider_server.refunds
     assert (key, new_provider_server.refunds[key]["amount"], new_provider_server.refunds[key]["payment"]) == (
@@ -198,12 +200,12 @@ def test_a_refund_takes_two_people(
         1000,
         "kp-1",
     )
-    assert kaede_terminal.json("probe", "refund", str(asked["id"])).data["state"] == "submitted"
+    assert kaede_terminal.json("probe", "refund", str(requested_refund["id"])).data["state"] == "submitted"
     new_provider_server.refunds[key]["state"] = "returned"
-    assert kaede_terminal.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
+    assert kaede_terminal.json("probe", "refund", str(requested_refund["id"])).data["state"] == "completed"
     assert kaede_terminal.json("show", "payment", str(payment)).data["refunded_minor"] == 1000
     pack = tmp_path / "refund.zip"
-    assert kaede_terminal.json("show", "refund", str(asked["id"]), "--pack", str(pack)).status == 0
+    assert kaede_terminal.json("show", "refund", str(requested_refund["id"]), "--pack", str(pack)).status == 0
     played = kaede_terminal.json("replay", str(pack)).data
     assert (played["answers"] > 0, played["skipped"], played["differ"]) == (True, 0, [])
 
@@ -252,10 +254,10 @@ def test_the_provider_has_its_own_path_for_notices(
         assert receiver.post("/callbacks/kaede", new_provider_server.make_notice("ORD-1", "false").body).status == 400
         assert receiver.post("/notices/kaede", good.body).status == 400
     with open_console(Settings.load(kaede_terminal.env)) as console, console.database.read() as conn:
-        found = [
+        notices = [
             tuple(row) for row in conn.exec_driver_sql("SELECT source, kind, done FROM payment_events ORDER BY id")
         ]
-    assert found == [("kaede", "paid", "booked"), ("kaede", "refused", "refused")]
+    assert notices == [("kaede", "paid", "booked"), ("kaede", "refused", "refused")]
     assert kaede_terminal.json("show", "payment", str(payment)).data["captured_minor"] == 3_300
 
 

@@ -60,15 +60,15 @@ def buy_check(terminal: Terminal, number: str) -> Any:
 
 
 def read_checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = terminal.json("lookup", number).data["credit_checks"]
-    return found
+    checks: list[dict[str, Any]] = terminal.json("lookup", number).data["credit_checks"]
+    return checks
 
 
 def read_lost_operation_states(terminal: Terminal) -> dict[str, str]:
     """Return the state of each operation that is recorded as lost by the database."""
-    told = terminal.json("alerts", "lost").data
-    assert told["count"] == len(told["lost"])
-    return {operation["operation_id"]: operation["state"] for operation in told["lost"]}
+    lost_operations = terminal.json("alerts", "lost").data
+    assert lost_operations["count"] == len(lost_operations["lost"])
+    return {operation["operation_id"]: operation["state"] for operation in lost_operations["lost"]}
 
 
 def get_home(terminal: Terminal) -> Path:
@@ -368,11 +368,11 @@ def test_a_killed_restore_is_not_repeated_under_its_request_id(
     with monkeypatch.context() as killed:
         killed.setattr(f"console.services.backup.backup.{last_step}", _end_process)
         assert terminal(*words).status != 0
-    (kept,) = list_replaced_files(terminal)
+    (replaced_file,) = list_replaced_files(terminal)
     repeated = terminal.json(*words).data
-    assert (repeated["duplicate"], repeated["kept"], repeated["spool"]) == (True, str(kept), "kept")
+    assert (repeated["duplicate"], repeated["kept"], repeated["spool"]) == (True, str(replaced_file), "kept")
     assert [operation["operation_id"] for operation in repeated["missing"]] == [lost]
-    assert list_replaced_files(terminal) == [kept]
+    assert list_replaced_files(terminal) == [replaced_file]
     entries = [entry["what"] for entry in terminal.json("audit", "list").data["entries"]]
     assert entries.count("database.restored") == 1
     assert terminal.json(*words).data == repeated
@@ -753,8 +753,8 @@ def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp
 
 def test_a_check_says_that_a_backup_is_whole(terminal: Terminal, backup: Path) -> None:
     before = compute_digests(get_home(terminal))
-    told = terminal.json("db", "restore", str(backup), "--check").data
-    assert (told["whole"], told["documents"], told["store_key"]) == (True, 1, "same")
+    report = terminal.json("db", "restore", str(backup), "--check").data
+    assert (report["whole"], report["documents"], report["store_key"]) == (True, 1, "same")
     assert compute_digests(get_home(terminal)) == before
     assert terminal("db", "restore", str(backup), "--check").status == 0
 
@@ -770,9 +770,9 @@ def test_a_restore_over_an_open_database_is_refused(terminal: Terminal, backup: 
 
 
 def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
-    """Another program has opened a database without our tables at the place of ours: the restore is refused as
-    `database_locked`, and the write-ahead log stays. After the program has closed it, a restore puts the file aside
-    with its rows and restores ours.
+    """Another program has opened a database without our tables at the path of ours: the restore is refused as
+    `database_locked`, and the write-ahead log stays. After the program has closed it, a restore moves the file with
+    its rows to another name and restores ours.
     """
     get_database_file(terminal).unlink()
     with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:
@@ -781,8 +781,8 @@ def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, b
         other.execute("INSERT INTO theses VALUES ('four years')")
         assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "database_locked")
         assert get_database_file(terminal).with_name("console.db-wal").exists()
-    kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
-    with closing(sqlite3.connect(kept)) as conn:
+    replaced_file = Path(terminal.json("db", "restore", str(backup)).data["kept"])
+    with closing(sqlite3.connect(replaced_file)) as conn:
         assert conn.execute("SELECT title FROM theses").fetchall() == [("four years",)]
     assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
@@ -813,9 +813,9 @@ def test_two_restores_in_one_second_keep_both_files(
     monkeypatch.setattr(
         sqlite_copy, "replace_database_file", lambda copy, file, *_: real(copy, file, "console.db.kept")
     )
-    kept = [Path(terminal.json("db", "restore", str(backup)).data["kept"]) for _ in range(2)]
-    assert kept[0] != kept[1]
-    with closing(sqlite3.connect(kept[0])) as conn:
+    replaced_files = [Path(terminal.json("db", "restore", str(backup)).data["kept"]) for _ in range(2)]
+    assert replaced_files[0] != replaced_files[1]
+    with closing(sqlite3.connect(replaced_files[0])) as conn:
         assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
 
 
@@ -839,9 +839,9 @@ def test_a_database_without_hard_links_is_restored(
         patched.setattr(Path, "replace", raise_disk_error)
         assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "storage_full")
     assert len(read_checks(terminal, NEW_NUMBER)) == 1
-    kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
+    replaced_file = Path(terminal.json("db", "restore", str(backup)).data["kept"])
     assert (len(read_checks(terminal, KEPT_NUMBER)), read_checks(terminal, NEW_NUMBER)) == (1, [])
-    with closing(sqlite3.connect(kept)) as conn:
+    with closing(sqlite3.connect(replaced_file)) as conn:
         assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
 
 
@@ -942,10 +942,10 @@ def test_a_full_disk_is_reported_and_leaves_no_partial_backup(
     folder = backup if command == "restore" else tmp_path / "new"
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))
     try:
-        told = terminal.json("db", command, str(folder))
+        result = terminal.json("db", command, str(folder))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert told.exit_status_and_code == (6, "storage_full")
+    assert result.exit_status_and_code == (6, "storage_full")
     assert compute_digests(get_home(terminal)).keys() == before.keys()
     assert len(read_checks(terminal, KEPT_NUMBER)) == 1
     assert list(tmp_path.glob("new*")) == []
@@ -1028,9 +1028,9 @@ def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Pat
     wal = get_database_file(terminal).with_name("console.db-wal")
     wal.write_bytes(b"stale")
     restored = terminal.json("db", "restore", str(backup)).data
-    kept = Path(restored["kept"])
-    assert kept.read_bytes() == damaged
-    assert kept.with_name(kept.name + "-wal").read_bytes() == b"stale"
+    replaced_file = Path(restored["kept"])
+    assert replaced_file.read_bytes() == damaged
+    assert replaced_file.with_name(replaced_file.name + "-wal").read_bytes() == b"stale"
     assert len(read_checks(terminal, KEPT_NUMBER)) == 1
 
 
@@ -1133,8 +1133,10 @@ def server_database_owner(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, C
     server = servers.get_shared_mariadb()
     url = server.create_database()
     name = url.rpartition("/")[2].partition("?")[0]
-    told = {"DATABASE_URL": url, "OPERATOR": "", "ENVIRONMENT": "test"}
-    return Terminal(make_environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty_database(server, name)
+    environment = {"DATABASE_URL": url, "OPERATOR": "", "ENVIRONMENT": "test"}
+    return Terminal(make_environment(tmp_path / "owner", sandbox.url, **environment)), lambda: empty_database(
+        server, name
+    )
 
 
 def empty_database(server: Any, name: str) -> None:
@@ -1274,23 +1276,23 @@ def test_a_restored_server_has_an_alert_before_a_program_may_use_it(
     folder = str(tmp_path / "backup")
     made = owner.json("db", "backup", folder).data
     empty_it()
-    real, found = server_dump.load_dump, list[Any]()
+    real, observed_texts = server_dump.load_dump, list[Any]()
     question = "SELECT observed FROM alerts WHERE rule_id = 'database_went_back' AND resolved_at IS NULL"
 
     def read_before_version_dump(database: Any, dump: Path) -> None:
         if dump.name == "version.sql":
             with database.read() as conn:
-                found.extend(conn.scalars(text(question)))
+                observed_texts.extend(conn.scalars(text(question)))
         real(database, dump)
 
     monkeypatch.setattr(server_dump, "load_dump", read_before_version_dump)
     if is_older:
         monkeypatch.setattr("console.services.backup.backup.SCHEMA_VERSION", "9999")
     assert owner.json("db", "restore", folder).data["missing"] == []
-    assert found == [f"restored from a backup of {made['taken_at']}"]
+    assert observed_texts == [f"restored from a backup of {made['taken_at']}"]
     database = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
     with closing(database), database.read() as conn:
-        assert list(conn.scalars(text(question))) == found
+        assert list(conn.scalars(text(question))) == observed_texts
         raised = conn.scalars(text("SELECT topic FROM outbox WHERE body LIKE '%database_went_back%'"))
         assert len(list(raised)) == 1
 

@@ -34,9 +34,9 @@ OTHER_CORPORATION_NUMBER = "5010001192707"
 
 def test_lookup_prints_four_lists(terminal: Terminal) -> None:
     """`lookup` of a number without records exits with 0 and returns four empty lists."""
-    found = terminal.json("lookup", "T１１８０３０１０１８７７１").data
+    records = terminal.json("lookup", "T１１８０３０１０１８７７１").data
     nothing: dict[str, list[object]] = {"credit_checks": [], "orders": [], "payments": [], "refunds": []}
-    assert found == {"corporation_number": CORPORATION_NUMBER, **nothing, "corporation": None, "totals": []}
+    assert records == {"corporation_number": CORPORATION_NUMBER, **nothing, "corporation": None, "totals": []}
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_a_purchase_prints_its_record_and_lookup_finds_it(terminal: Terminal, sa
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
     assert (bought["client_id"], bought["incomplete"], bought["work"]["state"]) == ("42", [], "none")
     assert sandbox.ledger.count_charges_of_number(CORPORATION_NUMBER) == 1
-    found = terminal.json("lookup", CORPORATION_NUMBER).data["credit_checks"]
-    assert [record["id"] for record in found] == [bought["id"]]
+    checks = terminal.json("lookup", CORPORATION_NUMBER).data["credit_checks"]
+    assert [record["id"] for record in checks] == [bought["id"]]
     shown = terminal.json("show", "credit-check", str(bought["id"])).data
-    assert shown["version"] == found[0]["version"]
+    assert shown["version"] == checks[0]["version"]
     assert shown["timeline"]
     assert shown["evidence"]
     assert shown["next_step"]["text"]
@@ -186,7 +186,7 @@ def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox
 
 
 @pytest.mark.expects_log("the storage of documents is told")
-def test_a_refetch_names_the_fault_of_the_document_storage(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_refetch_names_the_failure_of_the_document_storage(terminal: Terminal, tmp_path: Path) -> None:
     """If a re-fetched PDF can't be stored, the error has the facts of the storage's own error, so that its sentence
     names the folder and the remedy, and it names the failed parts.
     """
@@ -453,13 +453,13 @@ def test_a_signal_during_worker_once_names_the_tasks_that_ran(
     assert (cut["stopped"], cut["left"]) == (True, names[1:])
     ended = terminal("worker", "--once")
     assert ended.status == 0
-    told = ended.out.decode("utf-8").splitlines()
-    assert len(told) == 2
-    assert str(len(names) - 1) in told[1]
+    lines = ended.out.decode("utf-8").splitlines()
+    assert len(lines) == 2
+    assert str(len(names) - 1) in lines[1]
 
 
 def test_doctor_succeeds_with_unreadable_settings(terminal: Terminal) -> None:
-    """`doctor` succeeds also with settings that can't be read, and reports each fault as a failed check with a next
+    """`doctor` succeeds also with settings that can't be read, and reports each problem as a failed check with a next
     step.
     """
     checks = terminal.json("doctor").data["checks"]
@@ -526,16 +526,16 @@ def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
 
 def test_doctor_distinguishes_a_damaged_spool_from_a_lost_database(terminal: Terminal) -> None:
     """If the desk's spool file is damaged or can't be opened, `doctor` reports this file by its path, and reports no
-    fault of the database.
+    problem of the database.
     """
     spool = Path(terminal.env["CONSOLE_HOME"]) / "desk.db"
     spool.write_bytes(b"no spool any more" * 500)
-    (told,) = read_failed_checks(terminal).values()
-    assert f"{spool} is damaged" in told
+    (message,) = read_failed_checks(terminal).values()
+    assert f"{spool} is damaged" in message
     spool.unlink()
     spool.mkdir()
-    (told,) = read_failed_checks(terminal).values()
-    assert f"{spool} can't be used" in told
+    (message,) = read_failed_checks(terminal).values()
+    assert f"{spool} can't be used" in message
 
 
 def test_an_upgrade_of_a_database_that_lost_its_version_is_refused(terminal: Terminal) -> None:
@@ -562,8 +562,8 @@ def test_doctor_names_a_file_that_it_may_only_read(
     (Path(terminal.env["CONSOLE_HOME"]) / name).touch()
     assert read_failed_checks(terminal) == {}
     monkeypatch.setattr("console.settings.private_files.can_this_process_write_to", lambda path: path.name != name)
-    (told,) = [text for failed, text in read_failed_checks(terminal).items() if failed == check]
-    assert name in told
+    (message,) = [text for failed, text in read_failed_checks(terminal).items() if failed == check]
+    assert name in message
 
 
 def test_a_database_file_that_cannot_be_opened_is_no_lost_connection(unopened_terminal: Terminal) -> None:
@@ -609,11 +609,11 @@ def test_doctor_measures_the_disk_of_the_database_and_of_temporary_files(
     monkeypatch.setattr(shutil, "disk_usage", report_full_folder)
     if contents == "temporary files":
         monkeypatch.setattr(tempfile, "tempdir", str(full))
-        told = read_failed_checks(terminal)
+        messages = read_failed_checks(terminal)
     else:
-        told = read_failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
-    assert list(told) == ["room"]
-    assert str(full) in told["room"]
+        messages = read_failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
+    assert list(messages) == ["room"]
+    assert str(full) in messages["room"]
 
 
 def test_doctor_names_a_folder_that_takes_no_temporary_file(
@@ -621,9 +621,9 @@ def test_doctor_names_a_folder_that_takes_no_temporary_file(
 ) -> None:
     """`doctor` writes a temporary file, because exports need one, and names the folder if that fails."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "removed"))
-    told = read_failed_checks(terminal)
-    assert list(told) == ["temporary"]
-    assert str(tmp_path / "removed") in told["temporary"]
+    messages = read_failed_checks(terminal)
+    assert list(messages) == ["temporary"]
+    assert str(tmp_path / "removed") in messages["temporary"]
 
 
 def test_the_doctor_lists_failpoints_after_a_misspelt_one(terminal: Terminal) -> None:
@@ -757,9 +757,9 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     refused = terminal("documents", "compare", record, "--old", new["sha256"], LANGUAGE="en")
     assert refused.status == 2
     assert "Both versions are the same one." in refused.err
-    told = terminal("documents", "compare", record, LANGUAGE="ja").out.decode().splitlines()
-    assert told[0].startswith("差異は ")
-    assert told[1] == "≠ 1 ページ: 変更: 1 → 2"
+    lines = terminal("documents", "compare", record, LANGUAGE="ja").out.decode().splitlines()
+    assert lines[0].startswith("差異は ")
+    assert lines[1] == "≠ 1 ページ: 変更: 1 → 2"
     assert terminal.json("documents", "compare", record, "--old", "0" * 64).exit_status_and_code == (2, "not_found")
 
 
@@ -838,8 +838,8 @@ def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_p
     assert "9999-12-31" in (tmp_path / f"{OTHER_CORPORATION_NUMBER}.csv").read_text("utf-8-sig")
     assert terminal("queue", "incomplete").status == 0
     assert terminal("show", "credit-check", "2").status == 0
-    told = [terminal.json("show", "credit-check", row).data for row in ("1", "2")]
-    assert [record["expired_at"] for record in told] == ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+    records = [terminal.json("show", "credit-check", row).data for row in ("1", "2")]
+    assert [record["expired_at"] for record in records] == ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
     renewed = terminal.json("purchase", OTHER_CORPORATION_NUMBER, "--client", "1", "--renew")
     assert renewed.exit_status_and_code == (3, "not_expired")
     assert "9999-12-31" in renewed.error["message"]
@@ -875,7 +875,8 @@ def test_an_order_with_an_invalid_time_is_shown(
 
 
 def test_an_order_with_texts_that_are_no_text_is_printed(terminal: Terminal, tmp_path: Path) -> None:
-    """The shop may write bytes and numbers into the columns of texts of an SQLite database."""
+    """The shop may write bytes and numbers into the columns of texts of an SQLite database: the order is still
+    printed."""
     with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
         database.execute(
             "INSERT INTO orders (merch_txn_id, corporation_number, total_amount, payment_method, atom_txn_id)"

@@ -52,11 +52,11 @@ class DeskCommands:
         failed, otherwise the result of the approval.
         """
         words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "sent back")
-        asked = self(desk, *words)
-        if asked.status:
-            return asked
+        request_result = self(desk, *words)
+        if request_result.status:
+            return request_result
         password = pass_password(self.place, "lead-b")
-        return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b", **password)
+        return self(desk, "refund", "approve", str(request_result.data["id"]), by="lead-b", **password)
 
     def list_lost_operations(self, desk: int) -> dict[str, str]:
         """Return the state of each operation that `alerts lost` names at this desk, by the operation's id."""
@@ -101,9 +101,9 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
 
     with fork_worker(place, url, desk=WORKER_DESK, person=place.notice_account_name):
         assert desks(DESK_A, "lookup", LOST_NUMBER).data["credit_checks"] == []
-        told = desks.buy(DESK_B)
-        assert told.exit_status_and_code == (3, ALERT_RULE_ID)
-        missing = {one["kind"]: one["operation_id"] for one in told.error["detail"]["missing"]}
+        refused = desks.buy(DESK_B)
+        assert refused.exit_status_and_code == (3, ALERT_RULE_ID)
+        missing = {one["kind"]: one["operation_id"] for one in refused.error["detail"]["missing"]}
         assert set(missing) == {"credit-check", "refund"}
         assert desks.buy(DESK_A, OTHER_NUMBER).exit_status_and_code == (3, ALERT_RULE_ID)
         assert desks.request_and_approve_refund(DESK_B, payment).exit_status_and_code in {
@@ -125,10 +125,10 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people resolve it.
         assert desks(DESK_B, "probe", "operation", missing["credit-check"]).status == (4 if is_killed else 0)
         assert desks.list_lost_operations(DESK_B)[missing["credit-check"]] == ("open" if is_killed else "restored")
-        found = [
+        states = [
             (one["state"], one["certainty"]) for one in desks(DESK_B, "lookup", LOST_NUMBER).data["credit_checks"]
         ]
-        assert found == ([] if is_killed else [("success", "known")])
+        assert states == ([] if is_killed else [("success", "known")])
         assert desks.buy(DESK_B).exit_status_and_code == (3, "already_purchased")
     assert desks.read_charges_and_refunds() == (1, 1)
     assert desks.sandbox.ledger.count_charges_of_number(OTHER_NUMBER) == 1

@@ -37,9 +37,9 @@ def test_the_text_of_a_written_pack_has_path_and_hash(paying_terminal: PayingTer
     intact.
     """
     payment, file = str(paying_terminal.make_booked_payment()), tmp_path / "case.zip"
-    told = paying_terminal("show", "payment", payment, "--pack", str(file)).out.decode()
-    assert str(file) in told
-    assert "SHA-256: " in told
+    output = paying_terminal("show", "payment", payment, "--pack", str(file)).out.decode()
+    assert str(file) in output
+    assert "SHA-256: " in output
     assert "The evidence pack is intact" in paying_terminal("audit", "verify", "--pack", str(file)).out.decode()
 
 
@@ -58,9 +58,9 @@ def test_several_packs_are_written_into_one_file(paying_terminal: PayingTerminal
     verified = paying_terminal.json("audit", "verify", "--pack", str(file)).data
     assert (verified["first_bad"], verified["files"] > 10) == (None, True)
     assert paying_terminal.json("replay", str(file)).data["differ"] == []
-    told = paying_terminal("evidence", f"payment/{payment}", "--to", str(tmp_path / "one.zip")).out.decode()
-    assert "1 evidence pack written" in told
-    assert "SHA-256: " in told
+    output = paying_terminal("evidence", f"payment/{payment}", "--to", str(tmp_path / "one.zip")).out.decode()
+    assert "1 evidence pack written" in output
+    assert "SHA-256: " in output
     other = str(tmp_path / "other.zip")
     for wrong in ([], ["payment/1", "--queue", "unknown"], ["payment"], ["payment/1", "--filter", "age:>1d"]):
         assert paying_terminal.json("evidence", *wrong, "--to", other).exit_status_and_code == (2, "usage"), wrong

@@ -20,14 +20,18 @@ def test_a_list_is_exported_and_audited(terminal: Terminal, tmp_path: Path) -> N
     sheet, text = tmp_path / "a.xlsx", tmp_path / "a.csv"
     written = terminal.json("export", "lookup", CORPORATION_NUMBER, "--to", str(sheet)).data
     assert written == {"file": str(sheet), "rows": 1, "bytes": sheet.stat().st_size, "notes": []}
-    told = terminal(
+    output = terminal(
         "export", "lookup", CORPORATION_NUMBER, "--part", "checks", "--to", str(text), LANGUAGE="ja"
     ).out.decode()
-    assert told == f"1 件を {text} に出力しました。\n"
+    assert output == f"1 件を {text} に出力しました。\n"
     titles, row = openpyxl.load_workbook(sheet).worksheets[0].values
     assert dict(zip(titles, row, strict=True))["Corporation number"] == CORPORATION_NUMBER
-    (found,) = csv.DictReader(text.read_text("utf-8-sig").splitlines())
-    assert (found["種類"], found["法人番号"], found["状態"]) == ("与信チェック", "1 1803 0101 8771", "購入済")
+    (exported_row,) = csv.DictReader(text.read_text("utf-8-sig").splitlines())
+    assert (exported_row["種類"], exported_row["法人番号"], exported_row["状態"]) == (
+        "与信チェック",
+        "1 1803 0101 8771",
+        "購入済",
+    )
     listed = terminal("audit", "list", LANGUAGE="ja").out.decode()
     assert listed.count("法人番号の照会を出力しました（1 件）。") == 2
 

@@ -20,15 +20,15 @@ def test_the_interface_of_programs_is_unchanged(tmp_path: Path, monkeypatch: pyt
     recorded ones.
     """
     monkeypatch.setenv("CONSOLE_LANGUAGE", "en")
-    written, found = json.loads(INTERFACES_FILE.read_text("utf-8")), collect_interfaces(tmp_path)
-    assert found.keys() == written.keys()
+    written, collected = json.loads(INTERFACES_FILE.read_text("utf-8")), collect_interfaces(tmp_path)
+    assert collected.keys() == written.keys()
     for part, expected in written.items():
-        assert found[part] == expected, part
+        assert collected[part] == expected, part
     endings = collections.Counter(ending for _, ending in VALIDATED_COMMANDS)
     print(
         f"validated by docs/reference/json.schema.json: {len({name for name, _ in VALIDATED_COMMANDS})} commands,"
         f" {endings}"
     )
     assert {"ok", "usage", "already_purchased", "outcome_unknown", "possible_repeat", "not_found"} <= endings.keys()
-    named = {make_definition_name(command) for command in found["commands"]}
+    named = {make_definition_name(command) for command in collected["commands"]}
     assert named - {name for name, _ in VALIDATED_COMMANDS} <= {"sandbox", "demo"}, "not one ending validated"

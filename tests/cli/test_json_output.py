@@ -88,7 +88,7 @@ def test_an_operation_has_the_promised_fields() -> None:
 
 def test_the_answer_of_show_has_history_and_next_step() -> None:
     """The JSON of `show` is the record with its timeline, its evidence, and its next step as text."""
-    seen = CreditCheckDetails(
+    details = CreditCheckDetails(
         CHECK,
         EXPLANATION,
         (r.TimelineEntry(INSTANT, "op-a", "purchase", {"before": None, "at": INSTANT}),),
@@ -98,7 +98,7 @@ def test_the_answer_of_show_has_history_and_next_step() -> None:
         r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, INSTANT, INSTANT),
         history=(CHECK,),
     )
-    encoded = convert_by_json(cli_json.build_record_details_json(seen, translate))
+    encoded = convert_by_json(cli_json.build_record_details_json(details, translate))
     assert encoded["id"] == 17
     assert encoded["timeline"][0]["detail"] == {"before": None, "at": INSTANT_TEXT}
     assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()

@@ -106,8 +106,8 @@ def test_a_refund_has_the_promised_fields() -> None:
 
 def test_the_json_of_a_lookup_has_a_list_of_each_kind() -> None:
     """The JSON of a lookup has orders, payments and refunds each under its own field."""
-    found = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
-    encoded = convert_by_json(cli_json.build_lookup_json(found, translate))
+    result = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
+    encoded = convert_by_json(cli_json.build_lookup_json(result, translate))
     kinds = {name: [one["kind"] for one in encoded[name]] for name in ("orders", "payments", "refunds")}
     assert kinds == {"orders": ["order"], "payments": ["payment"], "refunds": ["refund"]}
 

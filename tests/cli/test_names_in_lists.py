@@ -47,7 +47,7 @@ def test_no_list_names_a_record_by_its_row_number(
     assert min(check, payment, refund) > FIRST_ID
     paying_terminal.json("worker", "--once")
     day = make_day_with_differences(paying_terminal, tmp_path, sandbox)
-    told = {
+    output_by_command = {
         words: paying_terminal(*words, LANGUAGE=language, OPERATOR="op-a").out.decode()
         for words in (
             ("reconcile", "paypay", "--from", day, "--to", day),
@@ -60,8 +60,8 @@ def test_no_list_names_a_record_by_its_row_number(
             ("probe", "payment", str(payment)),
         )
     }
-    for words, text in told.items():
+    for words, text in output_by_command.items():
         assert not _ANY_ID_PATTERN.search(_SHOWN_ID_PATTERN.sub("", text)), (words, text)
-    assert ORDER_NUMBER in told["alerts", "list"]
-    assert ORDER_NUMBER in told["audit", "list", "--limit", "200"]
-    assert f"support-console show payment {payment}" in told["alerts", "list"]
+    assert ORDER_NUMBER in output_by_command["alerts", "list"]
+    assert ORDER_NUMBER in output_by_command["audit", "list", "--limit", "200"]
+    assert f"support-console show payment {payment}" in output_by_command["alerts", "list"]

@@ -38,8 +38,8 @@ def test_an_import_books_the_payment_of_the_provider_once(paying_terminal: Payin
         CORPORATION_NUMBER,
     )
     assert again["provider_payment_id"] == paying_terminal.money.read_payment("paypay", ORDER_NUMBER)["id"]
-    found = paying_terminal.json("lookup", CORPORATION_NUMBER).data
-    assert [one["id"] for one in found["payments"]] == [first]
+    records = paying_terminal.json("lookup", CORPORATION_NUMBER).data
+    assert [one["id"] for one in records["payments"]] == [first]
     shown = paying_terminal.json("show", "payment", str(first)).data
     assert [side["name"] for side in shown["sides"]] == ["ours", "provider", "order"]
     assert shown["money"]["refundable"] == 3300
@@ -76,8 +76,8 @@ def test_the_command_show_prints_the_age_of_each_fact(paying_terminal: PayingTer
     with closing(sqlite3.connect(paying_terminal.home / "console.db")) as conn, conn:
         conn.execute("UPDATE payments SET told_at = datetime(told_at, '-3 days'), version = version + 1")
     for kind, id in (("payment", payment), ("order", 2)):
-        told = paying_terminal("show", kind, str(id), LANGUAGE=language).out.decode()
-        assert words[2] in told, kind
+        output = paying_terminal("show", kind, str(id), LANGUAGE=language).out.decode()
+        assert words[2] in output, kind
         sides = paying_terminal.json("show", kind, str(id)).data["sides"]
         assert [(side["name"], side["old"]) for side in sides] == [
             ("ours", False),
@@ -143,16 +143,16 @@ def test_an_import_without_an_answer_is_refused(paying_terminal: PayingTerminal,
     """An import exits with 4 after an unusable answer, with 5 if the credentials or the number of calls are refused,
     and with 6 if the provider can't be reached."""
     paying_terminal.money.register_payment("paypay", ORDER_NUMBER, 3300)
-    asked = ("payment", "import", "paypay", ORDER_NUMBER)
+    command = ("payment", "import", "paypay", ORDER_NUMBER)
     for fault, refused in (
         ("other_order", (4, "outcome_unknown")),
         ("result:UNAUTHORIZED", (5, "provider_auth")),
         ("result:RATE_LIMIT", (5, "rate_limited")),
     ):
         paying_terminal.control.add_fault(fault, call="paypay_payment")
-        assert paying_terminal.json(*asked).exit_status_and_code == refused, fault
+        assert paying_terminal.json(*command).exit_status_and_code == refused, fault
     sandbox.stop()
-    assert paying_terminal.json(*asked).exit_status_and_code == (6, "provider_unreachable")
+    assert paying_terminal.json(*command).exit_status_and_code == (6, "provider_unreachable")
 
 
 @pytest.mark.expects_log("some endings are logged")
@@ -198,14 +198,14 @@ def test_a_probe_of_an_order_reports_about_the_order(paying_terminal: PayingTerm
     """
     order = paying_terminal.create_order("S-2", 3300)
     payment = paying_terminal.make_booked_payment("S-2")
-    asked = paying_terminal.json("probe", "order", str(order)).data
-    assert (asked["kind"], asked["id"], asked["payment_ids"]) == ("order", order, [payment])
+    probed_order = paying_terminal.json("probe", "order", str(order)).data
+    assert (probed_order["kind"], probed_order["id"], probed_order["payment_ids"]) == ("order", order, [payment])
     faults = {"result:UNAUTHORIZED": (5, "provider_auth"), "result:RATE_LIMIT": (5, "rate_limited")}
     for fault, refused in faults.items():
         paying_terminal.control.add_fault(fault, call="paypay_payment")
-        told = paying_terminal.json("probe", "order", str(order))
-        assert told.exit_status_and_code == refused
-        detail = told.error["detail"]
+        result = paying_terminal.json("probe", "order", str(order))
+        assert result.exit_status_and_code == refused
+        detail = result.error["detail"]
         assert (detail["record"]["kind"], detail["record"]["id"]) == ("order", order)
         assert detail["payment"]["id"] == payment
 

@@ -99,7 +99,7 @@ def test_an_id_may_follow_a_double_dash(words: tuple[str, ...]) -> None:
 
 
 def test_purchase_takes_several_reasons_in_both_spellings() -> None:
-    """`--reason 1 4` and `--reason 1 --reason 4` give the same reasons, and in neither form the parser takes the
+    """`--reason 1 4` and `--reason 1 --reason 4` give the same reasons. In neither form does the parser take the
     corporation number for a reason.
     """
     for reasons in (("--reason", "1", "4"), ("--reason", "1", "--reason", "4")):
@@ -114,8 +114,13 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
     """The parser returns amounts, reasons and ids as the typed texts; the services check them later. A reason may be
     a single digit.
     """
-    asked = parse_words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
-    assert (asked["payment"], asked["amount"], asked["reason"], asked["intended_repeat"]) == ("７", "-5", "1", True)
+    arguments = parse_words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
+    assert (arguments["payment"], arguments["amount"], arguments["reason"], arguments["intended_repeat"]) == (
+        "７",
+        "-5",
+        "1",
+        True,
+    )
     declined = parse_words("refund", "reject", "--reason", "2", "9")
     assert (declined["action"], declined["id"], declined["reason"]) == ("reject", "9", "2")
     taken = parse_words("payment", "import", "--amount", "150.50", "--date", "2026-11-20", "atom", "--", "-ORD")

@@ -134,16 +134,16 @@ def test_the_typed_password_is_not_shown(typed_bytes: bytes, expected_output: by
         start_new_session=True, preexec_fn=_acquire_terminal,
     )  # fmt: skip
     os.close(theirs)
-    seen = b""
-    while b"for this decision: " not in seen:
-        seen += os.read(ours, 1024)
+    output = b""
+    while b"for this decision: " not in output:
+        output += os.read(ours, 1024)
     os.write(ours, typed_bytes)
-    while expected_output not in seen and b"Error" not in seen:
-        seen += os.read(ours, 1024)
+    while expected_output not in output and b"Error" not in output:
+        output += os.read(ours, 1024)
     child.wait(timeout=MAX_WAIT_SECONDS)
     os.close(ours)
-    assert expected_output in seen
-    assert b"hidden-word" not in seen
+    assert expected_output in output
+    assert b"hidden-word" not in output
 
 
 def _acquire_terminal() -> None:

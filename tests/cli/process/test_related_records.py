@@ -30,11 +30,11 @@ def test_a_probed_payment_is_shown_with_its_refund(paying_terminal: PayingTermin
     payment's refund waits for approval.
     """
     payment = paying_terminal.make_booked_payment()
-    asked = paying_terminal.request_refund(payment).data
+    requested_refund = paying_terminal.request_refund(payment).data
     assert (
-        select_explanation(asked)
-        == read_shown_explanation(paying_terminal, "refund", asked["id"])
-        == find_listed_explanation(paying_terminal, "refund", asked["id"])
+        select_explanation(requested_refund)
+        == read_shown_explanation(paying_terminal, "refund", requested_refund["id"])
+        == find_listed_explanation(paying_terminal, "refund", requested_refund["id"])
     )
     probed = paying_terminal.json("probe", "payment", str(payment)).data
     assert probed["badges"]["work"]["code"] == "waiting_for_approval"
@@ -59,16 +59,19 @@ def test_a_refusal_names_the_record_that_prevents_the_request(paying_terminal: P
     first refund's record. The text has its verdict and a command, below the sentence of the refusal.
     """
     payment = paying_terminal.make_booked_payment()
-    asked = paying_terminal.request_refund(payment).data
+    requested_refund = paying_terminal.request_refund(payment).data
     refused = paying_terminal.request_refund(payment, "900")
     assert refused.exit_status_and_code == (3, "in_progress")
     assert select_explanation(refused.error["detail"]["record"]) == read_shown_explanation(
-        paying_terminal, "refund", asked["id"]
+        paying_terminal, "refund", requested_refund["id"]
     )
     words = ("refund", "request", str(payment), "--amount=900", "--reason", "again")
-    told = paying_terminal(*words, OPERATOR=MAKER, LANGUAGE="en").err
-    assert paying_terminal.json("show", "refund", str(asked["id"]), LANGUAGE="en").data["verdict"] in told
-    assert "Command: support-console" in told
+    error_text = paying_terminal(*words, OPERATOR=MAKER, LANGUAGE="en").err
+    assert (
+        paying_terminal.json("show", "refund", str(requested_refund["id"]), LANGUAGE="en").data["verdict"]
+        in error_text
+    )
+    assert "Command: support-console" in error_text
 
 
 def test_an_outdated_first_answer_has_no_explanation(paying_terminal: PayingTerminal) -> None:
@@ -77,13 +80,13 @@ def test_an_outdated_first_answer_has_no_explanation(paying_terminal: PayingTerm
     """
     payment = paying_terminal.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *REQUEST_ID_ARGUMENTS)
-    asked = paying_terminal.json(*words, OPERATOR=MAKER).data
-    assert paying_terminal.json(*words, OPERATOR=MAKER).data == {**asked, "duplicate": True}
-    paying_terminal.decide_refund("reject", asked["id"], "--reason", "no", by=CHECKER)
+    requested_refund = paying_terminal.json(*words, OPERATOR=MAKER).data
+    assert paying_terminal.json(*words, OPERATOR=MAKER).data == {**requested_refund, "duplicate": True}
+    paying_terminal.decide_refund("reject", requested_refund["id"], "--reason", "no", by=CHECKER)
     again = paying_terminal.json(*words, OPERATOR=MAKER).data
     assert (again["state"], set(select_explanation(again).values())) == ("requested", {None})
     text = paying_terminal(*words, OPERATOR=MAKER, LANGUAGE="en").out.decode()
-    assert f"support-console show refund {asked['id']}" in text
+    assert f"support-console show refund {requested_refund['id']}" in text
 
 
 @pytest.mark.expects_log("the reading of relations breaks")
@@ -99,5 +102,9 @@ def test_a_request_succeeds_although_its_explanation_fails(
 
     payment = paying_terminal.make_booked_payment()
     monkeypatch.setattr("console.services.lookup.record_search.Lookup.complete_record", raise_no_relations)
-    asked = paying_terminal.request_refund(payment).data
-    assert (asked["state"], asked["verdict"], asked["badges"]) == ("requested", None, None)
+    requested_refund = paying_terminal.request_refund(payment).data
+    assert (requested_refund["state"], requested_refund["verdict"], requested_refund["badges"]) == (
+        "requested",
+        None,
+        None,
+    )

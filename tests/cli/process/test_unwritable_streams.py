@@ -56,7 +56,8 @@ DRY_RUNS = ["db adopt", "db accounts apply people.toml", "reconcile paypay --fro
 
 @pytest.mark.parametrize("words", DRY_RUNS)
 def test_a_dry_run_has_no_effects(words: str) -> None:
-    """A command has no effects, by which a lost answer is judged, if it is a dry run."""
+    """A dry run counts as a command without effects. By this the program chooses the exit status if it can't write
+    the answer."""
     for options, expected in (((), True), (("--dry-run",), False)):
         arguments = parse_arguments([*words.split(), *options], lambda key: key)
         assert has_effects(arguments) is expected

@@ -28,17 +28,27 @@ def test_a_refund_is_requested_approved_sent_and_completed(paying_terminal: Payi
     number = ORDER_NUMBER if provider == "paypay" else ATOM_ORDER_NUMBER
     payment = paying_terminal.make_booked_payment(number, 500_000, provider)
     amount = "1000" if provider == "paypay" else "1000.00"
-    asked = paying_terminal.request_refund(payment, amount).data
-    assert (asked["kind"], asked["state"], asked["certainty"]) == ("refund", "requested", "known")
-    assert (asked["maker"], asked["checkers"], asked["provider_refund_key"]) == (MAKER, [], None)
-    assert [one["id"] for one in paying_terminal.json("queue", "refunds").data["items"]] == [asked["id"]]
-    sent = paying_terminal.decide_refund("approve", asked["id"], "--saw", str(asked["version"])).data
+    requested_refund = paying_terminal.request_refund(payment, amount).data
+    assert (requested_refund["kind"], requested_refund["state"], requested_refund["certainty"]) == (
+        "refund",
+        "requested",
+        "known",
+    )
+    assert (requested_refund["maker"], requested_refund["checkers"], requested_refund["provider_refund_key"]) == (
+        MAKER,
+        [],
+        None,
+    )
+    assert [one["id"] for one in paying_terminal.json("queue", "refunds").data["items"]] == [requested_refund["id"]]
+    sent = paying_terminal.decide_refund(
+        "approve", requested_refund["id"], "--saw", str(requested_refund["version"])
+    ).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
-    assert paying_terminal.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
-    shown = paying_terminal.json("show", "refund", str(asked["id"])).data
-    assert shown["payment"]["refunded_minor"] == asked["amount_minor"]
+    assert paying_terminal.json("probe", "refund", str(requested_refund["id"])).data["state"] == "completed"
+    shown = paying_terminal.json("show", "refund", str(requested_refund["id"])).data
+    assert shown["payment"]["refunded_minor"] == requested_refund["amount_minor"]
     (there,) = paying_terminal.money.read_refunds()
-    assert (there["key"], there["amount_minor"]) == (sent["provider_refund_key"], asked["amount_minor"])
+    assert (there["key"], there["amount_minor"]) == (sent["provider_refund_key"], requested_refund["amount_minor"])
     assert paying_terminal.json("queue", "refunds").data["items"] == []
     assert [one["state"] for one in paying_terminal.json("lookup", CORPORATION_NUMBER).data["refunds"]] == [
         "completed"
@@ -76,9 +86,9 @@ def test_a_reason_is_a_code_or_words(paying_terminal: PayingTerminal) -> None:
     )
     assert unknown.exit_status_and_code == (2, "usage")
     coded = ("--reason-code", "returned")
-    asked = paying_terminal.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
-    assert (asked["reason"], asked["reason_code"]) == ("", "returned")
-    paying_terminal.decide_refund("withdraw", asked["id"], by=MAKER)
+    requested_refund = paying_terminal.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
+    assert (requested_refund["reason"], requested_refund["reason_code"]) == ("", "returned")
+    paying_terminal.decide_refund("withdraw", requested_refund["id"], by=MAKER)
     both = paying_terminal.json(
         "refund", "request", payment, "--amount=9", *coded, "--reason", "傷あり", OPERATOR=MAKER
     ).data

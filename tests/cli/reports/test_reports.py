@@ -67,9 +67,9 @@ def test_a_daily_close_has_its_json_file_and_text(tmp_path: Path, sandbox: Sandb
     written = desk.json(*close, "--out", str(file)).data
     assert (written["file"], written["bytes"], written["first"]) == (str(file), file.stat().st_size, None)
     assert written["sha256"] == sha256(file.read_bytes()).hexdigest()
-    asked = desk.request_refund(payment).data["id"]
-    assert desk.decide_refund("approve", asked).status == 0
-    assert desk.json("probe", "refund", str(asked)).data["state"] == "completed"
+    refund_id = desk.request_refund(payment).data["id"]
+    assert desk.decide_refund("approve", refund_id).status == 0
+    assert desk.json("probe", "refund", str(refund_id)).data["state"] == "completed"
     changed = desk.json(*close, "--out", str(tmp_path / "close.xlsx")).data
     (change,) = changed["changes"]
     assert (change["what"], change["before"]["count"], change["after"]) == (

@@ -24,8 +24,8 @@ def short_demo(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[Payment
     omitted because making them takes long.
     """
     with start_sandbox() as sandbox:
-        told = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
-        with open_console(Settings.load(told)) as console:
+        environment = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
+        with open_console(Settings.load(environment)) as console:
             payments = generate_payments(demo.SAMPLE_SEED, console._context.now(), (), 100)
             write_samples(console._context, (), demo.DEMO_PEOPLE, demo.render_sample_report_pdf, payments)
             demo_payments.register_payments(sandbox, payments)

@@ -42,19 +42,19 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     assert reader is not None
     with closing(reader):
         assert reader.registry_date == plan.difference_file_day
-        found = reader.find_many([row.corporate_number for row in plan.companies])
-        assert len(found) == len(plan.companies) > 1_800
-        same = [one for one in found.values() if one.name == make_company_name(one.number)]
-        assert len(same) > 0.95 * len(found)
-        assert len([one for one in found.values() if one.closure]) > len(found) // 97
-        assert all(one.successor in found for one in found.values() if one.successor)
-        assert all(one.furigana for one in found.values())
+        corporations = reader.find_many([row.corporate_number for row in plan.companies])
+        assert len(corporations) == len(plan.companies) > 1_800
+        same = [one for one in corporations.values() if one.name == make_company_name(one.number)]
+        assert len(same) > 0.95 * len(corporations)
+        assert len([one for one in corporations.values() if one.closure]) > len(corporations) // 97
+        assert all(one.successor in corporations for one in corporations.values() if one.successor)
+        assert all(one.furigana for one in corporations.values())
         ours = [row.corporate_number for row in plan.changes]
         changes = reader.list_changes(plan.difference_file_day, ours)
         assert sorted(change.corporation_number for change in changes) == sorted(ours)
         assert len(ours) == 8
-        told = {fact for change in changes for fact in change.facts}
-        assert told >= {ChangedFact.NAME, ChangedFact.ADDRESS, ChangedFact.CLOSED, ChangedFact.SUCCESSOR}
+        changed_facts = {fact for change in changes for fact in change.facts}
+        assert changed_facts >= {ChangedFact.NAME, ChangedFact.ADDRESS, ChangedFact.CLOSED, ChangedFact.SUCCESSOR}
     with start_sandbox() as sandbox:
         demo_registry.publish_demo_registry(sandbox, plan)
         assert sandbox.registry.last_day == plan.difference_file_day

@@ -33,12 +33,12 @@ def list_answer_kinds(sample: CheckSample | PaymentSample) -> Iterator[tuple[str
 
 def choose_samples(samples: Iterable[SampleT]) -> list[SampleT]:
     """Return samples whose stored answers together cover every call and outcome."""
-    chosen, seen = list[SampleT](), set[tuple[str, str]]()
+    chosen, covered_kinds = list[SampleT](), set[tuple[str, str]]()
     for sample in samples:
         answer_kinds = set(list_answer_kinds(sample))
-        if not seen.issuperset(answer_kinds):
+        if not covered_kinds.issuperset(answer_kinds):
             chosen.append(sample)
-            seen |= answer_kinds
+            covered_kinds |= answer_kinds
     return chosen
 
 

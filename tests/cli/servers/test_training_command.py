@@ -15,9 +15,9 @@ def test_training_list_and_check_print_exercises_and_score(unopened_terminal: Te
     """`training --list` prints all exercises without opening a database. While a training runs in another process,
     `training --check` judges the begun exercise and counts the score.
     """
-    told = unopened_terminal.json("training", "--list").data
-    assert (told["running"], told["score"]["total"], len(told["incidents"])) == (False, 12, 12)
-    assert {each["state"] for each in told["incidents"]} == {"not_begun"}
+    training = unopened_terminal.json("training", "--list").data
+    assert (training["running"], training["score"]["total"], len(training["incidents"])) == (False, 12, 12)
+    assert {each["state"] for each in training["incidents"]} == {"not_begun"}
     home, person = unopened_terminal.env["CONSOLE_HOME"], unopened_terminal.env["CONSOLE_OPERATOR"]
     desk = Settings.load({"CONSOLE_HOME": home, "CONSOLE_OPERATOR": person})
     with open_training(desk, approver_pause_seconds=_APPROVER_PAUSE_SECONDS) as console:
@@ -29,15 +29,15 @@ def test_training_list_and_check_print_exercises_and_score(unopened_terminal: Te
         assert (begun["state"], begun["verdict"], begun["attempts"]) == ("open", None, 1)
         assert begun["facts"]["number"] in begun["situation"]
         console.credit_checks.refetch(int(begun["facts"]["record"]))
-        told = unopened_terminal.json("training", "--check").data
-    checked = {each["key"]: each for each in told["incidents"]}["missing_pdf"]
-    assert (told["running"], checked["state"], checked["verdict"], checked["solved"]) == (
+        training = unopened_terminal.json("training", "--check").data
+    checked = {each["key"]: each for each in training["incidents"]}["missing_pdf"]
+    assert (training["running"], checked["state"], checked["verdict"], checked["solved"]) == (
         True,
         "right",
         "right",
         True,
     )
-    assert told["score"] == {"person": person, "solved": 1, "at_first_attempt": 1, "attempts": 1, "total": 12}
+    assert training["score"] == {"person": person, "solved": 1, "at_first_attempt": 1, "attempts": 1, "total": 12}
     assert unopened_terminal.json("training", "--check").data["running"] is False
     words = unopened_terminal("training", "--list", LANGUAGE="en").out.decode()
     assert "Credit check without its PDF: Right" in words
