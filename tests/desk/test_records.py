@@ -368,12 +368,12 @@ def test_numbers_and_codes_are_copied_whole(open_window: OpenWindow, console: Co
 
 def read_copied_texts(page: Page) -> set[str]:
     """Return the texts that the visible copy buttons put into the clipboard."""
-    found = set()
+    texts = set()
     for one in page.findChildren(CopyableId):
         if one.isVisible():
             one.copy_id()
-            found.add(QGuiApplication.clipboard().text())
-    return found
+            texts.add(QGuiApplication.clipboard().text())
+    return texts
 
 
 def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:

@@ -58,9 +58,9 @@ def request_refund(person: Person, payment: Payment, amount: str = "8500") -> Re
     person.wait_until(lambda: dialog.windowTitle().startswith("Refund R-"))
     person.press("Esc")
     person.wait_without_dialog()
-    found = read_refund_of_dialog(person, payment)
-    assert found is not None
-    return found
+    refund = read_refund_of_dialog(person, payment)
+    assert refund is not None
+    return refund
 
 
 def read_refund_of_dialog(person: Person, payment: Payment) -> Refund | None:
@@ -217,9 +217,9 @@ def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payme
     open_payment(person, payment)
     person.press("R")
     dialog = person.wait_for_dialog(RefundDialog)
-    for typed, told in WRONG_AMOUNTS.items():
+    for typed, message in WRONG_AMOUNTS.items():
         dialog.form.amount_edit.setText(typed)
-        assert dialog.form.amount_field._message_label.plain == told, typed
+        assert dialog.form.amount_field._message_label.plain == message, typed
         assert not dialog.main_button.isEnabled()
 
 
@@ -250,15 +250,19 @@ def test_the_search_box_finds_a_payment_by_its_numbers(
     its company.
     """
     sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
-    asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
-    of_company = console.payments.import_payment(asked)
+    payment_import = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
+    of_company = console.payments.import_payment(payment_import)
     person = open_window()
     shell = person.opening.controller
     assert shell is not None
     assert payment.provider_payment_id is not None
     finder = shell.command_palette
-    wanted = ((ORDER_NUMBER, payment), (payment.provider_payment_id, payment), ("ORD-OF-A-COMPANY", of_company))
-    for number, whose in wanted:
+    numbers_and_payments = (
+        (ORDER_NUMBER, payment),
+        (payment.provider_payment_id, payment),
+        ("ORD-OF-A-COMPANY", of_company),
+    )
+    for number, whose in numbers_and_payments:
         person.frame.show_route(HomeRoute())
         person.press("Ctrl+K")
         person.wait_until(lambda: finder.search_box.is_open)

@@ -34,10 +34,10 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
     with ExitStack() as stack:
         opened = {}
         for name in ("op-a", "lead-b"):
-            told = make_environment(tmp_path / name, sandbox.url, **make_provider_settings(sandbox.url)) | {
+            environment = make_environment(tmp_path / name, sandbox.url, **make_provider_settings(sandbox.url)) | {
                 f"CONSOLE_{key}": text for key, text in place.make_access_settings(name).items()
             }
-            opened[name] = stack.enter_context(open_console(Settings.load(told)))
+            opened[name] = stack.enter_context(open_console(Settings.load(environment)))
         yield opened
 
 
@@ -72,9 +72,9 @@ def test_an_approval_in_a_window_on_a_server_needs_the_password(
         checker.wait_until(lambda: dialog.windowTitle() == "Approved")
         wait_for_refund_end(checker, desks["lead-b"], refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
-        found = desks["op-a"].refunds.read_refund(refund.id).record
-        assert found.checkers == (desks["lead-b"].people.read_acting_person().name,)
-        assert found.maker == desks["op-a"].people.read_acting_person().name
+        stored_refund = desks["op-a"].refunds.read_refund(refund.id).record
+        assert stored_refund.checkers == (desks["lead-b"].people.read_acting_person().name,)
+        assert stored_refund.maker == desks["op-a"].people.read_acting_person().name
     finally:
         for person in people:
             person.opening.close()

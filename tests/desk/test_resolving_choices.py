@@ -117,12 +117,12 @@ def drop_files(target: QWidget, *urls: str) -> bool:
     """Drop the files with these URLs on the widget, through its window. Return True if the widget accepted them."""
     data, at = QMimeData(), QPointF(target.mapTo(target.window(), target.rect().center()))
     data.setUrls([QUrl(url) for url in urls])
-    moved, left, none = Qt.DropAction.MoveAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    moved, left_button, none = Qt.DropAction.MoveAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     possible = moved | Qt.DropAction.CopyAction
-    entered = QDragEnterEvent(at.toPoint(), possible, data, left, none)
+    entered = QDragEnterEvent(at.toPoint(), possible, data, left_button, none)
     QApplication.sendEvent(target.window().windowHandle(), entered)
     if entered.isAccepted():
-        dropped = QDropEvent(at, possible, data, left, none)
+        dropped = QDropEvent(at, possible, data, left_button, none)
         QApplication.sendEvent(target.window().windowHandle(), dropped)
         assert dropped.dropAction() == Qt.DropAction.CopyAction, "the file manager would delete the file"
     return entered.isAccepted()

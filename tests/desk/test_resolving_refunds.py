@@ -62,8 +62,8 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
     person.wait_until(lambda: dialog.windowTitle().startswith("Outcome proposed for Refund "))
     view = window_desks.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
-    (kept,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]
-    assert kept.summary == "[provider_reply] Their support says that it went through."
+    (evidence_item,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]
+    assert evidence_item.summary == "[provider_reply] Their support says that it went through."
 
 
 def test_a_draft_of_evidence_is_named_after_its_record(

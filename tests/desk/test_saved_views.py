@@ -22,8 +22,8 @@ from tests.desk.window_person import Person
 def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
     """Return the nested entries of the sidebar with their counts."""
     side = person.frame.sidebar
-    found = [side.get_entry_at(row) for row in range(side.model().rowCount())]
-    return [(place.name, place.count_text) for place in found if place.is_nested]
+    entries = [side.get_entry_at(row) for row in range(side.model().rowCount())]
+    return [(place.name, place.count_text) for place in entries if place.is_nested]
 
 
 def test_a_view_is_saved_found_changed_and_deleted(

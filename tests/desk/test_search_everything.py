@@ -162,13 +162,13 @@ def test_the_search_box_answers_each_text(
     person.press("Ctrl+Return")
     page = person.wait_for_page(LookupPage)
     person.wait_until(lambda: isinstance(page.result_stack.currentWidget(), FoundRecordsPanel))
-    found = page.result_stack.currentWidget()
-    assert isinstance(found, FoundRecordsPanel)
-    assert {one.id for one in found.table.all_rows} == {good.id, unknown.id}
-    assert not found.more_button.isVisible()
+    panel = page.result_stack.currentWidget()
+    assert isinstance(panel, FoundRecordsPanel)
+    assert {one.id for one in panel.table.all_rows} == {good.id, unknown.id}
+    assert not panel.more_button.isVisible()
     page._search_limit = 1
     page._search_text(page._looked_up_text)
-    person.wait_until(lambda: page.result_stack.currentWidget() is not found)
+    person.wait_until(lambda: page.result_stack.currentWidget() is not panel)
     person.wait_until_read()
     fewer = page.result_stack.currentWidget()
     assert isinstance(fewer, FoundRecordsPanel)

@@ -416,9 +416,9 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     require_alert_of_restored_server(window_desks.acting_desk._context, "2026-11-20T00:00:00Z")
     person = open_window()
     current_appearance().choose_theme(theme)
-    told: tuple[tuple[Literal["en", "ja"], str], ...]
-    told = (("en", "was rolled back"), ("ja", "以前の時点に戻っています"))
-    for language, words in told:
+    sentences: tuple[tuple[Literal["en", "ja"], str], ...]
+    sentences = (("en", "was rolled back"), ("ja", "以前の時点に戻っています"))
+    for language, words in sentences:
         person.opening.context.change_language(language)
         person.wait_until(lambda words=words: any(words in shown for shown in _list_visible_bars(person)))  # type: ignore[misc]  # bound
         save_picture(person, f"went-back-{language}-{theme}")
@@ -429,7 +429,7 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     (alert,) = console.alerts.list_alerts()
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.alerts.acknowledge(alert.id, "restored on purpose")
-    person.wait_until(lambda: not any(told[-1][1] in shown for shown in _list_visible_bars(person)))
+    person.wait_until(lambda: not any(sentences[-1][1] in shown for shown in _list_visible_bars(person)))
 
 
 def save_picture(person: Person, name: str) -> None:
@@ -473,8 +473,8 @@ def test_the_counts_agree_with_the_rows_just_read(
     context = person.opening.context
     person.wait_until(lambda: context.work_counts.find_queue_count("unknown") is not None)
     person.wait_until_read()
-    asked: list[None] = []
-    context.work_counts_outdated.connect(lambda: asked.append(None))
+    outdated_signals: list[None] = []
+    context.work_counts_outdated.connect(lambda: outdated_signals.append(None))
     assert person.opening.controller is not None
     refresh = person.opening.controller.background_refresh
     refresh.stop_timers()
@@ -489,7 +489,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     person.wait_until(lambda: page.row_model.has_read_all_rows)
     count = context.work_counts.find_queue_count("unknown")
     assert count is not None
-    assert (count.count, page.row_model.row_count, len(asked)) == (2, 2, 1)
+    assert (count.count, page.row_model.row_count, len(outdated_signals)) == (2, 2, 1)
     assert page.tabs.tabText(QUEUE_TAB_NAMES.index("unknown")) == "Unknown 2"
     person.frame.show_route(AlertsRoute())
     person.wait_until(lambda: context.work_counts.waiting_incident_count == old.waiting_incident_count)

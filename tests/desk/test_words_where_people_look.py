@@ -178,15 +178,15 @@ def check_screens(qtbot: QtBot, desk: SampleDesk, language: str, shown: list[Rou
     person.opening.context.change_operator("aud-e")
     person.opening.context.change_language("ja" if language == "ja" else "en")
     person.wait_until_read()
-    raw, seen = [], 0
+    raw, text_count = [], 0
     for route in shown:
         person.frame.show_route(route)
         person.wait_until_read()
         texts = list(read_shown_texts(person))
-        seen += len(texts)
+        text_count += len(texts)
         raw += [(route, *part) for part in find_internal_codes(iter(texts), PATTERNS_FORBIDDEN_ON_SCREENS)]
     person.close()
-    assert seen > 20 * len(shown)
+    assert text_count > 20 * len(shown)
     assert sorted({part[1:] for part in raw}) == []
 
 

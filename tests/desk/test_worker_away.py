@@ -63,8 +63,8 @@ def open_window(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Open
     def open_second_window(keyring: MemoryKeyring | None = None, **given: str) -> Person:
         hidden = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
         facts = place.make_environment(UNUSED_URL, TIME_SCALE="1")
-        told = {name: text for name, text in facts.items() if not name.startswith(hidden)}
-        settings = load_settings(told | given, find_keyring=lambda: keyring)
+        environment = {name: text for name, text in facts.items() if not name.startswith(hidden)}
+        settings = load_settings(environment | given, find_keyring=lambda: keyring)
         desks.append(open_console(settings))
         people.append(Person(qtbot, desks[-1], settings))
         return people[-1]

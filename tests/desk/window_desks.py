@@ -232,11 +232,13 @@ class TeamModeDesks(WindowTestDesks):
 
     def _make_settings(self, name: str) -> dict[str, str]:
         where = {"DATABASE_URL": self._database.url(name), "DOCUMENTS_URL": (self._folder / "documents").as_uri()}
-        told = make_environment(self._folder / name, self._url, **{**self._facts, **where, "OPERATOR": ""})
+        environment = make_environment(self._folder / name, self._url, **{**self._facts, **where, "OPERATOR": ""})
         if name == _WORKER:
-            return told
+            return environment
         return {
-            key: text for key, text in told.items() if not key.removeprefix("CONSOLE_").startswith(_PROVIDER_SECRETS)
+            key: text
+            for key, text in environment.items()
+            if not key.removeprefix("CONSOLE_").startswith(_PROVIDER_SECRETS)
         } | {"CONSOLE_SECRET_DRAFT_KEY": STORE_KEY}  # from the keyring, which tests don't have
 
     @contextmanager

@@ -142,5 +142,7 @@ class ThreadsThatWrite:
         rows = execute_as_schema_account(
             place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.row_mark}-%'"
         )
-        found = Counter(name for (name,) in rows)
-        return [name for name, _ in self.acknowledged_rows if not found[name]], [n for n in found if found[n] > 1]
+        count_by_name = Counter(name for (name,) in rows)
+        return [name for name, _ in self.acknowledged_rows if not count_by_name[name]], [
+            n for n in count_by_name if count_by_name[n] > 1
+        ]

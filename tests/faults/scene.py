@@ -88,8 +88,8 @@ class FaultScene:
         (None: that of the place's first desk), `extra` are further environment variables of the desk.
         """
         self.clock.moved[self.place.folder] = self.move_leases_back
-        told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
-        return open_quick_desk(home or self.place.first_desk_home, self.alarmbox, self.clock, **told | extra)
+        environment = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
+        return open_quick_desk(home or self.place.first_desk_home, self.alarmbox, self.clock, **environment | extra)
 
     @contextmanager
     def settle_and_check(self, *bought: str) -> Iterator[Console]:
@@ -101,9 +101,9 @@ class FaultScene:
         self.clock.at += timedelta(minutes=5)
         with self.open_desk_without_proxy() as fresh:
             fresh.recovery.run_all_tasks()
-            found = truth.read_check_rows(fresh.database)
-            truth.check_claims(found)
-            truth.check_charges(found, Counter(charge.number for charge in self.alarmbox.charges))
+            rows = truth.read_check_rows(fresh.database)
+            truth.check_claims(rows)
+            truth.check_charges(rows, Counter(charge.number for charge in self.alarmbox.charges))
             truth.check_queues(fresh)
             assert truth.count_calling_operations(fresh.database) == 0
             for number in bought:

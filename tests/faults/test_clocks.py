@@ -124,8 +124,8 @@ def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database
     ):
         ahead.clock.moved.clear()
         ahead.clock.at += timedelta(days=1)
-        stage.alarmbox.during_call = lambda: seen.append(other.recovery.run_all_tasks())
-        seen: list[Any] = []
+        stage.alarmbox.during_call = lambda: task_runs.append(other.recovery.run_all_tasks())
+        task_runs: list[Any] = []
         assert buy_check(buyer, number) == "done"
-        assert {run.task: run.count for run in seen[0]}["lapsed_operations"] == 0
+        assert {run.task: run.count for run in task_runs[0]}["lapsed_operations"] == 0
         assert buyer.lookup.find_records(number).credit_checks[0].certainty == "known"

@@ -32,13 +32,13 @@ ANNOUNCED_RECORD_COUNT = 60
 
 class FeedReader:
     """Reads the change feed of one node. When it gets a change of a record, it reads the record, as a page of the
-    window does. `met` counts how often each id of the feed was read. `looks` has, by record, the number of its notes
-    at each of these reads, in their order.
+    window does. `read_count_by_id` counts how often each id of the feed was read. `note_counts_by_record` has, for
+    each record, the number of its notes at each of these reads, in their order.
     """
 
     def __init__(self, database: Database) -> None:
-        self.met: Counter[int] = Counter()
-        self.looks: defaultdict[int, list[int]] = defaultdict(list)
+        self.read_count_by_id: Counter[int] = Counter()
+        self.note_counts_by_record: defaultdict[int, list[int]] = defaultdict(list)
         self._database, self._over = database, Event()
         with database.read() as conn:
             self._mark, _ = change_feed.list_changes_since(conn, None)
@@ -63,8 +63,8 @@ class FeedReader:
             mark, changed = change_feed.list_changes_since(conn, previous_mark)
             for kind, record in changed:
                 if kind == RECORD_KIND:
-                    self.looks[record].append(len(notes.list_notes(conn, kind, record)))
-        self.met.update(mark.read_ids - previous_mark.read_ids)
+                    self.note_counts_by_record[record].append(len(notes.list_notes(conn, kind, record)))
+        self.read_count_by_id.update(mark.read_ids - previous_mark.read_ids)
         return mark
 
 
@@ -109,13 +109,16 @@ def test_each_node_of_a_cluster_reads_each_change_once(galera_place: ServerPlace
             assert most - min(read_feed_ids(galera_place) - before) > change_feed.INITIAL_OPEN_ID_COUNT, (
                 "the late ones lie far back"
             )
-        wanted = read_feed_ids(galera_place) - before
-        wait_until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere")
+        feed_ids = read_feed_ids(galera_place) - before
+        wait_until(
+            lambda: all(feed_ids <= reader.read_count_by_id.keys() for reader in readers),
+            "all ids are read everywhere",
+        )
         written = {record: len(read_notes(databases[0], record)) for record in RECORD_IDS}
     for reader in readers:
-        assert {one for one in wanted if reader.met[one] != 1} == set(), "told twice"
-        for record, looks in reader.looks.items():
-            assert (looks, looks[-1]) == (sorted(looks), written[record]), f"record {record}"
+        assert {one for one in feed_ids if reader.read_count_by_id[one] != 1} == set(), "read twice"
+        for record, note_counts in reader.note_counts_by_record.items():
+            assert (note_counts, note_counts[-1]) == (sorted(note_counts), written[record]), f"record {record}"
 
 
 def read_notes(database: Database, record: int) -> Sequence[object]:

@@ -93,12 +93,12 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
         database = Database(f"{proxy.make_url(galera_place.url())}?fallback={second.host}:{second.port}")
         note = AuditEntryDuringLateCommit(f"late {when}", list_people(galera_place)[0])
         with proxy.cause_fault("late", sql_prefix="COMMIT", is_lasting=True) as shot:
-            told = database.write(note)
+            stored_try = database.write(note)
             shot.release_command()
             assert shot.reply_event.wait(MAX_WAIT_SECONDS)
         database.close()
-    assert read_stored_tries(galera_place, note.name) == [told]
-    assert told == (1 if when == "in between" else 2)
+    assert read_stored_tries(galera_place, note.name) == [stored_try]
+    assert stored_try == (1 if when == "in between" else 2)
 
 
 def test_only_one_of_three_nodes_acquires_a_lease(galera_place: ServerPlace) -> None:

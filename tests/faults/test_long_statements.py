@@ -92,12 +92,12 @@ def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlPro
     with `database_unreachable` long before its time limit."""
     with (
         proxy.cause_fault("unanswered", sql_prefix="SELECT SLEEP", is_lasting=True) as shot,
-        pytest.raises(ConsoleError) as told,
+        pytest.raises(ConsoleError) as raised,
     ):
         run_slow_statement(database, 0)
     assert shot.has_happened
-    assert (told.value.code, told.value.exit_status) == ("database_unreachable", 6)
-    assert "no longer serves" in str(told.value.detail["problem"])
+    assert (raised.value.code, raised.value.exit_status) == ("database_unreachable", 6)
+    assert "no longer serves" in str(raised.value.detail["problem"])
 
 
 @pytest.mark.parametrize(("on", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
@@ -111,9 +111,9 @@ def test_a_write_on_a_hanging_node_continues_on_another_node(
     database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
     note = TriedAuditEntry(f"hung at {on}", place.get_account_name("op-a"))
     with proxy.cause_fault(kind, sql_prefix=on, is_lasting=True) as shot:
-        told = database.write(note)
+        stored_try = database.write(note)
     assert shot.has_happened
-    assert (told, read_stored_tries(place, note.name)) == (note.tries, [told])
+    assert (stored_try, read_stored_tries(place, note.name)) == (note.tries, [stored_try])
     assert note.tries == (2 if on == "INSERT" else 1)
     database.close()
 
@@ -125,12 +125,12 @@ def test_a_read_from_a_frozen_server_is_refused(own_place: ServerPlace, own_serv
     assert run_slow_statement(database, 0) == 0
     own_server.pause()
     try:
-        with pytest.raises(ConsoleError) as told:
+        with pytest.raises(ConsoleError) as raised:
             run_slow_statement(database, 0)
     finally:
         own_server.resume()
-    assert told.value.code == "database_unreachable"
-    assert "no longer serves" in str(told.value.detail["problem"])
+    assert raised.value.code == "database_unreachable"
+    assert "no longer serves" in str(raised.value.detail["problem"])
     assert run_slow_statement(database, 0) == 0
     database.close()
 

@@ -85,14 +85,14 @@ def test_a_thread_without_a_free_connection_waits(place: ServerPlace, monkeypatc
     """A thread that finds no free connection waits; if it waits too long, it is refused."""
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 1)
     database = Database(place.url())
-    held = [database.read() for _ in range(2 * POOL_SIZE)]
-    for one in held:
+    open_reads = [database.read() for _ in range(2 * POOL_SIZE)]
+    for one in open_reads:
         one.__enter__()
-    with pytest.raises(ConsoleError) as told, database.read():
+    with pytest.raises(ConsoleError) as raised, database.read():
         pass
-    for one in held:
+    for one in open_reads:
         one.__exit__(None, None, None)
-    assert (told.value.code, told.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
+    assert (raised.value.code, raised.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
     assert can_read_and_write(database, place, "after-crowd")
     database.close()
 
@@ -147,10 +147,10 @@ def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monk
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
         database = Database(f"{broken.make_url(place.url())}?fallback={node.host}:{node.port}")
         assert can_read_and_write(database, place, f"fallback-{first}")
-        asked = broken.taken
+        connection_count = broken.taken
         with database.read(), database.read() as second:  # one more connection is made
             second.execute(SELECT_ONE_QUERY)
-        assert broken.taken == asked > 0
+        assert broken.taken == connection_count > 0
         database.close()
 
 
@@ -163,12 +163,12 @@ def test_every_connection_has_its_session_settings(database: Database) -> None:
         if maria
         else ("transaction_isolation", "@@lock_wait_timeout")
     )
-    wanted = f"SELECT @@{isolation}, @@time_zone, @@innodb_lock_wait_timeout, {bounds}"
+    settings_query = f"SELECT @@{isolation}, @@time_zone, @@innodb_lock_wait_timeout, {bounds}"
     for _ in range(3):
         with database.read() as conn:
-            told = tuple(conn.execute(text(wanted)).one())
-            assert told == ("READ-COMMITTED", "+00:00", 4, *((10.0, 3) if maria else (10,)))
-        assert database.write(lambda tx: tuple(tx.conn.execute(text(wanted)).one()))[0] == "READ-COMMITTED"
+            settings = tuple(conn.execute(text(settings_query)).one())
+            assert settings == ("READ-COMMITTED", "+00:00", 4, *((10.0, 3) if maria else (10,)))
+        assert database.write(lambda tx: tuple(tx.conn.execute(text(settings_query)).one()))[0] == "READ-COMMITTED"
 
 
 def test_a_mariadb_without_galera_is_connected(

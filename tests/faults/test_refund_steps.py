@@ -37,10 +37,10 @@ def test_a_server_that_dies_or_is_read_only_loses_no_refund(
     refund at most once, and after the next due tasks no operation has the state `calling`.
     """
     with open_money_stage(own_place) as on:
-        told = []
+        summaries = []
         for nth in (25 + seed % 10, 45 + seed % 20):
             ended, seconds = refund_steps.kill_server_at_command(on, own_server, "approve", nth)
-            told.append(f"killed: {ended} in {seconds:.1f} s")
-            told.append(f"read-only: {refund_steps.make_read_only_at_command(on, own_server, 'approve', nth)}")
+            summaries.append(f"killed: {ended} in {seconds:.1f} s")
+            summaries.append(f"read-only: {refund_steps.make_read_only_at_command(on, own_server, 'approve', nth)}")
         on.check_all_rules()
-    print(f"faults: refunds: server {'; '.join(told)}: 0 twice, 0 untrue endings")
+    print(f"faults: refunds: server {'; '.join(summaries)}: 0 twice, 0 untrue endings")

@@ -34,17 +34,17 @@ def databases(galera_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Itera
     first.sql(f"DROP DATABASE `{name}`")
 
 
-def hold(database: Database, stack: ExitStack) -> restore_claim.RestoreClaim:
+def hold_claim(database: Database, stack: ExitStack) -> restore_claim.RestoreClaim:
     """Mark the database as the target of a restore, lock the mark and take the claim, as a restore does."""
     server_dump.mark_restore_target_despite_conflicts(database, DIGEST)
     holder = stack.enter_context(server_dump.hold_restore_mark(database))
     return stack.enter_context(hold_restore_claim(database, holder))
 
 
-def break_off(database: Database) -> None:
+def break_off_restore(database: Database) -> None:
     """Begin a restore that ends with an error."""
     with ExitStack() as broken:
-        hold(database, broken)
+        hold_claim(database, broken)
         raise ZeroDivisionError
 
 
@@ -53,15 +53,15 @@ def test_a_restore_on_another_node_is_refused_while_one_runs(databases: list[Dat
     node; after the end of the first restore, also after an error, the next one begins at once."""
     here, there, _ = databases
     with ExitStack() as first:
-        claim = hold(here, first)
+        claim = hold_claim(here, first)
         with ExitStack() as second, pytest.raises(ConsoleError) as refused:
-            hold(there, second)
+            hold_claim(there, second)
         assert refused.value.detail["problem"] == "another_restore"
         claim.require()
     with pytest.raises(ZeroDivisionError):
-        break_off(there)
+        break_off_restore(there)
     with ExitStack() as third:
-        hold(here, third).require()
+        hold_claim(here, third).require()
 
 
 def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Database]) -> None:
@@ -73,7 +73,7 @@ def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Datab
         barrier.wait(MAX_WAIT_SECONDS)
         with ExitStack() as stack:
             try:
-                hold(database, stack)
+                hold_claim(database, stack)
                 results.append("held")
             except ConsoleError as error:
                 results.append(str(error.detail.get("problem")))
@@ -88,8 +88,8 @@ def test_only_one_of_three_restores_at_once_gets_the_claim(databases: list[Datab
 
 
 def test_the_claim_of_a_killed_restore_is_taken_over(databases: list[Database]) -> None:
-    """The process of a restore was killed: its claim stands still. A restore on another node takes it over after a
-    wait. If the first process was only suspended, it finds out before it completes its database."""
+    """The process of a restore was killed, so nothing renews its claim. A restore on another node takes it over after
+    a wait. If the first process was only suspended, it finds out before it completes its database."""
     here, there, _ = databases
     with ExitStack() as first:
         with here.engine.begin() as conn:
@@ -97,7 +97,7 @@ def test_the_claim_of_a_killed_restore_is_taken_over(databases: list[Database]) 
         restore_claim._take_claim(here, "suspended", "another node:1")
         suspended = restore_claim.RestoreClaim(here, "suspended")
         suspended.require()
-        hold(there, first).require()
+        hold_claim(there, first).require()
         with pytest.raises(ConsoleError) as refused:
             suspended.require()
         assert refused.value.detail["problem"] == "another_restore"
