@@ -71,7 +71,7 @@ def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) 
 
 
 def sell_order(place: Place, sandbox: Sandbox) -> int:
-    """Take a payment of one order by PayPay at our own merchant, and return the id of the payment."""
+    """Let a payer pay one order by PayPay at our own merchant, and return the id of the payment."""
     with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         return import_paid_payment(console, sandbox, "ORD-1").id
 

@@ -19,9 +19,9 @@ RIGHTS_NOT_STOPPED_BY_SWITCH = READING_RIGHTS | {
     "refund_withdraw", "registry_import",
     "save_view", "set_read_only", "schema", "unmask",
 }  # fmt: skip
-"""Rights that the switch doesn't stop: to read records in the database and at the providers, to withdraw a
-request, to set the switch to off, to save views, to import and to unmask, and what the worker and the schema
-account do by themselves. None of these costs or moves money.
+"""Rights that the switch doesn't stop: to read records in the database and at the providers, to withdraw a request,
+to set the switch to off, to save views, to import and to unmask, and to do the work of the worker and of the schema
+account. None of these actions costs or moves money.
 """
 
 

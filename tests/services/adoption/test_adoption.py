@@ -136,7 +136,7 @@ case.
 """
 
 
-def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, database_url: str) -> None:
+def test_the_live_row_of_each_claim_follows_the_rules(database: Database, home: Path, database_url: str) -> None:
     """If several rows have one claim, the newest purchased row stays live, or the newest row if none was purchased.
     Each other row becomes its duplicate, with a case and an audit entry, and is in the review queue.
     """

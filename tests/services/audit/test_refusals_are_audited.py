@@ -28,12 +28,12 @@ UNKNOWN_OPERATION_ID = "00000000-0000-4000-8000-000000000000"
 
 def list_actions(scene: PaymentDesk) -> dict[str, ConsoleAction]:
     """Return the tested actions by name. Several of them fail for every role, each for another reason."""
-    asked = PurchaseRequest(CORPORATION_NUMBERS[0], "1")
+    purchase_request = PurchaseRequest(CORPORATION_NUMBERS[0], "1")
     operation = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'credit-check' LIMIT 1")[0][0])
     begun = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'payment' LIMIT 1")[0][0])
     day = date(2026, 11, 20)
     return {
-        "purchase again": lambda desk: desk.credit_checks.purchase(asked),
+        "purchase again": lambda desk: desk.credit_checks.purchase(purchase_request),
         "renew too early": lambda desk: desk.credit_checks.purchase(
             PurchaseRequest(CORPORATION_NUMBERS[0], "1", renew=True)
         ),
@@ -135,9 +135,9 @@ def test_a_refusal_leaves_one_entry(scene: PaymentDesk, person: str) -> None:
                 status, refusal = ending.exit_status, ending
         said_no += status == 3
         if refusal is not None and status == 3:
-            action, told = read_last_refusal(scene)
-            if "refused" not in told or make_expected_words(refusal) not in told:
-                wrong.append(f"{name}: {action} {dict(refusal.detail)} is told as {told}")
+            action, sentence = read_last_refusal(scene)
+            if "refused" not in sentence or make_expected_words(refusal) not in sentence:
+                wrong.append(f"{name}: {action} {dict(refusal.detail)} has the sentence {sentence}")
         if count_refusals(scene) - before != (status == 3):
             wrong.append(f"{name}: exit {status}, {count_refusals(scene) - before} entries")
     assert wrong == []

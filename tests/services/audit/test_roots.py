@@ -69,9 +69,9 @@ def verify_trail(console: Console) -> tuple[int, str] | None:
     with suppress(ConsoleError):
         console.audit.verify_chains()
         return None
-    with pytest.raises(ConsoleError, match="audit_broken") as found:
+    with pytest.raises(ConsoleError, match="audit_broken") as refusal:
         console.audit.verify_chains()
-    return found.value.detail["first_bad"], found.value.detail["why"]  # type: ignore[return-value]  # an id, a word
+    return refusal.value.detail["first_bad"], refusal.value.detail["why"]  # type: ignore[return-value]  # an id, a word
 
 
 def find_root_error(console: Console) -> tuple[int, str] | None:
@@ -169,13 +169,13 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
             worker.recovery.run_all_tasks()
         with bought.database.read() as conn:
             since = audit_roots.read_covered_rows(conn)
-            _, found = audit_roots.list_heads_to_store(
+            _, heads = audit_roots.list_heads_to_store(
                 conn,
                 audit_roots.RowsCoveredByRoots(since.last_id_of_previous_root, since.last_id_of_previous_root),
                 since.last_id_of_newest_root,
             )
         assert 0 < since.last_id_of_previous_root < since.last_id_of_newest_root
-        assert bought._context.session_id in {head.chain for head in found}
+        assert bought._context.session_id in {head.chain for head in heads}
 
 
 def test_all_chain_heads_are_stored_in_several_roots(
@@ -303,15 +303,15 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
     """
     with console.database.read() as conn:
         last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()
-        covers, found = audit_roots.list_heads_to_store(conn, audit_roots.RowsCoveredByRoots(since, since), last)
-    told = [[head.chain, head.seq, head.row_id, head.hash] for each in found for head in keep(each)]
-    digest = sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
+        covers, heads = audit_roots.list_heads_to_store(conn, audit_roots.RowsCoveredByRoots(since, since), last)
+    stated_heads = [[head.chain, head.seq, head.row_id, head.hash] for each in heads for head in keep(each)]
+    digest = sha256(json.dumps(stated_heads, separators=(",", ":")).encode()).hexdigest()
     return json.dumps(
         {
             "since": covers.last_id_of_previous_root,
             "upto": covers.last_id_of_newest_root,
             "root": digest,
-            "heads": told,
+            "heads": stated_heads,
         }
     )
 

@@ -50,10 +50,10 @@ def _edit_and_hash_again(trail_database: DatabaseWithThreeChains, chance: random
     ours = [row for row in trail_database.list_rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
     trail_database.execute_without_triggers(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
-    found = trail_database.place.sql(
+    rows = trail_database.place.sql(
         f"SELECT {', '.join(HASHED_COLUMNS)}, prev_hash FROM audit_log WHERE id = {victim}"
     )
-    *content, before = (format_hashed_instant(value) if isinstance(value, datetime) else value for value in found[0])
+    *content, before = (format_hashed_instant(value) if isinstance(value, datetime) else value for value in rows[0])
     trail_database.execute_without_triggers(
         f"UPDATE audit_log SET hash = '{compute_row_hash(before, content)}' WHERE id = {victim}"
     )
@@ -206,5 +206,5 @@ def test_tampering_is_found_and_named(fresh_place: MakePlace, tampering: Tamperi
             with closing(desk.database):
                 chance = fill_chains(desk, seed, rows=45)
                 expected = tampering(desk, chance)
-                found = desk.verify_trail()
-        assert found.first_bad_row_id == expected, f"seed {seed}: {found}"
+                verdict = desk.verify_trail()
+        assert verdict.first_bad_row_id == expected, f"seed {seed}: {verdict}"

@@ -110,15 +110,21 @@ def test_a_refund_request_for_a_set_aside_is_accepted(execute_as_person: SqlClie
     taken = make_payment_update(
         SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400"
     )
-    asked = (taken, make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
+    request_statements = (
+        taken,
+        make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, set_aside_id="1"),
+        "SET @made = LAST_INSERT_ID()",
+    )
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
-    assert execute_as_person("op-a", *asked, marked) == ""
+    assert execute_as_person("op-a", *request_statements, marked) == ""
     ended = make_refund_update("@made", status="'withdrawn'")
     freed = make_payment_update(
         SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400"
     )
     assert (
-        execute_as_person("op-a", *asked, marked, ended, freed, money.make_update("set_asides", 1, status="'open'"))
+        execute_as_person(
+            "op-a", *request_statements, marked, ended, freed, money.make_update("set_asides", 1, status="'open'")
+        )
         == ""
     )
 
@@ -133,23 +139,25 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     """The worker may request the refund of a whole set-aside, with two approvers. The database refuses the worker's
     own vote for this request, the worker's own approval of it, and a second request of the worker after the first one
     was withdrawn."""
-    asked = (
+    request_statements = (
         SET_ASIDE_UPDATE,
         make_refund_insert(SET_ASIDE_PAYMENT_ID, 400, **SET_ASIDE_REFUND_COLUMNS),
         "SET @made = LAST_INSERT_ID()",
     )
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
-    assert execute_as_person("worker", *asked, marked) == ""
-    assert "only an approver approves" in execute_as_person("worker", *asked, marked, make_vote_insert("@made"))
+    assert execute_as_person("worker", *request_statements, marked) == ""
+    assert "only an approver approves" in execute_as_person(
+        "worker", *request_statements, marked, make_vote_insert("@made")
+    )
     assert "nobody approves a refund of their own" in execute_as_person(
-        "worker", *asked, make_refund_update("@made", status="'approved'")
+        "worker", *request_statements, make_refund_update("@made", status="'approved'")
     )
     ended = (make_refund_update("@made", status="'withdrawn'"), "SET @back = 1")
     freed = make_payment_update(
         SET_ASIDE_PAYMENT_ID, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400"
     )
-    again = (freed, money.make_update("set_asides", 1, status="'open'", refund_id="NULL"), *asked)
-    assert "asks for no refund" in execute_as_person("worker", *asked, marked, *ended, *again)
+    again = (freed, money.make_update("set_asides", 1, status="'open'", refund_id="NULL"), *request_statements)
+    assert "asks for no refund" in execute_as_person("worker", *request_statements, marked, *ended, *again)
 
 
 @pytest.mark.parametrize("requested_columns", [
@@ -180,8 +188,8 @@ def test_the_worker_may_request_no_other_refund(
     """The worker may request a refund only of the amount that is set aside at a payment, with two approvers. The
     database refuses a request of the worker with another amount, about another payment, about a set-aside that is
     already being refunded, with one approver, or in another person's name."""
-    told = execute_as_person("worker", *requested_columns)
-    assert "asks for no refund" in told or "in the name of somebody else" in told
+    message = execute_as_person("worker", *requested_columns)
+    assert "asks for no refund" in message or "in the name of somebody else" in message
 
 
 def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
@@ -431,12 +439,12 @@ def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlCli
     paid order whose payment is unpaid or lower than the price. Only the worker may store a notice."""
     begun = money.make_payment_insert(order_id=str(UNPAID_ORDER_ID), asked_minor="1000")
     assert execute_as_person(person, begun) == ""
-    told = execute_as_person(
+    message = execute_as_person(
         person,
         "INSERT INTO payment_events (source, event_id, kind, received_at, done, body, who)"
         f" SELECT 'bank', 'e2', 'x', {NOW_SQL}, 'unmatched', '', SUBSTRING_INDEX(USER(), '@', 1)",
     )
-    assert (told == "") is (person == "worker"), told
+    assert (message == "") is (person == "worker"), message
     answered = (
         begun, "SET @made = LAST_INSERT_ID()",
         make_answer_insert("HTTP 200 SUCCEEDED answered", "@made", "paypay.payment", "payment"),
@@ -474,17 +482,19 @@ def test_the_worker_changes_accounts_within_their_limit(execute_as_person: SqlCl
     """The worker may lower the balance of a company's account and reserve a sum within the account's limit. The
     database refuses sums above the limit."""
     back = money.make_update("accounts", 1, balance_minor="balance_minor - 100")
-    held = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
-    assert execute_as_person("worker", back, held) == ""
-    assert "its limit" in execute_as_person("worker", back, held, held)
+    reservation = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
+    assert execute_as_person("worker", back, reservation) == ""
+    assert "its limit" in execute_as_person("worker", back, reservation, reservation)
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_order_columns_accept_values_of_a_payment(execute_as_person: SqlClient, person: str) -> None:
     """The database accepts the values of a payment of this order in the order's columns about its payment. The
     payment's token may be stored before the payment is paid."""
-    told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
-    assert execute_as_person(person, money.make_update("orders", money.ORDER_PAID_AT_ATOM_ID, **told)) == ""
+    payment_columns = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
+    assert (
+        execute_as_person(person, money.make_update("orders", money.ORDER_PAID_AT_ATOM_ID, **payment_columns)) == ""
+    )
     assert (
         execute_as_person(person, money.make_update("orders", money.ORDER_WAITING_AT_ATOM_ID, atom_token_id="'T-5'"))
         == ""

@@ -85,7 +85,7 @@ def test_a_saga_moves_to_its_next_and_final_states(execute_as_person: SqlClient,
 def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClient, person: str) -> None:
     """An alert may be opened, acknowledged in the person's own name, and resolved. Afterwards an alert of the same
     rule and record may be opened again."""
-    found = make_insert(
+    alert_insert = make_insert(
         "alerts",
         rule_id="'A'",
         subject_kind="'order'",
@@ -95,7 +95,7 @@ def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClie
         detected_at=NOW_SQL,
     )
     settled = make_column_update("alerts", OPEN_ALERT_ID, resolved_at=NOW_SQL)
-    assert execute_as_person(person, worker.make_acknowledge_update(OPEN_ALERT_ID), settled, found) == ""
+    assert execute_as_person(person, worker.make_acknowledge_update(OPEN_ALERT_ID), settled, alert_insert) == ""
 
 
 @pytest.mark.parametrize("person", ACCOUNTS_OF_EACH_ROLE)

@@ -43,9 +43,9 @@ def test_a_fresh_server_is_fit(migrated_server_database: Database) -> None:
 def test_all_derived_columns_are_stored(migrated_server_database: Database) -> None:
     """On a server all derived columns are stored columns. With an indexed virtual column, the purge of a returning
     Galera node might never end."""
-    found = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
+    columns_query = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
     with migrated_server_database.read() as conn:
-        derived = {str(extra) for extra, _ in conn.execute(found) if "GENERATED" in str(extra)}
+        derived = {str(extra) for extra, _ in conn.execute(columns_query) if "GENERATED" in str(extra)}
     assert derived == {"STORED GENERATED"}
 
 
@@ -84,8 +84,8 @@ def test_a_missing_trigger_or_an_extra_right_stops_purchases(sql_server: SqlServ
             cursor.execute(f"DROP TRIGGER {gone}")
             cursor.execute(f"GRANT DELETE ON changes TO `{team.database}/operator`")
         assert find_failed_checks(owner) == {"guards": True, "grants": True} | advice
-        told = {"guards", "grants"} if isinstance(sql_server, servers.Server) else {"grants"}
-        assert set(find_failed_checks(person)) == told | set(advice)
+        reported_checks = {"guards", "grants"} if isinstance(sql_server, servers.Server) else {"grants"}
+        assert set(find_failed_checks(person)) == reported_checks | set(advice)
         owner.close()
         person.close()
 
@@ -145,8 +145,8 @@ def test_several_nodes_without_a_cluster_are_unfit(sql_server: SqlServer) -> Non
     migrate.upgrade(Database(url, without_time_limit=True))
     port = Database(url).url.port
     database = Database(f"{url}{'&' if '?' in url else '?'}fallback=127.0.0.1:{port}")
-    found = find_failed_checks(database)
-    assert found["cluster"] is True
+    failed_checks = find_failed_checks(database)
+    assert failed_checks["cluster"] is True
     database.close()
 
 

@@ -23,8 +23,8 @@ REQUESTED_REFUND_ID, TWO_VOTE_REFUND_ID, ENDED_REFUND_ID = 1, 2, 3
 
 
 def make_update(table: str, record: int, **values: str) -> str:
-    told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
-    return f"UPDATE {table} SET {told} WHERE id = {record}"
+    assignments = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
+    return f"UPDATE {table} SET {assignments} WHERE id = {record}"
 
 
 def make_reserve_update(payment: int, minor: int = 300) -> str:

@@ -55,8 +55,8 @@ def make_watched_corporation_insert(number: str, **more: str) -> str:
 
 
 def make_incident_step_insert(position: int, **more: str) -> str:
-    told = {"action": "'take'", "incident_id": str(OPEN_ROW_ID), "position": str(position)} | more
-    return make_insert("incident_steps", id=str(position), person="'op-a'", at=NOW_SQL, **told)
+    columns = {"action": "'take'", "incident_id": str(OPEN_ROW_ID), "position": str(position)} | more
+    return make_insert("incident_steps", id=str(position), person="'op-a'", at=NOW_SQL, **columns)
 
 
 def make_saved_view_insert(position: int, **more: str) -> str:
@@ -85,13 +85,13 @@ def make_reconciliation_insert(number: int, **more: str) -> str:
 
 
 def make_bulk_run_insert(number: int, **more: str) -> str:
-    told = {"action": "'probe'", "state": "'frozen'", "most": "2", "made_by": "'op-a'"} | more
-    return make_insert("bulk_runs", id=str(number), made_at=NOW_SQL, changed_at=NOW_SQL, **told)
+    columns = {"action": "'probe'", "state": "'frozen'", "most": "2", "made_by": "'op-a'"} | more
+    return make_insert("bulk_runs", id=str(number), made_at=NOW_SQL, changed_at=NOW_SQL, **columns)
 
 
 def make_bulk_row_insert(number: int, **more: str) -> str:
-    told = {"run_id": "1", "position": str(number), "kind": "'payment'", "subject_id": str(number), "saw": "1"}
-    return make_insert("bulk_rows", id=str(number), **(told | more))
+    columns = {"run_id": "1", "position": str(number), "kind": "'payment'", "subject_id": str(number), "saw": "1"}
+    return make_insert("bulk_rows", id=str(number), **(columns | more))
 
 
 ALLOWED_STATEMENTS = (
