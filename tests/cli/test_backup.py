@@ -39,6 +39,7 @@ from console.store.documents.documents import LARGEST_DOCUMENT_BYTES, Documents
 from console.store.migrations import upgrade as migrate
 from console.store.migrations.upgrade_lock import LOCK_TABLE
 from console.store.schema.core import SCHEMA_VERSION
+from console.store.schema.worker import metadata
 from console.store.spool import spool as spools
 from console.store.spool.spool import Spool
 from console.wording.sentences.catalogue import LANGUAGES
@@ -569,6 +570,13 @@ def replace_database_by_newer(folder: Path) -> None:
     make_listed_file_adder("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
+def replace_database_by_tables_without_version(folder: Path) -> None:
+    """Change the backup into that of a server, with every table and without the file of the schema's version."""
+    tables = "".join(f"CREATE TABLE `{name}` (\n" for name in metadata.tables)
+    make_listed_file_adder("tables.sql", tables.encode())(folder)
+    make_manifest_rewriter(kind="server")(folder)
+
+
 def make_spool_changer(*statements: str) -> Callable[[Path], object]:
     """Return a function that executes these statements in the backup's spool and lists the changed file in the
     manifest.
@@ -638,6 +646,11 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "a pipe": (replace_manifest_by_pipe, (2, "bad_backup")),
     "a number for a text": (make_manifest_rewriter(schema=21), (2, "bad_backup")),
     "no instant": (make_manifest_rewriter(taken_at="yesterday"), (2, "bad_backup")),
+    "an instant without a time zone": (make_manifest_rewriter(taken_at="2026-11-20T03:20:01"), (2, "bad_backup")),
+    "an instant of Japan": (make_manifest_rewriter(taken_at="2026-11-20T12:20:01+09:00"), (2, "bad_backup")),
+    "a day for an instant": (make_manifest_rewriter(taken_at="2026-11-20"), (2, "bad_backup")),
+    "a text for a list": (make_manifest_rewriter(unreadable="none"), (2, "bad_backup")),
+    "a number for a fingerprint": (make_manifest_rewriter(store_key=0), (2, "bad_backup")),
     "signs for a terminal": (make_manifest_rewriter(version="\x1b[2J\u202e"), (2, "bad_backup")),
     "a length in words": (make_manifest_rewriter(files={"desk.db": {"bytes": "9", "sha256": ""}}), (2, "bad_backup")),
     "a newer form": (make_manifest_rewriter(format="support-console-backup/9"), (2, "bad_backup")),
@@ -649,6 +662,7 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "another database's": (make_manifest_rewriter(database_id="0" * 32), (2, "bad_backup")),
     "another key": (make_manifest_rewriter(store_key="0" * 32), (2, "bad_profile")),
     "a server's": (make_manifest_rewriter(kind="server"), (2, "bad_backup")),
+    "a server's without its version": (replace_database_by_tables_without_version, (2, "bad_backup")),
 }
 
 

@@ -61,6 +61,7 @@ _REPLACED_FILE_SUFFIX = ".before-restore-"
 """Beginning of the suffix of a database file that a restore has replaced; the time of the restore follows."""
 _KIND_OF_SQLITE_BACKUP = "sqlite"
 _KIND_OF_SERVER_BACKUP = "server"
+_SERVER_DUMP_FILES = (archive.DUMP_FILE, archive.VERSION_DUMP_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             schema=state["schema"],
             database_id=state["database_id"],
             kind=_KIND_OF_SERVER_BACKUP if database.is_server else _KIND_OF_SQLITE_BACKUP,
-            taken_at=taken_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            taken_at=archive.format_backup_time(taken_at),
             store_key=state.get(STORE_KEY_FINGERPRINT_NAME),
             files=writer.files,
             unreadable=unreadable_paths,
@@ -169,7 +170,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
         state = sqlite_copy.read_console_meta(folder / archive.SQLITE_FILE)
         if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
             raise archive.make_bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
-    elif manifest.kind != _KIND_OF_SERVER_BACKUP or archive.DUMP_FILE not in manifest.files:
+    elif manifest.kind != _KIND_OF_SERVER_BACKUP or not set(_SERVER_DUMP_FILES) <= manifest.files.keys():
         raise archive.make_bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
     else:
         _require_every_table(folder, manifest)
@@ -185,7 +186,7 @@ def _require_every_table(folder: Path, manifest: BackupManifest) -> None:
     schema. Don't check a backup of an older schema, which has fewer tables.
     """
     if manifest.schema == SCHEMA_VERSION:
-        dumps = [folder / name for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE) if name in manifest.files]
+        dumps = [folder / name for name in _SERVER_DUMP_FILES]
         if not metadata.tables.keys() <= server_dump.read_dumped_table_names(dumps):
             raise archive.make_bad_backup_error(BackupProblem.TABLES_MISSING, archive.DUMP_FILE)
 
@@ -539,7 +540,7 @@ def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     own_tables = sorted(table_names & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
     data_tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]
     version_tables = [name for name in own_tables if name in server_dump.SCHEMA_VERSION_TABLES]
-    for file, names in ((archive.DUMP_FILE, data_tables), (archive.VERSION_DUMP_FILE, version_tables)):
+    for file, names in zip(_SERVER_DUMP_FILES, (data_tables, version_tables), strict=True):
         server_dump.dump_tables(database, names, writer.create_file(file))
         writer.add_written_file(file)
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -249,14 +249,23 @@ def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
     have written the file. Raises ValueError, KeyError, TypeError or AttributeError for a content that
     `write_manifest` doesn't write."""
     files = {_require_relative_path(name): _parse_backup_file(**file) for name, file in content.pop("files").items()}
-    unreadable_paths = tuple(content.pop("unreadable"))
-    manifest = BackupManifest(**content, files=files, unreadable=unreadable_paths)
+    unreadable_paths = content.pop("unreadable")
+    if not isinstance(unreadable_paths, list):
+        raise TypeError("no list of paths")
+    manifest = BackupManifest(**content, files=files, unreadable=tuple(unreadable_paths))
     facts = (manifest.version, manifest.schema, manifest.database_id, manifest.kind, manifest.taken_at)
-    texts = (*facts, *unreadable_paths, manifest.store_key or "")
+    texts = (*facts, *unreadable_paths, "" if manifest.store_key is None else manifest.store_key)
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ValueError("no text")
-    datetime.fromisoformat(manifest.taken_at)
+    taken_at = datetime.fromisoformat(manifest.taken_at)
+    if taken_at.tzinfo is not UTC or format_backup_time(taken_at) != manifest.taken_at:
+        raise ValueError("no instant in UTC")
     return manifest
+
+
+def format_backup_time(instant: datetime) -> str:
+    """Return the instant of a backup, which is in UTC, as the manifest contains it (RFC 3339, whole seconds)."""
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _parse_backup_file(bytes: int, sha256: str) -> BackupFile:
