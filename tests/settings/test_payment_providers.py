@@ -281,8 +281,8 @@ def test_the_documented_variables_open_both_providers(context: ServiceContext, s
 
 
 def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
-    """The command `doctor` reports a gateway without settings as not set up, which is no failure. A gateway without a
-    secret is reported as failed, with the name of the secret.
+    """The command `doctor` reports a gateway without settings as not set up, which is no failure. A gateway with an
+    address or with some of its secrets is reported as failed, with the names of the missing secrets.
     """
 
     def read_health_checks(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
@@ -296,3 +296,6 @@ def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
     }
     salts = ("CONSOLE_SECRET_ATOM_REQUEST_SALT", "CONSOLE_SECRET_ATOM_RESPONSE_SALT")
     assert read_health_checks(lacking)["atom"] == (False, "doctor.gateway.bad", salts)
+    key_alone = {"CONSOLE_SECRET_PAYPAY_API_KEY": "key"}
+    others = ("CONSOLE_SECRET_PAYPAY_API_SECRET", "CONSOLE_SECRET_PAYPAY_MERCHANT_ID")
+    assert read_health_checks(key_alone)["paypay"] == (False, "doctor.gateway.bad", others)

@@ -40,6 +40,7 @@ from console.services.process.merchants import (
 )
 from console.services.process.temporary_files import get_temporary_folder, open_temporary_file
 from console.settings.private_files import find_unwritable_path, is_open_to_others, is_readable_by_everybody
+from console.settings.provider_access import list_required_secret_names
 from console.settings.settings import NOTICE_KEY_PATTERN, Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
@@ -205,7 +206,7 @@ class HealthCheckService:
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
         next_step = "" if verdict in ("ok", "none", "unneeded", "unbound", "stored") else f"doctor.{check_name}.next"
-        if verdict in ("future", "given", "unchecked"):
+        if verdict in ("future", "given", "incomplete", "unauthorised", "unchecked"):
             next_step = f"doctor.{check_name}.{verdict}.next"
         return HealthCheck(check_name, is_good, f"doctor.{check_name}.{verdict}", next_step, facts)
 
@@ -225,7 +226,10 @@ class HealthCheckService:
         is_about_spool = Path(str(error.detail.get("file"))).name == SPOOL_FILE_NAME
         next_step = "doctor.spool.next" if is_about_spool else f"doctor.{check_name}.next"
         if error.code == ErrorCode.BAD_PROFILE and problem:
-            return f"error.bad_profile.{problem}", next_step
+            # A secret of AlarmBox that can't be read need not be missing, so the next step isn't to set it.
+            return f"error.bad_profile.{problem}", (
+                "error.bad_profile.next" if check_name == "alarmbox" else next_step
+            )
         if is_about_spool:
             return "doctor.spool.bad", next_step
         if error.code == ErrorCode.STORAGE_FULL and check_name == "documents":
@@ -409,14 +413,19 @@ class HealthCheckService:
         return {"verdict": "advice"}
 
     def _check_alarmbox_settings(self) -> _CheckFacts:
+        """Check that AlarmBox's secrets are set and that AlarmBox has authorised this console. The text about a
+        failed check tells only what is missing: secrets, the authorisation, or both."""
         if self._acts_through_worker is True:
             return {"verdict": "unneeded"}
-        url, is_enabled = self._settings.get_provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
-        if not is_enabled:
+        missing_names = self._settings.list_missing_secret_names("alarmbox")
+        if missing_names:
             self._raise_worker_read_error()
-        elif not self._is_authorised_at_alarmbox():
+        is_authorised = self._is_authorised_at_alarmbox()
+        if missing_names:
+            return {"ok": False, "verdict": "incomplete" if is_authorised else "bad", "missing": missing_names}
+        if not is_authorised:
             return {"ok": False, "verdict": "unauthorised"}
-        return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
+        return {"url": self._settings.get_provider_url("alarmbox") or "https://api.alarmbox.jp"}
 
     def _is_authorised_at_alarmbox(self) -> bool:
         """True if the database has stored AlarmBox tokens, or the settings have the first refresh token, and AlarmBox
@@ -469,18 +478,20 @@ class HealthCheckService:
         }
 
     def _check_gateway_secrets(self, provider: str) -> HealthCheck:
-        """Check that the payment provider `provider`, if it is configured, has all its secrets. The check passes if
-        the provider is not configured.
+        """Check that the payment provider `provider`, if an address or a secret of it is set, has all its secrets.
+        The check passes if neither an address nor a secret is set.
         """
         facts: dict[str, object] = {"provider": provider, "url": self._settings.get_provider_url(provider)}
         if self._acts_through_worker is True:
             return HealthCheck(provider, True, "doctor.gateway.unneeded", "", facts)
         try:
-            if not self._settings.is_enabled(provider):
-                return HealthCheck(provider, True, "doctor.gateway.off", "", facts)
             missing_names = self._settings.list_missing_secret_names(provider)
         except ConsoleError as error:
-            missing_names = (str(error.detail.get("variable", "")),)
+            facts |= {"code": error.code, **error.detail}
+            message = f"error.bad_profile.{error.detail.get('problem')}"
+            return HealthCheck(provider, False, message, "error.bad_profile.next", facts)
+        if facts["url"] is None and len(missing_names) == len(list_required_secret_names(provider)):
+            return HealthCheck(provider, True, "doctor.gateway.off", "", facts)
         if missing_names:
             missing_facts = {**facts, "missing": missing_names}
             return HealthCheck(provider, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)

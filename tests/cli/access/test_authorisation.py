@@ -91,6 +91,30 @@ def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: 
     assert "AlarmBox is set up" in text
 
 
+@pytest.mark.parametrize(
+    ("missing_names", "next_step"),
+    [
+        (("CLIENT_ID", "CLIENT_SECRET"), "Set {CLIENT_ID}, {CLIENT_SECRET}."),
+        (("CLIENT_SECRET",), "Set {CLIENT_SECRET}."),
+        (("REFRESH_TOKEN",), "Run support-console provider authorise alarmbox."),
+        (
+            ("CLIENT_ID", "REFRESH_TOKEN"),
+            "Set {CLIENT_ID}. Then run support-console provider authorise alarmbox.",
+        ),
+    ],
+)
+def test_doctor_names_only_the_credentials_that_are_missing(
+    terminal: Terminal, missing_names: tuple[str, ...], next_step: str
+) -> None:
+    """The next step of `doctor` at AlarmBox asks for the missing secrets alone, and for the authorisation only if
+    AlarmBox hasn't given it."""
+    variables = {name: f"CONSOLE_SECRET_ALARMBOX_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")}
+    for name in missing_names:
+        del terminal.env[variables[name]]
+    (check,) = (check for check in terminal.json("doctor").data["checks"] if check["name"] == "alarmbox")
+    assert (check["ok"], check["next"]) == (False, next_step.format_map(variables))
+
+
 def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_desk: UnauthorisedDesk) -> None:
     """If a redirect address is set, the command accepts only this address, with the `state` of its own request. An
     entered address with another state, without a code or with two codes is refused, and the command sends nothing.
