@@ -24,9 +24,10 @@ from console.sandbox.server import Sandbox
 from console.services.tasks.scheduler import Scheduler
 from console.settings.settings import Settings
 from console.store.audit.trail import NewAuditEntry
+from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.cli.conftest import Terminal
 from tests.support.permissions import remove_permissions
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 CORPORATION_NUMBER = "1180301018771"
 OTHER_CORPORATION_NUMBER = "5010001192707"
@@ -279,6 +280,23 @@ def test_blank_or_missing_evidence_is_refused(
     words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")
     assert terminal.json(*words).exit_status_and_code == (2, "no_evidence")
     assert terminal.json("resolve", *words[1:5]).exit_status_and_code == (2, "no_evidence")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipe with a path in a folder")
+def test_the_refusal_of_evidence_names_what_the_path_is(tmp_path: Path) -> None:
+    """The refusal of a folder, a pipe or a device doesn't say that it doesn't exist: the person may have typed a part
+    of the path."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in (
+        (tmp_path, "is_folder"),
+        (tmp_path / "pipe", "special_file"),
+        (Path(os.devnull), "special_file"),
+        (tmp_path / "scan.pdf", "no_such_file"),
+    ):
+        refusal = call_for_refusal(partial(outcomes._parse_evidence, str(path)))
+        assert (refusal.code, refusal.detail) == ("no_evidence", {"reason": reason, "file": str(path)})
+        for language in LANGUAGES:
+            assert str(path) in format_error_message(refusal, language)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")

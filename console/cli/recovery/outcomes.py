@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord, TranslateFunction
@@ -18,9 +18,11 @@ from console.cli.text_output.translator import Lines, Translator
 from console.domain.calendar_days import parse_day
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import UnusableEvidenceReason
 from console.domain.payments.outside_refunds import OutsideRefund
 from console.domain.payments.records import Payment
 from console.domain.payments.states import DONE_OUTSIDE
+from console.domain.reason import ForeignText
 from console.domain.recovery.decision_reasons import LONGEST_DECISION_REASON_CHARACTERS, DecisionReason, StatedReason
 from console.settings.private_files import is_ordinary_file
 
@@ -118,23 +120,34 @@ def _parse_evidence(argument: str) -> str | Path:
     """Return the evidence that the argument `--evidence` names: a path if the argument is the name of a file,
     otherwise the argument itself as a written statement.
 
-    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file; for a symbolic link whose
-    target doesn't exist; for a path that can't be read now, because this user may not search a folder or its disk was
-    removed; and for a missing file whose name ends like a file of evidence.
+    Raises ConsoleError `no_evidence` for a folder (is_folder), and for a pipe or another special file (special_file);
+    for a path that can't be read now, because this user may not search a folder or its disk was removed; and
+    (no_such_file) for a symbolic link whose target doesn't exist, and for a missing file whose name ends like a file
+    of evidence.
     """
     path = Path(argument)
     try:
         if is_ordinary_file(path):
             return path
-        # A shell gives `<(command)` as the name of a pipe; this name says nothing about the record.
+        if argument and path.exists():
+            # A shell gives `<(command)` as the name of a pipe; this name says nothing about the record.
+            _refuse_evidence(argument, "is_folder" if path.is_dir() else "special_file")
         is_missing = os.path.lexists(path) or _has_name_of_evidence_file(path)
     except ValueError:  # with a character that no path has
         is_missing = _has_name_of_evidence_file(path)
     except OSError as error:  # a statement may be too long for a path; other errors are those of a file or its disk
-        is_missing = error.errno not in _NO_PATH_ERROR_NUMBERS or _has_name_of_evidence_file(path)
+        if error.errno not in _NO_PATH_ERROR_NUMBERS:
+            problem = ForeignText(os.strerror(error.errno or 0))
+            raise ConsoleError(ErrorCode.NO_EVIDENCE, {"file": argument, "problem": problem}) from error
+        is_missing = _has_name_of_evidence_file(path)
     if argument and is_missing:
-        raise ConsoleError(ErrorCode.NO_EVIDENCE, {"reason": "no_such_file", "file": argument})
+        _refuse_evidence(argument, "no_such_file")
     return argument
+
+
+def _refuse_evidence(argument: str, reason: UnusableEvidenceReason) -> NoReturn:
+    """Raise ConsoleError `no_evidence`: the path `argument` is no file of evidence, for this reason."""
+    raise ConsoleError(ErrorCode.NO_EVIDENCE, {"reason": reason, "file": argument})
 
 
 def _has_name_of_evidence_file(path: Path) -> bool:

@@ -5,7 +5,7 @@ The overloads of ConsoleError's constructor assign a TypedDict to each code, so 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
@@ -164,12 +164,16 @@ class NotFoundDetail(TypedDict, total=False):
     reason: DocumentNotFoundReason
 
 
+UnusableEvidenceReason: TypeAlias = Literal["is_folder", "no_such_file", "special_file"]
+"""Why a path is no file of evidence. `special_file`: it is a pipe, a socket or a device."""
+
+
 class NoEvidenceDetail(TypedDict, total=False):
     """Facts of the error `no_evidence`: the evidence for a decision is missing, empty, too large or can't be read.
-    `largest` is the size limit in bytes.
+    `largest` is the size limit in bytes. `reason` tells why the path `file` is no file of evidence.
     """
 
-    reason: Literal["no_such_file"]
+    reason: UnusableEvidenceReason
     problem: Literal["empty", "too_large"] | ForeignText
     file: str
     largest: int
