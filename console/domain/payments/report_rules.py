@@ -32,6 +32,11 @@ NOT_BOOKABLE_REASON = "not_bookable"
 without which its statement can't be booked.
 """
 
+CROSSED_ANSWERS_REASON = "answers_crossed"
+"""Reason for which a payment's outcome is unknown: a later report says that the payment has failed, and the answer to
+an earlier question says that it was paid. The answer may describe a moment after the failure.
+"""
+
 REVERSAL_NOTICE_TYPE = "payment.reversed"
 """Type of a signed notice which says that paid money went back."""
 
@@ -103,7 +108,7 @@ def compute_report_effect(
     `report_source` its source. A report of the same instant as the stored report counts as newer."""
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
-        return _compute_success_effect(payment, report, report_source, is_newer=is_newer)
+        return _compute_success_effect(payment, report, at, report_source, is_newer=is_newer)
     if not is_newer or keeps_other_amount_unknown(payment, report):
         return ReportEffect(is_newest_report=False)
     if may_be_end_of_other_payment(payment, report):
@@ -163,10 +168,10 @@ def is_other_amount_missing(effect: ReportEffect, payment: Payment) -> bool:
 
 
 def _compute_success_effect(
-    payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
+    payment: Payment, report: PaymentReport, at: datetime, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
-    """Return the effect of a report that the payment was paid. `is_newer` is True if the report is newer than the
-    stored report."""
+    """Return the effect of a report that the payment was paid. `at` is the instant at which the report was true;
+    `is_newer` is True if the report is newer than the stored report."""
     if payment.state is PaymentState.REVERSED and _is_report_of_second_payment(payment, report):
         return _make_effect_of_second_payment(report)
     if payment.state is PaymentState.REVERSED:
@@ -196,6 +201,10 @@ def _compute_success_effect(
     # A callback has the time of the provider's clock, and a read that of ours: their sequence reverses no payment.
     # The read that follows each callback does.
     has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
+    if has_newer_failure and report_source is ReportSource.READ and at != report.paid_at:
+        # Not a row of a history, which is true at its time of payment, but an answer: it describes the payment at the
+        # time of the question or later. Only another question shows whether the payer has paid after the failure.
+        return ReportEffect(unknown_reason=CROSSED_ANSWERS_REASON, is_newest_report=False)
     has_other_failed_amount = has_newer_failure and payment.provider_minor not in (None, report.amount.minor)
     is_failure_unclear = has_newer_failure and _may_be_failed_attempt(payment.provider_state, report_source)
     if has_other_failed_amount or is_failure_unclear or _may_be_second_payment(payment, report, report_source):

@@ -11,7 +11,7 @@ from console.domain.payments.consistency import (
     is_final,
 )
 from console.domain.payments.records import Payment
-from console.domain.payments.report_rules import NOT_BOOKABLE_REASON, OTHER_AMOUNT_REASON
+from console.domain.payments.report_rules import CROSSED_ANSWERS_REASON, NOT_BOOKABLE_REASON, OTHER_AMOUNT_REASON
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, WorkState
 from console.domain.recovery.records import ProviderStatement
@@ -38,8 +38,8 @@ def find_last_provider_statement(
         return ProviderStatement.OTHER_AMOUNT
     if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_ERROR_CODES:
         return ProviderStatement.NOT_FOUND
-    # The newest answer says nothing; the stored facts are those of an earlier one.
-    if payment.certainty is Certainty.UNKNOWN and payment.error_code == NOT_BOOKABLE_REASON:
+    # The newest answer decides nothing; the stored facts are those of an earlier one.
+    if payment.certainty is Certainty.UNKNOWN and payment.error_code in (NOT_BOOKABLE_REASON, CROSSED_ANSWERS_REASON):
         return ProviderStatement.NOTHING
     state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
     if state is None or payment.told_at is None:

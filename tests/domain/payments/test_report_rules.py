@@ -14,6 +14,7 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
+    CROSSED_ANSWERS_REASON,
     REVERSAL_NOTICE_TYPE,
     ReportEffect,
     ReportSource,
@@ -48,6 +49,12 @@ def make_fact(
         amount=None if minor is None else Money(minor, "JPY"),
     )
     return report, START_TIME + timedelta(minutes=minute), source
+
+
+def make_history_fact(state: PaymentState, minute: float) -> ReportFact:
+    """Return a row of the provider's history: it is true at its time of payment, not at the time of a question."""
+    report, at, source = make_fact(state, minute)
+    return replace(report, paid_at=at), at, source
 
 
 def apply_report(payment: Payment, fact: ReportFact) -> Payment:
@@ -95,12 +102,12 @@ FACTS_BY_STORY = {
     ),
     "paid, then taken back": (
         make_fact(PaymentState.USER_PAYMENT, 0),
-        make_fact(PaymentState.PAYMENT_SUCCESS, 1),
+        make_history_fact(PaymentState.PAYMENT_SUCCESS, 1),
         make_fact(PaymentState.PAYMENT_FAILED, 2),
     ),
     "failed, paid late, taken back": (
         make_fact(PaymentState.PAYMENT_FAILED, 0),
-        make_fact(PaymentState.PAYMENT_SUCCESS, 1),
+        make_history_fact(PaymentState.PAYMENT_SUCCESS, 1),
         make_fact(PaymentState.PAYMENT_FAILED, 2),
     ),
     "expired, then paid late": (make_fact(PaymentState.EXPIRED, 0), make_fact(PaymentState.PAYMENT_SUCCESS, 1)),
@@ -122,7 +129,7 @@ FACTS_BY_STORY = {
 )
 def test_reports_in_every_sequence_lead_to_the_same_state(name: str, start_state: PaymentState) -> None:
     """The reports of a payment lead to the same state, money and provider state in every order, whether each arrives
-    once or twice.
+    once or twice. Of a success before a failure the time of payment is known: without it, the order would be open.
     """
     payment, story = replace(STARTED_PAYMENT, state=start_state), FACTS_BY_STORY[name]
     straight = apply_facts(payment, story)
@@ -458,7 +465,8 @@ def test_a_report_older_than_the_last_one_has_no_effect(
 def test_an_old_success_is_booked_without_undoing_a_later_report(state: PaymentState, source: ReportSource) -> None:
     """An old report of success is booked if no amount was booked yet. If a later failure of the payment is known, the
     payment becomes reversed. After a notice of a failure that may be about another attempt, a case is opened instead.
-    A callback has the time of another clock than a read, so it only books the amount: the next read decides.
+    A callback has the time of another clock than a read, so it only books the amount: the next read decides. The
+    answer to a question that was sent before the failure books nothing, because it may describe a later moment.
     """
     old = {"told_at": START_TIME + timedelta(minutes=2), "provider_state": "FAILED"}
     news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old)
@@ -473,6 +481,9 @@ def test_an_old_success_is_booked_without_undoing_a_later_report(state: PaymentS
     elif state is PaymentState.PAYMENT_FAILED and source is ReportSource.CALLBACK:
         assert (news.new_states[-1], news.case_rule) == (PaymentState.SIGNATURE_VERIFIED, None)
         assert news.booked_amount == Money(3300, "JPY")
+    elif state is PaymentState.PAYMENT_FAILED and source is ReportSource.READ:
+        assert (news.new_states, news.booked_amount, news.case_rule) == ((), None, None)
+        assert news.unknown_reason == CROSSED_ANSWERS_REASON
     elif state is PaymentState.PAYMENT_FAILED:
         assert (news.new_states[-1], news.case_rule, news.case_observed) == (
             PaymentState.REVERSED,
@@ -488,6 +499,33 @@ def test_an_old_success_is_booked_without_undoing_a_later_report(state: PaymentS
         assert (news.case_rule, news.booked_amount) == (None, None)
     nameless = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old | {"provider_state": None})
     assert nameless.case_observed == ""
+
+
+def test_a_row_of_a_history_before_a_known_failure_reverses_the_payment() -> None:
+    """A row of a provider's history is true at its time of payment. So a failure that was read later shows that the
+    money went back."""
+    report, at, source = make_history_fact(PaymentState.PAYMENT_SUCCESS, 1)
+    failed = replace(
+        STARTED_PAYMENT, state=PaymentState.PAYMENT_FAILED, told_at=at + timedelta(minutes=1), provider_state="FAILED"
+    )
+    news = compute_report_effect(failed, report, at, source)
+    assert (news.new_states[-1], news.case_rule) == (PaymentState.REVERSED, "reversed")
+
+
+def test_the_next_answer_decides_after_answers_that_crossed() -> None:
+    """An answer to an earlier question says paid, a later one failed: the outcome is unknown. Then the next answer
+    books the payment, or ends it as failed."""
+    report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
+    failed = replace(STARTED_PAYMENT, state=PaymentState.PAYMENT_FAILED, told_at=at + timedelta(minutes=1))
+    unknown = replace(
+        apply_report(failed, (report, at, way)), certainty=Certainty.UNKNOWN, error_code=CROSSED_ANSWERS_REASON
+    )
+    assert (unknown.state, unknown.captured_minor) == (PaymentState.PAYMENT_FAILED, 0)
+    paid = compute_report_effect(unknown, report, at + timedelta(minutes=2), way)
+    assert (paid.new_states[-1], paid.booked_amount) == (PaymentState.COMPLETED, Money(3300, "JPY"))
+    failure, _, _ = make_fact(PaymentState.PAYMENT_FAILED, 2)
+    end = compute_report_effect(unknown, failure, at + timedelta(minutes=2), way)
+    assert (end.new_states, end.booked_amount, ends_unknown_outcome(end, unknown)) == ((), None, True)
 
 
 def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
