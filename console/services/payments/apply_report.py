@@ -26,6 +26,7 @@ from console.domain.payments.report_rules import (
     ends_unknown_outcome,
     find_paid_time_problem,
     is_other_amount_missing,
+    is_other_amount_unknown,
     replace_unclear_reversal,
 )
 from console.domain.payments.states import PaymentState, RefundState
@@ -39,6 +40,8 @@ from console.services.payments.listed_facts import (
     FACT_SEPARATOR,
     close_case_that_lacks_a_fact,
     end_acknowledged_case,
+    end_case_with_other_text,
+    list_facts_with_open_case,
 )
 from console.services.payments.unrecorded_refunds import open_case_of_unrecorded_refunds
 from console.services.process.context import ServiceContext
@@ -116,6 +119,7 @@ def apply_report(
         tx.conn, current_payment.id
     ):
         effect = replace_unclear_reversal(effect, sourced_report.report, sourced_report.source_kind)
+    effect = _add_earlier_other_amounts(tx, current_payment, sourced_report, effect)
     if effect.booked_amount is not None:
         sourced_report = _leave_out_wrong_paid_time(context, tx, current_payment, sourced_report, now)
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
@@ -236,6 +240,25 @@ def _replace_effect_if_id_is_shared(
         case_observed=f"{id_at_provider} of {owner.id}",
         is_newest_report=effect.is_newest_report,
     )
+
+
+def _add_earlier_other_amounts(
+    tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
+) -> ReportEffect:
+    """Return the effect; if its case is about another paid amount than the requested one, the case also names the
+    other amounts that earlier notices have reported as paid, and that no person has acknowledged. Each notice is
+    about one payment, so a later one doesn't correct it. A read that follows only reads replaces the earlier ones.
+    """
+    is_read_after_reads = sourced_report.source_kind is ReportSource.READ and payment.last_event_id is None
+    is_case_of_amounts = effect.case_rule == WorkReason.AMOUNT_DIFFERS or (
+        effect.case_rule == WorkReason.CONTRADICTED
+        and effect.booked_amount is not None
+        and is_other_amount_unknown(payment)
+    )
+    if not is_case_of_amounts or is_read_after_reads:
+        return effect
+    rule, observed = WorkReason.AMOUNT_DIFFERS, effect.case_observed
+    return replace(effect, case_observed=list_facts_with_open_case(tx.conn, payment.id, rule, observed))
 
 
 def _write_report(
@@ -400,10 +423,11 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
     """Open the case of the report's effect. Return True if a case was opened.
 
-    If a case of the same rule is already open, the new case replaces it in two situations. First: a person has
+    If a case of the same rule is already open, the new case replaces it in three situations. First: a person has
     acknowledged the open case, and the new case has a text that no person has acknowledged. Second: the cases list
     further captures of the payer's money (the rule `paid_twice`), and the open case lacks one that the report has.
-    Otherwise no case is opened.
+    Third: the cases list other paid amounts than the requested one, and the new case has another text. Otherwise no
+    case is opened.
     """
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     observed: str | None = effect.case_observed
@@ -412,6 +436,8 @@ def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effec
         observed = close_case_that_lacks_a_fact(context, tx, payment.id, WorkReason.PAID_TWICE, captures).case_text
     elif effect.case_rule is not None:
         end_acknowledged_case(context, tx, (PAYMENT_KIND, payment.id), effect.case_rule, effect.case_observed)
+    if effect.case_rule == WorkReason.AMOUNT_DIFFERS:
+        end_case_with_other_text(context, tx, payment.id, effect.case_rule, effect.case_observed)
     return observed is not None and cases.open_case(
         tx.conn, effect.case_rule or "", PAYMENT_KIND, payment.id, observed, expected, context.now()
     )

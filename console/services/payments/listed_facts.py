@@ -74,6 +74,33 @@ def close_case_that_lacks_a_fact(
     return ListedFacts(has_unacknowledged_facts=True, case_text=case_text)
 
 
+def list_facts_with_open_case(conn: Connection, payment_id: int, rule: str, fact: str) -> str:
+    """Return a case text with `fact` and, before it, the facts of the payment's open case of the alert rule `rule`,
+    as far as the column has room. `fact` isn't added if the open case has it, also with further words. Return `fact`
+    alone if no case of this rule is open, or if a person has acknowledged the open case.
+    """
+    cases_of_payment = alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
+    open_case = next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
+    if open_case is None or open_case.acknowledged_by is not None:
+        return fact
+    facts = _split_whole_texts(open_case.observed)
+    has_fact = any(known_fact == fact or known_fact.startswith(f"{fact} ") for known_fact in facts)
+    return _join_whole_texts([*facts, *(() if has_fact else (fact,))])
+
+
+def end_case_with_other_text(
+    context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str
+) -> None:
+    """Close the payment's open case of the alert rule `rule` if its text isn't `observed`, the text of the case that
+    the caller opens next. Raises RunAgain if another process has just ended the open case."""
+    cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
+    open_case = next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
+    if open_case is None or open_case.observed == observed:
+        return
+    if not alerts.resolve(tx.conn, open_case.id, context.now()):
+        raise RunAgain
+
+
 def find_acknowledged_keys(conn: Connection, payment_id: int, rule: WorkReason) -> frozenset[str]:
     """Return the keys of the facts in those cases of the alert rule `rule` about the payment that a person has
     acknowledged."""

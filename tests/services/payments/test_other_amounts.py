@@ -124,6 +124,26 @@ def test_a_wrong_and_a_right_transfer_leave_a_case(scene: PaymentDesk, amounts: 
     assert scene.list_open_alert_rules() == (["contradicted"] if amounts[0] == "3000" else ["paid_twice"])
 
 
+@pytest.mark.engines("sqlite")
+def test_the_case_of_a_right_transfer_names_all_wrong_ones(scene: PaymentDesk) -> None:
+    """The payer transfers 3,000 yen, 5,000 rupees and then 3,300 yen for an order of 3,300 yen. The case lists each
+    other amount, also after the right amount was booked: all of them were perhaps collected."""
+    scene.insert_order("ORD-1", 3300)
+    receive_bank_notice(scene, "e1", "3000", -60)
+    receive_bank_notice(scene, "e2", "5000", -40, currency="INR")
+    others = "payment.succeeded 3000 JPY, payment.succeeded 500000 INR"
+    assert read_open_cases(scene) == [("amount_differs", others)]
+    receive_bank_notice(scene, "e3", "3300", -20)
+    assert read_bank_payment(scene).captured_minor == 3300
+    assert read_open_cases(scene) == [("contradicted", others)]
+
+
+def read_open_cases(scene: PaymentDesk) -> list[tuple[str, str]]:
+    """Return the rule and the text of each open case."""
+    rows = scene.place.sql("SELECT rule_id, observed FROM alerts WHERE resolved_at IS NULL ORDER BY id")
+    return [(str(rule), str(observed)) for rule, observed in rows]
+
+
 def test_a_second_payment_counts_after_a_reversal(scene: PaymentDesk) -> None:
     """A payment was paid and reversed. A late notice about an earlier second payment opens a case."""
     scene.insert_order("ORD-1", 3300)
