@@ -3,7 +3,8 @@ violation.
 
 - A: a payment was paid at the provider, but its order is still pending after a grace period. Action: set the order to
   paid; if only a callback says that the payment was paid, probe the payment first.
-- B: the order is paid, but none of its payments is known to have succeeded. Action: probe the payment that may have
+- B: the order is paid, but none of its payments is known to have succeeded, or a payment was reversed and the others
+  were given back completely. Action: probe the payment that may have
   paid for it: one with an unknown outcome, or else one that can still be paid, or else the newest.
 - C: a payment was paid after it had expired or failed, or is a paid payment of a cancelled order, and the money was
   not given back completely. Action: refund the payment, or decide on another compensation.
@@ -17,7 +18,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.payments.consistency import FINAL_STATES, PAID_BY_CALLBACK_STATES, PAID_STATES, is_order_covered
+from console.domain.payments.consistency import (
+    FINAL_STATES,
+    PAID_BY_CALLBACK_STATES,
+    PAID_STATES,
+    is_order_covered,
+    is_refunded_in_full,
+)
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
@@ -106,7 +113,10 @@ def find_broken_rule(
         payments_by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
             AlertRule.PAID_WITHOUT_PAYMENT,
-            max(payments_by_id, key=_rank_by_likelihood_of_payment).id,
+            max(
+                (payment for payment in payments_by_id if payment.state not in PAID_STATES),
+                key=_rank_by_likelihood_of_payment,
+            ).id,
             _format_observed_states(order, payments_by_id),
             f"payment={PaymentState.COMPLETED}",
         )
@@ -126,11 +136,18 @@ def _find_payment_for_order_move(order: Order, paid_payments: Sequence[Payment])
 
 
 def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> bool:
-    """True if the order is marked as paid and has payments, but none of these payments is in a paid state."""
+    """True if the order is marked as paid and has payments, but none of these payments is in a paid state. Beside a
+    reversed payment, also a paid one that was given back in full doesn't count; without a reversed one, the order
+    becomes refunded instead.
+    """
+    has_reversed_payment = any(payment.state is PaymentState.REVERSED for payment in payments)
     return (
         order.state in PAID_ORDER_STATES
         and bool(payments)
-        and not any(payment.state in PAID_STATES for payment in payments)
+        and not any(
+            payment.state in PAID_STATES and not (has_reversed_payment and is_refunded_in_full(payment))
+            for payment in payments
+        )
     )
 
 

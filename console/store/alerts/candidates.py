@@ -12,6 +12,7 @@ from sqlalchemy import Integer as Whole
 from console.domain.alerts.rules import PAID_ORDER_STATES
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.states import PaymentState
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc
 from console.store.payments import orders, payments
@@ -46,6 +47,7 @@ def _make_has_payment_condition(*conditions: ColumnElement[bool]) -> ColumnEleme
 
 
 _PAID_PAYMENT_CONDITION = payment_rows.c.status.in_(sorted(state.value for state in PAID_STATES))
+_REVERSED_PAYMENT_CONDITION = payment_rows.c.status == PaymentState.REVERSED.value
 # coalesce() prevents a server from using the index of `status`, which it would read completely. The range of ids is
 # shorter.
 _ORDER_STATE_EXPRESSION = func.coalesce(order_rows.c.status, "")
@@ -56,6 +58,7 @@ _PAID_ORDER_CONDITION = _ORDER_STATE_EXPRESSION.in_(sorted(state.value for state
 _CANDIDATE_ORDER_CONDITION = or_(
     and_(_UNPAID_ORDER_CONDITION, _make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
     and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(payment_rows.c.late_after.is_not(None))),
+    and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(_REVERSED_PAYMENT_CONDITION)),
     and_(_PAID_ORDER_CONDITION, _make_has_payment_condition(), ~_make_has_payment_condition(_PAID_PAYMENT_CONDITION)),
     HAS_UNKNOWN_ORDER_STATE,
 )

@@ -83,6 +83,20 @@ def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, un
     assert find_rule(young, make_payment(unpaid_state)) is None
 
 
+@pytest.mark.parametrize("given_back", ["refunded_minor", "outside_minor"])
+def test_a_paid_order_whose_money_is_gone_breaks_rule_b(given_back: str) -> None:
+    """The bank has taken one payment of a paid order back, and the other one was given back: the alert names the
+    reversed payment. While a part of the other one remains, and without a reversal, rule B isn't broken."""
+    reversed_payment = make_payment(PaymentState.REVERSED, 4, captured_minor=3300)
+    refunded_payment = make_payment(PaymentState.COMPLETED, **{given_back: 3300})
+    finding = find_rule(make_order(OrderState.SHIPPED), reversed_payment, refunded_payment)
+    assert finding is not None
+    assert (finding.rule, finding.payment_id) == (AlertRule.PAID_WITHOUT_PAYMENT, 4)
+    partly_refunded = replace(refunded_payment, **{given_back: 3299})
+    assert find_rule(make_order(OrderState.SHIPPED), reversed_payment, partly_refunded) is None
+    assert find_rule(make_order(OrderState.SHIPPED), make_payment(PaymentState.EXPIRED, 4), refunded_payment) is None
+
+
 @pytest.mark.parametrize("ended_state", [PaymentState.EXPIRED, PaymentState.REVERSED])
 def test_an_alert_of_rule_b_names_a_possibly_paid_payment(ended_state: PaymentState) -> None:
     """The alert of rule B names a payment whose outcome is unknown. Without one, it names a payment that can still be
