@@ -46,8 +46,8 @@ class RefundLimitService:
         """Propose `limit_value` for the limit or condition `limit_name` in this currency (a code such as JPY).
         `limit_value` is in the unit that `get_limit_unit` returns for the name: minor units, seconds, days or a
         number of refunds. If another administrator has proposed the same value within the last day, set the limit to
-        this value. A proposal counts only as long as its proposer is an administrator. Nothing changes if the limit
-        has this value already. Return the limit.
+        this value. A proposal counts only as long as its proposer is an administrator, and until its proposer
+        proposes another value for the limit. Nothing changes if the limit has this value already. Return the limit.
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above `get_largest_limit`,
         same_person if the acting person has made the open proposal, and not_allowed if the acting person is not an
@@ -123,6 +123,7 @@ class RefundLimitService:
             return replace(limit, value=limit_value)
         if proposers:
             raise ConsoleError(ErrorCode.SAME_PERSON, {"first": proposers[0], "about": LIMIT_KIND})
+        limit_changes.close_proposals_of_person(tx.conn, subject, person, now)
         limit_changes.insert_proposal(tx.conn, subject, limit_value, person, now)
         context.record_audit(tx, AuditAction.LIMIT_PROPOSED, f"{limit_name} {currency}", facts, kind=LIMIT_KIND)
         return replace(limit, proposed=limit_value, proposed_by=person)

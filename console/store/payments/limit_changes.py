@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from console.domain.access.permissions import has_right
 from console.domain.payments.limits import (
@@ -109,6 +109,18 @@ def insert_proposal(conn: Connection, limit_subject: str, limit_value: int, pers
     )  # fmt: skip
 
 
+def close_proposals_of_person(conn: Connection, limit_subject: str, person: str, now: datetime) -> None:
+    """Close the open proposals of `person` about a limit, because the person proposes another value: only the newest
+    proposal of a person counts, the one that the list of limits shows. `limit_subject` is the id that
+    `make_limit_subject` returns for the limit and its present value.
+    """
+    conn.execute(
+        update(approvals)
+        .where(*_make_open_proposal_conditions(limit_subject), approvals.c.person == person)
+        .values(closed_at=convert_to_naive_utc(now))
+    )
+
+
 def change_limit_value(conn: Connection, limit: Limit, limit_value: int, now: datetime) -> None:
     """Set the stored value of `limit` to `limit_value`, and close the open proposals about its former value."""
     if limit.value is None:
@@ -117,9 +129,14 @@ def change_limit_value(conn: Connection, limit: Limit, limit_value: int, now: da
         is_limit = (limits.c.name == limit.name, limits.c.currency == limit.currency)
         conn.execute(update(limits).where(*is_limit).values(value=limit_value))
     subject = make_limit_subject(limit.name, limit.currency, limit.value)
-    open_conditions = (
+    is_open_proposal = _make_open_proposal_conditions(subject)
+    conn.execute(update(approvals).where(*is_open_proposal).values(closed_at=convert_to_naive_utc(now)))
+
+
+def _make_open_proposal_conditions(limit_subject: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions that a row of `approvals` is an open proposal about the limit `limit_subject`."""
+    return (
         approvals.c.subject_kind == LIMIT_KIND,
-        approvals.c.subject_id == subject,
+        approvals.c.subject_id == limit_subject,
         approvals.c.closed_at.is_(None),
     )
-    conn.execute(update(approvals).where(*open_conditions).values(closed_at=convert_to_naive_utc(now)))

@@ -144,3 +144,19 @@ def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, cha
             assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT_JPY) == "same_person"
         with console.acting_as("adm-h"):
             assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).value == NEW_LIMIT_JPY
+
+
+def test_a_replaced_proposal_does_not_count(tmp_path: Path) -> None:
+    """An administrator proposes a value and then another one. The list shows the second one, so a colleague who
+    requests the first value makes a new proposal, and doesn't set the limit."""
+    told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
+    with open_console(load_settings(told)) as console:
+        for name in ("adm-f", "adm-g"):
+            console.people.add_person(Person(name, frozenset({ADMIN}), may_buy=False))
+        before = read_limit(console)
+        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY)
+        console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1)
+        with console.acting_as("adm-g"):
+            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY).proposed_by == "adm-g"
+            assert read_limit(console).value == before.value
+            assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT_JPY + 1).value == NEW_LIMIT_JPY + 1
