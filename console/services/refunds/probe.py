@@ -156,10 +156,10 @@ class RefundProber:
         return outcome.reason
 
     def _compare_outdated_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
-        """Compare the answer to a probe with the refund, whose outcome became known between the question and the
-        answer. An answer that contradicts the refund's state, or is about another refund, opens a case. The answers
-        "not found" and "failed" may have been true only before the provider accepted the refund: about a submitted
-        refund they open no case, and its state doesn't change.
+        """Compare the answer to a probe with the refund, whose outcome became known, or which was sent, between the
+        question and the answer. An answer that contradicts the refund's state, or is about another refund, opens a
+        case. The answers "not found" and "failed" may have been true only before the provider accepted the refund:
+        about a submitted refund they open no case, and its state doesn't change.
         """
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
@@ -353,7 +353,10 @@ class RefundProber:
         refund = refund_outcomes.require_refund(tx, refund_with_payment.refund.id)
         outcome = refund_outcomes.mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-        if outcome.reason in ANSWER_MISMATCH_REASONS:
+        if refund.operation_id != refund_with_payment.refund.operation_id:
+            # The refund was sent after the question, so "not found" and "failed" may have been true only before that.
+            self._compare_outdated_answer(tx, refund, outcome)
+        elif outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )

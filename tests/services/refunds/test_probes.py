@@ -10,10 +10,12 @@ import pytest
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, WorkState
 from console.domain.tasks.records import Alert
 from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
+from console.services.refunds.records import read_refund_with_payment
 from console.wording.sentences.catalogue import format_error_message
 from tests.support.refund_desks import RefundDesk, call_and_get_code, call_for_refusal
 
@@ -420,6 +422,29 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
     assert desk.check_payment_agrees(payment).reserved_minor == 100
     assert call_and_get_code(lambda: desk.request_refund(payment, "50")) == "in_progress"
     assert desk.probe_refund(refund).state is RefundState.COMPLETED
+
+
+@pytest.mark.parametrize("kind", [OutcomeClass.NOT_FOUND, OutcomeClass.FAILED_DEFINITE])
+def test_an_answer_from_before_the_sending_changes_no_accepted_refund(
+    desk: RefundDesk, control: SandboxControl, kind: OutcomeClass
+) -> None:
+    """A refund whose first sending was refused because of too many calls is probed. Before the answer arrives, a due
+    task sends the refund and PayPay accepts it: the answer releases no money and opens no case.
+    """
+    payment = desk.make_paid_payment("ORD1", 50_000)
+    refund = desk.request_refund(payment, "100")
+    control.add_fault("status:429", call="paypay_refund", times=1)
+    assert call_and_get_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    context, prober = desk.context, desk.refunds._refund_prober
+    queried = read_refund_with_payment(context, refund.id)
+    desk.move_clock(hours=1)
+    desk.run_due_tasks()
+    assert desk.read_refund(refund).state is RefundState.SUBMITTED
+    capabilities = desk.providers.get_reader("paypay").capabilities
+    answer: Outcome[RefundReport] = Outcome(kind, "old", SendingCertainty.YES)
+    context.write(lambda tx: prober._compare_known_refund(tx, queried, answer, capabilities, is_automatic=False))
+    assert (desk.read_refund(refund).state, desk.sql("SELECT rule_id FROM alerts")) == (RefundState.SUBMITTED, [])
+    assert desk.check_payment_agrees(payment).reserved_minor == 100
 
 
 def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, control: SandboxControl) -> None:
