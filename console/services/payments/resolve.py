@@ -319,16 +319,18 @@ class PaymentResolver:
         """Close the cases that people knew when they decided (`earlier_case_ids`) and the proposals, and set the
         payment's next work. A case that the same transaction has opened stays open, such as one about a second
         payment in the provider's answer. Exception: a case about the reversal that was decided (`target`). A case
-        about a further capture also stays open, because its money is no part of the decided payment. Work that sets
-        the payment's order to paid is not replaced.
+        about a further capture also stays open, because its money is no part of the decided payment. So does the
+        proposal that an amount of a paid payment was given back outside: without it, a refund could give the money
+        back again. Work that sets the payment's order to paid is not replaced.
         """
         context, now = self._context, self._context.now()
         further_captures = {case.id for case in order_status.list_further_capture_cases(tx.conn, payment_id)}
         cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - further_captures, now)
         if target is PaymentState.REVERSED:
             cases.close_case(tx.conn, WorkReason.REVERSED, PAYMENT_KIND, payment_id, now)
-        approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now)
         current_payment = payment_work.require_payment(tx, payment_id)
+        is_paid = current_payment.state in PAID_STATES
+        approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now, leaves_done_outside=is_paid)
         if current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
             work = payment_work.choose_work(context, tx, current_payment, current_payment.state)
             payments.change_payment(tx.conn, current_payment, now, **payments.make_work_values(work))

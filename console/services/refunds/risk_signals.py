@@ -11,11 +11,12 @@ from console.domain.payments.consistency import PAID_STATES, find_reversal_deadl
 from console.domain.payments.limits import PAYER_HISTORY_PERIOD
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import RiskSignal
+from console.domain.payments.states import DONE_OUTSIDE
 from console.services.refunds.rules import RefundFacts
 from console.store.alerts import cases
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
-from console.store.refunds import refunds
+from console.store.refunds import approvals, refunds
 
 RecordT = TypeVar("RecordT", Payment, Refund)
 
@@ -43,7 +44,8 @@ class RiskSignalFacts:
     `open_case_rules` are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's
     order. `payer_refund_ids` are the ids of the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD, and
     `payer_refunds` those of them that this program can read. The refunds, and the payments in each of the two groups,
-    are sorted newest first.
+    are sorted newest first. `outside_proposer` is the person who has recorded that the payer got an amount of the
+    payment back outside, while a second person must still confirm it; None without such a proposal.
 
     Rows of other payments and of their refunds that this program can't read are left out. That is safe, because a
     risk signal never refuses a refund; and a case reports each such row.
@@ -55,6 +57,7 @@ class RiskSignalFacts:
     order_refunds: tuple[Refund, ...]
     payer_refund_ids: tuple[int, ...]
     payer_refunds: tuple[Refund, ...]
+    outside_proposer: str | None = None
 
 
 def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> tuple[RiskSignalFacts, ...]:
@@ -84,6 +87,10 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
     payer_refund_by_id = {
         refund.id: refund for refund in refunds.find_by_ids(conn, payer_refund_ids, skips_unreadable=True)
     }
+    proposals_by_id = approvals.read_open_proposals(
+        conn, payments.PAYMENT_KIND, {str(payment.id) for payment in refund_payments}
+    )
+    outside_proposers = {int(id): person for id, (state, person) in proposals_by_id.items() if state == DONE_OUTSIDE}
     return tuple(
         RiskSignalFacts(
             facts,
@@ -95,6 +102,7 @@ def read_signal_facts(conn: Connection, refund_facts: Sequence[RefundFacts]) -> 
             tuple(refunds_by_order_id.get(payment.order_id, ())),
             ids := payer_refund_ids_by_payment_id.get(payment.id, ()),
             tuple(payer_refund_by_id[id] for id in ids if id in payer_refund_by_id),
+            outside_proposers.get(payment.id),
         )
         for facts, payment in zip(refund_facts, refund_payments, strict=True)
     )
@@ -111,6 +119,7 @@ def find_risk_signals(
     refund_facts = facts.refund_facts
     signals = (
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
+        *_find_outside_refund_signals(refund_facts.payment, facts.outside_proposer),
         *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
         *_find_open_case_signals(refund_facts.payment, facts.open_case_rules),
         *_find_order_refund_signals(facts, amount_minor, own_refund_id),
@@ -167,6 +176,17 @@ def _find_lookalike_signals(
 
 def _is_requested_since(refund: Refund, since: datetime) -> bool:
     return refund.created_at is not None and refund.created_at >= since
+
+
+def _find_outside_refund_signals(payment: Payment, proposer: str | None) -> Iterator[RiskSignal]:
+    """Yield a signal if `proposer` has recorded that the payer got an amount of the payment back outside, and no
+    second person has confirmed it: the amount doesn't count yet, although the payer may have it. Also yield a signal
+    about the amount that was confirmed."""
+    if proposer is not None:
+        yield RiskSignal("outside_proposed", {"maker": proposer}, payments.PAYMENT_KIND, payment.id)
+    if payment.outside_minor:
+        facts: dict[str, object] = {"minor": payment.outside_minor, "currency": payment.currency}
+        yield RiskSignal("outside_recorded", facts, payments.PAYMENT_KIND, payment.id)
 
 
 def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment]) -> Iterator[RiskSignal]:

@@ -142,15 +142,19 @@ def insert_proposal(
     )
 
 
-def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime) -> None:
+def close_proposals(
+    conn: Connection, kind: str, subject_id: str, now: datetime, *, leaves_done_outside: bool = False
+) -> None:
     """Close the open proposals about a record, because it was decided or no longer needs a decision. Approvals of
-    refunds are left unchanged.
+    refunds are left unchanged. With `leaves_done_outside`, also the proposal that an amount of the payment was given
+    back outside stays open: a decision about the payment's state says nothing about this money.
     """
-    conn.execute(
-        update(approvals)
-        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_OPEN_PROPOSAL_CONDITIONS)
-        .values(closed_at=convert_to_naive_utc(now))
+    statement = update(approvals).where(
+        approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_OPEN_PROPOSAL_CONDITIONS
     )
+    if leaves_done_outside:
+        statement = statement.where(approvals.c.proposed != DONE_OUTSIDE)
+    conn.execute(statement.values(closed_at=convert_to_naive_utc(now)))
 
 
 def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) -> bool:

@@ -1,19 +1,21 @@
 """Two people record that the payer of a payment got an amount back by another way than its provider."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
+from console.domain.calendar_days import JST
 from console.domain.explanations.badges import find_state_badge
 from console.domain.payments.consistency import compute_money_parts
 from console.domain.payments.records import Payment, RefundRequest
 from console.domain.payments.states import DONE_OUTSIDE
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decision_reasons import PersonEvidence
-from console.services.payments import order_status
+from console.services.payments import next_work, order_status
 from console.store.database.engine import Transaction
 from console.store.payments import payments
-from console.store.records import evidence
+from console.store.records import company, evidence
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
 from tests.support.refusals import expect_refusal
@@ -230,6 +232,51 @@ def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_mea
     with open_desk_of("lead-b") as lead:
         lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
     assert scene.console.refunds.read_refund(refund.id).changed == {"outside_minor": (0, 1000)}
+
+
+def test_a_refund_names_money_that_was_perhaps_given_back_outside(
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
+) -> None:
+    """A person has recorded a transfer, and a second person hasn't confirmed it: the amount can still be requested as
+    a refund, so the maker and the approver read who has recorded it. After that they read the confirmed amount."""
+    payment = make_paid_payment(scene)
+    refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    (planned, *_) = scene.console.refunds.make_plan(payment.id).risk_signals
+    (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
+    assert planned.rule == shown.rule == "outside_proposed"
+    assert (shown.kind, shown.id, shown.facts) == ("payment", payment.id, {"maker": scene.context.operator})
+    with open_desk_of("lead-b") as lead:
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+    (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
+    assert (shown.rule, shown.facts) == ("outside_recorded", {"minor": 1000, "currency": "JPY"})
+
+
+def test_a_confirmed_state_leaves_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
+    """A person has recorded a transfer that nobody has confirmed. Another decision, which the gateway's answer
+    confirms, ends the review of the payment: the recorded transfer still waits for its second person."""
+    payment = make_paid_payment(scene)
+    scene.context.write(
+        lambda tx: next_work.open_case(scene.context, tx, payment.id, WorkReason.CONTRADICTED, "not_found", "paid")
+    )
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    decided = scene.payments.resolve(payment.id, "completed", "seen at the gateway")
+    assert (decided.awaiting, scene.list_open_alert_rules()) == (None, [])
+    (proposal,) = scene.console.recovery.list_proposals()
+    assert (proposal.state, proposal.amount_minor) == (DONE_OUTSIDE, 1000)
+
+
+def test_the_totals_of_a_company_contain_what_was_given_back_outside(
+    scene: PaymentDesk, open_desk_of: OpenDeskOf
+) -> None:
+    """The page of the company sums a refund by bank transfer with the refunds of its day."""
+    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    (totals,) = scene.console.lookup.find_records(CORPORATION_NUMBERS[0]).totals
+    assert (totals.paid_minor, totals.refunded_minor) == (3300, 1000)
+    with scene.context.database.read() as conn:
+        day_after = datetime(2026, 11, 2, tzinfo=JST)
+        (totals,) = company.sum_money_of_corporation(conn, str(payment.corporation_number), day_after)
+    assert (totals.paid_minor, totals.refunded_minor) == (3300, 0)
 
 
 def test_the_same_refund_outside_is_not_recorded_twice(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
