@@ -3,15 +3,16 @@ the newest MAX_ROWS_ON_COMPANY_PAGE records of each kind only. The queries use t
 and of the records."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
+from console.domain.calendar_days import JST
 from console.domain.evidence.timeline import TimelineEventKind
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import DONE_OUTSIDE, PaymentState, RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
 from console.domain.views.company import (
@@ -21,6 +22,7 @@ from console.domain.views.company import (
     CompanyTotals,
     RecordRef,
 )
+from console.store.audit import trail as audit
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.operations import journal
 from console.store.records.history import (
@@ -42,8 +44,9 @@ _KNOWN_CERTAINTY = Certainty.KNOWN.value
 
 def sum_money_of_corporation(conn: Connection, corporation_number: str, since: datetime) -> tuple[CompanyTotals, ...]:
     """Return four totals of a corporation number per currency (minor units), JPY first: payments paid since `since`,
-    refunds completed since `since`, all other refunds in the state submitted, and all refunds with an unknown
-    outcome, which are in no other total. Reversed payments, and payments with an unknown outcome, are left out.
+    refunds completed since `since`, also outside, all other refunds in the state submitted, and all refunds with an
+    unknown outcome, which are in no other total. Reversed payments, and payments with an unknown outcome, are left
+    out.
     """
     since_utc = convert_to_naive_utc(since)
     is_paid = (
@@ -54,7 +57,11 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
     is_known = refunds.c.certainty == _KNOWN_CERTAINTY
     is_lapsed = journal.make_lapsed_record_condition(REFUND_KIND, refunds.c.id, refunds.c.status)
     paid_sums_query = (
-        select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
+        select(
+            payments.c.currency,
+            func.sum(case((is_paid, payments.c.captured_minor), else_=0)),
+            func.sum(payments.c.outside_minor),
+        )
         .join_from(
             RECORD_IDS_OF_NUMBER_SUBQUERY, payments, payments.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id
         )
@@ -77,11 +84,37 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
         .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for currency, amount_minor in conn.execute(paid_sums_query, {"number": corporation_number}):
+    outside_sums: Mapping[str, int] = {}
+    for currency, amount_minor, outside_minor in conn.execute(paid_sums_query, {"number": corporation_number}):
         sums[currency][0] = int(amount_minor)
+        if outside_minor and not outside_sums:  # seldom, so that most reads need no statement more
+            outside_sums = _sum_amounts_given_back_outside(conn, corporation_number, since)
     for currency, *refund_sums in conn.execute(refunded, {"number": corporation_number}):
         sums[currency][1:] = map(int, refund_sums)
+    for currency, amount_minor in outside_sums.items():
+        sums[currency][1] += amount_minor
     return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
+
+
+def _sum_amounts_given_back_outside(conn: Connection, corporation_number: str, since: datetime) -> Mapping[str, int]:
+    """Return, by currency, the sum (minor units) that payers of this corporation number got back outside on the
+    Japanese day of `since` or later. The day is only in the audit entry of the second person's decision. Reversed
+    payments are left out, because their sums no longer show such an amount."""
+    first_day = since.astimezone(JST).date().isoformat()
+    query = (
+        select(payments.c.id, payments.c.currency)
+        .join_from(
+            RECORD_IDS_OF_NUMBER_SUBQUERY, payments, payments.c.id == RECORD_IDS_OF_NUMBER_SUBQUERY.c.payment_id
+        )
+        .where(payments.c.outside_minor > 0, payments.c.status != PaymentState.REVERSED.value)
+    )
+    sums: dict[str, int] = defaultdict(int)
+    for payment_id, currency in conn.execute(query, {"number": corporation_number}).all():
+        for entry in audit.list_entries_of_subject(conn, PAYMENT_KIND, str(payment_id)):
+            facts = entry.detail
+            if facts.get("as") == DONE_OUTSIDE and facts.get("by") == "people" and str(facts["day"]) >= first_day:
+                sums[currency] += int(str(facts["minor"]))
+    return sums
 
 
 def read_notes(conn: Connection, references: Collection[RecordRef]) -> tuple[Note, ...]:
