@@ -118,14 +118,14 @@ def test_one_person_decides_only_the_outcome_that_the_provider_states(
     provider says that the payment is waiting, nobody can decide.
     """
     unknown = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-    found = {
+    choice_by_state = {
         one.name.removeprefix("resolve."): one
         for one in list_all_choices(ChoiceFacts(unknown, NOW, PERSON_WITH_OPERATOR_ROLE, statement=statement))
     }
     ends = ("completed", "payment_failed", "reversed")
-    assert {end for end in ends if found[end].allowed} == possible
+    assert {end for end in ends if choice_by_state[end].allowed} == possible
     two = statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
-    assert all(found[end].needs_second_person is two for end in possible)
+    assert all(choice_by_state[end].needs_second_person is two for end in possible)
 
 
 def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
@@ -241,13 +241,13 @@ def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int |
     """
     check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
     bought = state is CheckState.SUCCESS and number is not None
-    found = get_choice(ChoiceFacts(check, NOW, PERSON_WITH_OPERATOR_ROLE), "refetch")
+    choice = get_choice(ChoiceFacts(check, NOW, PERSON_WITH_OPERATOR_ROLE), "refetch")
     refusals = {
         CheckState.PENDING: "bought_perhaps",
         CheckState.ERROR: "not_bought" if number is None else "bought_perhaps",
     }
     refusal = f"reason.{refusals.get(state, 'no_provider_id')}"
-    assert (found.allowed, found.reason) == (bought, None if bought else refusal)
+    assert (choice.allowed, choice.reason) == (bought, None if bought else refusal)
     over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, PERSON_WITH_OPERATOR_ROLE), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
     unset = get_choice(
@@ -275,8 +275,8 @@ def test_the_reason_names_the_missing_role(action: str) -> None:
         action, CHECK
     )
     auditor = Person("aud-e", frozenset({AUDITOR}), may_buy=True)
-    found = get_choice(ChoiceFacts(record, NOW, auditor), action)
-    assert (found.reason, found.facts["needs"]) == ("reason.role", found.allowed_roles)
+    choice = get_choice(ChoiceFacts(record, NOW, auditor), action)
+    assert (choice.reason, choice.facts["needs"]) == ("reason.role", choice.allowed_roles)
 
 
 @pytest.mark.parametrize("certainty", Certainty)
@@ -309,13 +309,13 @@ def test_the_probe_of_a_refund_that_was_never_sent_needs_no_provider() -> None:
         (None, Certainty.UNKNOWN, True),
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
-        found = get_choice(
+        choice = get_choice(
             ChoiceFacts(
                 refund, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NOT_SET_UP
             ),
             "probe",
         )
-        assert found.allowed is not asks
+        assert choice.allowed is not asks
     assert (
         get_choice(
             ChoiceFacts(REFUND, NOW, PERSON_WITH_OPERATOR_ROLE, query_possibility=ProviderQueryPossibility.NO_CALL),
@@ -365,10 +365,12 @@ def test_an_order_is_decided_through_its_payment() -> None:
     alone = ChoiceFacts(ORDER, NOW, PERSON_WITH_APPROVER_ROLE)
     assert get_choice(alone, "probe").reason == get_choice(alone, "move_order").reason == "reason.no_payment"
     assert get_choice(alone, "resolve").reason == "reason.order_follows"
-    beside = replace(alone, payment=PAYMENT, order=ORDER)
-    assert get_choice(beside, "probe").allowed
-    assert get_choice(beside, "move_order").allowed
-    assert get_choice(replace(beside, is_order_covered=False), "move_order").reason == "reason.order_not_covered"
+    with_payment = replace(alone, payment=PAYMENT, order=ORDER)
+    assert get_choice(with_payment, "probe").allowed
+    assert get_choice(with_payment, "move_order").allowed
+    assert (
+        get_choice(replace(with_payment, is_order_covered=False), "move_order").reason == "reason.order_not_covered"
+    )
 
 
 @pytest.mark.parametrize(("after", "has_warning"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
@@ -376,9 +378,9 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, has_warning: bool)
     """The warning that the bank may reverse the payment disappears at the bank's deadline."""
     paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
-    found = get_choice(ChoiceFacts(atom, paid_at + after, PERSON_WITH_OPERATOR_ROLE, payment=atom), "refund")
-    assert (found.warning is not None) is has_warning
-    assert found.needs_second_person
+    choice = get_choice(ChoiceFacts(atom, paid_at + after, PERSON_WITH_OPERATOR_ROLE, payment=atom), "refund")
+    assert (choice.warning is not None) is has_warning
+    assert choice.needs_second_person
     off = get_choice(
         ChoiceFacts(atom, NOW, PERSON_WITH_OPERATOR_ROLE, payment=atom, refund_refusal="over_limit"), "refund"
     )

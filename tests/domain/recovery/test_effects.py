@@ -91,17 +91,17 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
     """The effect doesn't count the amount of an already captured payment again, and only a success increases the
     captured amount.
     """
-    held = 3300 if before in PAID_STATES else 0
-    payment = replace(WAITING_PAYMENT, state=before, captured_minor=held)
+    captured_before = 3300 if before in PAID_STATES else 0
+    payment = replace(WAITING_PAYMENT, state=before, captured_minor=captured_before)
     for after, sum_after in (
         (PaymentState.COMPLETED, 3300),
-        (PaymentState.PAYMENT_FAILED, held),
-        (PaymentState.REVERSED, held),
+        (PaymentState.PAYMENT_FAILED, captured_before),
+        (PaymentState.REVERSED, captured_before),
     ):
         effect = choice_effects.compute_payment_effect(make_facts(payment), after)
         assert effect is not None
         assert effect.money_change is not None
-        assert [strip.captured for strip in effect.money_change] == [held, sum_after]
+        assert [strip.captured for strip in effect.money_change] == [captured_before, sum_after]
         assert effect.state_change == (before, after)
 
 

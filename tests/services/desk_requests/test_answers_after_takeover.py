@@ -49,12 +49,12 @@ class TakeoverScene:
         call: Callable[[], object],
         change: Callable[[], object] = lambda: None,
         *,
-        is_answer_found: bool = False,
+        is_answer_stored: bool = False,
     ) -> object:
         """Let the first worker execute the request of `call`, and kill it before it stores the answer under the
-        request id (with `is_answer_found`, before it stores the answer in the request). After `change`, the second
-        worker takes the request over. Return the result of `call`, or its error.
-        """
+        request id; with `is_answer_stored`, kill it later: after that, but before it stores the answer in the desk
+        request. After `change`, the second worker takes the request over. Return the result of `call`, or its
+        error."""
         self.first_worker.desk_requests.announce_presence()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(_get_result_or_error, call)
@@ -63,7 +63,7 @@ class TakeoverScene:
             taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45.0))
             assert taken is not None
             with self.monkeypatch.context() as patch:
-                if not is_answer_found:
+                if not is_answer_stored:
                     patch.setattr(RequestIdService, "_end_call", lambda *_: True)
                 self.first_worker.desk_requests._make_answer(taken)
             change()
@@ -162,10 +162,9 @@ def test_a_given_up_take_is_reported_as_given_up(scene: TakeoverScene) -> None:
     assert scene.kill_after_commit(lambda: scene.desk.recovery.give_up_take("credit-check", check.id)) is True
 
 
-def test_an_acknowledgement_that_ended_is_not_written_again(scene: TakeoverScene) -> None:
-    """A person's acknowledgement of an alert has ended before the second worker answers: the second worker doesn't
-    write the acknowledgement again.
-    """
+def test_a_removed_acknowledgement_is_not_written_again(scene: TakeoverScene) -> None:
+    """A person acknowledges an alert. Before the second worker answers, the acknowledgement is removed from the
+    alert: the second worker doesn't write it again."""
     scene.kill_after_commit(
         lambda: scene.desk.alerts.acknowledge(ALERT_ID, "seen"),
         lambda: scene.place.sql("UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL"),
@@ -207,9 +206,9 @@ def test_a_switch_is_not_set_again(scene: TakeoverScene) -> None:
     assert scene.place.sql("SELECT is_on FROM read_only_switches ORDER BY id") == [(1,), (0,)]
 
 
-@pytest.mark.parametrize("is_answer_found", [True, False])
+@pytest.mark.parametrize("is_answer_stored", [True, False])
 def test_the_second_administrator_gets_the_changed_limit(
-    scene: TakeoverScene, sandbox: Sandbox, *, is_answer_found: bool
+    scene: TakeoverScene, sandbox: Sandbox, *, is_answer_stored: bool
 ) -> None:
     """The request of a second administrator has changed a limit. The second worker, for whom the limit has another
     value than in the request, answers with the changed limit.
@@ -217,7 +216,7 @@ def test_the_second_administrator_gets_the_changed_limit(
     with _open_administrators(scene, sandbox) as (propose, confirm):
         with keep_executing_desk_requests(scene.first_worker):
             propose()
-        limit = scene.kill_after_commit(confirm, is_answer_found=is_answer_found)
+        limit = scene.kill_after_commit(confirm, is_answer_stored=is_answer_stored)
     assert isinstance(limit, Limit), limit
     assert (limit.value, limit.proposed) == (4321, None)
 

@@ -123,14 +123,14 @@ def test_a_request_under_another_name_is_refused(place: Place, sandbox: Sandbox)
     """
     (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
-    told = place.make_environment(sandbox.url, "op-a", 0)
+    environment = place.make_environment(sandbox.url, "op-a", 0)
     with place.open_desk(sandbox, person="worker", desk=1) as worker, keep_executing_desk_requests(worker):
-        with open_console(Settings.load({**told, "CONSOLE_OPERATOR": "somebody"})) as desk:
+        with open_console(Settings.load({**environment, "CONSOLE_OPERATOR": "somebody"})) as desk:
             refused = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
         assert (refused.code, refused.detail["reason"]) == ("not_allowed", "other_account")
         assert place.sql("SELECT COUNT(*) FROM requests") == [(0,)]
         assert sandbox.ledger.list_charges_of_number(number) == []
-        with open_console(Settings.load({**told, "CONSOLE_OPERATOR": place.get_account_name("op-a")})) as desk:
+        with open_console(Settings.load({**environment, "CONSOLE_OPERATOR": place.get_account_name("op-a")})) as desk:
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).state == CheckState.SUCCESS
 
 
@@ -174,10 +174,10 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
         known = unread.detail["record"]
         assert isinstance(known, CreditCheck)
         assert known.id == bought.id
-        asked = len(SandboxControl(sandbox.url).read_requests())
+        request_count = len(SandboxControl(sandbox.url).read_requests())
         monkeypatch.undo()
         assert desk.credit_checks.refetch(bought.id, request_id="fetch").record.id == bought.id
-        assert len(SandboxControl(sandbox.url).read_requests()) == asked
+        assert len(SandboxControl(sandbox.url).read_requests()) == request_count
 
 
 def names_both_versions(error: ConsoleError) -> bool:
@@ -269,14 +269,14 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
         assert paid is not None
         scene.console.payments.probe(paid.id)
         wish = RefundRequest(paid.id, "1000", "too much", reason_code=RefundReason.WRONG_AMOUNT)
-        asked = scene.console.refunds.request(wish)
+        refund = scene.console.refunds.request(wish)
         with pytest.raises(ConsoleError) as own, answer_password_prompts(place, "op-a"):
-            scene.console.refunds.approve(asked.id)
+            scene.console.refunds.approve(refund.id)
         assert own.value.code == "not_allowed"
         with answer_password_prompts(place, "lead-b"):
-            sent = checker.refunds.approve(asked.id)
+            sent = checker.refunds.approve(refund.id)
     assert sent.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
-    assert (asked.maker, sent.id) == (place.get_account_name("op-a"), asked.id)
+    assert (refund.maker, sent.id) == (place.get_account_name("op-a"), refund.id)
 
 
 def test_a_request_without_a_worker_is_refused(place: Place, sandbox: Sandbox) -> None:
@@ -321,10 +321,12 @@ def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbo
         with answer_password_prompts(place, "lead-b"):
             second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")
         assert isinstance(second.record, CreditCheck)
-        kept = {item.body: item.summary for item in worker.credit_checks.read_credit_check(record.id).evidence}
+        summary_by_body = {
+            item.body: item.summary for item in worker.credit_checks.read_credit_check(record.id).evidence
+        }
     assert (first.awaiting, second.record.state) == ("second_person", CheckState.ERROR)
-    assert kept["their list is empty"] == "[not_listed] 20 purchases there"
-    assert kept["not on the bill"] == "not on the bill", "a script may leave the reason out"
+    assert summary_by_body["their list is empty"] == "[not_listed] 20 purchases there"
+    assert summary_by_body["not on the bill"] == "not on the bill", "a script may leave the reason out"
 
 
 def test_a_worker_audits_the_records_that_a_person_opens(place: Place, sandbox: Sandbox) -> None:

@@ -52,9 +52,9 @@ def test_a_desk_clock_that_is_ahead_raises_an_alert(
 def test_a_clock_alert_counts_requests_of_each_person(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker compares the clock in each person's requests separately. The clock of a desk is right in the first
-    person's requests, and 5 s ahead in the second person's: the worker raises an alert.
-    """
+    """All people at a desk use its clock, so the worker compares the requests of all of them. The desk's clock is
+    right in the first person's requests, and 5 s ahead in the second person's: the worker raises an alert that names
+    the second person."""
     with (
         use_team_mode(place, "op-b"),
         place.open_desk(sandbox, person="op-b", desk=2) as desk,

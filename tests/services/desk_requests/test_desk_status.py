@@ -52,10 +52,10 @@ def test_a_desk_in_team_mode_names_its_worker(place: Place, sandbox: Sandbox, la
     with place.open_desk(sandbox, person="worker", desk=1) as worker, keep_executing_desk_requests(worker):
         checks = run_checks(load_settings_without_credentials(place))
     assert [name for name, check in checks.items() if not check.ok] == ["switches"]
-    seen = checks["worker"]
-    words = translate(seen.message, language, **seen.facts)
+    worker_check = checks["worker"]
+    words = translate(worker_check.message, language, **worker_check.facts)
     assert place.get_account_name("worker") in words
-    assert seen.facts["seconds"] in (0, 1, 2)
+    assert worker_check.facts["seconds"] in (0, 1, 2)
     assert {checks[name].message.rpartition(".")[2] for name in ("store_key", "alarmbox", "paypay", "atom")} == {
         "unneeded"
     }
@@ -127,8 +127,8 @@ def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
     there. It names the environment variables that still contain credentials.
     """
     start_team_mode(place, "op-a")
-    kept = {"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"}
-    keyring = MemoryKeyring(kept)
+    entries = {"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"}
+    keyring = MemoryKeyring(entries)
     given = {"CONSOLE_SECRET_ATOM_PASSWORD": "z", "CONSOLE_SECRET_NOTICE_SHOP_KEY": "n"}
     settings = load_settings_without_credentials(place, keyring, CONSOLE_TIME_SCALE="1", **given)
     check = run_checks(settings)["credentials"]
@@ -140,8 +140,8 @@ def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
         assert (done.keyring_entries, done.environment_variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
         assert desk.desk_status.delete_unneeded_credentials().keyring_entries == ()
     assert keyring.entries == {"mine": "y"}
-    left = run_checks(settings)["credentials"]
-    assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)
+    check_after = run_checks(settings)["credentials"]
+    assert (check_after.message, check_after.facts["names"]) == ("doctor.credentials.given", variables)
 
 
 def test_the_store_key_stays_while_the_spool_has_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

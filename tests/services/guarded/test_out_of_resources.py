@@ -1,4 +1,5 @@
-"""A desk has no free file descriptors or threads: the fault is the desk's, and nothing was sent."""
+"""A desk has no free file descriptors or threads: the errors name the desk's own lack as the cause, and nothing was
+sent."""
 
 import os
 import threading

@@ -212,12 +212,12 @@ def test_a_repeat_is_refused_while_the_first_call_runs(
     """While the first call with a request id runs, a repeat is refused with the name of the person whose call runs. A
     call with other arguments is refused as `possible_repeat`. Neither call sends anything.
     """
-    seen: list[ConsoleError] = []
+    refusals: list[ConsoleError] = []
 
     def repeat_call() -> None:
         def read_errors_at_other_desk() -> None:
             with place.desk(alarmbox, desk=1) as other:
-                seen.extend((read_purchase_error(other), read_purchase_error(other, OTHER_NUMBER)))
+                refusals.extend((read_purchase_error(other), read_purchase_error(other, OTHER_NUMBER)))
 
         thread = threading.Thread(target=read_errors_at_other_desk)
         thread.start()
@@ -225,7 +225,7 @@ def test_a_repeat_is_refused_while_the_first_call_runs(
 
     alarmbox.during_call = repeat_call
     buy_check(console)
-    first, second = seen
+    first, second = refusals
     assert (first.code, second.code) == ("in_progress", "possible_repeat")
     assert first.detail["holder"]["operator"] == place.get_account_name(FIRST_PERSON)  # type: ignore[index]
     assert len(alarmbox.charges) == 1
@@ -237,14 +237,14 @@ def test_a_running_operation_refuses_its_repeated_request_id(
     """The lease of the request id has expired, but the operation still runs under its own lease: a repeat is refused,
     because the running process may still bring the answer.
     """
-    seen: list[ConsoleError] = []
+    refusals: list[ConsoleError] = []
 
     def repeat_call() -> None:
         place.sql("UPDATE request_ids SET lease_expires = 0")
 
         def read_errors_at_other_desk() -> None:
             with place.desk(alarmbox, desk=1) as other:
-                seen.append(read_purchase_error(other))
+                refusals.append(read_purchase_error(other))
 
         thread = threading.Thread(target=read_errors_at_other_desk)
         thread.start()
@@ -252,7 +252,7 @@ def test_a_running_operation_refuses_its_repeated_request_id(
 
     alarmbox.during_call = repeat_call
     record = buy_check(console)
-    assert [(error.code, error.detail["reason"]) for error in seen] == [("in_progress", "request_id")]
+    assert [(error.code, error.detail["reason"]) for error in refusals] == [("in_progress", "request_id")]
     assert buy_check(console) == record
     assert len(alarmbox.charges) == 1
 
@@ -578,10 +578,10 @@ def test_a_stored_answer_is_read_back_equal() -> None:
         "list": [1, None, True, "x"], "map": {"deep": (1, 2)},
     }  # fmt: skip
     error = rebuild_error(ErrorCode.VIEWING_PERIOD_OVER, facts, exit_status=5)
-    kept = kept_answers.deserialize_answer(kept_answers.serialize_answer(CallAnswer(error=error))).error
-    assert kept is not None
-    assert (kept.code, kept.exit_status, kept.detail) == (error.code, 5, error.detail)
-    assert isinstance(kept.detail["state"], PaymentState)
+    stored_error = kept_answers.deserialize_answer(kept_answers.serialize_answer(CallAnswer(error=error))).error
+    assert stored_error is not None
+    assert (stored_error.code, stored_error.exit_status, stored_error.detail) == (error.code, 5, error.detail)
+    assert isinstance(stored_error.detail["state"], PaymentState)
 
 
 def test_a_stored_answer_has_a_masked_payer() -> None:
@@ -596,9 +596,9 @@ def test_a_stored_answer_has_a_masked_payer() -> None:
     )  # fmt: skip
     text = kept_answers.serialize_answer(CallAnswer(payment))
     assert "payer@" not in text
-    kept = kept_answers.deserialize_answer(text).value
-    assert kept.payer == "****alid"
-    assert kept_answers.serialize_answer(CallAnswer(kept)) == text
+    stored_payment = kept_answers.deserialize_answer(text).value
+    assert stored_payment.payer == "****alid"
+    assert kept_answers.serialize_answer(CallAnswer(stored_payment)) == text
 
 
 @pytest.mark.parametrize(
@@ -623,9 +623,9 @@ def export_trail(console: Console, file: Path, request_id: str = "e1") -> int:
 
 
 @pytest.mark.expects_log("an answer that could not be kept is told")
-@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("is_file_unchanged", [True, False])
 def test_a_repeat_without_a_stored_answer_gets_the_exported_file(
-    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, tmp_path: Path, *, is_kept: bool
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, tmp_path: Path, *, is_file_unchanged: bool
 ) -> None:
     """The answer to an export of the audit trail couldn't be stored: the repeat gets the number of rows of the file
     that the first call wrote. If another file has its name meanwhile, the repeat is refused.
@@ -636,7 +636,7 @@ def test_a_repeat_without_a_stored_answer_gets_the_exported_file(
         rows = export_trail(console, file)
         assert call_for_refusal(lambda: export_trail(console, file)).code == "in_progress"
         clock.at += timedelta(minutes=2)
-        if is_kept:
+        if is_file_unchanged:
             assert export_trail(console, file) == rows
         else:
             file.write_bytes(b"another file")

@@ -195,8 +195,8 @@ def test_redis_entries_reveal_no_content(place: Place, console: Console, own_red
     """The entries in Redis contain neither the person, nor the request id, nor the answer in readable form."""
     buy_check(console)
     with Redis.from_url(own_redis.url) as client:
-        told = [(key, client.get(key) or b"") for key in client.scan_iter()]
-    assert len(told) >= 1
+        entries = [(key, client.get(key) or b"") for key in client.scan_iter()]
+    assert len(entries) >= 1
     for word in (
         REQUEST_ID,
         CORPORATION_NUMBER,
@@ -204,4 +204,4 @@ def test_redis_entries_reveal_no_content(place: Place, console: Console, own_red
         make_request_key(place.get_account_name(FIRST_PERSON), REQUEST_ID),
         "credit",
     ):
-        assert not any(word.encode() in key + value for key, value in told)
+        assert not any(word.encode() in key + value for key, value in entries)

@@ -76,8 +76,8 @@ def test_a_refused_answer_becomes_a_case(
     assert count_delivery_attempts(place) == MAX_FAILED_DELIVERIES, "it waits for a person"
     console.alerts.acknowledge(alert.id, "the constraint is gone")
     run_due_tasks(console, 1)
-    (found,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
-    assert (found.state, found.credit_check_id) == ("success", 1)
+    (check,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
+    assert (check.state, check.credit_check_id) == ("success", 1)
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
 
@@ -109,8 +109,8 @@ def test_a_failed_database_is_no_delivery_attempt(
             console._service_builder.scheduler._tasks["spool_delivery"]()
     assert count_delivery_attempts(place) == 0
     run_due_tasks(console, 1)
-    (found,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
-    assert found.state == "success"
+    (check,) = console.lookup.find_records(CORPORATION_NUMBERS[0]).credit_checks
+    assert check.state == "success"
 
 
 def test_a_case_about_a_lost_operation_is_not_about_a_later_record(

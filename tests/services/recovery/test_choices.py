@@ -90,24 +90,24 @@ def require_service_agrees_with_table(
         reason = choice.reason.removeprefix("reason.")
         ruled_out.append(what)
         said = desk.execute_choice(person, kind, record, what)
-        told = f"{person}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
-        assert said in _list_refusal_codes(person, what, reason), told
+        message = f"{person}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
+        assert said in _list_refusal_codes(person, what, reason), message
     assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
-def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, record: Any, what: str) -> None:
+def _require_choice_is_executed(desk: ChoiceStage, person: str, kind: str, record: Any, choice_name: str) -> None:
     """Execute the offered action and check its result. A decision that needs a second person is confirmed by another
     person.
     """
-    choice = desk.list_choices(person, kind, record.id)[what]
-    said = desk.execute_choice(person, kind, record, what)
-    is_decision = what.startswith("resolve.") or what == RECORD_OUTSIDE_ACTION
+    choice = desk.list_choices(person, kind, record.id)[choice_name]
+    said = desk.execute_choice(person, kind, record, choice_name)
+    is_decision = choice_name.startswith("resolve.") or choice_name == RECORD_OUTSIDE_ACTION
     half = choice.needs_second_person and is_decision and choice.allowed_roles != ("approver",)
     assert said in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
-        f"{person}: {what} of {kind} {record}: {said}"
+        f"{person}: {choice_name} of {kind} {record}: {said}"
     )
     if half:
-        assert desk.execute_choice("lead-b" if person != "lead-b" else "op-a", kind, record, what) in (
+        assert desk.execute_choice("lead-b" if person != "lead-b" else "op-a", kind, record, choice_name) in (
             "done",
             "not_allowed",
         )
@@ -133,12 +133,12 @@ def _iterate_situations() -> Iterator[Any]:
     """Yield the provider's statement and two flags: whether a person must look, and whether the outcome is unknown.
     Combinations in which the statement makes no difference are only tested in the soak test.
     """
-    for told in ProviderStatement:
+    for statement in ProviderStatement:
         for unknown, review in ((False, True), (True, False), (False, False), (True, True)):
             telling = unknown != review or (
-                told in (ProviderStatement.NOTHING, ProviderStatement.FAILED) and not unknown
+                statement in (ProviderStatement.NOTHING, ProviderStatement.FAILED) and not unknown
             )
-            yield pytest.param(told, review, unknown, marks=() if telling else pytest.mark.soak)
+            yield pytest.param(statement, review, unknown, marks=() if telling else pytest.mark.soak)
 
 
 @pytest.mark.parametrize(("statement", "needs_review", "is_unknown"), list(_iterate_situations()))
@@ -217,9 +217,8 @@ def test_the_announced_order_counts_all_payments(
 
 
 def test_a_payment_confirmed_long_ago_offers_no_decision(desk: ChoiceStage) -> None:
-    """If the gateway has said that a payment is paid, the action to resolve is off, even if the answer is old.
-    A payment that a person must look at can be resolved.
-    """
+    """If the gateway has said that a payment is paid, the table excludes the action to resolve it, even if the
+    answer is old. A payment that a person must look at can be resolved."""
 
     def read_action(*, needs_review: bool) -> AllowedAction:
         payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, review=needs_review)
@@ -331,9 +330,9 @@ def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
 
 def _mark_report_no_longer_shown(tx: Any, record: Any) -> None:
     """Mark the credit check as one whose report AlarmBox no longer shows."""
-    found = credit_checks.find(tx.conn, record.id)
-    assert found is not None
-    credit_checks.change_record(tx.conn, found, found.changed_at or record.created_at, viewing_over=True)
+    check = credit_checks.find(tx.conn, record.id)
+    assert check is not None
+    credit_checks.change_record(tx.conn, check, check.changed_at or record.created_at, viewing_over=True)
 
 
 @pytest.mark.parametrize("person", OPERATOR_NAMES)
@@ -385,7 +384,7 @@ def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, pe
     )
 
 
-def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: ChoiceStage) -> None:
+def test_the_table_agrees_with_the_services_without_a_list_call(desk: ChoiceStage) -> None:
     """If the provider cannot list purchases, the services still execute the actions on unknown and bought credit
     checks that the decision table offers, and refuse the others.
     """
@@ -452,9 +451,9 @@ def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
 
     def make_ending_builder(act: Callable[[Any], Any], person: str) -> Callable[[], Any]:
         def make_ended_refund() -> Any:
-            asked = desk.make_refund()
-            desk.call_as(person, lambda: act(asked))
-            return desk.console.refunds.read_refund(asked.id).record
+            refund = desk.make_refund()
+            desk.call_as(person, lambda: act(refund))
+            return desk.console.refunds.read_refund(refund.id).record
 
         return make_ended_refund
 

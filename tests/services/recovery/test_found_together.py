@@ -72,13 +72,13 @@ def list_kinds_and_ids(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
 
 def read_all_pages(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
     """Read the whole queue in pages of `limit` records; return the kind and the id of each item."""
-    found, cursor = [], None
+    records, cursor = [], None
     while True:
         page = console.recovery.read_queue(queue, limit, cursor)
-        found += list_kinds_and_ids(page.items)
+        records += list_kinds_and_ids(page.items)
         cursor = page.next_cursor
         if cursor is None:
-            return found
+            return records
 
 
 def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: Connection) -> None:
@@ -88,10 +88,10 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
     check = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     payment = insert_paid_payment(connection, order_id=insert_order(connection))
     refund = insert_requested_refund(connection, payment)
-    found = console.lookup.find_records(CORPORATION_NUMBER)
-    assert [one.id for one in found.credit_checks] == [check.id]
-    assert [one.payment_ids for one in found.orders] == [(payment.id,)]
-    assert (found.payments, found.refunds) == ((payment,), (refund,))
+    result = console.lookup.find_records(CORPORATION_NUMBER)
+    assert [one.id for one in result.credit_checks] == [check.id]
+    assert [one.payment_ids for one in result.orders] == [(payment.id,)]
+    assert (result.payments, result.refunds) == ((payment,), (refund,))
     nothing = console.lookup.find_records(OTHER_NUMBER)
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
 
@@ -120,11 +120,11 @@ def test_an_order_with_a_contradicted_refund_is_not_confirmed(console: Console, 
         connection, insert_requested_refund(connection, payment, work=REVIEW_WORK), RefundState.FAILED
     )
     connection.exec_driver_sql(f"UPDATE orders SET status = 'paid' WHERE id = {order_id}")
-    found = console.lookup.find_records(CORPORATION_NUMBER)
+    result = console.lookup.find_records(CORPORATION_NUMBER)
     explanations = (
-        explain_order(found.orders[0], NOW),
+        explain_order(result.orders[0], NOW),
         console.payments.read_order(order_id).explanation,
-        explain_payment(found.payments[0], NOW),
+        explain_payment(result.payments[0], NOW),
         console.payments.read_payment(payment.id).explanation,
     )
     assert {explanation.certainty for explanation in explanations} == {CertaintyBadge.SIDES_DISAGREE}
@@ -276,12 +276,11 @@ def test_a_search_asks_for_the_servers_time_once_for_all_refunds(console: Consol
     assert sum("SYSDATE" in statement and "FROM" not in statement for statement in sent) == 1
 
 
-def test_an_ended_process_leaves_open_only_what_may_have_cost_money(
+def test_after_a_crash_only_operations_with_effect_are_unfinished(
     place: Place, console: Console, connection: Connection
 ) -> None:
-    """If the process of a call has ended, both lists of unfinished operations show the call in its later state at
-    once: a purchase is unknown, and a re-fetch, which only reads, has failed and is not listed.
-    """
+    """If the process of a call has crashed, both lists of unfinished operations show the call in its later state at
+    once: a purchase is unknown, and a re-fetch, which only reads, has failed and is not listed."""
     for subject, action in enumerate((AuditAction.CREDIT_CHECK_PURCHASE, AuditAction.CREDIT_CHECK_REFETCH), 1):
         lapsed = make_operation_row(subject, action, "calling") | {"operator": place.get_account_name("op-a")}
         connection.execute(insert(operations), lapsed)
@@ -309,6 +308,6 @@ def test_a_failed_refund_is_queued_until_a_later_one_completes(console: Console,
     assert read_all_pages(console, "error", 50) == [("Refund", failed.id)]
     move_refund_to_state(connection, insert_requested_refund(connection, payment), RefundState.COMPLETED)
     assert read_all_pages(console, "error", 50) == []
-    found = console.lookup.search("ORD-1")
-    assert [one.id for one in found.payments.records] == [payment.id]
-    assert found.credit_checks.records == ()
+    result = console.lookup.search("ORD-1")
+    assert [one.id for one in result.payments.records] == [payment.id]
+    assert result.credit_checks.records == ()

@@ -98,12 +98,12 @@ def test_a_page_continues_after_any_amount_of_an_order(
     amounts = (-(2**63), -7, 0, 5, 2**63 - 1)
     for minor in amounts:
         orders.insert_order(connection, orders.NewOrder(f"ORD{minor}", minor), NOW)
-    found, cursor, order = list[int](), None, QueueSortOrder(SortColumn.AMOUNT, is_descending)
+    read_amounts, cursor, order = list[int](), None, QueueSortOrder(SortColumn.AMOUNT, is_descending)
     for _ in amounts:
         page = console.recovery.read_queue("pending", 1, cursor, sort_order=order)
-        found += [item.record.total_minor for item in page.items if isinstance(item.record, Order)]
+        read_amounts += [item.record.total_minor for item in page.items if isinstance(item.record, Order)]
         cursor = page.next_cursor
-    assert found == sorted(amounts, reverse=is_descending)
+    assert read_amounts == sorted(amounts, reverse=is_descending)
 
 
 def test_a_take_that_ends_between_two_pages_hides_no_record(console: Console, connection: Connection) -> None:

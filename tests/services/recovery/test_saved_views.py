@@ -141,7 +141,7 @@ def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
     assert call_as("op-a", lambda: views.delete_view(team.id)) == call_as("op-a", lambda: views.delete_view(team.id))
 
 
-def test_counts_of_views_are_those_of_their_filters(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_counts_the_records_of_its_filter(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of a saved view is the number of records of its filter; one SQL statement counts all views of a
     queue. A condition that cannot be parsed excludes no record, and views with search words or an unknown queue are
     not counted. If only a part of a long queue is counted, the count says that there may be more.

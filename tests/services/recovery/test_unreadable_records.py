@@ -51,13 +51,13 @@ SORT_ORDER_BY_NAME = {
 
 def read_kinds_and_ids(console: Console, queue: str, limit: int, order: QueueSortOrder) -> list[tuple[str, int]]:
     """Read the queue page by page, and return kind and id of its records."""
-    found, cursor = list[tuple[str, int]](), None
+    records, cursor = list[tuple[str, int]](), None
     while True:
         page = console.recovery.read_queue(queue, limit, cursor, sort_order=order)
-        found += [(type(item.record).__name__, item.record.id) for item in page.items]
+        records += [(type(item.record).__name__, item.record.id) for item in page.items]
         cursor = page.next_cursor
         if cursor is None:
-            return found
+            return records
 
 
 @pytest.mark.parametrize("order", SORT_ORDER_BY_NAME.values(), ids=SORT_ORDER_BY_NAME)
@@ -258,14 +258,14 @@ def test_an_unreadable_row_hides_no_other_record_in_searches(
         insert_requested_refund(connection, payment)
 
     def search_and_count_records() -> list[dict[str, int]]:
-        looked_up, found = (
+        looked_up, search_result = (
             console.lookup.find_records(CORPORATION_NUMBERS[0]),
             console.lookup.search(CORPORATION_NUMBERS[0]),
         )
         groups = (looked_up.orders, looked_up.payments, looked_up.refunds, looked_up.credit_checks)
         return [
             dict(zip(("order", "payment", "refund", "credit-check"), map(len, groups), strict=True)),
-            {kind: len(group.records) for kind, group in found.groups.items()},
+            {kind: len(group.records) for kind, group in search_result.groups.items()},
         ]
 
     whole = {"order": 2, "payment": 2, "refund": 2, "credit-check": 1}
@@ -291,11 +291,9 @@ def test_an_unreadable_record_hides_no_unfinished_operation(
     assert sorted(str(item.record.id if item.record else None) for item in listed) == sorted(["None", str(ids[1])])
 
 
-def test_an_unreadable_refund_is_not_held_by_the_person_at_another_record(
-    console: Console, connection: Connection
-) -> None:
-    """If the program can't read the refund of an unfinished operation, the operation doesn't name the person who
-    holds the lease of the credit check with the same id, and its next step isn't about AlarmBox."""
+def test_an_unreadable_refund_has_no_lease_holder_of_another_record(console: Console, connection: Connection) -> None:
+    """If the program can't read the refund of an unfinished operation, the operation doesn't name the person who has
+    the lease of a credit check with the same id, and its next step isn't about AlarmBox."""
     refund_id = make_refunds(connection)[0]
     row = make_operation_row(refund_id, "refund.submit", "unknown") | {"subject_kind": "refund"}
     connection.execute(insert(operations), row)
@@ -332,11 +330,11 @@ def test_a_text_in_a_column_of_amounts_hides_no_other_record(
         assert (kind, 1) not in listed
         assert listed
     group = {"orders": "order", "payments": "payment", "refunds": "refund"}[table]
-    found = [record.id for record in console.lookup.search(CORPORATION_NUMBERS[0]).groups[group].records]
+    searched_ids = [record.id for record in console.lookup.search(CORPORATION_NUMBERS[0]).groups[group].records]
     looked_up = [record.id for record in getattr(console.lookup.find_records(CORPORATION_NUMBERS[0]), table)]
-    assert found
-    assert sorted(found) == sorted(looked_up)
-    assert 1 not in found
+    assert searched_ids
+    assert sorted(searched_ids) == sorted(looked_up)
+    assert 1 not in searched_ids
 
 
 def test_a_text_that_is_not_utf8_hides_no_record(place: Place, console: Console, connection: Connection) -> None:
@@ -355,8 +353,8 @@ def test_a_text_that_is_not_utf8_hides_no_record(place: Place, console: Console,
     connection.exec_driver_sql("UPDATE orders SET payment_method = CAST(x'8ba08d73' AS TEXT) WHERE id = 1")
     assert read_kinds_and_ids(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", id) for id in ids]
     assert [order.id for order in console.lookup.find_records(CORPORATION_NUMBERS[0]).orders] == ids[::-1]
-    found = [order for order in console.lookup.search("O-").orders.records if isinstance(order, Order)]
-    assert {order.id: order.payment_method for order in found} == {1: "\ufffd\ufffd\ufffds", 2: None}
+    found_orders = [order for order in console.lookup.search("O-").orders.records if isinstance(order, Order)]
+    assert {order.id: order.payment_method for order in found_orders} == {1: "\ufffd\ufffd\ufffds", 2: None}
 
 
 def test_an_unreadable_credit_check_hides_no_other_page(

@@ -65,23 +65,28 @@ def test_the_use_of_a_key_has_its_person_time_and_lease(context: ServiceContext)
     live. Operations with other keys don't change the result."""
     for key in ("a", "b", "c"):
         acquire_key(context, key)
-    found = find_key_use(context, "b")
-    assert found is not None
-    assert (found.state, found.fingerprint, found.result, found.has_live_lease) == (CALLING, "3300 JPY", None, True)
-    assert (found.operator, found.desk, found.since) == ("op-a", context.make_holder().desk, context.now())
+    key_use = find_key_use(context, "b")
+    assert key_use is not None
+    assert (key_use.state, key_use.fingerprint, key_use.result, key_use.has_live_lease) == (
+        CALLING,
+        "3300 JPY",
+        None,
+        True,
+    )
+    assert (key_use.operator, key_use.desk, key_use.since) == ("op-a", context.make_holder().desk, context.now())
     assert (find_key_use(context, "ab"), find_key_use(context, "0"), find_key_use(context, "z")) == (None, None, None)
 
 
-@pytest.mark.parametrize("place_of", [0, 1, 2])
-def test_the_end_of_an_operation_leaves_others_running(context: ServiceContext, place_of: int) -> None:
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_the_end_of_an_operation_leaves_others_running(context: ServiceContext, position: int) -> None:
     """Ending one operation leaves the other operations in the state `calling`, whatever their ids are."""
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
-    ended = all_of_them[place_of]
+    ended = all_of_them[position]
     assert end_operation(context, ended)
     for one in all_of_them:
-        found = find_key_use(context, one.key)
-        assert found is not None
-        assert (found.state, found.result) == ((DONE, "paid") if one is ended else (CALLING, None))
+        key_use = find_key_use(context, one.key)
+        assert key_use is not None
+        assert (key_use.state, key_use.result) == ((DONE, "paid") if one is ended else (CALLING, None))
 
 
 @pytest.mark.parametrize("fence", [-1, 1])
@@ -118,15 +123,15 @@ def test_only_a_calling_operation_can_be_ended(context: ServiceContext) -> None:
         assert not end_operation(context, begun, DONE)
 
 
-@pytest.mark.parametrize("place_of", [0, 1, 2])
-def test_a_freed_key_leaves_its_operation_under_another_key(context: ServiceContext, place_of: int) -> None:
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_freed_key_leaves_its_operation_under_another_key(context: ServiceContext, position: int) -> None:
     """Freeing a key stores its operation's row under another key, and leaves the keys of other rows unchanged."""
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
-    one = all_of_them[place_of]
+    one = all_of_them[position]
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, one.operation_id, one.key))
     assert find_key_use(context, one.key) is None
-    kept = {key for key, *_ in read_states(context)}
-    assert kept == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
+    stored_keys = {key for key, *_ in read_states(context)}
+    assert stored_keys == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
 
 
 def test_a_freed_long_key_is_cut(context: ServiceContext) -> None:
@@ -189,8 +194,8 @@ def test_the_row_of_another_lease_is_not_read_as_an_epoch(context: ServiceContex
     first = replace_epoch(context)
     assert read_epoch(context) == first
     with context.database.read() as conn:
-        found = conn.exec_driver_sql(f"SELECT token FROM leases WHERE name = '{other}'").scalar()
-    assert found not in (first, None)
+        token = conn.exec_driver_sql(f"SELECT token FROM leases WHERE name = '{other}'").scalar()
+    assert token not in (first, None)
 
 
 def test_forgetting_a_result_frees_its_key_and_replaces_the_epoch(context: ServiceContext) -> None:

@@ -122,13 +122,13 @@ def read_only_entry_name(client: Redis) -> bytes:
 
 
 def list_entry_names(client: Redis) -> list[bytes]:
-    found: Any = client.keys("sc:*")
-    return list(found)
+    names: Any = client.keys("sc:*")
+    return list(names)
 
 
 def read_entry(client: Redis, name: bytes) -> bytes:
-    found: Any = client.get(name)
-    return bytes(found)
+    value: Any = client.get(name)
+    return bytes(value)
 
 
 # Answers that count
@@ -204,9 +204,9 @@ def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer,
 
 
 def assert_expires_after(client: Redis, after_ms: int) -> None:
-    left = client.pttl(read_only_entry_name(client))
-    assert isinstance(left, int)
-    assert after_ms - 20_000 < left <= after_ms
+    remaining_ms = client.pttl(read_only_entry_name(client))
+    assert isinstance(remaining_ms, int)
+    assert after_ms - 20_000 < remaining_ms <= after_ms
 
 
 # Entries that are dropped
@@ -265,9 +265,9 @@ def test_an_answer_read_after_a_pause_is_ignored(
     ask = cache._redis_client.send_command
 
     def ask_and_pass_an_hour(*command: Any) -> Any:
-        found = ask(*command)
+        answer = ask(*command)
         uptime.pass_seconds(3600)
-        return found
+        return answer
 
     monkeypatch.setattr(cache._redis_client, "send_command", ask_and_pass_an_hour)
     assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
@@ -360,13 +360,13 @@ INVALID_REDIS_VALUES = {
 
 
 @pytest.mark.expects_log("a server that is no Redis")
-@pytest.mark.parametrize("why", INVALID_REDIS_VALUES)
+@pytest.mark.parametrize("value_name", INVALID_REDIS_VALUES)
 @pytest.mark.usefixtures("keep_short_time_limits")
-def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_is_no_redis_gives_no_result(value_name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A server that isn't Redis, slow or not, gives no result and no error. The cache switches itself off and writes
     one line to the log.
     """
-    with start_strange_server(INVALID_REDIS_VALUES[why]) as url, open_cache(url, caplog=caplog) as cache:
+    with start_strange_server(INVALID_REDIS_VALUES[value_name]) as url, open_cache(url, caplog=caplog) as cache:
         assert cache.find_result(IDEMPOTENCY_KEY, FINGERPRINT).result is None
         assert cache.state == "off"
     assert len(caplog.messages) == 1

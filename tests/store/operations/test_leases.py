@@ -47,11 +47,11 @@ def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...
     first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fencing_token(here)
     assert acquire_lease(there, make_holder(place, "desk-2")) is None
     with there.read() as conn:
-        seen = leases.find_holder(conn, LEASE_NAME)
-        assert leases.list_holders(conn) == (seen,)
-    assert seen is not None
-    assert (seen.operator, seen.desk, seen.since) == (place.get_account_name("op-a"), "desk-1", NOW)
-    assert seen.until == NOW + timedelta(seconds=LEASE_SECONDS)
+        holder = leases.find_holder(conn, LEASE_NAME)
+        assert leases.list_holders(conn) == (holder,)
+    assert holder is not None
+    assert (holder.operator, holder.desk, holder.since) == (place.get_account_name("op-a"), "desk-1", NOW)
+    assert holder.until == NOW + timedelta(seconds=LEASE_SECONDS)
     here.write(lambda tx: leases.release(tx.conn, first))
     with there.read() as conn:
         assert leases.find_holder(conn, LEASE_NAME) is None
@@ -73,9 +73,9 @@ def test_a_lease_expires_by_the_databases_clock(
     assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
     here.write(lambda tx: leases.release(tx.conn, lost))
     with here.read() as conn:
-        seen = leases.find_holder(conn, LEASE_NAME)
-    assert seen is not None
-    assert (seen.desk, read_fencing_token(there)) == ("desk-2", lost_fence + 1)
+        holder = leases.find_holder(conn, LEASE_NAME)
+    assert holder is not None
+    assert (holder.desk, read_fencing_token(there)) == ("desk-2", lost_fence + 1)
     assert taken.token != lost.token
 
 

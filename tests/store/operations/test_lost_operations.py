@@ -82,9 +82,9 @@ def insert_proposal(tx: Transaction, person: str, *, is_closed: bool) -> None:
 
 def holds_claim(database: Database) -> bool:
     with database.read() as conn:
-        held = lost_operations.list_purchases_holding_claim(conn, "1", CORPORATION_NUMBER)
-        assert held == lost_operations.list_purchases_holding_claim(conn, None, CORPORATION_NUMBER)
-    return bool(held)
+        purchases = lost_operations.list_purchases_holding_claim(conn, "1", CORPORATION_NUMBER)
+        assert purchases == lost_operations.list_purchases_holding_claim(conn, None, CORPORATION_NUMBER)
+    return bool(purchases)
 
 
 @pytest.mark.engines("sqlite")
