@@ -76,16 +76,17 @@ def close_case_that_lacks_a_fact(
 
 def list_facts_with_open_case(conn: Connection, payment_id: int, rule: str, fact: str) -> str:
     """Return a case text with `fact` and, before it, the facts of the payment's open case of the alert rule `rule`,
-    as far as the column has room. `fact` isn't added if the open case has it, also with further words. Return `fact`
-    alone if no case of this rule is open, or if a person has acknowledged the open case.
+    as far as the column has room. If the open case has `fact`, also with further words, return its text. Return
+    `fact` alone if no case of this rule is open, or if a person has acknowledged an open case without it.
     """
     cases_of_payment = alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
     open_case = next((case for case in cases_of_payment if case.rule_id == rule and case.resolved_at is None), None)
-    if open_case is None or open_case.acknowledged_by is not None:
+    if open_case is None:
         return fact
-    facts = _split_whole_texts(open_case.observed)
-    has_fact = any(known_fact == fact or known_fact.startswith(f"{fact} ") for known_fact in facts)
-    return _join_whole_texts([*facts, *(() if has_fact else (fact,))])
+    facts = _split_facts(open_case.observed)
+    if any(known_fact == fact or known_fact.startswith(f"{fact} ") for known_fact in facts):
+        return open_case.observed
+    return fact if open_case.acknowledged_by is not None else _join_facts([*facts, fact])
 
 
 def end_case_with_other_text(
