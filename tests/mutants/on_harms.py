@@ -303,7 +303,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
     _make_mutant("a session acts for the request of an earlier transaction", "console/store/database/engine.py",
         "            execute_with_next_statement(conn, _SET_EXECUTED",
         "            remember_request(0)\n            execute_with_next_statement(conn, _SET_EXECUTED",
-        f"{_DEFERRED_STATEMENTS_TESTS}::test_a_request_that_was_not_named_is_named_by_the_next_transaction"),
+        f"{_DEFERRED_STATEMENTS_TESTS}::test_the_next_transaction_writes_the_id_of_the_executed_request"),
     _make_mutant("a cluster may accept any transaction", "console/store/constraints/fitness.py",
         "0 < writeset_bytes <= LARGEST_WRITESET_BYTES", "True",
         "tests/store/constraints/test_fitness.py::test_a_cluster_without_a_transaction_limit_is_unfit", ""),

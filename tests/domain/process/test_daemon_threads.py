@@ -18,11 +18,11 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 def thread_start_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """Record the exceptions of new threads that failed before they called their target, so that Python doesn't print
     them. In these tests, a caller that starts a thread waits at most 0.05 s until the thread runs."""
-    found: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", found.append)
+    start_errors: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", start_errors.append)
     monkeypatch.setattr(daemon_threads, "LONGEST_START_SECONDS", 0.05)
-    yield found
-    found.clear()
+    yield start_errors
+    start_errors.clear()
 
 
 def _raise_memory_error() -> None:

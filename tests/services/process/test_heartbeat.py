@@ -166,8 +166,8 @@ def _acquire_and_release_lease(console: Console, name: str) -> None:
 
 
 def _prepare_check(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare an unknown credit check whose confirmation by a read at AlarmBox hangs. Return the name of its lease
-    and the function that makes the call.
+    """Prepare a credit check with an unknown outcome, and a read at AlarmBox that hangs when a person confirms the
+    purchase. Return the name of its lease and the function that makes the call.
     """
     from console.domain.records import PurchaseRequest
 
@@ -182,8 +182,8 @@ def _prepare_check(stage: SignalTestStage) -> tuple[str, Callable[[Console], obj
 
 
 def _prepare_refund(stage: SignalTestStage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare an unknown refund whose probe hangs. Return the name of its lease and the function that makes the
-    call.
+    """Prepare a refund with an unknown outcome whose probe hangs. Return the name of its lease and the function that
+    makes the call.
     """
     payment = import_paid_payment(stage.maker, stage.sandbox, "ORD-1").id
     refund = request_refund(stage.maker, payment).id

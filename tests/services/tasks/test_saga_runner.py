@@ -40,15 +40,18 @@ MINUTE = timedelta(minutes=1)
 
 
 class SagaDesk:
-    """A saga plan of three steps on a desk. Each step writes its name into the audit trail and returns the result
-    that is set in `answers`, if any. With `asks`, the first step is a query to a provider.
+    """A saga plan of three steps on a desk. Each step writes its name into the audit trail. If `answers` has a
+    verdict under this name, the step returns it; if it has an exception, the step raises it. With
+    `begins_with_query`, the first step is a query to a provider.
     """
 
-    def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
+    def __init__(self, context: ServiceContext, clock: MovedClock, *, begins_with_query: bool = False) -> None:
         self.context, self.clock = context, clock
         self.answers: dict[str, StepVerdict | Exception] = {}
         first: SagaStep = (
-            ProviderQuestionStep("one", self._return_question_action) if asks else self._make_effect_step("one")
+            ProviderQuestionStep("one", self._return_question_action)
+            if begins_with_query
+            else self._make_effect_step("one")
         )
         steps = (first, self._make_effect_step("two"), self._make_effect_step("three"))
         self.plan = SagaPlan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
@@ -123,7 +126,7 @@ def test_one_run_does_all_steps_in_order(saga_desk: SagaDesk, place: Place) -> N
     assert len(saga_desk.list_entries(place)) == 3
 
 
-def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk, place: Place) -> None:
+def test_a_step_that_waits_writes_nothing_and_is_tried_again(saga_desk: SagaDesk, place: Place) -> None:
     """A step that waits writes nothing and is tried again at its own time or by the schedule. The steps before it are
     not repeated.
     """
@@ -154,12 +157,10 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk
 
 
 @pytest.mark.expects_log("stays at two")
-def test_a_fault_undoes_the_step_and_waits(
+def test_an_error_undoes_the_step_and_waits(
     saga_desk: SagaDesk, place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """If a step raises an error, its writes are rolled back, the fault is logged, and the step is tried again
-    later.
-    """
+    """If a step raises an error, its writes are rolled back, the error is logged, and the step is repeated later."""
     saga_desk.answers["two"] = RuntimeError("bug")
     saga = saga_desk.runner.run(saga_desk.start_saga())
     assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)
@@ -175,18 +176,20 @@ def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place
     """If a bug makes a step fail, the saga stops after a few attempts at growing intervals, until a person continues
     it.
     """
-    told: list[Saga] = []
-    runner = SagaRunner(saga_desk.context, replace(saga_desk.plan, on_stop=lambda _tx, saga: told.append(saga)))
+    stopped_sagas: list[Saga] = []
+    runner = SagaRunner(
+        saga_desk.context, replace(saga_desk.plan, on_stop=lambda _tx, saga: stopped_sagas.append(saga))
+    )
     saga_desk.answers["two"] = RuntimeError("bug")
     saga = runner.run(saga_desk.start_saga())
     for _ in range(MAX_INTERNAL_ERRORS - 1):
-        assert (saga.state, told) == (SagaState.RUNNING, [])
+        assert (saga.state, stopped_sagas) == (SagaState.RUNNING, [])
         assert saga.next_at is not None
         assert saga.next_at > saga_desk.context.now()
         saga_desk.clock.offset += timedelta(hours=1)
         saga = runner.run(saga)
     assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", INTERNAL_ERROR_REASON, None)
-    assert told == [saga]
+    assert stopped_sagas == [saga]
     assert saga_desk.list_step_states(saga) == [DONE, StepState.STUCK, OPEN]
     assert saga.ended_at is None
     saga_desk.answers.clear()
@@ -244,9 +247,9 @@ def test_an_interrupted_compensation_continues(
         patch.setattr(saga_desk.context.failpoints, "reach", _make_interrupt_at("before_undo_one"))
         with pytest.raises(KeyboardInterrupt):
             saga_desk.runner.run(saga)
-    left = saga_desk.runner._reread_saga(saga)
-    assert (left.state, left.step) == (SagaState.RUNNING, "one")
-    assert saga_desk.runner.run(left).state is SagaState.COMPENSATED
+    interrupted_saga = saga_desk.runner._reread_saga(saga)
+    assert (interrupted_saga.state, interrupted_saga.step) == (SagaState.RUNNING, "one")
+    assert saga_desk.runner.run(interrupted_saga).state is SagaState.COMPENSATED
     assert saga_desk.list_entries(place) == ["one", "two", "three", "undo_two", "undo_one"]
 
 
@@ -262,15 +265,15 @@ def _make_interrupt_at(point: str) -> Callable[[str], None]:
 
 def test_a_saga_goes_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
     """If a step returns to an earlier step, the saga runs that step again and continues from there."""
-    saga_desk = SagaDesk(console._context, clock, asks=True)
-    asked = saga_desk._make_action("one")
+    saga_desk = SagaDesk(console._context, clock, begins_with_query=True)
+    first_action = saga_desk._make_action("one")
 
     def return_to_earlier_step(_saga: Saga) -> StepAction:
         if "two" in saga_desk.list_entries(place) or saga_desk.answers.get("two"):
             saga_desk.answers.clear()
         else:
             saga_desk.answers["two"] = EarlierStepRequired("one")
-        return asked
+        return first_action
 
     steps = (ProviderQuestionStep("one", return_to_earlier_step), *saga_desk.plan.steps[1:])
     runner = SagaRunner(saga_desk.context, SagaPlan("bench", "order", steps, saga_desk.plan.waits_between_attempts))

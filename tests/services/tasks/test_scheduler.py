@@ -379,9 +379,9 @@ def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock
     for _ in range(6):
         tasks.scheduler.run_due_tasks()
         hand_clock.at += timedelta(minutes=20)
-    (told,) = tasks.list_task_alerts()
-    assert (told.rule_id, told.subject_kind) == ("task_late", "task")
-    assert "probes: failed 3 times, provider_unreachable" in told.observed
+    (alert,) = tasks.list_task_alerts()
+    assert (alert.rule_id, alert.subject_kind) == ("task_late", "task")
+    assert "probes: failed 3 times, provider_unreachable" in alert.observed
     tasks.act = lambda: 0
     tasks.scheduler.run_due_tasks()
     assert tasks.list_task_alerts() == ()
@@ -410,20 +410,20 @@ def test_a_process_without_the_task_leaves_its_alert(tasks: CountedTasks, hand_c
 
 def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """Another process raises an alert about a run that does not end; the end of the run closes the alert."""
-    seen: list[int] = []
+    alert_counts: list[int] = []
 
     def run_too_long() -> int:
-        if not seen:
+        if not alert_counts:
             for _ in range(LONGEST_RUN_TIME // timedelta(seconds=30) + 4):
                 hand_clock.at += timedelta(seconds=30)
                 tasks.renew_leases_once()
             tasks.make_scheduler().run_due_tasks()
-            seen.append(len(tasks.list_task_alerts()))
+            alert_counts.append(len(tasks.list_task_alerts()))
         return 0
 
     tasks.act = run_too_long
     tasks.scheduler.run_due_tasks()
-    assert seen == [1]
+    assert alert_counts == [1]
     hand_clock.at += timedelta(minutes=2)
     tasks.scheduler.run_due_tasks()
     assert tasks.list_task_alerts() == ()
@@ -439,17 +439,17 @@ def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, han
 
 def test_each_run_of_a_task_has_a_correlation_id(tasks: CountedTasks) -> None:
     """Each run of a task has its own correlation id, which all its log lines contain; after the run none is set."""
-    seen: list[dict[str, str]] = []
+    log_facts_of_runs: list[dict[str, str]] = []
 
     def record_log_facts() -> int:
-        seen.append(dict(tracing.get_current_log_facts()))
+        log_facts_of_runs.append(dict(tracing.get_current_log_facts()))
         return 0
 
     tasks.act = record_log_facts
     tasks.scheduler.run_all()
     tasks.scheduler.run_all()
-    assert [facts["task"] for facts in seen] == ["probes", "probes"]
-    assert len({facts["correlation"] for facts in seen}) == 2
+    assert [facts["task"] for facts in log_facts_of_runs] == ["probes", "probes"]
+    assert len({facts["correlation"] for facts in log_facts_of_runs}) == 2
     assert tracing.find_correlation_id() is None
 
 

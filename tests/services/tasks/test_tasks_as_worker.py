@@ -76,10 +76,10 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         move_all_clocks(timedelta(minutes=2))
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
-        asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
+        requested_refund = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
         scene.control.add_fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
         assert (
-            call_and_get_code(lambda: lead.refunds.approve(asked.id)) == "rate_limited"
+            call_and_get_code(lambda: lead.refunds.approve(requested_refund.id)) == "rate_limited"
         )  # it is sent later, by itself
         half = scene.console.bulk.create_run(
             "probe", [ChosenRecord("payment", paid.id, scene.read_payment(paid.id).version)]

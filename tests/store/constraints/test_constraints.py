@@ -124,9 +124,9 @@ def test_the_docs_list_each_forbidden_statement() -> None:
     """
     text = (Path(console.__file__).parent.parent / "docs" / "accounts.md").read_text(encoding="utf-8")
     section = text.partition("\n## What is refused\n")[2].partition("\n## ")[0]
-    told = [line[2:].strip() for line in section.splitlines() if line.startswith("* ")]
-    assert told == [case.title for case in ALL_FORBIDDEN_STATEMENTS]
-    assert len(told) >= 20
+    listed_titles = [line[2:].strip() for line in section.splitlines() if line.startswith("* ")]
+    assert listed_titles == [case.title for case in ALL_FORBIDDEN_STATEMENTS]
+    assert len(listed_titles) >= 20
 
 
 # ---------------------------------------------------------------- what passes
@@ -156,17 +156,19 @@ def test_statements_with_the_persons_own_name_are_accepted(
     )
 
 
-@pytest.mark.parametrize("what", ["audit.root", "audit.root "])
-def test_only_a_worker_inserts_roots_of_the_trail(team: Team, connections: PersonConnections, what: str) -> None:
+@pytest.mark.parametrize("audit_action", ["audit.root", "audit.root "])
+def test_only_a_worker_inserts_roots_of_the_trail(
+    team: Team, connections: PersonConnections, audit_action: str
+) -> None:
     """The database accepts an audit root only from a worker's account. The same holds if the action has an additional
     blank at its end, which servers ignore when they compare texts."""
     for person in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in execute_statements(
-            connections, person, fill_own_name(forbidden.make_audit_insert(action=what), team, person)
+            connections, person, fill_own_name(forbidden.make_audit_insert(action=audit_action), team, person)
         )
     assert (
         execute_statements(
-            connections, "worker", fill_own_name(forbidden.make_audit_insert(action=what), team, "worker")
+            connections, "worker", fill_own_name(forbidden.make_audit_insert(action=audit_action), team, "worker")
         )
         == ""
     )
@@ -221,14 +223,14 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connecti
     stored as evidence of the operation, together with the operation's answer key. A vague answer or another key is
     refused.
     """
-    kept = (
+    evidence_insert = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
         f" ('credit-check', {forbidden.UNKNOWN_CHECK_ID}, 'op-2', {forbidden.NOW_SQL}, 'alarmbox.purchase', '{{me}}',"
         f" '{forbidden.ANY_HASH}', '{{{{summary}}}}', '')"
     )
 
     def store_answer(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
-        row = fill_own_name(kept, team, "worker").format(summary=summary)
+        row = fill_own_name(evidence_insert, team, "worker").format(summary=summary)
         ended, check = make_not_bought_statements(forbidden.UNKNOWN_CHECK_ID)
         return execute_statements(
             connections, "worker", row, ended.replace("SET ", f"SET answer_key = '{key}', "), check
@@ -277,11 +279,11 @@ def other_application_cursor(team: Team) -> Iterator[Any]:
         yield cursor
 
 
-def execute_as_shop(shop: Any, statement: str) -> str:
-    """Execute the statement with the other application's cursor. Return the message of the refusal; an empty text if
-    the database has accepted the statement."""
+def execute_as_other_application(cursor: Any, statement: str) -> str:
+    """Execute the statement with `cursor`, the other application's cursor. Return the message of the refusal; an
+    empty text if the database has accepted the statement."""
     try:
-        shop.execute(statement)
+        cursor.execute(statement)
     except pymysql.MySQLError as refusal:
         return str(refusal.args[1])
     return ""
@@ -292,22 +294,32 @@ def test_another_application_keeps_writing_its_rows(other_application_cursor: An
     purchase and delete them."""
     table = forbidden.CHECKS_TABLE
     assert (
-        execute_as_shop(
+        execute_as_other_application(
             other_application_cursor,
             f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')",
         )
         == ""
     )
     assert (
-        execute_as_shop(
+        execute_as_other_application(
             other_application_cursor,
             f"UPDATE {table} SET corporation_number = '501-0001192707', company_name = 'x' WHERE id = 90",
         )
         == ""
     )
-    assert execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90") == ""
-    assert execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90") == ""
-    assert execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = 90") == ""
+    assert (
+        execute_as_other_application(
+            other_application_cursor, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90"
+        )
+        == ""
+    )
+    assert (
+        execute_as_other_application(
+            other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90"
+        )
+        == ""
+    )
+    assert execute_as_other_application(other_application_cursor, f"DELETE FROM {table} WHERE id = 90") == ""
 
 
 def test_another_application_writes_states_of_its_own_rows(other_application_cursor: Any) -> None:
@@ -318,7 +330,7 @@ def test_another_application_writes_states_of_its_own_rows(other_application_cur
     for number, state in enumerate(("pending", "success", "error"), 93):
         row = f"({number}, {number}, '5010001192707', '{state}')"
         assert (
-            execute_as_shop(
+            execute_as_other_application(
                 other_application_cursor,
                 f"INSERT INTO {table} (id, client_id, corporation_number, status) VALUES {row}",
             )
@@ -326,17 +338,23 @@ def test_another_application_writes_states_of_its_own_rows(other_application_cur
         )
         for word in ("error", "success", "pending"):
             assert (
-                execute_as_shop(other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {number}")
+                execute_as_other_application(
+                    other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {number}"
+                )
                 == ""
             )
         for word in ("Success", "success ", "done", ""):
             assert (
-                execute_as_shop(other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {number}")
+                execute_as_other_application(
+                    other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {number}"
+                )
                 != ""
             )
-        assert execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = {number}") == ""
+        assert (
+            execute_as_other_application(other_application_cursor, f"DELETE FROM {table} WHERE id = {number}") == ""
+        )
     nonsense = f"INSERT INTO {table} (client_id, corporation_number, status) VALUES (93, '1', 'done')"
-    assert "original columns" in execute_as_shop(other_application_cursor, nonsense)
+    assert "original columns" in execute_as_other_application(other_application_cursor, nonsense)
 
 
 def test_another_application_cannot_change_our_rows(team: Team, other_application_cursor: Any) -> None:
@@ -348,30 +366,35 @@ def test_another_application_cannot_change_our_rows(team: Team, other_applicatio
     )
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET work_state = 'needs_review' WHERE id = 91")
-        assert "client of an adopted" in execute_as_shop(
+        assert "client of an adopted" in execute_as_other_application(
             other_application_cursor, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91"
         )
-        assert "never deleted" in execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = 91")
-        assert (
-            execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
+        assert "never deleted" in execute_as_other_application(
+            other_application_cursor, f"DELETE FROM {table} WHERE id = 91"
         )
-        assert "client of an adopted" in execute_as_shop(
+        assert (
+            execute_as_other_application(
+                other_application_cursor, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91"
+            )
+            == ""
+        )
+        assert "client of an adopted" in execute_as_other_application(
             other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91"
         )
-        assert "client of an adopted" in execute_as_shop(
+        assert "client of an adopted" in execute_as_other_application(
             other_application_cursor, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT_CHECK_ID}"
         )
         for ours in (91, forbidden.BOUGHT_CHECK_ID, forbidden.UNKNOWN_CHECK_ID):
             for word in ("pending", "success", "error"):
                 cursor.execute(f"SELECT status FROM {table} WHERE id = {ours}")
                 if cursor.fetchone() != (word,):
-                    said = execute_as_shop(
+                    said = execute_as_other_application(
                         other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {ours}"
                     )
                     assert "original columns" in said, (ours, word)
         for column, value in (("certainty", "'unknown'"), ("version", "2"), ("work_state", "'none'")):
             added = f"INSERT INTO {table} (client_id, corporation_number, {column}) VALUES (92, '1', {value})"
-            assert "original columns" in execute_as_shop(other_application_cursor, added), column
+            assert "original columns" in execute_as_other_application(other_application_cursor, added), column
         cursor.execute(f"DELETE FROM {table} WHERE id = 91")
 
 
@@ -390,8 +413,10 @@ def test_an_upgrade_corrects_faulty_triggers(sql_server: SqlServer) -> None:
             conn.exec_driver_sql(f"DROP TRIGGER {second}")
             conn.exec_driver_sql(f"CREATE TRIGGER {second} BEFORE UPDATE ON audit_log FOR EACH ROW SET NEW.who = 'x'")
             conn.exec_driver_sql("CREATE TRIGGER console_old BEFORE DELETE ON changes FOR EACH ROW SET @a = 1")
-            found = {(fault.code, fault.object_name) for fault in server_triggers.find_trigger_faults(conn)}
-        assert found == {
+            fault_codes_and_names = {
+                (fault.code, fault.object_name) for fault in server_triggers.find_trigger_faults(conn)
+            }
+        assert fault_codes_and_names == {
             ("missing_trigger", first),
             ("altered_trigger", second),
             ("unknown_trigger", "console_old"),
@@ -476,18 +501,20 @@ def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch
         closing(Database(owner, without_time_limit=True)) as database,
     ):
         migrate.upgrade(database)
-        kept = next(
+        audit_trigger = next(
             one for one in server_triggers.make_all_triggers() if (one.table, one.event) == ("audit_log", "UPDATE")
         )
-        told = re.search("MESSAGE_TEXT = '([^']*)'", kept.body)
-        assert told is not None
-        other_text = replace(kept, body=kept.body.replace(told[1], told[1].replace(" ", " '' ", 1)))
+        message_match = re.search("MESSAGE_TEXT = '([^']*)'", audit_trigger.body)
+        assert message_match is not None
+        other_text = replace(
+            audit_trigger, body=audit_trigger.body.replace(message_match[1], message_match[1].replace(" ", " '' ", 1))
+        )
         others = (
-            other_text.make_sql_with_name(kept.name),
-            kept.make_sql_with_name(kept.name).replace("CREATE", "CREATE DEFINER=`x`@`%`"),
+            other_text.make_sql_with_name(audit_trigger.name),
+            audit_trigger.make_sql_with_name(audit_trigger.name).replace("CREATE", "CREATE DEFINER=`x`@`%`"),
         )
         for altered in others:
-            sql_server.sql(f"USE `{database.url.database}`", f"DROP TRIGGER {kept.name}", altered)
+            sql_server.sql(f"USE `{database.url.database}`", f"DROP TRIGGER {audit_trigger.name}", altered)
             ran = _record_audit_refusals(monkeypatch, sql_server, database)
             with database.read() as conn:
                 server_triggers.renew_triggers(conn)

@@ -34,17 +34,17 @@ def test_triggers_refuse_statements_despite_too_many_grants(team: Team) -> None:
         me = connection.user.decode()
         with team.open_connection("owner") as owner, owner.cursor() as owners:
             owners.execute(f"INSERT INTO operators (name, roles) VALUES ('{me}', 'operator,approver')")
-        told = {case.title: _execute_and_roll_back(connection, cursor, case.sql) for case in tried}
-    assert {title: words for title, words in told.items() if "console: " not in words} == {}
-    assert len(told) > 20
+        message_by_title = {case.title: _execute_and_roll_back(connection, cursor, case.sql) for case in tried}
+    assert {title: words for title, words in message_by_title.items() if "console: " not in words} == {}
+    assert len(message_by_title) > 20
 
 
 def _execute_and_roll_back(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
     connection.begin()
     me = connection.user.decode()
-    told = [execute_for_refusal(cursor, one.replace("{me}", me).replace("{other}", "x")) for one in statements]
+    messages = [execute_for_refusal(cursor, one.replace("{me}", me).replace("{other}", "x")) for one in statements]
     connection.rollback()
-    return told[-1]
+    return messages[-1]
 
 
 def test_ignored_errors_change_nothing(team: Team, connections: PersonConnections) -> None:
@@ -55,11 +55,11 @@ def test_ignored_errors_change_nothing(team: Team, connections: PersonConnection
         for case in FORBIDDEN_STATEMENTS:
             *before, last = (one.replace("{me}", me).replace("{other}", team.names["op-b"]) for one in case.sql)
             connection.begin()
-            told = [execute_for_refusal(cursor, one) for one in before]
+            messages = [execute_for_refusal(cursor, one) for one in before]
             ignoring = re.sub("^(UPDATE|INSERT)", r"\1 IGNORE", last)
             if (
                 "IGNORE" in ignoring
-                and not any(told)
+                and not any(messages)
                 and not execute_for_refusal(cursor, ignoring)
                 and cursor.rowcount
             ):
@@ -83,19 +83,19 @@ def connection_with_uncommitted_refund(team: Team) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("guarded", "refusal"), [(0, "open refunds stay"), (1, "Record has changed since last read")]
+    ("checks_snapshots", "refusal"), [(0, "open refunds stay"), (1, "Record has changed since last read")]
 )
 def test_an_old_snapshot_frees_nothing(
-    team: Team, connection_with_uncommitted_refund: Any, guarded: int, refusal: str
+    team: Team, connection_with_uncommitted_refund: Any, checks_snapshots: int, refusal: str
 ) -> None:
     """A database session whose snapshot is older than the sending of a refund can't release the amount that the
     refund reserves, because the trigger reads the present sums. A server that checks snapshots itself, as MariaDB
     does by default from 11.6 on, refuses the statement before the trigger."""
-    if guarded and not team.server.is_mariadb:
+    if checks_snapshots and not team.server.is_mariadb:
         pytest.skip("MySQL doesn't guard snapshots")
     with team.open_connection("op-a") as old, old.cursor() as cursor:
         if team.server.is_mariadb:
-            cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
+            cursor.execute(f"SET SESSION innodb_snapshot_isolation = {checks_snapshots}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         connection_with_uncommitted_refund.commit()
@@ -118,11 +118,11 @@ def test_a_statement_that_waited_frees_nothing(
     )
     with team.open_connection("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
-        told = pool.submit(execute_for_refusal, cursor, both)
+        message_future = pool.submit(execute_for_refusal, cursor, both)
         # Not innodb_trx: its rows stay those of an earlier reading while it is read more often than every 0.1 s.
         waiting = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
         wait_until(lambda: team.server.sql(waiting)[0][1] != "0", "waiting for the payment")
         connection_with_uncommitted_refund.commit()
-        assert "open refunds stay" in told.result()
+        assert "open refunds stay" in message_future.result()
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED_REFUND_ID, reserved_minor="0"))

@@ -41,11 +41,11 @@ def test_each_change_is_reported_once(database: Database) -> None:
     changed twice.
     """
     announce_changes(database, 1)
-    mark, told = read_new_changes(database, None)
-    assert told == []
+    mark, changed_ids = read_new_changes(database, None)
+    assert changed_ids == []
     announce_changes(database, 2, 3, 2)
-    mark, told = read_new_changes(database, mark)
-    assert told == [2, 3]
+    mark, changed_ids = read_new_changes(database, mark)
+    assert changed_ids == [2, 3]
     assert read_new_changes(database, mark)[1] == []
 
 
@@ -58,13 +58,13 @@ def test_a_transaction_that_commits_late_is_not_missed(migrated_server_database:
     with migrated_server_database.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
         announce_changes(migrated_server_database, *range(2, 2 + others))
-        mark, told = read_new_changes(migrated_server_database, mark)
-        assert told == [*range(2, 2 + others)]
+        mark, changed_ids = read_new_changes(migrated_server_database, mark)
+        assert changed_ids == [*range(2, 2 + others)]
         announce_changes(migrated_server_database, 1_000_000)
-        mark, told = read_new_changes(migrated_server_database, mark)
-        assert told == [1_000_000]
-    mark, told = read_new_changes(migrated_server_database, mark)
-    assert told == [1]
+        mark, changed_ids = read_new_changes(migrated_server_database, mark)
+        assert changed_ids == [1_000_000]
+    mark, changed_ids = read_new_changes(migrated_server_database, mark)
+    assert changed_ids == [1]
     assert read_new_changes(migrated_server_database, mark)[1] == []
 
 
@@ -92,14 +92,14 @@ def test_a_missing_id_stays_open_for_a_limited_time(
         for turn in range(1, 4):
             clock[0] += change_feed.OPEN_ID_SECONDS / 2
             announce_changes(migrated_server_database, 100 + turn)
-            mark, told = read_new_changes(migrated_server_database, mark)
-            assert told == [100 + turn]
-    mark, told = read_new_changes(migrated_server_database, mark)
-    assert told == [99]
+            mark, changed_ids = read_new_changes(migrated_server_database, mark)
+            assert changed_ids == [100 + turn]
+    mark, changed_ids = read_new_changes(migrated_server_database, mark)
+    assert changed_ids == [99]
     for _ in range(2):
         clock[0] += change_feed.OPEN_ID_SECONDS
-        mark, told = read_new_changes(migrated_server_database, mark)
-        assert told == []
+        mark, changed_ids = read_new_changes(migrated_server_database, mark)
+        assert changed_ids == []
     assert mark.read_ids == frozenset()
 
 
@@ -111,8 +111,8 @@ def test_the_feed_of_a_restored_database_is_read_from_its_end(migrated_server_da
     mark, _ = read_new_changes(migrated_server_database, None)
     with migrated_server_database.write_without_retries() as tx:
         tx.conn.exec_driver_sql("DELETE FROM changes WHERE subject_id >= 5")
-    mark, told = read_new_changes(migrated_server_database, mark)
-    assert told == []
+    mark, changed_ids = read_new_changes(migrated_server_database, mark)
+    assert changed_ids == []
     announce_changes(migrated_server_database, 77)
     assert read_new_changes(migrated_server_database, mark)[1] == [77]
 
@@ -136,8 +136,8 @@ def test_the_feed_of_a_restored_database_is_read_after_a_quiet_time(
         tx.conn.exec_driver_sql(
             "ALTER TABLE changes AUTO_INCREMENT = 1"
         )  # the next id is the one after the newest row
-    mark, told = read_new_changes(migrated_server_database, mark)
-    assert told == []
+    mark, changed_ids = read_new_changes(migrated_server_database, mark)
+    assert changed_ids == []
     announce_changes(migrated_server_database, 77)
     assert read_new_changes(migrated_server_database, mark)[1] == [77]
 
@@ -148,8 +148,8 @@ def test_a_long_feed_is_read_in_several_parts(database: Database, monkeypatch: p
     monkeypatch.setattr(change_feed, "MAX_ROWS_PER_READ", 5)
     monkeypatch.setattr(change_feed, "INITIAL_OPEN_ID_COUNT", 2)
     announce_changes(database, *range(12))
-    told: list[int] = []
+    changed_ids: list[int] = []
     for _ in range(3):
         mark, some = read_new_changes(database, mark)
-        told += some
-    assert told == list(range(12))
+        changed_ids += some
+    assert changed_ids == list(range(12))

@@ -177,7 +177,7 @@ def test_only_the_statement_in_the_block_waits_for_no_lock(place: Place, databas
 
 
 @pytest.mark.engines("mariadb")
-def test_a_request_that_was_not_named_is_named_by_the_next_transaction(database: Database) -> None:
+def test_the_next_transaction_writes_the_id_of_the_executed_request(database: Database) -> None:
     """The program writes the id of the executed desk request into a variable of the database session, together with
     the first statement of a transaction. If a transaction fails before its first statement, the next transaction
     writes the id."""

@@ -80,14 +80,14 @@ def test_a_write_transaction_acquires_its_lock_first(database: Database) -> None
 
 def test_functions_after_commit_do_not_run_after_a_rollback(database: Database) -> None:
     """A function that is registered to run after COMMIT doesn't run after a rollback."""
-    seen: list[str] = []
+    executed_functions: list[str] = []
     with database.write_without_retries() as tx:
-        tx.call_after_commit(lambda: seen.append("kept"))
-        assert seen == []
+        tx.call_after_commit(lambda: executed_functions.append("kept"))
+        assert executed_functions == []
     with suppress(RuntimeError), database.write_without_retries() as tx:
-        tx.call_after_commit(lambda: seen.append("lost"))
+        tx.call_after_commit(lambda: executed_functions.append("lost"))
         raise RuntimeError
-    assert seen == ["kept"]
+    assert executed_functions == ["kept"]
 
 
 def test_an_open_reader_blocks_no_writer(database: Database) -> None:

@@ -24,7 +24,7 @@ TRIGGER_ERROR_MESSAGE = (
 )
 def test_each_database_error_has_its_transaction_outcome(number: int, words: str, transaction_outcome: str) -> None:
     """A transaction that lost a race may run again, even if a node aborted it while reading a trigger. A transaction
-    with a fault of this program may not run again.
+    that has failed because of a bug of this program may not run again.
     """
     error = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
     assert error_codes.get_error_consequence(error) == transaction_outcome
@@ -81,7 +81,7 @@ def test_a_race_against_the_sessions_own_chain_is_run_again_after_a_long_wait(
     assert allowed == [True] * retry_policy.MAX_RERUNS + [False] * 2
 
 
-def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
+def test_an_aborted_read_of_a_trigger_is_no_bug() -> None:
     """A syntax error of a server that was aborted while reading a trigger counts as `database_locked`. Any other
     syntax error has no error code and counts as a bug."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, TRIGGER_ERROR_MESSAGE))
@@ -112,9 +112,9 @@ def test_a_limit_or_setting_of_the_server_is_no_bug(
     """If a setting or a limit of the server doesn't allow a statement, the error has an error code and the server's
     message. It doesn't count as a bug of the program."""
     refused = DatabaseError("INSERT", {}, pymysql.err.OperationalError(number, words))
-    found = error_codes.find_database_error_code(refused)
-    assert found == code
+    error_code = error_codes.find_database_error_code(refused)
+    assert error_code == code
     assert (
-        error_codes.make_error_detail(refused, found).items()
+        error_codes.make_error_detail(refused, error_code).items()
         >= {"problem": f"({number}, {words!r})", **detail}.items()
     )

@@ -131,27 +131,30 @@ def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, quer
     asks = {name: ask for name, ask in FILTERED_PAGE_QUERIES.items() if name.endswith(query_name)}
     assert asks
     for name, ask in asks.items():
-        found = plans.read_plan_steps(database, ask)
-        assert not plans.find_whole_table_steps(found), (name, found)
-        read = [step for step in found if step.startswith(("SEARCH", "range ", "ref "))]
+        plan_steps = plans.read_plan_steps(database, ask)
+        assert not plans.find_whole_table_steps(plan_steps), (name, plan_steps)
+        read = [step for step in plan_steps if step.startswith(("SEARCH", "range ", "ref "))]
         sorted_steps = [
-            step for step in plans.find_sort_steps(found) if not step.startswith("ALL <")
+            step for step in plans.find_sort_steps(plan_steps) if not step.startswith("ALL <")
         ]  # a page that was read
-        assert not [step for step in sorted_steps if step in read], (name, found)
-        assert len(sorted_steps) <= len(read), (name, found)
+        assert not [step for step in sorted_steps if step in read], (name, plan_steps)
+        assert len(sorted_steps) <= len(read), (name, plan_steps)
 
 
 def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
     """A search by a selective condition reads the condition's index. Another search reads the primary key from the
     newest row on, without sorting, until it has enough rows."""
     for name, ask in QUERY_BY_SEARCH.items():
-        found = plans.read_plan_steps(database, ask)
-        assert not plans.find_whole_table_steps(found), (name, found)
+        plan_steps = plans.read_plan_steps(database, ask)
+        assert not plans.find_whole_table_steps(plan_steps), (name, plan_steps)
     for name, ask in NEWEST_ROW_SEARCH_QUERIES.items():
-        found = plans.read_plan_steps(database, ask)
-        read = [step for step in found if not step.startswith(("ALL <", "SCAN CONSTANT"))]
-        assert not [step for step in read if step.startswith("ALL ")], (name, found)
-        assert not [step for step in plans.find_sort_steps(found) if not step.startswith("ALL <")], (name, found)
+        plan_steps = plans.read_plan_steps(database, ask)
+        read = [step for step in plan_steps if not step.startswith(("ALL <", "SCAN CONSTANT"))]
+        assert not [step for step in read if step.startswith("ALL ")], (name, plan_steps)
+        assert not [step for step in plans.find_sort_steps(plan_steps) if not step.startswith("ALL <")], (
+            name,
+            plan_steps,
+        )
 
 
 @pytest.mark.parametrize("name", RECORD_QUEUE_NAMES)

@@ -90,7 +90,8 @@ def test_another_program_at_the_address_is_an_unreachable_database(greeting: byt
 )
 def test_a_login_refused_for_another_reason_is_an_unreachable_database(error_number: int, problem: str) -> None:
     """If a server refuses the login with an error that says nothing about the account, the error is
-    `database_unreachable`, with the server's message or a problem of its own.
+    `database_unreachable`. Its `problem` is the server's message, or the name of the problem if the program has one
+    for this error.
     """
     with serve_greeting(make_greeting(), make_refusal(error_number)) as port:
         refusal = read_refusal(port)

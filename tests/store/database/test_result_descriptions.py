@@ -77,7 +77,9 @@ def test_a_result_of_many_columns_is_whole(place: Place) -> None:
         assert _read_names_and_rows(connection, "SELECT 1 AS one") == (["one"], [(1,)])
 
 
-def test_few_descriptions_are_remembered(place: Place) -> None:
+def test_a_limited_number_of_descriptions_is_remembered(place: Place) -> None:
+    """After more results with different columns than the limit, the connection has only as many descriptions as the
+    limit allows. A result whose description it no longer has is read correctly."""
     with _open_connection(place) as connection:
         for number in range(2 * _MAX_KNOWN_DESCRIPTIONS):
             assert _read_names_and_rows(connection, f"SELECT {number}") == ([str(number)], [(number,)])

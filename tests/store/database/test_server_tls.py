@@ -71,10 +71,10 @@ def test_an_expired_or_wrong_host_certificate_is_refused(certificate: TlsPropert
         assert read_connection_problem(server, server.authority) == "tls_unverified"
 
 
-def run_dump_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the client program that makes dumps with these options, but connect it to the port of the server `reached`,
+def run_dump_client(connected_server: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the client program that makes dumps with these options, but connect it to the port of `connected_server`,
     which may be another server than the one that was verified before. Return the ended process with its output."""
-    url = make_url(reached.admin_url)
+    url = make_url(connected_server.admin_url)
     command = [f"--port={url.port}" if option.startswith("--port=") else option for option in options]
     return subprocess.run(
         [*command, "-Ne", "SHOW STATUS LIKE 'Ssl_cipher'"],
@@ -165,5 +165,7 @@ def test_only_the_engine_modules_open_connections() -> None:
     options.
     """
     connects = re.compile(r"pymysql\.connect\(|create_engine\(|dialect\.connect\(")
-    found = [file for file in (REPOSITORY_ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
-    assert {file.name for file in found} == {"server.py", "sqlite.py"}
+    connecting_files = [
+        file for file in (REPOSITORY_ROOT / "console").rglob("*.py") if connects.search(file.read_text())
+    ]
+    assert {file.name for file in connecting_files} == {"server.py", "sqlite.py"}

@@ -23,6 +23,9 @@ def test_each_unreadable_incident_step_is_reported(caplog: pytest.LogCaptureFixt
             conn.execute(worker.incident_steps.insert(), {**step, "position": position, "action": action})
         for _ in range(2):
             assert list(incident_steps.find_by_incidents(conn, [870_001])) == [870_001]
-    told = [record.getMessage() for record in caplog.records if "can't be read" in record.getMessage()]
-    assert [name for line in told for name in ("870001/1", "870001/3") if name in line] == ["870001/1", "870001/3"]
+    warnings = [record.getMessage() for record in caplog.records if "can't be read" in record.getMessage()]
+    assert [name for line in warnings for name in ("870001/1", "870001/3") if name in line] == [
+        "870001/1",
+        "870001/3",
+    ]
     engine.dispose()

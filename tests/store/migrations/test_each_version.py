@@ -93,7 +93,7 @@ def insert_rows(conn: Connection) -> None:
 
 def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
     """Return, by table, those columns of each row whose stored form is the same in every version."""
-    asked = {
+    query_by_table = {
         "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
         "operators": "SELECT name, roles, asks FROM operators ORDER BY name",
         "payments": "SELECT id, status, certainty, asked_minor, created_at, changed_at FROM payments ORDER BY id",
@@ -103,7 +103,7 @@ def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]
         ),
         "audit_log": "SELECT id, at, what, subject_id FROM audit_log ORDER BY id",
     }
-    return {name: [tuple(row) for row in conn.exec_driver_sql(sql)] for name, sql in asked.items()}
+    return {name: [tuple(row) for row in conn.exec_driver_sql(sql)] for name, sql in query_by_table.items()}
 
 
 def read_state_dates(conn: Connection, table: str) -> dict[int, str | None]:
@@ -265,16 +265,16 @@ def test_an_upgrade_without_its_lock_stops(
 ) -> None:
     """If another desk acquires the upgrade's lock during a step of an upgrade, the upgrade changes nothing more and
     is refused. The next upgrade finishes the remaining steps."""
-    held: list[upgrade_lock.UpgradeLock] = []
+    acquired_locks: list[upgrade_lock.UpgradeLock] = []
     real = upgrade_lock.UpgradeLock.acquire
 
     def acquire_and_record_lock(lock: upgrade_lock.UpgradeLock) -> None:
         real(lock)
-        held.append(lock)
+        acquired_locks.append(lock)
 
     def lose_lock(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        if held and sql.startswith(step):
-            held.pop()
+        if acquired_locks and sql.startswith(step):
+            acquired_locks.pop()
             with database.write_without_retries() as tx:
                 tx.conn.execute(text("UPDATE console_upgrade SET token = 'another desk'"))
 

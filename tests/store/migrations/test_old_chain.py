@@ -68,14 +68,14 @@ def read_schema(database: Database) -> dict[str, Any]:
 
 
 def _read_server_schema(conn: Connection) -> dict[str, Any]:
-    asked = {
+    query_by_name = {
         "columns": _SELECT_COLUMNS_SQL,
         "keys": _SELECT_KEYS_SQL,
         "tables": _SELECT_TABLES_SQL,
         "checks": _SELECT_CHECKS_SQL,
         "triggers": _SELECT_TRIGGERS_SQL,
     }
-    return {name: {tuple(row) for row in conn.execute(text(sql))} for name, sql in asked.items()}
+    return {name: {tuple(row) for row in conn.execute(text(sql))} for name, sql in query_by_name.items()}
 
 
 def _read_file_schema(conn: Connection) -> dict[str, Any]:

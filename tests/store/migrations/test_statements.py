@@ -26,7 +26,7 @@ def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlSer
         for engine in (made.engine, made._read_engine):
             event.listen(engine, "before_cursor_execute", lambda _conn, _cursor, said, *_: sent.append(said))
         migrate.upgrade(made)
-        indexed = Counter(found[1] for statement in sent if (found := _INDEX_STATEMENT_PATTERN.match(statement)))
+        indexed = Counter(match[1] for statement in sent if (match := _INDEX_STATEMENT_PATTERN.match(statement)))
         assert indexed["audit_log"] == 1
         # Migrations 0009 and 0015 make one index of this table again.
         assert {table for table, times in indexed.items() if times > 1} == {LEGACY_TABLE}
