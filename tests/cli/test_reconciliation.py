@@ -47,10 +47,10 @@ def test_a_reconciliation_prints_counts_and_lists_cases(
     words = ("reconcile", "paypay", "--from", day, "--to", day)
     dry = paying_terminal.json(*words, "--dry-run").data
     assert (dry["imported"], dry["missing_there"], dry["cases"], dry["dry_run"]) == (1, 1, [], True)
-    told = paying_terminal.json(*words).data
-    assert set(told) >= REPORT_FIELDS
-    assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
-    (case,) = told["cases"]
+    answer = paying_terminal.json(*words).data
+    assert set(answer) >= REPORT_FIELDS
+    assert [answer[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
+    (case,) = answer["cases"]
     assert set(case) >= {
         "id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by",
     }  # fmt: skip
@@ -85,9 +85,9 @@ def test_an_interrupted_reconciliation_prints_no_counts(
     with monkeypatch.context() as patched:
         patched.setattr(DailyFileStore, "download_file", read_and_interrupt)
         assert paying_terminal.json(*words).exit_status_and_code == (6, "interrupted")
-    told = paying_terminal.json(*words).data
-    assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
-    assert "duplicate" not in told
+    answer = paying_terminal.json(*words).data
+    assert [answer[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
+    assert "duplicate" not in answer
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

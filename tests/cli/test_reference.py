@@ -45,15 +45,23 @@ def test_each_schema_object_declares_its_additional_fields() -> None:
 
     def list_open_objects(part: Any, path: str) -> list[str]:
         if isinstance(part, list):
-            return [found for at, inner in enumerate(part) for found in list_open_objects(inner, f"{path}/{at}")]
+            return [
+                undeclared_paths
+                for at, inner in enumerate(part)
+                for undeclared_paths in list_open_objects(inner, f"{path}/{at}")
+            ]
         if not isinstance(part, dict):
             return []
         is_open = "properties" in part and "if" not in path.split("/") and "additionalProperties" not in part
-        inner_paths = [found for key, inner in part.items() for found in list_open_objects(inner, f"{path}/{key}")]
+        inner_paths = [
+            undeclared_paths
+            for key, inner in part.items()
+            for undeclared_paths in list_open_objects(inner, f"{path}/{key}")
+        ]
         return [path, *inner_paths] if is_open else inner_paths
 
-    found = [path for path in list_open_objects(read_schema()["$defs"], "") if not path.endswith("/then")]
-    assert found == []
+    undeclared_paths = [path for path in list_open_objects(read_schema()["$defs"], "") if not path.endswith("/then")]
+    assert undeclared_paths == []
 
 
 @pytest.mark.parametrize(

@@ -185,14 +185,14 @@ def test_a_pack_names_the_registrys_publisher_date_and_licence(desk: RegistryDes
     record = desk.terminal.json("purchase", OPEN_NUMBER, "--client", "1").data["id"]
     desk.terminal.json("show", "credit-check", str(record), "--pack", str(pack)).data  # noqa: B018  # it succeeds
     with zipfile.ZipFile(pack) as archive:
-        told = json.loads(archive.read("registry.json"))
+        registry_facts = json.loads(archive.read("registry.json"))
         head = archive.read("timeline.ja.txt").decode().splitlines()[:4]
-    assert (told["source"], told["licence"], told["registry_date"]) == (
+    assert (registry_facts["source"], registry_facts["licence"], registry_facts["registry_date"]) == (
         REGISTRY_PUBLISHER,
         REGISTRY_LICENCE,
         "2026-10-30",
     )
-    assert told["corporation"]["name"] == OPEN_NAME
+    assert registry_facts["corporation"]["name"] == OPEN_NAME
     assert any(OPEN_NAME in line and REGISTRY_PUBLISHER in line for line in head)
     assert desk.terminal.json("audit", "verify", "--pack", str(pack)).status == 0
 
@@ -232,15 +232,15 @@ def test_changes_before_the_whole_file_are_unknown(tmp_path: Path) -> None:
     day from which the registry has all changes, in JSON as `complete_since`."""
     terminal = Terminal({"CONSOLE_HOME": str(tmp_path / "home")})
     terminal.json("registry", "import", str(write_small_whole_file(tmp_path)))
-    asked = ("registry", "changes", "--all", "--since")
-    assert terminal.json(*asked, "2026-10-01").data["complete_since"] == "2026-10-31"
-    text = terminal(*asked, "2026-10-01").out.decode()
+    words = ("registry", "changes", "--all", "--since")
+    assert terminal.json(*words, "2026-10-01").data["complete_since"] == "2026-10-31"
+    text = terminal(*words, "2026-10-01").out.decode()
     assert "Differences are here only since 2026-10-31" in text
     assert "Nothing has changed" not in text
-    later_text = terminal(*asked, "2026-10-31").out.decode()
+    later_text = terminal(*words, "2026-10-31").out.decode()
     assert "Nothing has changed since 2026-10-31" in later_text
     assert "Differences are here" not in later_text
-    assert "2026-10-31 以降" in terminal(*asked, "2026-10-01", LANGUAGE="ja").out.decode()
+    assert "2026-10-31 以降" in terminal(*words, "2026-10-01", LANGUAGE="ja").out.decode()
 
 
 def test_a_bad_file_changes_nothing(desk: RegistryDesk) -> None:
@@ -408,8 +408,8 @@ def test_a_lookup_accepts_a_company_name(desk: RegistryDesk) -> None:
     matches. A wrong corporation number is refused as before.
     """
     terminal = desk.terminal
-    found = terminal.json("lookup", "承継合同会社").data
-    assert (found["corporation_number"], found["corporation"]["name"]) == (SUCCESSOR_NUMBER, "承継合同会社")
+    answer = terminal.json("lookup", "承継合同会社").data
+    assert (answer["corporation_number"], answer["corporation"]["name"]) == (SUCCESSOR_NUMBER, "承継合同会社")
     several = terminal.json("lookup", "100-0013").data
     assert several["corporation_number"] is None
     assert (several["credit_checks"], several["registry_date"]) == ([], "2026-10-30")

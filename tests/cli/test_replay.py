@@ -76,10 +76,10 @@ def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: P
     no different decision.
     """
     for pack in sorted(packs.glob("*.zip")):
-        told = replay_pack(pack, tmp_path)
-        assert (told["differ"], told["skipped"]) == ([], 0), pack.name
-        assert told["answers"], pack.name
-        assert told["operations"] == 1, pack.name
+        result = replay_pack(pack, tmp_path)
+        assert (result["differ"], result["skipped"]) == ([], 0), pack.name
+        assert result["answers"], pack.name
+        assert result["operations"] == 1, pack.name
 
 
 def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -92,15 +92,21 @@ def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox)
     refund = str(desk.request_refund(payment).data["id"])
     desk.decide_refund("approve", int(refund))
     kinds = {"check": "credit-check/1", "payment": f"payment/{payment}", "refund": f"refund/{refund}"}
-    told = {}
+    result_by_bundle = {}
     for name, records in {**{name: [record] for name, record in kinds.items()}, "all": [*kinds.values()]}.items():
         bundle = tmp_path / f"{name}.zip"
         assert desk.json("evidence", *records, "--to", str(bundle)).status == 0
-        told[name] = replay_pack(bundle, tmp_path)
-        assert (told[name]["differ"], told[name]["skipped"]) == ([], 0), name
-    assert told["payment"]["answers"] <= told["refund"]["answers"]
-    assert told["all"]["answers"] == told["check"]["answers"] + told["refund"]["answers"]
-    assert told["all"]["operations"] == told["check"]["operations"] + told["refund"]["operations"]
+        result_by_bundle[name] = replay_pack(bundle, tmp_path)
+        assert (result_by_bundle[name]["differ"], result_by_bundle[name]["skipped"]) == ([], 0), name
+    assert result_by_bundle["payment"]["answers"] <= result_by_bundle["refund"]["answers"]
+    assert (
+        result_by_bundle["all"]["answers"]
+        == result_by_bundle["check"]["answers"] + result_by_bundle["refund"]["answers"]
+    )
+    assert (
+        result_by_bundle["all"]["operations"]
+        == result_by_bundle["check"]["operations"] + result_by_bundle["refund"]["operations"]
+    )
 
 
 def test_the_pack_of_an_operation_replays_each_answer(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -112,8 +118,8 @@ def test_the_pack_of_an_operation_replays_each_answer(tmp_path: Path, sandbox: S
     assert desk.json("show", "credit-check", "1", "--pack", str(record_pack)).status == 0
     (operation,) = read_journal(record_pack).operation_ids
     assert desk.json("show", "operation", operation, "--pack", str(pack)).status == 0
-    told = replay_pack(pack, tmp_path)
-    assert (told["differ"], told["skipped"], told["answers"]) == ([], 0, 3)
+    result = replay_pack(pack, tmp_path)
+    assert (result["differ"], result["skipped"], result["answers"]) == ([], 0, 3)
 
 
 def test_the_probes_of_a_purchase_are_replayed(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -130,9 +136,9 @@ def test_the_probes_of_a_purchase_are_replayed(tmp_path: Path, sandbox: Sandbox)
     assert desk.json("show", "credit-check", "1", "--pack", str(pack)).status == 0
     calls = [call for call in read_journal(pack).calls if call.call_name == "probe"]
     assert ["credit_checks" in json.loads(call.body or b"{}") for call in calls] == [True, False]
-    told = replay_pack(pack, tmp_path)
-    assert (told["differ"], told["answers"]) == ([], 2)
-    assert told["skipped"] == 1  # the purchase without an answer
+    result = replay_pack(pack, tmp_path)
+    assert (result["differ"], result["answers"]) == ([], 2)
+    assert result["skipped"] == 1  # the purchase without an answer
 
 
 @pytest.mark.parametrize(("provider", "currency"), [("paypay", "JPY"), ("atom", "INR")])
@@ -147,8 +153,8 @@ def test_the_start_of_a_payment_is_replayed(provider: str, currency: str, tmp_pa
     desk.json("probe", "payment", str(payment))
     pack = tmp_path / "started.zip"
     assert desk.json("show", "payment", str(payment), "--pack", str(pack)).status == 0
-    told = replay_pack(pack, tmp_path)
-    assert (told["differ"], told["skipped"], told["answers"]) == ([], 0, 2)
+    result = replay_pack(pack, tmp_path)
+    assert (result["differ"], result["skipped"], result["answers"]) == ([], 0, 2)
 
 
 def test_an_answer_with_a_masked_payer_is_replayed(tmp_path: Path) -> None:
@@ -160,8 +166,8 @@ def test_an_answer_with_a_masked_payer_is_replayed(tmp_path: Path) -> None:
         answer = json.loads(pack.read(part))
     answer["body"] = answer["body"].replace('"payDetails"', '"custDetails":"***","payDetails"')
     write_changed_pack(source, tmp_path / "masked.zip", part, json.dumps(answer))
-    told = replay_pack(tmp_path / "masked.zip", tmp_path)
-    assert (told["differ"], told["skipped"]) == ([], 0)
+    result = replay_pack(tmp_path / "masked.zip", tmp_path)
+    assert (result["differ"], result["skipped"]) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +193,8 @@ def test_an_outcome_that_the_stored_body_does_not_decide_is_skipped(
         if event["facts"].get("from") == f"alarmbox.{call}":
             event["facts"].update(outcome=outcome, reason=reason)
     write_changed_pack(source, tmp_path / "changed.zip", "timeline.json", json.dumps(events))
-    told = replay_pack(tmp_path / "changed.zip", tmp_path)
-    assert (told["differ"], told["skipped"], told["answers"]) == ([], 1, 2)
+    result = replay_pack(tmp_path / "changed.zip", tmp_path)
+    assert (result["differ"], result["skipped"], result["answers"]) == ([], 1, 2)
 
 
 def test_an_answer_whose_bytes_were_replaced_is_skipped(tmp_path: Path) -> None:
@@ -198,8 +204,8 @@ def test_an_answer_whose_bytes_were_replaced_is_skipped(tmp_path: Path) -> None:
         answer = json.loads(pack.read(part))
     answer["body"] = answer["body"].replace("2", "\ufffd", 1)
     write_changed_pack(source, tmp_path / "changed.zip", part, json.dumps(answer))
-    told = replay_pack(tmp_path / "changed.zip", tmp_path)
-    assert (told["differ"], told["skipped"]) == ([], 1)
+    result = replay_pack(tmp_path / "changed.zip", tmp_path)
+    assert (result["differ"], result["skipped"]) == ([], 1)
 
 
 @pytest.mark.parametrize("pack", sorted(PACK_FOLDER.glob("*.zip")), ids=lambda pack: pack.stem)
@@ -238,11 +244,11 @@ def test_a_replay_asks_about_a_payment_by_its_providers_day(provider: str, day: 
         "paid_at": "2026-11-19T15:10:00Z", "merchant_payment_id": "ORD-1",
     }  # fmt: skip
     call = RecordedCall(1, "", None, provider, "probe", payment, (), "SUCCEEDED", "paid", 200, {}, b"{}")
-    asked: list[PaymentQuestion] = []
-    ask = _prepare_payment_call(cast("PaymentProvider", SimpleNamespace(read_payment=asked.append)), call)
+    questions: list[PaymentQuestion] = []
+    ask = _prepare_payment_call(cast("PaymentProvider", SimpleNamespace(read_payment=questions.append)), call)
     assert ask is not None
     ask()
-    assert [question.day for question in asked] == [day]
+    assert [question.day for question in questions] == [day]
 
 
 def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:

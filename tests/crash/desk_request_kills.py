@@ -104,8 +104,8 @@ class _TeamModeDesks:
         end"), its waits have their full length, so that a slow machine interrupts none of its requests.
         """
         facts = make_provider_settings(self.sandbox.url) | ({"TIME_SCALE": "1"} if ending == "told to end" else {})
-        told = self.place.make_environment(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **facts)
-        with start_children(run_worker_until_step, [(told, step, ending)]) as (child,):
+        environment = self.place.make_environment(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **facts)
+        with start_children(run_worker_until_step, [(environment, step, ending)]) as (child,):
             assert child.wait_for_report() == "ready"
             yield child
 
@@ -132,11 +132,11 @@ def end_worker_at_each_step(
             )
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
-        told = Counter(
+        answer_counts = Counter(
             _end_and_continue(case, scene, ending, same_worker_continues=same_worker_continues) for case in cases
         )
         _check_all_records(scene)
-    return told + Counter(ends=len(cases))
+    return answer_counts + Counter(ends=len(cases))
 
 
 @contextmanager
@@ -161,13 +161,15 @@ def _end_and_continue(
             answer = thread.submit(_send_until_answered, case, scene)
             assert first.wait_for_end() == EXIT_STATUS_BY_ENDING[ending], f"{case}: {ending}"
         with scene.start_worker(_FIRST_WORKERS_DESK if same_worker_continues else _SECOND_WORKERS_DESK):
-            told = answer.result()
-            if told in ("acted", "repeated"):  # a due task may be about to send what was approved
+            first_answer = answer.result()
+            if first_answer in ("acted", "repeated"):  # a due task may be about to send what was approved
                 wait_until(lambda: count_provider_requests(case, scene.sandbox) > 0, f"{case}: what was told is sent")
             provider_request_count = count_provider_requests(case, scene.sandbox)
-            _check_answer(case, ending, told, provider_request_count, same_worker_continues=same_worker_continues)
-            _check_repetition(case, scene, told, provider_request_count)
-    return told
+            _check_answer(
+                case, ending, first_answer, provider_request_count, same_worker_continues=same_worker_continues
+            )
+            _check_repetition(case, scene, first_answer, provider_request_count)
+    return first_answer
 
 
 def _check_answer(
@@ -227,7 +229,7 @@ def _send_until_answered(case: RequestKillCase, scene: _TeamModeDesks) -> str:
     """Send the desk request as a person's desk does: again with the same request id until the result is known. Return
     "acted", "repeated" or the error code of the refusal.
     """
-    told: list[str] = []
+    answers: list[str] = []
 
     def is_answered() -> bool:
         with (
@@ -237,13 +239,13 @@ def _send_until_answered(case: RequestKillCase, scene: _TeamModeDesks) -> str:
             try:
                 make_call(scene.asker, case)
             except ConsoleError as refusal:
-                told.extend([] if is_result_unknown(refusal) else [str(refusal.code)])
+                answers.extend([] if is_result_unknown(refusal) else [str(refusal.code)])
             else:
-                told.append("repeated" if watch.is_repetition else "acted")
-        return bool(told)
+                answers.append("repeated" if watch.is_repetition else "acted")
+        return bool(answers)
 
     wait_until(is_answered, f"an answer about {case}", CHILD_WAIT_SECONDS)
-    return told[0]
+    return answers[0]
 
 
 def _check_all_records(scene: _TeamModeDesks) -> None:
@@ -256,9 +258,9 @@ def _check_all_records(scene: _TeamModeDesks) -> None:
             lambda: not place.sql(_SELECT_OPEN_REQUESTS_SQL) and not truth.count_calling_operations(console.database),
             "all to end",
         )
-    found = truth.read_check_rows(console.database)
-    truth.check_claims(found)
-    truth.check_charges(found, scene.sandbox.ledger.count_charges_by_number())
+    rows = truth.read_check_rows(console.database)
+    truth.check_claims(rows)
+    truth.check_charges(rows, scene.sandbox.ledger.count_charges_by_number())
     truth.check_queues(console)
     money_truth.check_money(console, scene.sandbox)
     console.audit.verify_chains()

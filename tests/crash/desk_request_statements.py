@@ -186,11 +186,11 @@ def _check_request(stage: TeamModeStage, target: ActionTarget, code: str, situat
     reject this refund. `situation` is the message of a failed check.
     """
     assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {situation}"
-    found = find_newest_refund(stage.maker, target.payment)
-    assert (code == "done") == (found is not None), f"{code}: {situation}"
+    refund = find_newest_refund(stage.maker, target.payment)
+    assert (code == "done") == (refund is not None), f"{code}: {situation}"
     stage.move_clocks()
-    if found is not None:
-        assert stage.checker.refunds.reject(found.id, "not ours").state is RefundState.REJECTED, situation
+    if refund is not None:
+        assert stage.checker.refunds.reject(refund.id, "not ours").state is RefundState.REJECTED, situation
 
 
 def _check_approval(stage: TeamModeStage, target: ActionTarget, code: str, situation: str) -> None:
@@ -216,9 +216,9 @@ def _check_purchase(stage: TeamModeStage, number: str, code: str, situation: str
     stage.move_clocks(timedelta(minutes=5))
     with stage.open_desk("due") as fresh:
         fresh.recovery.run_all_tasks()
-        found = truth.read_check_rows(fresh.database)
-        truth.check_claims(found)
-        truth.check_charges(found, stage.sandbox.ledger.count_charges_by_number())
+        rows = truth.read_check_rows(fresh.database)
+        truth.check_claims(rows)
+        truth.check_charges(rows, stage.sandbox.ledger.count_charges_by_number())
         truth.check_queues(fresh)
         assert truth.count_calling_operations(fresh.database) == 0, situation
     assert len(stage.sandbox.ledger.list_charges_of_number(number)) == charged, (

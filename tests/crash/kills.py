@@ -90,11 +90,13 @@ def kill_at_each_step(
     """
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)
-        wanted = [(action, step) for action in actions for step in STEPS_BY_ACTION[action] if step in only_steps]
-        names = invent_numbers(len(wanted), seed)
+        actions_and_steps = [
+            (action, step) for action in actions for step in STEPS_BY_ACTION[action] if step in only_steps
+        ]
+        names = invent_numbers(len(actions_and_steps), seed)
         cases = [
             CreditCheckKillCase(action, step, names[i], place, sandbox.url, i)
-            for i, (action, step) in enumerate(wanted)
+            for i, (action, step) in enumerate(actions_and_steps)
         ]
         for case in cases:
             _prepare_records(case, sandbox)
@@ -158,10 +160,10 @@ def _kill_all(cases: Sequence[CreditCheckKillCase], sandbox: Sandbox) -> None:
     cores.
     """
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-        told = [
+        arguments = [
             (case.make_environment(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some
         ]
-        with start_children(execute_action, told) as children:
+        with start_children(execute_action, arguments) as children:
             for case, child in zip(some, children, strict=True):
                 _check_killed(case, child)
 
@@ -182,12 +184,12 @@ def _check_before_expiry(case: CreditCheckKillCase, console: Console, sandbox: S
     sent = case.step not in _STEPS_BEFORE_SENDING or case.action not in ("purchase", "renewal")
     expected = case.charges_before + (1 if sent and case.is_purchase else 0)
     assert sandbox.control.count_charges(case.corporation_number) == expected, f"{case.action} at {case.step}"
-    found = console.lookup.find_records(case.corporation_number).credit_checks
-    if case.step in _STEPS_AFTER_TX1 and found and found[0].state is CheckState.ERROR:
+    records = console.lookup.find_records(case.corporation_number).credit_checks
+    if case.step in _STEPS_AFTER_TX1 and records and records[0].state is CheckState.ERROR:
         return  # its lease was over by then: the desk has told that it was not sent
     if case.is_purchase and case.step != "before_tx1":
         assert _call_and_get_code(lambda: _buy_check(case, console)) == "already_purchased"
-    for record in found:
+    for record in records:
         assert record.state is not CheckState.ERROR
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
@@ -208,13 +210,13 @@ def _check_recovery(case: CreditCheckKillCase, sandbox: Sandbox, within_seconds:
         truth.check_claims(truth.read_check_rows(console.database))
         truth.check_queues(console)
         _finish_as_person(case, console, sandbox)
-        wanted = case.charges_before + (case.is_purchase)
-        assert sandbox.control.count_charges(case.corporation_number) == wanted, (
+        expected_count = case.charges_before + (case.is_purchase)
+        assert sandbox.control.count_charges(case.corporation_number) == expected_count, (
             f"{charged} charges, then another: {case}"
         )
-        found = [row for row in truth.read_check_rows(console.database) if row.number == case.corporation_number]
-        truth.check_claims(found)
-        truth.check_charges(found, {case.corporation_number: sandbox.control.count_charges(case.corporation_number)})
+        rows = [row for row in truth.read_check_rows(console.database) if row.number == case.corporation_number]
+        truth.check_claims(rows)
+        truth.check_charges(rows, {case.corporation_number: sandbox.control.count_charges(case.corporation_number)})
         assert truth.count_calling_operations(console.database) == 0
         console.audit.verify_chains()
     return Counter(kills=1, charged=charged)

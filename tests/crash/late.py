@@ -77,12 +77,12 @@ class LateAnswerCase:
         """
         on = self.stage
         if self.action == "purchase":
-            found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
+            record: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
         elif self.action == "refund":
-            found = on.maker.refunds.read_refund(int(str(self.subject))).record
+            record = on.maker.refunds.read_refund(int(str(self.subject))).record
         else:
-            found = next(iter(on.maker.payments.read_order(int(str(self.subject))).payments), None)
-        self.record_id = getattr(found, "id", 0)
+            record = next(iter(on.maker.payments.read_order(int(str(self.subject))).payments), None)
+        self.record_id = getattr(record, "id", 0)
         return bool(self.record_id)
 
 
@@ -93,9 +93,9 @@ def check_late_answer(stage: SignalTestStage, action: str, *, is_decided: bool) 
     """
     late = LateAnswerCase(stage, action, _make_subject(stage, action))
     person = "lead-b" if action == "refund" else "op-a"
-    told = stage.make_environment("approve" if person == "lead-b" else "start")
+    environment = stage.make_environment("approve" if person == "lead-b" else "start")
     stage.sandbox.control.add_fault(_FAULT_BY_ACTION[action], call=_PROVIDER_CALL_BY_ACTION[action], times=1)
-    with start_children(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
+    with start_children(execute_and_send_ending, [(environment, action, late.subject)]) as (child,):
         assert child.wait_for_report() == "open"
         assert stage.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)

@@ -42,7 +42,9 @@ STEPS_BY_SOURCE: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class NoticeKillCase:
-    """The notice of one source about a payment with an order of its own. Its receiver is killed at one step."""
+    """The notice of one source about a payment with an order of its own, whose order number is `number`. The receiver
+    of the notice is killed at the step `step`.
+    """
 
     source: str
     step: str
@@ -63,14 +65,14 @@ def kill_receiver_at_each_step(place: Place, sources: Sequence[str], seed: int =
             place.open_desk(sandbox, clock, person=place.notice_account_name, **extra) as taker,
         ):
             cases = [_make_case(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
-            told = [
+            environments = [
                 place.make_environment(
                     sandbox.url, place.notice_account_name, FAILPOINT=f"{case.step}:1:kill", **extra
                 )
                 for case in cases
             ]
             for i in range(0, len(cases), 4):
-                _kill_receivers(cases[i : i + 4], told[i : i + 4])
+                _kill_receivers(cases[i : i + 4], environments[i : i + 4])
             for i, case in enumerate(cases, seed):
                 _repeat_notice(taker, case, repeats=i % 2 == 0)
             for _ in range(3):
@@ -99,7 +101,7 @@ def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, st
 def _make_bank_notice(number: str) -> ReceivedNotice:
     """Return a signed notice of a bank about the order with this order number."""
     now = datetime.now(UTC)
-    told = {
+    fields = {
         "event_id": f"EV-{number}",
         "type": "payment.succeeded",
         "order_no": number,
@@ -107,7 +109,7 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
         "currency": "JPY",
         "occurred_at": now.isoformat(),
     }
-    return make_signed_notice("bank", json.dumps(told).encode(), now)
+    return make_signed_notice("bank", json.dumps(fields).encode(), now)
 
 
 def _kill_receivers(cases: Sequence[NoticeKillCase], environments: Sequence[dict[str, str]]) -> None:
@@ -123,27 +125,27 @@ def _repeat_notice(console: Console, case: NoticeKillCase, *, repeats: bool) -> 
     """Send the notice again, as a sender without an answer does. The console must treat it as a repetition exactly if
     the notice was stored before the kill. Without `repeats` a stored notice isn't sent again.
     """
-    kept = case.step != "before_notice_tx"
-    if kept and not repeats:
+    is_stored = case.step != "before_notice_tx"
+    if is_stored and not repeats:
         return
     result = console.payments.receive_notice(case.notice)
     assert not result.is_refused, f"{case}: {result}"
-    assert (result.done == "repeated") is kept, f"{case}: {result}"
+    assert (result.done == "repeated") is is_stored, f"{case}: {result}"
 
 
 def _check_booked_once(place: Place, console: Console, case: NoticeKillCase) -> None:
-    """Check that the payment is booked once with its order, that the event is stored once, and that no step is left
-    to be done about it.
+    """Check that the payment is booked once with its order, and that the event is stored once and needs no further
+    step.
     """
     with console.database.read() as conn:
-        found = orders.find_by_number(conn, case.number)
-        mine: tuple[Payment, ...] = payments.find_by_order(conn, found.id) if found else ()
-    assert found is not None
+        order = orders.find_by_number(conn, case.number)
+        mine: tuple[Payment, ...] = payments.find_by_order(conn, order.id) if order else ()
+    assert order is not None
     assert len(mine) == 1, f"{len(mine)} payments: {case}"
     payment = mine[0]
     assert payment.state in PAID_STATES, f"not booked: {case}: {payment}"
     assert payment.captured_minor == ORDER_TOTAL_MINOR, f"{payment.captured_minor} booked: {case}"
-    assert found.state is OrderState.PAID, f"its order is {found.state}: {case}: {payment}"
+    assert order.state is OrderState.PAID, f"its order is {order.state}: {case}: {payment}"
     events = place.sql(f"SELECT done FROM payment_events WHERE payment_id = {payment.id}")
     assert len(events) == 1, f"kept {len(events)} times: {case}"
     assert events[0][0] in ("booked", "unchanged"), f"{events}: {case}"

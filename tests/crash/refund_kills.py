@@ -134,9 +134,9 @@ class MakerAndCheckerDesks:
 
     def read_newest_refund(self, case: RefundKillCase) -> Refund:
         """Return the newest refund of the case's payment with its present state."""
-        found = find_newest_refund(self.maker, case.payment)
-        assert found is not None, f"the refund is gone: {case}"
-        return found
+        refund = find_newest_refund(self.maker, case.payment)
+        assert refund is not None, f"the refund is gone: {case}"
+        return refund
 
     def run_due_tasks_of_case(self, case: RefundKillCase | None = None) -> float:
         """Run the due tasks at the desk of `case`, and return their duration (seconds). Without a case, run them at
@@ -160,13 +160,13 @@ def kill_refund_at_each_step(
     end) and `slowest_ms` (the longest recovery in ms).
     """
     with Sandbox() as sandbox, _open_team(place, sandbox) as team:
-        wanted = [
+        actions_and_steps = [
             (action, step)
             for action in actions
             for step in STEPS_BY_ACTION[action]
             if not only_steps or step in only_steps
         ]
-        cases = [RefundKillCase(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
+        cases = [RefundKillCase(*one, place, sandbox.url, desk) for desk, one in enumerate(actions_and_steps, 1)]
         sandbox.control.change_settings(waits_for_manual_settling=True)
         for case in cases:
             _prepare_records(case, team)
@@ -236,8 +236,8 @@ def _approve_refund(case: RefundKillCase, team: MakerAndCheckerDesks, fault: str
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
     code = call_and_get_code(lambda: team.checker.refunds.approve(case.refund))
-    wanted = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
-    assert code == wanted[fault], f"{code}: {case}"
+    expected_codes = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
+    assert code == expected_codes[fault], f"{code}: {case}"
 
 
 # The kill
@@ -296,20 +296,20 @@ def _request_or_decide_refund(case: RefundKillCase, team: MakerAndCheckerDesks) 
     for its decision, withdraw or reject it if that was the case's action, otherwise approve it. Set `case.refund`.
     Raises AssertionError if a request or decision is missing that was stored before the kill.
     """
-    found = find_newest_refund(team.maker, case.payment)
-    if found is None:
+    refund = find_newest_refund(team.maker, case.payment)
+    if refund is None:
         assert case.step == "before_request", f"the request is gone: {case}"
-        found = request_refund(team.maker, case.payment)
-    case.refund = found.id
-    if found.state is not RefundState.REQUESTED:
+        refund = request_refund(team.maker, case.payment)
+    case.refund = refund.id
+    if refund.state is not RefundState.REQUESTED:
         return
     assert case.step == "before_vote" or case.action == "ask", f"the decision is gone: {case}"
     if case.action == "withdraw":
-        team.maker.refunds.withdraw(found.id)
+        team.maker.refunds.withdraw(refund.id)
     elif case.action == "reject":
-        team.checker.refunds.reject(found.id, "not ours")
+        team.checker.refunds.reject(refund.id, "not ours")
     else:
-        team.checker.refunds.approve(found.id)
+        team.checker.refunds.approve(refund.id)
 
 
 def _move_sending_times_back(place: Place, seconds: int) -> None:
@@ -330,17 +330,17 @@ def _run_tasks_until_ended(cases: Sequence[RefundKillCase], team: MakerAndChecke
         move_clocks(team.clock, team.sandbox, timedelta(minutes=5))
         _move_sending_times_back(cases[0].place, 300)
         team.run_due_tasks_of_case()
-        found = [(case, team.read_newest_refund(case)) for case in cases]
-        if all(refund.state in ENDED_REFUND_STATES or case.stays_unknown for case, refund in found):
+        refunds = [(case, team.read_newest_refund(case)) for case in cases]
+        if all(refund.state in ENDED_REFUND_STATES or case.stays_unknown for case, refund in refunds):
             break
-    for case, refund in found:
-        wanted = ends.get(case.action, RefundState.COMPLETED)
+    for case, refund in refunds:
+        expected_state = ends.get(case.action, RefundState.COMPLETED)
         if case.stays_unknown:
             assert (refund.certainty, team.count_provider_refunds(case)) == (Certainty.UNKNOWN, 0), (
                 f"{case}, {refund}"
             )
             continue
-        assert refund.state is wanted, f"it did not come to its end: {case}, {refund}"
-        assert team.count_provider_refunds(case) == (wanted is RefundState.COMPLETED), (
+        assert refund.state is expected_state, f"it did not come to its end: {case}, {refund}"
+        assert team.count_provider_refunds(case) == (expected_state is RefundState.COMPLETED), (
             f"{team.count_provider_refunds(case)} refunds: {case}"
         )

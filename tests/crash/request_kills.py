@@ -34,7 +34,9 @@ _STEPS_WITH_UNKNOWN_OUTCOME = ("after_intent", "before_send", "after_send", "bef
 @dataclass(frozen=True, slots=True)
 class RequestKillCase:
     """One call that is killed at one step. `subject` is the argument of the call: a corporation number, payment id or
-    refund id. Each case has a client of its own, so that no call waits for the lease of a killed call."""
+    refund id. `number` is the corporation number of a purchase, or a part of the order number of a refund's payment.
+    Each case has a client of its own, so that no call waits for the lease of a killed call.
+    """
 
     action: str
     step: str
@@ -63,11 +65,11 @@ def kill_call_at_each_step(action: str, place: Place, seed: int, only_steps: Seq
         ]
         person, both = "lead-b" if action == "approve" else FIRST_PERSON, make_provider_settings(sandbox.url)
         for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-            told = {
+            environments = {
                 one: place.make_environment(sandbox.url, person, **both, FAILPOINT=f"{one.step}:1:kill")
                 for one in some
             }
-            with start_children(make_call_until_killed, [(told[one], one) for one in some]) as children:
+            with start_children(make_call_until_killed, [(environments[one], one) for one in some]) as children:
                 for case, child in zip(some, children, strict=True):
                     assert child.wait_for_report() == "open"
                     assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{action} passed {case.step} unharmed"
@@ -100,8 +102,8 @@ def make_call(console: Console, case: RequestKillCase) -> CreditCheck | Refund:
     if case.action == "purchase":
         return console.credit_checks.purchase(PurchaseRequest(case.subject, case.client), request_id=request_id)
     if case.action == "request":
-        asked = RefundRequest(int(case.subject), "1000", "sent back", intended_repeat=True)
-        return console.refunds.request(asked, request_id=request_id)
+        request = RefundRequest(int(case.subject), "1000", "sent back", intended_repeat=True)
+        return console.refunds.request(request, request_id=request_id)
     return console.refunds.approve(int(case.subject), request_id=request_id)
 
 
@@ -109,14 +111,14 @@ def _call_until_leases_expire(case: RequestKillCase, console: Console, sandbox: 
     """Repeat the call while its answer is "in_progress". Return the next answer, and the number of times that the
     provider had executed the action before that answer."""
     before = count_provider_requests(case, sandbox)
-    told = ["in_progress"]
+    answers = ["in_progress"]
 
     def is_ended() -> bool:
-        told[0] = call_and_get_ending_code(case, console)
-        return told[0] != "in_progress"
+        answers[0] = call_and_get_ending_code(case, console)
+        return answers[0] != "in_progress"
 
     wait_until(is_ended, f"{case.action} at {case.step}: the leases to run out")
-    return told[0], before
+    return answers[0], before
 
 
 def _repeat_call(case: RequestKillCase, console: Console, sandbox: Sandbox, answer: str, sent_before: int) -> str:

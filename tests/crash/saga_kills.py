@@ -63,8 +63,8 @@ class SagaKillCase:
             "paid in time": ("completed", "paid", "held", SagaState.DONE, (1, 5)),
             "paid late": ("completed", "paid", "held", SagaState.COMPENSATED, (0, 1, 2, 5)),
         }
-        payment, order, stock, saga, told = ends[self.payment_course]
-        return payment, order, stock, saga, tuple(sorted(_AUDITED_STEPS[i] for i in told))
+        payment, order, stock, saga, step_indices = ends[self.payment_course]
+        return payment, order, stock, saga, tuple(sorted(_AUDITED_STEPS[i] for i in step_indices))
 
 
 def kill_saga_at_each_step(place: Place) -> Counter[str]:
@@ -99,8 +99,8 @@ def kill_saga_at_each_step(place: Place) -> Counter[str]:
 
 def _is_leased(console: Console, cases: Sequence[SagaKillCase]) -> bool:
     """True if the lease of one of these payments is held."""
-    held = {lease.name for lease in console.recovery.list_lease_holders()}
-    return bool(held & {make_lease_name(case.payment) for case in cases})
+    names = {lease.name for lease in console.recovery.list_lease_holders()}
+    return bool(names & {make_lease_name(case.payment) for case in cases})
 
 
 def _list_courses_and_steps() -> Iterator[tuple[str, str]]:
@@ -139,10 +139,10 @@ def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[SagaKillCase], s
     """Kill the sagas of these cases, each at its step or all at `step`."""
     extra = make_provider_settings(sandbox.url)
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-        told = [
+        environments = [
             place.make_environment(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some
         ]
-        each = [(where, "time_out", case.payment) for case, where in zip(some, told, strict=True)]
+        each = [(where, "time_out", case.payment) for case, where in zip(some, environments, strict=True)]
         with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
                 assert child.wait_for_report() == "open"
@@ -153,14 +153,14 @@ def _check_effects_once(place: Place, console: Console, case: SagaKillCase) -> N
     """Check that each effect happened once, and that the saga has ended as expected."""
     view = console.payments.read_order(case.order)
     ended: tuple[SagaProgress, ...] = view.sagas
-    found = (
+    actual_end = (
         view.payments[0].state.value,
         view.record.state.value,
         str(place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {case.order}")[0][0]),
         ended[0].record.state if ended else None,
         _list_audit_steps(place, case),
     )
-    assert found == case.expected_end, case
+    assert actual_end == case.expected_end, case
     assert len(ended) == 1, case
 
 

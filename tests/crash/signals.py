@@ -1,5 +1,6 @@
 """Sends SIGINT or SIGTERM to a process at each named step of each guarded action. Checks the records immediately
-after it, before any due task runs."""
+after the action has ended, before any due task runs.
+"""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,8 +116,8 @@ def _call_and_get_code(act: Callable[[], object]) -> str:
 
 
 _FUNCTION_BY_ACTION: Mapping[str, Callable[[Console, object], object]] = {
-    "purchase": lambda console, wanted: console.credit_checks.purchase(_make_purchase_request(wanted)),
-    "renewal": lambda console, wanted: console.credit_checks.purchase(_make_purchase_request(wanted, renew=True)),
+    "purchase": lambda console, subject: console.credit_checks.purchase(_make_purchase_request(subject)),
+    "renewal": lambda console, subject: console.credit_checks.purchase(_make_purchase_request(subject, renew=True)),
     "refetch": lambda console, record: console.credit_checks.refetch(int(str(record))),
     "approve": lambda console, refund: console.refunds.approve(int(str(refund))),
     "approve at Atom": lambda console, refund: console.refunds.approve(int(str(refund))),
@@ -183,8 +184,8 @@ def signal_at_each_step(place: Place, action: str, plan: StepsByMode) -> int:
         count = sum(map(len, plan.values()))
         subjects = iter(_prepare_records(on, action, [*map(len, plan.values())]))
         each = {mode: tuple(zip(steps, islice(subjects, len(steps)), strict=True)) for mode, steps in plan.items()}
-        told = [(on.make_environment(action), action, mode, steps) for mode, steps in each.items()]
-        with start_children(execute_with_interrupts, told) as children:
+        arguments = [(on.make_environment(action), action, mode, steps) for mode, steps in each.items()]
+        with start_children(execute_with_interrupts, arguments) as children:
             for child, (mode, steps) in zip(children, each.items(), strict=True):
                 for step, subject in steps:
                     where = f"{action}, {mode} at {step}"
@@ -213,14 +214,14 @@ def _prepare_records(stage: SignalTestStage, action: str, counts: Sequence[int])
         paid_ones = [
             import_paid_payment(stage.maker, stage.sandbox, f"ORD-{i}", provider=provider) for i in range(count)
         ]
-        asked = [request_refund(stage.maker, payment.id, sum_).id for payment in paid_ones]
+        refund_ids = [request_refund(stage.maker, payment.id, sum_).id for payment in paid_ones]
         if action == "submit":  # approved, and kept from being sent by a provider that has had enough
             stage.sandbox.control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=count)
-            for refund in asked:
+            for refund in refund_ids:
                 code = _call_and_get_code(lambda refund=refund: stage.checker.refunds.approve(refund))  # type: ignore[misc]  # bound
                 assert code == "rate_limited"
             stage.sandbox.control.clear_faults()
-        return list(asked)
+        return list(refund_ids)
     clients = [client for client, n in enumerate(counts, 1) for _ in range(n)]
     names = [f"{number}:{client}" for number, client in zip(invent_numbers(count), clients, strict=True)]
     if action == "purchase":
@@ -264,13 +265,13 @@ def _check_purchase(stage: SignalTestStage, request: PurchaseRequest, step: str,
     """Check the record of a purchase or renewal that was interrupted at this step."""
     sent, number, renews = step not in STEPS_BEFORE_SENDING, request.corporation_number, request.renew
     assert stage.sandbox.control.count_charges(number) == int(sent) + int(renews), situation
-    found = stage.maker.lookup.find_records(number).credit_checks
+    records = stage.maker.lookup.find_records(number).credit_checks
     if sent:
-        newest = found[0]
+        newest = records[0]
         assert (newest.state, newest.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), f"{situation}: {newest}"
         return
     if step != "before_tx1":
-        newest, *older = found
+        newest, *older = records
         assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{situation}: {newest}"
         assert [old.is_live for old in older] == ([True] if renews else []), (
             f"{situation}: the renewed one is not back"
@@ -281,11 +282,11 @@ def _check_purchase(stage: SignalTestStage, request: PurchaseRequest, step: str,
 
 def _check_start(stage: SignalTestStage, order_id: int, provider: str, step: str, situation: str) -> None:
     """Check the record of a payment whose start was interrupted at this step."""
-    found = stage.maker.payments.read_order(order_id).payments
+    order_payments = stage.maker.payments.read_order(order_id).payments
     if step not in STEPS_BEFORE_SENDING:
-        (payment,) = found
+        (payment,) = order_payments
         assert (payment.state, payment.certainty) == (PaymentState.TOKEN_GENERATED, Certainty.KNOWN), situation
         return
-    states = [(payment.state, payment.certainty) for payment in found]
+    states = [(payment.state, payment.certainty) for payment in order_payments]
     assert states == ([] if step == "before_tx1" else [(PaymentState.EXPIRED, Certainty.KNOWN)]), situation
     assert stage.maker.payments.start(order_id, provider).payment.state is PaymentState.TOKEN_GENERATED, situation

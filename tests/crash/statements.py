@@ -92,9 +92,9 @@ def _run_with_fault(
     clock.at += timedelta(minutes=5)
     with place.desk(alarmbox, clock) as fresh:
         fresh.recovery.run_all_tasks()
-        found = truth.read_check_rows(fresh.database)
-        truth.check_claims(found)
-        truth.check_charges(found, {CORPORATION_NUMBER: len(alarmbox.charges)})
+        rows = truth.read_check_rows(fresh.database)
+        truth.check_claims(rows)
+        truth.check_charges(rows, {CORPORATION_NUMBER: len(alarmbox.charges)})
         truth.check_queues(fresh)
         assert truth.count_calling_operations(fresh.database) == 0
         assert len(alarmbox.charges) == charged, f"bought again by due tasks, place {nth}"

@@ -47,12 +47,12 @@ def stop_buyers(place: Place, stopped_count: int, seed: int = 0) -> Counter[str]
     `evidence` (stored answers), and the number of processes by their reported ending.
     """
     with Sandbox() as sandbox:
-        told = place.make_environment(sandbox.url, LEASES="off")
-        with open_console(Settings.load(told)) as console:
+        environment = place.make_environment(sandbox.url, LEASES="off")
+        with open_console(Settings.load(environment)) as console:
             names = invent_numbers(stopped_count, seed)
-            with start_children(pause_when_answered, [(told, number) for number in names]) as children:
+            with start_children(pause_when_answered, [(environment, number) for number in names]) as children:
                 asleep = [
-                    StoppedBuyer(number, bool(i % 2), told, child)
+                    StoppedBuyer(number, bool(i % 2), environment, child)
                     for i, (number, child) in enumerate(zip(names, children, strict=True))
                 ]
                 _stop_buyers(asleep)
@@ -70,14 +70,14 @@ def run_stop_before_sending(place: Place, event_during_stop: EventDuringStop) ->
     """
     (number,) = invent_numbers(1, 7)
     with Sandbox() as sandbox:
-        told = place.make_environment(sandbox.url, LEASES="off")
+        environment = place.make_environment(sandbox.url, LEASES="off")
         with (
-            open_console(Settings.load(told)) as console,
-            start_children(pause_before_sending, [(told, number)]) as (child,),
+            open_console(Settings.load(environment)) as console,
+            start_children(pause_before_sending, [(environment, number)]) as (child,),
         ):
             assert child.wait_for_report() == "asking"
             os.kill(child.pid, signal.SIGSTOP)
-            stopped = StoppedBuyer(number, event_during_stop == "decision", told, child)
+            stopped = StoppedBuyer(number, event_during_stop == "decision", environment, child)
             wait_until(lambda: _are_all_lapsed(console, [stopped]), "its lease to run out")
             if event_during_stop != "nothing":
                 console.recovery.run_all_tasks()
@@ -136,15 +136,15 @@ def _decide_not_bought(place: Place, console: Console, buyer: StoppedBuyer) -> N
 
 def _continue_buyers(console: Console, sandbox: Sandbox, stopped_buyers: list[StoppedBuyer]) -> Counter[str]:
     """Let the stopped processes continue. Check that none overwrites a decision, and that each answer is stored as
-    evidence. Return `stopped` (the processes), `evidence` (stored answers), and under `told …` the number of
-    processes that reported this ending.
+    evidence. Return `stopped` (the number of processes), `evidence` (the number of stored answers), and for each
+    reported ending, under `ending …`, the number of processes with this ending.
     """
     tally: Counter[str] = Counter(stopped=len(stopped_buyers))
     for one in stopped_buyers:
         before = _read_single_check(console, one.number)
         os.kill(one.child.pid, signal.SIGCONT)
         one.child.pipe.send("go")
-        tally[f"told {one.child.wait_for_report()}"] += 1
+        tally[f"ending {one.child.wait_for_report()}"] += 1
         assert one.child.wait_for_end() == 0
         after = _read_single_check(console, one.number)
         (charge,) = sandbox.ledger.list_charges_of_number(one.number)
@@ -153,10 +153,10 @@ def _continue_buyers(console: Console, sandbox: Sandbox, stopped_buyers: list[St
             assert _count_contradictions(console, after.id) == 1
         else:
             assert (after.state, after.credit_check_id) == (CheckState.SUCCESS, charge.id)
-        kept = [
+        stored_answers = [
             item for item in console.credit_checks.read_credit_check(after.id).evidence if str(charge.id) in item.body
         ]
-        assert kept, f"the answer was lost: {after}"
+        assert stored_answers, f"the answer was lost: {after}"
         tally["evidence"] += 1
     truth.check_claims(truth.read_check_rows(console.database))
     truth.check_queues(console)

@@ -21,7 +21,7 @@ def run_due_tasks_until_killed(pipe: Pipe, environment: Mapping[str, str]) -> No
 
 def kill_worker(place: Place, provider: str, failpoint: str) -> None:
     """Start a worker at a desk of its own, and check that it is killed at the failpoint."""
-    told = place.make_environment(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST_SETTINGS)
-    with start_children(run_due_tasks_until_killed, [(told,)]) as (child,):
+    environment = place.make_environment(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST_SETTINGS)
+    with start_children(run_due_tasks_until_killed, [(environment,)]) as (child,):
         assert child.wait_for_report() == "open"
         assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{failpoint} was passed unharmed"

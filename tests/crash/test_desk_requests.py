@@ -41,9 +41,11 @@ def test_a_worker_ended_at_any_step_acts_at_most_once(place: Place, seed: int) -
         chance.choice(tuple(desk_request_kills.EXIT_STATUS_BY_ENDING)),
     )
     step, again = chance.choice(desk_request_kills.STEPS_BY_ACTION[action]), chance.random() < 0.5
-    told = desk_request_kills.end_worker_at_each_step(place, action, end, seed, [step], same_worker_continues=again)
-    print(f"asked: {action}, the worker {end} at {step}: {dict(told)}, 0 twice, 0 lost")
-    assert told["ends"] == 1
+    answer_counts = desk_request_kills.end_worker_at_each_step(
+        place, action, end, seed, [step], same_worker_continues=again
+    )
+    print(f"asked: {action}, the worker {end} at {step}: {dict(answer_counts)}, 0 twice, 0 lost")
+    assert answer_counts["ends"] == 1
 
 
 @pytest.mark.expects_log("every kind of fault")

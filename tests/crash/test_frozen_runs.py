@@ -1,5 +1,5 @@
 """A process freezes during a reconciliation or a bulk run until another process has taken over its lease and ended
-the run. When it continues, it changes nothing.
+the run. When the frozen process continues, it changes nothing.
 """
 
 from pathlib import Path
@@ -38,8 +38,8 @@ def test_a_frozen_reconciliation_changes_nothing_later(place: Place, sandbox: Sa
     with open_payment_desk(place, sandbox) as scene:
         days = ReconciledDay(scene)
         write_payments_of_each_verdict(days)
-        told = place.make_environment(sandbox.url, "op-a", 0, **payment_desks.make_settings(sandbox.url))
-        with start_children(frozen.reconcile_and_freeze, [(told, days.day, point, nth)]) as (child,):
+        environment = place.make_environment(sandbox.url, "op-a", 0, **payment_desks.make_settings(sandbox.url))
+        with start_children(frozen.reconcile_and_freeze, [(environment, days.day, point, nth)]) as (child,):
             frozen.wait_until_stopped(child)
             expire_all_leases(place)
             assert get_counts(days.reconcile_day()) == (2, 1, 1, 1, 1)
@@ -61,8 +61,8 @@ def test_a_frozen_bulk_run_executes_no_row_again(place: Place, point: str) -> No
     count = 5
     with place.desk(make_alarmbox(count)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, count))
-        told = (place.get_home(1), place.make_settings("op-a", 1), count, run.id, point, 2)
-        with start_children(frozen.run_bulk_and_freeze, [told]) as (child,):
+        arguments = (place.get_home(1), place.make_settings("op-a", 1), count, run.id, point, 2)
+        with start_children(frozen.run_bulk_and_freeze, [arguments]) as (child,):
             frozen.wait_until_stopped(child)
             expire_all_leases(place)
             assert console.bulk.run(run.id).state == "done"

@@ -34,8 +34,8 @@ def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -
     """A purchase whose call hangs for longer than its lease still counts as in progress. After the process was killed
     and the lease has expired, the purchase becomes unknown."""
     with Sandbox() as sandbox, place.open_desk(sandbox) as console:
-        told = place.make_environment(sandbox.url, FAILPOINT=f"{step}:1:hang")
-        with start_children(execute_action, [(told, "purchase", CORPORATION_NUMBER)]) as (child,):
+        environment = place.make_environment(sandbox.url, FAILPOINT=f"{step}:1:hang")
+        with start_children(execute_action, [(environment, "purchase", CORPORATION_NUMBER)]) as (child,):
             assert child.wait_for_report() == "open"
             wait_until(lambda: find_lease_holder(console) is not None, "the hanging call to take its lease")
             first = find_lease_holder(console)

@@ -15,8 +15,8 @@ def test_a_kill_at_any_step_charges_nothing_twice(place: Place, seed: int, actio
     """Each action is killed at each of its steps. Nothing is charged twice, each charge has a record, and each record
     is in the right queue with the right next step."""
     tally = kills.kill_at_each_step(actions, place, seed)
-    told = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
-    print(f"demand 3: {place.engine}: {told}")
+    summary = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
+    print(f"demand 3: {place.engine}: {summary}")
     assert tally["kills"] == sum(len(kills.STEPS_BY_ACTION[action]) for action in actions)
 
 

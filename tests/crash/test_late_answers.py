@@ -22,7 +22,7 @@ STATES_AFTER_LATE_ANSWER = {
 
 
 def read_provider_id(case: LateAnswerCase) -> str:
-    """Return the text by which the answer names what the action has made at the provider: the id of the credit check,
+    """Return the text by which the provider's answer identifies the result of the action: the id of the credit check,
     the idempotency key of the refund, or the payment number.
     """
     control = case.stage.sandbox.control
@@ -39,8 +39,8 @@ def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str)
     process writes the outcome as usual.
     """
     with signals.open_stage(place) as on:
-        one, told = late.check_late_answer(on, action, is_decided=False)
-        assert told[0] == "done"
+        one, ending = late.check_late_answer(on, action, is_decided=False)
+        assert ending[0] == "done"
         assert one.read_shown_state()[1] is Certainty.KNOWN
         assert one.read_shown_state()[0] in STATES_AFTER_LATE_ANSWER[action]
         assert on.maker.recovery.read_queue("review").items == ()
@@ -48,9 +48,10 @@ def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str)
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action: str) -> None:
-    """Two people have decided that the action didn't happen; then its answer arrives. The record keeps their
-    decision, the answer becomes evidence, an alert and the timeline name what the action has made, and the process
-    ends with exit status 3. The number can't be bought again before a person has acknowledged the alert.
+    """Two people have decided that the action didn't happen; then its answer arrives. The record keeps their decision
+    and the answer becomes evidence. An alert and the timeline name the bought credit check, the refund or the payment
+    that the answer states, and the process ends with exit status 3. The number can't be bought again before a person
+    has acknowledged the alert.
     """
     with signals.open_stage(place) as on:
         one, (code, status, record, case) = late.check_late_answer(on, action, is_decided=True)
@@ -64,10 +65,10 @@ def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action:
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":
-            wanted = PurchaseRequest(str(one.subject), signals.CLIENT_ID)
-            stopped = call_for_refusal(lambda: on.maker.credit_checks.purchase(wanted))
+            request = PurchaseRequest(str(one.subject), signals.CLIENT_ID)
+            stopped = call_for_refusal(lambda: on.maker.credit_checks.purchase(request))
             assert (stopped.code, stopped.detail["reason"]) == ("already_purchased", "denied_but_bought")
-            assert on.sandbox.control.count_charges(wanted.corporation_number) == 1
+            assert on.sandbox.control.count_charges(request.corporation_number) == 1
             on.maker.alerts.acknowledge(alert.id, "AlarmBox has cancelled it")
-            assert on.maker.credit_checks.purchase(wanted).state.value == "success"
+            assert on.maker.credit_checks.purchase(request).state.value == "success"
         on.maker.audit.verify_chains()

@@ -22,6 +22,6 @@ def test_a_kill_at_any_step_executes_a_refund_at_most_once(place: Place, actions
     most one action of a person end each refund.
     """
     tally = refund_kills.kill_refund_at_each_step(place, actions)
-    told = f"{tally['kills']} kills at the steps of {', '.join(actions)}: 0 twice, 0 lost"
-    print(f"demand 3: {place.engine}: refunds: {told}, recovery ≤ {tally['slowest_ms']} ms")
+    summary = f"{tally['kills']} kills at the steps of {', '.join(actions)}: 0 twice, 0 lost"
+    print(f"demand 3: {place.engine}: refunds: {summary}, recovery ≤ {tally['slowest_ms']} ms")
     assert tally["kills"] == sum(len(refund_kills.STEPS_BY_ACTION[action]) for action in actions)

@@ -20,7 +20,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 
 class PausedSending:
     """The sending of a refund in a thread, which pauses at the step `step` until the end of the block of
-    `pause_sending`. `code` tells how the sending ended.
+    `pause_sending`. `code` is then "done", or the error code of the sending.
     """
 
     def __init__(self, stage: MoneyStage, target: ActionTarget, step: str) -> None:
@@ -62,9 +62,9 @@ def let_sending_lapse(stage: MoneyStage, target: ActionTarget) -> Refund:
     for _ in range(2):
         stage.move_clocks(timedelta(seconds=30))
         call_and_get_code(lambda: stage.maker.refunds.probe(target.refund))
-    found = find_newest_refund(stage.maker, target.payment)
-    assert found is not None
-    return found
+    refund = find_newest_refund(stage.maker, target.payment)
+    assert refund is not None
+    return refund
 
 
 @pytest.mark.expects_log("an answer that came too late")

@@ -54,9 +54,10 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
     """
     with signals.open_stage(place) as on:
         orders = [insert_order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
-        told = on.make_environment("start")
+        environment = on.make_environment("start")
         each = [
-            (told, "start", step, of, signal.SIGKILL) for step, of in zip(signals.CALL_STEPS, orders, strict=True)
+            (environment, "start", step, of, signal.SIGKILL)
+            for step, of in zip(signals.CALL_STEPS, orders, strict=True)
         ]
         with start_children(signals.execute_until_terminated, each) as children:
             for child in children:
@@ -67,9 +68,9 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
             "the leases of the dead",
         )
         for step, of in zip(signals.CALL_STEPS, orders, strict=True):
-            found = on.maker.payments.read_order(of).payments
-            assert len(found) == (step != "before_tx1"), step
-            for payment in found:
+            order_payments = on.maker.payments.read_order(of).payments
+            assert len(order_payments) == (step != "before_tx1"), step
+            for payment in order_payments:
                 known = step == "after_tx2"
                 assert (payment.certainty is Certainty.KNOWN) is known, step
                 assert payment.state is (PaymentState.TOKEN_GENERATED if known else PaymentState.INITIALIZING), step
@@ -79,7 +80,7 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
                         == "outcome_unknown"
                     )
             if step in ("after_send", "before_tx2"):
-                assert on.maker.payments.probe(found[0].id).certainty is Certainty.KNOWN, step
+                assert on.maker.payments.probe(order_payments[0].id).certainty is Certainty.KNOWN, step
         on.maker.recovery.run_all_tasks()
         assert truth.count_calling_operations(on.maker.database) == 0
         on.maker.audit.verify_chains()

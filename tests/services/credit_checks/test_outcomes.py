@@ -86,9 +86,9 @@ class PurchaseDesk:
     def read_operation(self, record: CreditCheck) -> Operation:
         """Return the journal row of the record's purchase."""
         with self.context.database.read() as conn:
-            found = journal.find(conn, record.operation_id or "")
-        assert found is not None
-        return found
+            operation = journal.find(conn, record.operation_id or "")
+        assert operation is not None
+        return operation
 
     def read_evidence_sources(self, record: CreditCheck) -> list[str]:
         """Return the sources of the record's evidence, oldest first."""
@@ -117,8 +117,8 @@ class PurchaseDesk:
         proposal.
         """
         with self.context.database.read() as conn:
-            found = approvals.find_open_proposal(conn, "credit-check", str(record.id))
-        return [found.proposed_state] if found else []
+            proposal = approvals.find_open_proposal(conn, "credit-check", str(record.id))
+        return [proposal.proposed_state] if proposal else []
 
     def list_contradictions(self) -> list[str]:
         """Return the observed facts of each case about a contradiction."""
@@ -166,8 +166,8 @@ def test_a_late_answer_settles_an_unknown_purchase(purchase_desk: PurchaseDesk) 
     entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert (entry.state, entry.holds_claim, entry.id_at_provider) == ("ended", True, 12345)
-    (told,) = purchase_desk.read_timeline_details(record, "credit-check.late_answer")
-    assert told.items() >= {"operation": record.operation_id, "outcome": "SUCCEEDED"}.items()
+    (details,) = purchase_desk.read_timeline_details(record, "credit-check.late_answer")
+    assert details.items() >= {"operation": record.operation_id, "outcome": "SUCCEEDED"}.items()
     assert purchase_desk.list_contradictions() == []
 
 
@@ -293,12 +293,13 @@ def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, n
     else:
         assert [one["observed"] for one in contradicted] == [observed]
         assert (after.work.state, after.work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
-    told = purchase_desk.read_timeline_details(record, "credit-check.late_answer")[-1]
+    details = purchase_desk.read_timeline_details(record, "credit-check.late_answer")[-1]
     expected = {"outcome": late.kind.value, "kept_state": before.state.value}
     assert (
-        told.items() >= (expected | ({"provider_id": late.content.credit_check_id} if late.content else {})).items()
+        details.items()
+        >= (expected | ({"provider_id": late.content.credit_check_id} if late.content else {})).items()
     )
-    assert ("provider_id" in told) is (late.content is not None)
+    assert ("provider_id" in details) is (late.content is not None)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -467,8 +468,8 @@ def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: Purcha
     assert purchase_desk.deliver_late_answer(newest, make_answer(OutcomeClass.FAILED_DEFINITE))
     restored = purchase_desk.console.credit_checks.read_credit_check(old.id).record
     assert (restored.is_live, restored.superseded_by) == (True, None)
-    (told,) = purchase_desk.read_timeline_details(old, "credit-check.restored")
-    assert told["instead_of"] == newest.id
+    (details,) = purchase_desk.read_timeline_details(old, "credit-check.restored")
+    assert details["instead_of"] == newest.id
 
 
 @pytest.mark.parametrize("outcome", [make_success(), make_answer(OutcomeClass.AUTH)])
@@ -583,9 +584,9 @@ def test_a_report_changes_only_its_own_fields(
     """Values for which AlarmBox's report has no field stay unchanged (`stored_expiry` is the stored end of the
     viewing period). If the report says that the period is over, this counts more than the report's dates.
     """
-    found = outcomes.make_report_values(report, replace(PENDING_CHECK, expired_at=stored_expiry), NOW)
+    report_values = outcomes.make_report_values(report, replace(PENDING_CHECK, expired_at=stored_expiry), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
-    assert found == naive
+    assert report_values == naive
 
 
 def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) -> None:
@@ -594,9 +595,9 @@ def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) ->
     """
     report = replace(CHECK_REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
-    held = replace(PENDING_CHECK, expired_at=ends - ONE_DAY)
-    assert outcomes.make_report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
-    early = outcomes.make_report_values(report, held, ends - timedelta(seconds=1))
+    stored_check = replace(PENDING_CHECK, expired_at=ends - ONE_DAY)
+    assert outcomes.make_report_values(report, stored_check, ends)["expired_at"] == ends.replace(tzinfo=None)
+    early = outcomes.make_report_values(report, stored_check, ends - timedelta(seconds=1))
     assert early["expired_at"] == (ends - ONE_DAY).replace(tzinfo=None)
 
 

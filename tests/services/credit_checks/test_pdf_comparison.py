@@ -144,17 +144,17 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
     """If the progress function raises an exception between two pages, the comparison ends and the caller gets the
     exception.
     """
-    seen: list[tuple[int, int]] = []
+    reported_pages: list[tuple[int, int]] = []
 
     def record_page_and_interrupt(page: int, pages: int) -> None:
-        seen.append((page, pages))
+        reported_pages.append((page, pages))
         if page:
             raise InterruptedError
 
     document = make_pdf_of_pages([["a"], ["b"], ["c"]])
     with PdfComparison(PdfDocument(document), PdfDocument(document)) as both, pytest.raises(InterruptedError):
         both.compare(record_page_and_interrupt)
-    assert seen == [(0, 3), (1, 3)]
+    assert reported_pages == [(0, 3), (1, 3)]
 
 
 @pytest.mark.parametrize(

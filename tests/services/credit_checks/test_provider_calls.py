@@ -75,10 +75,12 @@ def test_no_call_is_sent_inside_a_transaction(place: Place, monkeypatch: pytest.
         sandbox.control.change_settings(offers_purchase_list=True)
         wire.open = OpenTransactionCounter(console.database)
         _send_every_call(console, sandbox, clock, place)
-        seen = {entry["call"] for entry in sandbox.control.read_requests()}
-    told = f"{len(wire.violations)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
-    print(f"demand 6: {place.engine}: {told}")
-    assert seen == {"token", "purchase", "detail", "pdf", "list"}
+        call_names = {entry["call"] for entry in sandbox.control.read_requests()}
+    summary = (
+        f"{len(wire.violations)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
+    )
+    print(f"demand 6: {place.engine}: {summary}")
+    assert call_names == {"token", "purchase", "detail", "pdf", "list"}
     assert wire.violations == []
 
 
@@ -199,9 +201,12 @@ def test_a_number_is_bought_again_only_after_two_people_decide_with_evidence(pla
             assert (refused.code, refused.detail["reason"]) == ("not_allowed", "role")
         with place.open_console_of_person(console, "lead-b") as other:
             resolve_as_error("not on the bill", other)
-        kept = [
+        stored_evidence = [
             item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"
         ]
-        assert [item.who for item in kept] == [place.get_account_name("op-a"), place.get_account_name("lead-b")]
+        assert [item.who for item in stored_evidence] == [
+            place.get_account_name("op-a"),
+            place.get_account_name("lead-b"),
+        ]
         alarmbox.behaviour = "answers"
         assert console.credit_checks.purchase(PurchaseRequest(FIRST_NUMBER, "1")).state == "success"

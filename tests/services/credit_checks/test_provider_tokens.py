@@ -31,13 +31,13 @@ def make_token_store(console: Console) -> DatabaseTokenStore:
     return DatabaseTokenStore(console._context, PROVIDER_NAME, "first", console._context.cipher)
 
 
-def read_sealed_token(console: Console) -> str:
+def read_encrypted_pair(console: Console) -> str:
     """Return the encrypted pair of tokens in the database."""
     with console.database.read() as conn:
         return str(conn.execute(text("SELECT sealed FROM provider_tokens")).scalar_one())
 
 
-def write_sealed_token(console: Console, value: str) -> None:
+def write_encrypted_pair(console: Console, value: str) -> None:
     """Replace the encrypted pair of tokens in the database by the text `value`."""
     with console.database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE provider_tokens SET sealed = :value"), {"value": value})
@@ -52,13 +52,13 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
         return TokenPair("access", f"{token}-next", console._context.now(), 0)
 
     first = make_token_store(console).refresh(make_next_pair, outdated_pair=None)
-    old = read_sealed_token(console)
+    old = read_encrypted_pair(console)
     second = make_token_store(console).refresh(make_next_pair, outdated_pair=first)
     assert (first.version, second.version) == (1, 2)
     assert make_token_store(console).find_current_pair() == second
     inner = old.partition(".")[2]
     for form in (old, f"v2.{inner}", inner, f".{inner}"):
-        write_sealed_token(console, form)
+        write_encrypted_pair(console, form)
         with pytest.raises(ConsoleError) as refused:
             make_token_store(console).find_current_pair()
         assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "other_key"), form
@@ -67,7 +67,7 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
 def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -> None:
     """A pair of tokens that an earlier release has stored, without a version, is read as version 1."""
     make_token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
-    write_sealed_token(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
+    write_encrypted_pair(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
     pair = make_token_store(console).find_current_pair()
     assert pair is not None
     assert (pair.access_token, pair.refresh_token, pair.version) == ("old", "older", 1)

@@ -370,9 +370,9 @@ def test_a_restored_claim_is_nothing_to_deliver(
     """
     with monkeypatch.context() as lost:
         alarmbox.during_call = lambda: break_writes(lost, console)
-        kept = call_for_refusal(lambda: buy_check(console))
+        refusal = call_for_refusal(lambda: buy_check(console))
     alarmbox.during_call = lambda: None
-    record = kept.detail["record"]
+    record = refusal.detail["record"]
     assert isinstance(record, CreditCheck)
     delete_row(place, record)
     console.recovery.probe("operation", record.operation_id or "")
@@ -522,8 +522,8 @@ def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
         second = buy_check(console, client="2")
         assert [error.code for error in probed] == ["outcome_unknown"]
         assert second.credit_check_id == alarmbox.charges[0].id
-        (kept,) = [row for row in read_check_rows(console.database) if row.id == first.id]
-        assert (kept.certainty, kept.id_at_provider) == ("unknown", None)
+        (stored_check,) = [row for row in read_check_rows(console.database) if row.id == first.id]
+        assert (stored_check.certainty, stored_check.id_at_provider) == ("unknown", None)
 
 
 def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
@@ -874,10 +874,10 @@ def test_a_date_before_the_first_corporation_numbers_renews_nothing(
             console.recovery.run_all_tasks()
         else:
             buy_check(console)
-        (found,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
-        console.credit_checks.refetch(found.id)
-        (found,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
-        assert (found.expired_at, "dates" in found.incomplete) == (None, True)
+        (check,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
+        console.credit_checks.refetch(check.id)
+        (check,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
+        assert (check.expired_at, "dates" in check.incomplete) == (None, True)
         clock.at += timedelta(days=1)
         assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
     assert len(alarmbox.charges) == 1

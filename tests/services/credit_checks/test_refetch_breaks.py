@@ -65,13 +65,13 @@ def test_a_store_key_that_decrypts_nothing_is_a_setting_error(place: Place, sand
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         with console.database.write_without_retries() as tx:
             tx.conn.execute(text("UPDATE provider_tokens SET sealed = 'v2.gAAAAdamaged', version = 2"))
-    asked = len(sandbox.control.read_requests())
+    request_count = len(sandbox.control.read_requests())
     with place.open_desk(sandbox) as console:
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("bad_profile", 2)
         assert (set(refused.value.detail), refused.value.detail["about"]) == ({"record", "about"}, "refetch")
-    assert len(sandbox.control.read_requests()) == asked
+    assert len(sandbox.control.read_requests()) == request_count
 
 
 @pytest.mark.expects_log("the lack of room is told")

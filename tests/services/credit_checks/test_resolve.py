@@ -177,8 +177,8 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
         hashlib.sha256(text).hexdigest() for text in (b"letter 26", b"the list")
     ]
     timeline = console.recovery.read_timeline("credit-check", record.id)
-    told = [format_event_sentence(event, "en") for event in timeline.events if event.source == "evidence"]
-    assert "Added evidence: Reply of the provider: their letter 26" in told
+    sentences = [format_event_sentence(event, "en") for event in timeline.events if event.source == "evidence"]
+    assert "Added evidence: Reply of the provider: their letter 26" in sentences
 
 
 @pytest.mark.parametrize("empty", ["", "  \n", "\u3000", "\u200b"])
@@ -252,12 +252,12 @@ def test_a_check_after_its_viewing_period_is_not_requested(console: Console, san
     sandbox.control.add_fault("viewing_period_over", times="always")
     with pytest.raises(ConsoleError) as first:
         console.credit_checks.refetch(record.id)
-    asked = len(sandbox.control.read_requests())
+    request_count = len(sandbox.control.read_requests())
     with pytest.raises(ConsoleError) as second:
         console.credit_checks.refetch(record.id)
     assert (first.value.code, first.value.exit_status) == ("viewing_period_over", 5)
     assert (second.value.code, second.value.exit_status) == ("viewing_period_over", 3)
-    assert len(sandbox.control.read_requests()) == asked
+    assert len(sandbox.control.read_requests()) == request_count
     assert console.credit_checks.read_credit_check(record.id).record.pdf_file_path
 
 
@@ -272,9 +272,9 @@ def test_a_refetch_stores_the_parts_that_it_read(console: Console, sandbox: Sand
     assert set(record.incomplete) == {"result", "pdf"}
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.refetch(record.id)
-    kept = caught.value.detail["record"]
-    assert isinstance(kept, CreditCheck)
-    assert kept.incomplete == ("pdf",)
+    returned_record = caught.value.detail["record"]
+    assert isinstance(returned_record, CreditCheck)
+    assert returned_record.incomplete == ("pdf",)
     assert caught.value.exit_status == 5
 
 
@@ -316,18 +316,18 @@ def test_simultaneous_due_tasks_share_the_work(
     sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
     records = [buy_check(console, number) for number in CORPORATION_NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
-    fetch, asked = CreditCheckPartReader.fetch_part, list[int]()
+    fetch, fetched_ids = CreditCheckPartReader.fetch_part, list[int]()
 
     def read_part_and_run_tasks(parts: CreditCheckPartReader, record: CreditCheck, name: str) -> FetchedPart:
         """Read the part of the check. Before the first read, run the due tasks a second time."""
-        asked.append(record.id)
-        if len(asked) == 1:
+        fetched_ids.append(record.id)
+        if len(fetched_ids) == 1:
             console.recovery.run_all_tasks()
         return fetch(parts, record, name)
 
     monkeypatch.setattr(CreditCheckPartReader, "fetch_part", read_part_and_run_tasks)
     console.recovery.run_all_tasks()
-    assert sorted(asked) == [record.id for record in records]
+    assert sorted(fetched_ids) == [record.id for record in records]
 
 
 def test_a_person_must_act_after_the_last_automatic_refetch(
@@ -343,10 +343,10 @@ def test_a_person_must_act_after_the_last_automatic_refetch(
         console.recovery.run_all_tasks()
     work = console.credit_checks.read_credit_check(record.id).record.work
     assert (work.state, work.reason) == ("needs_review", "refetches_ended")
-    asked = len(sandbox.control.read_requests(call="pdf"))
+    request_count = len(sandbox.control.read_requests(call="pdf"))
     clock.offset += timedelta(days=30)
     console.recovery.run_all_tasks()
-    assert len(sandbox.control.read_requests(call="pdf")) == asked
+    assert len(sandbox.control.read_requests(call="pdf")) == request_count
 
 
 def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place) -> None:
@@ -405,5 +405,5 @@ def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox
         for record in (one, one, one, other, one):
             console.credit_checks.read_credit_check(record.id)
     with place.open_desk(sandbox) as later:
-        seen = [entry.subject for entry in later.audit.list_entries(200) if entry.what == "credit-check.opened"]
-    assert seen == [f"credit-check {record.id}" for record in (one, other, one)]
+        subjects = [entry.subject for entry in later.audit.list_entries(200) if entry.what == "credit-check.opened"]
+    assert subjects == [f"credit-check {record.id}" for record in (one, other, one)]

@@ -48,7 +48,7 @@ def buy_with_unknown_outcome(
     return record
 
 
-def read_owners(console: Console, id_at_provider: int) -> list[str]:
+def list_clients_with_id(console: Console, id_at_provider: int) -> list[str]:
     """Return the clients whose credit checks have this AlarmBox id."""
     checks = console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     return sorted(check.client_id for check in checks if check.credit_check_id == id_at_provider)
@@ -59,13 +59,13 @@ def read_cases(console: Console) -> list[Alert]:
     return [case for case in console.alerts.list_alerts() if case.resolved_at is None]
 
 
-def assert_case_about_decided(console: Console, decided_check: CreditCheck, own: CreditCheck) -> None:
+def assert_case_about_decided(console: Console, decided_check: CreditCheck, true_purchase: CreditCheck) -> None:
     """Assert that there is one case, that it is about the credit check that a person decided, and that it names the
-    purchase `own`. The credit check keeps its state.
+    credit check `true_purchase`, whose purchase got the id from AlarmBox. The decided credit check keeps its state.
     """
     (case,) = read_cases(console)
     assert (case.rule_id, case.subject_id) == ("contradicted", decided_check.id)
-    assert case.observed == f"1 was bought for credit check {own.id}"
+    assert case.observed == f"1 was bought for credit check {true_purchase.id}"
     work = {
         one.id: (one.state, one.work.reason) for one in console.lookup.find_records(CORPORATION_NUMBER).credit_checks
     }
@@ -87,7 +87,7 @@ def test_a_spooled_answer_contradicts_the_check_with_its_id(
         decided = buy_with_unknown_outcome(other, listing_alarmbox, "2", "silent_before_charge")
         other.recovery.resolve("credit-check", decided.id, "success", "seen on their screen", 1)
         assert console.recovery.run_all_tasks()
-        assert read_owners(console, 1) == ["1", "2"]
+        assert list_clients_with_id(console, 1) == ["1", "2"]
         assert_case_about_decided(console, decided, own)
 
 
@@ -108,7 +108,7 @@ def test_a_timely_answer_contradicts_the_check_with_its_id(
         decided = buy_with_unknown_outcome(other, listing_alarmbox, "2", "silent_before_charge")
         listing_alarmbox.during_call = resolve_at_other_desk
         own = buy_check(console, "1")
-        assert (own.state, read_owners(console, 1)) == ("success", ["1", "2"])
+        assert (own.state, list_clients_with_id(console, 1)) == ("success", ["1", "2"])
         assert_case_about_decided(console, decided, own)
 
 
@@ -137,7 +137,7 @@ def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
         bought = listing_alarmbox.report_charge(listing_alarmbox.charges[0])
         answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
         assert console._service_builder._purchases.deliver_outcome(denied.operation_id, answer)
-        assert read_owners(console, 1) == ["2"]
+        assert list_clients_with_id(console, 1) == ["2"]
         assert {case.subject_id for case in read_cases(console)} == {denied.id, decided.id}
 
 
@@ -151,7 +151,7 @@ def test_the_provider_may_answer_two_purchases_with_one_id(
         buy_check(console, "1")
         listing_alarmbox.charges.clear()
         buy_check(console, "2")
-        assert (read_owners(console, 1), read_cases(console)) == (["1", "2"], [])
+        assert (list_clients_with_id(console, 1), read_cases(console)) == (["1", "2"], [])
 
 
 @pytest.mark.engines("mariadb", "galera")
@@ -197,4 +197,4 @@ def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
         if futures[0].exception(120) is None:
             assert_case_about_decided(console, decided, own)
         else:  # on a cluster the decision may be the later one
-            assert (place.engine, read_owners(console, 1)) == ("galera", ["1"])
+            assert (place.engine, list_clients_with_id(console, 1)) == ("galera", ["1"])

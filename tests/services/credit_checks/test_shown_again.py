@@ -63,9 +63,9 @@ def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, alarmb
     alarmbox.is_forbidding = True
     record = console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
     assert read_record(console).viewing_over
-    asked = alarmbox.call_counts["detail"]
+    detail_call_count = alarmbox.call_counts["detail"]
     assert call_for_refusal(lambda: console.credit_checks.refetch(record.id)).code == "viewing_period_over"
-    assert alarmbox.call_counts["detail"] == asked, "a re-fetch sends nothing"
+    assert alarmbox.call_counts["detail"] == detail_call_count, "a re-fetch sends nothing"
     console.recovery.probe("credit-check", record.id)
     assert read_record(console).viewing_over, "still forbidden"
     alarmbox.is_forbidding = False

@@ -148,14 +148,14 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
-    for kept, (id_at_provider, reason) in enumerate(answers, 1):
+    for expected_count, (id_at_provider, reason) in enumerate(answers, 1):
         refused = call_for_refusal(
             lambda of=id_at_provider: console.recovery.resolve("operation", operation_id, "success", "seen", of)
         )
         assert refused.code == "evidence_mismatch"
         assert reason in (None, refused.detail["reason"])
         where = f"operation_id = '{operation_id}' AND source = 'alarmbox.restore'"
-        assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(kept,)]
+        assert place.sql(f"SELECT COUNT(*) FROM evidence WHERE {where}") == [(expected_count,)]
 
 
 @pytest.mark.expects_log("a loss is an error in the log")
@@ -271,8 +271,9 @@ def test_a_lost_purchase_denied_at_another_desk_can_be_bought(
 def test_a_reported_purchase_that_holds_no_claim_stays_blocked_at_its_desk(
     console: Console, alarmbox: InMemoryAlarmBox, place: Place
 ) -> None:
-    """A lost purchase is stored as one that holds no claim, as an acting account may write it. Without a decision of
-    two people the desk that has sent it doesn't buy the corporation number again.
+    """The table of lost operations says that a lost purchase holds no claim, as a person with an acting account could
+    have written by SQL. The desk that has sent the purchase still refuses to buy the corporation number again,
+    because two people haven't decided about the purchase.
     """
     alarmbox.behaviour = "silent_before_charge"
     record, context = call_for_refusal(lambda: buy_check(console)).detail["record"], console._context
@@ -312,8 +313,8 @@ def test_a_lookup_names_a_lost_renewal(console: Console, place: Place, clock: Ma
     old = buy_check(console)
     clock.at += timedelta(days=400)
     delete_rows(place, buy_check(console, renew=True), DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-    (found,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
-    assert explain_credit_check(found, clock.at).next_step.code == "next.find_lost_renewal"
+    (record,) = console.lookup.find_records(FIRST_NUMBER).credit_checks
+    assert explain_credit_check(record, clock.at).next_step.code == "next.find_lost_renewal"
     assert read_next_step(console, old) == "next.find_lost_renewal"
 
 

@@ -292,8 +292,8 @@ def test_an_answer_that_was_not_recorded_is_delivered(gift_card_desk: GiftCardDe
     """
     gift_card_desk.context.failpoints = OnceRaisingFailpoints("before_tx2", RuntimeError("the database"))
     lost = call_for_refusal(gift_card_desk.send_gift_guarded)
-    told: Mapping[str, object] = lost.detail
-    assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
+    detail: Mapping[str, object] = lost.detail
+    assert (lost.code, detail["record"], detail["provider_id"]) == ("outcome_unknown", 1, "gift-1")
     assert gift_card_desk.read_gift == "sending"
     gift_card_desk.console.recovery.run_all_tasks()
     assert (gift_card_desk.read_gift, gift_card_desk.read_journal_state, gift_card_desk.cards.calls) == (
@@ -344,22 +344,22 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(
 
 def find_missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
     """Return the wording keys that an action needs and that the set `words` lacks."""
-    kept = {
+    needed_words = {
         f"operation.{action.name}",
         *(f"timeline.{action.name}.{end}" for end in ("started", "lapsed", "refused")),
     }
-    return kept - words
+    return needed_words - words
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_registered_action_has_words(console: Console, language: str) -> None:
     """Each registered action has all the texts that the screens need for it, in both languages."""
     words = set(read_sentences(language))
-    found = {
+    missing_words = {
         name: find_missing_words(service.action, words)
         for name, service in console._service_builder.guarded_actions.items()
     }
-    assert found == {name: set() for name in found}
+    assert missing_words == {name: set() for name in missing_words}
 
 
 def test_missing_words_of_the_invented_action_are_reported(gift_card_desk: GiftCardDesk) -> None:
@@ -385,7 +385,8 @@ def test_every_declared_action_is_registered(console: Console) -> None:
     same name of the action and kind of record.
     """
     modules = (
-        importlib.import_module(found.name) for found in pkgutil.walk_packages(services.__path__, "console.services.")
+        importlib.import_module(module_info.name)
+        for module_info in pkgutil.walk_packages(services.__path__, "console.services.")
     )
     constants = {
         id(value): value for module in modules for value in vars(module).values() if isinstance(value, GuardedAction)

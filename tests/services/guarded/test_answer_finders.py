@@ -42,7 +42,8 @@ def _list_calls_without_finder() -> Iterator[str]:
 
 def test_each_writing_command_finds_its_answer_or_may_run_again() -> None:
     """A process may be killed after a command's COMMIT and before it stores the answer. A command that can't find the
-    answer of the first call then runs again under the same request id, so it needs a reason for that.
+    answer of the first call then runs again under the same request id, so REASONS_TO_RUN_AGAIN must have the reason
+    why this does no harm.
     """
     without_finder = set(_list_calls_without_finder())
     passed_on = {"command"}  # `act_once_by_request_id`, whose commands detect by themselves that their work is done

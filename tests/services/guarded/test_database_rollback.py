@@ -1,4 +1,4 @@
-"""The database was put back to an earlier state. A desk that has lost rows in its spool stops all desks, and no
+"""The database was put back to an earlier state. A desk whose spool has the lost rows stops all desks, and no
 corporation is charged twice.
 """
 
@@ -66,12 +66,12 @@ def has_newest_anchor(reader: Console, place: Place) -> bool:
     server the desk stores the anchor a little later.
     """
     database_rollback.find_database_rollback(reader._context)
-    seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
+    anchor_text = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
     ((newest,),) = place.sql("SELECT MAX(id) FROM audit_log")
-    return seen is not None and json.loads(seen)[2] == newest
+    return anchor_text is not None and json.loads(anchor_text)[2] == newest
 
 
-def test_a_cancelled_comparison_is_no_fault(
+def test_a_cancelled_comparison_is_not_logged(
     place: Place, alarmbox: InMemoryAlarmBox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A person leaves the page while the desk compares its spool with the database: the comparison ends, and the log
@@ -133,13 +133,13 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
     has acknowledged the alert. The number of the lost purchase can't be bought afterwards either, until a probe
     restores the purchase.
     """
-    told = (lost_purchase.operation_id, "credit-check", FIRST_CORPORATION_NUMBER)
+    lost_operation = (lost_purchase.operation_id, "credit-check", FIRST_CORPORATION_NUMBER)
     with place.desk(alarmbox, clock) as knowing, place.desk(alarmbox, clock, person="op-b", desk=1) as other:
         assert knowing.lookup.find_records(FIRST_CORPORATION_NUMBER).credit_checks == ()
         for console in (knowing, other):
             for number in (FIRST_CORPORATION_NUMBER, SECOND_CORPORATION_NUMBER):
                 error = call_for_refusal(lambda console=console, number=number: buy_check(console, number))
-                assert (error.code, read_missing_operations(error)) == (ROLLBACK_ERROR_CODE, [told])
+                assert (error.code, read_missing_operations(error)) == (ROLLBACK_ERROR_CODE, [lost_operation])
         (alert,) = list_loss_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
@@ -406,9 +406,9 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("left", ["nothing", "an empty file"])
-def test_no_file_is_made_in_the_place_of_a_known_one(
-    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, left: str
+@pytest.mark.parametrize("file_state", ["missing", "empty"])
+def test_no_database_is_created_in_place_of_a_known_one(
+    place: Place, alarmbox: InMemoryAlarmBox, clock: ManualClock, file_state: str
 ) -> None:
     """The desk's database file is missing or empty: neither a desk nor the command `db upgrade` creates a new
     database there until a person has accepted that.
@@ -417,7 +417,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     with place.desk(alarmbox, clock) as console:
         buy_check(console)
     place.file.unlink()
-    if left != "nothing":
+    if file_state == "empty":
         place.file.touch()
     health = open_health_checks(console.settings)
     for open_it in (lambda: place.desk(alarmbox, clock), health.upgrade_schema):
@@ -466,20 +466,25 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
     """Three threads buy at two desks, and a fourth thread opens one of these desks repeatedly. No comparison of
     anchors with the database reports a loss.
     """
-    rows, start, told, alarmbox = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), InMemoryAlarmBox()
+    rows, start, rollbacks, alarmbox = (
+        invent_numbers(3 * rounds, seed=8),
+        Barrier(4),
+        list[object](),
+        InMemoryAlarmBox(),
+    )
 
     def buy_at_desk(place_of: int, mine: list[str]) -> None:
         with place.desk(alarmbox, desk=place_of) as console:
             start.wait()
             for number in mine:
                 buy_check(console, number)
-                told.append(console.alerts.find_database_rollback())
+                rollbacks.append(console.alerts.find_database_rollback())
 
     def compare_anchors() -> None:
         start.wait()
         for _ in range(rounds):
             with place.desk(alarmbox, desk=1) as console:
-                told.append(console.alerts.find_database_rollback())
+                rollbacks.append(console.alerts.find_database_rollback())
 
     threads = [Thread(target=buy_at_desk, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
     threads.append(Thread(target=compare_anchors))
@@ -487,7 +492,7 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [None] * (4 * rounds)
+    assert rollbacks == [None] * (4 * rounds)
     assert len(alarmbox.charges) == 3 * rounds
 
 

@@ -72,8 +72,8 @@ def test_calls_with_one_key_have_one_result(
         refused += (
             call_for_refusal(lambda: try_to_acquire(key_service, fingerprint="9900 JPY")).code == "possible_repeat"
         )
-    told = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
-    print(f"demand 15: {place.engine}: {told}")
+    summary = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
+    print(f"demand 15: {place.engine}: {summary}")
     assert (calls, results, refused) == (1, call_count - 1, call_count)
     assert key_service.find_result(IDEMPOTENCY_KEY, "3300 JPY") == '{"payment": 1}'
 
@@ -192,5 +192,5 @@ def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService)
             return error.code
 
     with ThreadPoolExecutor(8) as threads:
-        told = sorted(threads.map(try_to_acquire_key, range(8)))
-    assert told == ["AcquiredIdempotencyKey"] + ["in_progress"] * 7
+        results = sorted(threads.map(try_to_acquire_key, range(8)))
+    assert results == ["AcquiredIdempotencyKey"] + ["in_progress"] * 7

@@ -369,8 +369,8 @@ def test_an_epoch_from_the_future_does_not_count(
     place.drop_table_triggers("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
     with key_service._context.database.read() as conn:
-        found = rows.read_current_epoch(conn, uptime_clock.now())
-    assert bool(found) is (advance < rows.LONGEST_EPOCH_AGE)
+        epoch = rows.read_current_epoch(conn, uptime_clock.now())
+    assert bool(epoch) is (advance < rows.LONGEST_EPOCH_AGE)
     assert key_service.find_result(IDEMPOTENCY_KEY, FINGERPRINT) == RESULT
 
 
@@ -398,18 +398,18 @@ def test_doctor_checks_the_cache_only_with_redis(place: Place, redis_server: Red
     """With Redis in the settings, the command `doctor` has a check of the cache, which fails if Redis is unreachable.
     Without Redis in the settings it has no such check.
     """
-    for told, found in (
+    for redis_settings, expected_results in (
         ({"REDIS_URL": redis_server.url}, [True]),
         ({"REDIS_URL": UNUSED_REDIS_URL}, [False]),
         ({}, []),
     ):
         with open_console(
-            Settings.load(place.make_environment(UNUSED_URL) | add_environment_prefix(told))
+            Settings.load(place.make_environment(UNUSED_URL) | add_environment_prefix(redis_settings))
         ) as console:
             checks = [check for check in console.health.run_all_checks() if check.name == "cache"]
             state = console.idempotency_keys.cache_state
-        assert [check.ok for check in checks] == found
-        assert state == ("off" if found else None)  # nobody has asked it yet
+        assert [check.ok for check in checks] == expected_results
+        assert state == ("off" if expected_results else None)  # nobody has asked it yet
         assert all(redis_server.password not in repr(check) for check in checks)
     assert "Work continues without it" in translate("doctor.cache.bad", "en", url=UNUSED_REDIS_URL)
 

@@ -28,8 +28,8 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 @pytest.fixture
 def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
     """Yield the idempotency service of a desk that connects to the database through the proxy."""
-    told = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.make_url(place.url())}
-    with open_console(Settings.load(told)) as console:
+    environment = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.make_url(place.url())}
+    with open_console(Settings.load(environment)) as console:
         assert console.idempotency_keys.store_result(acquire_key(console.idempotency_keys, "any key"), RESULT)
         assert console.idempotency_keys.delete_result("any key")
         yield console.idempotency_keys

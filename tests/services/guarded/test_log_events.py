@@ -32,11 +32,11 @@ def collect_events() -> Iterator[list[dict[str, Any]]]:
     """Inside the block, collect the log events in the form in which a desk or a worker writes them; the block gets
     the list.
     """
-    told: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
 
     class CollectingHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            told.append(json.loads(self.format(record)))
+            events.append(json.loads(self.format(record)))
 
     logger, handler = logging.getLogger(LOGGER_NAME), CollectingHandler()
     handler.setFormatter(EventLineFormatter())
@@ -44,7 +44,7 @@ def collect_events() -> Iterator[list[dict[str, Any]]]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        yield told
+        yield events
     finally:
         logger.setLevel(before)
         logger.removeHandler(handler)
@@ -61,14 +61,17 @@ def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
     have the same correlation id.
     """
     order = scene.insert_order("ORD-1", 3300)
-    with collect_events() as told:
+    with collect_events() as events:
         payment = scene.payments.start(order, "paypay").payment
         scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
-    (begun,), (token,) = select_events(told, LogEvent.PAYMENT_INITIATED), select_events(told, LogEvent.TOKEN_RECEIVED)
+    (begun,), (token,) = (
+        select_events(events, LogEvent.PAYMENT_INITIATED),
+        select_events(events, LogEvent.TOKEN_RECEIVED),
+    )
     assert (begun["payment"], begun["order"], begun["provider"]) == (payment.id, order, "paypay")
     assert (token["payment"], token["correlation"]) == (payment.id, begun["correlation"])
-    (came,) = select_events(told, LogEvent.CALLBACK_RECEIVED)
+    (came,) = select_events(events, LogEvent.CALLBACK_RECEIVED)
     assert (came["source"], len(came["correlation"])) == ("paypay", 16)
 
 
@@ -78,13 +81,13 @@ def test_a_notice_with_a_bad_signature_is_logged_without_its_body(scene: Payment
     body.
     """
     post = scene.make_bank_notice("event-1", "ORD-CANARY", "4711")
-    with collect_events() as told:
+    with collect_events() as events:
         for header in ("t=1,v1=" + "0" * 64, "rubbish"):
             scene.payments.receive_notice(replace(post, headers=(("X-Notice-Signature", header),)))
-    reasons = [one["reason"] for one in select_events(told, LogEvent.SIGNATURE_VERIFICATION_FAILED)]
+    reasons = [one["reason"] for one in select_events(events, LogEvent.SIGNATURE_VERIFICATION_FAILED)]
     assert reasons == ["signature", "no_signature"]
-    assert "CANARY" not in json.dumps(told)
-    assert select_events(told, LogEvent.CALLBACK_RECEIVED) == []
+    assert "CANARY" not in json.dumps(events)
+    assert select_events(events, LogEvent.CALLBACK_RECEIVED) == []
 
 
 @pytest.mark.engines("sqlite")
@@ -94,20 +97,20 @@ def test_a_failed_call_logs_its_number_of_tries(scene: PaymentDesk, clock: Moved
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.control.add_fault("status:503", call="paypay_payment", times=50)
-    with collect_events() as told:
+    with collect_events() as events:
         for _ in range(3):
             clock.offset += timedelta(minutes=2)
             scene.control.change_settings(advance_seconds=120)
             scene.run_due_tasks()
     polls = [
         one
-        for one in select_events(told, LogEvent.API_CALL_FAILED)
+        for one in select_events(events, LogEvent.API_CALL_FAILED)
         if one.get("record", "").startswith(payment_work.POLL_REASON)
     ]
     assert len(polls) >= 2
     assert [one["retries"] for one in polls] == sorted({one["retries"] for one in polls})
     assert {(one["call"], one["status"]) for one in polls} == {("GET /v2/codes/payments/…", 503)}
-    assert payment.merchant_payment_id not in json.dumps(told)
+    assert payment.merchant_payment_id not in json.dumps(events)
 
 
 def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
@@ -117,11 +120,11 @@ def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
     with place.desk(InMemoryAlarmBox()) as desk, place.desk(InMemoryAlarmBox(), desk=1) as worker:
         figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
         figures.read_figures()
-        with collect_events() as told:
+        with collect_events() as events:
             desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
             with pytest.raises(ConsoleError, match="already_purchased"):
                 desk.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
-        assert [one["code"] for one in select_events(told, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
+        assert [one["code"] for one in select_events(events, LogEvent.DUPLICATE_REFUSED)] == ["already_purchased"]
         figures.read_figures()
         assert figures.count_refused_duplicates() == 1
         assert sum(figures.read_lease_wait_counts_and_seconds()[0]) == 1
@@ -144,8 +147,8 @@ def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPa
             nap(seconds)
 
         monkeypatch.setattr(context.clock, "sleep", release_and_sleep)
-        with collect_events() as told:
+        with collect_events() as events:
             console.credit_checks.purchase(PurchaseRequest(CORPORATION_NUMBER, "1"))
             console.credit_checks.purchase(PurchaseRequest(OTHER_NUMBER, "1"))
-        (waited,) = select_events(told, LogEvent.LEASE_WAITED)
+        (waited,) = select_events(events, LogEvent.LEASE_WAITED)
         assert (waited["lease"], waited["free"], waited["seconds"] > 0) == (name, True, True)
