@@ -283,9 +283,9 @@ def test_blank_or_missing_evidence_is_refused(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pipe with a path in a folder")
-def test_the_refusal_of_evidence_names_what_the_path_is(tmp_path: Path) -> None:
-    """The refusal of a folder, a pipe or a device doesn't say that it doesn't exist: the person may have typed a part
-    of the path."""
+def test_the_refusal_of_a_folder_as_evidence_does_not_call_it_missing(tmp_path: Path) -> None:
+    """The refusal of a folder, a pipe or a device as evidence doesn't say that the path doesn't exist: the person
+    may have typed only a part of the path of a file."""
     os.mkfifo(tmp_path / "pipe")
     for path, reason in (
         (tmp_path, "is_folder"),

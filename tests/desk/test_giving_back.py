@@ -241,7 +241,7 @@ def test_a_lookup_without_a_result_names_the_searched_text(open_window: OpenWind
     assert page.list_bar_names() == ()
 
 
-def test_the_search_box_says_that_nothing_matches_and_what_was_searched(open_window: OpenWindow) -> None:
+def test_a_search_without_matches_names_the_searched_data(open_window: OpenWindow) -> None:
     person = open_window()
     person.press("Ctrl+K")
     palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open

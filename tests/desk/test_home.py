@@ -40,9 +40,7 @@ from tests.support.failing_methods import let_method_fail
 _REFUSAL = "The row is not yours."
 
 
-def test_the_waiting_times_of_home_are_those_of_the_report(
-    window_desks: WindowTestDesks, open_window: OpenWindow
-) -> None:
+def test_home_shows_the_waiting_times_of_the_report(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """The bars on Home have the figures that the report has for the queue of records that need a person, and their
     link leads to the report with the same bars.
     """

@@ -118,7 +118,7 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
         ("paypay", "Nothing that costs or moves money is sent to PayPay. Everything else still works."),
     ],
 )
-def test_the_bar_says_what_still_works(
+def test_the_read_only_bar_names_the_actions_that_still_work(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], scope: str, words: str
 ) -> None:
     """The bar about a read-only switch says what still works: for everything, only lookups, probes, re-fetches and

@@ -75,7 +75,9 @@ def test_a_read_only_first_node_is_passed_over(database: Database, nodes: tuple[
     assert count_rows_of_each_node(nodes) == [0, 1]
 
 
-def test_a_node_that_becomes_read_only_is_left(database: Database, nodes: tuple[Server, Server]) -> None:
+def test_writes_move_away_from_a_node_that_becomes_read_only(
+    database: Database, nodes: tuple[Server, Server]
+) -> None:
     """If the connected node becomes read-only, the next write is made at another node, and later ones too."""
     insert_row(database)
     with make_read_only(nodes[0]):

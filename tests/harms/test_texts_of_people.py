@@ -385,7 +385,7 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {})) is is_same_incident
 
 
-def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: RequestingTeam) -> None:
+def test_a_refund_stores_only_the_comment_in_its_request(team_with_open_records: RequestingTeam) -> None:
     worded = WordedRequest("op-a", "refund request", ("payment", UNREFUNDED_PAYMENT_ID),
     _make_refund_arguments(answers=lambda w: (("r", w),)),
                            _make_refund_with_comment_insert, (RESERVE_STATEMENT,), amount=REFUND_YEN)  # fmt: skip

@@ -203,7 +203,7 @@ def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
     assert "3 passed, 2 deselected" in run_tests(tmp_path, file, "--draw-variants=32", "--turns=1")
 
 
-def test_the_seconds_of_a_shared_fixture_are_those_of_its_file(tmp_path: Path) -> None:
+def test_the_seconds_of_a_shared_fixture_count_for_its_file(tmp_path: Path) -> None:
     """The processor seconds of a fixture that the tests of a file share are measured for the file, not for the test
     that happens to run first.
     """

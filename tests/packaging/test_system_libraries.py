@@ -57,7 +57,7 @@ def test_the_packages_of_all_libraries_are_found_by_two_calls(calls: Path) -> No
     assert show.split()[-2:] == ["libone", "libtwo"]
 
 
-def test_nothing_is_asked_about_no_libraries(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_foreign_libraries_no_program_is_run(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without foreign libraries, and on a machine without dpkg, no package is found and no program is run."""
     assert find_owning_packages({"_internal/base.so": str(Path(sys.prefix) / "base.so")}) == ([], [])
     monkeypatch.setattr("shutil.which", lambda _: None)

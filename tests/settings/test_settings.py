@@ -53,7 +53,7 @@ def test_a_desk_without_a_home_setting_uses_the_systems_folder(monkeypatch: pyte
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows is asked for the folder, not HOME")
-def test_a_user_without_a_home_folder_is_told_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_refusal_without_a_home_folder_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the system knows no home folder of the user, as in a container that runs with any user id, the refusal names
     the variable CONSOLE_HOME.
     """

@@ -115,7 +115,7 @@ def test_every_word_family_that_a_sentence_names_exists() -> None:
         assert any(re.fullmatch(pattern, key) for key in JAPANESE_SENTENCES), family
 
 
-def test_badge_words_equal_those_of_the_style_tokens() -> None:
+def test_badge_words_equal_the_style_tokens() -> None:
     """The words of badges in the style tokens equal the words that lists and exports use."""
     tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
     badges = tokens["badges"]

@@ -112,7 +112,7 @@ def check_answer_described(description: Mapping[str, Any], answer: Answer) -> No
         assert answer.body == b""
 
 
-def test_the_paths_are_those_of_the_program(scene: PaymentDesk) -> None:
+def test_the_reference_has_the_paths_of_the_program(scene: PaymentDesk) -> None:
     """The OpenAPI and the AsyncAPI file have exactly the paths, the pattern of source names, the channels and the
     close codes of the program.
     """

@@ -73,7 +73,7 @@ def test_the_service_lets_the_reader_of_pdfs_confine_itself() -> None:
     assert {f"landlock_{name}" for name in ("create_ruleset", "add_rule", "restrict_self")} <= allowed
 
 
-def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
+def test_the_proxies_forward_only_public_paths() -> None:
     """The delivered proxy configurations forward exactly the receiver's public paths: all paths for POST requests,
     and the live feed.
     """

@@ -88,7 +88,7 @@ def test_every_signature_covers_the_sent_bytes() -> None:
         assert {server.get_header(index, "X-ASSUME-MERCHANT") for index in range(6)} == {"123456789012345678"}
 
 
-def test_request_bodies_equal_those_of_the_reference() -> None:
+def test_request_bodies_equal_the_published_reference() -> None:
     """Each request has the body that PayPay's reference documents, and the same order always gives the same body."""
     with serve_scripts(make_answer_script(500)) as server:
         adapter = make_paypay(server.url)

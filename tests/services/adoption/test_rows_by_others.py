@@ -143,7 +143,7 @@ def test_an_expired_row_in_another_spelling_can_be_renewed(
     assert [r.id for r in console.lookup.find_records(CORPORATION_NUMBER).credit_checks] == [new.id, row]
 
 
-def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, place: Place) -> None:
+def test_a_second_spelling_of_a_claimed_number_is_a_duplicate(console: Console, place: Place) -> None:
     """A row has another spelling of a number whose claim is held: the due task marks the row as a duplicate and puts
     it into the review queue. A lookup of the number finds both records.
     """

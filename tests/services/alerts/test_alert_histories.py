@@ -280,7 +280,7 @@ HISTORY_WITH_RULE_TWICE = [
 @example(HISTORY_OF_RULES_A_AND_C)
 @example(HISTORY_WITH_RULE_TWICE)
 @given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))
-def test_open_alerts_are_those_that_the_history_requires(
+def test_open_alerts_equal_the_alerts_computed_from_the_history(
     context_and_clock: tuple[ServiceContext, ManualClock], acts: list[tuple[str, int]]
 ) -> None:
     """After any generated history, the open alerts are exactly those that the test computes from its own copy of the

@@ -254,7 +254,7 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
-def test_long_request_ids_of_an_incident_are_told_apart(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_long_request_ids_of_an_incident_are_distinguished(scene: PaymentDesk, clock: MovedClock) -> None:
     """Two acknowledgements of an incident have long request ids that differ only at the end. The second one is
     executed, and not answered with the result of the first one. A repetition of the second one is answered.
     """

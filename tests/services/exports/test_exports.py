@@ -271,7 +271,7 @@ def export_and_read_report(desk: SampleDesk, folder: Path, name: str) -> list[di
     return [dict(zip(map(str, titles), row, strict=True)) for row in rows]
 
 
-def test_an_exported_search_says_what_it_lacks(
+def test_an_exported_search_names_unused_words_and_missing_matches(
     desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last sheet of an exported workbook, and the notes in the result of the export, name the words of the search
@@ -297,7 +297,9 @@ def test_an_exported_search_says_what_it_lacks(
     assert [note.partition(".")[0] for note in companies.notes] == ["There is no corporation registry on this desk"]
 
 
-def test_a_printed_search_says_what_it_lacks(desk: SampleDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_printed_search_states_that_there_are_more_matches(
+    desk: SampleDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("console.wiring.exports._MAX_SEARCH_RESULTS", 1)
     printed_list = desk.console.printouts.read_list(ExportRequest(ListName.SEARCH, "provider:paypay"), "en")
     assert printed_list.notes[0] == "Payments: 1 record shown. There are more."

@@ -102,7 +102,7 @@ def test_a_worker_whose_clock_is_behind_reads_the_payment_again(scene: PaymentDe
 
 
 @pytest.mark.engines("sqlite")
-def test_a_false_webhook_is_asked_about_for_a_limited_time(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_the_provider_is_queried_about_a_false_hint_for_a_limited_time(scene: PaymentDesk, clock: MovedClock) -> None:
     """A hint reports a state that PayPay's answers never confirm: when LATE_ANSWER_PERIOD has passed since the hint,
     the program accepts PayPay's answer and asks no more. If the same hint arrives later, the program reads the
     payment again.
@@ -232,7 +232,7 @@ def test_a_repeated_answer_to_a_notice_is_stored_once(
     ("provider", "manner", "done"),
     [("paypay", {}, "unchanged"), ("atom", {}, "booked"), ("atom", {"manner": "bad_signature"}, "refused_asked")],
 )
-def test_a_notice_of_a_payment_that_is_not_found_is_asked_about_for_a_limited_time(
+def test_the_provider_is_queried_about_a_missing_payment_for_a_limited_time(
     scene: PaymentDesk,
     clock: MovedClock,
     provider: str,

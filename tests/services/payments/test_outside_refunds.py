@@ -59,14 +59,15 @@ def test_a_recorded_amount_cannot_be_requested_as_refund(scene: PaymentDesk, ope
 def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
-    """The statements themselves compare the amount with what is left, without the checks of the services."""
+    """The SQL statements themselves compare the amount with the refundable amount, without the checks of the
+    services."""
     payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
     for move_amount in (payments.reserve_amount, payments.record_amount_done_outside):
 
-        def move_more_than_left(tx: Transaction, move: Callable[..., bool] = move_amount) -> bool:
+        def move_too_large_amount(tx: Transaction, move: Callable[..., bool] = move_amount) -> bool:
             return move(tx.conn, payment.id, 301, scene.context.now())
 
-        assert not scene.context.write(move_more_than_left)
+        assert not scene.context.write(move_too_large_amount)
     assert scene.read_payment(payment.id).refundable_minor == 300
 
 
@@ -266,7 +267,7 @@ def test_a_confirmed_state_leaves_the_proposal_of_a_refund_outside(scene: Paymen
     assert (proposal.state, proposal.amount_minor) == (DONE_OUTSIDE, 1000)
 
 
-def test_the_totals_of_a_company_contain_what_was_given_back_outside(
+def test_the_totals_of_a_company_contain_amounts_given_back_outside(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """The page of the company sums a refund by bank transfer with the refunds of its day."""

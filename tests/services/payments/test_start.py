@@ -120,7 +120,7 @@ def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
 
 @pytest.mark.expects_log("an answer that never came is told")
 @pytest.mark.parametrize(("word", "state"), [(None, "user_payment"), ("paid", "completed")])
-def test_a_repeated_start_with_a_lost_answer_tells_what_the_payment_is(
+def test_a_repeated_start_with_a_lost_answer_returns_the_payment(
     scene: PaymentDesk, word: str | None, state: str
 ) -> None:
     """The answer to a start is lost, and a probe finds the payment, open or paid. The same request id is not answered

@@ -13,7 +13,7 @@ from tests.support.file_size_limit import limit_file_sizes
 from tests.support.refusals import call_for_refusal
 
 
-def test_a_temporary_file_has_what_was_written() -> None:
+def test_a_temporary_file_has_the_written_content() -> None:
     """A temporary file is read from its beginning after it was written. A temporary folder exists during its block
     and is deleted afterwards with its files.
     """

@@ -386,7 +386,7 @@ def test_two_people_decide_an_unknown_refund(
 
 
 @pytest.mark.parametrize(("sender", "asker"), [(0, 10), (-10, 0)])
-def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, sender: int, asker: int) -> None:
+def test_a_wrong_clock_does_not_prove_that_no_refund_was_made(desks: PeopleDesks, sender: int, asker: int) -> None:
     """If the clocks of the sending desk and the probing desk are wrong by minutes, the rule for `not found` still
     uses the times of the server's clock.
     """

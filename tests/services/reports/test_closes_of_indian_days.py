@@ -76,7 +76,7 @@ def test_a_japanese_day_needs_a_run_of_both_indian_days(console: Console, place:
     assert not is_reconciled(), "the newest run of the second Indian day has not compared the last second"
 
 
-def test_differences_of_both_indian_days_are_those_of_the_japanese_day(console: Console, place: Place) -> None:
+def test_the_close_lists_the_differences_of_both_indian_days(console: Console, place: Place) -> None:
     """The close lists the differences of both runs whose payments are of the Japanese day by the time of payment, or
     of beginning if they aren't paid. A difference without a known payment is listed, too. A run of several days
     counts only for the Indian day of which it is the newest run.

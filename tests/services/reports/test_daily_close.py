@@ -63,7 +63,7 @@ def get_sums_by_currency(close: DailyClose) -> dict[str, DailyCloseMoney]:
     return {money.currency: money for money in close.money}
 
 
-def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
+def test_the_sums_of_a_close_equal_the_ledger(desk: RefundDesk) -> None:
     """A random day has payments of PayPay and Atom, full and partial refunds, and refunds without an answer, some of
     which the provider made. The captured sum equals the provider's. The refunds that the provider has accepted are at
     most the refunded, submitted and unknown sums together. Nothing is counted twice, and currencies are not mixed.

@@ -61,7 +61,7 @@ def test_each_payment_counts_for_its_japanese_day(console: Console, place: Place
     assert report.outages == ()
 
 
-def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None:
+def test_outages_begin_and_end_with_alerts(console: Console, place: Place) -> None:
     """An outage lasts from the first unanswered call, which its alert states, until the end of the alert. Other and
     older alerts do not count.
     """

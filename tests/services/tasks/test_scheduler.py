@@ -477,7 +477,7 @@ def test_the_doctor_reports_late_tasks(place: Place, alarmbox: InMemoryAlarmBox,
         assert read_tasks_check() == (True, "-")
 
 
-def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: CountedTasks) -> None:
+def test_leases_of_tasks_are_not_listed_for_people(tasks: CountedTasks) -> None:
     """The short leases of tasks are not in the list of leases for which people wait."""
     context = tasks.context
     context.write(

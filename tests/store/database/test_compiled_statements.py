@@ -85,7 +85,7 @@ def test_a_statement_is_compiled_once(database: Database, monkeypatch: pytest.Mo
     assert compiled_names == ("kind",), "other parameters are another statement"
 
 
-def test_errors_are_those_of_sqlalchemy(place: Place, database: Database) -> None:
+def test_database_errors_are_raised_as_errors_of_sqlalchemy(place: Place, database: Database) -> None:
     """An error of the database is SQLAlchemy's error, whose message contains no values. A parameter that is missing
     is an error too, and is not written as NULL."""
     lease = make_lease_row(place, 0)

@@ -320,7 +320,7 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
 
 @with_and_without_lapsed
 @each_queue
-def test_counts_of_queues_are_those_of_their_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+def test_the_count_of_a_queue_equals_its_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The count and the oldest age of a queue equal those of its rows."""
     with database.read() as conn:
         rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]

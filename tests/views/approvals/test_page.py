@@ -446,7 +446,7 @@ def test_the_hints_of_a_proposal_name_the_keys_of_the_list(appearance: object) -
     assert {("Ctrl+E",), ("Ctrl+P",)} <= {keys for keys, _ in page.hinted_shortcuts}
 
 
-def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:
+def test_a_decided_request_is_listed_under_decided(appearance: object) -> None:
     """A request that the person has just decided stays at its position in the list, under the heading "Decided". It
     disappears when the person has selected another request and the list is read again. An approved refund that is not
     sent yet counts as decided.

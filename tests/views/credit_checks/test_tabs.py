@@ -7,7 +7,7 @@ from console.views.tables.columns import StateCell
 from tests.views.invented_checks import make_window_context
 
 
-def test_enter_on_a_missing_pdf_is_told_to_the_page(qtbot: QtBot, appearance: object) -> None:
+def test_enter_on_a_missing_pdf_is_passed_to_the_page(qtbot: QtBot, appearance: object) -> None:
     """The table of documents has a row which says that no current PDF is stored. Enter on it isn't ignored, so that
     the page can say why no PDF opens."""
     tabs = CreditCheckTabs(make_window_context())

@@ -80,7 +80,7 @@ def test_the_end_of_an_export_is_shown_without_its_page_or_dialog(
     assert toast.path == ("" if is_disk_full else str(tmp_path / "alerts.csv"))
 
 
-def test_the_toast_about_an_export_says_what_the_list_lacks(appearance: object, tmp_path: Path) -> None:
+def test_the_toast_about_an_export_states_that_there_are_more_records(appearance: object, tmp_path: Path) -> None:
     context, runner, toasts = make_context(notes=("Payments: 1 record shown. There are more.",))
     ListExporter(context, Page(context), lambda: ALERT_LIST).export_list_to(str(tmp_path / "found.csv"))
     runner.execute_oldest_task()

@@ -200,7 +200,9 @@ def test_a_late_failure_of_another_search_is_not_shown(
     assert "failed" in page.list_bar_names()
 
 
-def test_a_failed_search_is_not_said_to_show_earlier_records(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_text_says_that_a_failed_search_shows_earlier_records(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The page removes the found records at the beginning of the next search. If this search fails, no text says that
     the page still shows them."""
     services = LookupServices(*PAYMENTS)

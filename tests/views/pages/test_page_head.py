@@ -36,7 +36,7 @@ def test_the_sentence_keeps_its_place_when_the_read_time_appears(qapp: QApplicat
     for one in (head, short):
         qtbot.addWidget(one)
         one.show()
-    width = next(width for width in range(300, 2_000, 10) if _is_sentence_beside(short, width))
+    width = next(width for width in range(300, 2_000, 10) if _is_sentence_beside_title(short, width))
     head.resize(width, 80)
     qtbot.waitUntil(lambda: head.sentence_label.y() >= head.title.geometry().bottom())
     head.read_time_label.show_text(head.read_time_sample)
@@ -44,7 +44,7 @@ def test_the_sentence_keeps_its_place_when_the_read_time_appears(qapp: QApplicat
     qtbot.waitUntil(lambda: head.sentence_label.y() >= head.title.geometry().bottom())
 
 
-def _is_sentence_beside(head: PageHead, width: int) -> bool:
+def _is_sentence_beside_title(head: PageHead, width: int) -> bool:
     head.resize(width, 80)
     QApplication.processEvents()
     return head.sentence_label.x() > head.title.x()

@@ -119,7 +119,7 @@ def test_only_taken_pages_are_announced_as_sent(
     assert [toast.message for toast in toasts] == [message]
 
 
-def test_a_printed_list_states_its_filter_in_words_and_what_it_lacks(
+def test_a_printed_list_states_its_filter_and_its_missing_records(
     appearance: object, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, sheets, window = make_window_context(), list[PrintedSheet](), QWidget()

@@ -106,7 +106,9 @@ def test_only_an_operation_in_the_spool_blocks_its_record(page: OperationPage) -
         ("refund.submit", "No other refund of this payment can be requested until the outcome is known."),
     ],
 )
-def test_the_bar_names_what_the_lost_operation_blocks(page: OperationPage, action: str, sentence: str) -> None:
+def test_the_bar_names_the_actions_that_a_lost_operation_blocks(
+    page: OperationPage, action: str, sentence: str
+) -> None:
     """The bar about a lost refund or payment doesn't say that a corporation can't be bought."""
     page.context.language = "en"
     page.context.store_services(RecoveryOfThreeOperations(action))  # type: ignore[arg-type]  # recovery alone

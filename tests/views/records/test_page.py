@@ -230,7 +230,7 @@ def test_the_result_of_a_probe_is_removed_with_its_row_while_another_one_runs(pa
     assert page.list_bar_names() == ()
 
 
-def test_a_probe_without_outcome_is_told_alike_in_a_toast(page: PaymentPage) -> None:
+def test_the_bar_and_the_toast_describe_a_probe_without_outcome_alike(page: PaymentPage) -> None:
     """The bar about a probe that left the outcome unknown, and the toast while another probe runs, have the same
     words and colour."""
     page.context.runner, toasts = InlineRunner(paused=True), list[Toast]()
@@ -353,7 +353,7 @@ def test_a_payer_is_unmasked_only_if_there_is_one(
 
 
 @pytest.mark.parametrize(("asks_others_first", "kind"), [(False, "primary"), (True, "default")])
-def test_a_refund_is_not_primary_if_the_shop_is_asked_first(
+def test_a_refund_is_not_primary_if_the_person_asks_the_shop_first(
     page: PaymentPage, asks_others_first: bool, kind: str
 ) -> None:
     """If a refund is the next step, its button is the primary one; not if the person first asks the shop, which may

@@ -410,8 +410,9 @@ def test_a_failed_probe_reenables_the_review(parent: QWidget, qtbot: QtBot) -> N
     assert dialog.main_button.isEnabled()
 
 
-def test_a_smaller_refundable_amount_unchecks_everything_left(appearance: object) -> None:
-    """The typed amount stays, and is no longer everything that is left: the radio buttons say so."""
+def test_a_smaller_refundable_amount_unchecks_the_button_for_all_of_it(appearance: object) -> None:
+    """The typed amount was the whole refundable amount. After the refundable amount has become smaller, the typed
+    amount stays, and the button for a part is selected instead."""
     form = make_form()
     form.show_plan(make_refund_plan(payment=make_payment(provider_refunded_minor=3_500)))
     assert form.amount_edit.text() == "12,000"

@@ -144,7 +144,7 @@ MAKE_FURTHER_DIALOG_BY_NAME: dict[str, Callable[[WindowContext, QWidget], Any]] 
 
 
 @pytest.mark.parametrize("name", MAKE_FURTHER_DIALOG_BY_NAME)
-def test_a_dialog_colours_a_failure_by_what_is_known(parent: QWidget, name: str) -> None:
+def test_a_dialog_colours_a_certain_failure_as_bad(parent: QWidget, name: str) -> None:
     tones = {
         "COMMIT was not answered": "unknown",
         "an error in the program": "unknown",

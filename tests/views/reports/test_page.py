@@ -429,7 +429,7 @@ def test_the_daily_close_is_shown_and_exported(
     assert reports.written == [("paypay", date(2026, 11, 1), Path("/tmp/close.pdf"))]
 
 
-def test_the_sums_of_a_daily_close_are_seen_at_once(qtbot: QtBot, appearance: Appearance) -> None:
+def test_the_sums_of_a_daily_close_are_visible_without_scrolling(qtbot: QtBot, appearance: Appearance) -> None:
     """If no outcome was unknown, the text about it leaves the table of the sums the height that it needs for the sums
     of one currency."""
     money = (DailyCloseMoney("INR", *(CountAndSum(),) * 5),)

@@ -79,7 +79,7 @@ def test_a_press_after_an_answer_gets_a_new_request_id(failure: Failure | None) 
     assert get_sent_id(disk.restart_process()) != first
 
 
-def test_the_ids_of_two_people_are_kept_apart() -> None:
+def test_two_people_have_separate_request_ids() -> None:
     """Each person's unanswered attempt keeps its own id while another person makes the same attempt in the window. If
     its answer arrives while the other person acts, the first person's next attempt gets a new id, although the
     person's values still have the answered one."""

@@ -203,7 +203,7 @@ def test_the_tab_key_moves_down_the_form(qtbot: QtBot) -> None:
     assert visited == stops
 
 
-def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
+def test_without_a_keyring_no_password_is_stored_and_the_form_names_the_variable(qtbot: QtBot) -> None:
     """Without a keyring, the check box for staying signed in is disabled. Its description states the reason and the
     environment variable for the password.
     """

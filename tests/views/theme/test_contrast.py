@@ -32,7 +32,8 @@ def find_lowest_contrast_ratio(theme: ThemeName, text_colour: str, background_co
 
 
 def measure_contrast_ratios(theme: ThemeName) -> dict[str, float]:
-    """Return the contrast ratio of each pair of colours for which the design tokens state a ratio."""
+    """Return, by name, the contrast ratios that the design tokens state, computed from their colours. The ratio of
+    a colour on several surfaces is the lowest one."""
     inks = ("text", "muted", "placeholder", "accent", *TONES, "border", "focus", "disabled_text")
     ratios = {ink: find_lowest_contrast_ratio(theme, ink, SURFACES) for ink in inks}
     ratios |= {f"{tone}_on_tint": compute_contrast_ratio(theme, tone, f"{tone}_tint") for tone in TONES}
@@ -54,7 +55,7 @@ def test_text_is_readable_and_edges_are_visible(theme: ThemeName) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_stated_contrast_ratios_are_those_of_the_colours(theme: ThemeName) -> None:
+def test_stated_contrast_ratios_equal_the_computed_ratios(theme: ThemeName) -> None:
     """The contrast ratios that the design tokens state equal the computed ratios of their colours."""
     ratios = measure_contrast_ratios(theme)
     for name, promised in tokens().get_lowest_contrasts(theme).items():

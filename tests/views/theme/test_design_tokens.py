@@ -24,7 +24,7 @@ def test_the_themes_name_the_same_colours() -> None:
     assert set(tokens().get_colours("high_contrast")) == light
 
 
-def test_type_roles_equal_those_of_the_token_file() -> None:
+def test_type_roles_equal_the_token_file() -> None:
     """The type roles that the code can name are exactly those of the token file."""
     assert set(get_args(TextRoleName)) == set(tokens().type)
 

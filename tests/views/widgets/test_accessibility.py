@@ -185,7 +185,7 @@ def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
     assert list_child_names(get_node(window)) == ["Payer", "****4040"]
 
 
-def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
+def test_a_hidden_page_is_not_in_the_accessibility_tree(qtbot: QtBot) -> None:
     pages = QStackedWidget()
     for name in ("left", "shown"):
         page = QWidget()
