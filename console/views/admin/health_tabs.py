@@ -85,7 +85,7 @@ def make_health_check_columns(context: WindowContext) -> list[Column]:
     return [
         Column("state", translate("column.state"), 130, make_result_cell, "state"),
         Column("check", translate("admin.column.check"), 320,
-               lambda check: translate(check.message, **check.facts)),
+               lambda check: translate(check.message, **check.facts), is_stretched=True),
         Column("next", translate("admin.column.next_step"), 320,
                lambda check: translate(check.next, **check.facts) if check.next else "", is_stretched=True),
     ]  # fmt: skip
