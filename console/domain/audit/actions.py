@@ -37,6 +37,7 @@ class AuditAction(StrEnum):
     CREDIT_CHECK_RESOLVE = "credit-check.resolve"
     CREDIT_CHECK_RESOLVE_PROPOSED = "credit-check.resolve_proposed"
     CREDIT_CHECK_RESTORED = "credit-check.restored"
+    """The renewal of the credit check was not bought, so the credit check has its claim again."""
     CREDIT_CHECK_SUPERSEDED = "credit-check.superseded"
     CREDIT_CHECK_UNKNOWN = "credit-check.unknown"
 
@@ -48,6 +49,7 @@ class AuditAction(StrEnum):
     PAYMENT_CONTRADICTED = "payment.contradicted"
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_EXPIRY_UNDONE = "payment.expiry_undone"
+    """The payment was paid after it had expired. Its order is not cancelled."""
     PAYMENT_IMPORT = "payment.import"
     """A person has tried to import a payment and was refused."""
     PAYMENT_IMPORTED = "payment.imported"
@@ -109,8 +111,10 @@ class AuditAction(StrEnum):
     ORDER_PAID = "order.paid"
     ORDER_PAID_AFTER_CANCEL = "order.paid_after_cancel"
     ORDER_PROBE = "order.probe"
+    """A person has tried to probe a payment of the order and was refused."""
     ORDER_REFUNDED = "order.refunded"
     ORDER_RESOLVE = "order.resolve"
+    """A person has tried to decide the outcome of an order, which follows its payments, and was refused."""
     ORDER_STOCK_RELEASED = "order.stock_released"
 
     REFUND_ACCEPTED = "refund.accepted"
@@ -126,6 +130,7 @@ class AuditAction(StrEnum):
     """The first of two necessary approvers has approved the refund."""
     REFUND_LATE_ANSWER = "refund.late_answer"
     REFUND_NOT_SENT = "refund.not_sent"
+    """The call of the refund was not sent. The refund is approved again, and is sent later with the same key."""
     REFUND_OPENED = "refund.opened"
     REFUND_PROBE = "refund.probe"
     REFUND_PROBED = "refund.probed"
@@ -234,9 +239,11 @@ class AuditAction(StrEnum):
     OPERATOR_DISABLED = "operator.disabled"
 
     SESSION_CONFIRMED = "session_confirmed"
-    """A person has typed a wrong password to confirm an action."""
+    """A person was asked for the password that confirms an action, and has typed a wrong one (result refused)."""
     SESSION_CREATED = "session_created"
+    """A person has signed in."""
     SESSION_DELETED = "session_deleted"
+    """A person has signed out."""
     SESSION_MISSING = "session_missing"
     """A stored password for the sign-in could not be used."""
 
@@ -248,6 +255,7 @@ class AuditAction(StrEnum):
     """A worker could not read a desk request."""
 
     TASKS_RUN = "tasks.run"
+    """A person has tried to run the due tasks and was refused."""
 
     TOKEN_AUTHORISE = "token.authorise"  # noqa: S105 - an action
     TOKEN_AUTHORISED = "token.authorised"  # noqa: S105 - an action

@@ -283,6 +283,7 @@ _PAYMENT_UPDATE_RULES = (
     ),
 )
 FINAL_EVENT_STATES = ("booked", "kept", "unchanged")
+"""Results (column `done`) with which the processing of a notice has ended."""
 FIRST_EVENT_STATES = (*FINAL_EVENT_STATES, "announced", "queued", "refused", "refused_to_ask", "unmatched")
 """Results (column `done`) that a notice may have when it is inserted."""
 _QUEUED_EVENT_STATE_SQL = "'queued'"

@@ -180,6 +180,7 @@ _FINAL_OPERATION_COLUMNS = (
     "fence",
     "answer_key",
 )
+"""Columns of an operation that don't change any more after the operation has ended."""
 _CALL_PAUSE_RULE = TriggerRule(
     f"NEW.lease_clock = {_CLOCK_ID_SQL} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_CALL_PAUSE_MS}",
     "no call is put off for hours",

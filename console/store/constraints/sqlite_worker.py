@@ -206,6 +206,9 @@ _ROWS_NEVER_DELETED_BY_TABLE: Mapping[str, str] = {
     "request_ids": "request ids",
     "stock_reservations": "reservations",
 }
+"""The tables from which no row is deleted, each with the words for its rows; the message of the refusal begins with
+these words.
+"""
 
 
 def _make_trigger_definitions() -> Iterator[TriggerDefinition]:
