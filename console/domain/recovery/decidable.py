@@ -106,7 +106,8 @@ def is_decidable_refund(refund: Refund) -> bool:
 
 def is_contradicted_refund(refund: Refund) -> bool:
     """True if the outcome of a refund is stored as known, and a person must look at it because its provider
-    contradicts it. An accepted refund whose answer doesn't fit isn't contradicted: people may decide its outcome."""
+    contradicts it. An accepted refund doesn't count if the provider's answer is about something else
+    (ANSWER_DOES_NOT_FIT): people may decide its outcome."""
     reasons = WORK_REASONS_OF_CONTRADICTION
     if refund.state is RefundState.SUBMITTED:
         reasons = frozenset({WorkReason.CONTRADICTED})
@@ -127,8 +128,8 @@ def is_refund_perhaps_made(refund: Refund) -> bool:
 
 
 def is_refund_certainly_unsent(refund: Refund) -> bool:
-    """True if no request about this refund has been accepted by its provider: no process has tried to send it, or
-    each attempt ended before the provider processed it, such as one without a connection. `sent_count` counts these
+    """True if the provider certainly hasn't accepted this refund: no process has tried to send it, or each attempt
+    ended before the provider could accept it, for example because there was no connection. `sent_count` counts these
     attempts, too. False if the provider has answered about the refund, or may have made it.
     """
     if not refund.sent_count:

@@ -87,9 +87,9 @@ def _compute_booked_minor(payment: Payment, statement: ProviderStatement) -> int
 
 
 def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
-    """Return the effect of a decision that a refund has the state `target`: its amount is refunded, after which the
-    order may be refunded, or its reservation ends. None if the record isn't a refund, or if its payment isn't among
-    the facts.
+    """Return the effect of a decision that a refund has the state `target`: for COMPLETED, its amount is refunded,
+    and the order becomes refunded if all its money was given back; for any other state, only the reservation of the
+    amount ends. None if the record isn't a refund, or if its payment isn't among the facts.
     """
     record, payment = facts.record, facts.payment
     if not isinstance(record, Refund) or payment is None:

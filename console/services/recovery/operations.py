@@ -388,11 +388,12 @@ class OperationRecovery:
         credit check of the spool entry again, unless another process has done so since the entry was read. Store
         `person_evidence` (None: a probe, which has none) with it. Return the credit check.
 
-        Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. If this
-        desk doesn't have the id from AlarmBox, also raises evidence_mismatch if the answer names no corporation, or
-        if the purchase in it was made before the lost purchase was sent. Raises already_purchased if the corporation
-        has another live credit check of the same client that had not expired when the lost purchase was sent. Raises
-        the error of `make_unconfirmed_error` if the answer has no report.
+        Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. If the
+        id is not the one in the spool entry (AlarmBox's answer to the purchase), but a person has given it, also
+        raises evidence_mismatch if the answer names no corporation, or if the purchase in it was made before the lost
+        purchase was sent. Raises already_purchased if the corporation has another live credit check of the same
+        client that had not expired when the lost purchase was sent. Raises the error of `make_unconfirmed_error` if
+        the answer has no report.
         """
         context, intent = self._context, entry.intent
         outcome = self._get_check_reader().read_detail(id_at_provider)

@@ -236,7 +236,8 @@ def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[I
 
 def has_no_effect(conn: Connection, operation_id: str) -> bool:
     """True if two people have decided in this database that the lost operation had no effect, or if the provider has
-    answered that it certainly failed. The column `holds` doesn't count, because an acting account may write it."""
+    answered that it certainly failed. The column `holds` doesn't count, because the database account of any desk that
+    acts may write it."""
     return bool(_read_existing_ids(conn, _OPERATION_IDS_WITHOUT_EFFECT_QUERY, [operation_id]))
 
 
@@ -277,8 +278,9 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
 
 def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, datetime, LostOperationState], ...]:
     """Return at most `limit` lost operations, the last stored one first, each with the time at which it was stored in
-    this table and its state as its own rows show it, never ACKNOWLEDGED. Lost operations that were restored, decided
-    or ended since then are included.
+    this table and its state. The state is derived from the rows about the lost operation itself, so it is never
+    ACKNOWLEDGED (that depends on a case about the payment). Lost operations that were restored, decided or ended
+    since then are included.
     """
     entries: list[tuple[Intent, datetime, LostOperationState]] = []
     for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):

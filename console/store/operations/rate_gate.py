@@ -12,8 +12,8 @@ from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.schema.core import call_rates
 
 MAX_WAITING_CALLS = 300
-"""Largest number of calls that may wait for their start. A next start that is later was reserved before the server's
-clock was set back, so it is ignored.
+"""Largest number of calls that may wait for their start. If the stored next start is later than that many calls need,
+it was written before the server's clock was set back, so it is ignored.
 """
 _spacing_ms = bindparam("spacing_ms", type_=BigInteger())
 _is_next_start_in_future = (
