@@ -21,8 +21,8 @@ OWN_CHAIN_RETRY_SECONDS = 4.0
 process's audit chain first. It is retried at least MAX_RERUNS times, also if it has waited longer for locks.
 """
 LOCKED_RETRY_SECONDS = 8.0
-"""Time (seconds) after the beginning of a write. A write that has taken longer doesn't wait again for a lock of
-another session, or until the server commits transactions again.
+"""Time (seconds) after its beginning during which a write may wait again: for a lock of another session, or for a
+server that commits no transactions at the moment.
 """
 
 

@@ -22,10 +22,10 @@ COUNTED_TABLES = tuple(
 MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
-"""If a check finds at least so many unused ids in every table, its result is used for FITNESS_CHECK_VALID_SECONDS: so
+"""If a check finds at least so many unused ids in every table, its result is used for COUNTER_CHECK_VALID_SECONDS: so
 many ids can't be used up in this time.
 """
-FITNESS_CHECK_VALID_SECONDS = 1.0
+COUNTER_CHECK_VALID_SECONDS = 1.0
 """Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. A
 check before every purchase would take a fifth of the purchase's time on MariaDB. The triggers
 (`constraints.row_counters`) let nobody use up that many ids within this time.
@@ -75,13 +75,13 @@ def read_row_counters(conn: Connection) -> tuple[RowCounter, ...]:
 
 def require_remaining_ids(conn: Connection) -> None:
     """Raise ConsoleError `storage_full` if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If a
-    check within the last FITNESS_CHECK_VALID_SECONDS found at least ENOUGH_REMAINING_IDS for every table, nothing is
+    check within the last COUNTER_CHECK_VALID_SECONDS found at least ENOUGH_REMAINING_IDS for every table, nothing is
     read.
     """
     if time.monotonic() < _check_valid_until_by_engine.get(conn.engine, float("-inf")):
         return
     if all(counter.remaining_ids >= ENOUGH_REMAINING_IDS for counter in _read_row_counters(conn)):
-        _check_valid_until_by_engine[conn.engine] = time.monotonic() + FITNESS_CHECK_VALID_SECONDS
+        _check_valid_until_by_engine[conn.engine] = time.monotonic() + COUNTER_CHECK_VALID_SECONDS
         return
     for counter in read_row_counters(conn):
         if counter.remaining_ids < MIN_REMAINING_IDS:
