@@ -5,8 +5,10 @@ from enum import StrEnum
 
 class AuditAction(StrEnum):
     """Action of an audit entry, stored in the column `what`. The values are fixed, because databases, hash chains and
-    evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each. A guarded
-    action also writes audit entries with the actions `<action>.started` and `<action>.lapsed`.
+    evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each. A value with a
+    verb in its base form, such as `refund.approve`, mostly names an attempt that was refused; the past form
+    (`refund.approved`) names what was done. A guarded action also writes audit entries with the actions
+    `<action>.started` and `<action>.lapsed`.
 
     `AuditAction(text)` accepts any text, also one that isn't declared here. For example, another version of the
     program may have begun an operation whose action this version doesn't declare.
@@ -166,15 +168,18 @@ class AuditAction(StrEnum):
 
     INCIDENT_HANDED_OVER = "incident.handed_over"
     INCIDENT_RELEASED = "incident.released"
+    """A person has given back an incident that this person had taken."""
     INCIDENT_REOPENED = "incident.reopened"
     INCIDENT_RESOLVED = "incident.resolved"
     INCIDENT_SNOOZED = "incident.snoozed"
     INCIDENT_TAKEN = "incident.taken"
     INCIDENT_WOKEN = "incident.woken"
+    """A person has ended the snooze of an incident early."""
 
     VIEW_CHANGED = "view.changed"
     VIEW_DELETED = "view.deleted"
     VIEW_RESTORED = "view.restored"
+    """A person has taken back the deletion of a saved view."""
     VIEW_SAVED = "view.saved"
 
     BULK_BEGUN = "bulk.begun"
