@@ -21,8 +21,8 @@ CORPORATION_KIND = "corporation"
 """Kind of the subject of the alerts about changed corporations. The subject's id is the corporation number as an
 integer."""
 EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
-"""Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
-an alert."""
+"""Text `expected` of the alerts about changed corporations: people acknowledge such an alert or renew the credit
+check."""
 FACTS_ABOUT_CLOSURE = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.REOPENED})
 """Facts of which at least one changes when a corporation is closed or merged, or is published again as such. They
 prove no closure: they also change when a merger is declared void or a corporation is reopened."""

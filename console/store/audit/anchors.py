@@ -59,9 +59,9 @@ def _make_comparison_query(*, is_sqlite: bool, anchor_count: int) -> Select[Any]
     server also the time of the newest row and the present time.
 
     Its parameters are `id_0`, `id_1` … (the row ids of `anchor_count` anchors), and `text_0`, `text_1` … (the texts
-    that `_make_comparison_text` makes of them). A query with a parameter for each value is kept for each number of
-    anchors; SQLAlchemy would make the SQL of a list again for each execution. The server counts the rows, because
-    this is faster than fetching them.
+    that `_make_comparison_text` makes of them). The query has a separate parameter for each value, and is cached by
+    the number of anchors; with a list as one parameter, SQLAlchemy would make the SQL again for each execution. The
+    server counts the rows, because this is faster than fetching them.
     """
     row_text = _ROW_TEXT_ON_SQLITE if is_sqlite else _ROW_TEXT_ON_SERVER
     present_count = select(func.count()).where(

@@ -51,7 +51,7 @@ PART_BYTES = 16 * 1024**2
 """Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
 _FETCHED_FOLDER_NAME = "fetched"
 """Name of the folder for fetched files, in the folder of the registry."""
-_OWN_FOLDER_SUFFIX = ".difference"
+_DIFFERENCE_FOLDER_SUFFIX = ".difference"
 """Suffix of the folder of a fetched difference, in the folder for fetched files. Before it stands the SHA-256 of the
 difference."""
 _SNAPSHOT_FOLDER_NAME = "snapshot"
@@ -281,7 +281,7 @@ def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents
     """Fetch a difference, verify its hash, and return its path. The file gets the name that it had at the worker, in
     a folder of its own, because another difference may have the same name."""
     path = _fetch_file(folder, difference, documents, lambda: False)
-    own_folder = path.with_name(f"{path.name}{_OWN_FOLDER_SUFFIX}")
+    own_folder = path.with_name(f"{path.name}{_DIFFERENCE_FOLDER_SUFFIX}")
     make_private_folder(own_folder)
     return path.replace(own_folder / difference.name)  # may be there: an import can have been broken off
 
