@@ -63,10 +63,10 @@ class BulkExecution:
 
 @dataclass
 class _ExecutedRun:
-    """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row that
-    an earlier process executed last (None if there is no such row). `row_counts` has the number of rows
-    by result, `refusals_by_provider` the number of consecutive refusals by provider, and `processed_count` is the
-    number of rows that this execution has processed."""
+    """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row whose
+    action an earlier process began last; None if there is no such row. `row_counts` has the number of rows by result,
+    `refusals_by_provider` the number of consecutive refusals by provider, and `processed_count` is the number of rows
+    that this execution has processed."""
 
     run: BulkRun
     execution: BulkExecution

@@ -122,9 +122,10 @@ class BulkRunService(BulkRunReader):
                 lambda tx: require_run(tx.conn, self._insert_run(tx, bulk_action, rows, person, note_text))
             )
 
-    def _require_records_left_today(self, tx: Transaction, person: str, count: int) -> None:
-        """Raise usage if `person` would have chosen more than MAX_BULK_RECORDS_PER_DAY records within 24 hours,
-        including the `count` records of the new bulk run, which the same transaction inserts.
+    def _require_within_daily_limit(self, tx: Transaction, person: str, count: int) -> None:
+        """Raise usage if the bulk runs that `person` has created within 24 hours would have more than
+        MAX_BULK_RECORDS_PER_DAY records together, including the `count` records of the new bulk run, which the same
+        transaction inserts.
         """
         # Two parallel new runs could together exceed the limit.
         lock_until_commit(self._context, tx, f"bulk_runs_of_{person}")
@@ -149,7 +150,7 @@ class BulkRunService(BulkRunReader):
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
     ) -> int:
         context = self._context
-        self._require_records_left_today(tx, person, len(rows))
+        self._require_within_daily_limit(tx, person, len(rows))
         run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), note_text)
         context.record_audit(
             tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=BULK_RUN_KIND

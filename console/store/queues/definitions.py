@@ -250,7 +250,7 @@ REFUND_COLUMNS = RecordColumns(
     order_or_payment_number=null(),
     corporation_number=_make_payment_column_sql(payment_table.c.corporation_number),
     provider=_make_payment_column_sql(payment_table.c.provider),
-    has_provider=lambda names: is_one_of_sql(_make_payment_column_sql(payment_table.c.provider), names),
+    make_has_provider_sql=lambda names: is_one_of_sql(_make_payment_column_sql(payment_table.c.provider), names),
     amount_minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
     make_has_old_answer_sql=_has_old_refund_answer_sql,
@@ -267,7 +267,7 @@ PAYMENT_COLUMNS = RecordColumns(
     order_or_payment_number=payment_table.c.merchant_payment_id,
     corporation_number=payment_table.c.corporation_number,
     provider=payment_table.c.provider,
-    has_provider=lambda names: is_one_of_sql(payment_table.c.provider, names),
+    make_has_provider_sql=lambda names: is_one_of_sql(payment_table.c.provider, names),
     amount_minor=case(
         (payment_table.c.captured_minor != 0, payment_table.c.captured_minor), else_=payment_table.c.asked_minor
     ),
@@ -293,7 +293,7 @@ ORDER_COLUMNS = RecordColumns(
     provider=select(func.min(payment_table.c.provider))
     .where(payment_table.c.order_id == order_table.c.id)
     .scalar_subquery(),
-    has_provider=_has_payment_of_provider_sql,
+    make_has_provider_sql=_has_payment_of_provider_sql,
     amount_minor=order_table.c.total_amount,
     currency=order_table.c.currency,
 )
@@ -311,7 +311,7 @@ CREDIT_CHECK_COLUMNS = RecordColumns(
     order_or_payment_number=null(),
     corporation_number=check_table.c.number_key,
     provider=literal(CREDIT_CHECK_PROVIDER),
-    has_provider=lambda names: is_one_of_sql(literal(CREDIT_CHECK_PROVIDER), names),
+    make_has_provider_sql=lambda names: is_one_of_sql(literal(CREDIT_CHECK_PROVIDER), names),
     client_id=check_table.c.client_id,
 )
 REFUND_QUERIES = RecordTableQueries(

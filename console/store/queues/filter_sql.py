@@ -135,7 +135,7 @@ def _iterate_filter_conditions(
             else has_cause
         )
     if record_filter.providers:
-        yield columns.has_provider(record_filter.providers)
+        yield columns.make_has_provider_sql(record_filter.providers)
     if record_filter.client is not None:
         yield func.coalesce(columns.client_id, 0) == int(record_filter.client)
     if record_filter.amount is not None:

@@ -31,7 +31,7 @@ class RecordColumns:
     - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
     - `order_or_payment_number`: the order number or our payment number; NULL for other records
     - `provider`: the provider by which rows are sorted; for an order the first one of its payments by name
-    - `has_provider`: takes the names of providers and returns the condition that the record has one of them
+    - `make_has_provider_sql`: takes the names of providers and returns the condition that the record has one of them
     - `make_has_old_answer_sql`: takes an instant and returns the condition that the provider's last answer is too old
       then
     - `make_is_reversible_sql`: takes an instant and returns the condition that the payment can still be reversed then
@@ -45,7 +45,7 @@ class RecordColumns:
     order_or_payment_number: Expression
     corporation_number: Expression
     provider: Expression
-    has_provider: Callable[[Collection[str]], ColumnElement[bool]]
+    make_has_provider_sql: Callable[[Collection[str]], ColumnElement[bool]]
     certainty: Expression = field(default_factory=lambda: literal(Certainty.KNOWN.value))
     error_code: Expression = NULL_EXPRESSION
     amount_minor: Expression = field(default_factory=lambda: literal(None, BigInteger))

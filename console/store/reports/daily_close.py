@@ -21,7 +21,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.operations import journal
 from console.store.reconciliation import runs
 from console.store.reconciliation.runs import ReconciliationRun
-from console.store.reports.kept_money import make_kept_money_sql
+from console.store.reports.collected_money import make_collected_money_sql
 from console.store.reports.time_to_truth import (
     has_more_operations,
     list_lapsed_operations,
@@ -74,9 +74,9 @@ def sum_captured_payments(conn: Connection, provider: str, period: Period) -> Su
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
     period. Payments whose outcome is unknown at present are left out. Of a payment that has been reversed since, only
     the refunded amount is summed. The query uses the index of (provider, paid_at)."""
-    has_retained_amount, retained_minor = make_kept_money_sql(payments.c)
-    query = select(payments.c.currency, func.count(), func.sum(retained_minor)).where(
-        payments.c.provider == provider, *_make_period_conditions(payments.c.paid_at, period), has_retained_amount
+    is_collected, collected_minor = make_collected_money_sql(payments.c)
+    query = select(payments.c.currency, func.count(), func.sum(collected_minor)).where(
+        payments.c.provider == provider, *_make_period_conditions(payments.c.paid_at, period), is_collected
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 

@@ -11,8 +11,8 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.domain.reports.periods import Period
 from console.store.database.instants import convert_to_naive_utc
+from console.store.reports.collected_money import make_collected_money_sql
 from console.store.reports.day_numbers import make_day_number_sql
-from console.store.reports.kept_money import make_kept_money_sql
 from console.store.schema.payments import payments, refunds
 
 MAX_ROWS = 20_000
@@ -57,10 +57,10 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         .subquery()
     )
     number = make_day_number_sql(paid_sums.c.paid_at, period.days).label("number")
-    has_retained_amount, retained_minor = make_kept_money_sql(paid_sums.c)
+    is_collected, collected_minor = make_collected_money_sql(paid_sums.c)
     columns = (
-        func.sum(case((has_retained_amount, 1), else_=0)).label("total"),
-        func.sum(case((has_retained_amount, retained_minor), else_=0)).label("minor"),
+        func.sum(case((is_collected, 1), else_=0)).label("total"),
+        func.sum(case((is_collected, collected_minor), else_=0)).label("minor"),
         func.count().label("rows_read"),
     )
     query = select(number, paid_sums.c.currency, *columns).group_by(number, paid_sums.c.currency)

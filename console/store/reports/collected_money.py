@@ -10,12 +10,13 @@ from console.domain.records import Certainty
 PaymentColumns = ReadOnlyColumnCollection[str, ColumnElement[object]]
 
 
-def make_kept_money_sql(columns: "PaymentColumns") -> tuple[ColumnElement[bool], ColumnElement[int]]:
-    """Return two SQL expressions of a payment: the condition that money was kept, and its amount in minor units.
-    `columns` are the columns of the table of payments or of a subquery of it.
+def make_collected_money_sql(columns: "PaymentColumns") -> tuple[ColumnElement[bool], ColumnElement[int]]:
+    """Return two SQL expressions of a payment: the condition that its money counts as collected, and the collected
+    amount in minor units. `columns` are the columns of the table of payments or of a subquery of it.
 
-    Of a paid payment the whole captured amount was kept. Of a reversed payment only the refunded amount was kept: the
-    payer's bank took back the rest, and the refund itself is in the sum of refunds. An unknown outcome keeps nothing.
+    Of a paid payment the whole captured amount counts. Of a reversed payment only the refunded amount counts: the
+    payer's bank took back the rest, and the refund itself is in the sum of refunds. Of a payment with an unknown
+    outcome nothing counts.
     """
     is_reversed = columns["status"] == PaymentState.REVERSED.value
     is_paid = columns["status"].in_([str(state) for state in PAID_STATES])
