@@ -135,7 +135,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "payment.work.reason == WorkReason.CONTRADICTED",
             ),
         ),
-        ("tests/services/payments/test_start.py::test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one",),
+        ("tests/services/payments/test_start.py::test_an_ended_payment_that_was_perhaps_paid_stops_the_next_one",),
         "sqlite",
     ),
     Mutant(

@@ -716,7 +716,7 @@ REFUND_MUTANTS: tuple[Mutant, ...] = (
                 "    if paid_at.year == 1 and paid_at > now:",
             ),
         ),
-        ("tests/services/payments/test_apply_report.py::test_a_time_of_payment_that_can_not_be_right_is_not_taken",),
+        ("tests/services/payments/test_apply_report.py::test_an_impossible_time_of_payment_is_not_stored",),
     ),
     Mutant(
         "a report from the future hides the reversal after it",

@@ -22,7 +22,7 @@ PAYMENTS = tuple(
             12_000, 12_000, 0, 0, 0, 1, told_at=NOW)
     for id in (5, 6, 7)
 )  # fmt: skip
-FIRST_ONE_PAID = (PAYMENTS[0], *(replace(one, state=PaymentState.PAYMENT_FAILED) for one in PAYMENTS[1:]))
+PAYMENTS_ONLY_FIRST_PAID = (PAYMENTS[0], *(replace(one, state=PaymentState.PAYMENT_FAILED) for one in PAYMENTS[1:]))
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5, 6, 7), 2)
 REFUND = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1)
 CONTRADICTED_REFUND = replace(
@@ -35,7 +35,7 @@ CONTRADICTED_REFUND = replace(
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
 RELATIONS = [
     OrderRelations(
-        FIRST_ONE_PAID,
+        PAYMENTS_ONLY_FIRST_PAID,
         rule,
         None if rule is None else NOW,
         stuck_payment_id=stuck,
@@ -53,7 +53,7 @@ RELATIONS = [
         (None, *AlertRule),
     )
 ]
-"""Each combination of what the relations of an order can say about its payments."""
+"""The relations of an order, in each combination of the facts about its payments."""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ RELATIONS = [
         (OrderRelations(PAYMENTS, contradicted_refund=REFUND, unknown_payment=PAYMENTS[1]), Work(), 6),
         (OrderRelations(PAYMENTS, stuck_payment_id=6, pending_refund=REFUND), Work(), 6),
         (OrderRelations(PAYMENTS, stuck_payment_id=6, pending_refund=REFUND), REVIEW_WORK, 5),
-        (OrderRelations(FIRST_ONE_PAID, AlertRule.PAID_UNNOTICED, NOW), Work(), 5),
+        (OrderRelations(PAYMENTS_ONLY_FIRST_PAID, AlertRule.PAID_UNNOTICED, NOW), Work(), 5),
     ],
 )
 def test_the_explanation_of_an_order_is_about_one_payment(

@@ -113,13 +113,13 @@ def test_a_new_order_has_no_work() -> None:
 def test_the_unknown_one_of_several_open_refunds_comes_first() -> None:
     """Of several open refunds, an unknown one comes first, then one that the provider has not accepted yet, then an
     accepted one. Ended refunds don't count."""
-    asked = REFUND
+    requested = REFUND
     accepted = replace(REFUND, id=10, state=RefundState.SUBMITTED)
     unknown = replace(REFUND, id=11, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
     ended = replace(REFUND, id=12, state=RefundState.COMPLETED)
     for refunds, first in (
-        ((accepted, asked, unknown, ended), unknown),
-        ((accepted, asked, ended), asked),
+        ((accepted, requested, unknown, ended), unknown),
+        ((accepted, requested, ended), requested),
         ((ended, accepted), accepted),
         ((ended,), None),
     ):
@@ -130,12 +130,12 @@ def test_relations_do_not_change_the_equality_of_a_record() -> None:
     """Two records that were read from the same row are equal, whatever relations were read with them. The text form
     of a record contains no data of other records."""
     order = Order(3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (5,), 2)
-    beside: list[tuple[Any, dict[str, object]]] = [
+    records_and_relations: list[tuple[Any, dict[str, object]]] = [
         (PAYMENT, {"relations": PaymentRelations(order), "registry_entry": object()}),
         (REFUND, {"relations": RefundRelations(PAYMENT)}),
         (order, {"relations": OrderRelations(payments=(PAYMENT,)), "registry_entry": object()}),
     ]
-    for record, more in beside:
-        other = replace(record, **more)
+    for record, relation_fields in records_and_relations:
+        other = replace(record, **relation_fields)
         assert other == record
         assert repr(other) == repr(record)

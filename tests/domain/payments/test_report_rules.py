@@ -62,27 +62,27 @@ def apply_report(payment: Payment, fact: ReportFact) -> Payment:
     table.
     """
     report, at, way = fact
-    news = compute_report_effect(payment, report, at, way)
+    effect = compute_report_effect(payment, report, at, way)
     state = payment.state
-    for step in news.new_states:
+    for step in effect.new_states:
         require_transition(PAYMENT_TRANSITIONS, state, step)
         assert step is not state
         state = step
-    return apply_changes(payment, news, state, report, at)
+    return apply_changes(payment, effect, state, report, at)
 
 
 def apply_changes(
-    payment: Payment, news: ReportEffect, state: PaymentState, report: PaymentReport, at: datetime
+    payment: Payment, effect: ReportEffect, state: PaymentState, report: PaymentReport, at: datetime
 ) -> Payment:
-    if news.booked_amount is not None:
+    if effect.booked_amount is not None:
         assert payment.captured_minor == 0, "booked twice"
         assert state in PAID_STATES or state is PaymentState.REVERSED
         payment = replace(
-            payment, captured_minor=news.booked_amount.minor, provider_payment_id=report.provider_payment_id
+            payment, captured_minor=effect.booked_amount.minor, provider_payment_id=report.provider_payment_id
         )
-    if news.is_newest_report:
+    if effect.is_newest_report:
         payment = replace(payment, told_at=at, provider_state=report.provider_state)
-    certainty = Certainty.UNKNOWN if news.unknown_reason else payment.certainty
+    certainty = Certainty.UNKNOWN if effect.unknown_reason else payment.certainty
     return replace(payment, state=state, certainty=certainty)
 
 
@@ -197,8 +197,8 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
     """A report with another amount, another currency or no amount books nothing and doesn't change the state. The
     outcome becomes unknown."""
     report = replace(make_fact(PaymentState.PAYMENT_SUCCESS, 1)[0], amount=amount)
-    news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
-    assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (
+    effect = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
+    assert (effect.unknown_reason, effect.case_rule, effect.new_states, effect.booked_amount) == (
         unknown_reason,
         case,
         (),
@@ -206,13 +206,13 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
     )
 
 
-def test_more_captures_of_one_payment_are_a_case() -> None:
+def test_further_captures_of_one_payment_open_a_case() -> None:
     """If the provider reports further captures of one payment, the first capture is booked, and a case names the
     others.
     """
     report = replace(make_fact(PaymentState.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
-    news = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
-    assert (news.case_rule, news.case_observed, news.booked_amount) == (
+    effect = compute_report_effect(STARTED_PAYMENT, report, START_TIME, ReportSource.READ)
+    assert (effect.case_rule, effect.case_observed, effect.booked_amount) == (
         "paid_twice",
         "0422, 0423",
         Money(3300, "JPY"),
@@ -238,20 +238,20 @@ def test_a_completed_payment_read_as_waiting_opens_a_case(source: ReportSource, 
     been delayed, so it has no effect."""
     done = apply_facts(STARTED_PAYMENT, (make_fact(PaymentState.PAYMENT_SUCCESS, 0),))
     assert done.state is PaymentState.COMPLETED
-    news = compute_report_effect(done, *make_fact(PaymentState.USER_PAYMENT, 1, source))
-    assert (news.case_rule, news.is_newest_report, news.new_states) == (case, case is not None, ())
+    effect = compute_report_effect(done, *make_fact(PaymentState.USER_PAYMENT, 1, source))
+    assert (effect.case_rule, effect.is_newest_report, effect.new_states) == (case, case is not None, ())
 
 
 def read_report_effect(
     state: PaymentState, source: ReportSource, reported_state: PaymentState, **more: object
 ) -> ReportEffect:
     """Return the effect of one report, from this source and with this state, on a payment in the state `state`."""
-    held = 3300 if state in PAID_STATES else 0
-    payment_id = "0421" if held else None
+    captured_minor = 3300 if state in PAID_STATES else 0
+    payment_id = "0421" if captured_minor else None
     before = replace(
         STARTED_PAYMENT,
         state=state,
-        captured_minor=held,
+        captured_minor=captured_minor,
         provider_payment_id=payment_id,
         **more,  # type: ignore[arg-type]  # of each test
     )
@@ -303,8 +303,13 @@ def test_a_repeated_success_books_no_second_amount(
     state: PaymentState, source: ReportSource, path: tuple[PaymentState, ...]
 ) -> None:
     """A second report of success changes the state as far as its source allows, and books no amount."""
-    news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS)
-    assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest_report) == (path, None, None, True)
+    effect = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS)
+    assert (effect.new_states, effect.booked_amount, effect.case_rule, effect.is_newest_report) == (
+        path,
+        None,
+        None,
+        True,
+    )
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -312,25 +317,25 @@ def test_a_repeated_success_books_no_second_amount(
 def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, source: ReportSource) -> None:
     """A report of failure sets a waiting payment to failed and a paid one to reversed; a callback doesn't reverse a
     paid payment, and a notice only if it says that the money went back. An ended payment keeps its state."""
-    news = read_report_effect(state, source, PaymentState.PAYMENT_FAILED)
+    effect = read_report_effect(state, source, PaymentState.PAYMENT_FAILED)
     if state in WAITING_STATES:
-        assert news.new_states[-1] is PaymentState.PAYMENT_FAILED
-        assert (news.case_rule, news.is_newest_report) == (None, True)
+        assert effect.new_states[-1] is PaymentState.PAYMENT_FAILED
+        assert (effect.case_rule, effect.is_newest_report) == (None, True)
     elif state in PAID_STATES and source is ReportSource.NOTICE:
-        assert (news.new_states, news.case_rule, news.is_newest_report) == ((), "contradicted", True)
+        assert (effect.new_states, effect.case_rule, effect.is_newest_report) == ((), "contradicted", True)
     elif state in PAID_STATES and source is not ReportSource.CALLBACK:
         first = {
             PaymentState.CALLBACK_RECEIVED: (PaymentState.SIGNATURE_VERIFIED, PaymentState.COMPLETED),
             PaymentState.SIGNATURE_VERIFIED: (PaymentState.COMPLETED,),
         }.get(state, ())
-        assert (news.new_states, news.case_rule, news.is_newest_report) == (
+        assert (effect.new_states, effect.case_rule, effect.is_newest_report) == (
             (*first, PaymentState.REVERSED),
             "reversed",
             True,
         )
-        assert news.case_observed == "payment_failed@1"
+        assert effect.case_observed == "payment_failed@1"
     else:
-        assert (news.new_states, news.case_rule, news.is_newest_report) == ((), None, state not in PAID_STATES)
+        assert (effect.new_states, effect.case_rule, effect.is_newest_report) == ((), None, state not in PAID_STATES)
 
 
 @pytest.mark.parametrize(("word", "path"), [(REVERSAL_NOTICE_TYPE, (PaymentState.REVERSED,)), ("payment.failed", ()),
@@ -341,8 +346,8 @@ def test_only_a_notice_of_a_reversal_reverses_a_paid_payment(word: str, path: tu
     """
     paid = replace(STARTED_PAYMENT, state=PaymentState.PAYMENT_SUCCESS, captured_minor=3300, provider_payment_id="e1")
     report, at, way = make_fact(PaymentState.PAYMENT_FAILED, 1, ReportSource.NOTICE)
-    news = compute_report_effect(paid, replace(report, provider_state=word, provider_payment_id=None), at, way)
-    assert (news.new_states, news.case_rule) == (path, "reversed" if path else "contradicted")
+    effect = compute_report_effect(paid, replace(report, provider_state=word, provider_payment_id=None), at, way)
+    assert (effect.new_states, effect.case_rule) == (path, "reversed" if path else "contradicted")
 
 
 def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> None:
@@ -356,8 +361,8 @@ def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> Non
         ("0421", (PaymentState.REVERSED,)),
         (None, (PaymentState.REVERSED,)),
     ):
-        news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
-        assert (news.new_states, news.is_newest_report) == (path, bool(path))
+        effect = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
+        assert (effect.new_states, effect.is_newest_report) == (path, bool(path))
 
 
 @pytest.mark.parametrize("reported_state", sorted(ENDED_UNPAID_STATES))
@@ -376,8 +381,8 @@ def test_an_unpaid_end_without_our_payment_number_changes_no_state(
     )
     report, at, source = make_fact(reported_state, 1)
     unnamed = replace(report, has_payment_number=False, provider_payment_id=None)
-    news = compute_report_effect(payment, unnamed, at, source)
-    assert (news.new_states, news.case_rule, news.unknown_reason, news.is_newest_report) == (
+    effect = compute_report_effect(payment, unnamed, at, source)
+    assert (effect.new_states, effect.case_rule, effect.unknown_reason, effect.is_newest_report) == (
         (),
         "contradicted" if is_paid else None,
         "not_bookable" if state in WAITING_STATES else None,
@@ -401,19 +406,19 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_provider_id(source: Re
     """
     paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = make_fact(PaymentState.PAYMENT_FAILED, 1)
-    news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, source)
-    assert (news.new_states, news.case_rule, news.is_newest_report) == ((), case, case is not None)
+    effect = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, source)
+    assert (effect.new_states, effect.case_rule, effect.is_newest_report) == ((), case, case is not None)
 
 
 @pytest.mark.parametrize("source", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, source: ReportSource) -> None:
     """A report that the payment has expired makes a waiting payment expired; for a paid one it opens a case."""
-    news = read_report_effect(state, source, PaymentState.EXPIRED)
-    assert news.new_states == ((PaymentState.EXPIRED,) if state in WAITING_STATES else ())
-    assert news.case_rule == ("contradicted" if state in PAID_STATES else None)
-    assert news.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
-    assert news.is_newest_report
+    effect = read_report_effect(state, source, PaymentState.EXPIRED)
+    assert effect.new_states == ((PaymentState.EXPIRED,) if state in WAITING_STATES else ())
+    assert effect.case_rule == ("contradicted" if state in PAID_STATES else None)
+    assert effect.case_observed == ("expired@1 3300 JPY" if state in PAID_STATES else "")
+    assert effect.is_newest_report
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -426,21 +431,21 @@ def test_a_report_of_waiting_moves_an_earlier_state(
 ) -> None:
     """A report that the payment waits for the payer changes an earlier state to the waiting state. If a read reports
     this about a completed payment, a case is opened."""
-    news = read_report_effect(state, source, reported_state)
+    effect = read_report_effect(state, source, reported_state)
     if state in WAITING_STATES:
         assert (
-            news.new_states
+            effect.new_states
             == {
                 PaymentState.INITIALIZING: (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT),
                 PaymentState.TOKEN_GENERATED: (PaymentState.USER_PAYMENT,),
                 PaymentState.USER_PAYMENT: (),
             }[state]
         )
-        assert news.is_newest_report
+        assert effect.is_newest_report
     else:
         contradicted = state is PaymentState.COMPLETED and source is ReportSource.READ
-        assert (news.new_states, news.case_rule) == ((), "contradicted" if contradicted else None)
-        assert news.is_newest_report is (contradicted or state not in PAID_STATES)
+        assert (effect.new_states, effect.case_rule) == ((), "contradicted" if contradicted else None)
+        assert effect.is_newest_report is (contradicted or state not in PAID_STATES)
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -454,10 +459,10 @@ def test_a_report_older_than_the_last_one_has_no_effect(
     """A report that the payment waits, has failed or has expired has no effect if its time is earlier than that of
     the last report.
     """
-    news = read_report_effect(
+    effect = read_report_effect(
         state, source, reported_state, told_at=START_TIME + timedelta(minutes=1, microseconds=1)
     )
-    assert (news.new_states, news.case_rule, news.is_newest_report) == ((), None, False)
+    assert (effect.new_states, effect.case_rule, effect.is_newest_report) == ((), None, False)
 
 
 @pytest.mark.parametrize("source", ReportSource)
@@ -469,34 +474,34 @@ def test_an_old_success_is_booked_without_undoing_a_later_report(state: PaymentS
     answer to a question that was sent before the failure books nothing, because it may describe a later moment.
     """
     old = {"told_at": START_TIME + timedelta(minutes=2), "provider_state": "FAILED"}
-    news = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old)
-    assert not news.is_newest_report
+    effect = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old)
+    assert not effect.is_newest_report
     if state is PaymentState.PAYMENT_FAILED and source is ReportSource.NOTICE:
-        assert (news.new_states[-1], news.case_rule) == (PaymentState.PAYMENT_SUCCESS, "contradicted")
-        assert (news.case_observed, news.booked_amount) == ("FAILED", Money(3300, "JPY"))
+        assert (effect.new_states[-1], effect.case_rule) == (PaymentState.PAYMENT_SUCCESS, "contradicted")
+        assert (effect.case_observed, effect.booked_amount) == ("FAILED", Money(3300, "JPY"))
         reversed_before = read_report_effect(
             state, source, PaymentState.PAYMENT_SUCCESS, **old | {"provider_state": REVERSAL_NOTICE_TYPE}
         )
         assert (reversed_before.new_states[-1], reversed_before.case_rule) == (PaymentState.REVERSED, "reversed")
     elif state is PaymentState.PAYMENT_FAILED and source is ReportSource.CALLBACK:
-        assert (news.new_states[-1], news.case_rule) == (PaymentState.SIGNATURE_VERIFIED, None)
-        assert news.booked_amount == Money(3300, "JPY")
+        assert (effect.new_states[-1], effect.case_rule) == (PaymentState.SIGNATURE_VERIFIED, None)
+        assert effect.booked_amount == Money(3300, "JPY")
     elif state is PaymentState.PAYMENT_FAILED and source is ReportSource.READ:
-        assert (news.new_states, news.booked_amount, news.case_rule) == ((), None, None)
-        assert news.unknown_reason == CROSSED_ANSWERS_REASON
+        assert (effect.new_states, effect.booked_amount, effect.case_rule) == ((), None, None)
+        assert effect.unknown_reason == CROSSED_ANSWERS_REASON
     elif state is PaymentState.PAYMENT_FAILED:
-        assert (news.new_states[-1], news.case_rule, news.case_observed) == (
+        assert (effect.new_states[-1], effect.case_rule, effect.case_observed) == (
             PaymentState.REVERSED,
             "reversed",
             "FAILED",
         )
-        assert news.booked_amount == Money(3300, "JPY")
-        assert PaymentState.SIGNATURE_VERIFIED not in news.new_states or PaymentState.COMPLETED in news.new_states
+        assert effect.booked_amount == Money(3300, "JPY")
+        assert PaymentState.SIGNATURE_VERIFIED not in effect.new_states or PaymentState.COMPLETED in effect.new_states
     elif state in WAITING_STATES or state is PaymentState.EXPIRED:
-        assert (news.case_rule, news.booked_amount) == (None, Money(3300, "JPY"))
-        assert PaymentState.REVERSED not in news.new_states
+        assert (effect.case_rule, effect.booked_amount) == (None, Money(3300, "JPY"))
+        assert PaymentState.REVERSED not in effect.new_states
     else:
-        assert (news.case_rule, news.booked_amount) == (None, None)
+        assert (effect.case_rule, effect.booked_amount) == (None, None)
     nameless = read_report_effect(state, source, PaymentState.PAYMENT_SUCCESS, **old | {"provider_state": None})
     assert nameless.case_observed == ""
 
@@ -508,8 +513,8 @@ def test_a_row_of_a_history_before_a_known_failure_reverses_the_payment() -> Non
     failed = replace(
         STARTED_PAYMENT, state=PaymentState.PAYMENT_FAILED, told_at=at + timedelta(minutes=1), provider_state="FAILED"
     )
-    news = compute_report_effect(failed, report, at, source)
-    assert (news.new_states[-1], news.case_rule) == (PaymentState.REVERSED, "reversed")
+    effect = compute_report_effect(failed, report, at, source)
+    assert (effect.new_states[-1], effect.case_rule) == (PaymentState.REVERSED, "reversed")
 
 
 def test_the_next_answer_decides_after_answers_that_crossed() -> None:
@@ -530,8 +535,8 @@ def test_the_next_answer_decides_after_answers_that_crossed() -> None:
 
 def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
     """A report of success that is later than the reversal of the payment opens a case `contradicted`."""
-    news = read_report_effect(PaymentState.REVERSED, ReportSource.READ, PaymentState.PAYMENT_SUCCESS)
-    assert (news.case_rule, news.case_observed, news.is_newest_report) == (
+    effect = read_report_effect(PaymentState.REVERSED, ReportSource.READ, PaymentState.PAYMENT_SUCCESS)
+    assert (effect.case_rule, effect.case_observed, effect.is_newest_report) == (
         "contradicted",
         "payment_success@1 3300 JPY",
         True,
@@ -556,9 +561,9 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
         told_at=told_at,
     )
     report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
-    news = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, way)
-    assert (news.case_rule, news.case_observed) == (case, provider_id if case else "")
-    assert news.is_newest_report is (is_newer and case is None)
+    effect = compute_report_effect(paid, replace(report, provider_payment_id=provider_id), at, way)
+    assert (effect.case_rule, effect.case_observed) == (case, provider_id if case else "")
+    assert effect.is_newest_report is (is_newer and case is None)
 
 
 @pytest.mark.parametrize("is_newer", [True, False])
@@ -582,16 +587,16 @@ def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: 
         told_at=told_at,
     )
     report, at, way = make_fact(PaymentState.PAYMENT_SUCCESS, 1)
-    news = compute_report_effect(paid, replace(report, amount=amount), at, way)
-    assert (news.case_rule, news.is_newest_report) == (case, is_newer)
+    effect = compute_report_effect(paid, replace(report, amount=amount), at, way)
+    assert (effect.case_rule, effect.is_newest_report) == (case, is_newer)
 
 
 def test_people_may_book_another_sum() -> None:
     """A decision of two people can book another amount than the requested one, also without the provider's id. A
     provider's report without an id books nothing, and neither does any report without an amount."""
     report, at, _ = make_fact(PaymentState.PAYMENT_SUCCESS, 1, minor=3000)
-    news = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.PEOPLE)
-    assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
+    effect = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.PEOPLE)
+    assert (effect.booked_amount, effect.unknown_reason, effect.case_rule) == (Money(3000, "JPY"), None, None)
     unnumbered = replace(report, provider_payment_id=None)
     assert compute_report_effect(STARTED_PAYMENT, unnumbered, at, ReportSource.PEOPLE).booked_amount == Money(
         3000, "JPY"
@@ -603,7 +608,7 @@ def test_people_may_book_another_sum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("news", "ends_unknown"),
+    ("effect", "ends_unknown"),
     [
         (ReportEffect(), True),
         (ReportEffect(is_newest_report=False), False),
@@ -613,15 +618,15 @@ def test_people_may_book_another_sum() -> None:
         (ReportEffect((PaymentState.EXPIRED,), unknown_reason="other_amount"), False),
     ],
 )
-def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends_unknown: bool) -> None:
+def test_each_usable_report_ends_an_unknown_outcome(effect: ReportEffect, ends_unknown: bool) -> None:
     """A usable report ends an unknown outcome if it isn't older than the last one or changes the state. A known
     outcome stays known.
     """
-    assert ends_unknown_outcome(news, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends_unknown
-    assert not ends_unknown_outcome(news, STARTED_PAYMENT)
+    assert ends_unknown_outcome(effect, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends_unknown
+    assert not ends_unknown_outcome(effect, STARTED_PAYMENT)
 
 
-def test_a_report_without_a_sum_is_observed_without_one() -> None:
+def test_the_case_about_a_report_without_an_amount_states_none() -> None:
     """The case about a report without an amount states no amount."""
     paid = replace(STARTED_PAYMENT, state=PaymentState.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = make_fact(PaymentState.EXPIRED, 1, minor=None)

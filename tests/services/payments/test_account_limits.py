@@ -90,9 +90,9 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
     translator = Translator()
     lines = tuple(format_details_lines(scene.payments.read_payment(payment.id), translator))
     assert (translator("screen.set_asides") in lines) == bool(excess)
-    told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts")
+    alert_rows = scene.place.sql("SELECT rule_id, observed, expected FROM alerts")
     expected = [("set_aside", f"{excess} of 3300 JPY", f"at most {limit} JPY")] if excess else []
-    assert [tuple(row) for row in told] == expected
+    assert [tuple(row) for row in alert_rows] == expected
 
 
 @pytest.mark.parametrize("end", [PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED])
@@ -337,5 +337,5 @@ def test_an_unreadable_payment_hides_no_other_set_aside(scene: PaymentDesk) -> N
     scene.place.sql(f"UPDATE payments SET status = 'future' WHERE id IN ({first}, {second})")
     for limit in (1, 50):
         assert [item.payment.id for item in scene.payments.list_set_asides(limit)] == [third]
-    told = {(row.kind, row.subject_id) for row in unreadable_rows.pop_unreported_rows()}
-    assert told == {("payment", first), ("payment", second)}
+    reported_rows = {(row.kind, row.subject_id) for row in unreadable_rows.pop_unreported_rows()}
+    assert reported_rows == {("payment", first), ("payment", second)}

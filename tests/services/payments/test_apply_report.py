@@ -43,7 +43,7 @@ def make_report(
     """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START_TIME. `more`
     replaces fields of the report.
     """
-    told: dict[str, Any] = {
+    report_fields: dict[str, Any] = {
         "merchant_payment_id": "-",
         "provider_payment_id": None,
         "provider_state": f"{state}@{minute}",
@@ -51,7 +51,7 @@ def make_report(
         "is_final": state is not PaymentState.USER_PAYMENT,
         "amount": Money(3300, "JPY"),
     } | more
-    report = PaymentReport(**told)
+    report = PaymentReport(**report_fields)
     answer = Outcome(
         _OUTCOME_CLASS_BY_STATE.get(state, OutcomeClass.FAILED_DEFINITE),
         "told",
@@ -104,8 +104,8 @@ def report_payment_as_paid(scene: PaymentDesk, payment: Payment, minute: int = 1
 def test_reports_in_every_sequence_have_one_result(
     scene: PaymentDesk, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
-    """The reports are applied in every sequence, each of them twice: the result is the same state, one booking, one
-    reversal and one case if the money was taken back, and otherwise neither of them. If no money was taken back, the
+    """The reports are applied in every sequence, each of them twice. The result is always the same state and one
+    booking. If the money was taken back, there is also one reversal and one case; otherwise there is neither, and the
     order is paid.
     """
     for turn, story in enumerate(itertools.permutations(enumerate(states))):
@@ -129,8 +129,8 @@ def test_reports_in_every_sequence_have_one_result(
 def test_each_answer_is_stored_as_evidence(scene: PaymentDesk) -> None:
     """The provider's answer that a report comes from is stored as evidence, also if the report changes nothing."""
     payment = report_payment_as_paid(scene, make_payment(scene, "ORD-1"))
-    kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
-    assert kept == [("bank.read", "HTTP 200 SUCCEEDED told")]
+    evidence_rows = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
+    assert evidence_rows == [("bank.read", "HTTP 200 SUCCEEDED told")]
     assert apply_reports(scene, payment, make_report(PaymentState.USER_PAYMENT, 0)).state == payment.state
     assert scene.place.sql("SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'") == [(2,)]
 
@@ -216,14 +216,16 @@ def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged:
     (second,) = find_cases()
     if is_acknowledged:
         scene.console.alerts.acknowledge(second.id, "given back by hand")
-    told: dict[str, Any] = (
+    report_fields: dict[str, Any] = (
         {"provider_payment_id": payment.provider_payment_id, "further_captures": ("0422", "0423")}
         if is_same_attempt
         else {"provider_payment_id": "0423"}
     )
     for minute in (2, 3):
         assert (
-            apply_reports(scene, payment, make_report(PaymentState.PAYMENT_SUCCESS, minute, **told)).work.reason
+            apply_reports(
+                scene, payment, make_report(PaymentState.PAYMENT_SUCCESS, minute, **report_fields)
+            ).work.reason
             == "paid_twice"
         )
         (third,) = [case for case in find_cases() if case.resolved_at is None]
@@ -323,11 +325,11 @@ def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None
         (make_report(PaymentState.PAYMENT_SUCCESS, 6, provider_payment_id="id-2"), "changed", "paid_twice"),
         (make_report(PaymentState.PAYMENT_FAILED, 7), "changed", "reversed"),
     ]
-    told = 0
+    checked_count = 0
     for one, expected, word in story:
         assert apply_and_read_effect(scene, payment, one) == expected
-        lines = read_trail(scene, payment)[told:]
-        told += len(lines)
+        lines = read_trail(scene, payment)[checked_count:]
+        checked_count += len(lines)
         assert [what for what, *_ in lines if what != "payment.case"] == ([f"payment.{word}"] if word else [])
         for what, facts, reason in lines:
             assert (facts["by"], facts["word"]) == ("read", one.report.provider_state), what
@@ -379,7 +381,7 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
     ],
 )
 @pytest.mark.parametrize("currency", ["JPY", "INR"])
-def test_the_providers_statement_contains_only_own_sums(
+def test_the_stored_statement_has_only_sums_in_the_payments_currency(
     scene: PaymentDesk, more: dict[str, Any], reported_sums: dict[str, int | None], currency: str
 ) -> None:
     """The stored statement of the provider contains only sums in the payment's currency, and cuts the provider's
@@ -390,10 +392,10 @@ def test_the_providers_statement_contains_only_own_sums(
         other = {"JPY": "INR", "INR": "JPY"}
         amount = more.get("amount", Money(3300, "JPY"))
         more = more | {"amount": amount and Money(amount.minor, other[amount.currency])}
-    told = make_report(PaymentState.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
-    assert make_report_values(told.report, payment, told.effective_at) == reported_sums | {
+    report = make_report(PaymentState.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
+    assert make_report_values(report.report, payment, report.effective_at) == reported_sums | {
         "provider_state": "w" * 40,
-        "told_at": told.effective_at,
+        "told_at": report.effective_at,
     }
 
 
@@ -467,8 +469,8 @@ def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) ->
         (ReportSource.CALLBACK, "pending"),
     ):
         order = scene.insert_order(f"ORD-{way}", 3300)
-        told = make_report(PaymentState.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
-        payment = apply_reports(scene, make_payment(scene, f"ORD-{way}", order), told)
+        report = make_report(PaymentState.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
+        payment = apply_reports(scene, make_payment(scene, f"ORD-{way}", order), report)
         assert scene.read_order(f"ORD-{way}").state == state
         read = make_report(PaymentState.PAYMENT_SUCCESS, 2, provider_payment_id=f"id-{way}")
         apply_reports(scene, payment, read)
@@ -516,16 +518,14 @@ def read_refused_time_reasons(scene: PaymentDesk, payment: Payment) -> list[Any]
         (datetime(1, 1, 1, tzinfo=UTC), "paid_too_long_ago"),
     ],
 )
-def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
-    scene: PaymentDesk, paid_at: datetime, why: str
-) -> None:
+def test_an_impossible_time_of_payment_is_not_stored(scene: PaymentDesk, paid_at: datetime, why: str) -> None:
     """A report has an impossible time of payment, which would move the period in which a refund is allowed. The time
     of the answer is stored instead, with an audit entry, and the money is booked.
     """
     payment = make_payment(scene, "A")
-    found = report_payment_as_paid(scene, payment, minute=2, paid_at=paid_at)
-    assert (found.state, found.captured_minor) == (PaymentState.COMPLETED, 3300)
-    assert found.paid_at == START_TIME + timedelta(minutes=2)
+    paid_payment = report_payment_as_paid(scene, payment, minute=2, paid_at=paid_at)
+    assert (paid_payment.state, paid_payment.captured_minor) == (PaymentState.COMPLETED, 3300)
+    assert paid_payment.paid_at == START_TIME + timedelta(minutes=2)
     assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
 
 
@@ -566,10 +566,12 @@ def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_
         scene, payment, minute=years, paid_at=START_TIME + timedelta(minutes=years) if has_paid_at else None
     )
     now = scene.context.now()
-    found = scene.read_payment(payment.id)
-    assert found.told_at is not None
-    assert found.told_at <= now + timedelta(seconds=1)
-    reversal = replace(make_report(PaymentState.PAYMENT_FAILED, 0), effective_at=found.told_at + timedelta(seconds=1))
+    stored_payment = scene.read_payment(payment.id)
+    assert stored_payment.told_at is not None
+    assert stored_payment.told_at <= now + timedelta(seconds=1)
+    reversal = replace(
+        make_report(PaymentState.PAYMENT_FAILED, 0), effective_at=stored_payment.told_at + timedelta(seconds=1)
+    )
     assert apply_reports(scene, payment, reversal).state is PaymentState.REVERSED
 
 

@@ -96,12 +96,15 @@ def test_a_desk_without_credentials_ends_the_other_payments(
     """Two payments have expired. A desk can't ask the provider of the first one, and each batch has a single payment.
     The desk still ends the second payment, and leaves the first one unchanged.
     """
-    kept = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
+    unchanged = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     ended = scene.payments.start(scene.insert_order("ORD2", 50_000, "INR"), "atom").payment
     monkeypatch.setattr(timeouts, "BATCH_SIZE", 1)
     pass_a_day(scene, clock)
     desk_without_credentials.run_due_tasks()
-    assert (scene.read_payment(ended.id).state, scene.read_payment(kept.id).state) == ("expired", "token_generated")
+    assert (scene.read_payment(ended.id).state, scene.read_payment(unchanged.id).state) == (
+        "expired",
+        "token_generated",
+    )
 
 
 @pytest.mark.expects_log("the fault at one payment")
@@ -128,8 +131,8 @@ def test_a_payment_that_fails_here_delays_no_other_payment(
     for _ in PAYMENT_PROBE_WAITS:
         pass_a_day(scene, clock)
         scene.run_due_tasks()
-    found = scene.read_payment(broken.id)
-    assert (found.certainty, found.work.state, found.work.reason) == (
+    stored_payment = scene.read_payment(broken.id)
+    assert (stored_payment.certainty, stored_payment.work.state, stored_payment.work.reason) == (
         Certainty.UNKNOWN,
         WorkState.NEEDS_REVIEW,
         "probes_ended",

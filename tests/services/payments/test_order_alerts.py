@@ -28,10 +28,10 @@ def test_the_page_of_a_pending_order_shows_its_alert(rules_desk: AlertRulesDesk)
     payment = rules_desk.pay_too_little()
     assert read_order(rules_desk).alert is None
     rules_desk.run_after_grace()
-    seen = read_order(rules_desk)
-    assert seen.alert is not None
-    assert (seen.alert.alert.rule_id, seen.alert.action, seen.alert.id) == ("A", "open", payment)
-    assert seen.explanation.verdict == "verdict.order_alert_A_short"
+    details = read_order(rules_desk)
+    assert details.alert is not None
+    assert (details.alert.alert.rule_id, details.alert.action, details.alert.id) == ("A", "open", payment)
+    assert details.explanation.verdict == "verdict.order_alert_A_short"
     rules_desk.change_order_as_shop("total_amount = 3300")
     covered = read_order(rules_desk)
     assert covered.alert is not None
@@ -47,9 +47,12 @@ def test_the_page_of_a_cancelled_order_advises_a_refund(rules_desk: AlertRulesDe
     """
     payment = rules_desk.pay_cancelled_order()
     rules_desk.run_alert_rules()
-    seen = read_order(rules_desk)
-    assert (seen.explanation.why, seen.alert and seen.alert.action) == ("why.order_alert_C_cancelled", "refund")
-    assert seen.explanation.facts["payment"] == payment
+    details = read_order(rules_desk)
+    assert (details.explanation.why, details.alert and details.alert.action) == (
+        "why.order_alert_C_cancelled",
+        "refund",
+    )
+    assert details.explanation.facts["payment"] == payment
 
 
 def test_the_page_of_a_paid_order_without_a_paid_payment_shows_its_alert(rules_desk: AlertRulesDesk) -> None:
@@ -57,5 +60,5 @@ def test_the_page_of_a_paid_order_without_a_paid_payment_shows_its_alert(rules_d
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")
     rules_desk.run_after_grace()
-    seen = read_order(rules_desk)
-    assert (seen.explanation.why, seen.alert and seen.alert.id) == ("why.order_alert_B", payment)
+    details = read_order(rules_desk)
+    assert (details.explanation.why, details.alert and details.alert.id) == ("why.order_alert_B", payment)

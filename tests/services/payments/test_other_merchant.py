@@ -32,8 +32,8 @@ def desk_of_new_merchant(
     """
     monkeypatch.setattr("console.services.payments.providers.require_own_merchant", lambda *_: None)
     scene.control.change_settings(paypay=OTHER_CREDENTIALS)
-    told = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER_CREDENTIALS.items()}
-    with open_payment_desk(place, sandbox, clock, TIME_SCALE="20", **told) as desk:
+    credential_settings = {f"SECRET_PAYPAY_{name.upper()}": text for name, text in OTHER_CREDENTIALS.items()}
+    with open_payment_desk(place, sandbox, clock, TIME_SCALE="20", **credential_settings) as desk:
         yield desk
 
 
@@ -59,13 +59,13 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     for _ in PAYMENT_POLL_WAITS:
         desk_of_new_merchant.run_due_tasks()
         pass_time(scene, clock, timedelta(days=1, hours=1))
-    found = scene.read_payment(payment.id)
-    assert (found.state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
-    assert (found.work.state, found.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
-    asked = call_for_refusal(lambda: desk_of_new_merchant.payments.probe(payment.id))
-    assert (asked.code, asked.detail["problem"]) == ("bad_profile", "record_of_other_merchant")
+    stored_payment = scene.read_payment(payment.id)
+    assert (stored_payment.state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
+    assert (stored_payment.work.state, stored_payment.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
+    refusal = call_for_refusal(lambda: desk_of_new_merchant.payments.probe(payment.id))
+    assert (refusal.code, refusal.detail["problem"]) == ("bad_profile", "record_of_other_merchant")
     for language in ("ja", "en"):
-        assert "record_of_other_merchant" not in format_error_message(asked, language)
+        assert "record_of_other_merchant" not in format_error_message(refusal, language)
     assert scene.payments.probe(payment.id).state == "completed"
     assert scene.place.sql("SELECT merchant_payment_id FROM payments") == [("ORD-1",)]
 
@@ -99,8 +99,8 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
     pass_time(scene, clock, timedelta(hours=1))
     with pytest.raises(ConsoleError):
         desk_of_new_merchant.payments.probe(payment.id)
-    found = scene.read_payment(payment.id)
-    assert (found.certainty, found.error_code) == (Certainty.UNKNOWN, payment.error_code)
+    stored_payment = scene.read_payment(payment.id)
+    assert (stored_payment.certainty, stored_payment.error_code) == (Certainty.UNKNOWN, payment.error_code)
 
 
 def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
@@ -129,7 +129,7 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
             lambda target=target: desk_of_new_merchant.console.refunds.resolve(refund.id, target, "seen", "R-1")
         )
         assert decided.detail["problem"] == "record_of_other_merchant"
-    found = scene.console.refunds.read_refund(refund.id).record
-    assert (found.state, found.certainty) == ("submitting", Certainty.UNKNOWN)
+    stored_refund = scene.console.refunds.read_refund(refund.id).record
+    assert (stored_refund.state, stored_refund.certainty) == ("submitting", Certainty.UNKNOWN)
     assert len(scene.control.read_requests(call="paypay_refund")) == 1
     assert scene.console.refunds.probe(refund.id).state in ("submitted", "completed")

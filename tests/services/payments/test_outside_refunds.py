@@ -59,8 +59,8 @@ def test_a_recorded_amount_cannot_be_requested_as_refund(scene: PaymentDesk, ope
 def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
-    """The SQL statements themselves compare the amount with the refundable amount, without the checks of the
-    services."""
+    """The SQL statements that reserve an amount for a refund, or write an amount given back outside, change nothing
+    if the amount is larger than the refundable amount, also without the checks of the services."""
     payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
     for move_amount in (payments.reserve_amount, payments.record_amount_done_outside):
 
@@ -91,7 +91,8 @@ def test_both_people_state_the_same_amount_and_day(scene: PaymentDesk, open_desk
 
 
 def test_a_second_refund_outside_needs_two_people_again(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
-    """The decision about the first amount permits no second one."""
+    """The decision of two people about a first amount doesn't count for a second amount: it waits for a second person
+    again."""
     payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
     with open_desk_of("lead-b") as lead:
         assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", "1000 2026-11-02").awaiting == "second_person"
@@ -116,7 +117,8 @@ def test_a_statement_without_amount_or_past_day_is_refused(scene: PaymentDesk, s
 
 @pytest.mark.engines("sqlite")
 def test_only_money_that_could_be_refunded_is_recorded(scene: PaymentDesk) -> None:
-    """More than was paid, and a payment whose outcome is unknown, are refused without a proposal."""
+    """A statement about more money than was paid, or about a payment with an unknown outcome, is refused, and no
+    proposal is stored."""
     payment = make_paid_payment(scene)
     unknown_payment = make_unknown_payment(scene, "ORD-2")
     for id, statement in ((payment.id, "3301 2026-11-01"), (unknown_payment.id, "1000 2026-11-01")):
@@ -188,8 +190,8 @@ def test_a_server_binds_the_amount_to_both_statements(scene: PaymentDesk, open_d
 
 
 def write_outside_amount(scene: PaymentDesk, payment: Payment, statement: str | None, amount_minor: int) -> None:
-    """Write the amount as the person of this desk, without the service's checks; before it, unless `statement` is
-    None, the person's evidence with this statement."""
+    """Write the amount given back outside as the person of this desk, without the checks of the service. If
+    `statement` isn't None, store it before as the person's evidence."""
     context = scene.context
 
     def write(tx: Transaction) -> bool:
@@ -281,8 +283,8 @@ def test_the_totals_of_a_company_contain_amounts_given_back_outside(
 
 
 def test_the_same_refund_outside_is_not_recorded_twice(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
-    """The second person repeats a decision whose answer was lost. Otherwise the repetition would wait as a new
-    statement, and the first person could confirm it."""
+    """Each of the two people repeats the decision, because its answer was lost: the repetition is refused. Otherwise
+    it would wait as a new proposal, which the other person could confirm."""
     payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
     with open_desk_of("lead-b") as lead, expect_refusal("evidence_mismatch"):
         lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")

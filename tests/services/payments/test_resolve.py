@@ -142,8 +142,8 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
     scene: PaymentDesk, open_desk_of: OpenDeskOf, reason: str
 ) -> None:
     """The payer has paid, but Atom's answer has the code for "no data" and also contains the payment, or a cache
-    returns an old answer. Two people can't decide as not paid because of such an answer. Otherwise the order would
-    get another code as soon as Atom doesn't answer, and the payer would pay twice.
+    returns an old answer. While that is the answer, two people can't decide that the payment was not paid. Otherwise
+    the order would get another code as soon as Atom doesn't answer, and the payer would pay twice.
     """
     scene.control.add_fault("status_after_charge:500", call="atom_auth")
     order = scene.insert_order("ORD-1", 50_000, "INR")
@@ -183,9 +183,9 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
     scene: PaymentDesk, open_desk_of: OpenDeskOf, provider: str, fault: str, reason: str
 ) -> None:
     """The payer has paid, and the gateway reports the payment with an unexpected amount, or in words that this
-    program can't interpret. Two people can't decide as not paid: the order would get another code as soon as the
-    gateway doesn't answer, and the payer would pay twice. If the gateway doesn't answer at all, two people can
-    decide.
+    program can't interpret. Two people can't decide that the payment was not paid: the order would get another code
+    as soon as the gateway doesn't answer, and the payer would pay twice. If the gateway doesn't answer at all, two
+    people can decide.
     """
     calls = {"paypay": ("paypay_create", "paypay_payment"), "atom": ("atom_auth", "atom_verification")}[provider]
     scene.control.add_fault("status_after_charge:500", call=calls[0])
@@ -211,7 +211,7 @@ def test_an_answer_with_our_number_in_small_letters_permits_no_denial(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """Atom reports a payment as paid, but with our payment number in small letters: it may be this payment. Two
-    people can't decide as not paid, and an alert tells them of the answer.
+    people can't decide that the payment was not paid, and an alert reports the answer.
     """
     scene.control.add_fault("status_after_charge:500", call="atom_auth")
     order = scene.insert_order("ORD-1", 50_000, "INR")
@@ -500,12 +500,12 @@ def test_two_payments_booked_at_once_leave_no_case(
     with open_desk_of("lead-b") as lead:
 
         def let_other_process_overtake(conn: Connection, order_id: int) -> tuple[Payment, ...]:
-            found = find_payments(conn, order_id)
+            order_payments = find_payments(conn, order_id)
             if next(turns, False):
                 scene.place.sql(f"UPDATE payments SET status = 'completed', version = 9 WHERE id = {second.id}")
                 book = partial(order_status.set_order_paid, lead.context, second.id)
                 others.append(start_other_process(monkeypatch, order_status, f"paid_order_{order_id}", book))
-            return found
+            return order_payments
 
         monkeypatch.setattr(payments, "find_by_order", let_other_process_overtake)
         order_status.set_order_paid(scene.context, first.id)
@@ -564,13 +564,13 @@ def test_a_proposal_waits_for_a_second_person(scene: PaymentDesk, open_desk_of: 
     assert (own.kind, own.record_id, own.payment_number) == ("payment", str(payment.id), "ORD-1")
     assert (own.state, own.person, own.refusal) == ("payment_failed", scene.context.operator, "own_first_half")
     with open_desk_of("op-b") as colleague:
-        (seen,) = colleague.console.recovery.list_proposals()
-        assert seen.refusal == (
+        (listed_proposal,) = colleague.console.recovery.list_proposals()
+        assert listed_proposal.refusal == (
             "role" if scene.place.is_server else None
         )  # without accounts, everybody has all roles
     with open_desk_of("lead-b") as lead:
-        (seen,) = lead.console.recovery.list_proposals()
-        assert (seen.id, seen.refusal) == (own.id, None)
+        (listed_proposal,) = lead.console.recovery.list_proposals()
+        assert (listed_proposal.id, listed_proposal.refusal) == (own.id, None)
         lead.payments.resolve(payment.id, "payment_failed", "seen on the bank's own statement")
         assert lead.console.recovery.list_proposals() == ()
 
@@ -730,15 +730,15 @@ def test_a_missing_provider_id_is_set_by_the_next_read(scene: PaymentDesk, open_
         decided = scene.read_payment(one.id)
         assert (decided.state, decided.captured_minor, decided.provider_payment_id) == ("completed", 3300, None)
         assert scene.console.refunds.make_plan(one.id).refusal_code == "refund_no_number"
-        told = scene.payments.read_payment(one.id).explanation
-        assert told.why == "why.payment_decided_by_people", "the gateway confirmed nothing"
+        explanation = scene.payments.read_payment(one.id).explanation
+        assert explanation.why == "why.payment_decided_by_people", "the gateway confirmed nothing"
         assert find_cause(decided) is None, "a completed payment has no problem"
     scene.control.clear_faults()
     confirmed = scene.payments.probe(payment.id)
     assert confirmed.provider_payment_id == scene.money.read_payment("paypay", "ORD-1")["id"]
     assert (confirmed.certainty, scene.list_open_alert_rules()) == (Certainty.KNOWN, [])
-    told = scene.payments.read_payment(payment.id).explanation
-    assert told.why == "why.payment_complete", "now the gateway has confirmed it"
+    explanation = scene.payments.read_payment(payment.id).explanation
+    assert explanation.why == "why.payment_complete", "now the gateway has confirmed it"
     scene.control.add_fault("other_payment", call="paypay_payment")
     with suppress(ConsoleError):
         scene.payments.probe(stranger.id)

@@ -81,9 +81,9 @@ def test_an_order_with_a_lost_payment_gets_no_second_one(
             "in_progress", "only_desk_knows", "desk",
         )  # fmt: skip
         assert refused.detail["operation_id"] == operation
-        told = format_error_message(refused, "en")
-        assert "payment of this order" in told
-        assert "Probe that operation first, or resolve it with evidence." in told
+        message = format_error_message(refused, "en")
+        assert "payment of this order" in message
+        assert "Probe that operation first, or resolve it with evidence." in message
     assert len(scene.control.read_requests()) == sent
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
     back = scene.console.recovery.probe("operation", operation)
@@ -110,9 +110,9 @@ def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk)
 def deny_lost_payment_at_another_desk(
     scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[int, str]:
-    """Lose the payment of an order whose start has an unknown outcome. Two people decide at another desk that it was
-    not started, so that the spool of this desk keeps its claim; after the first decision, this desk still refuses a
-    new start. Return the order's id and the id of the operation."""
+    """Start a payment without an answer, and delete it as a restored backup would. Two people decide that it was not
+    started, the second of them at another desk, so the entry in this desk's spool still holds its claim. After the
+    first decision alone, this desk refuses a new start. Return the order's id and the id of the operation."""
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
@@ -146,7 +146,7 @@ def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
 
 
 @pytest.mark.expects_log("an answer that never came is told")
-def test_a_spool_that_proves_a_start_keeps_its_order(
+def test_a_spool_that_proves_a_start_stops_a_second_payment(
     scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two people decide at another desk that a lost payment was not started. This desk's spool proves that it was
@@ -210,9 +210,11 @@ def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sa
     assert call_for_refusal(lambda: recovery.probe("operation", operation)).code == "outcome_unknown"
     scene.control.add_fault("result:UNAUTHORIZED", call="paypay_payment", times=1)
     assert call_for_refusal(lambda: recovery.probe("operation", operation)).code == "provider_auth"
-    kept = scene.place.sql(f"SELECT source, summary FROM evidence WHERE operation_id = '{operation}' ORDER BY id")
-    assert [source for source, _ in kept] == ["paypay.start", "paypay.payment", "paypay.payment"]
-    assert kept[-1][1].startswith("HTTP 401 AUTH")
+    evidence_rows = scene.place.sql(
+        f"SELECT source, summary FROM evidence WHERE operation_id = '{operation}' ORDER BY id"
+    )
+    assert [source for source, _ in evidence_rows] == ["paypay.start", "paypay.payment", "paypay.payment"]
+    assert evidence_rows[-1][1].startswith("HTTP 401 AUTH")
     assert recovery.resolve("operation", operation, "payment_failed", "not on their screen").awaiting
     with open_payment_desk(scene.place, sandbox, clock, person="lead-b") as other:
         other.console.recovery.resolve("operation", operation, "payment_failed", "nor in the settlement")

@@ -123,8 +123,9 @@ def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
 def test_a_repeated_start_with_a_lost_answer_returns_the_payment(
     scene: PaymentDesk, word: str | None, state: str
 ) -> None:
-    """The answer to a start is lost, and a probe finds the payment, open or paid. The same request id is not answered
-    as a refusal of the provider, because the provider has accepted the start; nothing is sent."""
+    """The answer to a start is lost, and a probe finds the payment, open or paid. A repetition with the same request
+    id is refused as already decided and returns the payment. It doesn't report a refusal by the provider, because the
+    provider has accepted the start; nothing is sent."""
     order = scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("close_after_charge", call="paypay_create", times=1)
     lost = call_for_refusal(lambda: scene.payments.start(order, "paypay", request_id="start-1"))
@@ -371,7 +372,7 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentD
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
 
 
-def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: PaymentDesk) -> None:
+def test_an_ended_payment_that_was_perhaps_paid_stops_the_next_one(scene: PaymentDesk) -> None:
     """A payment has ended unpaid in our database, and then its gateway reports another amount as paid: the order gets
     no other code at any gateway until people have decided.
     """
@@ -409,8 +410,10 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
     if source != "bank":
         scene.money.register_payment(source, number, minor)
-    told = scene.make_bank_notice("ev-1", number) if source == "bank" else scene.make_provider_notice(source, number)
-    assert scene.payments.receive_notice(told).done == "unmatched"
+    notice = (
+        scene.make_bank_notice("ev-1", number) if source == "bank" else scene.make_provider_notice(source, number)
+    )
+    assert scene.payments.receive_notice(notice).done == "unmatched"
     others = [scene.insert_order("ORD-2", minor, currency), scene.insert_order("ORD-11", minor, currency)]
     order = scene.insert_order("ORD-1", minor, currency)
     refused = call_for_refusal(scene.payments.start, order, provider)
@@ -420,10 +423,10 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     (case,) = [one for one in scene.console.alerts.list_alerts() if one.rule_id == "unmatched_notice"]
     scene.console.alerts.acknowledge(case.id, "of another shop")
     call = "atom_auth" if provider == "atom" else "paypay_create"
-    asked = len(scene.control.read_requests(call=call))
+    earlier_request_count = len(scene.control.read_requests(call=call))
     with suppress(ConsoleError):
         scene.payments.start(order, provider)
-    assert len(scene.control.read_requests(call=call)) > asked
+    assert len(scene.control.read_requests(call=call)) > earlier_request_count
 
 
 @pytest.mark.parametrize("provider", ["atom", "paypay"])

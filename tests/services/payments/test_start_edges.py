@@ -47,9 +47,9 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     clock.offset += timedelta(days=1, minutes=1)
-    asked = len(scene.control.read_requests(call="atom_verification"))
+    earlier_request_count = len(scene.control.read_requests(call="atom_verification"))
     scene.run_due_tasks()
-    assert len(scene.control.read_requests(call="atom_verification")) > asked
+    assert len(scene.control.read_requests(call="atom_verification")) > earlier_request_count
     assert scene.read_payment(payment.id).state == "expired"
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"

@@ -49,10 +49,10 @@ class ComputedSums:
                 after.set_aside_minor += x
             case _:
                 after.captured_minor = x
-        left = after.captured_minor - after.reserved_minor - after.refunded_minor - after.set_aside_minor
+        remaining_minor = after.captured_minor - after.reserved_minor - after.refunded_minor - after.set_aside_minor
         allowed = (
             x > 0
-            and min(left, after.reserved_minor, after.set_aside_minor) >= 0
+            and min(remaining_minor, after.reserved_minor, after.set_aside_minor) >= 0
             and (name != "capture" or x > self.captured_minor)
         )
         if allowed:

@@ -26,15 +26,15 @@ def test_a_payment_event_is_stored_once(connection: Connection) -> None:
     assert not payment_events.add_event(connection, again, "worker", later)
     other = PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}")
     assert payment_events.add_event(connection, other, "worker", later)
-    found = payment_events.find_by_event_id(connection, "paypay", "N-1")
-    assert found is not None
-    assert (found.kind, found.body, found.received_at, found.occurred_at) == (
+    stored_event = payment_events.find_by_event_id(connection, "paypay", "N-1")
+    assert stored_event is not None
+    assert (stored_event.kind, stored_event.body, stored_event.received_at, stored_event.occurred_at) == (
         PAYMENT_EVENT.kind,
         PAYMENT_EVENT.body,
         NOW,
         NOW,
     )
-    assert payment_events.find_by_payment(connection, 5) == (found,)
+    assert payment_events.find_by_payment(connection, 5) == (stored_event,)
     assert payment_events.find_by_event_id(connection, "paypay", "N-2") is None
 
 
@@ -55,9 +55,9 @@ def test_the_result_of_an_event_is_written_once(connection: Connection) -> None:
 def test_a_long_body_is_cut(connection: Connection) -> None:
     """The stored text of a payment's notice is cut at the maximum length."""
     payment_events.add_event(connection, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
-    found = payment_events.find_by_event_id(connection, "bank", "N-1")
-    assert found is not None
-    assert len(found.body) == payment_events.LONGEST_BODY_CHARACTERS
+    stored_event = payment_events.find_by_event_id(connection, "bank", "N-1")
+    assert stored_event is not None
+    assert len(stored_event.body) == payment_events.LONGEST_BODY_CHARACTERS
 
 
 def test_a_refused_event_is_no_repeat(connection: Connection) -> None:

@@ -75,7 +75,7 @@ def test_reservations_count_against_the_limit_of_an_account(connection: Connecti
         (11_000, 9_000, 10_000, 0),
     ],
 )
-def test_a_booking_uses_only_the_free_room(
+def test_a_booking_uses_only_the_free_amount(
     connection: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
     """A booking for a payment uses the amount that this payment has reserved on the account, and the amount that
@@ -125,7 +125,7 @@ def test_a_corporation_has_one_account_per_currency(connection: Connection) -> N
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_reserved_room_is_used_once(database_without_person_triggers: Database) -> None:
+def test_the_limit_of_an_account_is_reserved_once(database_without_person_triggers: Database) -> None:
     """Many payments reserve amounts on one account at the same moment. Together they reserve the limit and no
     more."""
     with database_without_person_triggers.write_without_retries() as tx:

@@ -32,10 +32,15 @@ def test_an_order_is_found_by_every_id(connection: Connection) -> None:
     """
     one, other = insert_order(connection), insert_order(connection, "ORD-2")
     ids = tuple(insert_begun_payment(connection, f"P-{i}", order_id=one.id).id for i in range(3))
-    found = orders.find_by_number(connection, "ORD-1")
-    assert found is not None
-    assert (found.id, found.payment_ids, found.total_minor, found.currency) == (one.id, ids, 3_300, "JPY")
-    assert orders.find_by_corporation(connection, CORPORATION_NUMBER) == (other, found)
+    order_by_number = orders.find_by_number(connection, "ORD-1")
+    assert order_by_number is not None
+    assert (
+        order_by_number.id,
+        order_by_number.payment_ids,
+        order_by_number.total_minor,
+        order_by_number.currency,
+    ) == (one.id, ids, 3_300, "JPY")
+    assert orders.find_by_corporation(connection, CORPORATION_NUMBER) == (other, order_by_number)
     assert orders.find(connection, other.id + 1) is None
 
 
@@ -61,28 +66,32 @@ def test_an_order_without_a_corporation_has_none(connection: Connection, written
 def test_a_write_on_an_old_order_state_is_refused(connection: Connection) -> None:
     """The shop changes the state of an order without raising the version. A later write of the program that has read
     the former state fails with StaleRow."""
-    seen = insert_order(connection)
-    change_state_as_shop(connection, seen, "cancelled")
+    former_order = insert_order(connection)
+    change_state_as_shop(connection, former_order, "cancelled")
     with pytest.raises(orders.StaleRow):
-        orders.change_order(connection, seen, NOW, status=OrderState.PAID)
-    now = orders.find(connection, seen.id)
-    assert now is not None
-    assert (now.state, now.version) == (OrderState.CANCELLED, seen.version)
+        orders.change_order(connection, former_order, NOW, status=OrderState.PAID)
+    present_order = orders.find(connection, former_order.id)
+    assert present_order is not None
+    assert (present_order.state, present_order.version) == (OrderState.CANCELLED, former_order.version)
     with pytest.raises(ForbiddenTransition):
-        orders.change_order(connection, now, NOW, status=OrderState.PAID)
+        orders.change_order(connection, present_order, NOW, status=OrderState.PAID)
 
 
 def test_a_payment_moves_its_order_along_the_transitions(connection: Connection) -> None:
     """A payment changes the state of its order along the transition table and stores the order's next step (work). A
     write by a caller with an older version raises StaleRow."""
-    seen = insert_order(connection)
+    former_order = insert_order(connection)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
-    orders.change_order(connection, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
-    now = orders.find(connection, seen.id)
-    assert now is not None
-    assert (now.state, now.work, now.version) == (OrderState.PAID, work, seen.version + 1)
+    orders.change_order(connection, former_order, NOW, status=OrderState.PAID, **orders.make_work_values(work))
+    present_order = orders.find(connection, former_order.id)
+    assert present_order is not None
+    assert (present_order.state, present_order.work, present_order.version) == (
+        OrderState.PAID,
+        work,
+        former_order.version + 1,
+    )
     with pytest.raises(orders.StaleRow):
-        orders.change_order(connection, seen, NOW, status=OrderState.PAID)
+        orders.change_order(connection, former_order, NOW, status=OrderState.PAID)
 
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
@@ -90,17 +99,19 @@ def test_an_unknown_state_of_the_shop_stays(connection: Connection, word: str) -
     """An order with a state that the program doesn't know waits for a person, and the program refuses to change that
     state.
     """
-    seen = insert_order(connection)
-    change_state_as_shop(connection, seen, word)
-    now = orders.find(connection, seen.id)
-    assert now is not None
-    assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE_STATE_REASON)
+    former_order = insert_order(connection)
+    change_state_as_shop(connection, former_order, word)
+    present_order = orders.find(connection, former_order.id)
+    assert present_order is not None
+    assert present_order.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE_STATE_REASON)
     with pytest.raises(orders.StaleRow):
-        orders.change_order(connection, now, NOW, status=OrderState.PAID)
+        orders.change_order(connection, present_order, NOW, status=OrderState.PAID)
 
 
 @pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
-def test_ordered_facts_of_an_order_cannot_change(connection: Connection, column: str) -> None:
+def test_number_amount_currency_and_corporation_of_an_order_cannot_change(
+    connection: Connection, column: str
+) -> None:
     """The program refuses to change the number, the amount, the currency and the corporation of an order."""
     with pytest.raises(ForbiddenTransition):
         orders.change_order(connection, insert_order(connection), NOW, **{column: 1})

@@ -118,9 +118,9 @@ def test_a_payment_with_a_lapsed_start_is_unknown(connection: Connection) -> Non
     later state is read as stored."""
     payment = insert_begun_payment(connection)
     lapsed = frozenset({payment.id})
-    seen = payments.find(connection, payment.id, lapsed)
+    read_payment = payments.find(connection, payment.id, lapsed)
     unknown = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
-    assert seen == replace(payment, certainty=Certainty.UNKNOWN, work=unknown)
+    assert read_payment == replace(payment, certainty=Certainty.UNKNOWN, work=unknown)
     payments.change_payment(connection, payment, NOW, status=PaymentState.TOKEN_GENERATED)
     assert payments.find(connection, payment.id, lapsed) == reread_payment(connection, payment.id)
 
