@@ -24,11 +24,14 @@ class NumberReason(Reason):
 class NotAllowedReason(Reason):
     """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password.
     BINARY_LOG_REFUSES_TRIGGERS: the server's binary log doesn't allow this account to create triggers. NO_GRANT: the
-    database account lacks a right. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the one
-    whose database account is connected. RIGHT_MISSING: none of the person's roles has the right.
-    STATE_NOT_REFUNDABLE: the provider doesn't report the payment as paid. SQLITE_REFUND: an SQLite file can't enforce
-    that two people decide. STATE_DIFFERS: the pasted address belongs to another authorisation.
-    UNRECORDED_REFUND: the provider has a refund that the database doesn't have; the code is older than the term.
+    database account lacks a right. MAY_NOT_MANAGE_ACCOUNTS: the connected account lacks rights on the server that the
+    change of database accounts needs. NOT_MAKER: only the requester may do this. OTHER_ACCOUNT: the person isn't the
+    one whose database account is connected. OTHER_AUTHORISATION: the pasted address belongs to another authorisation.
+    RIGHT_MISSING: none of the person's roles has the right. STATE_NOT_REFUNDABLE: the provider doesn't report the
+    payment as paid. SQLITE_REFUND: an SQLite file can't enforce that two people decide. TOO_FEW_APPROVALS: a limit
+    was lowered after the refund was approved, so that it needs a second approver now. WORKER_HOLDS_CREDENTIALS: only
+    the worker has AlarmBox's credentials. UNRECORDED_REFUND: the provider has a refund that the database doesn't
+    have; the code is older than the term.
     """
 
     BINARY_LOG_REFUSES_TRIGGERS = "binary_log"
@@ -38,7 +41,7 @@ class NotAllowedReason(Reason):
     MAKER_NOT_ACTIVE = "maker_active"
     MAY_NOT_BUY = "may_not_buy"
     NO_GRANT = "no_grant"
-    NOT_APPROVED = "not_approved"
+    TOO_FEW_APPROVALS = "not_approved"
     NOT_MAKER = "not_maker"
     OTHER_ACCOUNT = "other_account"
     PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a reason, no secret
@@ -46,9 +49,9 @@ class NotAllowedReason(Reason):
     STATE_NOT_REFUNDABLE = "provider_state"
     REFUSED_BY_THE_DATABASE = "refused_by_the_database"
     RIGHT_MISSING = "role"
-    SCHEMA_RIGHTS = "schema_rights"
+    MAY_NOT_MANAGE_ACCOUNTS = "schema_rights"
     SQLITE_REFUND = "sqlite_refund"
-    STATE_DIFFERS = "state_differs"
+    OTHER_AUTHORISATION = "state_differs"
     UNKNOWN_OPERATOR = "unknown_operator"
     UNRECORDED_REFUND = "unknown_refund"
     WORKER_HOLDS_CREDENTIALS = "worker_holds_credentials"
@@ -135,16 +138,16 @@ class EvidenceMismatchReason(Reason):
     with this id was bought before the purchase was sent. EXPIRED_BEFORE: the credit check with this id had expired
     before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of the corporation that no record of this
     database has. MADE_WITHOUT_ID: AlarmBox's answer to the purchase shows the purchased credit check, but without its
-    id. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may be this
-    purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or the
-    first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
+    id. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but contains the id of a credit check that
+    may be this purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider,
+    or the first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
     OTHER_OUTSIDE_REFUND: the first of the two people has stated another amount or day of the refund. OLD_ANSWER: a
     cache returned an answer that is older than the query, so the provider's present answer isn't known.
     PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. RECORDED_BEFORE: two people have recorded
-    a refund done outside with the same amount and day before. REFUSED_BUT_MADE: the provider's answer
-    contradicts itself: it reports that nothing was made, but contains the purchase, payment or refund that the
-    decision denies. UNUSABLE_ANSWER: the provider's answer about a payment or refund can't be used, and may mean
-    that it was made. USED_BY_OTHER_RECORD: another record has this id.
+    a refund done outside with the same amount and day before. REFUSED_BUT_MADE: the provider's answer contradicts
+    itself: it reports that nothing was made, but contains the purchase, payment or refund that the decision denies.
+    UNUSABLE_ANSWER: the provider's answer about a payment or refund can't be used, and may mean that it was made.
+    USED_BY_OTHER_RECORD: another record has this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
@@ -271,12 +274,13 @@ class UsageProblem(Reason):
     ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether the person acts directly or a worker acts for the person.
     ACCOUNTS_ASKS_WITH_ACTS: an entry has the old key `asks` together with the key `acts`, or `asks` with another
     value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: the file gives another role to an account that has been a worker's
-    account. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that
-    only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person, so the desk
-    needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version.
-    OPTIONS_WITH_VIEW: a filter or a sort order was given together with a saved view, which has its own.
-    OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number than the
-    given one. SAME_VERSION: the two versions to compare are the same one. SIGN_IN_IN_SETTINGS: the settings
+    account. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. AMOUNT_AND_DAY_ONLY_FOR_OUTSIDE: an amount or a
+    day was given for a decision that isn't the record of a refund given back outside. ANSWERS_NEED_STORE_KEY: the
+    spool has answers that only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's
+    person, so the desk needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF
+    has only one version. OPTIONS_WITH_VIEW: a filter or a sort order was given together with a saved view, which has
+    its own. OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number
+    than the given one. SAME_VERSION: the two versions to compare are the same one. SIGN_IN_IN_SETTINGS: the settings
     already have the account and password. UNKNOWN_PART: a list has no such part (tab).
     """
 
@@ -341,7 +345,7 @@ class UsageProblem(Reason):
     INVALID_ALARMBOX_ID = "alarmbox_id"
     UNKNOWN_QUEUE = "queue"
     INVALID_OUTSIDE_REFUND = "outside_refund"
-    NOT_DONE_OUTSIDE = "only_done_outside"
+    AMOUNT_AND_DAY_ONLY_FOR_OUTSIDE = "only_done_outside"
     INVALID_REASON_CODES = "reason"
     INVALID_RECONCILIATION_DAYS = "reconcile_days"
     RECONCILIATION_PERIOD_TOO_LONG = "reconcile_span"
@@ -449,13 +453,13 @@ class RefundWindowReason(Reason):
 
 class DocumentNotFoundReason(Reason):
     """Reasons of the error `not_found` for a document (`detail.reason`). CONTENT_DAMAGED: the content of the file
-    doesn't match the stored SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: the path doesn't have
-    the form of a stored document's path. CONTENT_UNREADABLE: the file can't be read.
+    doesn't match the stored SHA-256. FILE_MISSING: there is no such file. NO_DOCUMENT_PATH: the path doesn't have the
+    form of a stored document's path. CONTENT_UNREADABLE: the file can't be read.
     """
 
     CONTENT_DAMAGED = "damaged"
     FILE_MISSING = "missing"
-    NAMED_BY_NO_RECORD = "not_ours"
+    NO_DOCUMENT_PATH = "not_ours"
     CONTENT_UNREADABLE = "unreadable"
 
 

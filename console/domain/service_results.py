@@ -233,9 +233,9 @@ class LostOperationState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LostOperation:
     """An operation that this database lost when it was replaced by an earlier copy. The values come from the spool of
-    the desk `desk`. `kind` is the kind of its record; `at` is the time at which the operation began, `reported_at`
-    the time at which the desk reported the loss to this database. `amount_minor` is in minor units, None for a
-    purchase.
+    the desk `desk`. `kind` is the kind of its record; `number` is the corporation number, None if the operation has
+    none; `at` is the time at which the operation began, `reported_at` the time at which the desk reported the loss to
+    this database. `amount_minor` is in minor units, None for a purchase.
     """
 
     operation_id: str

@@ -75,7 +75,7 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
     proof = _parse_evidence(args.evidence)
     if args.as_state != DONE_OUTSIDE and (args.amount, args.day) != (None, None):
         # The person may mean a part of the money; another decision is about all of it.
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOT_DONE_OUTSIDE})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_ONLY_FOR_OUTSIDE})
     if args.kind == "payment" and args.as_state == DONE_OUTSIDE:
         id_at_provider: int | str | None = _make_outside_refund_statement(console, args)
     else:

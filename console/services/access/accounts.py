@@ -393,7 +393,8 @@ def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) 
     ]
     if missing_rights:
         raise ConsoleError(
-            ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing_rights}
+            ErrorCode.NOT_ALLOWED,
+            {"reason": NotAllowedReason.MAY_NOT_MANAGE_ACCOUNTS, "needs_rights": missing_rights},
         )
 
 
@@ -411,7 +412,7 @@ def _run_statement_with_explained_refusal(conn: Connection, run_statement: Calla
         ):
             raise
         facts: NotAllowedDetail = {
-            "reason": NotAllowedReason.SCHEMA_RIGHTS,
+            "reason": NotAllowedReason.MAY_NOT_MANAGE_ACCOUNTS,
             "needs_rights": list(_list_needed_database_rights(conn)),
             "problem": ForeignText(str(error.orig)),
         }

@@ -213,7 +213,7 @@ def _require_same_oauth_state(query_fields: dict[str, list[str]], state: str) ->
     states = query_fields.get("state", [])
     # `surrogatepass`: a pasted text may contain half a surrogate pair, which UTF-8 alone can't encode.
     if len(states) != 1 or not hmac.compare_digest(states[0].encode(errors="surrogatepass"), state.encode()):
-        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.STATE_DIFFERS})
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.OTHER_AUTHORISATION})
 
 
 def _make_exchange_error(failure: CredentialsRefused | TokenUnavailable) -> ConsoleError:

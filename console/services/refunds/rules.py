@@ -342,7 +342,7 @@ def refuse_unsendable_refund(
     until = find_later_cooling_off_end(context, facts.payment, refund, facts.limits)
     other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
     if len(other_checkers) < count_needed_checkers(facts, refund):
-        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.TOO_FEW_APPROVALS})
     if until is not None and until > facts.now:
         raise ConsoleError(
             ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF_NOT_OVER, "until": until}

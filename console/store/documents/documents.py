@@ -91,7 +91,7 @@ class Documents:
         database states beside the path (None: it states none).
         """
         if _PATH_PATTERN.fullmatch(path) is None:
-            raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
+            raise _make_not_found_error(path, DocumentNotFoundReason.NO_DOCUMENT_PATH)
         if stated_sha256 is not None and not is_path_of_sha256(path, stated_sha256):
             raise _make_not_found_error(path, DocumentNotFoundReason.CONTENT_DAMAGED)
         try:
@@ -125,7 +125,7 @@ class Documents:
         ConsoleError `not_found` for any other path.
         """
         if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):
-            raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)
+            raise _make_not_found_error(path, DocumentNotFoundReason.NO_DOCUMENT_PATH)
         self._storage.delete(path)
 
     def replace_manifest(self, content: bytes) -> None:
