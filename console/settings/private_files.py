@@ -83,7 +83,7 @@ def can_this_process_write_to(path: Path) -> bool:
 
 def has_free_descriptor() -> bool:
     """Return False if the operating system gives this process no further file descriptor now. SQLite and the clients
-    of servers don't tell this cause from a missing file or an unreachable server."""
+    of servers report this cause like a missing file or an unreachable server."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:

@@ -142,13 +142,13 @@ def test_no_key_acts_on_the_next_incident(window_desks: WindowTestDesks, open_wi
     context.write(lambda tx: alerts.resolve(tx.conn, read_id, context.now()))
     person.wait_until(lambda: page.table.is_current_row_removed)
     assert is_incident_shown(page, read_id)
-    assert "left list" in page.list_bar_names()
+    assert "unlisted incident" in page.list_bar_names()
     person.press("A")
     person.wait_until(lambda: "act" in page.list_bar_names())
     person.wait_until_read()
     assert not incidents.read_incident(other_id).is_acknowledged
     person.press("Down")
-    person.wait_until(lambda: is_incident_shown(page, other_id) and "left list" not in page.list_bar_names())
+    person.wait_until(lambda: is_incident_shown(page, other_id) and "unlisted incident" not in page.list_bar_names())
     person.press("A")
     person.wait_until(lambda: incidents.read_incident(other_id).is_acknowledged)
 

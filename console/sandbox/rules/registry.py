@@ -49,8 +49,9 @@ class FaultKind:
     """One row of the table of faults. `answer_description` describes the answer that the caller gets. `effect` names
     the time at which the effect of the call (the charge, token rotation, refund or notice) happens; `nothing` means
     that no effect happens. `calls` are the calls to which the fault can be applied; empty means every call except the
-    notices. `argument_rule` states if the fault has an argument, `option_names` are the names of its options. `apply`
-    is the function that answers a call with the fault.
+    notices. `argument_rule` states if the fault has an argument: a number or, with `word`, a code such as
+    SERVICE_ERROR, which is required. `option_names` are the names of its options. `apply` is the function that
+    answers a call with the fault.
 
     The sandbox itself makes the calls that send notices, so a fault applies to them only if its `calls` name them.
     """

@@ -55,7 +55,7 @@ _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 _SUMMARY_HEIGHT_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
 _MISSING_INCIDENT_BAR_NAME = "missing incident"
-_LEFT_LIST_BAR_NAME = "left list"
+_UNLISTED_INCIDENT_BAR_NAME = "unlisted incident"
 _REFRESH_REASON_INCIDENT_ACTION = "stepped"
 """Reason with which the page reads its data again after an action without a dialog: take, give back, end of a snooze.
 None of them removes an incident from the list. The person may have selected another incident before this read ends.
@@ -377,14 +377,14 @@ class AlertsPage(Page):
         row = self.table.current_item
         return row if isinstance(row, Incident) else None
 
-    def _show_left_list_bar(self) -> None:
+    def _show_unlisted_incident_bar(self) -> None:
         """Show a bar which says that the selected incident has left the list. If the incident is still in the list,
         hide the bar."""
         bar = None
         if self.table.is_current_row_removed:
             lead, sentence = (self.context.translate(key) for key in ("queue.preview.removed", "incident.left_list"))
             bar = NotificationBar(lead, sentence, tone="care", icon_name="square_bang")
-        self.show_state_bar(_LEFT_LIST_BAR_NAME, bar)
+        self.show_state_bar(_UNLISTED_INCIDENT_BAR_NAME, bar)
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
@@ -392,7 +392,7 @@ class AlertsPage(Page):
         self.action_handlers.set_current_record(
             (INCIDENT_KIND, incident.id) if isinstance(incident, Incident) else None
         )
-        self._show_left_list_bar()
+        self._show_unlisted_incident_bar()
         if not isinstance(incident, Incident):
             self._show_buttons(())
             return
