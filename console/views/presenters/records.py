@@ -114,9 +114,8 @@ for a person who can be this second person.
 
 
 def address_second_person(step: NextStep, *, can_confirm: bool) -> NextStep:
-    """Return the next step as a person reads it who can confirm the proposed outcome as the second person
-    (`can_confirm` True): it then addresses this person, and speaks of no other approver. Return any other step
-    unchanged."""
+    """If `can_confirm` is True and the step is that a second person confirms a proposed outcome, return the same step
+    in the words for this second person, which mention no other approver. Otherwise return the step unchanged."""
     if not can_confirm or step.code not in _STEP_OF_SECOND_PERSON:
         return step
     return replace(step, code=_STEP_OF_SECOND_PERSON[step.code])
@@ -128,9 +127,10 @@ def is_about_proposal_on_refund(step: NextStep) -> bool:
 
 
 def address_acting_person(step: NextStep, record: ShownRecord | Operation | None, context: WindowContext) -> NextStep:
-    """Return the next step of `record` as the acting person reads it: if it waits for a second person and the acting
-    person can be this person, it addresses them. The counts of the work contain the proposals about which the acting
-    person can decide. `record` is None if it is lost; the step is then unchanged."""
+    """Return the next step of `record` in the words for the acting person: if a second person must confirm a proposed
+    outcome and the acting person can do that, the step says "you". The window's work counts, which have the proposals
+    about which the acting person can decide, show this. `record` is None if the record is lost; the step is then
+    unchanged."""
     if record is None or step.code not in _STEP_OF_SECOND_PERSON:
         return step
     kind, id = get_subject_kind_and_id(record)
