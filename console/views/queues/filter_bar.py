@@ -360,7 +360,8 @@ class QueueFilterBar(Surface):
     def _show_needed_lists(self) -> None:
         """Show the drop-down lists that the sentence always has, the lists that have a condition, and the lists that
         the person has added; hide the others. In the compact form, show only lists that have a condition and lists
-        that the person has added; if there are none, show the sort order, which no heading or column may tell."""
+        that the person has added; if there are none, show the sort order, because perhaps no heading or column shows
+        it."""
         name_by_chip = {chip: name for name, chip in self.chip_by_list_name.items()}
         has_chosen_list = bool(self._requested_list_names) or any(
             chip.operator for chip in self.chip_by_list_name.values()
