@@ -184,9 +184,9 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 def prevent_bad_line_ends(text: str) -> str:
     """Return the text with no-break spaces inside numbers, before their units, before "ago", before the point between
-    two facts, and before a short last word, unless the word before it has more than 16 characters, and with a word
-    joiner after the hyphen of an identifier such as lead-b and of the word re-fetch. A label that wraps the text then
-    breaks no line at these places."""
+    two facts, and before a short last word (unless the word before it has more than 16 characters). The hyphen of an
+    identifier such as lead-b, and of the word re-fetch, gets a word joiner behind it. A label that wraps the text
+    then breaks no line at these places."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     text = _FACT_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     text = _SHORT_LAST_WORD_PATTERN.sub("\\1\N{NO-BREAK SPACE}", text)
