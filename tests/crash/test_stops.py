@@ -15,8 +15,8 @@ def test_a_buyer_stopped_after_the_answer_settles_it_late(place: Place) -> None:
     answer settles an unknown record. If two people have decided meanwhile, their decision stays, and an alert reports
     the contradiction."""
     tally = stops.stop_buyers(place, 4)
-    told = f"{tally['stopped']} stopped past the lease, 0 overwrites, {tally['evidence']} answers kept"
-    print(f"demand 16: {place.engine}: {told}")
+    summary = f"{tally['stopped']} stopped past the lease, 0 overwrites, {tally['evidence']} answers kept"
+    print(f"demand 16: {place.engine}: {summary}")
     assert tally["stopped"] == tally["evidence"] == 4
 
 
@@ -27,5 +27,5 @@ def test_a_buyer_stopped_before_its_call_sends_only_with_its_claim(
 ) -> None:
     """A buying process is stopped between its claim and its request until its lease has expired. It sends the request
     only if no due task has recorded the lapse. Otherwise it must not send, because people may have decided that the
-    number was not bought, and may have bought it again."""
+    credit check was not bought, and may have bought it again."""
     stops.run_stop_before_sending(place, event_during_stop)

@@ -26,14 +26,14 @@ class Terminal:
     """Runs `support-console --json …` at one desk, each command in a process of its own."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
-        self._told = os.environ | make_environment(home, sandbox.url)
+        self._environment = os.environ | make_environment(home, sandbox.url)
 
     def start(self, *words: str, **extra: str) -> ForkedCommand:
         """Start the command, and return its process. `extra` has further settings, without their prefix
         `CONSOLE_`.
         """
-        told = self._told | {f"CONSOLE_{name}": value for name, value in extra.items()}
-        return ForkedCommand("--json", *words, environment=told)
+        environment = self._environment | {f"CONSOLE_{name}": value for name, value in extra.items()}
+        return ForkedCommand("--json", *words, environment=environment)
 
     def run(self, *words: str, **extra: str) -> tuple[int, Any]:
         """Run the command. Return its exit status, and the data or the error of its JSON object; (-9, None) if it was
@@ -50,9 +50,9 @@ def read_result(running: ForkedCommand) -> tuple[int, Any]:
     out, status = running.read_output(MAX_WAIT_SECONDS), running.wait()
     if status < 0:
         return status, None
-    told = json.loads(out)
-    assert told["ok"] is (status == 0), running.read_errors()
-    return status, told["data"] if told["ok"] else told["error"]
+    answer = json.loads(out)
+    assert answer["ok"] is (status == 0), running.read_errors()
+    return status, answer["data"] if answer["ok"] else answer["error"]
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
     (home / "elsewhere.db").rename(home / "console.db")
     status, ran = terminal.run("worker", "--once")
     assert {run["task"]: run["count"] for run in ran["ran"]}["spool_delivery"] == 1
-    status, found = terminal.run("lookup", CORPORATION_NUMBER)
-    assert [(one["state"], one["certainty"]) for one in found["credit_checks"]] == [("success", "known")]
+    status, records = terminal.run("lookup", CORPORATION_NUMBER)
+    assert [(one["state"], one["certainty"]) for one in records["credit_checks"]] == [("success", "known")]
     assert sandbox.control.count_charges(CORPORATION_NUMBER) == 1
 
 
@@ -150,11 +150,11 @@ def test_a_signal_ends_the_command_with_one_answer(
         if step == "after_detail":
             wait_until(lambda: _has_company_name(home), "the detail to be written", MAX_WAIT_SECONDS)
         buying.send_signal(number)
-        ended_with, told = read_result(buying)
-    assert ended_with == status, told
-    record = told if code is None else told["detail"]["record"]
+        ended_with, answer = read_result(buying)
+    assert ended_with == status, answer
+    record = answer if code is None else answer["detail"]["record"]
     assert (record["state"], record["certainty"]) == (state, "known")
-    assert code is None or told["code"] == code
+    assert code is None or answer["code"] == code
     assert sandbox.control.count_charges(CORPORATION_NUMBER) == charges
     assert _read_operation_states(home) == ["failed" if charges == 0 else "done"]
     if not charges:

@@ -157,9 +157,9 @@ class UnsentStage:
         before this call.
         """
         with self.open_failed_desk() as console:
-            found = self.read_record(action, subject, console)
-            assert (found.state, found.certainty) == _STATE_OF_UNSENT_BY_ACTION[action], found
-            assert found.error_code == "stopped_before_sending"
+            record = self.read_record(action, subject, console)
+            assert (record.state, record.certainty) == _STATE_OF_UNSENT_BY_ACTION[action], record
+            assert record.error_code == "stopped_before_sending"
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.count_calling_operations(console.database) == 0
             assert self.count_executions(action, subject) == executions_before
@@ -233,9 +233,9 @@ def test_a_full_disk_between_claim_and_intent_leaves_a_correct_record(stage: Uns
     with start_children(run_action, [(stage.make_environment(), action, subject, "after_tx1")]) as (child,):
         assert (child.wait_for_report(), child.wait_for_report()) == ("open", "storage_full")
     if stage.place.is_server:  # it has room, so that what happened could be written at once
-        found = stage.read_record(action, subject)
-        assert (found.state, found.certainty) == _STATE_OF_UNSENT_BY_ACTION[action], found
-        assert found.error_code == "storage_full"
+        record = stage.read_record(action, subject)
+        assert (record.state, record.certainty) == _STATE_OF_UNSENT_BY_ACTION[action], record
+        assert record.error_code == "storage_full"
         return
     assert truth.count_calling_operations(stage.maker.database) == 1
     stage.await_lapse()

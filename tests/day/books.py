@@ -102,40 +102,40 @@ def _compare_refunds(facts: DayFacts) -> Iterator[str]:
 
 def _compare_reserved_amounts(facts: DayFacts) -> Iterator[str]:
     """Yield a sentence for each payment whose reserved or refunded amount differs from the sum of its refunds."""
-    held, gone = Counter[int](), Counter[int]()
+    reserved, refunded = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
-        held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _STATES_THAT_RESERVE)
-        gone[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] == "completed")
+        reserved[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _STATES_THAT_RESERVE)
+        refunded[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] == "completed")
     for payment in facts["payments"]:
-        wanted = (held[int(payment["id"])], gone[int(payment["id"])])
-        if (int(payment["reserved_minor"]), int(payment["refunded_minor"])) != wanted:
-            yield f"books: payment {dict(payment)}, its refunds say {wanted}"
+        expected = (reserved[int(payment["id"])], refunded[int(payment["id"])])
+        if (int(payment["reserved_minor"]), int(payment["refunded_minor"])) != expected:
+            yield f"books: payment {dict(payment)}, its refunds say {expected}"
 
 
 def check_stock(facts: DayFacts) -> Iterator[str]:
-    """Yield a sentence for each wrong stock reservation. It must be held until its order ends, and released if its
-    order is cancelled."""
+    """Yield a sentence for each wrong stock reservation. A reservation must stay until its order ends, and must be
+    released if its order is cancelled."""
     orders = facts.get_rows_by_id("orders")
-    kept, free = Counter[str](), Counter[str]()
-    seen = Counter[str]()
+    reserved, free = Counter[str](), Counter[str]()
+    reservations_by_order = Counter[str]()
     for row in facts["stock_reservations"]:
         order = orders[int(row["order_id"])]
         name = str(order["merch_txn_id"])
-        seen[name] += 1
+        reservations_by_order[name] += 1
         if facts.stock.get(name) != (row["item"], int(row["quantity"])):
             yield f"stock: {name} holds {dict(row)} instead of {facts.stock.get(name)}"
         is_free = row["status"] == "released"
-        (free if is_free else kept)[str(row["item"])] += int(row["quantity"])
+        (free if is_free else reserved)[str(row["item"])] += int(row["quantity"])
         if is_free != (order["status"] == "cancelled"):
             yield f"stock: {row['status']} for {name}, which is {order['status']}"
-    for name in sorted(facts.stock.keys() - seen.keys()):
+    for name in sorted(facts.stock.keys() - reservations_by_order.keys()):
         yield f"stock: nothing is reserved for {name}"
     planned = Counter[str]()
     for item, quantity in facts.stock.values():
         planned[item] += quantity
     for item in planned:
-        if kept[item] != planned[item] - free[item]:
-            yield f"stock: {item}: {kept[item]} kept, {planned[item]} reserved, {free[item]} free"
+        if reserved[item] != planned[item] - free[item]:
+            yield f"stock: {item}: {reserved[item]} reserved, {planned[item]} planned, {free[item]} free"
 
 
 def check_cases(facts: DayFacts) -> Iterator[str]:

@@ -151,13 +151,13 @@ class CourseRunner:
             with self._changed:
                 self._changed.wait(PROGRESS_INTERVAL_SECONDS)
                 waiting = dict(self._parked)
-            seen = self._read_progress(waiting) if waiting else {}
+            progress_of = self._read_progress(waiting) if waiting else {}
             for payment, parked in waiting.items():
-                if payment in seen and parked.condition.is_met(seen[payment]):
+                if payment in progress_of and parked.condition.is_met(progress_of[payment]):
                     self._continue_course(payment, parked)
                 elif time.monotonic() - parked.since > self._max_wait_seconds:
                     self.errors.append(
-                        f"{parked.name}: waited in vain: {parked.condition.description}; {seen.get(payment)}"
+                        f"{parked.name}: waited in vain: {parked.condition.description}; {progress_of.get(payment)}"
                     )
                     with self._changed:
                         del self._parked[payment]

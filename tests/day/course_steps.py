@@ -95,7 +95,9 @@ class OrderCourses:
             return
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            payment.payment, lambda seen: (seen.order_state, seen.payment_state) == ("paid", "completed"), "paid"
+            payment.payment,
+            lambda progress: (progress.order_state, progress.payment_state) == ("paid", "completed"),
+            "paid",
         )
         yield from self._refund_payment(payment, plan.refund_minor)
 
@@ -113,8 +115,10 @@ class OrderCourses:
 
     def _make_alert_condition(self, payment: BegunPayment, event: str = "AlertRaised") -> ProgressCondition:
         """Return the condition that the receiver of alerts has got the event `event` about the order."""
-        wanted = (event, self.diary.broken_rule_by_order[payment.order])
-        return ProgressCondition(payment.payment, lambda seen: wanted in seen.alert_events, f"{wanted}")
+        alert_event = (event, self.diary.broken_rule_by_order[payment.order])
+        return ProgressCondition(
+            payment.payment, lambda progress: alert_event in progress.alert_events, f"{alert_event}"
+        )
 
     def _record_corrected_fault(self, payment: BegunPayment) -> RunningCourse:
         """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
@@ -148,13 +152,15 @@ class OrderCourses:
     def _reverse_payment_by_bank(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
         self._payers.set_payment_state(payment, "paid")
         yield ProgressCondition(
-            payment.payment, lambda seen: (seen.order_state, seen.payment_state) == ("paid", "completed"), "paid"
+            payment.payment,
+            lambda progress: (progress.order_state, progress.payment_state) == ("paid", "completed"),
+            "paid",
         )
         self._payers.set_payment_state(payment, "reversed", never_lost=True)
         self._record_planned_fault(payment, plan.course)
 
     def _pay_after_expiry(self, plan: OrderPlan, payment: BegunPayment) -> RunningCourse:
-        yield ProgressCondition(payment.payment, lambda seen: seen.order_state == "cancelled", "cancelled")
+        yield ProgressCondition(payment.payment, lambda progress: progress.order_state == "cancelled", "cancelled")
         self._payers.set_payment_state(payment, "paid", never_lost=True)
         self._record_planned_fault(payment, plan.course)
         if plan.course is OrderCourse.PAID_AFTER_EXPIRY_AND_REFUNDED:

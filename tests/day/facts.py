@@ -84,8 +84,8 @@ def read_facts(surroundings: DaySurroundings, diary: Diary, *, audit: bool = Tru
 
 def _read_rows(surroundings: DaySurroundings, table: str, columns: str) -> Sequence[TableRow]:
     names = [name.strip() for name in columns.split(",")]
-    found = call_with_retries(lambda: surroundings.owner_sql.sql(f"SELECT {columns} FROM {table}"))
-    return [dict(zip(names, row, strict=True)) for row in found]
+    rows = call_with_retries(lambda: surroundings.owner_sql.sql(f"SELECT {columns} FROM {table}"))
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _verify_audit(surroundings: DaySurroundings) -> tuple[str | None, int]:

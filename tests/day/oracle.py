@@ -45,8 +45,8 @@ class AlertScore:
         return self.correct_count / self.planned_count if self.planned_count else 1.0
 
 
-def find_faults(facts: DayFacts) -> list[str]:
-    """Return a sentence for each fault of the final state; empty if all is right."""
+def find_errors(facts: DayFacts) -> list[str]:
+    """Return a sentence for each error in the final state; empty if all is right. A planned fault is no error."""
     return [
         *_StuckRecords(facts).list_sentences(),
         *check_books(facts),
@@ -149,10 +149,10 @@ class _StuckRecords:
     @cached_property
     def _group_payments_by_order(self) -> dict[int, list[TableRow]]:
         """Return the payments by order id."""
-        found: dict[int, list[TableRow]] = {}
+        payments_by_order: dict[int, list[TableRow]] = {}
         for row in self._facts["payments"]:
-            found.setdefault(int(row["order_id"] or 0), []).append(row)
-        return found
+            payments_by_order.setdefault(int(row["order_id"] or 0), []).append(row)
+        return payments_by_order
 
     @cached_property
     def _ids_of_payments_in_running_saga(self) -> frozenset[int]:
@@ -224,34 +224,41 @@ def check_alerts(facts: DayFacts) -> Iterator[str]:
 
 
 def check_messages(facts: DayFacts) -> Iterator[str]:
-    """Yield a sentence for each fault of the messages about alerts: an event that the receiver didn't get or that the
+    """Yield a sentence for each error in the messages about alerts: an event that the receiver didn't get or that the
     outbox doesn't have, a wrong signature, events that don't fit the alerts, and events of an order in the wrong
     sequence.
     """
     if facts.bad_signature_count:
         yield f"messages with a bad signature: {facts.bad_signature_count}"
-    kept = {str(row["event_id"]): row for row in facts["outbox"]}
-    came = {str(event["event_id"]): event for event in facts.messages}
-    yield from (f"never told: event {one} of {kept[one]['record_key']}" for one in sorted(kept.keys() - came.keys()))
-    yield from (f"told, but not kept: event {one}" for one in sorted(came.keys() - kept.keys()))
-    wanted = Counter[tuple[str, str, str]]()
+    stored_events = {str(row["event_id"]): row for row in facts["outbox"]}
+    received_events = {str(event["event_id"]): event for event in facts.messages}
+    yield from (
+        f"never received: event {one} of {stored_events[one]['record_key']}"
+        for one in sorted(stored_events.keys() - received_events.keys())
+    )
+    yield from (
+        f"received, but not stored: event {one}" for one in sorted(received_events.keys() - stored_events.keys())
+    )
+    expected_counts = Counter[tuple[str, str, str]]()
     for row in facts["alerts"]:
         if row["rule_id"] in PLANNED_RULES:
             events = ("AlertRaised", "AlertResolved") if row["resolved_at"] is not None else ("AlertRaised",)
-            wanted.update((event, str(row["order_no"]), str(row["rule_id"])) for event in events)
-    told = Counter((str(one["event"]), str(one["order_no"]), str(one["rule_id"])) for one in came.values())
-    for event in sorted((wanted - told) + (told - wanted)):
-        yield f"told {told[event]} times instead of {wanted[event]}: {event}"
+            expected_counts.update((event, str(row["order_no"]), str(row["rule_id"])) for event in events)
+    received_counts = Counter(
+        (str(one["event"]), str(one["order_no"]), str(one["rule_id"])) for one in received_events.values()
+    )
+    for event in sorted((expected_counts - received_counts) + (received_counts - expected_counts)):
+        yield f"received {received_counts[event]} times instead of {expected_counts[event]}: {event}"
     yield from _find_wrong_sequences(facts.messages)
 
 
 def _find_wrong_sequences(messages: Sequence[TableRow]) -> Iterator[str]:
-    seen: set[tuple[str, str]] = set()
+    raised_alerts: set[tuple[str, str]] = set()
     for event in messages:
         key = (str(event["order_no"]), str(event["rule_id"]))
-        if event["event"] == "AlertResolved" and key not in seen:
-            yield f"told that it is resolved before it was raised: {key}"
-        seen.add(key)
+        if event["event"] == "AlertResolved" and key not in raised_alerts:
+            yield f"an alert resolved before it was raised: {key}"
+        raised_alerts.add(key)
 
 
 # The audit trail

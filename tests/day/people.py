@@ -196,14 +196,16 @@ class Operators:
     def request_refund(self, payment: BegunPayment, minor: int) -> int:
         """Request a refund of `minor` (minor units), and return its id."""
         text = str(minor) if payment.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
-        wanted = RefundRequest(payment.payment, text, "sent back")
-        asked = self._surroundings.operator.refunds.request
-        found: list[int] = []
+        refund_request = RefundRequest(payment.payment, text, "sent back")
+        request_refund = self._surroundings.operator.refunds.request
+        refund_ids: list[int] = []
 
-        def is_asked_for() -> bool:
+        def is_requested() -> bool:
             try:
-                found.append(
-                    self._act_until_answered(f"ask {payment.order}", lambda id: asked(wanted, request_id=id)).id
+                refund_ids.append(
+                    self._act_until_answered(
+                        f"ask {payment.order}", lambda id: request_refund(refund_request, request_id=id)
+                    ).id
                 )
             except ConsoleError as refusal:
                 if self._surroundings.day.uses_team_mode or refusal.code not in ("in_progress", "possible_repeat"):
@@ -212,11 +214,11 @@ class Operators:
                 rows = self._surroundings.owner_sql.sql(
                     f"SELECT id FROM refunds WHERE payment_id = {payment.payment}"
                 )
-                found.extend(int(id) for (id,) in rows)
-            return bool(found)
+                refund_ids.extend(int(id) for (id,) in rows)
+            return bool(refund_ids)
 
-        wait_until(is_asked_for, f"a refund of {payment.order}", self._surroundings.day.max_wait_seconds)
-        (refund,) = found
+        wait_until(is_requested, f"a refund of {payment.order}", self._surroundings.day.max_wait_seconds)
+        (refund,) = refund_ids
         return refund
 
     def approve_refund(self, refund: int) -> bool:
@@ -269,14 +271,14 @@ class ProgressReader:
 
     def __init__(self, surroundings: DaySurroundings) -> None:
         self._surroundings, self._read, self._lock = surroundings, 0, Lock()
-        self._told: dict[str, set[tuple[str, str]]] = {}
+        self._alert_events_by_order: dict[str, set[tuple[str, str]]] = {}
 
     def read_progress(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
         """Return the progress of these payments by payment id."""
-        told = self._read_received_alert_events()
+        alert_events_by_order = self._read_received_alert_events()
         rows = self._surroundings.owner_sql.sql(_SELECT_PROGRESS_SQL.format(", ".join(map(str, payments))))
         return {
-            int(payment): PaymentProgress(state, paid, certainty, frozenset(told.get(order, ())))
+            int(payment): PaymentProgress(state, paid, certainty, frozenset(alert_events_by_order.get(order, ())))
             for payment, order, state, paid, certainty in rows
         }
 
@@ -286,5 +288,7 @@ class ProgressReader:
             news = self._surroundings.alert_receiver.events[self._read :]
             self._read += len(news)
             for event in news:
-                self._told.setdefault(event["order_no"], set()).add((event["event"], event["rule_id"]))
-        return self._told
+                self._alert_events_by_order.setdefault(event["order_no"], set()).add(
+                    (event["event"], event["rule_id"])
+                )
+        return self._alert_events_by_order

@@ -23,14 +23,14 @@ class OrderCourse(StrEnum):
     FULLY_REFUNDED = "paid, all of it is refunded"
 
     UNDERPAID = "the shop raises the sum, then it is paid"
-    UNDERPAID_AND_CORRECTED = "the same; when that is told, the shop takes it back and an operator moves the order"
+    UNDERPAID_AND_CORRECTED = "the same; after the alert, the shop corrects the sum and an operator moves the order"
     SET_PAID_WITHOUT_PAYMENT = "the shop says paid, and nobody pays"
-    SET_PAID_THEN_PAID = "the shop says paid; when that is told, the payer pays"
+    SET_PAID_THEN_PAID = "the shop says paid; after the alert, the payer pays"
     REVERSED_BY_BANK = "paid, and the bank takes it back"
     PAID_AFTER_EXPIRY = "paid after its order was cancelled by time"
-    PAID_AFTER_EXPIRY_AND_REFUNDED = "the same; when that is told, all of it is refunded"
+    PAID_AFTER_EXPIRY_AND_REFUNDED = "the same; after the alert, all of it is refunded"
     PAID_AFTER_FAILURE = "paid after it had failed"
-    PAID_AFTER_FAILURE_AND_SHIPPED = "the same; when that is told, the shop ships"
+    PAID_AFTER_FAILURE_AND_SHIPPED = "the same; after the alert, the shop ships"
     PAID_AFTER_CANCEL = "paid after the shop cancelled its order"
 
 
@@ -75,8 +75,8 @@ STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
-    """The plan of one order. `wait_seconds` is the time from the payment code to the payer's action (seconds),
-    `refund_minor` the amount to be refunded (minor units).
+    """The plan of one order. `minor` is the price (minor units), `wait_seconds` the time from the payment code to the
+    payer's action (seconds), `refund_minor` the amount to be refunded (minor units).
     """
 
     number: str

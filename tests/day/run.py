@@ -95,7 +95,7 @@ def _print_progress(runner: CourseRunner, faults: DayFaults, print_line: PrintLi
 
 
 def _wait_until_quiet(surroundings: DaySurroundings, courses: OrderCourses, print_line: PrintLine) -> bool:
-    """Wait until the oracle reports no fault, and then for as long as a wrong alert would need to appear. Meanwhile
+    """Wait until the oracle reports no error, and then for as long as a wrong alert would need to appear. Meanwhile
     people continue to probe refunds. Return False if that isn't reached within `max_wait_seconds` seconds.
     """
     day = surroundings.day
@@ -104,7 +104,7 @@ def _wait_until_quiet(surroundings: DaySurroundings, courses: OrderCourses, prin
     since, before = None, [""]
     while time.monotonic() < deadline:
         courses.probe_sent_refunds()
-        busy = _list_open_faults(surroundings, courses.diary)
+        busy = _list_remaining_errors(surroundings, courses.diary)
         since = (since or time.monotonic()) if not busy else None
         if since is not None and time.monotonic() - since > settle:
             return True
@@ -116,27 +116,28 @@ def _wait_until_quiet(surroundings: DaySurroundings, courses: OrderCourses, prin
     return False
 
 
-def _list_open_faults(surroundings: DaySurroundings, diary: Diary) -> list[str]:
-    """Return the faults that the oracle reports now and that due tasks must still remove; ["notices"] while notices
+def _list_remaining_errors(surroundings: DaySurroundings, diary: Diary) -> list[str]:
+    """Return the errors that the oracle reports now and that due tasks must still remove; ["notices"] while notices
     are being delivered.
     """
     if not surroundings.notice_deliverer.is_idle:
         return ["notices"]
-    return oracle.find_faults(facts.read_facts(surroundings, diary, audit=False))
+    return oracle.find_errors(facts.read_facts(surroundings, diary, audit=False))
 
 
 def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFaults, diary: Diary) -> Counter[str]:
     """Return the counts of the day by the name of the event, such as `orders`, `lost` (notices) or `worker_kills`,
     and the number of rows in each state, such as `payments completed`."""
-    told, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(ended)
+    notice_counts, scored = surroundings.notice_deliverer.event_counts, oracle.compute_score(ended)
     event_counts = Counter(faults.fault_counts)
     event_counts.update(
         orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
         given_up=len(diary.given_up), unanswered=len(diary.unanswered),
         taken_over=sum(int(row["fence"]) > 1 for row in ended["requests"]),
-        notices=told["notices"], lost=told["lost"], doubled=told["doubled"], late=told["late"],
-        deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
-        not_taken=told["answered 503"] + told["answered 0"], refused=told["answered 400"],
+        notices=notice_counts["notices"], lost=notice_counts["lost"],
+        doubled=notice_counts["doubled"], late=notice_counts["late"],
+        deliveries=sum(n for name, n in notice_counts.items() if name.startswith("answered")),
+        not_taken=notice_counts["answered 503"] + notice_counts["answered 0"], refused=notice_counts["answered 400"],
         planned=scored.planned_count, raised=scored.raised_count, right=scored.correct_count,
         messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_row_count,
     )  # fmt: skip
@@ -148,18 +149,19 @@ def _count_events(surroundings: DaySurroundings, ended: DayFacts, faults: DayFau
 
 def format_counts(ended_day: EndedDay) -> str:
     """Return the counts of the day as one line of text."""
-    told, scored = ended_day.event_counts, oracle.compute_score(ended_day.facts)
+    counts, scored = ended_day.event_counts, oracle.compute_score(ended_day.facts)
     return (
-        f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
-        f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"
-        f" {told['database_kills']} databases killed, {told['outages']} outages, {told['broken_answers']} broken"
-        f" answers; {scored.planned_count} planned, {scored.raised_count} raised, precision {scored.precision:.3f},"
-        f" recall {scored.recall:.3f}"
+        f"{counts['orders']} orders in {counts['seconds']} s; of {counts['notices']} notices {counts['lost']} lost,"
+        f" {counts['doubled']} doubled, {counts['late']} late; {counts['worker_kills']} workers and"
+        f" {counts['database_kills']} databases killed, {counts['outages']} outages,"
+        f" {counts['broken_answers']} broken answers; {scored.planned_count} planned,"
+        f" {scored.raised_count} raised, precision {scored.precision:.3f}, recall {scored.recall:.3f}"
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Run a day by these arguments, and print the faults. Return the exit status: 0 if the oracle reports none."""
+    """Run a day by these arguments, and print the errors that the oracle finds. Return the exit status: 0 if it finds
+    none."""
     from tests.support.environment import isolate_environment
     from tests.support.quick_desks import make_quick_folder
 
@@ -171,7 +173,7 @@ def main(arguments: list[str]) -> int:
 
     with isolate_environment(), make_quick_folder() as folder:
         ended = run_day(day, folder, print_line)
-    wrong = oracle.find_faults(ended.facts)
+    wrong = oracle.find_errors(ended.facts)
     print_line("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.event_counts)), format_counts(ended)]))
     return bool(wrong)
 

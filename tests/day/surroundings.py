@@ -125,14 +125,14 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         providers = programs.make_sandbox(server.run, folder)
         providers.start_without_waiting()
         team = teams.create_team(server, _ROLES_BY_PERSON, has_team_mode=day.uses_team_mode)
-        told = stack.enter_context(receive_alerts())
-        told.answers = _get_alert_answer_status
+        alert_receiver = stack.enter_context(receive_alerts())
+        alert_receiver.answers = _get_alert_answer_status
         providers.wait_until_ready()
 
         def make_desk_environment(person: str, home: str) -> dict[str, str]:
             access = {"DATABASE_URL": team.urls[person], "OPERATOR": "", "TIME_SCALE": str(day.scale)}
             documents = {"DOCUMENTS_URL": (folder / "documents").as_uri()}
-            alerts = {"ALERTS_WEBHOOK_URL": told.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
+            alerts = {"ALERTS_WEBHOOK_URL": alert_receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
             both = known_providers(providers.url)
             return make_environment(folder / home, providers.url, **access, **documents, **alerts, **both)
 
@@ -159,7 +159,7 @@ def open_surroundings(day: DayParameters, folder: Path) -> Iterator[DaySurroundi
         )
         _raise_limits(everything)
         yield DaySurroundings(
-            day, folder, server, control, workers, notice_deliverer, told,
+            day, folder, server, control, workers, notice_deliverer, alert_receiver,
             desks["till"], desks["op-a"], desks["lead-b"],
             team.get_password_of("lead-b"), desks["aud-e"], shop, everything,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A day of 150 orders ends in the right state, and the oracle finds a fault in an altered state."""
+"""A day of 150 orders ends in the right state, and the oracle finds an error in an altered state."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -33,7 +33,7 @@ def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
     """
     scored = oracle.compute_score(ended_day.facts)
     print(format_counts(ended_day))
-    assert oracle.find_faults(ended_day.facts) == []
+    assert oracle.find_errors(ended_day.facts) == []
     assert (scored.precision, scored.recall) == (1.0, 1.0)
     assert set(ended_day.facts.broken_rule_by_order.values()) == set("ABC")
     for event in ("lost", "doubled", "late", "worker_kills", "database_kills", "outages", "broken_answers"):
@@ -166,7 +166,7 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
         lambda facts: _change_row(facts, "outbox", bool, published_at=None, next_at=None),
         "stuck: event ",
     ),
-    "a message that was lost": (lambda facts: replace(facts, messages=facts.messages[1:]), "never told: event "),
+    "a message that was lost": (lambda facts: replace(facts, messages=facts.messages[1:]), "never received: event "),
     "a forged message": (lambda facts: replace(facts, bad_signature_count=1), "bad signature"),
     "stock that stays": (
         lambda facts: _change_row(
@@ -185,14 +185,14 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
 
 @pytest.mark.parametrize("altered_name", ALTERED_RESULTS)
 def test_the_oracle_names_each_wrong_value(ended_day: EndedDay, altered_name: str) -> None:
-    """If one value of a correct final state is altered, the oracle reports the fault that fits this value."""
+    """If one value of a correct final state is altered, the oracle reports the error that fits this value."""
     alter, named = ALTERED_RESULTS[altered_name]
-    assert any(named in word for word in oracle.find_faults(alter(ended_day.facts)))
+    assert any(named in word for word in oracle.find_errors(alter(ended_day.facts)))
 
 
-def test_an_alert_about_an_order_set_to_paid_late_is_no_fault(ended_day: EndedDay) -> None:
+def test_an_alert_about_an_order_set_to_paid_late_is_no_error(ended_day: EndedDay) -> None:
     """If the grace period passed before the program set two orders to paid, an alert about each of them is right. The
     oracle reports only that the messages about these alerts are missing."""
     one_late = _add_late_alert(ended_day.facts, ended_day.facts.grace)
-    wrong = oracle.find_faults(_add_late_alert(one_late, one_late.grace))
-    assert {word.split(":")[0] for word in wrong} == {"told 0 times instead of 1"}
+    wrong = oracle.find_errors(_add_late_alert(one_late, one_late.grace))
+    assert {word.split(":")[0] for word in wrong} == {"received 0 times instead of 1"}

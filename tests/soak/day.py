@@ -50,7 +50,7 @@ def _run_day(day: DayParameters, folder: Path, name: str) -> Counter[str]:
     ended = run_day(day, folder)
     print(f"demand {name}: {format_counts(ended)}")
     assert ended.event_counts["orders"] >= day.order_count, f"closed after {ended.event_counts['orders']} orders"
-    wrong = oracle.find_faults(ended.facts)
+    wrong = oracle.find_errors(ended.facts)
     assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40], worker_logs.list_log_errors(folder)])
     return ended.event_counts
 

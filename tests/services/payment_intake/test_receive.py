@@ -441,7 +441,7 @@ def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock,
 
 
 @pytest.mark.engines("sqlite")
-def test_every_altered_encrypted_callback_is_refused_alike(scene: PaymentDesk) -> None:
+def test_every_altered_encrypted_callback_gets_the_same_refusal(scene: PaymentDesk) -> None:
     """The encrypted text of a callback was cut, altered, doubled or left out: each such callback is refused with the
     same result and counted, and the payment doesn't change.
     """

@@ -63,7 +63,7 @@ def test_an_unreachable_provider_is_asked_a_limited_number_of_times(overdue_scen
     assert run_task_and_count_queries_and_cancellations(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
-def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_skipped_payment_counts_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
     """If a run leaves out a payment, this counts as no attempt: the program queries the provider about it within
     minutes after the provider can be reached again.
     """

@@ -228,7 +228,7 @@ def parent(qtbot: QtBot, appearance: object) -> QWidget:
     return window
 
 
-def test_the_plan_of_money_set_aside_stays_about_it(parent: QWidget, qtbot: QtBot) -> None:
+def test_a_repeated_read_of_the_plan_is_about_the_same_set_aside(parent: QWidget, qtbot: QtBot) -> None:
     context, plan = make_window_context(), make_refund_plan(set_aside=OPEN_SET_ASIDE)
     services = RefundServices(plan)
     context.store_services(services)  # type: ignore[arg-type]  # refunds are all it takes
@@ -238,8 +238,8 @@ def test_the_plan_of_money_set_aside_stays_about_it(parent: QWidget, qtbot: QtBo
 
 
 def test_a_new_plan_of_only_money_set_aside_is_followed(parent: QWidget, qtbot: QtBot) -> None:
-    """Only money set aside is left when the dialog of an ordinary refund reads its plan again. The form then offers
-    this money, requests its refund, and the next reading of the plan is about it.
+    """The dialog of an ordinary refund reads its plan again, and by now only money set aside can be refunded. The
+    form then offers this money and requests its refund, and the next read of the plan is about this set-aside.
     """
     dialog, services, _ = open_dialog(parent, qtbot, make_refund_plan())
     money = replace(MONEY_PARTS, refundable=0, set_aside=6_000)
@@ -450,10 +450,10 @@ def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) ->
     made = make_refund_plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
     dialog, _, _ = open_dialog(parent, qtbot, made)
     assert not [bar for bar in dialog.findChildren(NotificationBar) if bar.isVisible()]
-    told = [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
-    assert "Within the per-refund limit" in told
-    assert "Another refund of this payment is open." not in told
-    assert told.count("The outcome of refund R-9 is unknown. Open it to see the next step.") == 1
+    shown_texts = [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
+    assert "Within the per-refund limit" in shown_texts
+    assert "Another refund of this payment is open." not in shown_texts
+    assert shown_texts.count("The outcome of refund R-9 is unknown. Open it to see the next step.") == 1
     assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Open it to see the next step."
     assert not dialog.form.takes_input
     assert not dialog.main_button.isEnabled()

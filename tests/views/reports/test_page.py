@@ -342,13 +342,17 @@ class DailyCloseServices(ReportServices):
 
     def __init__(self, close: DailyClose) -> None:
         super().__init__()
-        self.close, self.asked, self.written = close, list[tuple[str, date]](), list[tuple[str, date, Path]]()
+        self.close, self.read_closes, self.written = (
+            close,
+            list[tuple[str, date]](),
+            list[tuple[str, date, Path]](),
+        )
 
     def list_providers(self) -> tuple[str, ...]:
         return "atom", "paypay"
 
     def read_daily_close(self, provider: str, day: date) -> DailyClose:
-        self.asked.append((provider, day))
+        self.read_closes.append((provider, day))
         return replace(self.close, provider=provider, day=day)
 
     def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
@@ -389,7 +393,7 @@ def test_the_daily_close_is_shown_and_exported(
     section = page.section
     assert isinstance(section, DailyCloseSection)
     yesterday = NOW.astimezone(JST).date() - timedelta(days=1)
-    assert reports.asked[-1] == ("atom", yesterday)
+    assert reports.read_closes[-1] == ("atom", yesterday)
     assert {"ja": "未確定", "en": "Not yet final"}[language] in section.state_label.plain
     unknown_texts = {
         "ja": ("結果不明の決済 1 件（¥9,900）", "結果不明の返金 1 件（¥500）"),
@@ -404,17 +408,17 @@ def test_the_daily_close_is_shown_and_exported(
     assert "¥6,600" in section.changes_label.plain
     assert yesterday.isoformat() in section.state_label.plain, "it stays if the next close can't be read"
     section.provider_list.setCurrentIndex(1)
-    assert reports.asked[-1] == ("paypay", yesterday)
+    assert reports.read_closes[-1] == ("paypay", yesterday)
     assert "PayPay" in section.state_label.plain
     for text in ("2026-11-31", "yesterday", "2999-01-01"):
-        count = len(reports.asked)
+        count = len(reports.read_closes)
         section._day_edit.setText(text)
         section._day_edit.returnPressed.emit()
-        assert len(reports.asked) == count
+        assert len(reports.read_closes) == count
         assert section.day_field.edit.accessibleDescription()
     section._day_edit.setText("2026-11-01")
     section._day_edit.returnPressed.emit()
-    assert reports.asked[-1] == ("paypay", date(2026, 11, 1))
+    assert reports.read_closes[-1] == ("paypay", date(2026, 11, 1))
     opened: list[object] = []
     context.navigation_requested.connect(opened.append)
     section.unknown_table.opened.emit(unknown[0])

@@ -183,7 +183,7 @@ def _has_request_id_parameter(desk: Console, service: str, method: str) -> bool:
     return "request_id" in inspect.signature(getattr(type(getattr(desk, service)), method)).parameters
 
 
-def test_every_exception_of_the_table_is_still_called() -> None:
+def test_the_window_still_calls_each_listed_function_without_request_id() -> None:
     assert {
         (service, method) for service, methods in FUNCTIONS_WITHOUT_REQUEST_ID.items() for method in methods
     } <= find_called_methods()

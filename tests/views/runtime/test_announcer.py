@@ -238,15 +238,15 @@ def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
     """If a window without toasts is resized before its contents exist, the stack of toasts doesn't request the lower
     bars.
     """
-    asked: list[QWidget] = []
+    requested_windows: list[QWidget] = []
 
     def find_lower_bars() -> list[QWidget]:
-        asked.append(window)
+        requested_windows.append(window)
         return []
 
     ToastStack(window, find_lower_bars=find_lower_bars)
     window.resize(700, 500)
-    assert asked == []
+    assert requested_windows == []
 
 
 def test_only_the_announcer_sends_announcements() -> None:

@@ -294,7 +294,9 @@ def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: Re
     assert answers.failures == []
 
 
-def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot) -> None:
+def test_a_call_has_the_context_variables_of_its_caller(
+    runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
+) -> None:
     """The context variables of the caller, such as the operator, have the same values in the thread that executes the
     call.
     """

@@ -263,7 +263,7 @@ def test_headers_have_their_titles(make_model_with_tester: MakeModelFunction, ro
     assert model.headerData(0, Qt.Orientation.Horizontal, role) == ("Select" if is_heard else "")
 
 
-steps = st.lists(
+steps_strategy = st.lists(
     st.one_of(
         st.tuples(st.just("see"), st.integers(0, 60)),
         st.tuples(st.just("re-read"), st.just(0)),
@@ -275,7 +275,7 @@ steps = st.lists(
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=steps, grouped=st.booleans())
+@given(steps=steps_strategy, grouped=st.booleans())
 def test_a_re_read_after_any_sequence_has_the_stored_rows(
     make_model_with_tester: MakeModelFunction, steps: list[tuple[str, int]], grouped: bool
 ) -> None:

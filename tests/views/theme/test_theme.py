@@ -119,5 +119,7 @@ def test_figures_in_a_bold_line_are_bold_from_the_first_window_on() -> None:
         "print([QFontDatabase.styles(family) for family in ('BIZ UDPGothic', 'BIZ UDGothic')])"
     )
     command = [sys.executable, "-c", first]
-    told = subprocess.run(command, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, capture_output=True, text=True)
-    assert told.stdout.strip() == "[['Bold'], ['Bold']]", told.stderr
+    child = subprocess.run(
+        command, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, capture_output=True, text=True
+    )
+    assert child.stdout.strip() == "[['Bold'], ['Bold']]", child.stderr

@@ -136,8 +136,8 @@ def test_a_text_in_another_language_states_its_language(
         label.show_text(text)
     set_window_language(window_language)
     try:
-        told = [one.attributeValue(QAccessible.Attribute.Locale).name() for one in attributes]
-        assert told == [spoken] * len(widgets)
+        languages = [one.attributeValue(QAccessible.Attribute.Locale).name() for one in attributes]
+        assert languages == [spoken] * len(widgets)
         assert all(QAccessible.Attribute.Locale in one.attributeKeys() for one in attributes)
     finally:
         set_window_language("en")
