@@ -53,8 +53,8 @@ def decrypt_body(body: bytes) -> str:
 
 
 def decrypt_json_answer(answer: Answer) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(decrypt_body(answer.body))
-    return found
+    content: dict[str, Any] = json.loads(decrypt_body(answer.body))
+    return content
 
 
 class AtomCaller:
@@ -70,7 +70,7 @@ class AtomCaller:
         return self.http_caller.send_request("POST", path, form, Content_Type=FORM_CONTENT_TYPE)
 
     def start_payment(self, number: str = ORDER_NUMBER, amount: str = "500.00", **pay: Any) -> Answer:
-        asked = {"payInstrument": {
+        content = {"payInstrument": {
             "headDetails": {"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
             "merchDetails": {"merchId": known.ATOM_MERCH_ID, "userId": "", "password": pay.pop(
                 "password", known.ATOM_PASSWORD), "merchTxnId": number,
@@ -79,14 +79,14 @@ class AtomCaller:
             "custDetails": {"custEmail": "ops@example.com", "custMobile": "9999999999"},
             "extras": {"udf1": "corp:1180301018771"},
         }}  # fmt: skip
-        return self.send_post("/ots/aipay/auth", json.dumps(asked))
+        return self.send_post("/ots/aipay/auth", json.dumps(content))
 
     def verify_payment(
         self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = PAYMENT_DAY_IN_INDIA, **change: Any
     ) -> Answer:
         signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
-        asked = {
+        content = {
             "payInstrument": {
                 "headDetails": {"api": change.get("api", "TXNVERIFICATION"), "source": "OTS"},
                 "merchDetails": {
@@ -99,20 +99,20 @@ class AtomCaller:
             }
         }
         return self.send_post(
-            "/ots/payment/status", format_json_numbers(asked), key=change.get("key", known.ATOM_REQUEST_KEY)
+            "/ots/payment/status", format_json_numbers(content), key=change.get("key", known.ATOM_REQUEST_KEY)
         )
 
     def verify_payment_v2(
         self, number: str = ORDER_NUMBER, amount: str = "500.00", day: str = PAYMENT_DAY_IN_INDIA
     ) -> Answer:
         signature = make_signature(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
-        asked = {
+        content = {
             "payInstrument": {
                 "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "merchTxnId": number, "merchTxnDate": day},
                 "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
             }
         }
-        return self.send_post("/ots/v2/payment/status", format_json_numbers(asked))
+        return self.send_post("/ots/v2/payment/status", format_json_numbers(content))
 
     def refund_payment(
         self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER_NUMBER, **change: Any
@@ -121,17 +121,17 @@ class AtomCaller:
         signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, signed, "INR", "REFUNDINIT")  # fmt: skip
         product = {"prodName": "NSE", "prodRefundId": key, "prodRefundAmount": f"@{amount}@"}
-        asked = {"payInstrument": {
+        content = {"payInstrument": {
             "headDetails": {"api": "REFUNDINIT", "source": "OTS"},
             "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "password": change.get(
                 "password", known.ATOM_PASSWORD), "merchTxnId": number},
             "payDetails": {"atomTxnId": int(payment_id), "signature": signature, "txnCurrency": "INR",
                            "prodDetails": change.get("products", [product]), "totalRefundAmount": f"@{amount}@"},
         }}  # fmt: skip
-        return self.send_post("/ots/payment/refund", format_json_numbers(asked))
+        return self.send_post("/ots/payment/refund", format_json_numbers(content))
 
     def read_refund_status(self, payment_id: str, password: str = known.ATOM_PASSWORD) -> Answer:
-        asked = {
+        content = {
             "payInstrument": {
                 "headDetails": {"api": "REFUNDSTATUS", "source": "OTS_ARS"},
                 "merchDetails": {
@@ -141,7 +141,7 @@ class AtomCaller:
                 "payDetails": {"atomTxnId": int(payment_id), "prodDetails": [{"prodName": "NSE"}]},
             }
         }
-        return self.send_post("/ots/payment/status", json.dumps(asked))
+        return self.send_post("/ots/payment/status", json.dumps(content))
 
 
 def format_json_numbers(content: Any) -> str:
@@ -150,7 +150,11 @@ def format_json_numbers(content: Any) -> str:
 
 
 def get_status_code(answer: Answer) -> str:
-    """Return the status code in an answer of Atom; the payment part of the answer may be an object or a list."""
-    told = decrypt_json_answer(answer)["payInstrument"]
-    found: str = (told[-1] if isinstance(told, list) else told)["responseDetails"]["statusCode"]
-    return found
+    """Return the status code in an answer of Atom. The payment part of the answer may be an object, or a list, of
+    which the last entry counts.
+    """
+    instrument = decrypt_json_answer(answer)["payInstrument"]
+    status_code: str = (instrument[-1] if isinstance(instrument, list) else instrument)["responseDetails"][
+        "statusCode"
+    ]
+    return status_code

@@ -27,13 +27,14 @@ class Answer:
 
     @property
     def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+        fields: dict[str, Any] = json.loads(self.body)
+        return fields
 
     @property
     def check(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.data["credit_check"]
-        return found
+        """The JSON fields of the credit check in the answer."""
+        fields: dict[str, Any] = self.data["credit_check"]
+        return fields
 
 
 class Caller:
@@ -47,14 +48,14 @@ class Caller:
     def call_by_name(self, call: str, check_id: int) -> Answer:
         """Make the call with this name, about the default corporation number of the tests or about the credit check
         `check_id`."""
-        asked: dict[str, Callable[[], Answer]] = {
+        method_by_call: dict[str, Callable[[], Answer]] = {
             "token": self.request_token,
             "purchase": self.buy_check,
             "detail": lambda: self.read_detail(check_id),
             "pdf": lambda: self.read_pdf(check_id),
             "list": self.list_checks,
         }
-        return asked[call]()
+        return method_by_call[call]()
 
     def send_request(self, method: str, path: str, body: str | bytes = b"", **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_seconds)
@@ -67,15 +68,17 @@ class Caller:
             connection.close()
 
     def request_token(self, refresh_token: str = REFRESH_TOKEN, **form: str) -> Answer:
-        wanted = {
+        default_fields = {
             "grant_type": "refresh_token",
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "refresh_token": refresh_token,
         }
-        return self.send_request("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM_CONTENT_TYPE)
+        return self.send_request(
+            "POST", "/oauth/token", urlencode(default_fields | form), Content_Type=FORM_CONTENT_TYPE
+        )
 
-    def make_authorized_caller(self) -> "Caller":
+    def authorize(self) -> "Caller":
         """Get an access token for this client, and return the client."""
         self.access = self.request_token().data["access_token"]
         return self

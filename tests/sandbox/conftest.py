@@ -22,4 +22,4 @@ def control(sandbox: Sandbox) -> SandboxControl:
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Caller:
     """Return a client of the sandbox that has an access token."""
-    return Caller(sandbox).make_authorized_caller()
+    return Caller(sandbox).authorize()

@@ -47,13 +47,13 @@ class PayPayCaller:
         return self.http_caller.send_request(method, path + query, body, Authorization=signed, **more)
 
     def create_payment(self, number: str = ORDER_NUMBER, amount: int = 3300, **fields: Any) -> Answer:
-        asked = {
+        default_fields = {
             "merchantPaymentId": number,
             "amount": {"amount": amount, "currency": "JPY"},
             "codeType": "ORDER_QR",
             "requestedAt": 1795161600,
         }
-        return self.send_request("POST", "/v2/codes", asked | fields)
+        return self.send_request("POST", "/v2/codes", default_fields | fields)
 
     def read_payment(self, number: str = ORDER_NUMBER) -> Answer:
         return self.send_request("GET", f"/v2/codes/payments/{number}")
@@ -62,14 +62,14 @@ class PayPayCaller:
         return self.send_request("DELETE", f"/v2/payments/{number}")
 
     def refund_payment(self, payment_id: str, amount: int = 1000, key: str = "RFD-1", **fields: Any) -> Answer:
-        asked = {
+        default_fields = {
             "merchantRefundId": key,
             "paymentId": payment_id,
             "amount": {"amount": amount, "currency": "JPY"},
             "requestedAt": 1795165200,
             "reason": "注文キャンセルのため",
         }
-        return self.send_request("POST", "/v2/refunds", asked | fields)
+        return self.send_request("POST", "/v2/refunds", default_fields | fields)
 
     def read_refund(self, payment_id: str, key: str = "RFD-1") -> Answer:
         return self.send_request("GET", f"/v2/refunds/{key}", query=f"?paymentId={payment_id}")

@@ -207,16 +207,16 @@ def test_a_body_too_large_or_without_length_is_refused(caller: Caller, headers: 
 def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
     """`run_sandbox` reports when the sandbox is ready, and runs it until it is stopped."""
     ready: list[Sandbox] = []
-    told = threading.Event()
+    was_reported = threading.Event()
 
     def record_ready_sandbox(sandbox: Sandbox) -> None:
         ready.append(sandbox)
-        told.set()
+        was_reported.set()
 
     thread = threading.Thread(target=run_sandbox, args=(0, record_ready_sandbox))
     thread.start()
-    assert told.wait(MAX_WAIT_SECONDS)
-    assert Caller(ready[0]).make_authorized_caller().buy_check().status == 201
+    assert was_reported.wait(MAX_WAIT_SECONDS)
+    assert Caller(ready[0]).authorize().buy_check().status == 201
     ready[0].stop()
     thread.join(MAX_WAIT_SECONDS)
     assert not thread.is_alive()

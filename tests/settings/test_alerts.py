@@ -23,8 +23,8 @@ REFUSED_SETTINGS = [
 ]  # fmt: skip
 
 
-def load_alert_settings(home: Path, **told: str) -> Settings:
-    return Settings.load({"CONSOLE_HOME": str(home)} | {f"CONSOLE_{name}": text for name, text in told.items()})
+def load_alert_settings(home: Path, **variables: str) -> Settings:
+    return Settings.load({"CONSOLE_HOME": str(home)} | {f"CONSOLE_{name}": text for name, text in variables.items()})
 
 
 def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
@@ -40,12 +40,12 @@ def test_a_webhook_may_be_in_a_listed_private_network(tmp_path: Path) -> None:
     """A webhook's address may be in a private network that the settings list. An address in another private network,
     or an address without encryption, is refused.
     """
-    told = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
-    hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
+    networks = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
+    hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **networks).alerts
     assert (hook.webhook_url, hook.webhook_networks) == ("https://10.20.0.5:8443/a", ("10.20.0.0/24", "fd12::/48"))
     for url in ("https://10.20.1.5/a", "https://169.254.169.254/a", "http://10.20.0.5/a"):
         with pytest.raises(ConsoleError) as refused:
-            load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL=url, **told)
+            load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL=url, **networks)
         assert refused.value.detail["variable"] == "CONSOLE_ALERTS_WEBHOOK_URL"
 
 
@@ -75,7 +75,7 @@ def test_alert_settings_name_their_missing_part(tmp_path: Path, monkeypatch: pyt
     assert kafka.require_usable_publisher(lambda _: None) == ""
     monkeypatch.setattr("console.settings.alerts.find_spec", lambda _: None)
     lacking = ((hook, None, "missing"), (hook, "x" * 15, "token_short"), (kafka, "", "kafka_missing"))
-    for told, secret, problem in lacking:
+    for settings, secret, problem in lacking:
         with pytest.raises(ConsoleError) as refused:
-            told.require_usable_publisher(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
+            settings.require_usable_publisher(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
         assert refused.value.detail["problem"] == problem

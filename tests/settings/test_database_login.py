@@ -26,9 +26,9 @@ PASSWORD = "canary-p@ss:w/rd?"
 def load_desk_settings(
     home: Path, keyring: Keyring | None = None, url: str = DATABASE_URL_WITHOUT_USER, **extra: str
 ) -> Settings:
-    told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url}
+    environment = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url}
     return load_settings(
-        told | {f"CONSOLE_{name}": value for name, value in extra.items()}, find_keyring=lambda: keyring
+        environment | {f"CONSOLE_{name}": value for name, value in extra.items()}, find_keyring=lambda: keyring
     )
 
 

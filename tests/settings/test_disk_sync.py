@@ -1,4 +1,6 @@
-"""Tests that each file that must survive a power cut is also written from the cache of the disk on macOS."""
+"""Tests that on macOS each file that must survive a power cut is written to the disk itself, not only into the disk's
+cache.
+"""
 
 import errno
 import os

@@ -54,14 +54,14 @@ def load_profile_settings(home: Path, profile: str = "", env: Mapping[str, str] 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[ServiceContext]:
     """Yield a service context of a desk with an empty database; tests replace its settings."""
-    told = load_profile_settings(tmp_path)
-    database, spool = Database(told.database_url), Spool(tmp_path, cipher=None)
+    settings = load_profile_settings(tmp_path)
+    database, spool = Database(settings.database_url), Spool(tmp_path, cipher=None)
     yield ServiceContext(
-        settings=told,
+        settings=settings,
         database=database,
         database_id=migrate.ensure_schema(database)["database_id"],
         spool=spool,
-        documents=open_documents(told.documents_url, database),
+        documents=open_documents(settings.documents_url, database),
         clock=SystemClock(),
         scale=TimeScale(1),
         failpoints=Failpoints(None),
@@ -93,14 +93,14 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
     """Without a profile, providers have these settings: the production environment, repeated refunds allowed, and the
     published rates of three calls a second for PayPay and one for Atom.
     """
-    told = load_profile_settings(tmp_path)
-    own = told.get_provider_settings(PAYPAY_PLUGIN)
+    settings = load_profile_settings(tmp_path)
+    own = settings.get_provider_settings(PAYPAY_PLUGIN)
     assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
         "production",
         True,
         0.34,
     )
-    atom = told.get_provider_settings(ATOM_PLUGIN)
+    atom = settings.get_provider_settings(ATOM_PLUGIN)
     assert (atom.environment, atom.verification, atom.amount_format) == (
         "production",
         "v1",
@@ -116,7 +116,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
 
 def test_each_key_of_the_provider_sections_is_read(tmp_path: Path) -> None:
     """The settings contain the value of every key of the profile's sections `paypay` and `atom`."""
-    told = load_profile_settings(
+    settings = load_profile_settings(
         tmp_path,
         """
         [paypay]
@@ -137,13 +137,13 @@ def test_each_key_of_the_provider_sections_is_read(tmp_path: Path) -> None:
         """,
         {"CONSOLE_PROVIDER_HOSTS": "a.example,b.example,c.example"},
     )
-    own = told.get_provider_settings(PAYPAY_PLUGIN)
+    own = settings.get_provider_settings(PAYPAY_PLUGIN)
     assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
         "staging",
         False,
         2,
     )
-    atom = told.get_provider_settings(ATOM_PLUGIN)
+    atom = settings.get_provider_settings(ATOM_PLUGIN)
     assert (atom.environment, atom.verification, atom.amount_format) == ("uat", "v2", "shortest")
     assert (atom.product, atom.account, atom.spacing_seconds) == ("SHOP", "213232323", 0.5)
     assert atom.urls == {
@@ -240,11 +240,11 @@ def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> No
     """
 
     def read_atom_urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
-        told = load_profile_settings(
+        settings = load_profile_settings(
             tmp_path, profile, ATOM_SETTINGS | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {})
         )
-        own = told.get_provider_settings(ATOM_PLUGIN)
-        return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.get_provider_url("atom"))
+        own = settings.get_provider_settings(ATOM_PLUGIN)
+        return atom_urls(own, make_merchant(own, settings.read_secrets("atom")), settings.get_provider_url("atom"))
 
     assert read_atom_urls("") == AtomUrls.make_production_urls()
     assert read_atom_urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(
@@ -276,8 +276,8 @@ def test_the_documented_variables_open_both_providers(context: ServiceContext, s
     for name in provider_registry.list_provider_names():
         sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
         adapter = open_provider_adapter(context, name, env=env)
-        asked = PaymentQuestion("ORD-1", amount=Money(3300, adapter.capabilities.currency), begun_at=context.now())
-        assert adapter.read_payment(asked).kind is OutcomeClass.SUCCEEDED
+        question = PaymentQuestion("ORD-1", amount=Money(3300, adapter.capabilities.currency), begun_at=context.now())
+        assert adapter.read_payment(question).kind is OutcomeClass.SUCCEEDED
 
 
 def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:

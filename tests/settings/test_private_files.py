@@ -26,14 +26,14 @@ def run_command(home: Path, umask: int, *words: str, **extra: str) -> dict[str, 
     """Run a command in a process of its own with this umask, and return its JSON object. `extra` are further settings
     without their prefix.
     """
-    told = make_environment(home, UNREACHABLE_URL, DOCUMENTS_URL="", DATABASE_URL="", **extra)
-    told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
-    with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
+    environment = make_environment(home, UNREACHABLE_URL, DOCUMENTS_URL="", DATABASE_URL="", **extra)
+    environment = {name: text for name, text in environment.items() if text} | {"PATH": os.environ["PATH"]}
+    with ForkedCommand("--json", *words, environment=environment, umask=umask) as command:
         out = command.read_output(120)
         assert out, command.read_errors()
-    found = json.loads(out)
-    assert isinstance(found, dict)
-    return found
+    answer = json.loads(out)
+    assert isinstance(answer, dict)
+    return answer
 
 
 def read_file_modes(home: Path) -> dict[str, str]:
@@ -53,9 +53,9 @@ def test_only_the_owner_reads_files_of_the_home_folder(tmp_path: Path, umask: in
         home.chmod(existing_mode)
     assert run_command(home, umask, "lookup", "1180301018771")["ok"]
     assert run_command(home, umask, "audit", "export", str(home / "trail.csv"))["ok"]
-    found = read_file_modes(home)
-    assert {"console.db", "desk.db", "trail.csv"} <= set(found)
-    assert {name: mode for name, mode in found.items() if mode not in ("0o600", "0o700")} == {}
+    mode_by_path = read_file_modes(home)
+    assert {"console.db", "desk.db", "trail.csv"} <= set(mode_by_path)
+    assert {name: mode for name, mode in mode_by_path.items() if mode not in ("0o600", "0o700")} == {}
     if existing_mode is None:
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
@@ -139,12 +139,12 @@ def test_journal_files_are_private_too(tmp_path: Path) -> None:
     try:
         database = Database(f"sqlite:///{file}")
         database.write(lambda tx: tx.conn.exec_driver_sql("CREATE TABLE t (a)"))
-        found = read_file_modes(file.parent)
+        mode_by_path = read_file_modes(file.parent)
         database.close()
     finally:
         os.umask(before)
-    assert {"console.db", "console.db-wal", "console.db-shm"} <= set(found)
-    assert set(found.values()) == {"0o600"}
+    assert {"console.db", "console.db-wal", "console.db-shm"} <= set(mode_by_path)
+    assert set(mode_by_path.values()) == {"0o600"}
 
 
 def test_a_link_to_a_missing_file_creates_a_private_file(tmp_path: Path) -> None:

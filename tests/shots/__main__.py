@@ -45,12 +45,12 @@ def main() -> int:
     options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--into", type=Path, default=Path("shots"))
     options.add_argument("--quick", action="store_true", help="one language and theme")
-    asked = options.parse_args()
+    arguments = options.parse_args()
     qInstallMessageHandler(_print_qt_message)
     app = QApplication(sys.argv[:1])
     collector = GarbageCollectionTimer(app)
-    for sight in WINDOW_LOOKS[:1] if asked.quick else WINDOW_LOOKS:
-        take_pictures(sight, asked.into, asked.only)
+    for sight in WINDOW_LOOKS[:1] if arguments.quick else WINDOW_LOOKS:
+        take_pictures(sight, arguments.into, arguments.only)
     collector.stop()
     del app
     return 0

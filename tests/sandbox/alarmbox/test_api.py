@@ -59,7 +59,7 @@ def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxCont
     """After a reset, as after a start, the same purchase gets the same id, name and result as before."""
     before = caller.buy_check().check
     control.reset()
-    assert caller.make_authorized_caller().buy_check().check == before
+    assert caller.authorize().buy_check().check == before
 
 
 def test_dummy_numbers_have_fixed_results(caller: Caller) -> None:

@@ -121,10 +121,10 @@ def test_auth_returns_an_encrypted_token(atom_caller: AtomCaller, control: Sandb
     AUTH.
     """
     answer = atom_caller.start_payment()
-    told = decrypt_json_answer(answer)
+    content = decrypt_json_answer(answer)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
-    assert isinstance(told["atomTokenId"], int)
-    assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
+    assert isinstance(content["atomTokenId"], int)
+    assert content["responseDetails"]["txnStatusCode"] == "OTS0000"
     assert get_status_code(atom_caller.verify_payment()) == "OTS0401"
     assert control.payments_control.read_payment("atom", ORDER_NUMBER)["captured_minor"] == 0
     assert decrypt_json_answer(atom_caller.start_payment())["responseDetails"]["txnStatusCode"] == "OTS0600"
@@ -210,9 +210,9 @@ def test_verification_returns_amounts_and_surcharge(atom_caller: AtomCaller, con
     control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid", surcharge_minor=1767)
     answer = atom_caller.verify_payment()
     assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in decrypt_body(answer.body)
-    told = decrypt_json_answer(answer)["payInstrument"][0]
-    assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
-    assert isinstance(told["payDetails"]["atomTxnId"], int)
+    instrument = decrypt_json_answer(answer)["payInstrument"][0]
+    assert instrument["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
+    assert isinstance(instrument["payDetails"]["atomTxnId"], int)
     control.change_settings(atom_sends_instrument_list=False)
     assert isinstance(decrypt_json_answer(atom_caller.verify_payment())["payInstrument"], dict)
 
@@ -222,8 +222,8 @@ def test_verification_lists_a_failed_attempt_first(atom_caller: AtomCaller, cont
     atom_caller.start_payment()
     first = control.payments_control.change_payment_state("atom", ORDER_NUMBER, "failed")["id"]
     second = control.payments_control.change_payment_state("atom", ORDER_NUMBER, "paid", another_attempt=True)["id"]
-    told = decrypt_json_answer(atom_caller.verify_payment())["payInstrument"]
-    assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
+    attempts = decrypt_json_answer(atom_caller.verify_payment())["payInstrument"]
+    assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in attempts] == [
         (int(first), "OTS0600"),
         (int(second), "OTS0000"),
     ]
@@ -257,9 +257,9 @@ def test_a_refund_is_accepted_and_listed(
     """Atom accepts a refund and repeats our refund id in its answer. REFUNDSTATUS lists the refund with the payment's
     other refunds; the remarks of an entry state its status.
     """
-    told = decrypt_json_answer(atom_caller.refund_payment(paid_payment_id))["payInstrument"]
-    product = told["payDetails"]["prodDetails"][0]
-    assert told["responseDetails"]["statusCode"] == "OTS0000"
+    instrument = decrypt_json_answer(atom_caller.refund_payment(paid_payment_id))["payInstrument"]
+    product = instrument["payDetails"]["prodDetails"][0]
+    assert instrument["responseDetails"]["statusCode"] == "OTS0000"
     assert (product["prodRefundId"], product["prodStatusCode"], product["prodRefundAmount"]) == (
         "RFD1",
         "OTS0000",
@@ -284,10 +284,10 @@ def test_the_refund_status_has_several_forms(
     """
     atom_caller.refund_payment(paid_payment_id)
     control.change_settings(atom_sends_status_list=True, atom_sends_refund_in_paise=True)
-    told = decrypt_json_answer(atom_caller.read_refund_status(paid_payment_id))["payInstrument"][
+    refund_details = decrypt_json_answer(atom_caller.read_refund_status(paid_payment_id))["payInstrument"][
         "refundStatusDetails"
     ]
-    assert told[0]["refundStatus"][0]["refundAmt"] == 15050
+    assert refund_details[0]["refundStatus"][0]["refundAmt"] == 15050
 
 
 @pytest.mark.parametrize(

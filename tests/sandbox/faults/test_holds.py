@@ -29,19 +29,21 @@ def make_client_with_short_timeout(sandbox: Sandbox, caller: Caller) -> Caller:
     return hasty
 
 
-@pytest.mark.parametrize(("fault", "meanwhile"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 0)])
+@pytest.mark.parametrize(
+    ("fault", "charges_before_release"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 0)]
+)
 def test_a_held_call_is_listed_and_released(
-    caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor, fault: str, meanwhile: int
+    caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor, fault: str, charges_before_release: int
 ) -> None:
     """The control API lists a held call. The sandbox answers it after its release; depending on the fault, it charges
     the call before or after the release."""
     control.add_fault(fault, call="purchase")
     waiting = executor.submit(caller.buy_check)
     assert control.wait_until_reached(held=1)
-    assert control.count_charges() == meanwhile
-    assert [(held["call"], held["number"], held["fault"]) for held in control.read_state()["held"]] == [
-        ("purchase", CORPORATION_NUMBER, fault)
-    ]
+    assert control.count_charges() == charges_before_release
+    assert [
+        (held_call["call"], held_call["number"], held_call["fault"]) for held_call in control.read_state()["held"]
+    ] == [("purchase", CORPORATION_NUMBER, fault)]
     assert control.release_calls() == 1
     if fault == "late_charge":
         assert isinstance(waiting.exception(), ConnectionError)
@@ -142,7 +144,7 @@ def test_a_stopped_sandbox_ends_its_threads_at_once(executor: ThreadPoolExecutor
     """
     before = set(threading.enumerate())
     sandbox = start_sandbox()
-    caller, control = Caller(sandbox).make_authorized_caller(), sandbox.control
+    caller, control = Caller(sandbox).authorize(), sandbox.control
     control.add_faults(
         {"action": "hang", "call": "purchase", "times": "always", "number": CORPORATION_NUMBER},
         {"action": "slow", "call": "purchase", "times": "always", "seconds": 30},

@@ -192,5 +192,5 @@ def test_two_sandboxes_have_separate_rules_and_ledgers(sandbox: Sandbox, control
 
     with start_sandbox() as other:
         control.add_fault("status:500")
-        assert Caller(other).make_authorized_caller().buy_check().status == 201
+        assert Caller(other).authorize().buy_check().status == 201
         assert (sandbox.ledger.charge_count, other.ledger.charge_count) == (0, 1)

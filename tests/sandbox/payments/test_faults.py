@@ -100,10 +100,10 @@ def test_an_altered_answer_hides_the_true_effect_once(
     """
     if call.endswith(("details", "status")):
         gateways.make_refunds()
-    wanted = shown_value.format(yen=gateways.yen, rupees=gateways.rupees)
+    shown_text = shown_value.format(yen=gateways.yen, rupees=gateways.rupees)
     gateways.control.add_fault(fault, call=call)
-    assert wanted in gateways.read_answer_text(call)
-    assert wanted not in gateways.read_answer_text(call)
+    assert shown_text in gateways.read_answer_text(call)
+    assert shown_text not in gateways.read_answer_text(call)
     if call.endswith("_refund"):
         assert gateways.control.payments_control.read_refunds()[0]["fault"] == fault
 
@@ -194,8 +194,12 @@ def test_a_fault_sets_a_field_of_an_answer(gateways: SandboxGateways) -> None:
     must exist, otherwise the fault sets nothing."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     gateways.control.add_fault("set_fields", call="paypay_refund", fields=fields)
-    told = gateways.call_by_name("paypay_refund").data["data"]
-    assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
+    refund_fields = gateways.call_by_name("paypay_refund").data["data"]
+    assert (refund_fields["amount"], refund_fields["new"], "nowhere" in refund_fields) == (
+        {"amount": 7, "currency": "JPY"},
+        None,
+        False,
+    )
     fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
     gateways.control.add_fault("set_fields", call="atom_verification", fields=fields)
     assert (
@@ -296,8 +300,8 @@ def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, faul
     gateways.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
         gateways.call_by_name(call)
-    happened = 0 if fault == "html" else 1
-    assert len(gateways.control.payments_control.read_refunds()) == happened
+    refund_count = 0 if fault == "html" else 1
+    assert len(gateways.control.payments_control.read_refunds()) == refund_count
     assert gateways.call_by_name(call).status == 200
 
 

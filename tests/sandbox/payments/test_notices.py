@@ -96,15 +96,15 @@ def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, rece
     """
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay")
-    told = receiver.parsed_notices[0]
-    assert (told["notification_type"], told["merchant_order_id"], told["order_amount"], told["state"]) == (
+    notice = receiver.parsed_notices[0]
+    assert (notice["notification_type"], notice["merchant_order_id"], notice["order_amount"], notice["state"]) == (
         "Transaction",
         "P-1",
         "330000",
         "COMPLETED",
     )
-    assert told["order_id"] == control.payments_control.read_payment("paypay", "P-1")["id"]
-    assert told["paid_at"].endswith("Z")
+    assert notice["order_id"] == control.payments_control.read_payment("paypay", "P-1")["id"]
+    assert notice["paid_at"].endswith("Z")
     assert receiver.kinds == ["application/json"]
     assert control.payments_control.read_notices()[0]["statuses"] == [200]
 
@@ -249,7 +249,7 @@ def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Not
     control.payments_control.send_notice("paypay", "P-1")
     control.payments_control.change_payment_state("paypay", "P-1", "paid")
     assert control.wait_until_reached(notices=3)
-    assert [told["state"] for told in receiver.parsed_notices] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
+    assert [notice["state"] for notice in receiver.parsed_notices] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
 
 def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: NoticeReceiver) -> None:
@@ -318,8 +318,12 @@ def test_a_daily_file_covers_one_japanese_day(
     sandbox.payment_ledger.accept_refund(payment, "R-1", 1000)
     url = control.payments_control.publish_recon_file("2026-11-20", must_notify=True)
     assert control.wait_until_reached(notices=1)
-    told = receiver.parsed_notices[0]
-    assert (told["notification_type"], told["fileType"], told["path"]) == ("file.created", "transaction_recon", url)
+    notice = receiver.parsed_notices[0]
+    assert (notice["notification_type"], notice["fileType"], notice["path"]) == (
+        "file.created",
+        "transaction_recon",
+        url,
+    )
     path = url.removeprefix(sandbox.url)
     assert "transaction_100000000000000001_20261120000000_20261120235959_v2.csv?" in path
     text = Caller(sandbox).send_request("GET", path).body.decode("cp932")

@@ -173,7 +173,7 @@ def test_a_repeated_request_returns_the_first_code(paypay_caller: PayPayCaller, 
 def test_a_wrong_request_for_a_code_is_refused(
     paypay_caller: PayPayCaller, fields: dict[str, Any], result: str
 ) -> None:
-    """A request for a payment code with a missing or invalid field gets PayPay's error code for that fault."""
+    """A request for a payment code with a missing or invalid field gets PayPay's error code for this field."""
     assert get_status_and_code(paypay_caller.create_payment(**fields)) == (400, result)
 
 
@@ -266,14 +266,14 @@ def test_a_merchant_reads_no_payment_of_another_merchant(
         get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/payments/{ORDER_NUMBER}", **other))[1]
         == "RESOURCE_NOT_FOUND"
     )
-    wanted = {
+    refund_fields = {
         "merchantRefundId": "R",
         "paymentId": payment_id,
         "amount": {"amount": 1, "currency": "JPY"},
         "requestedAt": 1,
     }
     assert (
-        get_status_and_code(paypay_caller.send_request("POST", "/v2/refunds", wanted, **other))[1]
+        get_status_and_code(paypay_caller.send_request("POST", "/v2/refunds", refund_fields, **other))[1]
         == "RESOURCE_NOT_FOUND"
     )
 

@@ -23,8 +23,9 @@ def paid_payment_id(control: SandboxControl) -> str:
 
 
 def read_sums(control: SandboxControl) -> tuple[int, int, int]:
-    told = control.payments_control.read_payment("paypay", ORDER_NUMBER)
-    return told["captured_minor"], told["accepted_minor"], told["refunded_minor"]
+    """Return the captured, the accepted and the refunded amount of the payment in the ledger, in yen."""
+    payment = control.payments_control.read_payment("paypay", ORDER_NUMBER)
+    return payment["captured_minor"], payment["accepted_minor"], payment["refunded_minor"]
 
 
 def test_a_refund_is_accepted_first_and_made_at_the_next_read(
@@ -42,8 +43,8 @@ def test_a_refund_is_accepted_first_and_made_at_the_next_read(
         1000,
     )
     assert paypay_caller.read_refund(paid_payment_id).data["data"]["status"] == "REFUNDED"
-    told = paypay_caller.read_payment().data["data"]
-    assert (told["status"], [r["merchantRefundId"] for r in told["refunds"]["data"]]) == ("REFUNDED", ["RFD-1"])
+    payment = paypay_caller.read_payment().data["data"]
+    assert (payment["status"], [r["merchantRefundId"] for r in payment["refunds"]["data"]]) == ("REFUNDED", ["RFD-1"])
     assert read_sums(control) == (3300, 1000, 1000)
     assert control.payments_control.read_refunds("RFD-1")[0]["delivered"] is True
 
@@ -154,7 +155,7 @@ def test_a_refund_is_accepted_until_the_end_of_its_window(
 ) -> None:
     """The sandbox accepts a refund until 23:59:59 of the 365th day in Japan."""
     payment_id = control.payments_control.register_payment("paypay", "OLD", 300, at="2026-11-20T10:15:00+09:00")["id"]
-    wanted = {
+    refund_fields = {
         "merchantRefundId": "W",
         "paymentId": payment_id,
         "amount": {"amount": 100, "currency": "JPY"},
@@ -163,12 +164,12 @@ def test_a_refund_is_accepted_until_the_end_of_its_window(
     over = "2027-11-21T00:00:00+09:00"
     epoch = int(datetime.fromisoformat(over).timestamp())
     control.change_settings(now=over)
-    assert get_status_and_code(paypay_caller.send_request("POST", "/v2/refunds", wanted, epoch=epoch)) == (
+    assert get_status_and_code(paypay_caller.send_request("POST", "/v2/refunds", refund_fields, epoch=epoch)) == (
         400,
         "REFUND_WINDOW_EXCEED",
     )
     control.change_settings(now="2027-11-20T23:59:00+09:00")
-    assert paypay_caller.send_request("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
+    assert paypay_caller.send_request("POST", "/v2/refunds", refund_fields, epoch=epoch).status == 200
 
 
 def test_several_refunds_of_a_payment_need_a_contract(

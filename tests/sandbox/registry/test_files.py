@@ -158,8 +158,8 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_ro
     rows = read_rows(path)
     assert len(rows) == 2_000 + len(planted)
     numbers = {row.corporate_number for row in planted}
-    told = [row._replace(sequence_number="0") for row in rows if row.corporate_number in numbers]
-    assert told == [row._replace(sequence_number="0") for row in planted]
+    changed_rows = [row._replace(sequence_number="0") for row in rows if row.corporate_number in numbers]
+    assert changed_rows == [row._replace(sequence_number="0") for row in planted]
     others = [row for row in rows if row.corporate_number not in numbers]
     assert {row.process for row in others} == {"01", "11", "12", "21", "22", "71", "72", "81", "99"}
     assert {row.update_date for row in others} == {DIFFERENCE_DAY.isoformat()}

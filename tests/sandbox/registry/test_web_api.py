@@ -44,8 +44,10 @@ def sandbox_with_difference() -> Iterator[Sandbox]:
 def call_api(sandbox: Sandbox, call: str, **query: str) -> Answer:
     """Call the Web-API with the right application id, and return its answer. The argument `from_` is sent as the
     parameter `from`."""
-    asked = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {name.rstrip("_"): text for name, text in query.items()}
-    return Caller(sandbox).send_request("GET", f"/4/{call}?{urlencode(asked)}")
+    parameters = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {
+        name.rstrip("_"): text for name, text in query.items()
+    }
+    return Caller(sandbox).send_request("GET", f"/4/{call}?{urlencode(parameters)}")
 
 
 def read_csv(answer: Answer, codec: str = "utf-8") -> tuple[list[str], list[RegistryRow]]:
@@ -75,22 +77,24 @@ def test_a_corporation_is_returned_with_or_without_its_history(sandbox_with_diff
     assert head == ["2026-11-05", "2", "1", "1"]
     assert (rows[0].corporate_number, rows[0].process) == (COMPANY_ROW.corporate_number, "21")
     assert rows[1].corporate_number == invented
-    _, told = read_csv(call_api(sandbox_with_difference, "num", number=COMPANY_ROW.corporate_number, history="1"))
-    assert [row.process for row in told] == ["01", "11", "21"]
-    assert [row.name for row in told][:2] == ["架空＆商事株式会社", "架空物産株式会社"]
+    _, history_rows = read_csv(
+        call_api(sandbox_with_difference, "num", number=COMPANY_ROW.corporate_number, history="1")
+    )
+    assert [row.process for row in history_rows] == ["01", "11", "21"]
+    assert [row.name for row in history_rows][:2] == ["架空＆商事株式会社", "架空物産株式会社"]
 
 
 def test_every_form_has_the_same_rows(sandbox_with_difference: Sandbox) -> None:
     """The Web-API returns the same rows in each form of its answer (CSV, XML)."""
-    wanted = {"number": COMPANY_ROW.corporate_number, "history": "1"}
+    parameters = {"number": COMPANY_ROW.corporate_number, "history": "1"}
     as_csv, as_xml = (
-        call_api(sandbox_with_difference, "num", **wanted),
-        call_api(sandbox_with_difference, "num", type="12", **wanted),
+        call_api(sandbox_with_difference, "num", **parameters),
+        call_api(sandbox_with_difference, "num", type="12", **parameters),
     )
     assert (
         read_csv(as_csv)
         == read_xml(as_xml)
-        == read_csv(call_api(sandbox_with_difference, "num", type="01", **wanted), "cp932")
+        == read_csv(call_api(sandbox_with_difference, "num", type="01", **parameters), "cp932")
     )
     assert b"<name>" in as_xml.body
 
@@ -122,8 +126,8 @@ def test_names_are_searched_as_the_publisher_does(sandbox_with_difference: Sandb
     """The simulated search by name follows the publisher's modes and filters: for example it ignores the kana
     spelling, finds a part of a name in mode 2, and leaves out hidden corporations and, with `close=0`, closed ones.
     """
-    asked = call_api(sandbox_with_difference, "name", name="架空", mode="1")
-    assert [row.corporate_number for row in read_csv(asked)[1]] == [COMPANY_ROW.corporate_number]
+    answer = call_api(sandbox_with_difference, "name", name="架空", mode="1")
+    assert [row.corporate_number for row in read_csv(answer)[1]] == [COMPANY_ROW.corporate_number]
     assert read_csv(call_api(sandbox_with_difference, "name", name="かくう・しょうじ", mode="2"))[1]
     assert read_csv(call_api(sandbox_with_difference, "name", name="架空", close="0"))[1] == []
     everything = read_csv(call_api(sandbox_with_difference, "name", name="株式会社", mode="2"))[1]
