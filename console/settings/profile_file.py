@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
 
 MAX_PROFILE_BYTES = 1 << 20
+_CLIENTS_KEY = "clients"
 # Key in the file → name of the setting: that of the environment variable which overrides it, without `CONSOLE_`. The
 # settings with a name in small letters have no variable. The keys of providers are in `provider_access`.
 _SETTING_NAME_BY_KEY: Mapping[str, str] = {
@@ -26,7 +27,7 @@ _SETTING_NAME_BY_KEY: Mapping[str, str] = {
     "redis_url": "REDIS_URL",
     "language": "LANGUAGE",
     "operator": "OPERATOR",
-    "clients": "CLIENTS",
+    _CLIENTS_KEY: "CLIENTS",
     "receiver.bind": "RECEIVER_BIND",
     "receiver.port": "RECEIVER_PORT",
     "receiver.trusted_proxies": "RECEIVER_TRUSTED_PROXIES",
@@ -95,14 +96,15 @@ def _require_unshared_path(
 def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield key and text of each value of the profile file that isn't empty. `keys` are the allowed full keys. Raises
     ConsoleError `bad_profile` for a key that isn't in `keys`, for a value of a wrong type, and for a content that
-    isn't TOML in UTF-8."""
+    isn't TOML in UTF-8. An empty list of clients is yielded, because it must not mean that every client is accepted.
+    """
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
     for key, value in _flatten_entries(_parse_profile(file, content), sections):
         text = _format_profile_value(value)
         if key not in keys or text is None:
             problem = SettingProblem.WRONG_TYPE if key in keys else SettingProblem.UNKNOWN_KEY
             raise _make_profile_error(file, problem, variable=key[:80], line=_find_line_number(content, key))
-        if text:
+        if text or (key == _CLIENTS_KEY and isinstance(value, list)):
             yield key, text
 
 

@@ -291,6 +291,13 @@ def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) ->
     assert Settings.load(env).operator == "op-a"
 
 
+def test_an_empty_list_of_clients_does_not_accept_every_client(env: dict[str, str], tmp_path: Path) -> None:
+    """An empty list of clients is refused: without this setting, purchases for every client would be accepted."""
+    (tmp_path / "profile.toml").write_text("clients = []\n")
+    detail = read_refusal_detail(env)
+    assert (detail["variable"], detail["problem"]) == ("clients", "bad_clients")
+
+
 def test_a_value_from_the_profile_is_refused_with_the_file(env: dict[str, str], tmp_path: Path) -> None:
     """The refusal of a wrong value in the profile names the key and the profile's path."""
     (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = -1\n")
