@@ -15,6 +15,8 @@ from console.providers.http.strict_json import UnreadableJson, parse_json_object
 Fields = dict[str, object]
 _MAX_FORM_FIELDS = 16
 _LONGEST_EVIDENCE_CHARACTERS = 65_536
+_LARGEST_EXPONENT = 100
+"""Largest power of ten of an accepted number. With a much larger one, even a division by 100 fails."""
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Names of fields with data of the payer or a card, or secrets. All other fields of an answer are stored as evidence.
 _MASKED_FIELDS_PATTERN = re.compile(
@@ -45,9 +47,12 @@ def parse_decrypted_message(plaintext: bytes) -> Fields:
 
 def _parse_decimal(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         raise UnreadableJson("a number beyond all bounds") from None
+    if abs(number.adjusted()) > _LARGEST_EXPONENT:
+        raise UnreadableJson("a number beyond all bounds")
+    return number
 
 
 def make_storable_text(plaintext: bytes) -> str:

@@ -328,6 +328,17 @@ def test_a_decrypted_text_that_is_no_message_is_unknown(text: str) -> None:
         assert (outcome.kind, outcome.reason) == (UNKNOWN, "unreadable")
 
 
+def test_a_listed_refund_of_an_amount_beyond_all_bounds_makes_the_list_unreadable() -> None:
+    """An amount whose exponent is so large that no calculation is possible makes the outcome unknown. It causes no
+    other exception than an unreadable answer does."""
+    refund = '{"prodRefundId":"RFD-1","remarks":"REFUND INITIATED","refundAmt":1e9999999}'
+    code = '"responseDetails":{"statusCode":"OTS0000"}'
+    body = seal_answer(f'{{"payInstrument":{{"refundStatusDetails":[{refund}],{code}}}}}')
+    reader = make_refund_list_reader("11000000615892", None)
+    outcome = make_atom_converter(AtomCall.REFUND_STATUS, derive_response_key(), reader)(make_http_answer(200, body))
+    assert (outcome.kind, outcome.reason) == (UNKNOWN, "unreadable")
+
+
 def test_an_encrypted_answer_is_read_in_a_form_or_in_json() -> None:
     """An encrypted answer is also read if its body is JSON instead of a form, if its hex digits are lower case, or if
     the form has its fields in another order.
