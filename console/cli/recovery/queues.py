@@ -26,7 +26,7 @@ from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.queue_names import QUEUE_NAMES
+from console.domain.queue_names import QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
 from console.domain.queues.causes import CauseGroup, CausePage
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
@@ -62,6 +62,8 @@ def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "Q
         return _read_saved_view_page(console, args)
     if args.name is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(QUEUE_NAMES)})
+    if args.name in (SAVED_VIEWS_QUEUE_NAME, *QUEUES_WITHOUT_RECORDS) and (args.filter or args.sort or args.by_cause):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE_WITHOUT_FILTER})
     if args.name == SAVED_VIEWS_QUEUE_NAME:
         return list_saved_views_with_counts(console, args, writer)
     return _read_named_queue(console, args)
@@ -86,11 +88,9 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
 
 
 def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
-    if args.name in ("companies", "notices"):
-        if args.filter or args.sort or args.by_cause:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE_WITHOUT_FILTER})
-        if args.name == "notices":
-            return console.notices.read_page(args.limit, args.after)
+    if args.name == "notices":
+        return console.notices.read_page(args.limit, args.after)
+    if args.name == "companies":
         return console.alerts.read_company_queue(args.limit, args.after)
     record_filter, order = parse_queue_filter(console, args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
