@@ -1463,12 +1463,11 @@ def test_a_suspended_restore_deletes_nothing_of_another_restore(
     assert owner.json("db", "check").status == 0
 
 
-def test_two_restores_that_mark_a_database_at_once_restore_it(
+def test_of_two_simultaneous_restores_one_gets_the_lock(
     server_database_owner: tuple[Terminal, Callable[[], None]],
 ) -> None:
-    """Two restores of the same dump find an empty database at the same moment, and both insert the mark. One of them
-    gets the lock; the other one is refused.
-    """
+    """Two restores of the same dump find an empty database at the same moment, and both insert the mark of a
+    restore. Then only one of them gets the lock; the other one is refused (`another_restore`)."""
     owner, _ = server_database_owner
     digest = "0" * 64
 

@@ -366,7 +366,7 @@ def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
 @pytest.mark.parametrize(
     ("language", "expected_text"), [("en", "This list has companies."), ("ja", "法人情報の会社です")]
 )
-def test_an_export_of_companies_names_the_export_of_records(
+def test_an_export_of_companies_names_the_command_for_records(
     desk: RegistryDesk, tmp_path: Path, language: str, expected_text: str
 ) -> None:
     """If the text of `export find` contains a condition on records, valid or not, the command says on stderr that it

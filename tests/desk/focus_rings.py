@@ -13,11 +13,10 @@ _RING_AREA_MARGIN_PX = 6  # a ring stands up to 4 px outside its widget
 _MIN_CHANGED_PIXEL_COUNT = 40  # two short edges of the smallest control
 
 
-def find_focus_fault() -> str:
-    """Return the reason for which a person could not see the focus; "" if the focus is visible. It is visible if one
-    visible widget has it and a ring in the focus colour is drawn there: the pixels of this colour disappear when the
-    widget loses the focus. The check takes the focus away from the widget and gives it back.
-    """
+def find_focus_problem() -> str:
+    """Return the reason for which a person could not see the focus; "" if the focus is visible. The focus is
+    visible if one visible widget has it and a ring in the focus colour is drawn there: the pixels of this colour
+    disappear when the widget loses the focus. The check takes the focus away from the widget and gives it back."""
     widget = QApplication.focusWidget()
     if widget is None:
         return "no widget has the focus"

@@ -333,7 +333,7 @@ def test_a_search_without_registry_and_records_finds_nothing(open_window: OpenWi
     assert page.company_panel.registry_facts.isHidden()
 
 
-def buy_two_alike(window_desks: WindowTestDesks) -> str:
+def buy_checks_of_similar_names(window_desks: WindowTestDesks) -> str:
     """Buy credit checks of two companies whose names begin alike, and return this beginning."""
     first, *others = invent_numbers(40, 71)
     prefix = companies.make_company_name(first)[:2]
@@ -349,14 +349,14 @@ def test_a_search_without_a_registry_finds_own_records(
     """Without a corporation registry, a search by name finds the companies of our own records. The list has no
     columns for facts of a registry.
     """
-    found = list_companies(search_text(open_window(), buy_two_alike(window_desks)))
+    found = list_companies(search_text(open_window(), buy_checks_of_similar_names(window_desks)))
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
 
 
 def test_a_company_missing_in_the_registry_is_not_called_open(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    prefix = buy_two_alike(window_desks)
+    prefix = buy_checks_of_similar_names(window_desks)
     import_registry(window_desks, tmp_path, [])
     found = list_companies(search_text(open_window(), prefix))
     state = next(column for column in found.table.rows.columns if column.key == "state")

@@ -162,7 +162,7 @@ def test_evidence_packs_of_selected_records_are_exported(
         assert (tmp_path / f"{name}.csv").exists(), name
 
 
-def test_every_record_page_has_timeline_and_pack_keys(
+def test_every_record_page_has_keys_to_copy_the_timeline_and_write_a_pack(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """On the page of a credit check, payment, order and refund, one key copies the timeline to the clipboard and

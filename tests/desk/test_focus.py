@@ -16,7 +16,7 @@ from console.views.runtime.routes import ReconcileRunsRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import OpenWindow
-from tests.desk.focus_rings import find_focus_fault
+from tests.desk.focus_rings import find_focus_problem
 from tests.shots.bulk_scenes import BULK_SCENES
 from tests.shots.further_scenes import FURTHER_SCENES
 from tests.shots.money_scenes import MONEY_SCENES
@@ -67,8 +67,8 @@ class WatchedStage(UnpaintedStage):
     def take_picture(self, name: str) -> Path:
         self.wait_until_idle()
         self.wait_until(self._is_active)
-        if not self._is_focus_in_search_box() and (fault := find_focus_fault()):
-            self.faults.append(f"{name}: {fault}")
+        if not self._is_focus_in_search_box() and (problem := find_focus_problem()):
+            self.faults.append(f"{name}: {problem}")
         if QApplication.activeModalWidget() is None:
             self.faults += (f"{name}: {cap}" for cap in find_buttons_whose_key_does_nothing(self.window))
             self._check_focus_after_reading_again(name)

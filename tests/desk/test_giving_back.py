@@ -186,7 +186,7 @@ def test_a_selection_of_all_records_gives_back_takes_of_unread_rows(
 
 
 @pytest.mark.embedded("the rows are inserted at the person's desk")
-def test_the_takes_and_the_export_of_a_selected_group(
+def test_a_selected_group_is_given_back_and_exported(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Only the heading row of a group is selected, and another record is current. The person's takes in the group

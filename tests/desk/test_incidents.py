@@ -187,7 +187,9 @@ def test_a_link_is_copied_and_a_sent_link_is_opened(
     assert isinstance(person.frame.current_route, AlertsRoute)
 
 
-def test_a_link_that_met_a_dialog_opens_nothing_later(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_a_link_that_arrives_during_a_dialog_opens_nothing_later(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """A link that arrives while a dialog is open only shows a message. It opens no page after the dialog is closed
     and the window is locked and unlocked."""
     person = open_window()

@@ -84,7 +84,9 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     assert refund.shown_reason == ""
 
 
-def test_no_action_is_called_off_on_a_page_that_disables_none(open_window: OpenWindow, console: Console) -> None:
+def test_only_a_page_that_disables_buttons_says_that_actions_are_off(
+    open_window: OpenWindow, console: Console
+) -> None:
     """If a list can't be read again, the bar says how old its data is. It says that actions are off only on a page
     with a button that is disabled for this reason."""
     buy_check(console, CORPORATION_NUMBERS[0])

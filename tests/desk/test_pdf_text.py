@@ -111,7 +111,7 @@ def test_a_long_text_ends_with_a_note(
     assert page.text_field.toPlainText().endswith(translate("pdf.text_cut", "en", page=1, count=2))
 
 
-def test_the_search_finds_in_the_text(
+def test_the_search_finds_matches_in_the_text(
     open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
     """In the text of the PDF, Ctrl+F, a text and Enter select the first match and announce its line; Enter again goes

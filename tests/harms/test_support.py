@@ -44,7 +44,7 @@ def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabas
         assert "denied" in second
 
 
-def test_an_invalid_attack_is_a_fault_of_its_test(harm_scene: AttackedDatabase) -> None:
+def test_an_invalid_attack_fails_its_test(harm_scene: AttackedDatabase) -> None:
     """An attack with a syntax error, an unknown column or a wrong number of values fails its test, because the server
     would refuse it whatever the constraints are.
     """

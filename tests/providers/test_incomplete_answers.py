@@ -253,7 +253,7 @@ def _set(value: Any, place: Any, part: object) -> Any:
     return copy
 
 
-def find_turned_answers(
+def find_reversed_answers(
     convert: Callable[[HttpAnswer], Outcome[Any]], seal: Callable[[Any], bytes], body: Any, has_effect: bool
 ) -> list[tuple[int, Any, Kind, str]]:
     """Return the changed answers that count as a refusal, although the unchanged answer is none, or as a success,
@@ -270,24 +270,24 @@ def find_turned_answers(
 
 
 @pytest.mark.parametrize("call", PayPayCall)
-def test_another_type_turns_no_answer_of_paypay(call: PayPayCall) -> None:
+def test_a_field_of_another_type_never_reverses_an_answer_of_paypay(call: PayPayCall) -> None:
     """If one field of an answer of PayPay has another type, the class is that of the whole answer or unknown."""
     convert = make_paypay_answer_converter(call, paypay_tests.READER_BY_CALL[call])
     for body in list_paypay_bodies(call):
-        assert find_turned_answers(convert, encode, body, call not in PAYPAY_READING_CALLS) == []
+        assert find_reversed_answers(convert, encode, body, call not in PAYPAY_READING_CALLS) == []
 
 
 @pytest.mark.parametrize("call", AtomCall)
-def test_another_type_turns_no_answer_of_atom(call: AtomCall) -> None:
+def test_a_field_of_another_type_never_reverses_an_answer_of_atom(call: AtomCall) -> None:
     """If one field of an answer of Atom has another type, the class is that of the whole answer or unknown."""
     has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
     convert = make_atom_converter(call, derive_response_key(), atom_tests.READER_BY_CALL[call])
     for body in list_atom_bodies(call):
-        assert find_turned_answers(convert, seal_answer, body, has_effect) == []
+        assert find_reversed_answers(convert, seal_answer, body, has_effect) == []
 
 
 @pytest.mark.parametrize("call", ALARMBOX_CONVERTERS)
-def test_another_type_turns_no_answer_of_alarmbox(call: str) -> None:
+def test_a_field_of_another_type_never_reverses_an_answer_of_alarmbox(call: str) -> None:
     """If one field of an answer of AlarmBox has another type, the class is that of the whole answer or unknown."""
     for body in (PURCHASED_ANSWER, {"credit_checks": [CHECK_ANSWER]}, {"message": "not found"}):
-        assert find_turned_answers(ALARMBOX_CONVERTERS[call], encode, body, call == "purchase") == []
+        assert find_reversed_answers(ALARMBOX_CONVERTERS[call], encode, body, call == "purchase") == []

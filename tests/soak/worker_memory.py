@@ -62,7 +62,7 @@ class ResourceSamples:
 
     pid: int
     samples: list[ResourceSample] = field(default_factory=list)
-    _begun: float = field(default_factory=time.monotonic)
+    _begun_at: float = field(default_factory=time.monotonic)
 
     def take_sample(self) -> None:
         """Take a sample now, from /proc."""
@@ -70,7 +70,7 @@ class ResourceSamples:
         status = _read_numbers_by_name(folder / "status")
         rollup = _read_numbers_by_name(folder / "smaps_rollup")
         files = sum(1 for _ in (folder / "fd").iterdir())
-        at = time.monotonic() - self._begun
+        at = time.monotonic() - self._begun_at
         self.samples.append(
             ResourceSample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files)
         )

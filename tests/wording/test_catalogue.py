@@ -456,10 +456,9 @@ def test_catalogues_are_found_from_any_working_directory(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_texts_state_no_end_of_an_unknown_outcome(language: str) -> None:
-    """The hint of the queue of running calls predicts no time for their end. The explanation of an unknown outcome
-    says neither that it isn't a failure nor that nothing was charged.
-    """
+def test_texts_predict_nothing_about_running_and_unknown_calls(language: str) -> None:
+    """The hint of the queue of running calls doesn't predict when they end. The explanation of an unknown outcome
+    says neither that it isn't a failure nor that nothing was charged."""
     words = wording.get_program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
     told = words["glossary.unknown"]

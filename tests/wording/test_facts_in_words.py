@@ -186,7 +186,7 @@ def test_the_program_as_actor_has_a_word_in_every_sentence(language: str) -> Non
     )
 
 
-def test_only_words_of_one_kind_are_translated() -> None:
+def test_provider_words_with_two_meanings_are_not_translated() -> None:
     """A provider's word that has one meaning for payments and another for refunds is shown unchanged, without a
     translation.
     """

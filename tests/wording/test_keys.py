@@ -66,7 +66,7 @@ def test_no_group_of_wording_keys_is_unused() -> None:
     assert {family for family in KEY_FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
 
 
-def test_no_sentence_lies_unused() -> None:
+def test_every_sentence_is_used() -> None:
     """Code or another sentence uses every wording key, by its name or by a pattern."""
     texts = {key.text for key in word_use.find_keys(ROOT, KEY_FAMILIES)}
     asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)

@@ -27,7 +27,7 @@ about what the program does after that.
 
 
 @pytest.mark.parametrize("code", sorted(NEXT_STEPS_WITHOUT_PERSON))
-def test_a_step_without_a_person_is_never_called_possible(code: str) -> None:
+def test_the_badge_of_a_step_agrees_with_its_sentence(code: str) -> None:
     """If the sentence says that the step is done automatically, the badge doesn't say that a person can act, even if
     a person may do the step sooner, and no badge says that there is nothing to do. If the sentence asks a person, no
     badge says that the program does the step.

@@ -274,12 +274,11 @@ def test_an_id_that_no_record_can_have_is_not_requested(
 
 @pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
 @pytest.mark.parametrize("status", [422, 201])
-def test_an_answer_that_names_another_purchase_can_be_denied(
+def test_a_purchase_can_be_denied_if_its_answer_names_another_one(
     console: Console, contradicting_alarmbox: ContradictingAlarmBox, place: Place, named: str, status: int
 ) -> None:
-    """AlarmBox's answer to a purchase names a credit check of another purchase; the requested one was not made. Two
-    people can deny it, and the company can be bought.
-    """
+    """AlarmBox's answer to a purchase names a credit check of another purchase; the requested purchase was not
+    made. Two people can decide that, and the company can be bought again."""
     if status == 201:
         contradicting_alarmbox.answer_success("other_number", '{"credit_check":{"credit_check_id":1}}')
     if named == "ours":

@@ -331,10 +331,9 @@ def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str
     ("field", "is_refused"),
     [("expires_at", False), ("confirmation_expires_at", False), ("authorized_at", True), ("paid_at", True)],
 )
-def test_only_an_event_in_the_future_makes_a_webhook_wrong(scene: PaymentDesk, field: str, is_refused: bool) -> None:
-    """A hint about an authorised payment may say when the authorisation expires. A hint whose event has a time in the
-    future is refused.
-    """
+def test_a_hint_about_an_event_in_the_future_is_refused(scene: PaymentDesk, field: str, is_refused: bool) -> None:
+    """A hint whose event has a time in the future is refused. A future time at which an authorisation expires is
+    accepted."""
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     scene.money.change_payment_state("paypay", "ORD-1", "authorized", notify=False)
     tomorrow = f"{scene.context.now() + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"

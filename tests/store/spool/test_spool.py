@@ -261,7 +261,7 @@ def test_many_threads_share_one_spool(spool: Spool) -> None:
     assert len(spool.read_entries(DATABASE_ID)) == 80
 
 
-def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
+def test_a_kill_at_any_line_loses_no_confirmed_write(tmp_path: Path) -> None:
     """A process is killed before each line of opening the spool, writing and ending an operation. Everything that it
     has confirmed is stored, and the next process at the desk continues."""
     (said,) = _run_script("kill_at_each_line.py", "spool", tmp_path)
@@ -277,7 +277,7 @@ def _run_script(script: str, *arguments: object) -> list[str]:
 
 
 @pytest.mark.parametrize("after", [1, 2, 7, 30])
-def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int) -> None:
+def test_a_kill_between_writes_loses_no_confirmed_write(tmp_path: Path, after: int) -> None:
     """Two writing processes are killed soon after each of them has confirmed its first `after` writes. Everything
     that they have confirmed is stored."""
     workers = [processes.start_script("spool_worker.py", "endless", tmp_path) for _ in range(2)]

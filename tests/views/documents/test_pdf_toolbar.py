@@ -52,7 +52,7 @@ def test_the_tools_are_on_one_line(appearance: object, qtbot: QtBot, language: L
         assert in_menu == []
 
 
-def test_a_tool_in_the_menu_acts(appearance: object, qtbot: QtBot) -> None:
+def test_a_tool_in_the_menu_acts_as_its_button(appearance: object, qtbot: QtBot) -> None:
     """A tool in the menu executes the same action as its button. In the text view the tools for images are hidden."""
     page = make_shown_page(qtbot, "en", 860)
     pressed: list[bool] = []

@@ -156,7 +156,8 @@ def test_a_paused_run_states_its_reason(reason: str, beginning: str) -> None:
 
 
 def test_the_rows_that_will_be_processed_are_first() -> None:
-    """The table of a dry run begins with the rows that its title counts. The numbers stay those of the run."""
+    """The table of a dry run begins with the rows that its title counts. Each row keeps the number that it has in
+    the run."""
     kinds = (ForecastKind.REFUSED, ForecastKind.WOULD_RUN, ForecastKind.SKIP, ForecastKind.WOULD_RUN)
     rows = [RowForecast(BulkRow(n, "payment", n, 7), kind) for n, kind in enumerate(kinds, 1)]
     plan = make_bulk_plan(BulkRun(7, BulkAction.PROBE, "frozen", "op-a", NOW, 4, 4, 0), rows, {})
