@@ -51,7 +51,9 @@ class ColumnStage(LegibleStage):
                 for table in window.findChildren(FittedTable) if window.isVisible() else ():
                     if table.isVisible() and table.rows.row_count:
                         self.tables.add(table.accessibleName())
-                        self.found += (f"{size} {name}: {fault}" for fault in self.find_faults_of_table(table))
+                        self.display_problems += (
+                            f"{size} {name}: {fault}" for fault in self.find_faults_of_table(table)
+                        )
         return Path()
 
 
@@ -78,11 +80,11 @@ def find_column_faults(table: FittedTable) -> Iterator[str]:
             yield f"{table.accessibleName()}: nothing names {row!r:.80}"
 
 
-def measure_content_width(table: FittedTable, place: int) -> int:
+def measure_content_width(table: FittedTable, column_index: int) -> int:
     """Return the width (px) at which the column would show all loaded cells completely."""
-    column, delegate = table.rows.columns[place], table.delegates[place]
+    column, delegate = table.rows.columns[column_index], table.delegates[column_index]
     widest = max(delegate.measure_cell_width(column.make_cell(row)) for row in table.rows.iterate_loaded_rows())
-    return int(widest) + sum(delegate.get_paddings(place))
+    return int(widest) + sum(delegate.get_paddings(column_index))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -144,5 +146,5 @@ def _check_tables_of_scenes(
                 SCENES[name](stage)
         finally:
             stage.close()
-    assert stage.found == []
+    assert stage.display_problems == []
     assert len(stage.tables) >= MIN_TABLE_COUNT, stage.tables

@@ -152,10 +152,14 @@ def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplicati
             assert find_faults() == [], (size, queue)
 
 
-def _is_visible(table: FittedTable, place: int) -> bool:
+def _is_visible(table: FittedTable, column_index: int) -> bool:
     """True if the column is completely visible."""
-    right = table.columnViewportPosition(place) + table.columnWidth(place)
-    return not table.isColumnHidden(place) and table.columnWidth(place) > 24 and right <= table.viewport().width()
+    right = table.columnViewportPosition(column_index) + table.columnWidth(column_index)
+    return (
+        not table.isColumnHidden(column_index)
+        and table.columnWidth(column_index) > 24
+        and right <= table.viewport().width()
+    )
 
 
 @pytest.mark.parametrize("place", ["payment", "queue"])
@@ -196,8 +200,8 @@ def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
     label.setGeometry(0, 0, 200, 18)
     WidgetThatPaintsNearEdge(window).setGeometry(0, 40, 200, 40)
     window.show()
-    found = find_faults()
-    assert [fault.split(":")[0] for fault in found] == ["QLabel", "WidgetThatPaintsNearEdge"]
+    problems = find_faults()
+    assert [fault.split(":")[0] for fault in problems] == ["QLabel", "WidgetThatPaintsNearEdge"]
     label.setGeometry(0, 0, 200, 30)
     assert [fault.split(":")[0] for fault in find_faults()] == ["WidgetThatPaintsNearEdge"]
 

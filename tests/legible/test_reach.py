@@ -123,14 +123,14 @@ def test_every_control_can_be_used_at_the_largest_text(
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)
-        wanted: dict[Route, set[str]] = {}
+        names_by_route: dict[Route, set[str]] = {}
         for route in list_routes(stage)[part::ROUTE_PART_COUNT]:
             stage.show_route(route)
-            wanted[route] = {get_control_name(control) for control in find_visible_controls(stage.window)}
+            names_by_route[route] = {get_control_name(control) for control in find_visible_controls(stage.window)}
         current_appearance().set_text_scale(2.0)
         stage.wait_until_idle()
         missing = []
-        for route, names in reversed(wanted.items()):  # the first one is open while the text grows
+        for route, names in reversed(names_by_route.items()):  # the first one is open while the text grows
             stage.show_route(route)
             assert [one.plain for one in find_visible_labels(stage.window) if not one.has_current_text_size] == [], (
                 route
@@ -143,4 +143,4 @@ def test_every_control_can_be_used_at_the_largest_text(
                 if not any(entry.startswith(one) for entry in entries)
             ]
         assert "\n".join(missing) == ""
-        assert sum(len(names) for names in wanted.values()) > 30
+        assert sum(len(names) for names in names_by_route.values()) > 30

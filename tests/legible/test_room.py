@@ -301,8 +301,8 @@ def measure_table_positions(page: Page) -> list[tuple[int, int]]:
 
 def measure_button_positions(page: Page) -> list[tuple[str, int]]:
     """Return the text and the vertical position in the page (px) of each button."""
-    found = (button for button in page.findChildren(KeyButton) if button.isVisible())
-    return [(button.text(), button.mapTo(page, QPoint(0, 0)).y()) for button in found]
+    visible_buttons = (button for button in page.findChildren(KeyButton) if button.isVisible())
+    return [(button.text(), button.mapTo(page, QPoint(0, 0)).y()) for button in visible_buttons]
 
 
 def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:

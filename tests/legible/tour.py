@@ -97,21 +97,21 @@ SCREEN_CLASSES_BY_SCENE: Mapping[str, tuple[str, ...]] = {
 
 
 class LegibleStage(UnpaintedStage):
-    """A stage that checks its window instead of taking pictures. `found` has one line for each fault, `seen` the
-    classes of all widgets that were visible at a check.
+    """A stage that checks its window instead of taking pictures. `display_problems` has one line for each problem,
+    `shown_classes` the classes of all widgets that were visible at a check.
     """
 
     def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
-        self.found: list[str] = []
-        self.seen: set[type[QWidget]] = set()
+        self.display_problems: list[str] = []
+        self.shown_classes: set[type[QWidget]] = set()
         super().__init__(desk, sight, folder)
 
     def take_picture(self, name: str) -> Path:
         """Check the visible windows instead of taking a picture. Return an empty path, because there is no file."""
         self.wait_until_idle()
-        self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
+        self.shown_classes |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
         faults = [*find_faults(), *find_accessibility_faults(self.window), *find_enter_faults()]
-        self.found += (f"{self.sight.name} {name}: {fault}" for fault in faults)
+        self.display_problems += (f"{self.sight.name} {name}: {fault}" for fault in faults)
         return Path()
 
     def take_picture_with_overlay(self, name: str, part: QWidget, left: int, top: int) -> None:
@@ -149,15 +149,15 @@ def find_display_problems_of_tour(home: Path, window_look: WindowLook, names: Se
     missing: list[str] = []
     with open_stage(home, window_look) as stage:
         for name in names:
-            stage.seen.clear()
+            stage.shown_classes.clear()
             SCENES[name](stage)
-            shown = {kind.__name__ for kind in stage.seen}
+            shown = {kind.__name__ for kind in stage.shown_classes}
             missing += (
                 f"{name} did not show {screen}"
                 for screen in SCREEN_CLASSES_BY_SCENE.get(name, ())
                 if screen not in shown
             )
-        return stage.found + missing
+        return stage.display_problems + missing
 
 
 def list_scenes_of_part(part: int) -> list[str]:
@@ -173,18 +173,18 @@ def main() -> int:
     options.add_argument("--languages", nargs="*", default=["ja", "en"])
     options.add_argument("--scales", nargs="*", type=float, default=[1.0, 1.25, 1.5, 2.0])
     options.add_argument("--only", nargs="*", default=list(SCENES))
-    asked = options.parse_args()
+    arguments = options.parse_args()
     app = QApplication(sys.argv[:1])
-    found: list[str] = []
-    for language, scale in product(asked.languages, asked.scales):
+    problems: list[str] = []
+    for language, scale in product(arguments.languages, arguments.scales):
         sight = WindowLook(language, "light", 1280, 800, scale=scale)
         with tempfile.TemporaryDirectory() as home:
-            found += find_display_problems_of_tour(Path(home, "desk"), sight, asked.only)
-    for line in found:
+            problems += find_display_problems_of_tour(Path(home, "desk"), sight, arguments.only)
+    for line in problems:
         print(line)
-    print(len(found), "faults:", Counter(line.split(":")[1].strip() for line in found).most_common(12))
+    print(len(problems), "faults:", Counter(line.split(":")[1].strip() for line in problems).most_common(12))
     del app
-    return 1 if found else 0
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -131,15 +131,15 @@ def draw_mutants(file: str, max_count: int, seed: int) -> list[DrawnMutant]:
                 if not _is_bare_star(node) and not any(begin <= span[0] and span[1] <= end for begin, end in skipped):
                     operators_by_span.setdefault(span, []).append((name, occurrence))
     chance = random.Random(f"{seed} {file}")
-    found: list[DrawnMutant] = []
+    drawn_mutants: list[DrawnMutant] = []
     for span in chance.sample(sorted(operators_by_span), len(operators_by_span)):
         name, occurrence = chance.choice(operators_by_span[span])
         mutated = mutate_code(source, OPERATOR_CLASS_BY_NAME[name](), occurrence)
         if mutated != source and _is_valid_python(mutated):
-            found.append(DrawnMutant(file, name, occurrence, span[0][0], mutated))
-        if len(found) == max_count:
+            drawn_mutants.append(DrawnMutant(file, name, occurrence, span[0][0], mutated))
+        if len(drawn_mutants) == max_count:
             break
-    return found
+    return drawn_mutants
 
 
 def _is_bare_star(node: Any) -> bool:
@@ -247,21 +247,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("files", nargs="*")
-    asked = parser.parse_args(arguments)
-    files = [file for file in TESTS_BY_SOURCE_FILE if not asked.files or any(word in file for word in asked.files)]
+    parsed = parser.parse_args(arguments)
+    files = [file for file in TESTS_BY_SOURCE_FILE if not parsed.files or any(word in file for word in parsed.files)]
     for name in _PRELOADED_MODULES:
         __import__(name)
     sys.dont_write_bytecode = False
-    with tempfile.TemporaryDirectory(prefix="drawn-") as folder, ThreadPoolExecutor(asked.workers) as pool:
+    with tempfile.TemporaryDirectory(prefix="drawn-") as folder, ThreadPoolExecutor(parsed.workers) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(asked.workers):
+        for number in range(parsed.workers):
             copies.put(copy_sources(Path(folder) / str(number)))
         if not all(pool.map(lambda file: _check_unchanged_copy(file, copies), files)):
             return 1
         sys.dont_write_bytecode = True
-        found = [one for file in files for one in draw_mutants(file, asked.each, asked.seed)]
-        verdicts = list(pool.map(lambda one: _try_and_print(one, copies), found))
-    return print_report(list(zip(found, verdicts, strict=True)))
+        drawn_mutants = [one for file in files for one in draw_mutants(file, parsed.each, parsed.seed)]
+        verdicts = list(pool.map(lambda one: _try_and_print(one, copies), drawn_mutants))
+    return print_report(list(zip(drawn_mutants, verdicts, strict=True)))
 
 
 def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:

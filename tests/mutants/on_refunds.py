@@ -43,11 +43,11 @@ _ANSWER_TAKEN_AS_TRUE_CODE = """            from console.domain.money import Mon
                 amount=Money(event.amount_minor or 0, event.currency or "JPY"), paid_at=event.occurred_at,
                 refunds=None,
             )
-            told = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, said)
+            outcome = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, said)
             current = self._payment_prober.read_payment(event.payment_id)
             effect = self._context.write(
                 lambda tx: self._payment_prober.apply_answer_in_transaction(
-                    tx, current, told, self._context.now(), event.event_id
+                    tx, current, outcome, self._context.now(), event.event_id
                 )
             )
 """

@@ -18,8 +18,8 @@ from tests.mutants.targets import TESTS_BY_SOURCE_FILE
 
 def find_mutant(name: str) -> Mutant:
     """Return the mutant with this name."""
-    (found,) = [mutant for mutant in MUTANTS if mutant.name == name]
-    return found
+    (matching_mutant,) = [mutant for mutant in MUTANTS if mutant.name == name]
+    return matching_mutant
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -59,8 +59,8 @@ def _list_imports() -> list[str]:
     """Return the names of the modules that the code imports from other packages, and the arguments of the functions
     that import or look for a module by name."""
     texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
-    found = {name for text in texts for groups in _IMPORT_PATTERN.findall(text) for name in groups if name}
-    return sorted(name for name in found if not name.startswith(("console.", ".")))
+    names = {name for text in texts for groups in _IMPORT_PATTERN.findall(text) for name in groups if name}
+    return sorted(name for name in names if not name.startswith(("console.", ".")))
 
 
 def _list_data_files() -> list[str]:

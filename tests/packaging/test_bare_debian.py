@@ -104,8 +104,8 @@ def check_window(system: DebianCopy, *words: str) -> bool:
     command = system.make_command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
     log = system.root / "tmp" / "window.log"
     with (
-        log.open("wb") as kept,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=kept, start_new_session=True) as window,
+        log.open("wb") as log_file,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log_file, start_new_session=True) as window,
     ):
         try:
             painted = wait_for_colours(port, max_wait_seconds=120) > 50
@@ -120,9 +120,9 @@ def check_window(system: DebianCopy, *words: str) -> bool:
 def check_lookup(system: DebianCopy, *program: str) -> bool:
     """Return True if a lookup succeeds, for which the program creates its database, and if every file of the program
     is as it was built."""
-    found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
+    answer = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
     checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
-    return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
+    return bool(answer["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
 
 
 def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: DebianCopy, tmp_path: Path) -> None:
@@ -146,10 +146,10 @@ def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: D
     assert check_lookup(debian_copy, "support-console")
     assert check_window(debian_copy, "support-console")
     debian_copy.run_apt("purge", "--autoremove", "support-console")
-    left = {
+    remaining_files = {
         path for path in debian_copy.list_files() - before if "support-console" in path or path.startswith("/usr/bin")
     }
-    assert left == set()
+    assert remaining_files == set()
 
 
 @pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="mksquashfs is missing (package squashfs-tools)")

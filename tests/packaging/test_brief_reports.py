@@ -125,10 +125,10 @@ def test_reports_are_sent_whole_from_the_first_that_has_not_passed(
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "changed_options",
     [{"verbose": 1}, {"durations": 0}, {"xmlpath": "x.xml"}, {"reportchars": "P"}, {}],
 )
-def test_whole_reports_are_sent_if_an_option_lists_passed_tests(asked: dict[str, object]) -> None:
+def test_whole_reports_are_sent_if_an_option_lists_passed_tests(changed_options: dict[str, object]) -> None:
     usual = {"verbose": -1, "durations": None, "xmlpath": None, "reportchars": "a"}
-    config = SimpleNamespace(option=Namespace(**{**usual, **asked}))
-    assert shows_passed_tests(cast("pytest.Config", config)) == bool(asked)
+    config = SimpleNamespace(option=Namespace(**{**usual, **changed_options}))
+    assert shows_passed_tests(cast("pytest.Config", config)) == bool(changed_options)

@@ -97,8 +97,8 @@ def test_the_built_application_shows_its_first_page_in_an_empty_home(program: Pa
         tmp_path / "window.log",
     )
     with (
-        log.open("wb") as kept,
-        subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stderr=kept) as window,
+        log.open("wb") as log_file,
+        subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stderr=log_file) as window,
     ):
         try:
             assert wait_for_colours(port) > 50
@@ -134,15 +134,15 @@ def test_a_built_worker_receives_notices_and_ends_by_sigterm(program: Path, tmp_
     notice, refuses a forged one, and opens the WebSocket `/live`. SIGTERM ends it with status 0, and its log has no
     error. It runs without Kafka, which is an optional extra.
     """
-    told = {"RECEIVER_PORT": "0", "SECRET_NOTICE_BANK_KEY": NOTICE_KEY, "SECRET_LIVE_TOKEN": LIVE_TOKEN}
-    env = make_plain_environment(tmp_path, **{f"CONSOLE_{name}": value for name, value in told.items()})
+    settings = {"RECEIVER_PORT": "0", "SECRET_NOTICE_BANK_KEY": NOTICE_KEY, "SECRET_LIVE_TOKEN": LIVE_TOKEN}
+    env = make_plain_environment(tmp_path, **{f"CONSOLE_{name}": value for name, value in settings.items()})
     command, log = [str(program), "--json", "worker"], tmp_path / "worker.log"
     event = {"event_id": "e-1", "type": "payment.succeeded", "order_no": "ORD-1", "amount": "3300", "currency": "JPY"}
     body = json.dumps({**event, "occurred_at": datetime.now(UTC).isoformat()}).encode()
     with (
-        log.open("wb") as kept,
+        log.open("wb") as log_file,
         subprocess.Popen(
-            command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept
+            command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log_file
         ) as worker,
     ):
         try:
@@ -182,8 +182,8 @@ def test_the_built_demo_opens_its_window_with_records(program: Path, tmp_path: P
             ready = answer["data"]
             assert wait_for_colours(port) > 50
             number = ready["provider_screen"][0]["corporation_number"]
-            found = json.loads(run_program(program, Path(ready["home"]), "--json", "lookup", number).stdout)
-            assert found["data"]["credit_checks"]
+            lookup_answer = json.loads(run_program(program, Path(ready["home"]), "--json", "lookup", number).stdout)
+            assert lookup_answer["data"]["credit_checks"]
         finally:
             demo.terminate()
             status = demo.wait(timeout=MAX_WAIT_SECONDS)
@@ -253,19 +253,19 @@ def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> N
     with (internal / "resources" / "style" / "tokens.json").open("a") as altered:
         altered.write(" ")
     (internal / "resources" / "fonts" / "OFL.txt").unlink()
-    told = run_program(copy, tmp_path, "--version").stdout
-    assert told.startswith(f"support-console {console.__version__}\n")
+    output = run_program(copy, tmp_path, "--version").stdout
+    assert output.startswith(f"support-console {console.__version__}\n")
     versions = json.loads(run_program(copy, tmp_path, "--version", "--json").stdout)["data"]
     assert versions["altered"] == ["_internal/resources/style/tokens.json"]
     assert versions["missing"] == ["_internal/resources/fonts/OFL.txt"]
-    assert all(path in told for path in (*versions["altered"], *versions["missing"]))
+    assert all(path in output for path in (*versions["altered"], *versions["missing"]))
     checks = json.loads(run_program(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
     assert next(check for check in checks if check["name"] == "installation")["ok"] is False
     for catalogue in (internal / "resources" / "words").iterdir():
         catalogue.unlink()
-    told = run_program(copy, tmp_path, "--version").stdout
-    assert told.startswith(f"support-console {console.__version__}\n")
-    assert "_internal/resources/words/en.json" in told
+    output = run_program(copy, tmp_path, "--version").stdout
+    assert output.startswith(f"support-console {console.__version__}\n")
+    assert "_internal/resources/words/en.json" in output
     broken = run_program(copy, tmp_path, "lookup", "1180301018771")
     assert broken.returncode == 70
     assert "_internal/resources/words/en.json" in broken.stderr

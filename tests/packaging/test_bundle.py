@@ -51,8 +51,8 @@ def test_only_unused_libraries_are_deleted() -> None:
         ("pypdfium2_raw/libpdfium.so", "pdfium", "BINARY"),
         ("_cffi_backend.cpython-311-x86_64-linux-gnu.so", "cffi", "EXTENSION"),
     ]
-    kept = contents.choose_entries(binaries, lambda file: loads.get(file, []))
-    assert {source for _, source, _ in kept} == {
+    chosen_entries = contents.choose_entries(binaries, lambda file: loads.get(file, []))
+    assert {source for _, source, _ in chosen_entries} == {
         *("QtGui", "libqxcb", "gui", "icu", "xcb", "python", "pdfium", "cffi"),
     }
     data = [
@@ -62,7 +62,7 @@ def test_only_unused_libraries_are_deleted() -> None:
         (f"{QT_FOLDER}/translations/qtbase_de.qm", "de", "DATA"),
         ("resources/words/en.json", "words", "DATA"),
     ]
-    assert [entry[0] for entry in contents.choose_data(data, kept)] == [
+    assert [entry[0] for entry in contents.choose_data(data, chosen_entries)] == [
         *("libQt6Gui.so.6", f"{QT_FOLDER}/translations/qtbase_ja.qm", "resources/words/en.json"),
     ]
 

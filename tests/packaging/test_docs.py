@@ -92,11 +92,11 @@ def test_each_name_in_a_guide_exists_in_the_code() -> None:
 
 def test_each_name_in_a_guide_is_in_the_stated_file() -> None:
     """If a guide says that a name is in a file, the file contains the name."""
-    found = 0
+    checked_count = 0
     for page in DOC_PAGES:
         for name, path in _NAME_IN_FILE_PATTERN.findall(re.sub(r"\s+", " ", page.read_text("utf-8"))):
             (file,) = (place / path for place in (ROOT, ROOT / "console") if (place / path).exists())
             words = set(re.findall(r"\w+", file.read_text("utf-8")))
             assert words.issuperset(name.split(".")), (page.name, name, path)
-            found += 1
-    assert found > 10
+            checked_count += 1
+    assert checked_count > 10

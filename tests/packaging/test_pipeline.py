@@ -15,17 +15,17 @@ MAKEFILE_TEXT = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 def read_job(name: str) -> str:
     """Return the text of one job in the file of the CI pipeline."""
-    found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE_TEXT, flags=re.MULTILINE)
-    assert found, name
-    return found[1]
+    match = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE_TEXT, flags=re.MULTILINE)
+    assert match, name
+    return match[1]
 
 
 def read_matrix_values(name: str, text: str) -> list[str]:
     """Return the values of the list `name` in the matrix of the CI pipeline, whose text is `text`; the list is
     written on one line."""
-    found = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
-    assert found, name
-    return re.findall(r"[\w.-]+", found[1])
+    match = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
+    assert match, name
+    return re.findall(r"[\w.-]+", match[1])
 
 
 def test_every_make_target_in_the_pipeline_exists() -> None:

@@ -35,14 +35,14 @@ def list_missing_libraries(start: list[Path], shipped_files: dict[str, Path]) ->
     """Return the libraries that these files of a wheel need, directly or through other libraries of the wheel, and
     that the wheel doesn't contain.
     """
-    waiting, seen, outside = list(start), set(start), set[str]()
+    waiting, visited, outside = list(start), set(start), set[str]()
     while waiting:
         for name in list_needed_libraries(waiting.pop()):
             inside = shipped_files.get(name)
             if inside is None:
                 outside.add(name)
-            elif inside not in seen:
-                seen.add(inside)
+            elif inside not in visited:
+                visited.add(inside)
                 waiting.append(inside)
     return outside
 
@@ -112,15 +112,15 @@ def test_servers_are_installed_without_starting_them(tmp_path: Path) -> None:
     """As root on Debian, the script installs the database servers without starting a service. Afterwards it restores
     the machine's own rule about starting services.
     """
-    policy, seen = tmp_path / "policy-rc.d", tmp_path / "seen"
+    policy, log = tmp_path / "policy-rc.d", tmp_path / "seen"
     policy.write_text("its own rule")
-    apt = f'[ $1 = update ] || {{ echo "$@" >{seen}; sh {policy}; echo $? >>{seen}; }}'
+    apt = f'[ $1 = update ] || {{ echo "$@" >{log}; sh {policy}; echo $? >>{log}; }}'
     env = make_tool_environment(tmp_path, id="echo 0", grep="exit 0", apt_get=apt)
     done = run_script("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
     assert done.returncode == 0, done.stdout
     assert "Missing system packages for the database servers of the tests: galera-4" in done.stdout
-    asked, verdict = seen.read_text().splitlines()
-    assert "galera-4" in asked
+    arguments, verdict = log.read_text().splitlines()
+    assert "galera-4" in arguments
     assert verdict == "101"
     assert policy.read_text() == "its own rule"
 
@@ -170,14 +170,14 @@ def test_the_display_check_without_a_display_prints_other_ways() -> None:
 
 def test_packages_of_several_groups_are_installed_at_once(tmp_path: Path) -> None:
     """With several groups, the script reads the lists of packages once and installs all missing packages together."""
-    seen = tmp_path / "seen"
+    log = tmp_path / "seen"
     grep = 'case "$*" in *debian*) exit 0 ;; esac; exit 1'
-    env = make_tool_environment(tmp_path, id="echo 0", grep=grep, ldconfig="true", apt_get=f'echo "$@" >>{seen}')
+    env = make_tool_environment(tmp_path, id="echo 0", grep=grep, ldconfig="true", apt_get=f'echo "$@" >>{log}')
     changed = {"GALERA": str(tmp_path / "none"), "POLICY_RC_D": str(tmp_path / "policy-rc.d")}
     done = run_script("window", "build", "servers", env={**env, **changed})
     assert done.returncode == 0, done.stdout
     assert "Missing system packages for the window, " in done.stdout
-    update, install = seen.read_text().splitlines()
+    update, install = log.read_text().splitlines()
     assert update == "update -qq"
     assert {"galera-4", "libxcb-cursor0"} <= set(install.split())
 

@@ -64,9 +64,9 @@ def test_the_audit_prints_each_vulnerability(capsys: pytest.CaptureFixture[str])
     """
     with start_audit_service(200, _make_audit_answer({"requests": "X-1", "pytest": "X-2"})) as url:
         assert audit.main(url) == 1
-    told = capsys.readouterr().out
-    assert "(runs): X-1" in told
-    assert "(development): X-2" in told
+    output = capsys.readouterr().out
+    assert "(runs): X-1" in output
+    assert "(development): X-2" in output
     with start_audit_service(200, _make_audit_answer({})) as url:
         assert audit.main(url) == 0
 

@@ -148,7 +148,7 @@ def test_a_pdf_is_rendered(program_path: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "800 0 True\n"), done.stderr
 
 
-def _check_files(program: Path, home: Path) -> dict[str, Any]:
+def _read_file_check(program: Path, home: Path) -> dict[str, Any]:
     """Return the part of the output of `doctor` that reports the check of the program's files."""
     checks = json.loads(run_program(program, home, "--json", "doctor").stdout)["data"]["checks"]
     return next(check for check in checks if check["name"] == "installation")
@@ -157,27 +157,27 @@ def _check_files(program: Path, home: Path) -> dict[str, Any]:
 def test_the_doctor_names_damaged_files_and_libraries(program_path: Path, tmp_path: Path) -> None:
     """`doctor` reports altered and removed files of the wheel by their paths, and damaged libraries by their names. A
     command that can't start because of a damaged file exits with 70 and names the file."""
-    assert _check_files(program_path, tmp_path)["ok"]
+    assert _read_file_check(program_path, tmp_path)["ok"]
     (packages,) = program_path.parents[1].glob("lib/python*/site-packages")
     sentences = packages / "console/resources/words/en.json"
     icon = packages / "console/resources/desktop/support-console.svg"
-    kept = {file: file.read_bytes() for file in (sentences, icon)}
+    content_by_file = {file: file.read_bytes() for file in (sentences, icon)}
     # A library in front of the whole one, as an interrupted installation leaves it.
     broken = packages / "requests-99.0.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: requests\nVersion: 99.0\n")
     (broken / "RECORD").write_text("requests/gone.py,sha256=AAAA,0\n")
     try:
-        sentences.write_bytes(kept[sentences] + b"\n")
+        sentences.write_bytes(content_by_file[sentences] + b"\n")
         icon.unlink()
-        found = _check_files(program_path, tmp_path)
-        assert not found["ok"]
-        assert found["facts"]["altered"] == ["console/resources/words/en.json", "requests"]
-        assert found["facts"]["missing"] == [icon.relative_to(packages).as_posix()]
+        check = _read_file_check(program_path, tmp_path)
+        assert not check["ok"]
+        assert check["facts"]["altered"] == ["console/resources/words/en.json", "requests"]
+        assert check["facts"]["missing"] == [icon.relative_to(packages).as_posix()]
         sentences.write_text("{")
         stopped = run_program(program_path, tmp_path, "lookup", CORPORATION_NUMBER)
         assert (stopped.returncode, str(sentences.relative_to(packages)) in stopped.stderr) == (70, True)
     finally:
         shutil.rmtree(broken)
-        for file, content in kept.items():
+        for file, content in content_by_file.items():
             file.write_bytes(content)

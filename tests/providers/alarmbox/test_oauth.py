@@ -27,9 +27,9 @@ def test_the_lifetime_of_tokens_counts_from_the_request(
     """The lifetime of a pair of tokens is counted from the start of our token request. If the answer has no valid
     number of seconds, the lifetime is unknown (None)."""
     with serve_scripts(make_answer_script(200, PAIR_ANSWER | answer)) as server:
-        found = make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
-    assert found is not None
-    assert found.expires_at == (
+        tokens = make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
+    assert tokens is not None
+    assert tokens.expires_at == (
         None if lifetime_seconds is None else CLOCK.now() + timedelta(seconds=lifetime_seconds)
     )
 
@@ -54,9 +54,9 @@ def test_tokens_from_a_cache_are_refused(answer: tuple[int, dict[str, object]]) 
         with pytest.raises(TokenUnavailable, match="old_answer"):
             oauth.exchange_refresh_token("rt-1")
         assert len(server.requests) == 2
-        found = oauth.exchange_refresh_token("rt-1")
-    assert found is not None
-    assert found.access_token == "at-2"
+        tokens = oauth.exchange_refresh_token("rt-1")
+    assert tokens is not None
+    assert tokens.access_token == "at-2"
 
 
 def test_a_code_is_exchanged_for_the_first_tokens() -> None:
