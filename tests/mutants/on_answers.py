@@ -244,7 +244,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
         (
             SourceChange(
                 "console/services/payments/listed_facts.py",
-                "        if not is_over(_parse_fact_key(text))\n",
+                " if not is_over(_parse_fact_key(text))",
                 "",
             ),
         ),
