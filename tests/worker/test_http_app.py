@@ -67,8 +67,8 @@ def test_a_well_formed_unknown_notice_is_answered_with_200(scene: PaymentDesk, r
 
 
 def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """For each fault, such as a wrong source, signature, size or path, the refusal has exactly the same bytes. So the
-    sender doesn't learn the cause."""
+    """For each mistake in a request, such as a wrong source, signature, size or path, the refusal has exactly the
+    same bytes. So the sender doesn't learn the cause."""
     make_begun_payment(scene, "paypay")
     good, hint = scene.make_bank_notice("e-1", "ORD-1"), scene.make_provider_notice("paypay", "ORD-1")
     signature = dict(good.headers)
@@ -270,10 +270,10 @@ def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDes
     with receiver.open_connection() as connection:
         for piece in pieces:
             connection.sendall(piece)
-            found = b""
-            while not found.endswith(b"OK"):
-                found += connection.recv(65536)
-            assert found.startswith(b"HTTP/1.1 200")
+            answer_bytes = b""
+            while not answer_bytes.endswith(b"OK"):
+                answer_bytes += connection.recv(65536)
+            assert answer_bytes.startswith(b"HTTP/1.1 200")
     rows = scene.place.sql("SELECT event_id FROM payment_events ORDER BY id")
     assert [name for (name,) in rows] == ["e-1", "e-2"]
     assert json.loads(first.body)["event_id"] == "e-1"

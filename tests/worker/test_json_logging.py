@@ -78,11 +78,11 @@ def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixt
         thread.start()
         thread.join()
     text = capsys.readouterr().err
-    told, ended = parse_lines(text)
-    assert told["trouble"] == ended["trouble"] == "ValueError"
-    assert told["trace"][-1].startswith("test_json_logging.py:")
-    assert told["trace"][-1].endswith(" raise_error")
-    assert ended["message"] == "thread doomed ended"
+    exception_line, thread_line = parse_lines(text)
+    assert exception_line["trouble"] == thread_line["trouble"] == "ValueError"
+    assert exception_line["trace"][-1].startswith("test_json_logging.py:")
+    assert exception_line["trace"][-1].endswith(" raise_error")
+    assert thread_line["message"] == "thread doomed ended"
     assert "canary" not in text
 
 
@@ -100,8 +100,8 @@ def test_a_log_line_of_an_exception_has_its_error_codes(capsys: pytest.CaptureFi
         except ConsoleError:
             TEST_LOGGER.exception("it failed")
     text = capsys.readouterr().err
-    (told,) = parse_lines(text)
-    assert (told["trouble"], told["code"], told["number"]) == ("ConsoleError", "database_locked", 1205)
+    (log_line,) = parse_lines(text)
+    assert (log_line["trouble"], log_line["code"], log_line["number"]) == ("ConsoleError", "database_locked", 1205)
     assert "canary" not in text
 
 
@@ -116,10 +116,10 @@ def test_a_log_line_of_a_library_has_only_its_pattern(capsys: pytest.CaptureFixt
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("canary", stacklevel=1)
-    told, warned = parse_lines(capsys.readouterr().err)
-    assert (told["logger"], told["message"]) == ("urllib3.test", "retrying %s")
-    assert warned["message"].startswith("test_json_logging.py:")
-    assert warned["message"].endswith(": UserWarning")
+    library_line, warning_line = parse_lines(capsys.readouterr().err)
+    assert (library_line["logger"], library_line["message"]) == ("urllib3.test", "retrying %s")
+    assert warning_line["message"].startswith("test_json_logging.py:")
+    assert warning_line["message"].endswith(": UserWarning")
 
 
 @expects_test_log

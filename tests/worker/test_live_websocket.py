@@ -44,9 +44,9 @@ def connect_listener(
     first message.
     """
     url = f"ws://127.0.0.1:{receiver.port}{path}"
-    told = AUTHORIZATION_HEADER if headers is None else headers
+    sent_headers = AUTHORIZATION_HEADER if headers is None else headers
     with connect(
-        url, additional_headers=told, open_timeout=WAIT_LIMIT_SECONDS, proxy=None, max_size=1 << 24
+        url, additional_headers=sent_headers, open_timeout=WAIT_LIMIT_SECONDS, proxy=None, max_size=1 << 24
     ) as connection:
         if first is not None:
             connection.send(first)
@@ -88,11 +88,11 @@ def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: Ru
         }
         scene.money.change_payment_state("paypay", "ORD-1", "paid")
         assert receiver.deliver_notice(scene.make_provider_notice("paypay", "ORD-1")).status == 200
-        seen: dict[tuple[str, int], str] = {}
-        while seen.get(("payment", started.id)) != "completed":
-            told = receive_message(line)
-            assert told["type"] == "changes"
-            seen |= {(one["kind"], one["id"]): one["state"] for one in told["changes"]}
+        state_by_record: dict[tuple[str, int], str] = {}
+        while state_by_record.get(("payment", started.id)) != "completed":
+            message = receive_message(line)
+            assert message["type"] == "changes"
+            state_by_record |= {(one["kind"], one["id"]): one["state"] for one in message["changes"]}
 
     def read_waiting_payments() -> set[int]:
         with connect_listener(receiver) as line:
@@ -103,9 +103,9 @@ def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: Ru
     with connect_listener(receiver) as line:
         receive_message(line)
         another = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
-        told = receive_message(line)["changes"]
-        while ("payment", another.id) not in [(one["kind"], one["id"]) for one in told]:
-            told = receive_message(line)["changes"]
+        changes = receive_message(line)["changes"]
+        while ("payment", another.id) not in [(one["kind"], one["id"]) for one in changes]:
+            changes = receive_message(line)["changes"]
 
 
 def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
@@ -207,8 +207,8 @@ def test_a_websocket_without_a_configured_token_is_closed(
 ) -> None:
     """If no channel token is configured, every client is refused, and the log names the missing setting once."""
     with open_payment_desk(place, sandbox) as scene, run_receiver(scene.taker) as receiver:
-        for told in (AUTHORIZATION_HEADER, {}):
-            with pytest.raises(InvalidStatus), connect_listener(receiver, headers=told):
+        for headers in (AUTHORIZATION_HEADER, {}):
+            with pytest.raises(InvalidStatus), connect_listener(receiver, headers=headers):
                 pass
     lines = [record.getMessage() for record in caplog.records if record.name == "console.worker"]
     assert lines == ["/live is closed: there is no channel token (CONSOLE_SECRET_LIVE_TOKEN)"]
@@ -230,8 +230,8 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
     """While a token is being replaced, the new and the old token are accepted, in a header or as the first message. A
     header that contains both is refused.
     """
-    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": LIVE_FEED_TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
-    with open_payment_desk(place, sandbox, **told) as scene, run_receiver(scene.taker) as receiver:
+    settings: dict[str, Any] = {"SECRET_LIVE_TOKEN": LIVE_FEED_TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
+    with open_payment_desk(place, sandbox, **settings) as scene, run_receiver(scene.taker) as receiver:
         for token in (LIVE_FEED_TOKEN, OLD_TOKEN):
             with connect_listener(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
                 assert receive_message(line)["type"] == "snapshot"
@@ -250,15 +250,15 @@ def test_a_token_is_replaced_without_a_restart(
     """The receiver uses the present token of the keyring, and disconnects the listeners that have connected with the
     former one. If the keyring can't be read, it continues to use the last token.
     """
-    kept: dict[str, str | None] = {"LIVE_TOKEN": LIVE_FEED_TOKEN}
+    keyring: dict[str, str | None] = {"LIVE_TOKEN": LIVE_FEED_TOKEN}
     with open_payment_desk(place, sandbox) as scene:
         own = scene.taker.settings.secrets
 
         def get_or_refuse(name: str, *, must_ask_keyring: bool = True) -> str | None:
-            if name.startswith("LIVE_") and not kept:
+            if name.startswith("LIVE_") and not keyring:
                 raise rebuild_error(ErrorCode.BAD_PROFILE, {"variable": name, "problem": "keyring_failed"})
             return (
-                kept.get(name)
+                keyring.get(name)
                 if name.startswith("LIVE_")
                 else type(own).read_secret(own, name, must_ask_keyring=must_ask_keyring)
             )
@@ -267,10 +267,10 @@ def test_a_token_is_replaced_without_a_restart(
         monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.01)
         with run_receiver(scene.taker) as receiver, connect_listener(receiver) as connected:
             assert _can_listen(receiver, LIVE_FEED_TOKEN)
-            kept["LIVE_TOKEN"] = OLD_TOKEN
+            keyring["LIVE_TOKEN"] = OLD_TOKEN
             assert read_close_code(connected) == 1008
             assert [_can_listen(receiver, token) for token in (LIVE_FEED_TOKEN, OLD_TOKEN)] == [False, True]
-            kept.clear()
+            keyring.clear()
             assert [_can_listen(receiver, token) for token in (LIVE_FEED_TOKEN, OLD_TOKEN)] == [False, True]
 
 
@@ -437,9 +437,9 @@ def test_a_listener_is_closed_after_a_restore(scene: PaymentDesk) -> None:
 
 def test_a_client_above_the_limit_of_listeners_is_closed(scene: PaymentDesk) -> None:
     """A client above the limit `max_live_clients` gets the close code 1013, which means "try again later"."""
-    with run_receiver(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
+    with run_receiver(scene.taker, max_live_clients=2) as receiver, ExitStack() as clients:
         for _ in range(2):
-            assert receive_message(kept.enter_context(connect_listener(receiver)))["type"] == "snapshot"
+            assert receive_message(clients.enter_context(connect_listener(receiver)))["type"] == "snapshot"
         with connect_listener(receiver) as line:
             assert read_close_code(line) == 1013
 
@@ -453,8 +453,8 @@ def test_clients_that_connect_together_keep_the_limit(scene: PaymentDesk, monkey
         return read_changes(reader, mark)
 
     monkeypatch.setattr(LiveFeedReader, "read_changes", wait_and_read)
-    with run_receiver(scene.taker, max_live_clients=1) as receiver, ExitStack() as kept:
-        first, *others = [kept.enter_context(connect_listener(receiver)) for _ in range(3)]
+    with run_receiver(scene.taker, max_live_clients=1) as receiver, ExitStack() as clients:
+        first, *others = [clients.enter_context(connect_listener(receiver)) for _ in range(3)]
         may_read.set()
         assert [read_close_code(line) for line in others] == [1013, 1013]
         assert receive_message(first)["type"] == "snapshot"

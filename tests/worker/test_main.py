@@ -44,11 +44,11 @@ def start_ready_worker(place: Place, sandbox: Sandbox, **extra: str) -> Iterator
     """Yield a worker process that is ready, and kill it at the end of the block. `extra` are further settings without
     their prefix `CONSOLE_`.
     """
-    told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
+    settings = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
     env = {
         **os.environ,
         **place.make_environment(sandbox.url),
-        **{f"CONSOLE_{name}": value for name, value in told.items()},
+        **{f"CONSOLE_{name}": value for name, value in settings.items()},
     }
     with subprocess.Popen(
         # Tests that run under nohup ignore SIGHUP, and a child inherits that.

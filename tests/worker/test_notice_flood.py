@@ -16,8 +16,8 @@ def test_genuine_notices_are_booked_among_malformed_requests(
     sources. Each malformed request gets the answer for its kind, each real notice is booked once, and the process
     continues to run.
     """
-    found = notice_flood.run_flood(place, seconds=3, rate=120, slow_connection_count=200, each_second=5, seed=seed)
+    flood = notice_flood.run_flood(place, seconds=3, rate=120, slow_connection_count=200, each_second=5, seed=seed)
     with capsys.disabled():
-        print(f"\n{place.engine}: {found.format_figures()}")
-    assert found.slow_connection_count >= 200
-    assert max(found.worker_samples.open_file_counts) < 700
+        print(f"\n{place.engine}: {flood.format_figures()}")
+    assert flood.slow_connection_count >= 200
+    assert max(flood.worker_samples.open_file_counts) < 700

@@ -48,14 +48,14 @@ def get_sample(samples: dict[str, dict[tuple[str, ...], float]], name: str) -> f
 @pytest.mark.engines("sqlite", "mariadb")
 def test_all_agreed_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """All metrics of EXPECTED_METRICS exist. Before any event, rates are NaN and counts are zero."""
-    found = read_metrics(receiver)
-    assert set(found) >= EXPECTED_METRICS
+    samples = read_metrics(receiver)
+    assert set(samples) >= EXPECTED_METRICS
     rates = ("payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate")
-    assert [name for name in (*rates, "cache_hit_rate") if not math.isnan(get_sample(found, name))] == []
+    assert [name for name in (*rates, "cache_hit_rate") if not math.isnan(get_sample(samples, name))] == []
     assert (
-        get_sample(found, "unknown_outcomes"),
-        get_sample(found, "database_up"),
-        get_sample(found, "receiver_in_flight"),
+        get_sample(samples, "unknown_outcomes"),
+        get_sample(samples, "database_up"),
+        get_sample(samples, "receiver_in_flight"),
     ) == (0, 1, 0)
 
 
@@ -77,18 +77,18 @@ def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
         assert receiver.deliver_notice(scene.make_bank_notice("e-2", "ORD-9")).status == 200
         assert receiver.post("/notices/bank", b"{}").status == 400
         assert receiver.post("/notices/no-such", b"{}").status == 400
-        found = read_metrics(receiver)
-    assert get_sample(found, "payment_success_rate") == 0.5
-    assert get_sample(found, "signature_failure_rate") == 0.5
-    assert 0 < get_sample(found, "error_rate") < 1
-    assert 0 < get_sample(found, "avg_response_time") < 30
-    assert 0 < get_sample(found, "api_availability") <= 1
-    notices = found["notices"]
+        samples = read_metrics(receiver)
+    assert get_sample(samples, "payment_success_rate") == 0.5
+    assert get_sample(samples, "signature_failure_rate") == 0.5
+    assert 0 < get_sample(samples, "error_rate") < 1
+    assert 0 < get_sample(samples, "avg_response_time") < 30
+    assert 0 < get_sample(samples, "api_availability") <= 1
+    notices = samples["notices"]
     assert notices[("notices_total", "unmatched", "bank")] == 2
     assert notices[("notices_total", "repeated", "bank")] == 1
     assert notices[("notices_total", "refused", "bank")] == 1
     assert notices[("notices_total", "refused", "other")] == 1
-    assert found["queue_depth"][("queue_depth", "pending")] >= 1
+    assert samples["queue_depth"][("queue_depth", "pending")] >= 1
 
 
 def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
@@ -130,11 +130,11 @@ def test_other_metrics_are_returned_without_a_database(scene: PaymentDesk) -> No
     metrics are returned."""
     with run_receiver(scene.taker, metrics_interval_seconds=0.5) as receiver:
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
-        found = read_metrics(receiver)
+        samples = read_metrics(receiver)
         scene.place.sql("ALTER TABLE away RENAME TO payment_events")
-    assert get_sample(found, "database_up") == 0
-    assert "queue_depth" not in found
-    assert "lease_wait_seconds" in found
+    assert get_sample(samples, "database_up") == 0
+    assert "queue_depth" not in samples
+    assert "lease_wait_seconds" in samples
 
 
 def test_waits_and_duplicates_are_counted() -> None:

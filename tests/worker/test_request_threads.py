@@ -90,7 +90,7 @@ def test_a_request_that_was_taken_for_the_next_free_thread_waits(place: Place, s
 def test_a_standby_worker_looks_less_often_for_blocking_sessions(
     place: Place, sandbox: Sandbox, is_standby: bool, pause_seconds: float
 ) -> None:
-    """Another worker looks each second, so a standby looks only in case that worker's looks fail."""
+    """The other worker looks each second, so the standby is needed only if those looks fail."""
     stop = CountedStop(2)
     with place.open_desk(sandbox) as console:
         BlockingSessionsThread(console.blocking_session_ender, stop, lambda: is_standby)._end_sessions_until_stopped()

@@ -48,9 +48,9 @@ def test_systemd_accepts_the_unit(unit_file: Path) -> None:
 @needs_systemd
 def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     done = run_systemd_analyze("security", "--offline=true", str(unit_file))
-    found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
-    assert found is not None, done.stdout + done.stderr
-    assert float(found[1]) <= MAX_EXPOSURE_LEVEL, done.stdout
+    match = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
+    assert match is not None, done.stdout + done.stderr
+    assert float(match[1]) <= MAX_EXPOSURE_LEVEL, done.stdout
 
 
 def test_the_service_can_share_documents_with_the_team() -> None:

@@ -110,11 +110,11 @@ def test_a_spare_thread_asks_only_while_another_one_is_occupied(
 ) -> None:
     """The first thread looks for due tasks after each of its pauses. A spare thread looks for due tasks only while
     another thread runs a task."""
-    asked: list[int] = []
+    look_indexes: list[int] = []
     with place.open_desk(sandbox) as console:
         scheduler = Scheduler(console._context, console._context.heartbeat, ())
-        scheduler.run_due_tasks = lambda *_: asked.append(index)  # type: ignore[method-assign,assignment]  # counts the calls
+        scheduler.run_due_tasks = lambda *_: look_indexes.append(index)  # type: ignore[method-assign,assignment]  # counts the calls
         threads = DueTaskThreads(scheduler, CountedStop(10))
         with threads._count_as_busy() if is_occupied else nullcontext():
             threads._run_tasks_until_stopped(index)
-    assert len(asked) == (9 if asks else 0)
+    assert len(look_indexes) == (9 if asks else 0)

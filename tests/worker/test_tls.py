@@ -66,9 +66,9 @@ def test_the_containers_health_check_uses_the_workers_settings(receiver: Running
     """The health check of the delivered container asks the port of the worker, over TLS if the settings name a
     certificate. At this receiver with TLS, it fails if the settings name no certificate."""
     text = (resources_dir() / "worker" / "Containerfile").read_text("utf-8")
-    found = re.search(r"HEALTHCHECK .*\\\n  CMD (.+)", text)
-    assert found is not None
-    _, *words = json.loads(found[1])
+    match = re.search(r"HEALTHCHECK .*\\\n  CMD (.+)", text)
+    assert match is not None
+    _, *words = json.loads(match[1])
     for certificate, expected in (("cert.pem", 0), ("", 1)):
         environment = {"CONSOLE_RECEIVER_PORT": str(receiver.port), "CONSOLE_RECEIVER_CERTIFICATE": certificate}
         done = subprocess.run(
@@ -102,11 +102,11 @@ def test_a_notice_over_tls_is_accepted(
 def test_live_changes_are_sent_over_tls(
     scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority
 ) -> None:
-    url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {LIVE_FEED_TOKEN}"}
+    url, headers = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {LIVE_FEED_TOKEN}"}
     with connect(
         url,
         ssl=make_trusting_context(authority),
-        additional_headers=told,
+        additional_headers=headers,
         open_timeout=WAIT_LIMIT_SECONDS,
         proxy=None,
     ) as connection:
@@ -121,9 +121,9 @@ def test_a_client_without_a_tls_handshake_is_disconnected(
 ) -> None:
     """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected. An honest
     client can connect afterwards."""
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         lines = [
-            kept.enter_context(short_handshake_receiver.open_connection()) for _ in range(4)
+            stack.enter_context(short_handshake_receiver.open_connection()) for _ in range(4)
         ]  # all the room there is
         for line in lines:
             line.sendall(content)

@@ -123,7 +123,7 @@ def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: 
 
 @pytest.mark.usefixtures("appearance")
 def test_a_pasted_number_of_any_length_is_refused(desk: Console, qtbot: QtBot) -> None:
-    """Python converts no text with more than 4,300 digits to a number."""
+    """A pasted number with more digits than Python converts (4,300) counts as no value, and raises no error."""
     context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     dialog = LimitDialog(context, find_limit(desk, "cooling_off_seconds"), parent)
     type_value(dialog, "9" * 5_000)

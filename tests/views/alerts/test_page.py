@@ -205,15 +205,17 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     also says the number that the sidebar shows.
     """
     acknowledged = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
-    seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
-    page = make_page(make_incident(seen), unseen)
+    acknowledged_item, unacknowledged = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
+    page = make_page(make_incident(acknowledged_item), unacknowledged)
     cause = next(column for column in page.table.rows.columns if column.key == "cause")
     marked = [str(cause.make_cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
     assert sorted(marked) == [False, True]
     assert {page._make_row_group(incident).count_text for incident in page.table.all_rows} == {
         "2 (1 not acknowledged)"
     }
-    assert not str(cause.make_cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
+    assert not str(cause.make_cell(make_incident(acknowledged_item, state=IncidentState.RESOLVED))).endswith(
+        "Acknowledged"
+    )
 
 
 @pytest.mark.parametrize(("scale", "shown"), [(1.0, "₹2,499.00 · ¥1,200"), (2.0, "2 currencies")])

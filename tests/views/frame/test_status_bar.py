@@ -47,7 +47,7 @@ def test_unfinished_work_that_is_not_read_yet_has_no_number(appearance: object) 
 def test_only_people_who_can_read_it_have_the_link_to_unfinished_work(
     appearance: object, role: str, has_link: bool
 ) -> None:
-    """The dialog behind the link would only refuse a person whose roles give no right to read."""
+    """A person without the right to read has no link, because the dialog behind it would only show a refusal."""
     context = make_window_context()
     context.replace_people((Person("op-a", frozenset({role}), may_buy=False),))
     context.change_operator("op-a")

@@ -69,8 +69,8 @@ def test_a_link_without_a_running_window_is_not_sent(home: Path, qtbot: QtBot) -
     socket folder that other users may read is refused.
     """
     assert send_link(home, LINK) is False
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(make_socket_name(home))
+    with socket.socket(socket.AF_UNIX) as leftover_socket:
+        leftover_socket.bind(make_socket_name(home))
     assert send_link(home, LINK) is False
     assert LinkListener(home).is_listening
     folder = Path(make_socket_name(home)).parent
