@@ -811,8 +811,11 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     assert "Yamada" not in str(terminal.json("audit", "list").data)
     assert terminal.json("documents", "save", record, "--to", str(copy)).exit_status_and_code == (2, "usage")
     other = ("documents", "save", record, "--to", str(tmp_path / "b.pdf"), "--sha256", "0" * 64)
-    assert terminal.json(*other).exit_status_and_code == (2, "not_found")
+    refused = terminal.json(*other)
+    assert refused.exit_status_and_code == (2, "not_found")
+    assert refused.error["message"].startswith(f"Credit check {record} has no such PDF.")
     assert not (tmp_path / "b.pdf").exists()
+    assert terminal.json("documents", "save", "99", *other[3:]).error["message"].startswith("Credit check 99 was not")
 
 
 @pytest.mark.parametrize(("name", "printed"), [(b"Minamo\xff", "Minamo\ufffd"), (7, "7")])

@@ -152,13 +152,15 @@ class UnknownClientDetail(TypedDict):
 class NotFoundDetail(TypedDict, total=False):
     """Facts of the error `not_found`. For a record, `kind` and `id` name the missing record; if a payment has no
     order, `kind` is "order" and `payment` is the id of the payment. For a table, `problem` is "no_table" and `table`
-    its name. For a document, `document` is its path and `reason` is the code of the problem with it.
+    its name. For a document, `document` is its path and `reason` is the code of the problem with it. If a credit
+    check doesn't have the requested PDF, `problem` is "no_pdf", `kind` is "document" and `id` is the id of the credit
+    check.
     """
 
     kind: str
     id: str
     payment: str
-    problem: Literal["no_table"]
+    problem: Literal["no_pdf", "no_table"]
     table: str
     document: str
     reason: DocumentNotFoundReason

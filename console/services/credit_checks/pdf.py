@@ -9,7 +9,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Document
 from console.services.credit_checks.pdf_comparison import PdfComparison
-from console.services.credit_checks.view import CreditCheckDetailsReader
+from console.services.credit_checks.view import CreditCheckDetailsReader, make_no_pdf_error
 from console.store.documents.pdf_renderer import PdfDocument
 
 __all__ = ["PdfComparison", "PdfDocument", "CreditCheckPdfReader"]
@@ -84,10 +84,10 @@ def _find_version_index(
     versions: tuple[Document, ...], sha256: str | None, default_index: int, record_id: int
 ) -> int:
     """Return the index in `versions` of the PDF with this SHA-256; `default_index` if `sha256` is None. Raises
-    not_found for the credit check `record_id` if none of the versions has this SHA-256."""
+    not_found (no_pdf) for the credit check `record_id` if none of the versions has this SHA-256."""
     if sha256 is None:
         return default_index
     for index, version in enumerate(versions):
         if version.sha256 == sha256:
             return index
-    raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})
+    raise make_no_pdf_error(record_id)

@@ -91,21 +91,19 @@ class CreditCheckDetailsReader:
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
         """Return the content of the credit check's PDF with this SHA-256 (None: of its current PDF). Writes an audit
-        entry. Raises not_found if the credit check has no such PDF or the PDF's file is missing or damaged;
-        documents_unreachable if the storage of the documents can't be reached; not_allowed if the acting person has
-        no right to read."""
+        entry. Raises not_found if there is no such credit check, if it has no such PDF (no_pdf), or if the PDF's file
+        is missing or damaged; documents_unreachable if the storage of the documents can't be reached; not_allowed if
+        the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            record = credit_checks.find(conn, record_id)
-            documents = evidence.list_documents(
-                conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path if record else None
-            )
+            record = check_records.require_record(conn, record_id)
+            documents = evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
         document = next(
             (doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.is_current)), None
         )
-        path = document.path if document else (record.pdf_file_path if record and sha256 is None else None)
+        path = document.path if document else (record.pdf_file_path if sha256 is None else None)
         if path is None:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})
+            raise make_no_pdf_error(record_id)
         content = self._context.documents.read(path, document.sha256 if document else None)
         self._opening_log.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, CREDIT_CHECK_KIND, record_id)
         return content
@@ -165,6 +163,11 @@ class CreditCheckDetailsReader:
                 action_name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right_name]))}
             )
         return AllowedAction(action_name, True)
+
+
+def make_no_pdf_error(record_id: int) -> ConsoleError:
+    """Return the error `not_found` for a PDF that the credit check with this id doesn't have."""
+    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id), "problem": "no_pdf"})
 
 
 def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
