@@ -87,6 +87,7 @@ def _format_section(title: str, transitions: Mapping[StateT, frozenset[StateT]],
 
 
 def _format_waits() -> Mapping[str, str]:
+    """Return the waiting times of the retry schedules as text, by the name of their placeholder in the page."""
     return {
         "probes": _format_times(schedules.PURCHASE_PROBE_WAITS),
         "refetches": _format_times(schedules.INCOMPLETE_REFETCH_WAITS),

@@ -186,6 +186,9 @@ class FunctionBodyReader:
         return returned, True
 
     def _run_statement(self, node: ast.stmt) -> tuple[list[Shape], bool]:
+        """Read one statement. Return the shapes that it returns, and True if the statement after it can be
+        reached.
+        """
         match node:
             case ast.Return(value=value):
                 return [NULL_SHAPE if value is None else self.read(value)], False

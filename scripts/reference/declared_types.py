@@ -56,6 +56,7 @@ def read_names_of_module(name: str) -> dict[str, Any]:
 
 
 def read_imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
+    """Return the names that an import statement binds, with their values; nothing for `import *`."""
     if isinstance(node, ast.Import):
         return {name.asname or name.name.partition(".")[0]: importlib.import_module(name.name) for name in node.names}
     if "*" in ast.unparse(node):
@@ -113,5 +114,6 @@ def is_allowed_shape(given_shape: Shape, declared_shape: Shape) -> bool:
 
 
 def get_mapping_types(shape: Shape) -> tuple[Any, Any]:
+    """Return the types of the keys and of the values of a mapping; str and Any if its type doesn't declare them."""
     parts = typing.get_args(shape.hint) if isinstance(shape, TypedShape) else ()
     return (parts[0], parts[1]) if len(parts) == 2 else (str, Any)

@@ -162,6 +162,7 @@ def _extract_accepted_values(sentence: str, parse: Callable[[RawSetting], Any]) 
 
 
 def _accepts_fractions(name: str, parse: Callable[[RawSetting], Any]) -> bool:
+    """True if the parser of the setting accepts the text "1.5"."""
     try:
         parse(RawSetting(name, "1.5"))
     except ConsoleError:

@@ -118,6 +118,9 @@ class _FinalResponse(http.client.HTTPResponse):
             del self.headers[name]
 
     def _read_status(self) -> tuple[str, int, str]:
+        """Return HTTP version, status and reason phrase of the final answer. Interim answers (status 102 to 199) are
+        skipped.
+        """
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed lacks it
             if not HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK:

@@ -209,6 +209,10 @@ class DatabaseAccountService:
     # On a server
 
     def _apply_changes_to_server(self, changes: Sequence[_AccountChange], *, dry_run: bool) -> tuple[str, ...]:
+        """Execute the SQL statements that change the accounts on the server, and return the statements as text; with
+        `dry_run`, only return them. Raises an error if the connected account lacks a needed database right, or if a
+        change would concern an account of another program.
+        """
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:

@@ -192,6 +192,9 @@ class AdoptionRun:
             self._reach_failpoint("after_adopt_rows")
 
     def _split_id_range(self, after_id: int, last_id: int, ids_per_range: int) -> list[tuple[int, int]]:
+        """Return ranges of row ids (first, last) that together cover the rows after `after_id` up to `last_id`; each
+        range has at most `ids_per_range` rows.
+        """
         with self._database.read() as conn:
             return list(adopt_rows.list_id_ranges(conn, after_id, last_id, ids_per_range))
 
@@ -408,6 +411,9 @@ def accept_incomplete_rows(context: ServiceContext) -> int:
 
 
 def _accept_chunk_of_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
+    """Accept the incomplete rows with these ids as they are, and write one audit entry. Return the number of accepted
+    rows.
+    """
     accepted_count = adopt_rows.accept_incomplete_rows(tx.conn, ids, context.now())
     facts = {"rows": accepted_count, "from": ids[0], "to": ids[-1]}
     context.record_audit(

@@ -204,6 +204,9 @@ class ChangedCompanyAlerts:
     def _write_differing_facts(
         self, facts: Mapping[str, WatchedFacts], successor_names: Mapping[str, str], registry_date: date
     ) -> int:
+        """Run `_compare_again_and_write` in a write transaction of its own. Return the number of raised and resolved
+        alerts.
+        """
         return self._context.write(
             lambda tx: self._compare_again_and_write(tx, facts, successor_names, registry_date)
         )
@@ -319,6 +322,9 @@ class ChangedCompanyAlerts:
         successor_names: Mapping[str, str],
         registry_date: date,
     ) -> int:
+        """Insert those of `rows` whose corporation isn't watched yet, and store the registry's facts about them, from
+        `facts_by_number` (by corporation number). Return the number of raised and resolved alerts.
+        """
         stored_rows = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
         new_rows = [row for row in rows if row.number not in stored_rows]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
@@ -354,6 +360,9 @@ class ChangedCompanyAlerts:
         registry_date: date,
         successor_name: str,
     ) -> int:
+        """Raise the alert about a changed corporation. Return 1, or 0 if such an alert about this corporation is open
+        already.
+        """
         observed = format_observed_change(facts_before, present_facts, successor_name)
         alert = alerts.raise_alert(
             tx.conn,
@@ -373,6 +382,7 @@ class ChangedCompanyAlerts:
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
+        """Resolve the alert. Return 1, or 0 if another process has resolved it already."""
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return 0
@@ -397,6 +407,7 @@ class ChangedCompanyAlerts:
             yield self._resolve_alerts(renewed_alerts) if renewed_alerts else 0
 
     def _resolve_alerts(self, renewed_alerts: Sequence[Alert]) -> int:
+        """Resolve these alerts, and return the number of those that were still open."""
         return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in renewed_alerts))
 
 

@@ -270,6 +270,9 @@ class AlertRuleEvaluator:
         return count
 
     def _raise_alert(self, tx: Transaction, order: Order, broken_rule: BrokenRule) -> int:
+        """Raise the alert about an order that breaks a rule. Return 1, or 0 if such an alert about the order is open
+        already.
+        """
         context = self._context
         alert = alerts.raise_alert(
             tx.conn,
@@ -287,6 +290,7 @@ class AlertRuleEvaluator:
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
+        """Resolve the alert. Return 1, or 0 if another process has resolved it already."""
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return 0

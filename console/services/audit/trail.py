@@ -118,6 +118,7 @@ class AuditService:
         return row_count
 
     def _export_entries(self, path: Path) -> int:
+        """Write the audit entries that the acting person may read to a CSV file, and return their number."""
         visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
             return write_csv(

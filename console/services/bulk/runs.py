@@ -149,6 +149,9 @@ class BulkRunService(BulkRunReader):
     def _insert_run(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
     ) -> int:
+        """Insert a bulk run of `person` with these rows, with an audit entry, and return its id. Raises the error of
+        the daily limit if the person would exceed it.
+        """
         context = self._context
         self._require_within_daily_limit(tx, person, len(rows))
         run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), note_text)
@@ -289,6 +292,9 @@ class BulkRunService(BulkRunReader):
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished_runs))
 
     def _continue_run(self, run: BulkRun) -> int:
+        """Execute up to SHORT_BATCH_SIZE further rows of the bulk run, and return the number of executed rows. Pause
+        the run instead if only its maker may execute its action. If the run is refused, only write this to the log.
+        """
         person = self._context.read_person()
         if not self._actions.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
             return self._pause_run_of_other_maker(run)

@@ -228,6 +228,10 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
 def _read_related_records(
     conn: Connection, record: AnyRecord, lapsed_ids: Mapping[str, frozenset[int]]
 ) -> tuple[AnyRecord, ...]:
+    """Return the related records whose events also belong to the timeline of the record: of an order its payments and
+    their refunds, of a payment its order and refunds, of a refund its order and payment.
+    """
+
     def read_record_as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
         related_record = None if id is None else any_record.find(conn, kind, id, lapsed_ids)
         return () if related_record is None else (related_record,)

@@ -161,6 +161,9 @@ class GlobalSearch:
     def _find_records(
         self, conn: Connection, query: SearchQuery, matched_ids: _MatchedRecordIds | None, limit: int
     ) -> dict[str, FoundRecords]:
+        """Return the records that match the query, at most `limit` of each kind, by kind. `matched_ids` are the ids
+        of the records that match the query's words; None if it has no words.
+        """
         search = RecordSearch(
             self._make_record_choice(conn, query),
             query.days,

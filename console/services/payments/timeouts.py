@@ -212,6 +212,9 @@ class PaymentTimeoutSagas:
         return int(has_begun)
 
     def _begin_saga_if_timed_out(self, tx: Transaction, payment_id: int) -> bool:
+        """Begin the timeout saga of the payment if its time limit has passed. Return True if this call has begun the
+        saga.
+        """
         current_payment = payments.find(tx.conn, payment_id)
         if current_payment is None or not timeout_start.has_timed_out(
             current_payment, self._read_database_time(tx.conn)

@@ -111,6 +111,11 @@ class OwnRecordComparison:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
+        """Open a case about each paid payment of ours that the history lacks, among those paid in `span` (begin,
+        end), beginning after the stored position `position` (None: at the begin). Return False if the process was
+        stopped before the end.
+        """
+
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[OwnRow[Payment]]:
             return our_records.list_paid_payments(conn, provider, page_position, span[1], ROWS_PER_BATCH)
 
@@ -153,6 +158,10 @@ class OwnRecordComparison:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
+        """Open a case about each completed refund of ours that the history lacks, among those sent in `span` (begin,
+        end), beginning after the stored position `position` (None: at the begin). Do nothing for a history without
+        refunds. Return False if the process was stopped before the end.
+        """
         if history.find_refund_times("", 0) is None:
             return True
 

@@ -131,6 +131,9 @@ class RefundDueTasks:
             after_id = batch[-1].id
 
     def _expire_refund(self, refund: Refund) -> int:
+        """Let a refund expire for which no decision was made in time. Return 1, or 0 if the refund has changed
+        meanwhile.
+        """
         return self._run_for_refund(refund, lambda refund: self._decision_service.expire(refund.id))
 
     def _run_for_due_refunds(
@@ -174,6 +177,7 @@ class RefundDueTasks:
         return reader is not None
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
+        """Call `act` with the refund. Return 1, or 0 without a call if the refund has changed since it was read."""
         return act_on_unchanged_record(self._context, refund, refunds.find, act, f"refund {refund.id}")
 
     def _handle_refund_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:

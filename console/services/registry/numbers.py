@@ -25,6 +25,9 @@ def find_corporation_numbers(conn: Connection, records: Sequence[QueuedRecord]) 
 def _find_number_of_record(
     record: QueuedRecord, payment_by_id: Mapping[int, Payment], order_by_id: Mapping[int, Order]
 ) -> str | None:
+    """Return the corporation number of the record: its own or, if it has none, that of its payment or order. None if
+    there is none. `payment_by_id` and `order_by_id` have the related records.
+    """
     match record:
         case CreditCheck() | Order():
             return record.corporation_number

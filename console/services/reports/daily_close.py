@@ -116,6 +116,7 @@ def _read_money_per_currency(
 
 
 def _sum_unknown_records(records: Iterable[UnknownRecord]) -> dict[str, CountAndSum]:
+    """Return, by currency, the number and the sum of these records."""
     sums: dict[str, CountAndSum] = {}
     for record in records:
         known_sum = sums.get(record.currency, CountAndSum())

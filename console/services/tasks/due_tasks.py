@@ -115,6 +115,9 @@ class DueTasks:
         return delivered_count
 
     def _deliver_answer(self, entry: SpoolEntry) -> int:
+        """Write an answer of a provider, which only this desk's spool has, into its record. Return 1, or 0 if the
+        answer can't be written now; a failure gets an audit entry.
+        """
         context, operation_id = self._context, entry.intent.operation_id
         service = self._actions[entry.intent.action]
         kind = service.action.kind

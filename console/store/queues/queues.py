@@ -250,6 +250,7 @@ def find_changed_foreign_rows(conn: Connection, up_to_id: int, limit: int) -> tu
 
 
 def _read_foreign_rows(conn: Connection, query: Select[Any]) -> tuple[ForeignRow, ...]:
+    """Run the query, and return id, stored corporation number and key of each row, the two latter as text."""
     return tuple(
         (int(record_id), _convert_to_text(stored_number), _convert_to_text(key))
         for record_id, stored_number, key in conn.execute(query)

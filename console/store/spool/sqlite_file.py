@@ -312,6 +312,7 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 
 def _get_error_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code of the error; 0 if the error has none."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

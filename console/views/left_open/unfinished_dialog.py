@@ -748,6 +748,7 @@ def _make_run_columns(context: WindowContext) -> list[Column]:
 
 
 def _make_lease_or_take_key(lease_or_take: LeaseOrTake) -> tuple[str, int]:
+    """Return the key of a row in the table: kind and id of the record of a take, or the name of a lease and -1."""
     return (
         (lease_or_take.kind, lease_or_take.subject_id)
         if isinstance(lease_or_take, Take)

@@ -94,6 +94,9 @@ class UnlockForm(PasswordForm):
         first_widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _read_input(self) -> str | None:
+        """Return the typed password; "" if this form needs none. If a needed password is missing, show an error at
+        the field and return None.
+        """
         password = self.password_field.text() if self.needs_password else ""
         is_missing = self.needs_password and not password
         self.password_field.show_error(self._context.translate("sign_in.password_needed") if is_missing else "")

@@ -290,6 +290,9 @@ def elide_text(text: str, width_px: float) -> str:
 
 @lru_cache(maxsize=4096)
 def _wrap_text(text: str, width_px: float, _scale: float) -> tuple[str, ...]:
+    """Return the lines into which the text is wrapped at this width. `_scale` is not used by the code: it is a part
+    of the key under which the result is cached.
+    """
     if measure_font_runs(split_font_runs(text)) <= width_px:
         return (text,)
     lines: list[str] = []
@@ -338,6 +341,9 @@ def measure_two_line_width(text: str, role: TextRoleName = "body") -> int:
 
 @lru_cache(maxsize=256)
 def _measure_two_line_width(text: str, role: TextRoleName, _scale: float) -> int:
+    """Return the smallest width in px at which the text fits into two lines. `_scale` is not used by the code: it is
+    a part of the key under which the result is cached.
+    """
     pieces = list(_split_at_line_ends(text))
     lines = (("".join(pieces[:end]), "".join(pieces[end:])) for end in range(len(pieces)))
     widths = (max(_measure_line(first, role), _measure_line(second, role)) for first, second in lines)

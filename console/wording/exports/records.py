@@ -107,6 +107,9 @@ def _get_client_id(record: ShownRecord) -> str | None:
 
 
 def _get_refundable_amount(record: ShownRecord) -> tuple[int | None, str | None]:
+    """Return the refundable amount of a payment in minor units, and its currency; None for both if the record is no
+    payment.
+    """
     return (compute_refundable_minor(record), record.currency) if isinstance(record, Payment) else (None, None)
 
 
