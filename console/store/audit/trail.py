@@ -105,9 +105,9 @@ class NewAuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class _ChainEnd:
-    """The end of a chain: position and hash of its last row; 0 and FIRST_PREVIOUS_HASH if the chain has no row. A
-    time was read from the database, or taken from the desk on SQLite, together with it or with an earlier end of the
-    chain: `read_at` (naive, UTC). The machine's uptime at that time was `read_at_uptime_us` (microseconds), with an
+    """The end of a chain: position and hash of its last row; 0 and FIRST_PREVIOUS_HASH if the chain has no row.
+    `read_at` (naive, UTC) is the database's time, on SQLite the desk's, which was read together with this end or with
+    an earlier end of the chain. `read_at_uptime_us` is the machine's uptime at that time (microseconds), with an
     error of at most `uncertainty_us`."""
 
     seq: int
