@@ -46,8 +46,9 @@ CORPORATION_NUMBERS = iter(invent_numbers(500, seed=77))
 TABLES_WRITTEN_BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
 
 
-def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
-    """Buy the number, and return the error with which the purchase is refused."""
+def buy_and_get_refusal(console: Console, number: str) -> ConsoleError:
+    """Try to buy a credit check of the corporation with this number, and return the error with which the purchase is
+    refused."""
     return call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT_ID)))
 
 
@@ -80,7 +81,7 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
     number = next(CORPORATION_NUMBERS)
     with stage.open_desk_without_proxy() as console:
         with set_global_variable(own_server, "read_only", "1"):
-            lost = read_purchase_refusal(console, number)
+            lost = buy_and_get_refusal(console, number)
             assert console.lookup.find_records(number).credit_checks == ()
         assert (lost.code, lost.exit_status, stage.alarmbox.count_charges(number)) == ("read_only", 3, 0)
         assert buy_check(console, number) == "done"
@@ -95,7 +96,7 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
     with stage.open_desk_without_proxy() as console:
         stage.alarmbox.during_call = lambda: _set_global_value(own_server, "read_only", "1")
         try:
-            lost = read_purchase_refusal(console, number)
+            lost = buy_and_get_refusal(console, number)
         finally:
             own_server.sql("SET GLOBAL read_only = 0")
         assert (lost.code, stage.alarmbox.count_charges(number)) == ("outcome_unknown", 1)
@@ -117,9 +118,9 @@ def test_a_refusal_by_a_setting_of_the_server_names_its_message(stage: FaultScen
     before, during = next(CORPORATION_NUMBERS), next(CORPORATION_NUMBERS)
     with stage.open_desk_without_proxy() as console:
         with _refuse_inserts(own_server, stage, "operations", 1665):
-            refusal = read_purchase_refusal(console, before)
+            refusal = buy_and_get_refusal(console, before)
         with _refuse_inserts(own_server, stage, "evidence", 1105):
-            unknown = read_purchase_refusal(console, during)
+            unknown = buy_and_get_refusal(console, during)
     assert (refusal.code, refusal.detail["problem"]) == ("not_allowed", "(1665, 'no such binary log')")
     assert unknown.code == "outcome_unknown"
     with stage.settle_and_check(before, during) as fresh:
@@ -296,7 +297,7 @@ def test_a_locked_table_before_the_claim_refuses_the_purchase(
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     number = next(CORPORATION_NUMBERS)
     with open_scene(place) as stage, stage.open_desk_without_proxy() as console, lock_table(stage, console, table):
-        lost = read_purchase_refusal(console, number)
+        lost = buy_and_get_refusal(console, number)
         assert (lost.code, lost.exit_status, stage.alarmbox.count_charges(number)) == ("database_locked", 6, 0)
     with open_scene(place) as stage, stage.open_desk_without_proxy() as console:
         assert buy_check(console, number) == "done"
@@ -311,7 +312,7 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
     number = next(CORPORATION_NUMBERS)
     with open_scene(place) as stage, stage.open_desk_without_proxy() as console:
         with lock_table(stage, console, "evidence"):
-            assert read_purchase_refusal(console, number).code == "outcome_unknown"
+            assert buy_and_get_refusal(console, number).code == "outcome_unknown"
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert (stage.alarmbox.count_charges(number), console.lookup.find_records(number).credit_checks[0].state) == (
             1,
@@ -383,13 +384,13 @@ def test_a_server_with_too_many_connections_refuses_the_purchase(
     account = own_place.get_account_name("op-a")
     if limit == "max_connections":
         crowd = set_global_variable(own_server, limit, "10")
-        wanted = 11
+        connection_count = 11
     else:
-        crowd, wanted = _limit_to_one_connection(own_server, account), 1
+        crowd, connection_count = _limit_to_one_connection(own_server, account), 1
     with crowd:
         guests = []
         with suppress(pymysql.OperationalError):
-            for _ in range(wanted):
+            for _ in range(connection_count):
                 guests.append(pymysql.connect(**_make_connection_arguments(own_place)))
         with pytest.raises(ConsoleError) as full, database.read() as conn:
             conn.execute(text("SELECT 1"))

@@ -1,5 +1,5 @@
-"""Actions on credit checks whose connection to the database is disturbed at any command. The number is charged at
-most once, and every record ends in a correct state.
+"""Actions on credit checks whose connection to the database is disturbed at any command of the server's protocol. The
+number is charged at most once, and every record ends in a correct state.
 """
 
 import random

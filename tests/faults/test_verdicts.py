@@ -44,8 +44,8 @@ def test_a_session_silent_at_commit_is_ended_and_decided(
     with open_database_behind_proxy(place, answer_seconds=1) as (proxy, database):
         note = TriedAuditEntry(kind, place.get_account_name("op-a"))
         with proxy.cause_fault(kind, sql_prefix="COMMIT"):
-            told = database.write(note)
-        assert read_stored_tries(place, kind) == [told]
+            result = database.write(note)
+        assert read_stored_tries(place, kind) == [result]
         assert note.tries == (1 if kind == "unanswered" else 2)
 
 
@@ -58,8 +58,8 @@ def test_a_slow_commit_is_waited_for(place: ServerPlace) -> None:
         database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
         with stop_commits(place) as go:
             threading.Timer(1.0, go.set).start()
-            told = database.write(note)
-        assert read_stored_tries(place, "slow") == [told]
+            result = database.write(note)
+        assert read_stored_tries(place, "slow") == [result]
 
 
 def test_an_impossible_commit_is_refused_as_unreachable(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,11 +115,11 @@ def test_a_commit_is_looked_up_after_the_server_was_killed_and_restarted(
             if is_committed:
                 killer.start()
             begun = time.monotonic()
-            told = database.write(note)
+            result = database.write(note)
             print(
                 f"demand 8: server killed {'after' if is_committed else 'at'} COMMIT,"
                 f" {time.monotonic() - begun:.1f} s"
             )
         restart.join()
-        assert read_stored_tries(own_place, note.name) == [told]
+        assert read_stored_tries(own_place, note.name) == [result]
         assert note.tries == (1 if is_committed else 2)

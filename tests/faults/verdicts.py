@@ -60,14 +60,14 @@ def open_database_behind_proxy(
 
 def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
     """Return the numbers of the tries whose audit entries with the subject id `name` are stored."""
-    found = execute_as_schema_account(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
-    return [json.loads(detail)["try"] for (detail,) in found]
+    rows = execute_as_schema_account(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
+    return [json.loads(detail)["try"] for (detail,) in rows]
 
 
 def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK_BREAKS) -> Counter[str]:
-    """Lose the answers to `count` COMMITs, and return three counts: `commits`, `right` (correct statements of the
-    program) and `had_arrived` (transactions that ran once). Each time the program must report the state that the
-    server has, and each row must exist once.
+    """Lose the answers to `count` COMMITs, and return three counts by name: `commits`, `right` (transactions that are
+    stored once, and whose result is that of the stored run) and `had_arrived` (transactions that were run only once,
+    because their COMMIT had arrived at the server).
     """
     tally: Counter[str] = Counter()
     with open_database_behind_proxy(place) as (proxy, database):
@@ -76,10 +76,10 @@ def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, 
         for i in range(count):
             kind, note = kinds[i % len(kinds)], TriedAuditEntry(f"n{i}", person)
             with proxy.cause_fault(kind, sql_prefix="COMMIT") as shot:
-                told = database.write(note)
+                result = database.write(note)
                 shot.release_command()
             assert shot.has_happened
-            right = read_stored_tries(place, note.name) == [told]
+            right = read_stored_tries(place, note.name) == [result]
             tally.update({"commits": 1, "right": int(right), "had_arrived": int(note.tries == 1)})
     return tally
 

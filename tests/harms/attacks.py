@@ -54,8 +54,8 @@ def make_insert_attacks(table: str, values: SqlValueByColumn) -> Iterator[Attack
     on_duplicate = f"INSERT INTO {table} ({columns}) VALUES ({row}) ON DUPLICATE KEY UPDATE {last} = {last}"
     yield Attack("INSERT … ON DUPLICATE KEY UPDATE", (on_duplicate,))
     yield Attack("REPLACE", (f"REPLACE INTO {table} ({columns}) VALUES ({row})",))
-    told = f"INSERT INTO {table} ({columns}) VALUES ({row})".replace("'", "''")
-    yield Attack("prepared", (f"PREPARE way FROM '{told}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
+    quoted_insert = f"INSERT INTO {table} ({columns}) VALUES ({row})".replace("'", "''")
+    yield Attack("prepared", (f"PREPARE way FROM '{quoted_insert}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
 
 
 def make_update_attacks(
@@ -72,16 +72,16 @@ def make_update_attacks(
     `steps` is the same change in several statements, because a trigger might refuse only the whole change.
     `key_column` is the table's primary key.
     """
-    told = ", ".join(f"{column} = {value}" for column, value in values.items())
-    yield Attack("UPDATE", (f"UPDATE {table} SET {told} WHERE {condition}",))
-    yield Attack("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {told} WHERE {condition}",))
+    assignments = ", ".join(f"{column} = {value}" for column, value in values.items())
+    yield Attack("UPDATE", (f"UPDATE {table} SET {assignments} WHERE {condition}",))
+    yield Attack("UPDATE IGNORE", (f"UPDATE IGNORE {table} SET {assignments} WHERE {condition}",))
     yield Attack(
         "UPDATE … ORDER BY … LIMIT",
-        (f"UPDATE {table} SET {told} WHERE {condition} ORDER BY {key_column} DESC LIMIT 1",),
+        (f"UPDATE {table} SET {assignments} WHERE {condition} ORDER BY {key_column} DESC LIMIT 1",),
     )
     alias = ", ".join(f"t.{column} = {value}" for column, value in values.items())
     yield Attack("several tables", (f"UPDATE {table} t JOIN (SELECT 1 AS one) j SET {alias} WHERE t.{condition}",))
-    quoted = f"UPDATE {table} SET {told} WHERE {condition}".replace("'", "''")
+    quoted = f"UPDATE {table} SET {assignments} WHERE {condition}".replace("'", "''")
     yield Attack("prepared", (f"PREPARE way FROM '{quoted}'", "EXECUTE way", "DEALLOCATE PREPARE way"))
     if steps:
         small = (", ".join(f"{column} = {value}" for column, value in step.items()) for step in steps)

@@ -148,11 +148,11 @@ class AttackedDatabase:
 
     def read_next_ids(self) -> dict[str, int]:
         """Return the next AUTO_INCREMENT id of each table that has one, as the server keeps it in memory."""
-        found = self.sql(
+        counted_tables = self.sql(
             "SELECT table_name FROM information_schema.columns"
             " WHERE table_schema = DATABASE() AND extra LIKE '%auto_increment%'"
         )
-        return {table: self._read_next_id(table) for (table,) in found}
+        return {table: self._read_next_id(table) for (table,) in counted_tables}
 
     def _read_next_id(self, table: str) -> int:
         made = str(self.sql(f"SHOW CREATE TABLE {table}")[0][1])
@@ -170,11 +170,11 @@ class AttackedDatabase:
         value.
         """
         there = replace(self.people, server=self.nodes[node])
-        told = {"me": self.people.names[person], "other": self.people.names["op-b"], **names}
+        value_by_placeholder = {"me": self.people.names[person], "other": self.people.names["op-b"], **names}
         said = []
         with there.open_connection(person) as connection, connection.cursor() as cursor:
             for statement in attack.sql:
-                said.append(_execute_attack(cursor, _fill_in(statement, told)))
+                said.append(_execute_attack(cursor, _fill_in(statement, value_by_placeholder)))
         return said
 
     def attack_as_each_role(

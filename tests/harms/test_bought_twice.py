@@ -28,8 +28,8 @@ VERSION_UPDATE: SqlValueByColumn = {"version": "version + 1"}
 def make_forged_evidence(
     record: CreditCheck, source: str = "alarmbox.purchase", summary: str = "HTTP 422 FAILED_DEFINITE http_422"
 ) -> str:
-    """Return the INSERT statement of a forged answer of the provider about this record. `source` and `summary` are
-    the columns that tell which call it answers, and how.
+    """Return the INSERT statement of a forged answer of the provider about this record. `source` names the call that
+    it answers, and `summary` has its outcome; both are columns of `evidence`.
     """
     operation = f"'{record.operation_id}'" if record.operation_id else "NULL"
     return (
@@ -70,9 +70,9 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     )
     by = f"UPDATE {CHECKS_TABLE} SET superseded_by = LAST_INSERT_ID(), version = version + 1 WHERE {where}"
     dead = f"UPDATE {CHECKS_TABLE} SET status = 'error', version = version + 1 WHERE renews = {record.id}"
-    told = make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY)
+    evidence_insert = make_forged_evidence(record, "alarmbox.detail", FORGED_SUMMARY)
     yield from make_ending_attacks(
-        Attack("a renewal of its own", (told, *_make_updates(where, step, given_up), renewal, by, dead))
+        Attack("a renewal of its own", (evidence_insert, *_make_updates(where, step, given_up), renewal, by, dead))
     )
 
 
@@ -119,10 +119,10 @@ def make_not_bought_attacks(record: CreditCheck) -> Iterator[Attack]:
     keyed = failed.replace("SET ", "SET answer_key = answer_lock, ")
     relocked = f"UPDATE operations SET answer_lock = SHA2('x', 256), answer_key = 'x' WHERE id = '{operation}'"
     nulled = f"UPDATE operations SET answer_lock = NULL WHERE id = '{operation}'"
-    for told in ("HTTP 422 FAILED_DEFINITE http_422", "AUTH x", "RATE_LIMITED http_429", "HTTP 404 NOT_FOUND x"):
+    for summary in ("HTTP 422 FAILED_DEFINITE http_422", "AUTH x", "RATE_LIMITED http_429", "HTTP 404 NOT_FOUND x"):
         for source in ("alarmbox.purchase", "alarmbox.purchase.late", "alarmbox.probe"):
             for step in (failed, mine, keyed):
-                yield Attack(f"{told} of {source}", (make_forged_evidence(record, source, told), step, *error))
+                yield Attack(f"{summary} of {source}", (make_forged_evidence(record, source, summary), step, *error))
     said = make_forged_evidence(record)
     for first in ((said, failed), (said, relocked, failed), (said, nulled, failed), (said, lapsed, failed)):
         yield from make_ending_attacks(
@@ -159,20 +159,20 @@ def _make_operation_replacement(record: CreditCheck) -> tuple[str, ...]:
     )
     own = f"own-{record.id}-{{me}}"
     ended = f"UPDATE operations SET state = 'failed', answer_key = 'x', fence = fence + 1 WHERE id = '{own}'"
-    told = make_forged_evidence(record).replace(f"'{record.operation_id}'", f"'{own}'")
+    evidence_insert = make_forged_evidence(record).replace(f"'{record.operation_id}'", f"'{own}'")
     moved = f"UPDATE {CHECKS_TABLE} SET operation_id = '{own}', version = version + 1 WHERE id = {record.id}"
-    return begun, told, ended, moved
+    return begun, evidence_insert, ended, moved
 
 
 @pytest.mark.parametrize(
-    "routes", [make_renewal_attacks, make_column_attacks], ids=lambda routes: str(routes.__name__)
+    "make_attacks", [make_renewal_attacks, make_column_attacks], ids=lambda make_attacks: str(make_attacks.__name__)
 )
-def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
+def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, make_attacks) -> None:  # type: ignore[no-untyped-def]  # of ways
     """Every role executes the attacks that should free the claim of a live credit check. After that, AlarmBox charges
     for no further purchase of the corporation, with or without a renewal.
     """
     record = harm_scene.buy_new()
-    harm_scene.attack_as_each_role(routes(record))
+    harm_scene.attack_as_each_role(make_attacks(record))
     harm_scene.check_not_bought_again(record.corporation_number)
     harm_scene.check_ordinary_work()
 
@@ -297,9 +297,9 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
             "expired_at": PAST_INSTANT_SQL,
             "purchased_at": PAST_INSTANT_SQL,
         }  # fmt: skip
-        told = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
+        evidence_insert = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
         for way in make_update_attacks(CHECKS_TABLE, bought | VERSION_UPDATE, f"id = {record.id}"):
-            harm_scene.attack_as_each_role([way.prepend_statements("forged answer", told)], WRITING_PEOPLE)
+            harm_scene.attack_as_each_role([way.prepend_statements("forged answer", evidence_insert)], WRITING_PEOPLE)
         for person in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 call_and_get_code(lambda: harm_scene.buy(person, record.corporation_number, renew=renew))  # noqa: B023  # called at once

@@ -68,8 +68,8 @@ def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
 def find_open_refund(scene: AttackedDatabase, payment: Payment) -> Refund | None:
     """Return the open refund of this payment that an attack has inserted; None if there is none."""
     views = scene.get_desk("lead-b").refunds
-    found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
-    return views.read_refund(found[0][0]).record if found else None
+    rows = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
+    return views.read_refund(rows[0][0]).record if rows else None
 
 
 def approve_and_run_due_tasks(scene: AttackedDatabase, refund: Refund) -> RefundState:

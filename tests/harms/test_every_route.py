@@ -80,8 +80,8 @@ class AttackedTeam:
         the number of triggers, routines, events and views, and the counters.
         """
         run = self.scene.sql
-        found = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
-        tables = [table for table, _ in found if table not in TABLES_FILLED_BY_PEOPLE]
+        tables_and_types = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
+        tables = [table for table, _ in tables_and_types if table not in TABLES_FILLED_BY_PEOPLE]
         made: dict[str, object] = dict(run(f"CHECKSUM TABLE {', '.join(tables)} EXTENDED"))
         for what in ("triggers", "routines", "events", "views"):
             schema = "table_schema" if what == "views" else f"{what[:-1]}_schema"
@@ -255,7 +255,7 @@ def open_attacker_cursor(stage: AttackedTeam, person: str) -> Iterator[Any]:
         connection.close()
 
 
-def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
+def execute_if_allowed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
     """Execute one statement, after replacing the placeholders by `names`. Return True if the server executes it,
     False if it refuses it.
     """
@@ -294,14 +294,14 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
             for statement in (*make_update_statements(table, columns), *list_table_statements(table, columns)):
                 tried += 1
                 if (
-                    is_executed(cursor, statement, names)
+                    execute_if_allowed(cursor, statement, names)
                     and not statement.startswith(("SELECT", "HANDLER"))
                     and not mine
                 ):
                     passed.append(statement)
         for statement in list_server_statements(attacked_team):
             tried += 1
-            is_executed(cursor, statement, names)
+            execute_if_allowed(cursor, statement, names)
     assert attacked_team.read_protected_content() == before, passed
     assert set(attacked_team.scene.sql(SELECT_REQUESTS_SQL)) >= set(wishes)
     assert tried > 1_000
@@ -354,7 +354,7 @@ def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: Att
                 number += 1
                 value = list(make_attack_values(f"{hostile}{number}", own_columns[hostile]))[number % 3]
                 for row in (usual, {**usual, hostile: value, "id": f"'{make_request_id()}'"}):
-                    is_executed(
+                    execute_if_allowed(
                         cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names
                     )
             attacked_team.execute_requests()
@@ -376,11 +376,11 @@ def _read_protected_rows(cursor: Any) -> Sequence[object]:
         "SELECT * FROM limits ORDER BY 1, 2",
         SELECT_REQUESTS_SQL,
     )
-    seen = []
+    rows_of_queries = []
     for query in queries:
         cursor.execute(query)
-        seen.append(cursor.fetchall())
-    return seen
+        rows_of_queries.append(cursor.fetchall())
+    return rows_of_queries
 
 
 def _make_row_updates(table: str, columns: Mapping[str, str]) -> Iterator[str]:
@@ -413,7 +413,7 @@ def _try_all_changes(
             for statement in (*_make_row_updates(table, columns), *make_update_statements(table, columns), *whole):
                 tried += 1
                 cursor.execute("START TRANSACTION")
-                if is_executed(cursor, statement, names):
+                if execute_if_allowed(cursor, statement, names):
                     passed += 1
                     if _read_protected_rows(cursor) != truth:
                         harms.append(statement)

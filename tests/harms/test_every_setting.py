@@ -39,7 +39,7 @@ _REFUSED_STATEMENTS = (
 _FORGED_DESK = "forged"
 
 
-def _is_executed(cursor: object, statement: str) -> bool:
+def _execute_if_allowed(cursor: object, statement: str) -> bool:
     """Execute one statement. Return True if the server executed it, and False if it refused."""
     try:
         cursor.execute(statement)  # type: ignore[attr-defined]  # of a driver without types
@@ -78,18 +78,18 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn_count: i
         person = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
         words = {"me": names[person], "other": names["lead-b"], "others_request": others_request}
         with people.open_connection(person) as connection, connection.cursor() as cursor:
-            if not _is_executed(cursor, f"SET SESSION {setting}"):
+            if not _execute_if_allowed(cursor, f"SET SESSION {setting}"):
                 continue
             settled += 1
-            _is_executed(cursor, _INSERT_FORGED_REQUEST_SQL.format(id=make_request_id(), **words))
+            _execute_if_allowed(cursor, _INSERT_FORGED_REQUEST_SQL.format(id=make_request_id(), **words))
             passed += [
                 (setting, refused)
                 for refused in _REFUSED_STATEMENTS
-                if person != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
+                if person != "aud-e" and _execute_if_allowed(cursor, refused.format(id=make_request_id(), **words))
             ]
         with people.open_connection(PERSON_WITH_FULL_QUOTA) as connection, connection.cursor() as cursor:
             one_more = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
-            if _is_executed(cursor, f"SET SESSION {setting}") and _is_executed(cursor, one_more):
+            if _execute_if_allowed(cursor, f"SET SESSION {setting}") and _execute_if_allowed(cursor, one_more):
                 passed.append((setting, "one more than a person may have waiting"))
         if settled % 50 == 0:
             _end_waiting_requests_except(attacked_team, names[PERSON_WITH_FULL_QUOTA], others_request)
@@ -115,8 +115,10 @@ def _judge_forged_requests(stage: AttackedTeam) -> None:
     assert wrong == []
 
 
-def _end_waiting_requests_except(stage: AttackedTeam, but_of: str, but: str) -> None:
-    """As the schema account, end all waiting requests except the request `but` and those of the person `but_of`."""
+def _end_waiting_requests_except(stage: AttackedTeam, account_name: str, request_id: str) -> None:
+    """As the schema account, end all waiting requests except the request `request_id` and those of the account
+    `account_name`."""
     stage.scene.sql(
-        f"UPDATE requests SET state = 'ended' WHERE state = 'asked' AND who <> '{but_of}' AND id <> '{but}'"
+        "UPDATE requests SET state = 'ended'"
+        f" WHERE state = 'asked' AND who <> '{account_name}' AND id <> '{request_id}'"
     )

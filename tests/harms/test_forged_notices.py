@@ -50,10 +50,10 @@ class ShopAndBank:
         return str(self.scene.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
     def read_captured_minor(self, number: str) -> int:
-        found = self.scene.sql(
+        rows = self.scene.sql(
             f"SELECT COALESCE(SUM(captured_minor), 0) FROM payments WHERE merchant_payment_id = '{number}'"
         )
-        return int(found[0][0])
+        return int(rows[0][0])
 
     def check_unpaid(self, number: str) -> None:
         assert (self.read_order_state(number), self.read_captured_minor(number)) == ("pending", 0)
@@ -90,7 +90,7 @@ def make_notice_text(event: str, number: str, at: datetime | None = None) -> str
     """Return the JSON text of the bank's notice that the order with the order number `number` was paid at the time
     `at` (None: now). `event` is the id that the bank gives to the notice.
     """
-    told = {
+    notice = {
         "event_id": event,
         "type": "payment.succeeded",
         "order_no": number,
@@ -98,7 +98,7 @@ def make_notice_text(event: str, number: str, at: datetime | None = None) -> str
         "currency": "JPY",
         "occurred_at": (at or datetime.now(UTC)).isoformat(),
     }
-    return json.dumps(told)
+    return json.dumps(notice)
 
 
 def make_signed_post(event: str, number: str, key: str = BANK_KEY) -> ReceivedNotice:
@@ -187,8 +187,8 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     event = f"true-{true}"
     assert taker.payments.receive_notice(make_signed_post(event, true)).done == "booked"
     assert taker.payments.receive_notice(make_signed_post(f"true-{waiting}", waiting)).done == "unmatched"
-    kept = harm_scene.sql(f"SELECT body, signature FROM payment_events WHERE event_id = '{event}'")[0]
-    genuine = {"body": f"'{kept[0]}'", "signature": f"'{kept[1]}'"}
+    body_and_signature = harm_scene.sql(f"SELECT body, signature FROM payment_events WHERE event_id = '{event}'")[0]
+    genuine = {"body": f"'{body_and_signature[0]}'", "signature": f"'{body_and_signature[1]}'"}
     names = {"worker": harm_scene.people.names["worker"]}
     tried = harm_scene.attack_as_each_role(
         (*make_forged_notice_attacks(victim, genuine), *make_altered_notice_attacks(victim, event)),
@@ -199,7 +199,7 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     shop.run_due_tasks()
     shop.check_unpaid(victim)
     after = harm_scene.sql(f"SELECT body, done FROM payment_events WHERE event_id = '{event}'")
-    assert after == [(kept[0], "booked")]
+    assert after == [(body_and_signature[0], "booked")]
     shop.check_paid(true)
     shop.insert_order(waiting)
     shop.run_due_tasks()
@@ -244,9 +244,9 @@ def open_worker_with_keys(scene: AttackedDatabase, **keys: str) -> Iterator[Cons
     """Yield the worker's desk after a restart, with only these keys of notice sources. `keys` has the keys by the
     name of the source.
     """
-    told = {name: text for name, text in scene.make_environment("worker").items() if "_NOTICE_" not in name}
-    told |= {f"CONSOLE_SECRET_NOTICE_{name}_KEY": text for name, text in keys.items()}
-    with open_console(Settings.load(told)) as console:
+    environment = {name: text for name, text in scene.make_environment("worker").items() if "_NOTICE_" not in name}
+    environment |= {f"CONSOLE_SECRET_NOTICE_{name}_KEY": text for name, text in keys.items()}
+    with open_console(Settings.load(environment)) as console:
         yield console
 
 
@@ -297,8 +297,8 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, lengt
     shop.insert_order(number)
     shop.run_due_tasks()
     shop.check_paid(number)
-    kept = harm_scene.sql(f"SELECT body FROM payment_events WHERE event_id = 'long-{number}'")[0][0]
-    assert hashlib.sha256(kept.encode()).digest() == hashlib.sha256(body).digest()
+    stored_body = harm_scene.sql(f"SELECT body FROM payment_events WHERE event_id = 'long-{number}'")[0][0]
+    assert hashlib.sha256(stored_body.encode()).digest() == hashlib.sha256(body).digest()
 
 
 @pytest.mark.expects_log("rows that other tests of this file left")

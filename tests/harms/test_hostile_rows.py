@@ -23,7 +23,7 @@ PAYMENT_LINKS = (
     "javascript:alert(1)", "http://evil.example/", "file:///etc/passwd", "HTTPS://evil.example/", " https://evil.example/",
     "https://", "https://evil.example/\r\nX: y", "data:text/html,x", "",
 )  # fmt: skip
-RENAMED_PAIR_SQL = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
+PAIR_WITH_NEXT_VERSION_SQL = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
 """SQL of the stored pair of tokens with the next version. An UPDATE that changes only the list of used tokens and not
 the version of the pair would be refused because of the pair, and the rule about the list would not be tested."""
 
@@ -47,7 +47,7 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
     lists = ("[]", other, used.upper(), used[:-1], used.replace('"', " ", 1), f"[{used}]", "", '["' + "b" * len(used))
     where = "provider = 'alarmbox'"
     for told in lists:
-        change = {"used_first": f"'{told}'", "sealed": RENAMED_PAIR_SQL, "version": "version + 1"}
+        change = {"used_first": f"'{told}'", "sealed": PAIR_WITH_NEXT_VERSION_SQL, "version": "version + 1"}
         forms = list(make_update_attacks("provider_tokens", change, where, key_column="provider"))
         harm_scene.attack_as_each_role(
             harm_scene.choose_attacks(

@@ -53,18 +53,18 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
         yield made
 
 
-def garble_table(table: str) -> Attack:
-    """Return statements that write all kinds of unreadable values into each column of `table` that accounts may
-    change, in up to three rows.
+def make_garbling_attack(table: str) -> Attack:
+    """Return an attack that writes each of GARBAGE_VALUES into each column of `table` that accounts may change, in up
+    to three rows.
     """
     columns = {name for place, what, name in grants.RIGHTS_OF_ROLE["operator"] if (place, what) == (table, "UPDATE")}
     raised = ", version = version + 1" if "version" in columns else ""
-    told = (
+    updates = (
         f"UPDATE {table} SET {column} = {value}{raised} LIMIT 3"
         for column in sorted(columns - {"version"})
         for value in GARBAGE_VALUES
     )
-    return Attack(table, (SET_CHECKS_OFF_SQL, *told))
+    return Attack(table, (SET_CHECKS_OFF_SQL, *updates))
 
 
 def make_reading_functions(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]:
@@ -120,22 +120,22 @@ def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
     """Call each function of `make_reading_functions`. Return the error code or error text of each function that
     fails, by its name.
     """
-    found: dict[str, str] = {}
+    error_by_name: dict[str, str] = {}
     for name, reading in make_reading_functions(scene).items():
         try:
             reading()
         except ConsoleError as refusal:
-            found[name] = refusal.code
+            error_by_name[name] = refusal.code
         except Exception as bug:
-            found[name] = repr(bug)[:300]
-    return found
+            error_by_name[name] = repr(bug)[:300]
+    return error_by_name
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_malformed_row_causes_an_error_of_that_row_only(scene_with_rows: AttackedDatabase) -> None:
     """With unreadable values in every column of the tables, each due task still runs and each list is still read."""
     for half in (REPEATEDLY_READ_TABLES[::2], REPEATEDLY_READ_TABLES[1::2]):
-        scene_with_rows.attack_as_each_role(map(garble_table, half), ("op-b", "worker"))
+        scene_with_rows.attack_as_each_role(map(make_garbling_attack, half), ("op-b", "worker"))
         assert list_failed_readings(scene_with_rows) == {}, half
 
 
@@ -295,7 +295,7 @@ NOTICE_INSERTS = tuple(
                         detected_at=UTC_NOW_SQL if at == "NULL" else at),
     )
 )  # fmt: skip
-"""INSERT statements of notices with impossible amounts, currencies and times, each with its case."""
+"""INSERT statements of notices with impossible amounts, currencies and times, and of an alert about each notice."""
 ORDER_INSERTS = tuple(
     money_scene.make_insert(
         "orders", merch_txn_id="UUID()", total_amount=total, currency=currency, status=status, work_state=work,
@@ -330,10 +330,10 @@ def test_a_meaningless_row_does_not_stop_the_processing_of_others(scene_with_row
         scene_with_rows.attack(person, Attack("strange", (SET_CHECKS_OFF_SQL, *STRANGE_ROWS)))
     assert list_failed_readings(scene_with_rows) == {}
     assert list_failed_readings(scene_with_rows) == {}, "a second time"
-    found = scene_with_rows.sql(
+    reported_ids = scene_with_rows.sql(
         "SELECT subject_id FROM alerts WHERE rule_id = 'row_unreadable' AND subject_kind = 'payment'"
     )
-    assert 24 in {row[0] for row in found}
+    assert 24 in {row[0] for row in reported_ids}
     number = scene_with_rows.take_unused_number()
     assert (scene_with_rows.buy("op-a", number).state, scene_with_rows.count_charges(number)) == ("success", 1)
     payment = scene_with_rows.make_paid_payment()

@@ -73,7 +73,7 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
         yield from make_update_attacks("payments", {**VERSION_UPDATE, **away}, where)
     for word in ("cancelled", "paid", "refunded", "shipped", "delivered"):
         yield from make_update_attacks("orders", {**VERSION_UPDATE, "status": f"'{word}'"}, f"id = {order}")
-    told = {
+    saga_row = {
         "kind": "'payment_timeout'",
         "subject_kind": "'payment'",
         "subject_id": str(payment.id),
@@ -85,7 +85,7 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
         "step": "'cancel_order'",
     }
     for step in ("expire_payment", "cancel_order", "release_stock"):
-        plain = {**told, "step": f"'{step}'"}
+        plain = {**saga_row, "step": f"'{step}'"}
         yield next(make_insert_attacks("sagas", plain))
 
 
@@ -175,8 +175,8 @@ def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment
     free = {**VERSION_UPDATE, "reserved_minor": "0"}
     scene.attack_as_each_role(make_update_attacks("payments", free, f"id = {open_payment.id}"), ("op-b",))
     assert read_payment_and_order(scene, open_payment) == ("completed", "paid")
-    kept = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {open_payment.id}")
-    assert kept == [(3_300, 0)]
+    amounts = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {open_payment.id}")
+    assert amounts == [(3_300, 0)]
     refund = scene.request_refund(open_payment, amount=3_300)
     scene.get_desk("lead-b").refunds.approve(refund.id)
     key = scene.get_desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
@@ -248,11 +248,11 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None
             "status": "'user_payment'",
         }
         scene.attack_as_each_role(make_insert_attacks("payments", made), ("op-a", "worker"))
-    told = {
+    notice_content = {
         "event_id": number, "type": "payment.succeeded", "order_no": number, "amount": "1", "currency": "JPY",
         "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
     }  # fmt: skip
-    notice = make_signed_notice("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
+    notice = make_signed_notice("bank", json.dumps(notice_content).encode(), datetime.now(PYTHON_UTC))
     assert scene.get_desk("worker").payments.receive_notice(notice).done == "booked"
     scene.attack_as_each_role(
         make_update_attacks("orders", {**VERSION_UPDATE, "status": "'paid'"}, f"id = {order_id}")

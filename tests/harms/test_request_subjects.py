@@ -139,9 +139,11 @@ def test_another_action_with_the_password_is_no_second_decision(team_with_unknow
 
 
 @pytest.mark.parametrize("operation_id", [OTHER_OPERATION_ID, str(uuid.UUID(int=3))])
-def test_a_proposal_about_another_operation_is_no_first_one(
+def test_a_request_about_another_operation_permits_no_proposal(
     team_with_unknown_payments: RequestingTeam, operation_id: str
 ) -> None:
+    """op-a requests an outcome for the operation of another payment, or for one that doesn't exist. The worker can't
+    store this request as op-a's proposal about the first payment."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", operation_id)
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
         team_with_unknown_payments.execute_in_session(
@@ -204,14 +206,18 @@ def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
 def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: RequestingTeam) -> None:
     """op-a requests one refund. After this refund has ended, the worker can't insert a second refund with the same
     desk request, whatever `created_at` it writes. With a second request of op-a, the worker can insert one."""
-    asked = team_with_unknown_payments.take_request(
+    request_statements = team_with_unknown_payments.take_request(
         team_with_unknown_payments.store_request(
             "op-a", "refund request", "payment", UNREFUNDED_PAYMENT_ID, amount_minor=REFUND_YEN
         )
     )
     long_ago, soon = (f"{SERVER_TIME_SQL} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
     team_with_unknown_payments.execute_in_session(
-        "worker", *asked, "START TRANSACTION", *_change_created_at(make_refund_statements("op_a"), long_ago), "COMMIT"
+        "worker",
+        *request_statements,
+        "START TRANSACTION",
+        *_change_created_at(make_refund_statements("op_a"), long_ago),
+        "COMMIT",
     )
     ((newest,),) = team_with_unknown_payments.execute_in_session("owner", "SELECT MAX(id) FROM refunds")
     voted = team_with_unknown_payments.take_request(
@@ -222,7 +228,7 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
     for instant in (SERVER_TIME_SQL, long_ago, soon):
         team_with_unknown_payments.check_refused(
             "worker",
-            *asked,
+            *request_statements,
             "START TRANSACTION",
             *_change_created_at(make_refund_statements("op_a"), instant),
             "COMMIT",

@@ -158,10 +158,10 @@ def _make_payment_inserts(maker: str) -> Sequence[str]:
     )
 
 
-ACTIONS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "resolve", "purchase")
+ACTIONS_OTHER_THAN_APPROVE = ("probe", "take", "refund withdraw", "refund submit", "note", "resolve", "purchase")
 
 
-@pytest.mark.parametrize("action", ACTIONS_OF_LEAD_B)
+@pytest.mark.parametrize("action", ACTIONS_OTHER_THAN_APPROVE)
 def test_a_request_for_another_action_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
     """lead-b requests another action about a refund than its approval. The worker can't store an approval of lead-b
     with this request."""
@@ -239,10 +239,12 @@ def test_the_worker_cannot_store_a_purchase_of_another_company(
     taken = requesting_team.take_request(requesting_team.store_request(person, action, "company", number))
     requesting_team.check_refused("worker", *taken, make_check_insert())
     requesting_team.check_refused("worker", make_check_insert())
-    asked = requesting_team.take_request(
+    request_statements = requesting_team.take_request(
         requesting_team.store_request("op-a", "purchase", "company", CORPORATION_NUMBER)
     )
-    requesting_team.execute_in_session("worker", *asked, "START TRANSACTION", make_check_insert(), "ROLLBACK")
+    requesting_team.execute_in_session(
+        "worker", *request_statements, "START TRANSACTION", make_check_insert(), "ROLLBACK"
+    )
 
 
 def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: RequestingTeam) -> None:
@@ -372,16 +374,16 @@ def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, act
 def test_requests_of_maker_and_approver_complete_a_refund(requesting_team: RequestingTeam) -> None:
     """With the request of the requester op-a, and then the request of the approver lead-b, the worker can store the
     refund and its approval."""
-    asked = requesting_team.take_request(
+    request_statements = requesting_team.take_request(
         requesting_team.store_request(
             "op-a", "refund request", "payment", UNREFUNDED_PAYMENT_ID, amount_minor=REFUND_YEN
         )
     )
     requesting_team.execute_in_session(
-        "worker", *asked, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT"
+        "worker", *request_statements, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT"
     )
     ((newest,),) = requesting_team.execute_in_session("owner", "SELECT MAX(id) FROM refunds")
-    requesting_team.check_refused("worker", *asked, make_vote_insert("op_a", newest))
+    requesting_team.check_refused("worker", *request_statements, make_vote_insert("op_a", newest))
     voted = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", newest))
     requesting_team.execute_in_session("worker", *voted, make_vote_insert("lead_b", newest))
     people = requesting_team.execute_in_session("owner",

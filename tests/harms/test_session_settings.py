@@ -13,9 +13,9 @@ from tests.support.places import Engine, use_shared_nodes
 from tests.support.pooled_teams import lend_team
 from tests.support.teams import Team
 
-CASES_ENDED_BY_LEASE = ("running call", "lease: ")
-"""Parts of the titles of statements that are refused only while a lease of the prepared records is valid. It ends
-after ten minutes."""
+TITLE_PARTS_OF_LEASED_RECORDS = ("running call", "lease: ")
+"""Parts of the titles of those statements that are refused only while a lease of the prepared records hasn't expired.
+These leases expire after ten minutes, so the statements are left out."""
 STATEMENT_CASES = tuple(
     case
     for case in (
@@ -23,7 +23,7 @@ STATEMENT_CASES = tuple(
         *forbidden_money.FORBIDDEN_MONEY_STATEMENTS,
         *forbidden_worker.FORBIDDEN_WORKER_STATEMENTS,
     )
-    if not any(part in case.title for part in CASES_ENDED_BY_LEASE)
+    if not any(part in case.title for part in TITLE_PARTS_OF_LEASED_RECORDS)
 )
 SESSION_SETTINGS = (
     "sql_select_limit = 0", "sql_select_limit = 1", "max_join_size = 1", "sql_big_selects = 0",

@@ -238,14 +238,14 @@ _INVALID_JSON_ERROR_NUMBER = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
 
 
 def _can_write(
-    team: RequestingTeam, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement
+    team: RequestingTeam, worded: WordedRequest, first_statements: tuple[Statement | str, ...], statement: Statement
 ) -> bool:
     """Return True if the database lets the worker execute `statement`, which stores the words, in a transaction that
     is rolled back. `taken` has the statements with which the worker's session begins. Return False if a trigger
     refuses the words, or if MySQL refuses a text that is no JSON, which it checks before the trigger.
     """
     try:
-        _execute_as_person(team, "worker", (*taken, *worded.first_statements, statement), ends="ROLLBACK")
+        _execute_as_person(team, "worker", (*first_statements, *worded.first_statements, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:
         if refusal.args[0] not in (TRIGGER_REFUSAL_ERROR_NUMBER, _INVALID_JSON_ERROR_NUMBER):
             raise
@@ -291,15 +291,17 @@ def test_another_persons_acknowledgement_ends_only_by_a_reopening(team_with_open
     """The worker can withdraw lead-b's acknowledgement for op-a only after it has stored the step with which op-a
     reopens the incident. It can't do so while it executes another request, or together with a new note.
     """
-    seen = 79
+    alert_id = 79
     team_with_open_records.execute_in_session(
         "owner",
         f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-        f" VALUES ({seen}, 'seen', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {SERVER_TIME_SQL})",
+        f" VALUES ({alert_id}, 'seen', 'payment', {UNREFUNDED_PAYMENT_ID}, 'o', 'e', {SERVER_TIME_SQL})",
     )
-    acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _make_acknowledge_update)
+    acknowledge = WordedRequest(
+        "lead-b", "alerts ack", (None, None), lambda w: [alert_id, w], _make_acknowledge_update
+    )
     statement = (
-        _make_acknowledge_update(STORED_TEXT)[0].replace(str(ALERT_ID), str(seen)),
+        _make_acknowledge_update(STORED_TEXT)[0].replace(str(ALERT_ID), str(alert_id)),
         {"who": "{lead-b}", "words": STORED_TEXT},
     )
     _execute_as_person(
@@ -307,18 +309,20 @@ def test_another_persons_acknowledgement_ends_only_by_a_reopening(team_with_open
         "worker",
         (
             *team_with_open_records.take_request(
-                _store_request(team_with_open_records, acknowledge, [seen, STORED_TEXT])
+                _store_request(team_with_open_records, acknowledge, [alert_id, STORED_TEXT])
             ),
             statement,
         ),
     )
     reopen = WordedRequest(
-        "op-a", "incident reopen", ("incident", seen), lambda w: [seen, w], _make_incident_step_insert
+        "op-a", "incident reopen", ("incident", alert_id), lambda w: [alert_id, w], _make_incident_step_insert
     )
-    step = _make_insert("incident_steps", {"incident_id": seen, "position": 1, "action": "reopen", "person": "{op-a}",
-                                      "at": f"={SERVER_TIME_SQL}", "words": STORED_TEXT})  # fmt: skip
-    withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {seen}"
-    taken = team_with_open_records.take_request(_store_request(team_with_open_records, reopen, [seen, TYPED_TEXT]))
+    step = _make_insert("incident_steps", {"incident_id": alert_id, "position": 1, "action": "reopen",
+        "person": "{op-a}", "at": f"={SERVER_TIME_SQL}", "words": STORED_TEXT})  # fmt: skip
+    withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {alert_id}"
+    taken = team_with_open_records.take_request(
+        _store_request(team_with_open_records, reopen, [alert_id, TYPED_TEXT])
+    )
     assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {}))
     assert not _can_write(team_with_open_records, reopen, taken, (withdraw, {}))
     forged = withdraw.replace("note = NULL", "note = 'x'")
@@ -328,11 +332,13 @@ def test_another_persons_acknowledgement_ends_only_by_a_reopening(team_with_open
         team_with_open_records.store_request("op-a", "probe", "payment", UNREFUNDED_PAYMENT_ID)
     )
     assert not _can_write(team_with_open_records, reopen, other, (withdraw, {}))
-    undo = WordedRequest("op-a", "alerts unack", ("alert", seen), lambda w: [seen], _make_incident_step_insert)
+    undo = WordedRequest(
+        "op-a", "alerts unack", ("alert", alert_id), lambda w: [alert_id], _make_incident_step_insert
+    )
     assert not _can_write(
         team_with_open_records,
         undo,
-        team_with_open_records.take_request(_store_request(team_with_open_records, undo, [seen])),
+        team_with_open_records.take_request(_store_request(team_with_open_records, undo, [alert_id])),
         (withdraw, {}),
     )
 
@@ -345,7 +351,7 @@ OTHER_TASK_ALERT_ID = 84
 
 
 @pytest.mark.parametrize(
-    ("reopened", "withdrawn", "is_same_incident"),
+    ("reopened_alert_id", "withdrawn_alert_id", "is_same_incident"),
     [
         (OTHER_ALERT_ID, OTHER_ALERT_ID, True), (REFUND_ALERT_ID, PAYMENT_ALERT_ID, True),
         (PAYMENT_ALERT_ID, REFUND_ALERT_ID, True),
@@ -355,7 +361,7 @@ OTHER_TASK_ALERT_ID = 84
     ],
 )  # fmt: skip
 def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
-    team_with_open_records: RequestingTeam, reopened: int, withdrawn: int, is_same_incident: bool
+    team_with_open_records: RequestingTeam, reopened_alert_id: int, withdrawn_alert_id: int, is_same_incident: bool
 ) -> None:
     """All alerts about a payment and its refunds are one incident, and so are all alerts about tasks. While the
     worker executes the reopening of one incident, it can't withdraw the acknowledgement of an alert of another
@@ -373,15 +379,22 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
         "owner", f"REPLACE INTO alerts ({columns}, acknowledged_by, acknowledged_at, note) VALUES {rows}",
     )  # fmt: skip
     reopen = WordedRequest(
-        "op-a", "incident reopen", ("incident", reopened), lambda w: [reopened, w], _make_incident_step_insert
+        "op-a",
+        "incident reopen",
+        ("incident", reopened_alert_id),
+        lambda w: [reopened_alert_id, w],
+        _make_incident_step_insert,
     )
-    step = _make_insert("incident_steps", {"incident_id": reopened, "position": 1, "action": "reopen",
+    step = _make_insert("incident_steps", {"incident_id": reopened_alert_id, "position": 1, "action": "reopen",
     "person": "{op-a}",
                                       "at": f"={SERVER_TIME_SQL}", "words": STORED_TEXT})  # fmt: skip
     taken = team_with_open_records.take_request(
-        _store_request(team_with_open_records, reopen, [reopened, TYPED_TEXT])
+        _store_request(team_with_open_records, reopen, [reopened_alert_id, TYPED_TEXT])
     )
-    withdraw = f"UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL WHERE id = {withdrawn}"
+    withdraw = (
+        "UPDATE alerts SET acknowledged_by = NULL, acknowledged_at = NULL, note = NULL"
+        f" WHERE id = {withdrawn_alert_id}"
+    )
     assert _can_write(team_with_open_records, reopen, (*taken, step), (withdraw, {})) is is_same_incident
 
 

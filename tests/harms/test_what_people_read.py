@@ -72,10 +72,10 @@ class ReadingTeam:
             "SELECT table_schema, table_name, column_name FROM information_schema.columns"
             " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')",
         )
-        found: dict[str, list[str]] = {}
+        columns_by_place: dict[str, list[str]] = {}
         for schema, table, column in rows:
-            found.setdefault(f"`{schema}`.`{table}`", []).append(str(column))
-        return found
+            columns_by_place.setdefault(f"`{schema}`.`{table}`", []).append(str(column))
+        return columns_by_place
 
 
 def _make_insert(table: str, **values: object) -> str:
@@ -232,19 +232,21 @@ def test_people_read_no_secret(reading_team: ReadingTeam, person: str) -> None:
     """A person reads each column of each view. The person also uses conditions that collect the values into a user
     variable before the view's own condition removes the rows. No secret appears.
     """
-    seen: dict[str, str] = {}
+    result_by_query: dict[str, str] = {}
     for place, columns in reading_team.list_readable_columns(person).items():
         with suppress(pymysql.MySQLError):  # one may insert requests, and not read them there
-            seen[place] = repr(reading_team.execute_as_person(person, f"SELECT * FROM {place}"))
+            result_by_query[place] = repr(reading_team.execute_as_person(person, f"SELECT * FROM {place}"))
         for column in columns:
             taken = f"(@taken := CONCAT(COALESCE(@taken, ''), ' ', COALESCE(`{column}`, ''))) IS NOT NULL"
             for condition in (taken, f"{taken} OR TRUE", f"`{column}` IS NOT NULL AND {taken}"):
                 with suppress(pymysql.MySQLError):
                     filtered = f"SELECT 1 FROM {place} WHERE {condition}"
-                    kept = reading_team.execute_as_person(person, "SET @taken = NULL", filtered, "SELECT @taken")
-                    seen[f"{place} {column} {condition}"] = repr(kept)
-    assert len(seen) > (20 if person == "adm-f" else 400)
-    for where, text in seen.items():
+                    collected_rows = reading_team.execute_as_person(
+                        person, "SET @taken = NULL", filtered, "SELECT @taken"
+                    )
+                    result_by_query[f"{place} {column} {condition}"] = repr(collected_rows)
+    assert len(result_by_query) > (20 if person == "adm-f" else 400)
+    for where, text in result_by_query.items():
         assert len(text) < _LARGEST_READ_BYTES
         assert not [secret for secret in list_hidden_texts(person) if secret in text], where
 
@@ -365,7 +367,7 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, person: str) ->
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-e"])
-def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, person: str) -> None:
+def test_payers_are_masked_and_still_comparable(reading_team: ReadingTeam, person: str) -> None:
     """The views mask payers as the screens do, and no condition on a payer's name finds a row. A person can still see
     which payments have the same payer.
     """
@@ -396,8 +398,8 @@ def test_payers_are_masked_in_texts(reading_team: ReadingTeam, person: str) -> N
     assert reading_team.execute_as_person(person, "SELECT summary, body FROM evidence ORDER BY id") == [
         (text, text) for text in texts
     ]
-    found = reading_team.execute_as_person(person, "SELECT observed, expected, note FROM alerts ORDER BY id")
-    assert found == [(text, text, text) for text in texts]
+    rows = reading_team.execute_as_person(person, "SELECT observed, expected, note FROM alerts ORDER BY id")
+    assert rows == [(text, text, text) for text in texts]
     assert reading_team.execute_as_person(person, "SELECT body FROM payment_events") == [(masked,)]
     assert reading_team.execute_as_person(person, "SELECT ours, theirs FROM reconciliation_rows") == [
         (masked, masked)
@@ -422,8 +424,8 @@ def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, per
     read all entries.
     """
     owner = reading_team.team.names["lead-b"]
-    seen = reading_team.execute_as_person(person, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
-    assert [what for (what,) in seen] == entries
+    rows = reading_team.execute_as_person(person, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
+    assert [what for (what,) in rows] == entries
 
 
 def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:

@@ -91,7 +91,7 @@ HARM_MUTANTS: tuple[Mutant, ...] = (
         f"{_REQUEST_SUBJECTS_TESTS}::test_a_decision_about_another_record_is_no_second_one"),
     _make_mutant("a decision about any operation is a proposal for any record", _SQL_EXPRESSIONS_FILE,
         "r.subject_kind = 'operation' AND {is_record_of_operation_sql})", "r.subject_kind = 'operation')",
-        f"{_REQUEST_SUBJECTS_TESTS}::test_a_proposal_about_another_operation_is_no_first_one"),
+        f"{_REQUEST_SUBJECTS_TESTS}::test_a_request_about_another_operation_permits_no_proposal"),
     _make_mutant("one request asks for any number of refunds", "console/store/constraints/refunds.py",
         " AND NOT {_HAS_REQUEST_MADE_REFUND_SQL}\"", "\"",
         f"{_REQUEST_SUBJECTS_TESTS}::test_one_desk_request_permits_only_one_refund"),
