@@ -1033,7 +1033,7 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
     assert list(get_home(terminal).glob("*.restoring-*")) == []
 
 
-def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:
+def test_a_damaged_database_is_replaced_and_its_file_renamed(terminal: Terminal, backup: Path) -> None:
     """A restore replaces a damaged database. The damaged file and its side files are moved to other names, because
     the side files would damage the restored database.
     """

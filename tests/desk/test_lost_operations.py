@@ -90,8 +90,8 @@ def lose_refund(window_desks: WindowTestDesks, sandbox: Sandbox, fault: str = "r
 
 
 class LostOperation(NamedTuple):
-    """A kind of lost operation: how to lose one, and what the dialog that resolves it shows. `state_change` is the
-    sentence about the result `denial`, that the operation had no effect."""
+    """A kind of lost operation: the function that loses one, and the texts of the dialog that resolves it. `denial`
+    is the result that the operation had no effect, `state_change` the sentence about this result."""
 
     lose: Callable[[WindowTestDesks, Sandbox], str]
     dialog: type[ResolveDialog] | type[ResolveMoneyDialog]

@@ -112,7 +112,7 @@ ANSWER_MUTANTS: tuple[Mutant, ...] = (
                 "console/services/reconciliation/apply_row.py",
                 '            self.open_case_of_further_payments(tx, current_payment, [further_id], own_text or "")\n',
                 "            pass\n",
-                "test_a_second_capture_in_the_daily_file_stays_open",
+                "test_the_case_about_a_second_capture_in_the_daily_file_stays_open",
             ),
             (
                 "a notice that one of two payments went back reverses the booked one",

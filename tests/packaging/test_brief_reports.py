@@ -99,7 +99,7 @@ def test_one_short_report_is_sent_of_a_test_that_passes() -> None:
     assert last == "runtest_protocol_complete"
 
 
-def test_reports_with_properties_are_sent_whole() -> None:
+def test_reports_of_tests_with_properties_are_sent_unshortened() -> None:
     """The processor seconds of each test, for example, are measured in the worker and read in the first process."""
     reports = [report for _, report in _send_outcomes(*["passed"] * 3, properties=(("seconds", 0.1),)) if report]
     assert [report["when"] for report in reports] == ["setup", "call", "teardown"]

@@ -281,7 +281,8 @@ def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
 
 
 def prepare_measured_tests(tmp_path: Path) -> None:
-    """Write a test file whose fixtures and second test use the processor, and a table of its own for the rows."""
+    """Write a test file whose shared fixtures and second test use processor time, and empty tables into which the run
+    of this file writes the measured seconds instead of into the repository's tables."""
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "conftest.py").write_text(
         "from pathlib import Path\n"

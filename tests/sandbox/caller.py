@@ -31,7 +31,7 @@ class Answer:
         return fields
 
     @property
-    def check(self) -> dict[str, Any]:
+    def credit_check(self) -> dict[str, Any]:
         """The JSON fields of the credit check in the answer."""
         fields: dict[str, Any] = self.data["credit_check"]
         return fields

@@ -117,7 +117,7 @@ def test_a_reset_restores_the_first_state(caller: Caller, control: SandboxContro
     state = control.read_state()
     assert (state["charges"], state["rules"], state["settings"]["offers_purchase_list"]) == (0, [], False)
     assert state["today"] != "2020-01-01"
-    assert caller.buy_check().check["credit_check_id"] == 100_001
+    assert caller.buy_check().credit_check["credit_check_id"] == 100_001
     control.reset()
     assert caller.buy_check().status == 401
     assert caller.request_token().status == 200

@@ -338,9 +338,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     def move_clock(self, span: timedelta) -> None:
         self.world.clock.at += span
 
-    @rule(readable=st.booleans())
-    def set_provider_readable(self, readable: bool) -> None:
-        self.world.alarmbox.is_readable = readable
+    @rule(is_readable=st.booleans())
+    def set_provider_readable(self, is_readable: bool) -> None:
+        self.world.alarmbox.is_readable = is_readable
 
     @rule(desk=desk_numbers)
     def check_desk_queues(self, desk: int) -> None:

@@ -332,9 +332,9 @@ class RefundMachine(RuleBasedStateMachine):
     def move_clock(self, span: timedelta) -> None:
         self.world.clock.at += span
 
-    @rule(readable=st.booleans())
-    def set_provider_readable(self, readable: bool) -> None:
-        self.world.ledger.is_readable = readable
+    @rule(is_readable=st.booleans())
+    def set_provider_readable(self, is_readable: bool) -> None:
+        self.world.ledger.is_readable = is_readable
 
     @invariant()
     def check_world(self) -> None:

@@ -241,7 +241,7 @@ def _make_procedure_body(conn: Connection) -> str:
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_temporary_space_handler(sql) if is_mariadb(conn) else ""}
-  {_make_watcher_statements()}
+  {_make_watcher_lock_statements()}
   {_make_sign_count_statements(sql)}
   IF sign_count = 0 THEN
     SELECT account, reason;
@@ -270,7 +270,7 @@ def _make_procedure_body(conn: Connection) -> str:
 END"""  # noqa: S608  # constants of this program
 
 
-def _make_watcher_statements() -> str:
+def _make_watcher_lock_statements() -> str:
     """Return the SQL statements of the procedure that leave it if the session of another worker has the user lock
     WATCHER_LOCK_SQL, and that acquire the lock if no session has it."""
     return f"""IF lock_session_id IS NULL THEN

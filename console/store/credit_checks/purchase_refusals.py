@@ -13,7 +13,7 @@ from console.store.operations.rollback_alert import OPEN_ROLLBACK_ALERT_QUERY
 from console.store.schema.core import credit_checks
 from console.store.schema.worker import lost_operations
 
-_POSSIBLE_STOP_QUERY = select(
+_PURCHASE_STOP_FLAGS_QUERY = select(
     func.coalesce(
         OPEN_ROLLBACK_ALERT_QUERY.scalar_subquery(),
         select(credit_checks.c.id)
@@ -44,4 +44,4 @@ def may_refuse_purchase(conn: Connection, corporation_number: str, provider: str
     - a read-only switch that is on, for everything or for the provider
     """
     parameters = {"number": corporation_number, "provider": provider}
-    return any(execute_compiled(conn, _POSSIBLE_STOP_QUERY, parameters).one())
+    return any(execute_compiled(conn, _PURCHASE_STOP_FLAGS_QUERY, parameters).one())

@@ -49,8 +49,9 @@ FEED_STATE_QUERY = select(
     select(func.count()).where(*_OPEN_CHANGE_ID_CONDITIONS).scalar_subquery().label("open_rows"),
     _LATEST_CHANGE_ID_QUERY.scalar_subquery().label("latest"),
 )
-"""Query of the number of rows in the range of open ids, and of the latest id. With one round trip a reader learns if
-there are new rows. A reader that needs further values adds columns to this query.
+"""Query of two values: the number of rows in the range of open ids (ids whose rows may still be committed, see the
+module), and the latest id. With one round trip a reader learns if there are new rows. A reader that needs further
+values adds columns to this query.
 """
 
 

@@ -564,11 +564,11 @@ class ApprovalsPage(Page):
         self._title_row.setStretch(0, 1 if is_side_by_side else 0)  # above the badges it takes no free height
         if is_side_by_side != self._is_side_by_side:
             self._is_side_by_side = is_side_by_side
-            self._move_list()
+            self._place_list()
         for panel in (self.list_panel, self.request_panel):
             panel.arrange_panels(is_side_by_side=is_side_by_side)
 
-    def _move_list(self) -> None:
+    def _place_list(self) -> None:
         """Put the list beside the request, or above it into the area that scrolls with the request."""
         had_focus = self.list_panel.card_list.hasFocus()
         if self._is_side_by_side:

@@ -60,10 +60,10 @@ class EvidenceForm(QWidget):
         kind_buttons: Mapping[str, RadioButton],
         outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
-        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. It
-        counts for every result that `store_decision_choices` gets no choice about. For the other results, their
-        choices say who has proposed them. `number_field` is the field for the id that the provider gave to the
-        record. `kind_buttons` are the radio buttons of the kinds of evidence ("number", "file", "text"), by name.
+        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. The
+        form uses this name for each result about which `store_decision_choices` has stored no choice; a stored choice
+        states its own proposer. `number_field` is the field for the id that the provider gave to the record.
+        `kind_buttons` are the radio buttons of the kinds of evidence ("number", "file", "text"), by name.
         `outcome_buttons` are the radio buttons of the results, such as "success", by name.
         """
         super().__init__()

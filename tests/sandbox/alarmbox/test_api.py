@@ -20,10 +20,13 @@ def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: Sa
     answer = caller.buy_check(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
     assert answer.status == 201
     named = "credit_check_id purchase_date expiration_date corporation_name corporation_number result"
-    assert list(answer.check) == named.split()
-    assert (answer.check["purchase_date"], answer.check["expiration_date"]) == ("2026-11-20", "2027-11-20")
-    assert answer.check["corporation_number"] == CORPORATION_NUMBER
-    assert answer.check["result"] in ("ok", "hold", "ng")
+    assert list(answer.credit_check) == named.split()
+    assert (answer.credit_check["purchase_date"], answer.credit_check["expiration_date"]) == (
+        "2026-11-20",
+        "2027-11-20",
+    )
+    assert answer.credit_check["corporation_number"] == CORPORATION_NUMBER
+    assert answer.credit_check["result"] in ("ok", "hold", "ng")
 
 
 def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
@@ -31,7 +34,7 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     two charges.
     """
     ids = [
-        caller.buy_check(number).check["credit_check_id"]
+        caller.buy_check(number).credit_check["credit_check_id"]
         for number in (CORPORATION_NUMBER, CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER)
     ]
     assert len(set(ids)) == 3
@@ -42,7 +45,7 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
 def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -> None:
     """The control API returns the id, corporation number, time and delivery state of each charge, for all corporation
     numbers or for one."""
-    check_id = caller.buy_check().check["credit_check_id"]
+    check_id = caller.buy_check().credit_check["credit_check_id"]
     caller.buy_check(OTHER_CORPORATION_NUMBER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
     wait_until(lambda: control.read_ledger(CORPORATION_NUMBER)["entries"][0]["delivered"], "the delivery is marked")
@@ -57,14 +60,14 @@ def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -
 
 def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
     """After a reset, as after a start, the same purchase gets the same id, name and result as before."""
-    before = caller.buy_check().check
+    before = caller.buy_check().credit_check
     control.reset()
-    assert caller.authorize().buy_check().check == before
+    assert caller.authorize().buy_check().credit_check == before
 
 
 def test_dummy_numbers_have_fixed_results(caller: Caller) -> None:
     """The corporation numbers of AlarmBox's test account have fixed results."""
-    results = [caller.buy_check(f"000000000000{n}").check["result"] for n in (1, 2, 3)]
+    results = [caller.buy_check(f"000000000000{n}").credit_check["result"] for n in (1, 2, 3)]
     assert results == ["ok", "hold", "ng"]
 
 
@@ -106,13 +109,13 @@ def test_an_unreadable_purchase_is_refused_and_not_charged(caller: Caller, sandb
 def test_a_bought_check_has_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
     """The detail of a credit check has the same facts as the answer to its purchase, and also `infos`. Only the call
     for the PDF returns the file."""
-    bought = caller.buy_check().check
-    detail = caller.read_detail(bought["credit_check_id"]).check
+    bought = caller.buy_check().credit_check
+    detail = caller.read_detail(bought["credit_check_id"]).credit_check
     assert bought.items() <= detail.items()
     assert detail["expired"] is False
     assert "pdf_file_data" not in detail
     assert all(set(info) == {"received_date", "tags"} for info in detail["infos"])
-    file = base64.b64decode(caller.read_pdf(bought["credit_check_id"]).check["pdf_file_data"], validate=True)
+    file = base64.b64decode(caller.read_pdf(bought["credit_check_id"]).credit_check["pdf_file_data"], validate=True)
     assert file.startswith(b"%PDF-")
     assert file.rstrip().endswith(b"%%EOF")
     assert control.count_charges() == 1
@@ -127,11 +130,11 @@ def test_a_credit_check_expires_after_its_last_day_in_japan(caller: Caller, cont
     """A credit check is valid until the end of its last day in Japan. After that it has expired, and the sandbox
     answers 403 if its setting demands this."""
     control.change_settings(today="2026-11-20")
-    check_id = caller.buy_check().check["credit_check_id"]
+    check_id = caller.buy_check().credit_check["credit_check_id"]
     control.change_settings(today="2027-11-20")
-    assert caller.read_detail(check_id).check["expired"] is False
+    assert caller.read_detail(check_id).credit_check["expired"] is False
     control.change_settings(today="2027-11-21")
-    assert caller.read_detail(check_id).check["expired"] is True
+    assert caller.read_detail(check_id).credit_check["expired"] is True
     control.change_settings(answers_403_after_expiration=True)
     assert caller.read_detail(check_id).status == caller.read_pdf(check_id).status == 403
 
@@ -139,7 +142,7 @@ def test_a_credit_check_expires_after_its_last_day_in_japan(caller: Caller, cont
 def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, control: SandboxControl) -> None:
     """If the sandbox's setting is off, the call that lists credit checks doesn't exist. If it is on, the call lists
     the credit checks of the corporation number, newest first."""
-    ids = [caller.buy_check().check["credit_check_id"] for _ in range(2)]
+    ids = [caller.buy_check().credit_check["credit_check_id"] for _ in range(2)]
     caller.buy_check(OTHER_CORPORATION_NUMBER)
     assert caller.list_checks().status == 404
     control.change_settings(offers_purchase_list=True)
@@ -155,9 +158,9 @@ def test_a_test_adds_checks_bought_elsewhere(caller: Caller, control: SandboxCon
         {"corporation_number": OTHER_CORPORATION_NUMBER, "credit_check_id": 100_001, "result": None}
     )
     assert (known["credit_check_id"], known["result"]) == (100_001, None)
-    assert caller.read_detail(100_001).check["corporation_number"] == OTHER_CORPORATION_NUMBER
+    assert caller.read_detail(100_001).credit_check["corporation_number"] == OTHER_CORPORATION_NUMBER
     assert control.count_charges() == 0
-    assert caller.buy_check().check["credit_check_id"] == 100_002
+    assert caller.buy_check().credit_check["credit_check_id"] == 100_002
 
 
 def test_a_setting_chooses_the_status_of_a_purchase(caller: Caller, control: SandboxControl) -> None:
@@ -179,7 +182,7 @@ def test_simultaneous_callers_are_all_charged(caller: Caller, sandbox: Sandbox) 
     """Sixteen threads buy at the same time: every accepted purchase has its own id and its own charge."""
     numbers = [f"{n % 7:013d}" for n in range(320)]
     with ThreadPoolExecutor(16) as pool:
-        checks = [answer.check for answer in pool.map(caller.buy_check, numbers)]
+        checks = [answer.credit_check for answer in pool.map(caller.buy_check, numbers)]
     assert len({check["credit_check_id"] for check in checks}) == 320
     assert sandbox.ledger.charge_count == 320
     assert sandbox.ledger.count_charges_by_number() == {f"{n:013d}": numbers.count(f"{n:013d}") for n in range(7)}

@@ -111,7 +111,7 @@ def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, contro
     answer; the purchase is charged even if the client gives up.
     """
     control.add_fault("slow", call="purchase", seconds=0.0001)
-    assert caller.buy_check().check["corporation_number"] == CORPORATION_NUMBER
+    assert caller.buy_check().credit_check["corporation_number"] == CORPORATION_NUMBER
     control.add_fault("slow", call="purchase", seconds=30)
     with pytest.raises(TimeoutError):
         make_client_with_short_timeout(sandbox, caller).buy_check()

@@ -33,7 +33,7 @@ def decode_strictly(data: object) -> bytes | None:
 
 @pytest.fixture
 def bought_check_id(caller: Caller) -> int:
-    check_id: int = caller.buy_check().check["credit_check_id"]
+    check_id: int = caller.buy_check().credit_check["credit_check_id"]
     return check_id
 
 
@@ -45,9 +45,11 @@ def test_a_fault_sends_a_faulty_pdf_once(
     call return ordinary answers.
     """
     control.add_fault(fault)
-    assert "pdf_file_data" not in caller.read_detail(bought_check_id).check
-    assert UNUSABLE_PDF_CHECKS[fault](caller.read_pdf(bought_check_id).check["pdf_file_data"])
-    assert (decode_strictly(caller.read_pdf(bought_check_id).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
+    assert "pdf_file_data" not in caller.read_detail(bought_check_id).credit_check
+    assert UNUSABLE_PDF_CHECKS[fault](caller.read_pdf(bought_check_id).credit_check["pdf_file_data"])
+    assert (decode_strictly(caller.read_pdf(bought_check_id).credit_check["pdf_file_data"]) or b"").startswith(
+        b"%PDF-"
+    )
 
 
 def test_a_fault_leaves_the_pdf_out_of_the_answer(
@@ -55,16 +57,16 @@ def test_a_fault_leaves_the_pdf_out_of_the_answer(
 ) -> None:
     """With the fault `pdf_missing` only the file is missing in the answer; all other fields are there."""
     control.add_fault("pdf_missing")
-    assert caller.read_pdf(bought_check_id).check == caller.read_detail(bought_check_id).check
+    assert caller.read_pdf(bought_check_id).credit_check == caller.read_detail(bought_check_id).credit_check
 
 
 def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl, bought_check_id: int) -> None:
     """With the fault `pdf_other` the sandbox sends a valid file with other content. The content differs between
     revisions (the number in the fault's name) and is always the same for one revision.
     """
-    ordinary = caller.read_pdf(bought_check_id).check["pdf_file_data"]
+    ordinary = caller.read_pdf(bought_check_id).credit_check["pdf_file_data"]
     control.add_faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
-    files = [caller.read_pdf(bought_check_id).check["pdf_file_data"] for _ in range(4)]
+    files = [caller.read_pdf(bought_check_id).credit_check["pdf_file_data"] for _ in range(4)]
     assert files[0] == files[1]
     assert len({*files, ordinary}) == 3
     assert files[3] == ordinary
@@ -83,7 +85,7 @@ def test_an_unknown_credit_check_is_not_found_under_every_fault(
 def test_a_fault_sends_a_huge_pdf(caller: Caller, control: SandboxControl, bought_check_id: int) -> None:
     """The fault `pdf_huge` sends a complete file of the requested size, or a few bytes smaller."""
     control.add_fault("pdf_huge", size=5_000_000)
-    file = decode_strictly(caller.read_pdf(bought_check_id).check["pdf_file_data"])
+    file = decode_strictly(caller.read_pdf(bought_check_id).credit_check["pdf_file_data"])
     assert file is not None
     assert 4_999_990 < len(file) <= 5_000_000
     assert file.endswith(b"%%EOF\n")

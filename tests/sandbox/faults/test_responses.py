@@ -15,22 +15,22 @@ from tests.sandbox.caller import CORPORATION_NUMBER, Answer, Caller
 AnswerPredicate = Callable[[Answer], bool]
 
 PURCHASE_FAULTS: dict[str, AnswerPredicate] = {
-    "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
-    "odd_result": lambda a: a.check["result"] == "maybe",
+    "no_result": lambda a: a.credit_check["result"] is None and a.credit_check["corporation_name"] != "",
+    "odd_result": lambda a: a.credit_check["result"] == "maybe",
     "other_number": lambda a: (
-        a.check["corporation_number"] == find_next_valid_number(CORPORATION_NUMBER) != CORPORATION_NUMBER
+        a.credit_check["corporation_number"] == find_next_valid_number(CORPORATION_NUMBER) != CORPORATION_NUMBER
     ),
-    "no_number": lambda a: "corporation_number" not in a.check,
-    "no_name": lambda a: "corporation_name" not in a.check,
-    "long_name": lambda a: len(a.check["corporation_name"]) == 400,
-    "no_dates": lambda a: not {"purchase_date", "expiration_date"} & set(a.check),
-    "odd_dates": lambda a: a.check["purchase_date"] == "2026-02-30",
-    "no_id": lambda a: "credit_check_id" not in a.check and "result" in a.check,
-    "id_string": lambda a: isinstance(a.check["credit_check_id"], str),
-    "id_boolean": lambda a: a.check["credit_check_id"] is True,
-    "id_float": lambda a: isinstance(a.check["credit_check_id"], float),
-    "id_too_big": lambda a: a.check["credit_check_id"] == 2147483648,
-    "id_negative": lambda a: a.check["credit_check_id"] < 0,
+    "no_number": lambda a: "corporation_number" not in a.credit_check,
+    "no_name": lambda a: "corporation_name" not in a.credit_check,
+    "long_name": lambda a: len(a.credit_check["corporation_name"]) == 400,
+    "no_dates": lambda a: not {"purchase_date", "expiration_date"} & set(a.credit_check),
+    "odd_dates": lambda a: a.credit_check["purchase_date"] == "2026-02-30",
+    "no_id": lambda a: "credit_check_id" not in a.credit_check and "result" in a.credit_check,
+    "id_string": lambda a: isinstance(a.credit_check["credit_check_id"], str),
+    "id_boolean": lambda a: a.credit_check["credit_check_id"] is True,
+    "id_float": lambda a: isinstance(a.credit_check["credit_check_id"], float),
+    "id_too_big": lambda a: a.credit_check["credit_check_id"] == 2147483648,
+    "id_negative": lambda a: a.credit_check["credit_check_id"] < 0,
     "stored": lambda a: is_json(a.body) and a.headers["age"] == "3600",
     "malformed": lambda a: not is_json(a.body) and a.body.startswith(b'{"credit_check":'),
     "empty": lambda a: a.body == b"" and a.status == 201,
@@ -44,9 +44,9 @@ FAULTS_WITHOUT_CHARGE: dict[str, AnswerPredicate] = {
     "html": lambda a: a.status == 200 and a.body.startswith(b"<!doctype html>"),
 }
 DETAIL_FAULTS: dict[str, AnswerPredicate] = {
-    "other_id": lambda a: a.check["credit_check_id"] == 100_002,
-    "expired": lambda a: a.check["expired"] is True,
-    "no_infos": lambda a: "infos" not in a.check,
+    "other_id": lambda a: a.credit_check["credit_check_id"] == 100_002,
+    "expired": lambda a: a.credit_check["expired"] is True,
+    "no_infos": lambda a: "infos" not in a.credit_check,
     "viewing_period_over": lambda a: a.status == 403,
 }
 TOKEN_FAULTS = {
@@ -98,7 +98,7 @@ def test_a_charged_purchase_gets_the_answer_of_the_fault(
     assert PURCHASE_FAULTS[fault](caller.buy_check())
     (charge,) = sandbox.ledger.list_charges_of_number()
     assert (charge.fault, charge.delivered) == (fault, False)
-    assert caller.buy_check().check["credit_check_id"] == 100_002
+    assert caller.buy_check().credit_check["credit_check_id"] == 100_002
 
 
 @pytest.mark.parametrize("fault", FAULTS_WITHOUT_CHARGE)
@@ -117,11 +117,11 @@ def test_a_fault_sends_faulty_details_of_one_credit_check(
     caller: Caller, control: SandboxControl, fault: str, call: str
 ) -> None:
     """A fault of the credit check's details changes only the answer about the chosen credit check, and only once."""
-    check_id = caller.buy_check().check["credit_check_id"]
+    check_id = caller.buy_check().credit_check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
     assert DETAIL_FAULTS[fault](caller.call_by_name(call, check_id))
     ordinary = caller.call_by_name(call, check_id)
-    assert (ordinary.status, ordinary.check["credit_check_id"], ordinary.check["expired"]) == (
+    assert (ordinary.status, ordinary.credit_check["credit_check_id"], ordinary.credit_check["expired"]) == (
         200,
         check_id,
         False,
@@ -132,7 +132,7 @@ def test_a_fault_replaces_any_field_of_an_answer(caller: Caller, control: Sandbo
     """A fault can replace any field of an answer, also a field within a list."""
     control.change_settings(offers_purchase_list=True)
     control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
-    assert caller.buy_check().check["result"] == "ng"
+    assert caller.buy_check().credit_check["result"] == "ng"
     assert caller.list_checks().data["credit_checks"][0]["extra"] == [1]
 
 

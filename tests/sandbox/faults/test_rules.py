@@ -37,7 +37,7 @@ def test_a_rule_matches_numbers_by_their_last_digits(caller: Caller, control: Sa
 
 def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxControl) -> None:
     """If a rule names a call, only that call gets the fault."""
-    check_id = caller.buy_check().check["credit_check_id"]
+    check_id = caller.buy_check().credit_check["credit_check_id"]
     control.add_fault("status:500", call="pdf")
     assert [
         caller.read_detail(check_id).status,

@@ -123,7 +123,7 @@ def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox)
         assert connection.send_request("GET", "/v2/codes/payments/A", Authorization=header).status == 401
 
 
-def test_the_merchant_in_the_query_counts(sandbox: Sandbox) -> None:
+def test_the_merchant_in_the_query_has_priority_over_the_header(sandbox: Sandbox) -> None:
     """If the query and a header name different merchants, the simulated PayPay uses the merchant in the query."""
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     path = "/v2/codes/payments/A?assumeMerchant=100000000000000001"

@@ -65,7 +65,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 
 @contextmanager
-def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
+def execute_requests_and_end_lock_holders(worker: Console) -> Iterator[None]:
     """Inside the block the worker executes requests, and looks for database sessions that block others and ends
     them.
     """
@@ -99,7 +99,7 @@ def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
-def make_lock_for_reader(place: Place, statement: str) -> str:
+def make_locking_statement_for_reader(place: Place, statement: str) -> str:
     """Return the statement `statement`, which locks rows with FOR UPDATE, in the form that this server accepts from
     an account that only reads, as that of a person in team mode. MySQL refuses FOR UPDATE to such an account.
     """
@@ -132,7 +132,7 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
     """In a session without time limits, op-a locks the rows that a purchase needs, and never commits: lead-b's
     purchases are still executed.
     """
-    with execute_and_end_lock_holders(worker):
+    with execute_requests_and_end_lock_holders(worker):
         for count, (statements, number) in enumerate(
             zip(LOCKING_STATEMENTS, invent_numbers(len(LOCKING_STATEMENTS), seed=101), strict=True)
         ):
@@ -143,7 +143,7 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
                 for statement in statements:
                     for table in TABLES_TO_LOCK[count:]:
                         cursor.execute(
-                            make_lock_for_reader(place, statement).format(table=table, id=make_request_id())
+                            make_locking_statement_for_reader(place, statement).format(table=table, id=make_request_id())
                         )
                 buy_as_lead(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
@@ -239,7 +239,7 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
         return not any(attacker.is_alive() for attacker in attackers)
 
     try:
-        with execute_and_end_lock_holders(worker):
+        with execute_requests_and_end_lock_holders(worker):
             wait_until(are_all_sessions_ended, "the end of the attack")
             buy_as_lead(place, sandbox, number)
         with pytest.raises(pymysql.MySQLError, match="locked"):
@@ -530,7 +530,7 @@ def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute("BEGIN")
-            cursor.execute(make_lock_for_reader(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            cursor.execute(make_locking_statement_for_reader(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
             if table == "operators":
                 execute_in_thread(stack, cursor, LONG_FUNCTION_SQL)
         for table in ("operators", "limits"):
@@ -594,7 +594,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
             pytest.skip("a cluster has no XA transactions")
         cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
         for table in TABLES_TO_LOCK:
-            cursor.execute(make_lock_for_reader(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
+            cursor.execute(make_locking_statement_for_reader(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
         cursor.execute("XA END 'a','b',7")
         cursor.execute("XA PREPARE 'a','b',7")
     right = f"XA_RECOVER_ADMIN ON *.* {{}} `{place.get_account_name('worker')}`@`%`"
@@ -614,7 +614,7 @@ def test_a_worker_rolls_back_a_prepared_transaction(place: Place, sandbox: Sandb
     (number,) = invent_numbers(1, seed=102)
     with prepared_transaction(place), closing(Database(place.url("worker"))) as database:
         assert list_prepared_ids(database) == ("X'61',X'62',7",)
-        with execute_and_end_lock_holders(worker):
+        with execute_requests_and_end_lock_holders(worker):
             buy_as_lead(place, sandbox, number)
         wait_until(lambda: list_prepared_ids(database) == (), "the end of the prepared transaction")
 
@@ -698,7 +698,7 @@ def block_writers_of_limits(place: Place) -> Iterator[Any]:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         cursor.execute("BEGIN")
-        cursor.execute(make_lock_for_reader(place, "SELECT COUNT(*) FROM limits FOR UPDATE"))
+        cursor.execute(make_locking_statement_for_reader(place, "SELECT COUNT(*) FROM limits FOR UPDATE"))
         assert isinstance(place, ServerPlace)
         waiting, looking = (stack.enter_context(closing(connect_as_schema_account(place))) for _ in range(2))
         execute_in_thread(stack, stack.enter_context(waiting.cursor()), "SELECT COUNT(*) FROM limits FOR UPDATE")

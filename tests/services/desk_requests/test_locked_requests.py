@@ -17,8 +17,8 @@ from console.worker.request_threads import REQUEST_THREAD_COUNT
 from tests.services.desk_requests.test_execution import read_request_state, store_request, take_next_request
 from tests.services.desk_requests.test_lock_holders import (
     buy_as_lead,
-    execute_and_end_lock_holders,
-    make_lock_for_reader,
+    execute_requests_and_end_lock_holders,
+    make_locking_statement_for_reader,
     open_connection,
 )
 from tests.support.invented import invent_numbers
@@ -62,7 +62,7 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
         cursor.execute("BEGIN")
         for request in requests:
             cursor.execute(
-                make_lock_for_reader(place, statement).format(request=request, withdrawal=make_request_id())
+                make_locking_statement_for_reader(place, statement).format(request=request, withdrawal=make_request_id())
             )
         yield connection
 
@@ -119,7 +119,7 @@ def test_the_session_that_locks_an_own_request_is_ended(
     """
     desk, worker = desk_and_worker
     requests = [store_request(desk, subject=str(count)) for count in range(2)]
-    with open_locking_transaction(place, statement, *requests), execute_and_end_lock_holders(worker):
+    with open_locking_transaction(place, statement, *requests), execute_requests_and_end_lock_holders(worker):
         for request in requests:
             wait_until(lambda: read_request_state(desk, request) is DeskRequestState.ENDED, "the end of the request")  # noqa: B023
     ((count,),) = place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.ended'")

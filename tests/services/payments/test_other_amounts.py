@@ -298,7 +298,7 @@ def test_a_decision_closes_no_case_that_its_own_answer_opens(scene: PaymentDesk)
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_a_second_capture_in_the_daily_file_stays_open(
+def test_the_case_about_a_second_capture_in_the_daily_file_stays_open(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch, runs: int
 ) -> None:
     """PayPay's daily file has our payment number twice: captured under an id that we don't have, and under ours. The

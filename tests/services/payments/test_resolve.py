@@ -652,7 +652,7 @@ def test_the_provider_id_proposed_by_a_former_operator_is_replaced(
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
-def test_a_failed_attempt_contradicts_two_people_without_a_provider_id(
+def test_a_failed_attempt_contradicts_a_decision_without_a_provider_id(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """Two people have decided that a payment is completed, without giving the provider's id. The provider later

@@ -515,7 +515,7 @@ def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch
         )
         for altered in others:
             sql_server.sql(f"USE `{database.url.database}`", f"DROP TRIGGER {audit_trigger.name}", altered)
-            ran = _record_audit_refusals(monkeypatch, sql_server, database)
+            ran = _record_if_audit_trigger_exists(monkeypatch, sql_server, database)
             with database.read() as conn:
                 server_triggers.renew_triggers(conn)
                 assert server_triggers.find_trigger_faults(conn) == ()
@@ -523,19 +523,21 @@ def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch
             assert ran == [True] * 5
 
 
-def _record_audit_refusals(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Database) -> list[bool]:
+def _record_if_audit_trigger_exists(
+    monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Database
+) -> list[bool]:
     """Record, after each statement of an upgrade, whether a trigger against changes of the audit trail exists. Return
     the list to which the results are added."""
-    refused: list[bool] = []
+    results: list[bool] = []
 
-    def run_and_record_refusal(conn: Connection, sql: str) -> None:
+    def run_and_record(conn: Connection, sql: str) -> None:
         grants.run_statement(conn, sql)
         about = f"trigger_schema = '{database.url.database}' AND event_object_table = 'audit_log'"
         there = f"SELECT COUNT(*) FROM information_schema.triggers WHERE {about} AND event_manipulation = 'UPDATE'"
-        refused.append(server.sql(there) >= ((1,),))
+        results.append(server.sql(there) >= ((1,),))
 
-    monkeypatch.setattr(server_triggers, "run_statement", run_and_record_refusal)
-    return refused
+    monkeypatch.setattr(server_triggers, "run_statement", run_and_record)
+    return results
 
 
 def test_names_of_triggers_fit_the_length_limit() -> None:

@@ -296,7 +296,7 @@ def test_fetched_parts_of_a_base_are_not_fetched_again(
     assert len(parts) > 6
 
 
-def test_a_desk_fetches_differences_of_one_name(published_registry: PublishedRegistry) -> None:
+def test_a_desk_fetches_two_differences_with_the_same_file_name(published_registry: PublishedRegistry) -> None:
     """A desk fetches and applies each of several differences, also if the worker imported files of one name from
     different folders."""
     published_registry.publish_companies(WHOLE_FILE_NAME, "甲")

@@ -143,7 +143,7 @@ def test_terms_of_a_file_equal_terms_of_its_stored_rows(published: list[list[str
             assert all(connection.execute(count_query.format(table), (term,)).fetchone() == (0,) for term in terms)
 
 
-def test_only_other_forms_are_stored() -> None:
+def test_a_comparison_form_that_equals_the_text_is_not_stored() -> None:
     """The registry stores a comparison form only if it differs from the text."""
     plain = make_row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
     other = make_row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")

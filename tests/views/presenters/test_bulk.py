@@ -126,7 +126,7 @@ def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], ton
         ({"done": 1, "failed": 1}, ("square_bang", "care")),
     ],
 )
-def test_a_discarded_run_has_no_check(counts: dict[str, int] | None, icon_and_tone: tuple[str, str]) -> None:
+def test_a_discarded_run_has_no_green_tick(counts: dict[str, int] | None, icon_and_tone: tuple[str, str]) -> None:
     """The remaining rows of a discarded run have no result. Its dialog and the list of runs don't show a green check
     and don't call it finished.
     """

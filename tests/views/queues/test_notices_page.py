@@ -85,7 +85,7 @@ def test_a_change_leaves_the_links_in_place(qtbot: QtBot) -> None:
     assert page.focusWidget() is link
 
 
-def test_no_similar_record_is_denied_before_the_read(qtbot: QtBot) -> None:
+def test_the_page_says_that_no_similar_record_exists_only_after_the_read(qtbot: QtBot) -> None:
     """Enter says that there is no similar record only after the similar records have been read."""
     page, runner = show_page(qtbot, paused=True)
     runner.execute_oldest_task()

@@ -132,7 +132,7 @@ def fail_to_read(_services: object) -> str:
 
 def test_no_dialog_of_another_record_opens(page: PaymentPage) -> None:
     """The person moves on to another record before the data of a requested dialog has been read. The dialog doesn't
-    open over that record, and a failure of its read isn't told there."""
+    open over that record, and if its read fails, that record's page doesn't show the failure."""
     page.show_route(PaymentRoute(5))
     page.context.runner = runner = InlineRunner(paused=True)
     opened, failed = list[str](), list[Failure]()

@@ -180,7 +180,7 @@ def test_text_of_others_is_never_markup() -> None:
     assert "<b>" not in format_tooltip("<b>name</b>")
 
 
-def test_a_tooltip_shows_the_entities_of_a_name_as_they_are() -> None:
+def test_a_tooltip_shows_entities_in_a_name_unchanged() -> None:
     """Qt reads a tooltip with "&lt;" as markup: an entity in a name could then be a mark of the direction of
     writing."""
     text = "A &lt; B &#8238; 12,300"

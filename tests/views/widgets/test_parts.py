@@ -518,7 +518,8 @@ def test_a_tab_that_is_only_partly_visible_shows_the_beginning_of_its_word(qtbot
 
 
 def test_a_cut_tab_keeps_its_count(qtbot: QtBot) -> None:
-    """While the second tab shows at least two letters of its word and the count, it shows the whole count."""
+    """If a tab is cut because the bar of tabs is too narrow, its word is shortened and its whole count is shown, as
+    long as two letters of the word fit beside the count."""
     tabs = TabBar("Views")
     qtbot.addWidget(tabs)
     for word, count in (("Needs a person", "5"), ("Refunds not finished", "1,000+"), ("Company changed", "6")):
