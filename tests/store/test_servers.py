@@ -245,7 +245,7 @@ def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "galera", "redis"])
-def test_a_test_without_its_server_is_skipped_or_fails_if_servers_are_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_server_skips_a_test_or_fails_it_if_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a server program is missing, a test is skipped, or fails if servers are required. The reason names the
     missing program and how to install it."""
     monkeypatch.setattr(server_run, "TOOL_PATHS", "/nowhere")

@@ -31,6 +31,8 @@ _PURCHASE_STOP_FLAGS_QUERY = select(
         make_newest_setting_expression(bindparam("provider")),
     ),
 )
+"""Query of three values, each of which is true if rows of its kinds may stop a purchase (see `may_refuse_purchase`).
+Its parameters are `number` and `provider`."""
 
 
 def may_refuse_purchase(conn: Connection, corporation_number: str, provider: str) -> bool:

@@ -569,7 +569,8 @@ class ApprovalsPage(Page):
             panel.arrange_panels(is_side_by_side=is_side_by_side)
 
     def _place_list(self) -> None:
-        """Put the list beside the request, or above it into the area that scrolls with the request."""
+        """Put the list beside the request if there is room (`_is_side_by_side`); otherwise above it, into the area
+        that scrolls with the request."""
         had_focus = self.list_panel.card_list.hasFocus()
         if self._is_side_by_side:
             self._list_and_right_side_layout.insertWidget(0, self.list_panel)

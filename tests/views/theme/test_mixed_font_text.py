@@ -181,8 +181,8 @@ def test_text_of_others_is_never_markup() -> None:
 
 
 def test_a_tooltip_shows_entities_in_a_name_unchanged() -> None:
-    """Qt reads a tooltip with "&lt;" as markup: an entity in a name could then be a mark of the direction of
-    writing."""
+    """A tooltip shows an entity such as "&lt;" in a name as these letters. Qt reads a tooltip as markup, in which an
+    entity could be a mark of the direction of writing."""
     text = "A &lt; B &#8238; 12,300"
     document = QTextDocument()
     document.setHtml(format_tooltip(text))
