@@ -17,7 +17,7 @@ from tests.bench.plans import Query
 ROW_COUNT = 6_000
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
-QUERIES_BY_INDEX: dict[str, Query] = {
+INDEXED_QUERY_BY_NAME: dict[str, Query] = {
     "alert": lambda conn: alerts.find(conn, 7),
     "open alerts": lambda conn: alerts.list_open_alerts(conn, 50),
     "open alerts, later page": lambda conn: alerts.list_open_alerts(conn, 50, 5_000),

@@ -55,8 +55,9 @@ class _WaitingCourse:
 
 
 class CourseRunner:
-    """Runs at most `day.max_running_orders` courses at the same time; when one ends, the next one begins. `errors`
-    collects the exceptions of courses, and the conditions that didn't become true in time.
+    """Runs at most `day.max_running_orders` courses at the same time; when one ends, the next one begins.
+    `begun_count` and `ended_count` are the numbers of courses that have begun and ended. `errors` collects the
+    exceptions of courses, and the conditions that didn't become true in time.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class CourseRunner:
         self._turns, self._changed = count(), Condition()
         self._under_way = 0
         self._over = False
-        self.begun = self.ended = 0
+        self.begun_count = self.ended_count = 0
         self.errors: list[str] = []
 
     def run(self) -> None:
@@ -125,7 +126,7 @@ class CourseRunner:
             if course is None:
                 return
             self._under_way += 1
-            self.begun += 1
+            self.begun_count += 1
             self._schedule_step(time.monotonic(), *course)
 
     def _schedule_step(self, at: float, name: str, steps: RunningCourse) -> None:
@@ -134,7 +135,7 @@ class CourseRunner:
     def _end_course(self) -> None:
         with self._changed:
             self._under_way -= 1
-            self.ended += 1
+            self.ended_count += 1
             self._changed.notify_all()
 
     def _wait_for_step(self, name: str, steps: RunningCourse, step: Step) -> None:

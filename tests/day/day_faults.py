@@ -35,8 +35,8 @@ class DayFaults:
     database. `errors` has the errors of this class itself.
     """
 
-    def __init__(self, surroundings: DaySurroundings, begun: Callable[[], int]) -> None:
-        self._surroundings, self._begun, self._over = surroundings, begun, Event()
+    def __init__(self, surroundings: DaySurroundings, count_begun_orders: Callable[[], int]) -> None:
+        self._surroundings, self._count_begun_orders, self._over = surroundings, count_begun_orders, Event()
         self._chance = random.Random(surroundings.day.seed + 1)
         self._plan = self._plan_faults(surroundings.day)
         self._thread = Thread(target=self._cause_planned_faults, name="trouble")
@@ -88,7 +88,7 @@ class DayFaults:
 
     def _cause_planned_faults(self) -> None:
         for at, kind in self._plan:
-            while self._begun() < at and not self._over.wait(0.05):
+            while self._count_begun_orders() < at and not self._over.wait(0.05):
                 pass
             if self._over.is_set():
                 return

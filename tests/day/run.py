@@ -62,7 +62,10 @@ def _run_programs_and_courses(day: DayParameters, folder: Path, print_line: Prin
             courses.make_all(plan.make_order_plans(day)), ProgressReader(surroundings).read_progress, day
         )
         print_line(f"open after {time.monotonic() - began:.1f} s")
-        with DayFaults(surroundings, lambda: runner.begun) as faults, _print_progress(runner, faults, print_line):
+        with (
+            DayFaults(surroundings, lambda: runner.begun_count) as faults,
+            _print_progress(runner, faults, print_line),
+        ):
             runner.run()
         print_line(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(faults.fault_counts)}")
         quiet = _wait_until_quiet(surroundings, courses, print_line)
@@ -83,7 +86,7 @@ def _print_progress(runner: CourseRunner, faults: DayFaults, print_line: PrintLi
 
     def print_progress_line() -> None:
         while not over.wait(_PROGRESS_INTERVAL_SECONDS):
-            print_line(f"{runner.begun} begun, {runner.ended} ended, {dict(faults.fault_counts)}")
+            print_line(f"{runner.begun_count} begun, {runner.ended_count} ended, {dict(faults.fault_counts)}")
 
     thread = Thread(target=print_progress_line, name="telling")
     thread.start()

@@ -16,9 +16,9 @@ from console.store.database.server import get_session
 from tests.support.places import ServerPlace
 from tests.support.refusals import call_for_refusal
 
-INTERPRETING_READS: dict[str, Callable[[Connection], object]] = {
-    "whether all is on the disk": anchors._are_server_rows_on_disk,
-    "what a role holds": lambda conn: grants.read_rights_of_role(conn, "nobody/operator"),
+READ_BY_NAME: dict[str, Callable[[Connection], object]] = {
+    "rows on the disk": anchors._are_server_rows_on_disk,
+    "rights of a role": lambda conn: grants.read_rights_of_role(conn, "nobody/operator"),
     "the accounts": account_looks.find_account_faults,
     "the trail": lambda conn: audit_chain.verify_chains(conn, ()),
 }
@@ -36,7 +36,7 @@ def kill_session(place: ServerPlace, conn: Connection) -> None:
     place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).connection_id}")
 
 
-@pytest.mark.parametrize("read_name", INTERPRETING_READS)
+@pytest.mark.parametrize("read_name", READ_BY_NAME)
 def test_a_lost_read_about_a_missing_right_raises_unreachable(
     database: Database, place: ServerPlace, read_name: str
 ) -> None:
@@ -45,13 +45,13 @@ def test_a_lost_read_about_a_missing_right_raises_unreachable(
 
     def read_and_lose_connection() -> None:
         with database.read() as conn:
-            INTERPRETING_READS[read_name](conn)
+            READ_BY_NAME[read_name](conn)
             kill_session(place, conn)
-            INTERPRETING_READS[read_name](conn)
+            READ_BY_NAME[read_name](conn)
 
     assert call_for_refusal(read_and_lose_connection).code == "database_unreachable"
     with database.read() as conn:
-        INTERPRETING_READS[read_name](conn)
+        READ_BY_NAME[read_name](conn)
 
 
 def execute_ignoring_errors(conn: Connection) -> None:

@@ -263,8 +263,8 @@ def find_reversed_answers(
         whole = convert(make_http_answer(status, seal(body)))
         for changed in change_each_field(body):
             outcome = convert(make_http_answer(status, seal(changed)))
-            is_turned = outcome.kind is not whole.kind and outcome.kind is not Kind.UNKNOWN
-            if is_turned and (has_effect or outcome.kind not in HARMLESS_FOR_READS):
+            is_reversed = outcome.kind is not whole.kind and outcome.kind is not Kind.UNKNOWN
+            if is_reversed and (has_effect or outcome.kind not in HARMLESS_FOR_READS):
                 found.append((status, changed, outcome.kind, outcome.reason))
     return found
 

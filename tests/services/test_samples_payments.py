@@ -121,7 +121,7 @@ def test_an_unknown_sample_refund_is_settled_by_a_probe(sample_payment_desk: tup
         assert console.refunds.approve(requested_refund.id).state is RefundState.SUBMITTED
 
 
-def test_due_tasks_find_nothing_broken(sample_payment_desk: tuple[Console, Sandbox]) -> None:
+def test_due_tasks_process_all_samples_without_a_failure(sample_payment_desk: tuple[Console, Sandbox]) -> None:
     """The due tasks process all samples without a failure."""
     console, _ = sample_payment_desk
     with console.acting_as("worker"):

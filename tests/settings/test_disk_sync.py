@@ -59,7 +59,9 @@ def test_macos_empties_the_cache_of_the_disk(write_file: Callable[[], None], mon
     assert set(calls) == {FULL_SYNC_COMMAND}
 
 
-def test_a_share_of_macos_gets_a_plain_fsync(write_file: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_on_a_network_share_of_macos_is_written_by_fsync(
+    write_file: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the file system refuses macOS's call that also empties the cache of the disk, as a network share does, the
     file is written by fsync, as on other systems.
     """

@@ -280,7 +280,7 @@ def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, langu
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("outcome", "reason"), [("NOT_FOUND", "http_404"), ("RATE_LIMITED", "http_429")])
-def test_an_answer_has_no_word_twice(outcome: str, reason: str, language: str) -> None:
+def test_equal_words_of_outcome_and_reason_are_shown_once(outcome: str, reason: str, language: str) -> None:
     """If the reason of an answer has the same words as its outcome, the sentence has them once."""
     facts = {"from": "paypay", "outcome": outcome, "reason": reason, "summary": f"{outcome} {reason}"}
     event = TimelineEvent(

@@ -258,7 +258,7 @@ def can_connect(receiver: RunningReceiver) -> bool:
         return False
 
 
-def test_answers_are_sent_at_once(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_connections_send_answers_without_nagles_delay(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver switches Nagle's algorithm off on its side of each connection."""
     seen: list[int] = []
     real = socket.socket.setsockopt

@@ -66,7 +66,7 @@ def test_a_well_formed_unknown_notice_is_answered_with_200(scene: PaymentDesk, r
     assert receiver.deliver_notice(scene.make_bank_notice("e-2", "ORD-9", type="payment.sneezed")).status == 200
 
 
-def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_all_refusals_have_the_same_bytes(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """For each mistake in a request, such as a wrong source, signature, size or path, the refusal has exactly the
     same bytes. So the sender doesn't learn the cause."""
     make_begun_payment(scene, "paypay")

@@ -46,7 +46,7 @@ def get_sample(samples: dict[str, dict[tuple[str, ...], float]], name: str) -> f
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_all_agreed_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_all_expected_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """All metrics of EXPECTED_METRICS exist. Before any event, rates are NaN and counts are zero."""
     samples = read_metrics(receiver)
     assert set(samples) >= EXPECTED_METRICS
@@ -173,7 +173,7 @@ def list_queried_metrics() -> Iterator[str]:
         yield words.pop()
 
 
-def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_dashboard_and_alert_rules_query_only_existing_metrics(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Each metric in the queries of the dashboard and the alert rules is on the worker's page `/metrics`, except
     `up`, which Prometheus itself adds.
     """

@@ -84,7 +84,7 @@ def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tupl
 
 
 @pytest.mark.expects_log("a notice could not be taken")
-def test_every_answer_of_the_receiver_is_described_and_comes(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_every_answer_of_the_receiver_is_described_and_sent(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Each answer has the described status, headers, media type and body, and the receiver sends each described
     status at least once.
     """

@@ -105,7 +105,7 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
 @pytest.mark.parametrize(
     ("index", "is_occupied", "asks"), [(0, False, True), (1, False, False), (2, False, False), (1, True, True)]
 )
-def test_a_spare_thread_asks_only_while_another_one_is_occupied(
+def test_a_spare_thread_looks_for_tasks_only_while_another_one_runs_a_task(
     place: Place, sandbox: Sandbox, index: int, is_occupied: bool, asks: bool
 ) -> None:
     """The first thread looks for due tasks after each of its pauses. A spare thread looks for due tasks only while

@@ -66,7 +66,9 @@ class ServerContext:
 
 
 @pytest.mark.engines("sqlite")
-def test_no_age_ends_the_alert_of_a_wrong_clock(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_alert_of_a_wrong_clock_never_closes_because_of_its_age(
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The test invents the times of the server: the alert stays open for more than a day of wrong measurements,
     without a second alert, and closes when the clock is right.
     """

@@ -309,7 +309,7 @@ def test_a_bulk_run_that_was_begun_is_continued_late(scene: LateScene, monkeypat
     assert scene.place.sql("SELECT state FROM bulk_runs") == [("done",)]
 
 
-def test_run_of_due_tasks_taken_over_late_is_not_repeated(scene: LateScene) -> None:
+def test_a_run_of_due_tasks_taken_over_late_is_not_repeated(scene: LateScene) -> None:
     """The database doesn't know if a worker has begun a request for due tasks. Hours later the next worker runs none,
     and answers that the outcome is unknown.
     """

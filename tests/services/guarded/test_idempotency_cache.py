@@ -417,7 +417,7 @@ def test_doctor_checks_the_cache_only_with_redis(place: Place, redis_server: Red
 # Keys
 
 
-def test_keys_are_spelt_as_agreed() -> None:
+def test_idempotency_keys_have_the_texts_that_other_programs_expect() -> None:
     """Idempotency keys have the texts that other programs expect."""
     assert make_payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
     assert make_refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"

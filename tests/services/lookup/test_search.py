@@ -209,7 +209,7 @@ def _add_request_id(connection: Connection, console: Console, name: str, refund:
     connection.execute(insert(request_ids), facts | {"person": "somebody-else", "request_id": "REQ-8"})
 
 
-def test_another_person_s_request_is_not_found(console: Console, connection: Connection) -> None:
+def test_a_request_id_of_another_person_is_not_found(console: Console, connection: Connection) -> None:
     """A search for a request id that another person has used finds nothing, like a search for an unused request
     id.
     """
@@ -222,7 +222,7 @@ def test_another_person_s_request_is_not_found(console: Console, connection: Con
 @pytest.mark.parametrize(
     "written", ["T{}", "\uff54{}", "{}\t", "{}\r\n", "{}\u00a0", "{}\u200b", "\ufeff{}", "\u3000{}"]
 )
-def test_the_shop_s_spelling_of_a_number_hides_no_order(
+def test_an_order_is_found_despite_the_spelling_of_its_corporation_number(
     console: Console, connection: Connection, written: str
 ) -> None:
     """The shop has written an order's corporation number in another spelling. The order's page shows the normalised
@@ -245,7 +245,7 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
 
 
 @pytest.mark.parametrize("written", ["T{}", "\uff54{}\t", "\u3000{}"])
-def test_another_application_s_spelling_of_a_number_hides_no_credit_check(
+def test_a_credit_check_is_found_despite_the_spelling_of_its_corporation_number(
     console: Console, connection: Connection, written: str
 ) -> None:
     """Another application has written a check with its corporation number in another spelling, and no task has

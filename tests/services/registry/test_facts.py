@@ -65,7 +65,7 @@ def import_into_registry(console: Console, *files: Path) -> None:
     import_registry_files(console._context.registry_folder, files)
 
 
-def test_a_page_costs_one_query_of_the_registry(
+def test_a_page_needs_one_query_of_the_registry(
     console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page with any number of records needs one query of the registry, also if the registry lacks some of the

@@ -357,7 +357,7 @@ def test_a_stopped_run_ends_between_two_records(tasks: CountedTasks) -> None:
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
-def test_a_jump_of_the_clock_postpones_nothing(
+def test_a_jump_of_the_clock_postpones_no_task(
     tasks: CountedTasks, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a jump of the clock by a day, each task runs once at once and is due again after its interval."""

@@ -47,7 +47,7 @@ def _execute_and_roll_back(connection: Any, cursor: Any, statements: tuple[str, 
     return messages[-1]
 
 
-def test_ignored_errors_change_nothing(team: Team, connections: PersonConnections) -> None:
+def test_a_statement_with_ignore_writes_no_forbidden_row(team: Team, connections: PersonConnections) -> None:
     """With IGNORE the database turns the refusal of a trigger into a warning, but does not write the row."""
     me = team.names["lead-b"]
     written: dict[str, int] = {}
@@ -85,7 +85,7 @@ def connection_with_uncommitted_refund(team: Team) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("checks_snapshots", "refusal"), [(0, "open refunds stay"), (1, "Record has changed since last read")]
 )
-def test_an_old_snapshot_frees_nothing(
+def test_a_session_with_an_old_snapshot_releases_no_reservation(
     team: Team, connection_with_uncommitted_refund: Any, checks_snapshots: int, refusal: str
 ) -> None:
     """A database session whose snapshot is older than the sending of a refund can't release the amount that the
@@ -106,7 +106,7 @@ def test_an_old_snapshot_frees_nothing(
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
-def test_a_statement_that_waited_frees_nothing(
+def test_a_statement_that_waited_releases_no_reservation(
     team: Team, connection_with_uncommitted_refund: Any, level: str
 ) -> None:
     """A statement that has waited for the lock of a sent refund can't release the refund's reserved amount, with any

@@ -12,7 +12,7 @@ import pytest
 from console.store.database.engine import Database
 from tests.bench import plans, plans_worker
 from tests.bench.plans import Query
-from tests.bench.plans_worker import QUERIES_BY_INDEX, QUERIES_SORTED_IN_MEMORY
+from tests.bench.plans_worker import INDEXED_QUERY_BY_NAME, QUERIES_SORTED_IN_MEMORY
 from tests.support import server_schema
 from tests.support.servers import Server
 
@@ -40,9 +40,9 @@ def database(request: pytest.FixtureRequest) -> Database:
     return opened
 
 
-@pytest.mark.parametrize("query_function", QUERIES_BY_INDEX.values(), ids=QUERIES_BY_INDEX)
+@pytest.mark.parametrize("query_function", INDEXED_QUERY_BY_NAME.values(), ids=INDEXED_QUERY_BY_NAME)
 def test_every_query_follows_an_index(database: Database, query_function: Query) -> None:
-    """No query of `QUERIES_BY_INDEX` reads a whole table or sorts rows."""
+    """No query of `INDEXED_QUERY_BY_NAME` reads a whole table or sorts rows."""
     steps = plans.read_plan_steps(database, query_function)
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps

@@ -67,7 +67,7 @@ def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_an_ended_call_is_not_interrupted(place: Place) -> None:
+def test_a_late_cancellation_interrupts_no_later_read(place: Place) -> None:
     """A cancellation that comes after the read has ended doesn't end a later read on the same connection."""
     with place.desk(InMemoryAlarmBox()) as desk:
         database, late = desk._context.database, ReadInterruption()

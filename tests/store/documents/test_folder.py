@@ -330,7 +330,7 @@ def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> 
     assert not [file for file in root.rglob("*") if file.is_file()]
 
 
-def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
+def test_a_kill_at_any_line_leaves_no_partial_document(tmp_path: Path) -> None:
     """A process that stores a document is killed before each line of the code. Afterwards each file with the name of
     a document is complete, and the next process can store the document."""
     worker = processes.start_script("kill_at_each_line.py", "documents", tmp_path)

@@ -469,7 +469,7 @@ def test_an_emptied_redis_gives_no_result_and_no_log_line(
 
 
 @pytest.mark.expects_log("nobody is there")
-def test_a_missing_server_is_looked_for_in_the_background(
+def test_a_missing_server_is_searched_in_the_background(
     caplog: pytest.LogCaptureFixture, uptime: ManualUptime
 ) -> None:
     """If no server runs, creating the cache makes no connection. The first lookup starts the search for the server in

@@ -83,7 +83,7 @@ def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
 
 
 @on_all_engines
-def test_sums_change_only_by_the_rules(connection: Connection, seed: int) -> None:
+def test_sums_change_only_if_arithmetic_allows_it(connection: Connection, seed: int) -> None:
     """Random changes of a payment's sums in random order have amounts below, at and above the limit. The database
     makes a change and raises the payment's version if plain arithmetic allows it; otherwise it changes nothing."""
     draw, expected = random.Random(seed), ComputedSums()

@@ -200,7 +200,7 @@ def read_current_name(registry: Path) -> str:
     return (registry / "current").read_text()
 
 
-def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files: Path, tmp_path: Path) -> None:
+def test_changes_outlive_the_next_whole_file_and_are_deleted_after_three_months(files: Path, tmp_path: Path) -> None:
     """The registry keeps its stored changes after the next whole file, for people who were away, and deletes them
     after three months."""
     registry = tmp_path / "registry"

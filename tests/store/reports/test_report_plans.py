@@ -25,7 +25,7 @@ from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _REPORT_PERIOD = make_period_until(NOW, 14)
-QUERIES_BY_INDEX: dict[str, Query] = {
+INDEXED_QUERY_BY_NAME: dict[str, Query] = {
     "success": lambda conn: read_provider_success(conn, NOW),
     "states of a provider": lambda conn: provider_success.count_payments_by_state(conn, "paypay", _REPORT_PERIOD),
     "money": lambda conn: report_queries.read_settlement(conn, NOW),
@@ -73,7 +73,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 def test_no_report_reads_a_whole_table(database: Database) -> None:
     """No query of a report reads a whole table or a whole index."""
-    for name, ask in QUERIES_BY_INDEX.items():
+    for name, ask in INDEXED_QUERY_BY_NAME.items():
         steps = plans.read_plan_steps(database, ask)
         assert not plans.find_whole_table_steps(steps), (name, steps)
 

@@ -57,7 +57,7 @@ def test_a_background_thread_frees_no_widget(collector: GarbageCollectionTimer) 
     assert freed_by == [threading.main_thread()]
 
 
-def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
+def test_only_the_first_collection_freezes_objects(collector: GarbageCollectionTimer) -> None:
     """Only the first garbage collection freezes the existing objects. Later ones don't, because freezing takes longer
     than a collection.
     """
@@ -67,7 +67,7 @@ def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_python_collects_by_itself_after_the_end_of_the_timer(qapp: QApplication) -> None:
+def test_automatic_garbage_collection_is_enabled_again_at_the_end(qapp: QApplication) -> None:
     """When the window is closed, Python's automatic garbage collection is enabled again."""
     collector = GarbageCollectionTimer(qapp)
     assert not gc.isenabled()

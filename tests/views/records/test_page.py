@@ -422,7 +422,7 @@ def test_a_proposer_is_offered_another_outcome_only(page: PaymentPage, is_own: b
     assert page.context.translate("action.resolve_otherwise") not in form_texts
 
 
-def test_a_person_who_works_on_the_record_is_addressed(page: PaymentPage) -> None:
+def test_a_reason_names_or_addresses_the_person_who_runs_the_operation(page: PaymentPage) -> None:
     """If an action waits for the end of another operation, its reason names the person who runs it, or addresses this
     person."""
     page.context.change_operator("lead-b")

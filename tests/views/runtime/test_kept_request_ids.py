@@ -54,7 +54,7 @@ def get_sent_id(attempts: AttemptRequestIds) -> str:
     return request_id
 
 
-def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
+def test_the_next_process_repeats_an_unanswered_attempt_with_its_request_id() -> None:
     disk = RemainingValues()
     first = get_sent_id(disk.restart_process())
     assert get_sent_id(disk.restart_process()) == first

@@ -175,7 +175,7 @@ def test_the_answer_for_a_destroyed_page_is_dropped(
     assert begun == ["act"]
 
 
-def test_cancelling_says_whether_anything_was_sent(
+def test_cancel_returns_whether_the_call_will_not_run(
     runner: TaskRunner, answers: ReceivedAnswers, qtbot: QtBot
 ) -> None:
     """`cancel` returns True for a call that hasn't begun, and the call is never executed. For a running call it

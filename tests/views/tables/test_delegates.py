@@ -16,7 +16,7 @@ def paint_state(word: str) -> QImage:
     return image
 
 
-def test_a_state_is_painted_in_its_own_order(appearance: object) -> None:
+def test_direction_marks_in_a_state_reverse_no_amount(appearance: object) -> None:
     """The list of earlier messages shows names and reasons from outside the program as the word of a state. A mark of
     the direction of writing in them reverses no amount."""
     assert paint_state("Refunded \u202e¥1,000") == paint_state("Refunded ¥1,000")

@@ -27,7 +27,7 @@ def apply_steps(old: KeyedRows, steps: list[RowChange]) -> KeyedRows:
 
 
 @given(old=keyed_rows_strategy, new=keyed_rows_strategy)
-def test_row_changes_lead_from_the_old_rows_to_the_new_ones(old: KeyedRows, new: KeyedRows) -> None:
+def test_applied_row_changes_turn_the_old_rows_into_the_new_ones(old: KeyedRows, new: KeyedRows) -> None:
     """After rows were added, removed, moved or changed, applying the steps to the old rows gives the new rows in
     their order.
     """

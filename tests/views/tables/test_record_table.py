@@ -189,7 +189,7 @@ def read_pixel(view: RecordTable, x: int, y: int) -> str:
     return view.viewport().grab().toImage().pixelColor(x, y).name().upper()
 
 
-def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(
+def test_the_focus_ring_is_inside_the_row_and_disappears_without_the_focus(
     make_record_table: MakeTableFunction, qtbot: QtBot
 ) -> None:
     """While the list has the focus, the current row has the colour of a selection and a focus ring inside its edges.

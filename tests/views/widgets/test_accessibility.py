@@ -73,7 +73,7 @@ def show_widget(qtbot: QtBot, widget: QWidget) -> None:
         (lambda: NotificationBar("Not done", "Why."), Role.Notification, "Not done. Why."),
     ],
 )
-def test_a_widget_that_paints_words_has_their_role_and_name(
+def test_a_widget_that_paints_its_text_has_a_role_and_a_name(
     qtbot: QtBot, widget: object, role: QAccessible.Role, name: str
 ) -> None:
     made: QWidget = widget()  # type: ignore[operator]  # it makes one

@@ -38,7 +38,7 @@ def test_only_the_visible_widget_makes_the_page_high(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: page.height() > 400 and words.height() >= words.heightForWidth(words.width()))
 
 
-def test_a_record_s_empty_tab_is_only_as_high_as_its_text(qtbot: QtBot, appearance: object) -> None:
+def test_an_empty_tab_of_a_record_is_only_as_high_as_its_text(qtbot: QtBot, appearance: object) -> None:
     """The text of an empty tab is visible without scrolling: neither the content that the tab would have nor the
     content of another tab makes the page higher.
     """

@@ -362,7 +362,7 @@ def find_baseline(label: QWidget, root: QWidget) -> int:
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_facts_stand_at_equal_distances(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
+def test_facts_have_equal_distances(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
     """The facts of a list have equal distances, with and without a copy button, and each label is at the same height
     as its value.
     """
@@ -458,7 +458,7 @@ def test_a_link_begins_where_a_label_begins(show_widget: ShowWidget) -> None:
     assert measure_label_ink(link).left() == measure_label_ink(label).left()
 
 
-def test_tabs_carry_their_counts() -> None:
+def test_the_name_of_a_tab_has_its_count() -> None:
     """The count of a tab is a part of the tab's name, and can change while the tab stays the same object."""
     tabs = TabBar("Views")
     tabs.add_tab("Unknown", "5", data="unknown")
@@ -545,7 +545,7 @@ def test_a_cut_name_is_complete_in_tooltip_and_accessible_name() -> None:
     assert "<b>" not in words.toolTip()
 
 
-def test_words_grow_with_the_text_size(appearance: Appearance) -> None:
+def test_a_label_grows_with_the_text_size(appearance: Appearance) -> None:
     """A change of the text size changes the font and the height of an existing label."""
     words = TextLabel("14:58:03 に確認", wraps_lines=True)
     small = words.sizeHint().height()
