@@ -89,6 +89,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import CORPORATION_NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
+from tests.support.outside_days import TODAY
 
 VIEWS_FOLDER = Path(__file__).parents[2] / "console" / "views"
 KEY_REPEAT_COUNT = 5
@@ -588,7 +589,7 @@ def prepare_outside_refund(stage: CaseStage) -> ActingPress:
     dialog.form.kind_buttons["text"].setChecked(True)
     set_field_text(dialog.form.text_field, "Transfer 114")
     set_field_text(dialog.form.amount_field, "1,000")
-    set_field_text(dialog.form.day_field, "2026-11-01")
+    set_field_text(dialog.form.day_field, TODAY)
     dialog.form.reason_list.setCurrentIndex(0)
     return make_dialog_press(stage, dialog)
 

@@ -312,7 +312,7 @@ def _fill_outside_dialog(stage: WindowStage, payment: Payment) -> OutsideRefundD
     form.text_field.edit.setPlainText("振込受付番号 114。控えは経理が保管")  # type: ignore[union-attr]  # an area
     amount = format_decimal(Money(payment.requestable_minor // 2, payment.currency))
     form.amount_field.edit.setText(amount)  # type: ignore[union-attr]  # a line
-    form.day_field.edit.setText("2026-11-20")  # type: ignore[union-attr]  # a line
+    form.day_field.edit.setText(stage.opening.context.get_day_in_japan().isoformat())  # type: ignore[union-attr]  # a line
     form.reason_list.setCurrentIndex(form.reason_list.findData(DecisionReason.BANK_STATEMENT))
     stage.wait_until(dialog.main_button.isEnabled)
     return dialog

@@ -5,13 +5,13 @@ With these records, tests compare the decision table with the results of the ser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from console.app import Console, open_console
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
+from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
@@ -332,7 +332,8 @@ class ChoiceStage:
                 payment_id = record.payment_id if kind == "refund" else record.id
                 return console.refunds.request(RefundRequest(payment_id, "100", "returned", intended_repeat=True))
             case _ if name == RECORD_OUTSIDE_ACTION:
-                statement = OutsideRefund(max(1, record.requestable_minor), date(2026, 11, 1)).format_statement()
+                today = console._context.now().astimezone(JST).date()
+                statement = OutsideRefund(max(1, record.requestable_minor), today).format_statement()
                 return console.recovery.resolve(kind, record.id, DONE_OUTSIDE, "transfer 114", statement)
             case "take":
                 return console.recovery.take(kind, record.id)

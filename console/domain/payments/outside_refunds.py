@@ -3,10 +3,11 @@ a bank transfer. Two people record it with evidence; afterwards this amount can'
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from console.domain.calendar_days import parse_day
+from console.domain.calendar_days import JST, parse_day
 from console.domain.money import LARGEST_AMOUNT_MINOR
+from console.domain.payments.records import Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,19 @@ def parse_statement(text: str) -> OutsideRefund | None:
         return OutsideRefund(int(amount_text), parse_day(day_text))
     except ValueError:
         return None
+
+
+def find_first_possible_day(payment: Payment) -> date | None:
+    """Return the first day on which the payer can have got money of the payment back; None if neither the beginning
+    nor the time of the payment is known. It is the day before the payment's Japanese day, because a statement from
+    another country may have an earlier day.
+    """
+    instants = [at for at in (payment.begun_at, payment.paid_at) if at is not None]
+    return min(instants).astimezone(JST).date() - timedelta(days=1) if instants else None
+
+
+def is_possible_day(day: date, payment: Payment, today: date) -> bool:
+    """True if the payer can have got money of the payment back on this day: it isn't after `today` (a Japanese day),
+    and not before the payment (`find_first_possible_day`)."""
+    first_day = find_first_possible_day(payment)
+    return day <= today and (first_day is None or day >= first_day)

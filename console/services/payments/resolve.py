@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCapturedDetail
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
-from console.domain.payments.outside_refunds import OutsideRefund, parse_statement
+from console.domain.payments.outside_refunds import OutsideRefund, is_possible_day, parse_statement
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
@@ -120,6 +120,8 @@ class PaymentResolver:
             person = self._context.require_right("resolve").name
             with self._payment_prober.hold_payment_lease(payment_id) as payment:
                 _require_decidable_payment(payment, target_state, expected_version)
+                if outside_refund is not None:
+                    self._require_possible_day(payment, outside_refund)
                 self._context.failpoints.reach("before_resolve")
                 result = (
                     self._write_decision(
@@ -178,12 +180,17 @@ class PaymentResolver:
         return ResolveResult(self._read_again(decided_payment), awaiting="second_person" if is_proposed else None)
 
     def _parse_outside_refund(self, statement: str | None) -> OutsideRefund:
-        """Return the refund done outside that a person has stated. Raises usage without a statement, for one of
-        another form, or for a day in the future."""
+        """Return the refund done outside that a person has stated. Raises usage without a statement, or for one of
+        another form."""
         outside_refund = parse_statement((statement or "").strip())
-        if outside_refund is None or outside_refund.day > self._context.now().astimezone(JST).date():
+        if outside_refund is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND})
         return outside_refund
+
+    def _require_possible_day(self, payment: Payment, outside_refund: OutsideRefund) -> None:
+        """Raise usage if the stated day is in the future, or before the payment."""
+        if not is_possible_day(outside_refund.day, payment, self._context.now().astimezone(JST).date()):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTSIDE_REFUND})
 
     def _decide_outside_refund(
         self, tx: Transaction, payment: Payment, outside_refund: OutsideRefund, proof: PersonEvidence, person: str

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.calendar_days import parse_typed_day
 from console.domain.money import InvalidAmountText, parse_typed_money
-from console.domain.payments.outside_refunds import OutsideRefund
+from console.domain.payments.outside_refunds import OutsideRefund, is_possible_day
 from console.domain.payments.records import Payment
 from console.domain.payments.states import DONE_OUTSIDE, RECORD_OUTSIDE_ACTION
 from console.domain.recovery.decision_reasons import (
@@ -65,15 +65,15 @@ class OutsideRefundForm(EvidenceForm):
     @property
     def outside_refund(self) -> OutsideRefund | None:
         """The amount and the day that the person has typed. None if one of them is missing or has no valid form, if
-        the day is in the future, or if the amount is more than can be refunded."""
+        the day is in the future or before the payment, or if the amount is more than can be refunded."""
         try:
             amount = parse_typed_money(self.amount_field.text(), self._payment.currency)
             day = parse_typed_day(self.day_field.text())
         except (InvalidAmountText, ValueError):
             return None
         is_possible = 0 < amount.minor <= self._payment.requestable_minor
-        is_past = day <= self._context.get_day_in_japan()
-        return OutsideRefund(amount.minor, day) if is_possible and is_past else None
+        has_possible_day = is_possible_day(day, self._payment, self._context.get_day_in_japan())
+        return OutsideRefund(amount.minor, day) if is_possible and has_possible_day else None
 
     @property
     def stated_reason(self) -> StatedReason | None:

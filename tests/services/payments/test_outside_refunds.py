@@ -1,7 +1,7 @@
 """Two people record that the payer of a payment got an amount back by another way than its provider."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,6 +17,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import company, evidence
 from tests.support.desks import CORPORATION_NUMBERS
+from tests.support.outside_days import TODAY, YESTERDAY
 from tests.support.payment_desks import OpenDeskOf, PaymentDesk, make_paid_payment, make_unknown_payment
 from tests.support.refusals import expect_refusal
 
@@ -28,12 +29,12 @@ def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_o
     can be refunded; state, certainty and work stay. The provider, which doesn't answer, isn't needed."""
     payment = make_paid_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
-    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01").awaiting == "second_person"
+    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}").awaiting == "second_person"
     assert scene.read_payment(payment.id).refundable_minor == 3300
     (proposal,) = scene.console.recovery.list_proposals()
     assert (proposal.kind, proposal.state, proposal.amount_minor) == ("payment", DONE_OUTSIDE, 1000)
     with open_desk_of("lead-b") as lead:
-        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01").awaiting is None
+        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}").awaiting is None
         assert lead.console.recovery.list_proposals() == ()
     after = scene.read_payment(payment.id)
     assert (after.outside_minor, after.refundable_minor, after.requestable_minor) == (1000, 2300, 2300)
@@ -44,14 +45,14 @@ def test_two_people_record_a_refund_done_outside(scene: PaymentDesk, open_desk_o
 
 def test_a_recorded_amount_cannot_be_requested_as_refund(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Of 3,300 yen 3,000 were given back by bank transfer. A refund of 301 is refused, one of 300 is requested."""
-    payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"3000 {TODAY}")
     with expect_refusal("exceeds_captured"):
         scene.console.refunds.request(RefundRequest(payment.id, "301", "returned goods"))
     assert scene.console.refunds.make_plan(payment.id).money.outside == 3000
     refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
     assert scene.read_payment(payment.id).refundable_minor == 0
     with expect_refusal("exceeds_captured"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1 2026-11-01")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1 {TODAY}")
     scene.console.refunds.withdraw(refund.id)
     assert scene.read_payment(payment.id).refundable_minor == 300
 
@@ -61,7 +62,7 @@ def test_no_amount_given_back_outside_is_reserved_or_recorded_again(
 ) -> None:
     """The SQL statements that reserve an amount for a refund, or write an amount given back outside, change nothing
     if the amount is larger than the refundable amount, also without the checks of the services."""
-    payment = record_outside_refund(scene, open_desk_of, "3000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"3000 {TODAY}")
     for move_amount in (payments.reserve_amount, payments.record_amount_done_outside):
 
         def move_too_large_amount(tx: Transaction, move: Callable[..., bool] = move_amount) -> bool:
@@ -75,27 +76,29 @@ def test_both_people_state_the_same_amount_and_day(scene: PaymentDesk, open_desk
     """Another amount or day of the second person is refused. The proposer corrects the statement, and then the
     former statement no longer counts."""
     payment = make_paid_payment(scene)
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     with expect_refusal("same_person"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     with open_desk_of("lead-b") as lead:
-        for statement in ("1001 2026-11-01", "1000 2026-11-02"):
+        for statement in (f"1001 {TODAY}", f"1000 {YESTERDAY}"):
             with expect_refusal("evidence_mismatch"):
                 lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", statement)
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1200 2026-11-01")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1200 {TODAY}")
         with expect_refusal("evidence_mismatch"):
-            lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+            lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
         assert scene.read_payment(payment.id).outside_minor == 0
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1200 2026-11-01")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1200 {TODAY}")
     assert scene.read_payment(payment.id).outside_minor == 1200
 
 
 def test_a_second_refund_outside_needs_two_people_again(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """The decision of two people about a first amount doesn't count for a second amount: it waits for a second person
     again."""
-    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
     with open_desk_of("lead-b") as lead:
-        assert lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", "1000 2026-11-02").awaiting == "second_person"
+        assert (
+            lead.payments.resolve(payment.id, DONE_OUTSIDE, "again", f"1000 {YESTERDAY}").awaiting == "second_person"
+        )
     assert scene.read_payment(payment.id).outside_minor == 1000
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "reversed", "the bank's letter")  # replaces the proposal
@@ -106,9 +109,19 @@ def test_a_second_refund_outside_needs_two_people_again(scene: PaymentDesk, open
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     "statement",
-    [None, "", "1000", "1000 2036-12-31", "0 2026-11-01", "-5 2026-11-01", "１０ 2026-11-01", "1000 11/01"],
+    [
+        None,
+        "",
+        "1000",
+        "1000 2036-12-31",
+        "1000 2025-11-01",
+        f"0 {TODAY}",
+        f"-5 {TODAY}",
+        f"１０ {TODAY}",
+        "1000 11/01",
+    ],
 )
-def test_a_statement_without_amount_or_past_day_is_refused(scene: PaymentDesk, statement: str | None) -> None:
+def test_a_statement_without_amount_or_possible_day_is_refused(scene: PaymentDesk, statement: str | None) -> None:
     payment = make_paid_payment(scene)
     with expect_refusal("usage"):
         scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, statement)
@@ -121,7 +134,7 @@ def test_only_money_that_could_be_refunded_is_recorded(scene: PaymentDesk) -> No
     proposal is stored."""
     payment = make_paid_payment(scene)
     unknown_payment = make_unknown_payment(scene, "ORD-2")
-    for id, statement in ((payment.id, "3301 2026-11-01"), (unknown_payment.id, "1000 2026-11-01")):
+    for id, statement in ((payment.id, f"3301 {TODAY}"), (unknown_payment.id, f"1000 {TODAY}")):
         with expect_refusal("exceeds_captured"):
             scene.payments.resolve(id, DONE_OUTSIDE, LETTER, statement)
     assert scene.console.recovery.list_proposals() == ()
@@ -131,7 +144,7 @@ def test_an_account_no_longer_contains_the_amount(scene: PaymentDesk, open_desk_
     """The balance of the corporation's account falls by the recorded amount, and by the rest when the bank takes the
     whole payment back."""
     scene.insert_account(CORPORATION_NUMBERS[0], 10_000)
-    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
     assert list(scene.place.sql("SELECT balance_minor FROM accounts")) == [(2300,)]
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
@@ -153,7 +166,7 @@ def test_an_order_whose_money_was_given_back_outside_is_refunded(
 ) -> None:
     """The payment of 3,300 yen was given back outside in full: its badge says so in the record and in the list, its
     order is refunded, and only a reversal can still be recorded, because the gateway still has the money."""
-    payment = record_outside_refund(scene, open_desk_of, "3300 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"3300 {TODAY}")
     assert scene.read_order("ORD-1").state == "refunded"
     details = scene.payments.read_payment(payment.id)
     assert find_state_badge(details.record) == "business.refunded"
@@ -171,21 +184,21 @@ def test_a_server_binds_the_amount_to_both_statements(scene: PaymentDesk, open_d
     another amount, for another amount, and by an operator; so no program can record more than both people have
     stated. It accepts the stated amount."""
     payment = make_paid_payment(scene)
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     with open_desk_of("lead-b") as lead:
         for statement, amount_minor in (
             (None, 1000),
-            ("999 2026-11-01", 1000),
-            ("999 2026-11-01", 999),
-            ("1000 2026-11-01", 999),
-            ("10000 2026-11-01", 1000),
+            (f"999 {TODAY}", 1000),
+            (f"999 {TODAY}", 999),
+            (f"1000 {TODAY}", 999),
+            (f"10000 {TODAY}", 1000),
         ):
             with expect_refusal("not_allowed"):
                 write_outside_amount(lead, payment, statement, amount_minor)
         with expect_refusal("not_allowed"):
-            write_outside_amount(scene, payment, "1000 2026-11-01", 1000)
+            write_outside_amount(scene, payment, f"1000 {TODAY}", 1000)
         assert scene.read_payment(payment.id).outside_minor == 0
-        write_outside_amount(lead, payment, "1000 2026-11-01", 1000)
+        write_outside_amount(lead, payment, f"1000 {TODAY}", 1000)
     assert scene.read_payment(payment.id).outside_minor == 1000
 
 
@@ -210,7 +223,7 @@ def test_a_payment_after_a_partial_refund_outside_is_a_second_payment(
 ) -> None:
     """A payment paid the order, and a part of it was given back outside. Another payment of the whole total then
     opens the case about an order that was paid twice."""
-    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
     scene.place.drop_table_triggers("payments")
     scene.place.sql(
         "INSERT INTO payments (order_id, provider, merchant_payment_id, status, certainty, currency, asked_minor,"
@@ -231,9 +244,9 @@ def test_the_approver_of_a_refund_sees_an_amount_that_was_given_back_outside_mea
     payment = make_paid_payment(scene)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
     assert scene.console.refunds.read_refund(refund.id).changed == {}
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     with open_desk_of("lead-b") as lead:
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
     assert scene.console.refunds.read_refund(refund.id).changed == {"outside_minor": (0, 1000)}
 
 
@@ -244,13 +257,13 @@ def test_a_refund_names_money_that_was_perhaps_given_back_outside(
     a refund, so the maker and the approver read who has recorded it. After that they read the confirmed amount."""
     payment = make_paid_payment(scene)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "300", "returned goods"))
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     (planned, *_) = scene.console.refunds.make_plan(payment.id).risk_signals
     (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
     assert planned.rule == shown.rule == "outside_proposed"
     assert (shown.kind, shown.id, shown.facts) == ("payment", payment.id, {"maker": scene.context.operator})
     with open_desk_of("lead-b") as lead:
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
     (shown, *_) = scene.console.refunds.read_refund(refund.id).risk_signals
     assert (shown.rule, shown.facts) == ("outside_recorded", {"minor": 1000, "currency": "JPY"})
 
@@ -262,7 +275,7 @@ def test_a_confirmed_state_leaves_the_proposal_of_a_refund_outside(scene: Paymen
     scene.context.write(
         lambda tx: next_work.open_case(scene.context, tx, payment.id, WorkReason.CONTRADICTED, "not_found", "paid")
     )
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     decided = scene.payments.resolve(payment.id, "completed", "seen at the gateway")
     assert (decided.awaiting, scene.list_open_alert_rules()) == (None, [])
     (proposal,) = scene.console.recovery.list_proposals()
@@ -273,32 +286,32 @@ def test_the_totals_of_a_company_contain_amounts_given_back_outside(
     scene: PaymentDesk, open_desk_of: OpenDeskOf
 ) -> None:
     """The page of the company sums a refund by bank transfer with the refunds of its day."""
-    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
     (totals,) = scene.console.lookup.find_records(CORPORATION_NUMBERS[0]).totals
     assert (totals.paid_minor, totals.refunded_minor) == (3300, 1000)
     with scene.context.database.read() as conn:
-        day_after = datetime(2026, 11, 2, tzinfo=JST)
+        day_after = datetime.fromisoformat(TODAY).replace(tzinfo=JST) + timedelta(days=1)
         (totals,) = company.sum_money_of_corporation(conn, str(payment.corporation_number), day_after)
-    assert (totals.paid_minor, totals.refunded_minor) == (3300, 0)
+    assert (totals.paid_minor, totals.refunded_minor) == (0, 0)
 
 
 def test_the_same_refund_outside_is_not_recorded_twice(scene: PaymentDesk, open_desk_of: OpenDeskOf) -> None:
     """Each of the two people repeats the decision, because its answer was lost: the repetition is refused. Otherwise
     it would wait as a new proposal, which the other person could confirm."""
-    payment = record_outside_refund(scene, open_desk_of, "1000 2026-11-01")
+    payment = record_outside_refund(scene, open_desk_of, f"1000 {TODAY}")
     with open_desk_of("lead-b") as lead, expect_refusal("evidence_mismatch"):
-        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", "1000 2026-11-01")
+        lead.payments.resolve(payment.id, DONE_OUTSIDE, "seen", f"1000 {TODAY}")
     with expect_refusal("evidence_mismatch"):
-        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+        scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     assert scene.console.recovery.list_proposals() == ()
-    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-02").awaiting == "second_person"
+    assert scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {YESTERDAY}").awaiting == "second_person"
 
 
 def test_a_reversal_ends_the_proposal_of_a_refund_outside(scene: PaymentDesk) -> None:
     """The gateway reports that it has taken the payment back. Nobody could confirm the proposal any more: it is
     closed, and the page no longer asks for a second person."""
     payment = make_paid_payment(scene)
-    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, "1000 2026-11-01")
+    scene.payments.resolve(payment.id, DONE_OUTSIDE, LETTER, f"1000 {TODAY}")
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
     assert scene.console.recovery.list_proposals() == ()
