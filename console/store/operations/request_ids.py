@@ -83,8 +83,11 @@ _ACQUIRE_REQUEST_ID_STATEMENT = (
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_NEW_USE_VALUES)
 )
 _REQUEST_ID_TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_REQUEST_ID_CONDITION))
+# A beat of the heartbeat may still run when the process ends the lease (`lease_expires` 0): this lease stays ended.
 _RENEW_REQUEST_ID_LEASE_STATEMENT = (
-    update(request_ids).where(_ID_LEASED_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
+    update(request_ids)
+    .where(_ID_LEASED_HERE_CONDITION, request_ids.c.lease_expires > 0)
+    .values(lease_expires=make_lease_expiry_sql())
 )
 _STORE_RESULT_IDS_STATEMENT = (
     update(request_ids)
@@ -278,8 +281,8 @@ def acquire_request_id(
 
 
 def renew_lease(conn: Connection, leased_request_id: LeasedRequestId, lease_seconds: float) -> bool:
-    """Extend the lease of a request id to `lease_seconds` from now (heartbeat). Return False if another process has
-    acquired the id or its use has ended."""
+    """Extend the lease of a request id to `lease_seconds` from now (heartbeat), even if it has expired. Return False
+    if another process has acquired the id, or if this process has ended the lease or the use of the id."""
     return (
         conn.execute(
             _RENEW_REQUEST_ID_LEASE_STATEMENT,

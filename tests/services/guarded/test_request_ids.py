@@ -360,6 +360,30 @@ def test_an_interrupted_call_releases_its_request_id(
     assert len(alarmbox.charges) == 1
 
 
+@pytest.mark.engines("sqlite")
+def test_a_late_beat_begins_no_ended_lease_again(
+    console: Console, alarmbox: InMemoryAlarmBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call is interrupted while a beat of the heartbeat is running. The beat ends after the call has ended its
+    lease, and doesn't renew it: the request id can be used again at once."""
+    end_lease = request_ids.RequestIdService._end_lease
+
+    def end_lease_before_last_beat(service: request_ids.RequestIdService, leased_request: Any) -> None:
+        end_lease(service, leased_request)
+        service._renew_request_id_lease(leased_request)
+
+    def raise_stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(request_ids.RequestIdService, "_end_lease", end_lease_before_last_beat)
+        patch.setattr(console.credit_checks._checks, "_validate_purchase_request", raise_stop)
+        with pytest.raises(KeyboardInterrupt):
+            buy_check(console)
+    assert buy_check(console).state == "success"
+    assert len(alarmbox.charges) == 1
+
+
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("step", ["before_answer_kept", "after_answer_kept"])
 def test_a_repeat_without_a_stored_answer_gets_the_record(
