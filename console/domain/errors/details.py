@@ -492,9 +492,11 @@ class SchemaMismatchDetail(TypedDict, total=False):
 
 
 class NotOurDatabaseDetail(TypedDict, total=False):
-    """Facts of the error `not_our_database`: another application has tables with the names that this program
-    needs (`names_taken`), the file is damaged or isn't a database (`damaged`), or a backup is of another database
-    (`other_backup`). `database_id` is the id of this database, `backup_of` that of the database in the backup.
+    """Facts of the error `not_our_database`: another application has tables with the names that this program needs
+    (`problem` "names_taken"; `tables` has at most ten names), the file is damaged or isn't a database ("damaged"), or
+    a backup is of another database ("other_backup"). `database_id` is the id of this database, `backup_of` that of
+    the database in the backup. `needed` is the version of the schema that this program needs, `found` the version in
+    the database (None: none), and `newer` says if that is the newer one.
     """
 
     problem: Literal["damaged", "names_taken", "other_backup"] | ForeignText

@@ -61,8 +61,8 @@ class PaymentQuestion:
 class RefundInstruction:
     """The values with which the console sends a refund to a provider and later queries its state.
     `merchant_payment_id` (our payment number) and `provider_payment_id` are those of the refunded payment. `key` is
-    the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every repetition
-    sends the same values.
+    the refund's idempotency key, which never changes; `reason` is the text that the provider gets, "" for none.
+    `requested_at` is aware and stored, so that every repetition sends the same values.
     """
 
     key: str
@@ -77,8 +77,9 @@ class RefundInstruction:
 class RefundReport:
     """A provider's statement about one refund, checked by its adapter. Instants are aware UTC.
 
-    `state` is submitted, completed or failed. `provider_refund_id` is the provider's id of the refund, or our
-    idempotency key if the provider gives no id. A field is None if the provider didn't state the value.
+    `key` is our idempotency key of the refund. `state` is submitted, completed or failed; `provider_state` is the
+    provider's own word for it. `provider_refund_id` is the provider's id of the refund, or our idempotency key if the
+    provider gives no id. A field is None if the provider didn't state the value.
     """
 
     key: str

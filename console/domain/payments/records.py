@@ -431,10 +431,11 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
     """A maker's request for a refund. `amount` is decimal text in the payment's currency. The reason is a code, or
-    the maker's own text `reason`, or both; the text is required if there is no code or the code is OTHER. `saw` is
-    the version of the payment that the maker's screen showed. `answers` are the maker's comments on risk signals, as
-    pairs of rule and text. `set_aside_id` is the id of the set-aside that the refund gives back, None for another
-    refund. `ticket` is the number of a support ticket, None if there is none.
+    the maker's own text `reason`, or both; the text is required if there is no code or the code is OTHER. If
+    `intended_repeat` is True, the maker has confirmed that this refund is wanted in addition to an equal recent one.
+    `saw` is the version of the payment that the maker's screen showed. `answers` are the maker's comments on risk
+    signals, as pairs of rule and text. `set_aside_id` is the id of the set-aside that the refund gives back, None for
+    another refund. `ticket` is the number of a support ticket, None if there is none.
     """
 
     payment_id: int

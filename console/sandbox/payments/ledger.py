@@ -18,7 +18,8 @@ FIRST_REFUND_SERIAL = 900_000_001  # far above the ids of credit checks, so that
 @dataclass(slots=True)
 class Refund:
     """One accepted refund. `key` is the id that the merchant has given to the refund, `id` the id that the provider
-    has given to it; `serial` identifies the refund in the sandbox. `payment` is the merchant's payment id.
+    has given to it; `serial` identifies the refund in the sandbox. `payment` is the merchant's payment id; `state` is
+    the provider's word for the refund's state (see STATE_WORDS_BY_PROVIDER).
 
     `requested_at` (seconds since 1970), `reason` and `product` (only Atom: the name of the refunded product) are
     values of the merchant's request. `delivered` is True if the correct answer about the refund was written to the
@@ -58,9 +59,10 @@ class Refund:
 class Payment:
     """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant` is the merchant's id.
     `merchant_payment_id` is the id that the merchant has given to the payment; `id` is the id that the provider has
-    given to it, None until the payer begins to pay. `surcharge_minor` is the amount that the payer pays in addition
-    to the price; `details` are values that only one provider has. `earlier_attempts` has a copy of the payment for
-    each attempt to pay before the current one.
+    given to it, None until the payer begins to pay. `state` is the provider's word for the payment's state (see
+    STATE_WORDS_BY_PROVIDER). `surcharge_minor` is the amount that the payer pays in addition to the price; `details`
+    are values that only one provider has. `earlier_attempts` has a copy of the payment for each attempt to pay before
+    the current one.
     """
 
     provider: str

@@ -397,8 +397,9 @@ def _make_ids_query(row_ids: Sequence[int]) -> str:
 def _find_changes(
     connection: sqlite3.Connection, since: int, corporation_numbers: Collection[str] | None
 ) -> list[tuple[Any, ...]]:
-    """Return (day, corporation number, facts before, facts after) of the changes from the day `since` (a number) on,
-    as they are stored, sorted by day and number. `corporation_numbers` restricts the result (None: all corporations).
+    """Return (day, corporation number, facts before, facts after) of the changes since the day `since`, as they are
+    stored, sorted by day and number. Days are counted from FIRST_PUBLICATION_DAY. `corporation_numbers` restricts the
+    result (None: all corporations).
     """
     query = "SELECT day, number, before, after FROM changes WHERE day >= ? ORDER BY day, number"
     rows = connection.execute(query, (since,))

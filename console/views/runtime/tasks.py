@@ -156,7 +156,8 @@ class TaskHandle:
 @dataclass(eq=False, slots=True)
 class Task:
     """One call that a caller has passed to a Runner, with its callbacks, its state, and its pool: the group of
-    threads that may run the call."""
+    threads that may run the call. `state` is "waiting", "running", "cancelled" or "done".
+    """
 
     call: Callable[[ProgressReporter], Any]
     on_done: Callable[[Any], None]
