@@ -77,7 +77,7 @@ def list_primary_buttons(page: TrainingPage) -> list[str]:
 
 def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a person starts a training exercise twice by key and then by a click, it is started once. A second start
-    would make further records and discard the first ones. Two clicks on "Check" check this one attempt.
+    would make further records and discard the first ones. Two clicks on "Check" count as one attempt.
     """
     gate, start = Event(), TrainingService.begin_exercise
 

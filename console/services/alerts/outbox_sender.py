@@ -2,7 +2,7 @@
 record key are published in the order in which they were added.
 
 This is a due task. If the publisher (a webhook or Kafka) doesn't accept an event, the task sends it again after
-growing waits. If the oldest event has waited longer than UNPUBLISHED_ALERT_AGE, the task raises an alert.
+growing waits. If the oldest event has waited longer than UNPUBLISHED_EVENT_ALERT_AGE, the task raises an alert.
 """
 
 import logging
@@ -30,7 +30,7 @@ OUTBOX_RETRY_WAITS: Sequence[timedelta] = tuple(timedelta(seconds=step) for step
 attempts.
 """
 RETRY_JITTER_FRACTION = 0.2
-UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
+UNPUBLISHED_EVENT_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
 OTHER_PUBLISHER_PERIOD = timedelta(minutes=5)
 """If the next attempt to send an event is planned for a time in the future or at most this long ago, a worker without
@@ -138,7 +138,7 @@ class OutboxSender:
     # Alert
 
     def _update_unpublished_age_alert(self) -> None:
-        """Raise an alert if the oldest unpublished event is older than UNPUBLISHED_ALERT_AGE; otherwise resolve the
+        """Raise an alert if the oldest unpublished event is older than UNPUBLISHED_EVENT_ALERT_AGE; otherwise resolve the
         alert about the age of unpublished events, if one is open."""
         context = self._context
         with context.database.read() as conn:
@@ -147,7 +147,7 @@ class OutboxSender:
         is_old = (
             unpublished_counts.oldest_created_at is not None
             and context.now() - unpublished_counts.oldest_created_at
-            > context.scale.scale_delta(UNPUBLISHED_ALERT_AGE)
+            > context.scale.scale_delta(UNPUBLISHED_EVENT_ALERT_AGE)
         )
         if is_old and not open_alert and unpublished_counts.oldest_created_at is not None:
             observed = (

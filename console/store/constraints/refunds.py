@@ -92,8 +92,8 @@ _EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL = exists_sql(
     " AND l.value < OLD.refund_amount"
     f" AND (l.name = '{SECOND_CHECKER_ABOVE}' OR l.name = CONCAT('{PROVIDER_CONDITION_PREFIX}', q.provider))"
 )
-"""SQL condition: the refund's amount needs a second approver by the limits of now, which may have been lowered since
-the request."""
+"""SQL condition: by the present limits, which may have been lowered since the request, the refund's amount needs a
+second approver."""
 _HAS_ENOUGH_VOTES_SQL = make_aggregate_sql(
     f"{count_people_sql('a.person')} >= GREATEST(OLD.checkers_needed, 1 + {_EXCEEDS_LIMIT_OF_ONE_CHECKER_SQL})"
     " AND SUM(CAST(a.person AS BINARY) = me) = 1",

@@ -67,11 +67,16 @@ _CLAIM_HOLDING_CONDITIONS = (
     ~_DECIDED_LOST_OPERATION_CONDITION,
     ~_FAILED_LOST_OPERATION_CONDITION,
 )
-_NUMBER_CONDITIONS = (lost_operations.c.corporation_number == bindparam("number"), *_CLAIM_HOLDING_CONDITIONS)
+_CORPORATION_NUMBER_CONDITIONS = (
+    lost_operations.c.corporation_number == bindparam("number"),
+    *_CLAIM_HOLDING_CONDITIONS,
+)
 _CLIENT_CONDITION = lost_operations.c.client_id == bindparam("client_number")
-_INTENTS_BY_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_NUMBER_CONDITIONS)
+_INTENTS_BY_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_CORPORATION_NUMBER_CONDITIONS)
 _INTENTS_BY_CLIENT_AND_NUMBER_QUERY = _INTENTS_BY_NUMBER_QUERY.where(_CLIENT_CONDITION)
-_IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_NUMBER_CONDITIONS, _CLIENT_CONDITION)
+_IDS_BY_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(
+    *_CORPORATION_NUMBER_CONDITIONS, _CLIENT_CONDITION
+)
 _INTENTS_OF_REFUNDS_QUERY = select(*_INTENT_COLUMNS).where(
     lost_operations.c.payment_id.is_not(None), *_CLAIM_HOLDING_CONDITIONS
 )

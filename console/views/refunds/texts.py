@@ -26,10 +26,10 @@ def format_risk_signal(risk_signal: RiskSignal, context: WindowContext) -> str:
     wording_key = f"radar.{risk_signal.rule}"
     if not wording.has_sentence(wording_key):
         return context.translate("radar.other", rule=risk_signal.rule)
-    return context.translate(wording_key, **wording.convert_amount_facts(_parse_fact_times(risk_signal.facts)))
+    return context.translate(wording_key, **wording.convert_amount_facts(_parse_times_in_facts(risk_signal.facts)))
 
 
-def _parse_fact_times(facts: Mapping[str, object]) -> dict[str, object]:
+def _parse_times_in_facts(facts: Mapping[str, object]) -> dict[str, object]:
     """Return the facts of a risk signal, with `at` and `until` converted from the texts that the database stores to
     datetime values."""
     return {name: _parse_time_if_text(value) if name in ("at", "until") else value for name, value in facts.items()}

@@ -18,7 +18,7 @@ from console.services.alerts.outbox_sender import (
     OTHER_PUBLISHER_PERIOD,
     OUTBOX_RETRY_WAITS,
     RETRY_JITTER_FRACTION,
-    UNPUBLISHED_ALERT_AGE,
+    UNPUBLISHED_EVENT_ALERT_AGE,
     OutboxSender,
 )
 from console.services.process.context import WORKER, ServiceContext, act_as
@@ -192,7 +192,7 @@ def test_a_long_wait_of_the_outbox_raises_one_alert(
     receiver.answers = lambda _event, _nth: 503
     run_sender(context)
     assert list_late_alerts(context) == []
-    clock.at += UNPUBLISHED_ALERT_AGE + timedelta(seconds=1)
+    clock.at += UNPUBLISHED_EVENT_ALERT_AGE + timedelta(seconds=1)
     for _ in range(2):
         run_sender(context)
         clock.at += 2 * OUTBOX_RETRY_WAITS[-1]
@@ -212,7 +212,7 @@ def test_the_alert_closes_when_the_publisher_is_removed(
     settings = make_webhook_settings(receiver.url)
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), clock, **settings) as console:
         store_events(console._context, "a-1")
-        clock.at += 2 * UNPUBLISHED_ALERT_AGE
+        clock.at += 2 * UNPUBLISHED_EVENT_ALERT_AGE
         run_sender(console._context)
         assert len(list_late_alerts(console._context)) == 1
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), clock) as console:
@@ -236,7 +236,7 @@ def test_a_worker_without_a_publisher_leaves_the_alert_of_another_worker(
         place.open_desk(sandbox, clock, person="worker", desk=1, TIME_SCALE="1") as second,
     ):
         store_events(first._context, "a-1")
-        clock.offset += 2 * UNPUBLISHED_ALERT_AGE
+        clock.offset += 2 * UNPUBLISHED_EVENT_ALERT_AGE
         for console in (first, second, second):
             run_sender(console._context)
             assert len(list_late_alerts(second._context)) == 1
@@ -321,7 +321,7 @@ def test_events_without_a_receiver_wait(tmp_path: Path, clock: ManualClock) -> N
     """If no receiver is configured, the events wait and no alert about waiting events is raised."""
     with open_quick_desk(tmp_path / "desk", InMemoryAlarmBox(), clock) as console:
         store_events(console._context, "a-1")
-        clock.at += 2 * UNPUBLISHED_ALERT_AGE
+        clock.at += 2 * UNPUBLISHED_EVENT_ALERT_AGE
         assert (
             run_sender(console._context),
             count_waiting(console._context),
