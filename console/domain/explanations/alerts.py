@@ -80,7 +80,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
         suffix = "_read_only" if is_action_stopped("refund", relations.read_only_switch) else "_off"
         return AlertAction("open", "payment", payment.id, show_command, suffix)
     command = f"support-console refund request {payment.id} --amount N --reason TEXT"
-    if payment.is_only_set_aside_left:
+    if payment.is_only_set_aside_money_left:
         command = show_command
     return AlertAction("refund", "payment", payment.id, command)
 

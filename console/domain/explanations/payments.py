@@ -595,7 +595,7 @@ def _make_refund_request_step(
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _format_show_command(record))
     command = f"support-console refund request {record.id} --amount N --reason TEXT"
-    if record.is_only_set_aside_left:
+    if record.is_only_set_aside_money_left:
         command = _format_show_command(record)
     return NextStep(code, facts, command, "refund", asks_others_first)
 

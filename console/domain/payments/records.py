@@ -150,7 +150,7 @@ class Payment:
         return self.captured_minor - self.reserved_minor - self.given_back_minor - self.set_aside_minor
 
     @property
-    def is_only_set_aside_left(self) -> bool:
+    def is_only_set_aside_money_left(self) -> bool:
         """True if nothing of the payment can be refunded except money that is set aside. The window requests the
         refund of this money; the terminal can't."""
         return self.refundable_minor <= 0 < self.set_aside_minor

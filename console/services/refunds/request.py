@@ -193,7 +193,7 @@ class RefundRequestService:
             is_contradiction_acknowledged=is_acknowledged,
             now=server_now,
         )
-        set_aside_minor = payment.set_aside_minor if payment.is_only_set_aside_left else None
+        set_aside_minor = payment.set_aside_minor if payment.is_only_set_aside_money_left else None
         _, code, facts = self._check_all_refund_rules(
             conn, refund_facts, set_aside_minor or payment.requestable_minor, set_aside_minor
         )
@@ -560,7 +560,7 @@ def _find_planned_set_aside(conn: Connection, payment: Payment, set_aside_id: in
     set-aside."""
     if set_aside_id is not None:
         return _require_set_aside(conn, payment.id, set_aside_id)
-    if not payment.is_only_set_aside_left:
+    if not payment.is_only_set_aside_money_left:
         return None
     all_set_asides = set_asides.find_by_payment(conn, payment.id)
     return next((set_aside for set_aside in all_set_asides if set_aside.state is SetAsideState.OPEN), None)

@@ -531,12 +531,12 @@ class WindowContext(QObject):
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
-    def find_missing_right_reason(self, right: str, left_out: str = "") -> str:
+    def find_missing_right_reason(self, right: str, excluded_person: str = "") -> str:
         """Return the text with the reason why the acting person doesn't have this right. The possible reasons are:
         the database has no operator of the person's name; the person has no role with this right; or, for the right
         to buy, the person has such a role but isn't allowed to buy. Return "" if the person has the right, if every
         person has all roles, if the operators aren't read yet, or if `right` is "". The text doesn't name the person
-        `left_out`, who has the right but can't use it in this case.
+        `excluded_person`, who has the right but can't use it in this case.
         """
         person = self.current_person
         if (
@@ -549,7 +549,7 @@ class WindowContext(QObject):
         if person is None:
             return self.translate("reason.unknown_person", name=self.operator or self.translate("person.nobody"))
         authorised_people = [
-            name for name in self.list_other_people_with_right(right) if not is_same_person(name, left_out)
+            name for name in self.list_other_people_with_right(right) if not is_same_person(name, excluded_person)
         ]
         if person.roles & ROLES_BY_RIGHT[right]:
             return self.translate(
