@@ -31,7 +31,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the machine's monotonic seconds."""
+        """Return the seconds of the machine's monotonic clock."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

@@ -37,9 +37,9 @@ def format_search_notes(result: SearchResult, translate: Callable[..., str]) -> 
 
 
 def format_company_notes(matches: RegistryMatches, translate: Callable[..., str]) -> Iterator[str]:
-    """Yield the sentences about the companies that a search has found: one for each of these cases that applies: the
-    desk has no registry; the companies match another spelling of the text; there are more companies; the text is too
-    short.
+    """Yield sentences about the companies in the result of a search, one for each of these cases that applies: the
+    desk has no registry; the companies match another spelling of the text; the result has only the first companies;
+    the text is too short.
     """
     if matches.registry_date is None:
         yield translate("corporation.absent")

@@ -50,7 +50,8 @@ def _compare_payment(key: tuple[str, str], ours: TableRow, provider_side: TableR
 def _compare_sums(
     ours: dict[tuple[str, str], TableRow], provider_side: dict[tuple[str, str], TableRow]
 ) -> Iterator[str]:
-    """Yield the differences of the sums of each provider."""
+    """Yield a sentence for each provider whose sum of captured or refunded money differs from the sum in our
+    database. Both mappings have the rows by (provider, payment number)."""
     for name in ("captured_minor", "refunded_minor"):
         for provider in ("paypay", "atom"):
             here = sum(int(row[name]) for key, row in ours.items() if key[0] == provider)

@@ -286,7 +286,8 @@ class PaymentSampleFactory:
         self, sample: PaymentSample, amount_minor: int, at: datetime, maker: str = ""
     ) -> RefundSample:
         """Add to the payment a refund of `amount_minor` (in minor units) that a maker has requested at the instant
-        `at` and no checker has decided yet. Return the refund. If `maker` is "", the maker is drawn at random."""
+        `at`, and that no checker has decided yet. Return the refund. If `maker` is "", the maker is drawn at random.
+        """
         refund = RefundSample(
             amount_minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASON_TEXTS)
         )

@@ -201,9 +201,10 @@ def _join_changes(before: WatchedFacts, after: WatchedFacts, successor_name: str
 
 def _format_closing_part(changed_facts: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
     """Return the part of an alert's text that says that the corporation was closed, merged, reopened or deleted, or
-    that its successor changed; "" if none of these is in `changed_facts`. Of a corporation that the publisher has
-    deleted and published again as closed or merged, the part says that it is. `after` are the present facts,
-    `successor_name` is the name of the successor."""
+    that its successor changed; "" if none of these is in `changed_facts`. For a corporation that the publisher has
+    deleted and then published again as closed or merged, the part says that the corporation was closed or merged.
+    `after` are the present facts, `successor_name` is the name of the successor.
+    """
     if ChangedFact.DELETED in changed_facts:
         return "company deleted"
     closure, successor = after.closure, after.successor

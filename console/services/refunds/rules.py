@@ -292,12 +292,11 @@ def _check_request_rules(
 
 
 def _check_state_at_provider(payment: Payment) -> list[RuleCheck]:
-    """Return the check of the rule that the provider's last stored statement doesn't say that the payment has ended
-    without money, although our payment is confirmed as paid. Return no check if the provider has stated no known
-    state.
+    """Return the check of this rule: the provider's last stored statement doesn't say that the payment, which is
+    confirmed as paid here, has ended without money. Return no check if the provider has stated no known state.
 
     Before the approval and before the sending, the provider's new answer counts instead (`payment_precheck`). Without
-    this rule, a person could request a refund that is refused there.
+    this rule, a person could request a refund that this later check refuses.
     """
     state = find_payment_state_of_provider_word(payment.provider, payment.provider_state)
     if state is None:

@@ -116,9 +116,10 @@ class RecordSearch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _IndexedCondition:
-    """A condition by which one index finds candidates for a search. The rows are sorted by their work, then by id,
-    newest first. If `id_sort_key` is given, they are sorted by this SQL of the id alone, and all have the first rank.
-    A row that several conditions of one search select has the same rank in each of them.
+    """A condition by which one index finds candidates for a search. The rows are sorted by the rank of their work
+    (rows that a person must review have the first rank), then by id, newest first. If `id_sort_key` is given, all
+    rows count as of the first rank, and are sorted only by this SQL of the id. A row that several conditions of one
+    search select has the same rank in each of them.
     """
 
     condition: ColumnElement[bool]

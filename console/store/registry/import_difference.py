@@ -91,9 +91,11 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
 def _select_newest_rows(
     rows: Iterable[tuple[StoredCorporationRow, bool]], applied_days: dict[int, int]
 ) -> Iterator[tuple[StoredCorporationRow, bool]]:
-    """Yield `rows` without those that were updated before an earlier row of the same corporation in the difference,
-    as the import of a whole file does. `applied_days` has, by corporation number, the day of the last row that this
-    function has yielded; the function adds the days of `rows`."""
+    """Yield `rows`, each with True if the corporation was deleted. Leave out a row whose update is older than that of
+    an earlier row of the same corporation in the difference, as the import of a whole file does. `applied_days` has,
+    by corporation number, the day of the last row that this function has yielded; the function adds the days of
+    `rows`.
+    """
     for row, is_deleted in rows:
         number, updated_on = row[0], row[_UPDATED_ON_INDEX]
         if updated_on >= applied_days.get(number, updated_on):

@@ -153,9 +153,10 @@ class RecordActionHandlers(QObject):
         """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
         `title` is the title of the record that the action was about, because another record may have become the
         current one meanwhile; "" if the page shows only one record. `is_record_shown` is True if the page shows the
-        explanation of this record: the bar then doesn't advise to open the record. Without a title, this also holds
-        if the page shows the explanation of any record. While the bar says that an action is still being executed,
-        show the reason in a toast instead."""
+        explanation of this record: the bar then doesn't advise to open the record. With an empty `title`, the bar
+        doesn't advise it either if the page shows the explanation of any record. While the bar says that an action is
+        still being executed, show the reason in a toast instead.
+        """
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:

@@ -138,7 +138,7 @@ class ReportsPage(Page):
             self.restore_focus()
 
     def _show_read_state(self) -> None:
-        """Show when the figures of the visible section were read. Of a section that was never read, show no time."""
+        """Show when the figures of the visible section were read. For a section that was never read, show no time."""
         read_at = self._read_time_by_section.get(self.section)
         if read_at is not None:
             self.mark_data_read(read_at)

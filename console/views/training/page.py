@@ -143,7 +143,8 @@ class TrainingPage(Page):
 
     @property
     def hinted_shortcuts(self) -> Sequence[KeyHint]:
-        """The page's shortcuts. The key S has the words of its button: it starts an exercise, or starts it again."""
+        """The page's shortcuts. The hint of the key S has the text of the button that the key presses: start the
+        exercise, or start it again."""
         names = {"key.training_begin": "training.start_again"} if self._starts_again else {}
         return [(keys, names.get(wording_key, wording_key)) for keys, wording_key in self.key_hints]
 

@@ -543,8 +543,9 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
 def test_a_denied_purchase_may_have_the_listed_id(
     console: Console, listing_alarmbox: ListingAlarmBox, place: Place, client: str
 ) -> None:
-    """AlarmBox makes client 1's purchase after two people have denied it. A probe doesn't use the listed id for
-    another unknown purchase, because client 1's next purchase would then not be stopped. A person enters the id.
+    """AlarmBox makes client 1's purchase after two people have denied it. A probe of another unknown purchase doesn't
+    give it the id of the listed purchase, because client 1's next purchase would then not be stopped. A person can
+    enter this id.
     """
     denied = buy_and_deny_unmade_purchase(console, listing_alarmbox, place)
     second = buy_with_unknown_outcome(console, listing_alarmbox, client, "silent_before_charge")

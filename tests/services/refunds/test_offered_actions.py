@@ -210,7 +210,7 @@ def test_the_queue_names_the_end_of_a_lengthened_cooling_off_period(desk: Refund
 
 def test_a_lowered_limit_delays_the_offered_sending(desk: RefundDesk) -> None:
     """The limit above which refunds wait was lowered after the request. The pages before and after the approval name
-    the end of the cooling-off period by which the service refuses the sending, and don't offer it.
+    the end of the cooling-off period until which the service refuses the sending, and don't offer the sending.
     """
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment(minor=90_000), "50000")

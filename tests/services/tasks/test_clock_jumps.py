@@ -75,8 +75,9 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
 def test_a_worker_with_a_clock_behind_makes_nothing_due(
     place: Place, alarmbox: InMemoryAlarmBox, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker whose clock is behind leaves the schedule of a record to which a desk with a right clock has given it.
-    Otherwise each of its runs would cause a probe, and the schedule of several days would end within minutes.
+    """A desk with a right clock has scheduled the next probe of a record. A worker whose clock is behind doesn't
+    change this schedule. Otherwise each run of the worker would cause a probe, and the schedule of several days would
+    end within minutes.
     """
     alarmbox.lists_purchases, alarmbox.behaviour = True, "silent_after_charge"
     hand_clock.at = datetime.now(UTC)

@@ -72,8 +72,8 @@ class NotificationBar(QFrame):
         route: RecordPageRoute | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """`second_button` is the second button. If `is_narrow` is True, for a narrow panel, the text is always below
-        the bold text. If `is_announced` is False, screen readers don't announce the bar, because another widget
+        """`second_button` is shown after `button`. If `is_narrow` is True, for a narrow panel, the text is always
+        below the bold text. If `is_announced` is False, screen readers don't announce the bar, because another widget
         announces the same message. `route` leads to the record that the message is about; None means the record of
         the visible page, if any.
         """
