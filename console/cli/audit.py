@@ -13,6 +13,7 @@ from console.cli.text_output import results as cli_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
+from console.settings.private_files import is_folder
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -55,12 +56,15 @@ class VerifyAuditCommand:
 
 def require_intact_evidence_pack(pack_file: str) -> "PackVerification":
     """Verify an evidence pack and return the verdict. Raises ConsoleError `usage` if there is no readable file, such
-    as after a typing error in the path; `audit_broken` if the file is damaged or isn't an evidence pack.
+    as after a typing error in the path, or if the path is that of a folder; `audit_broken` if the file is damaged or
+    isn't an evidence pack.
     """
     from console.services.evidence.pack_verification import verify_pack
 
     if not _is_readable_file(Path(pack_file)):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_READABLE_FILE, "file": pack_file})
+        is_path_of_folder = is_folder(Path(pack_file))
+        problem = UsageProblem.FOLDER_FOR_FILE if is_path_of_folder else UsageProblem.NO_READABLE_FILE
+        raise ConsoleError(ErrorCode.USAGE, {"problem": problem, "file": pack_file})
     verdict = verify_pack(Path(pack_file))
     if not verdict.is_intact:
         raise make_damaged_pack_error(verdict, pack_file)

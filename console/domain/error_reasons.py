@@ -323,6 +323,7 @@ class UsageProblem(Reason):
     UNKNOWN_DOCUMENT_FORMAT = "document_format"
     UNKNOWN_EXPORT_FORMAT = "export_format"
     FILE_EXISTS = "file_exists"
+    FOLDER_FOR_FILE = "folder_for_file"
     UNREADABLE_FILTER = "filter"
     QUEUE_WITHOUT_FILTER = "filter_companies"
     REPEATED_FILTER = "filter_repeated"
@@ -489,9 +490,9 @@ class BackupProblem(Reason):
 
 class RegistryFileProblem(Reason):
     """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation registry
-    breaks. FILE_CHANGED: the file has changed since the import checked it. FUTURE_DAY: the day in the file's name is
-    in the future. NOT_ONE_CSV: the ZIP contains no CSV file, or more than one. VALUE_NOT_ALLOWED: the publisher's
-    definition doesn't allow the value of a field.
+    breaks. FILE_CHANGED: the file has changed since the import checked it. FOLDER_FOR_FILE: the path is that of a
+    folder. FUTURE_DAY: the day in the file's name is in the future. NOT_ONE_CSV: the ZIP contains no CSV file, or
+    more than one. VALUE_NOT_ALLOWED: the publisher's definition doesn't allow the value of a field.
     """
 
     INCOMPLETE_ZIP = "archive"
@@ -502,6 +503,7 @@ class RegistryFileProblem(Reason):
     CONTROL_CHARACTER = "control_character"
     NO_CORPORATION = "empty"
     MIXED_ENCODING = "encoding"
+    FOLDER_FOR_FILE = "folder_for_file"
     FUTURE_DAY = "future"
     UNEXPECTED_HEADER = "header"
     WRONG_FILE_NAME = "name"

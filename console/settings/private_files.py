@@ -155,6 +155,16 @@ def is_ordinary_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Return True if the path is that of a folder. Return False also if the operating system can't tell this, for
+    example because a folder of the path may not be read. (In this case, `Path.is_dir` raises OSError before Python
+    3.14.)"""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def open_ordinary_file(path: Path) -> BufferedReader:
     """Open a file for reading bytes. Raises OSError if it can't be opened, or if it isn't an ordinary file: opening a
     pipe waits until another program writes to it, and a device may never end."""

@@ -14,7 +14,7 @@ from tests.support.waiting import MAX_WAIT_SECONDS
 SETTINGS_WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
 
 
-@pytest.mark.parametrize("name", ["missing.zip", ".", "/dev/zero"])
+@pytest.mark.parametrize("name", ["missing.zip", "/dev/zero"])
 @pytest.mark.parametrize("words", [("replay",), ("audit", "verify", "--pack")])
 def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     terminal: Terminal, tmp_path: Path, words: tuple[str, ...], name: str
@@ -28,6 +28,25 @@ def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     assert ended.error["detail"] == {"problem": "no_file", "file": file}
     assert ended.error["message"].startswith(f"There is no readable file {file}.")
     assert terminal(*words, file, LANGUAGE="ja").err.startswith("ファイル ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("replay",), "usage"),
+        (("audit", "verify", "--pack"), "usage"),
+        (("db", "accounts", "apply"), "usage"),
+        (("registry", "import"), "bad_registry_file"),
+    ],
+)
+def test_a_folder_in_place_of_a_file_is_called_a_folder(
+    terminal: Terminal, tmp_path: Path, words: tuple[str, ...], code: str
+) -> None:
+    """A command that reads a file says that the path is that of a folder, instead of that no file can be read."""
+    ended = terminal.json(*words, str(tmp_path))
+    assert ended.exit_status_and_code == (2, code)
+    assert ended.error["detail"]["problem"] == "folder_for_file"
+    assert "is a folder." in ended.error["message"]
 
 
 def test_the_command_unfinished_needs_no_store_key_on_a_new_desk(unopened_terminal: Terminal) -> None:

@@ -11,7 +11,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.private_files import open_ordinary_file
+from console.settings.private_files import is_folder, open_ordinary_file
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
@@ -51,7 +51,7 @@ class ApplyAccountsCommand:
 def _read_accounts_file(file: Path) -> str:
     """Return the text of the file that lists the people.
 
-    Raises ConsoleError `usage` if the file can't be read, is too large or isn't UTF-8.
+    Raises ConsoleError `usage` if the file can't be read, is a folder, is too large or isn't UTF-8.
     """
     try:
         with open_ordinary_file(file) as opened_file:
@@ -60,9 +60,8 @@ def _read_accounts_file(file: Path) -> str:
             raise ValueError("larger than any team")
         return content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.ACCOUNTS_UNREADABLE, "file": str(file)}
-        ) from error
+        problem = UsageProblem.FOLDER_FOR_FILE if is_folder(file) else UsageProblem.ACCOUNTS_UNREADABLE
+        raise ConsoleError(ErrorCode.USAGE, {"problem": problem, "file": str(file)}) from error
 
 
 def _build_applied_accounts_json(applied_accounts: "AppliedAccounts") -> "JsonObject":

@@ -23,7 +23,7 @@ from pathlib import Path
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.import_plan import WHOLE_NATION_CODE, parse_file_day
-from console.settings.private_files import open_ordinary_file
+from console.settings.private_files import is_folder, open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory_bytes
 
 MAX_CSV_BYTES = 8 * 1024**3
@@ -104,7 +104,8 @@ def open_source(
                 raise make_bad_file_error(path.name, RegistryFileProblem.TOO_LARGE_UNPACKED)
             digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise make_bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
+        problem = RegistryFileProblem.FOLDER_FOR_FILE if is_folder(path) else RegistryFileProblem.FILE_UNREADABLE
+        raise make_bad_file_error(path.name, problem) from error
     with _open_csv(path) as (archive, member):
         match = _match_file_name(path.name, member.filename)
         day = _parse_day(path.name, match["day"])
