@@ -204,6 +204,7 @@ class PaymentTable:
         return _count_machine_steps(self._console, work)
 
     def _count_read_steps(self) -> int:
+        """Return the number of rows and index entries that the server has read since its start."""
         return sum(int(count) for _, count in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
 
 

@@ -199,6 +199,7 @@ def _is_about_order_set_to_paid_late(facts: DayFacts, alert: TableRow) -> bool:
 
 
 def _index_orders_by_number(facts: DayFacts) -> dict[str, TableRow]:
+    """Return the rows of the orders by order number."""
     return {str(row["merch_txn_id"]): row for row in facts["orders"]}
 
 

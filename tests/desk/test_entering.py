@@ -126,6 +126,7 @@ def open_sign_in(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Cal
 
 
 def get_account(place: Place, person: str = "op-a") -> tuple[str, str]:
+    """Return the name and the password of the person's database account."""
     user, _, password = place.url(person).removeprefix("mysql+pymysql://").split("@")[0].partition(":")
     return user, password
 
@@ -135,6 +136,7 @@ def make_url_without_account(place: Place) -> str:
 
 
 def read_audit_trail(place: Place) -> list[tuple[str, str]]:
+    """Return (person, action) of the audit entries about sessions, oldest first."""
     rows = place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'session%' ORDER BY id")
     return [(str(person), str(what)) for person, what in rows]
 

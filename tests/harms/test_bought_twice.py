@@ -77,6 +77,9 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
 
 
 def _make_updates(condition: str, *steps: SqlValueByColumn) -> tuple[str, ...]:
+    """Return one UPDATE statement for each of `steps` (SQL expressions by column), for the credit checks that fulfil
+    `condition`.
+    """
     return tuple(
         f"UPDATE {CHECKS_TABLE} SET {', '.join(f'{name} = {value}' for name, value in step.items())}"
         f" WHERE {condition}"

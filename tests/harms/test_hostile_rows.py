@@ -29,6 +29,9 @@ the version of the pair would be refused because of the pair, and the rule about
 
 
 def _read_tokens(scene: AttackedDatabase) -> tuple[str, int, str]:
+    """Return the stored row of AlarmBox's tokens: the encrypted pair, its version, and the hashes of the used first
+    tokens.
+    """
     row = scene.sql("SELECT sealed, version, used_first FROM provider_tokens WHERE provider = 'alarmbox'")[0]
     return str(row[0]), int(row[1]), str(row[2])
 

@@ -32,6 +32,7 @@ def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
 
 
 def read_limit(team: RequestingTeam) -> int:
+    """Return the stored value of the limit that these tests attack."""
     ((value,),) = team.execute_in_session("owner", SELECT_LIMIT_SQL)
     return int(value)
 

@@ -88,6 +88,9 @@ def make_paid_update(payment: int) -> str:
 def take_resolve_request(
     team: RequestingTeam, person: str, kind: str, id: object, state: str = "completed"
 ) -> tuple[str, str]:
+    """Store a desk request of `person` to resolve the record as `state`, and let a worker take the request. Return
+    the statements by which a session of the worker acts for the person.
+    """
     return team.take_request(team.store_request(person, "resolve", kind, id, proposed=state))
 
 

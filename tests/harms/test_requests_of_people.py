@@ -106,6 +106,9 @@ def make_vote_insert(person: str, refund_id: int = REFUND_ID) -> str:
 def make_refund_statements(
     maker: str, minor: int = REFUND_YEN, payment_id: int = UNREFUNDED_PAYMENT_ID, id: int | None = None
 ) -> tuple[str, str]:
+    """Return two SQL statements: one that reserves the amount of the payment, and one that inserts a refund request
+    of `maker`.
+    """
     reserve = (
         f"UPDATE payments SET reserved_minor = reserved_minor + {minor}, version = version + 1"
         f" WHERE id = {payment_id}"

@@ -169,6 +169,7 @@ def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDat
 
 
 def _make_shop_row(table: str) -> dict[str, str]:
+    """Return the SQL expressions of the columns of a new row that the shop may insert into this table, by column."""
     if table == "orders":
         return {"merch_txn_id": "UUID()", "total_amount": "5"}
     if table == CHECKS_TABLE:

@@ -35,10 +35,12 @@ def send_purchase(
 
 
 def read_failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, SendingCertainty]:
+    """Send a purchase, which must fail. Return class and reason of the failure, and whether the request was sent."""
     with pytest.raises(TransportFailure) as caught:
         send_purchase(line, **options)
     return caught.value.outcome_class, caught.value.reason, caught.value.sent
 
 
 def make_unsent_failure(reason: str) -> tuple[OutcomeClass, str, SendingCertainty]:
+    """Return what `read_failure` returns for a request that failed with `reason` and was certainly not sent."""
     return OutcomeClass.FAILED_DEFINITE, reason, SendingCertainty.NO

@@ -46,6 +46,7 @@ def load_with_keyring(env: Mapping[str, str], keyring: Keyring | None) -> Settin
 
 
 def get_code_and_problem(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
+    """Return the error code and the fact `problem` of the caught error."""
     return caught.value.code, caught.value.detail["problem"]
 
 

@@ -569,6 +569,9 @@ def _make_insert(table: str, **values: str) -> str:
 
 
 def _make_proposal_columns(record: int, person: str) -> dict[str, str]:
+    """Return the SQL expressions of the columns of a proposal by `person` that the credit check was not bought, by
+    column.
+    """
     return {
         "subject_kind": "'credit-check'",
         "subject_id": f"'{record}'",
@@ -581,6 +584,7 @@ def _make_proposal_columns(record: int, person: str) -> dict[str, str]:
 
 
 def _make_lease_columns(person: str) -> dict[str, str]:
+    """Return the SQL expressions of the columns of a lease of `person`, by column."""
     return {"slot": "0", "operator": f"'{person}'", "lease_clock": "'server'", "fence": "4"}
 
 

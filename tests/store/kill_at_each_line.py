@@ -82,6 +82,9 @@ WRITE_AND_CHECK_BY_SCENARIO = {"spool": (write_to_spool, check_spool), "document
 
 
 def main(scenario: str, folder: Path) -> int:
+    """Run the writing code of the scenario again and again, each time until it is killed one line later, and check
+    the files after each run. Return the number of kills.
+    """
     work, look = WRITE_AND_CHECK_BY_SCENARIO[scenario]
     died = 0
     while True:

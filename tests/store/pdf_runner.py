@@ -51,6 +51,7 @@ def _open_all_pdfs(folder: Path, seconds: float, results: list[dict[str, object]
 
 
 def _make_calls(pages: PdfDocument) -> dict[str, Callable[[], object]]:
+    """Return the calls that can be made with the PDF, by name."""
     return {
         "count": pages.count_pages,
         "image": lambda: pages.render_page(0, 1600),

@@ -67,6 +67,7 @@ class KaedeServer:
     def _make_answer(
         self, request: BaseHTTPRequestHandler, request_body: dict[str, Any] | None
     ) -> tuple[int, dict[str, Any]]:
+        """Return HTTP status and JSON body of the answer to a request; `request_body` is None for a read."""
         if request.headers["Authorization"] != f"Bearer {API_KEY}":
             return 401, {"error": "no such key"}
         kind, _, name = request.path.removeprefix("/").partition("/")

@@ -30,6 +30,7 @@ def delete_new_windows(addresses_before: Collection[int]) -> None:
 
 
 def _find_windows_by_address() -> dict[int, Any]:
+    """Return the top-level widgets by the address of their C++ object; nothing if there is no application."""
     widgets = sys.modules.get("PySide6.QtWidgets")
     if widgets is None or widgets.QApplication.instance() is None:
         return {}

@@ -181,6 +181,9 @@ async def _keep_slow_connection(parameters: AttackParameters, n: int, counts: di
 
 
 async def _send_and_keep_slow(parameters: AttackParameters) -> dict[str, Counter[str]]:
+    """Send malformed messages and keep slow connections open at the same time. Return the counts of both by their
+    names.
+    """
     message_counts, slow_counts = await asyncio.gather(send_messages(parameters), keep_slow_connections(parameters))
     return message_counts | slow_counts
 

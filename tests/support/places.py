@@ -256,6 +256,9 @@ class SqlitePlace(Place):
         return sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
 
     def _identify_file(self) -> tuple[int, int] | None:
+        """Return device and inode of the database file, which identify it even if it is moved; None if there is no
+        file.
+        """
         try:
             status = self.file.stat()
         except FileNotFoundError:

@@ -211,6 +211,7 @@ def _execute_and_fetch(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
 
 
 def _read_tables(cursor: Any, tables: set[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of each of these tables by the table's name."""
     return {table: _execute_and_fetch(cursor, f"SELECT * FROM {table}") for table in sorted(tables)}
 
 

@@ -184,6 +184,7 @@ def _run_attack(parameters: AttackParameters) -> Iterator["subprocess.Popen[str]
 
 
 def _read_counts(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
+    """Return the counts that the process prints as its next line, by kind."""
     assert process.stdout is not None
     return {kind: Counter(found) for kind, found in json.loads(process.stdout.readline()).items()}
 

@@ -36,6 +36,7 @@ def release_answers(scene: PaymentDesk) -> None:
 
 
 def make_begun_payment(scene: PaymentDesk, provider: str, number: str) -> int:
+    """Start a payment, let the payer pay it at the provider, and return the payment's id."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
     scene.money.change_payment_state(provider, number, "paid")
@@ -48,6 +49,7 @@ def deliver_notice(scene: PaymentDesk, receiver: RunningReceiver, provider: str,
 
 
 def read_events(scene: PaymentDesk) -> list[tuple[str, int | None]]:
+    """Return (state, id of its payment) of each stored event."""
     return [(str(done), whose) for done, whose in scene.place.sql("SELECT done, payment_id FROM payment_events")]
 
 

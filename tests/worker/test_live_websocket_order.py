@@ -87,6 +87,7 @@ def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
 
 
 def pay_order(scene: PaymentDesk, number: str, order: int) -> int:
+    """Start a payment of the order, let the payer pay it, book it by a probe, and return its id."""
     payment = scene.payments.start(order, "paypay").payment
     scene.money.change_payment_state("paypay", number, "paid")
     scene.payments.probe(payment.id)

@@ -42,6 +42,7 @@ def _list_label_values(labels: dict[str, str]) -> list[str]:
 
 
 def get_sample(samples: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
+    """Return the value of the metric `name` that has no labels."""
     return samples[name][(name,)]
 
 

@@ -29,6 +29,7 @@ def make_event(
 
 
 def merge_rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
+    """Merge the streams of events, and return (source, row) of each event in the merged order."""
     return [(one.source, one.row) for _, one in merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams)]
 
 

@@ -30,6 +30,7 @@ def make_saga(state: SagaState = SagaState.RUNNING, step: str = "b", **more: obj
 
 
 def make_done_steps(*names: str) -> dict[str, str]:
+    """Return the facts of a saga which say that these steps were done an hour ago."""
     return {name: HOUR_BEFORE_NOW.isoformat() for name in names}
 
 

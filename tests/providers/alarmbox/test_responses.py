@@ -40,6 +40,9 @@ TOKEN_REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 
 
 def call_provider(call: ProviderCall, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
+    """Make the call at a server that answers with `scripts` in turn. Return the outcome, and the paths of the
+    requests.
+    """
     with serve_scripts(*scripts) as server:
         outcome = call(make_alarmbox(server.url, finds_purchases=True))
         return outcome, server.list_paths()

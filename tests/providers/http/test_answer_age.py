@@ -61,6 +61,9 @@ CONVERT_ANSWER = make_answer_converter(READ_STATUS_CLASSES, lambda body: body)
 
 
 def send_request(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False) -> tuple[OutcomeClass, str]:
+    """Send a request, to which an answer must come. Return class and reason of the outcome. `accepts` is True if the
+    request accepts a stored answer.
+    """
     request = SingleRequest("GET", "/a", 5, 5, has_effect=has_effect, accepts_stored_answer=accepts)
     limiter: RateLimiter = CountingRateLimiter()
     outcome = send_once(line, limiter, request, CONVERT_ANSWER, headers={})

@@ -109,6 +109,7 @@ READ_CALLS = ("payment", "refund status")
 
 
 def make_all_calls(case: ProviderUnderTest, adapter: PaymentProvider) -> dict[str, Outcome[Any]]:
+    """Make each call that the provider has, and return the outcomes by the name of the call."""
     every = make_calls(case, adapter)
     return {name: ask() for name, ask in every.items() if name != "cancel" or adapter.capabilities.can_cancel}
 

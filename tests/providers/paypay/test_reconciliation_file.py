@@ -205,6 +205,9 @@ def test_the_name_in_an_address_has_merchant_and_days() -> None:
 
 
 def fetch_file(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], int]:
+    """Download a daily file from a server that answers with `script`; its host is allowed if `allowed`. Return the
+    outcome, and the number of connections that the server got.
+    """
     with serve_scripts(script) as server:
         hosts = [server.url] if allowed else ["https://files.example.com"]
         path = f"{server.url}/transaction_1_v2.csv?sig=x%2By"

@@ -51,12 +51,14 @@ def call_api(sandbox: Sandbox, call: str, **query: str) -> Answer:
 
 
 def read_csv(answer: Answer, codec: str = "utf-8") -> tuple[list[str], list[RegistryRow]]:
+    """Return the fields of the first line of an answer in CSV, and its rows."""
     assert answer.status == 200
     head, *rows = csv.reader(io.StringIO(answer.body.decode(codec), newline=""))
     return head, [RegistryRow(*row) for row in rows]
 
 
 def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
+    """Return the texts at the head of an answer in XML, and its rows."""
     assert answer.status == 200
     head, rows = [], []
     for element in ElementTree.fromstring(answer.body):

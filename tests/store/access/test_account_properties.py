@@ -28,6 +28,7 @@ def owner_database(team: Team) -> Iterator[Database]:
 
 
 def read_check_result(database: Database) -> tuple[bool, list[str]]:
+    """Return True if the check of the accounts has passed, and the wrong properties that it has found."""
     found = {finding.check_name: finding for finding in fitness.check_fitness(database)}["accounts"]
     return found.has_passed, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
 

@@ -75,6 +75,7 @@ def read_create_table(database: Database) -> str:
 
 
 def get_code_and_problem(error: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
+    """Return the error code and the fact `problem` of the caught error."""
     return error.value.code, error.value.detail.get("problem")
 
 

@@ -25,6 +25,7 @@ _MALFORMED_VALUES = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'f
 
 
 def _edit_row(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
+    """Change one column of a random row of the trail, and return the id of the row."""
     victim = chance.choice(trail_database.list_rows())[0]
     column, value = chance.choice(
         [
@@ -156,6 +157,7 @@ def _replace_newest_rows(trail_database: DatabaseWithThreeChains, chance: random
 
 
 def _delete_whole_chain(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
+    """Delete all rows of one of two chains, and return the id of its first row."""
     chain = chance.choice(["chain-a", "chain-b"])
     first = next(row_id for row_id, session, _ in trail_database.list_rows() if session == chain)
     trail_database.execute_without_triggers(f"DELETE FROM audit_log WHERE session = '{chain}'")
@@ -163,6 +165,7 @@ def _delete_whole_chain(trail_database: DatabaseWithThreeChains, chance: random.
 
 
 def _delete_all_rows(trail_database: DatabaseWithThreeChains, chance: random.Random) -> int:
+    """Delete all rows of the trail, and return the id of the first row whose loss the verification must find."""
     first = next(row_id for row_id, session, _ in trail_database.list_rows() if session != "chain-c")
     on_sqlite = ("DELETE FROM audit_log", "DELETE FROM sqlite_sequence")
     trail_database.execute_without_triggers(

@@ -55,6 +55,7 @@ def make_payment_insert(number: int, merchant: str, status: str = "initializing"
 
 
 def make_sending_statements(refund: int, key: str) -> tuple[str, ...]:
+    """Return the SQL statements that approve the refund and mark it as being sent under the idempotency key `key`."""
     return (
         make_vote_insert(refund),
         make_update("refunds", refund, status="'approved'"),
@@ -63,6 +64,7 @@ def make_sending_statements(refund: int, key: str) -> tuple[str, ...]:
 
 
 def make_paid_statements(number: int) -> tuple[str, ...]:
+    """Return the SQL statements that insert a payment and bring it through all states until it is paid."""
     steps = ("token_generated", "user_payment", "payment_success", "completed")
     moves = [make_update("payments", number, status=f"'{step}'") for step in steps]
     return (

@@ -31,6 +31,9 @@ def announce_changes(database: Database, *records: int) -> None:
 
 
 def read_new_changes(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[int]]:
+    """Return the mark for the next read of the change feed, and the ids of the credit checks that have changed since
+    `mark`.
+    """
     with database.read() as conn:
         mark, changed = change_feed.list_changes_since(conn, mark)
     return mark, [record for kind, record in changed if kind == CHECK_KIND]

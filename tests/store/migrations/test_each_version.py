@@ -107,6 +107,9 @@ def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]
 
 
 def read_state_dates(conn: Connection, table: str) -> dict[int, str | None]:
+    """Return the day on which each row of the table got its present state, by row id; None if no instant is
+    stored.
+    """
     rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()
     instants = {number: convert_to_instant(stored) for number, stored in rows}
     return {number: str(at.date()) if at else None for number, at in instants.items()}

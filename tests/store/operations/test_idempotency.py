@@ -53,6 +53,7 @@ def find_key_use(context: ServiceContext, key: str) -> idempotency.IdempotencyKe
 
 
 def read_states(context: ServiceContext) -> list[tuple[object, ...]]:
+    """Return (idempotency key, state, result) of each operation, sorted by key."""
     with context.database.read() as conn:
         return [
             tuple(row)

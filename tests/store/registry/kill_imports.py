@@ -29,6 +29,10 @@ Tracer = Callable[[FrameType, str, Any], Any]
 
 
 def main(scenario: str, folder: Path, kill_every: int) -> int:
+    """Import the files of the scenario again and again, each time killed at another line of the import, and check the
+    registry after each kill. `kill_every` is the step from one of these lines to the next. Return the number of
+    kills.
+    """
     registry = folder / "registry"
     base, names = prepare_registry(scenario, folder)
     restore_registry(base, registry)
@@ -164,6 +168,7 @@ def make_line_killer(index: int) -> Tracer:
 
 
 def count_lines(registry: Path, folder: Path, names: list[str]) -> int:
+    """Import the files, and return the number of lines of the registry's code that were executed."""
     passed = [0]
 
     def count_line(frame: FrameType, event: str, _: Any) -> Any:

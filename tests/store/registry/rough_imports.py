@@ -242,6 +242,9 @@ def import_on_full_disk(registry: RegistryUnderImport, count: int) -> int:
 
 
 def main(scenario_name: str, folder: Path, count: int, seed: int) -> int:
+    """Run the function of the scenario with this name, with `count` as its argument. Return its result, such as the
+    number of killed imports.
+    """
     acts = {
         "kills": kill_imports,
         "teams": fetch_while_publishing,

@@ -62,6 +62,7 @@ def show_page(qtbot: QtBot, appearance: object) -> ShowPageFunction:
 
 
 def read_figures(page: ReconcilePage) -> dict[str, str]:
+    """Return the shown figures of the run by name."""
     return {name: label.plain for name, label in page.run_header._figure_by_name.items()}
 
 
