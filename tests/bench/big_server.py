@@ -70,8 +70,8 @@ class BigServer:
     def _has_present_table_form(self, name: str) -> bool:
         """True if the database exists and was filled by the present code."""
         with suppress(MySQLError):
-            found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_TABLE_FORM_KEY}'")
-            return found == ((filling.compute_table_form_mark(),),)
+            mark_rows = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_TABLE_FORM_KEY}'")
+            return mark_rows == ((filling.compute_table_form_mark(),),)
         return False
 
 

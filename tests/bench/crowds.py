@@ -89,10 +89,12 @@ def _measure_extra_purchases_on_sqlite(corporation_count: int) -> ReportRow:
     file in a memory file system. A loss of power isn't tested here.
     """
     with make_quick_folder() as folder:
-        told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
-        with open_console(Settings.load(told)):
+        environment = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
+        with open_console(Settings.load(environment)):
             pass
-        return _measure_purchases_without_leases("SQLite", told, told, folder / "ledger", corporation_count)
+        return _measure_purchases_without_leases(
+            "SQLite", environment, environment, folder / "ledger", corporation_count
+        )
 
 
 def _measure_extra_purchases_on_servers(corporation_count: int) -> Iterator[ReportRow]:
@@ -102,7 +104,7 @@ def _measure_extra_purchases_on_servers(corporation_count: int) -> Iterator[Repo
     for engine, nodes in start_servers_on_disk(frozenset({11})):
         with make_quick_folder() as folder, open_team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
-            told, auditor = (
+            buyer_environment, auditor_environment = (
                 make_environment(
                     folder / home,
                     UNUSED_URL,
@@ -112,7 +114,9 @@ def _measure_extra_purchases_on_servers(corporation_count: int) -> Iterator[Repo
                 )
                 for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
             )
-            yield _measure_purchases_without_leases(engine, told, auditor, folder / "ledger", corporation_count)
+            yield _measure_purchases_without_leases(
+                engine, buyer_environment, auditor_environment, folder / "ledger", corporation_count
+            )
 
 
 def _add_fallback_addresses(url: str, fallback_urls: Sequence[str]) -> str:
@@ -186,14 +190,14 @@ def write_for_seconds(pipe: Pipe, file: Path, uses_queue: bool, seconds: float) 
     pipe.send("ready")
     pipe.recv()
     written, longest, until = 0, 0.0, time.monotonic() + seconds
-    while (asked := time.monotonic()) < until:
+    while (begun_at := time.monotonic()) < until:
         try:
             with database.write_without_retries() as tx:
-                longest = max(longest, time.monotonic() - asked)
+                longest = max(longest, time.monotonic() - begun_at)
                 credit_checks.announce_change(tx.conn, written, datetime.now(UTC))
             written += 1
         except ConsoleError:
-            longest = max(longest, time.monotonic() - asked)
+            longest = max(longest, time.monotonic() - begun_at)
     database.close()
     pipe.send((written, longest))
 
@@ -203,10 +207,15 @@ def _measure_longest_waits() -> Iterator[ReportRow]:
     only. Yield two rows of the report: the longest wait of a writer, and the smallest number of writes of a writer as
     a share of the largest one.
     """
-    kept, alone = _run_writers(uses_queue=True), _run_writers(uses_queue=False)
+    with_queue, without_queue = _run_writers(uses_queue=True), _run_writers(uses_queue=False)
     for goal, figure, comparison, met in (
-        ("≤ 1 s", format_duration(kept.longest), format_duration(alone.longest), kept.longest <= 1),
-        ("≥ 0.3", f"{kept.share:.2f}", f"{alone.share:.2f}", kept.share >= 0.3),
+        (
+            "≤ 1 s",
+            format_duration(with_queue.longest),
+            format_duration(without_queue.longest),
+            with_queue.longest <= 1,
+        ),
+        ("≥ 0.3", f"{with_queue.share:.2f}", f"{without_queue.share:.2f}", with_queue.share >= 0.3),
     ):
         what = "longest wait" if goal == "≤ 1 s" else "smallest share of the largest"
         yield ReportRow(

@@ -154,11 +154,11 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Rep
             relay.answers.clear()
             desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             back = time.time()
-            ((asked,),) = place.sql(_SELECT_REQUEST_TIME_SQL)
+            ((stored_at,),) = place.sql(_SELECT_REQUEST_TIME_SQL)
             if is_after_quiet:
-                sent_after_quiet.append(relay.calls[0] - float(asked))
+                sent_after_quiet.append(relay.calls[0] - float(stored_at))
             elif turn < quick:
-                sent.append(relay.calls[0] - float(asked))
+                sent.append(relay.calls[0] - float(stored_at))
                 heard.append(back - relay.answers[-1])
             else:
                 heard_late.append(back - relay.answers[-1])
@@ -196,7 +196,7 @@ def _measure_plain_polling(server: SqlServer) -> list[float]:
     the row. Return the sorted durations (seconds).
     """
     server.sql("CREATE DATABASE bare", "CREATE TABLE bare.requests(id INT PRIMARY KEY)")
-    seen, over, took = [0.0] * _PURCHASE_COUNT, Event(), []
+    read_at_by_number, over, took = [0.0] * _PURCHASE_COUNT, Event(), []
     chance = random.Random(25)
     with server.connect() as reader, server.connect() as writer, reader.cursor() as read, writer.cursor() as write:
 
@@ -205,7 +205,7 @@ def _measure_plain_polling(server: SqlServer) -> list[float]:
                 read.execute("SELECT MAX(id) FROM bare.requests")
                 ((last,),) = read.fetchall()
                 if last is not None:
-                    seen[last] = seen[last] or time.perf_counter()
+                    read_at_by_number[last] = read_at_by_number[last] or time.perf_counter()
 
         looker = Thread(target=look_for_request)
         looker.start()
@@ -213,9 +213,9 @@ def _measure_plain_polling(server: SqlServer) -> list[float]:
             time.sleep(chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS))
             write.execute(f"INSERT INTO bare.requests VALUES ({number})")
             began = time.perf_counter()
-            while not seen[number]:
+            while not read_at_by_number[number]:
                 time.sleep(0.001)
-            took.append(seen[number] - began)
+            took.append(read_at_by_number[number] - began)
         over.set()
         looker.join()
     server.sql("DROP DATABASE bare")

@@ -66,7 +66,7 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> ReportR
     over = Event()
     writer = Thread(target=_write_changes, args=(scene.console, payment, written, over))
     writer.start()
-    chance, told = random.Random(0), {"ours": dict[int, float](), "bare": dict[int, float]()}
+    chance, read_at_by_id = random.Random(0), {"ours": dict[int, float](), "bare": dict[int, float]()}
     for tick in range(_READ_COUNT + 2):
         time.sleep(READ_INTERVAL_SECONDS)
         if tick == _READ_COUNT:
@@ -74,8 +74,8 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> ReportR
             writer.join()
         for name, reader in chance.sample([("ours", ours.read), ("bare", bare.read)], 2):
             ids = reader()
-            told[name].update(dict.fromkeys(ids, time.monotonic()))
-    took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in told.items()}
+            read_at_by_id[name].update(dict.fromkeys(ids, time.monotonic()))
+    took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in read_at_by_id.items()}
     p99 = compute_percentile(took["ours"], 0.99)
     return ReportRow(
         str(GOAL_NUMBER),

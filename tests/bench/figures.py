@@ -11,8 +11,9 @@ MeasuredFunction = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One row of the report: a figure, its floor, its peer, the ratio and the goal, as text. `is_met` is None if the
-    figure has no goal, or couldn't be measured on this machine (`ratio` then states the reason).
+    """One row of the report, as text: the number of the goal, the measured thing (`subject`), its figure, the figures
+    of the floor and of the peer (`comparison_figure`), the ratio, and the goal. `is_met` is None if the figure has no
+    goal, or couldn't be measured on this machine (`ratio` then states the reason).
 
     `is_required_for_success` is True for a promise of the program: the whole run fails if the row doesn't meet its
     goal.

@@ -165,8 +165,8 @@ def drop_indexes_during_fill(sql: Callable[[str], Sequence[Sequence[Any]]], tabl
 
 def _execute_and_fetch(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
     cursor.execute(statement)
-    found: Sequence[Sequence[Any]] = cursor.fetchall()
-    return found
+    rows: Sequence[Sequence[Any]] = cursor.fetchall()
+    return rows
 
 
 def _make_create_index_sql(name: str, repeats: int, columns: str) -> str:

@@ -46,20 +46,20 @@ def start_console(*, until_frame: bool = False) -> None:
     from console.views.frame.splash_window import MainWindow
 
     paint = MainWindow.paintEvent
-    told: list[object] = []
+    timers: list[object] = []
 
     def report_painted(window: MainWindow, event: "QPaintEvent") -> None:
         from PySide6.QtCore import QTimer  # not before `console.views`, which imports Qt first in the product
 
         paint(window, event)
-        if not told:
+        if not timers:
             print_event("frame")
             if until_frame:
                 os._exit(0)
             timer = QTimer(window, interval=5)
             timer.timeout.connect(_report_if_rows_are_visible)
             timer.start()
-            told.append(timer)
+            timers.append(timer)
 
     MainWindow.paintEvent = report_painted  # type: ignore[assignment, method-assign]  # so that the product itself stays as it is
     main([])

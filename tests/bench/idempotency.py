@@ -89,13 +89,15 @@ def _measure_check_of_used_key(url: str) -> ReportRow:
         compute_median(took["get"]),
         compute_percentile(took["check"], 0.99),
     )
-    beside = f"redis-py GET {format_duration(theirs)}, p99 {format_duration(compute_percentile(took['get'], 0.99))}"
+    peer_figure = (
+        f"redis-py GET {format_duration(theirs)}, p99 {format_duration(compute_percentile(took['get'], 0.99))}"
+    )
     return ReportRow(
         "13",
         "the same, Redis",
         f"{format_duration(ours)}, p99 {format_duration(p99)}",
         "–",
-        beside,
+        peer_figure,
         format_ratio(ours / theirs),
         "≤ 1.25×, p99 < 1 ms",
         ours <= 1.25 * theirs and p99 < 0.001,
@@ -171,11 +173,11 @@ def _measure_checks_per_second(url: str) -> ReportRow:
 
 def _count_checks_for_seconds(url: str) -> int:
     """Check a known key repeatedly for _MEASURED_SECONDS. Return the number of checks that found its result."""
-    cache, key, asked = _connect_cache(url), make_payment_key("M-1", "ORD-000001"), 0
+    cache, key, hit_count = _connect_cache(url), make_payment_key("M-1", "ORD-000001"), 0
     cache.store_result(key, _FINGERPRINT, _RESULT, _refresh_epoch(cache))
     until = time.monotonic() + _MEASURED_SECONDS
     while time.monotonic() < until:
         _refresh_epoch(cache)
-        asked += cache.find_result(key, _FINGERPRINT).result == _RESULT
+        hit_count += cache.find_result(key, _FINGERPRINT).result == _RESULT
     cache.close()
-    return asked
+    return hit_count

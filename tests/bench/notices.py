@@ -118,11 +118,11 @@ class PlainInserts:
 
     def __init__(self, place: Place) -> None:
         self._place, self._threads, self._opened = place, local(), ExitStack()
-        self._seen = dict.fromkeys(_WRITTEN_TABLES, 0)
+        self._last_read_id_by_table = dict.fromkeys(_WRITTEN_TABLES, 0)
         self.rows_per_notice = 0
         for table in _WRITTEN_TABLES:
             place.sql(f"CREATE TABLE bare_{table} AS SELECT * FROM {table} WHERE 1 = 0")
-            self._seen[table] = self._read_last_id(table)
+            self._last_read_id_by_table[table] = self._read_last_id(table)
 
     def __enter__(self) -> "PlainInserts":
         return self
@@ -138,9 +138,11 @@ class PlainInserts:
         rows are distributed evenly over the notices; `notice_count` is their number."""
         shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notice_count)]
         for table in _WRITTEN_TABLES:
-            found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
-            self._seen[table] = self._read_last_id(table)
-            for place, row in enumerate(found):
+            new_rows = self._place.sql(
+                f"SELECT * FROM {table} WHERE id > {self._last_read_id_by_table[table]} ORDER BY id"
+            )
+            self._last_read_id_by_table[table] = self._read_last_id(table)
+            for place, row in enumerate(new_rows):
                 shares[place % notice_count].append((table, row))
         self.rows_per_notice = len(shares[0])
         return shares

@@ -30,8 +30,8 @@ class UnprotectedBuyer:
         self._conn.execute("CREATE INDEX bought_number ON bought(number, client)")
 
     def buy(self, number: str) -> None:
-        found = "SELECT 1 FROM bought WHERE number = ? AND client = '1' AND state <> 'error'"
-        if self._conn.execute(found, (number,)).fetchone():
+        claim_query = "SELECT 1 FROM bought WHERE number = ? AND client = '1' AND state <> 'error'"
+        if self._conn.execute(claim_query, (number,)).fetchone():
             return
         row = self._conn.execute("INSERT INTO bought VALUES (?, '1', 'pending', NULL)", (number,)).lastrowid
         self._conn.execute("UPDATE bought SET state = 'success', provider_id = 1 WHERE rowid = ?", (row,))
@@ -42,7 +42,7 @@ class UnprotectedBuyer:
 
 class UnprotectedServerBuyer:
     """Buys on a database server without any protection against a second purchase, with one transaction per statement.
-    `lock_purchase` buys while it holds the server's own lock (GET_LOCK).
+    `buy_under_server_lock` buys while it holds the server's own lock (GET_LOCK).
     """
 
     def __init__(self, connection: Any) -> None:
@@ -52,13 +52,13 @@ class UnprotectedServerBuyer:
         self._execute(f"CREATE TABLE bought({keys}, {columns}) ENGINE = InnoDB")
 
     def buy(self, number: str) -> None:
-        found = "SELECT 1 FROM bought WHERE number = %s AND client = '1' AND state <> 'error'"
-        if self._execute(found, number).fetchone():
+        claim_query = "SELECT 1 FROM bought WHERE number = %s AND client = '1' AND state <> 'error'"
+        if self._execute(claim_query, number).fetchone():
             return
         row = self._execute("INSERT INTO bought VALUES (NULL, %s, '1', 'pending', NULL)", number).lastrowid
         self._execute("UPDATE bought SET state = 'success', provider_id = 1 WHERE id = %s", row)
 
-    def lock_purchase(self, number: str) -> None:
+    def buy_under_server_lock(self, number: str) -> None:
         self._execute("SELECT GET_LOCK('purchase', 60)")
         self.buy(number)
         self._execute("SELECT RELEASE_LOCK('purchase')")
@@ -120,8 +120,8 @@ def open_redis_lock(folder: Path) -> Iterator[RedisLock | None]:
         yield None
         return
     place = folder / "redis.sock"
-    told = ("--port", "0", "--unixsocket", str(place), "--save", "", "--appendonly", "no", "--dir", str(folder))
-    with subprocess.Popen([program, *told], stdout=subprocess.DEVNULL) as server:
+    arguments = ("--port", "0", "--unixsocket", str(place), "--save", "", "--appendonly", "no", "--dir", str(folder))
+    with subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL) as server:
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 # The file exists before the server listens at it.

@@ -282,16 +282,16 @@ def record_statements(database: Database, query_function: Query) -> RecordedStat
     """Call the query function `query_function` on a connection, and return the SQL statements that it sends, with
     their parameters.
     """
-    asked: RecordedStatements = []
+    sent_statements: RecordedStatements = []
 
     def record_statement(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
-        asked.append((sql, values))
+        sent_statements.append((sql, values))
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", record_statement)
         query_function(conn)
-    assert asked, "nothing was asked"
-    return asked
+    assert sent_statements, "nothing was asked"
+    return sent_statements
 
 
 def explain_statements(database: Database, statements: RecordedStatements) -> list[str]:
@@ -334,7 +334,7 @@ def check_plans(database_name: str, empty_url: str, big: Database) -> ReportRow:
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL_QUERIES.items()}
-    wrong = {name: whole for name, found in plans.items() if (whole := find_whole_table_steps(found))}
+    wrong = {name: whole for name, plan_steps in plans.items() if (whole := find_whole_table_steps(plan_steps))}
     for name, whole in wrong.items():
         print(f"{database_name}: {name}: {'; '.join(whole)}", flush=True)
     figure = f"{len(ALL_QUERIES) - len(wrong)} of {len(ALL_QUERIES)}"

@@ -16,13 +16,13 @@ _INSERT_SQL = "INSERT INTO bare_posts (body) VALUES ({mark})"
 
 
 def main() -> None:
-    told = json.loads(sys.stdin.readline())
+    parameters = json.loads(sys.stdin.readline())
     stop = threading.Event()
     threading.Thread(target=_stop_when_stdin_closes, args=(stop,), daemon=True).start()
-    if told["kind"] == "ours":
-        serve_receiver(told["env"], stop)
+    if parameters["kind"] == "ours":
+        serve_receiver(parameters["env"], stop)
     else:
-        serve_plain_application(told, stop)
+        serve_plain_application(parameters, stop)
 
 
 def _stop_when_stdin_closes(stop_event: threading.Event) -> None:

@@ -111,9 +111,9 @@ class RefundMeasurement:
     def refund(self) -> None:
         """Request and approve a refund through the console."""
         payment = next(self._ours)
-        asked = RefundRequest(payment.id, str(_REFUNDED_MONEY.minor), "sent back")
+        refund_request = RefundRequest(payment.id, str(_REFUNDED_MONEY.minor), "sent back")
         began = self._maker._context.clock.monotonic()
-        requested = self._maker.refunds.request(asked)
+        requested = self._maker.refunds.request(refund_request)
         self.request_durations.append(self._maker._context.clock.monotonic() - began)
         done = self._checker.refunds.approve(requested.id)
         if done.state is not RefundState.COMPLETED:

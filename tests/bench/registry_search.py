@@ -59,8 +59,8 @@ def choose_random_texts(connection: sqlite3.Connection, count: int) -> list[str]
     chance = random.Random(22)
     last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
     drawn = (connection.execute(_SELECT_TEXTS_SQL, (chance.randint(1, last),)).fetchone() for _ in range(count * 2))
-    found = [_choose_random_text(chance, row) for row in drawn if row is not None]
-    return [text for text in found if len(text) > 1][:count]
+    texts = [_choose_random_text(chance, row) for row in drawn if row is not None]
+    return [text for text in texts if len(text) > 1][:count]
 
 
 def _choose_random_text(chance: random.Random, row: tuple[str, str, str, str, str, int | None]) -> str:

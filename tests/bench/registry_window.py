@@ -54,13 +54,13 @@ def _make_env(home: Path) -> dict[str, str]:
 def _measure_start(env: dict[str, str], without: dict[str, str]) -> ReportRow:
     """Compare the first frame of the window with and without a registry. `without` has the environment variables of a
     desk without a registry. Return the row of the report."""
-    seen: dict[str, list[float]] = {"with": [], "without": []}
+    seconds_by_kind: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(-1, _START_COUNT):
         for name, each in (("with", env), ("without", without)):
             saw = start_and_read_events("frame", each)["frame"].seconds
             if number >= 0:
-                seen[name].append(saw)
-    figure, floor = compute_median(seen["with"]), compute_median(seen["without"])
+                seconds_by_kind[name].append(saw)
+    figure, floor = compute_median(seconds_by_kind["with"]), compute_median(seconds_by_kind["without"])
     name, comparison = "registry: first painted frame", f"without one {format_duration(floor)}"
     return ReportRow(
         "27",

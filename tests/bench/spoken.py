@@ -28,8 +28,8 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode != 0:
             print(done.stdout, file=sys.stderr)
-        found = ElementTree.parse(report).iterfind(f".//property[@name='{LONGEST_DELAY_PROPERTY}']")
-        delays = [float(one.attrib["value"]) for one in found]
+        properties = ElementTree.parse(report).iterfind(f".//property[@name='{LONGEST_DELAY_PROPERTY}']")
+        delays = [float(one.attrib["value"]) for one in properties]
     longest = max(delays, default=0.0)
     met = longest <= _GOAL_SECONDS if done.returncode == 0 and delays else None
     what = f"an act until it is heard, the longest of {len(delays)} days of work, work of the event loop"

@@ -36,8 +36,8 @@ def measure_rows(goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
         return
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{make_big_table(SMALL_ROW_COUNT)}"
-        told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
-        env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+        desk_environment = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
+        env = {**os.environ, **desk_environment, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
         if goal_numbers & {1, 2}:
             yield from _measure_windows(env, goal_numbers)
         if 8 in goal_numbers:
@@ -120,15 +120,15 @@ def _start_alternately(
 ) -> tuple[list[dict[str, ScreenMoment]], list[dict[str, ScreenMoment]]]:
     """Start the empty window and the console alternately, and return the events of both programs. With
     `has_cold_cache`, the program's files are removed from the system's file cache before each start."""
-    seen: dict[str, list[dict[str, ScreenMoment]]] = {"bare": [], "console": []}
+    events_by_program: dict[str, list[dict[str, ScreenMoment]]] = {"bare": [], "console": []}
     for number in range(-1, rounds):
         for program in ("bare", "console"):
             if has_cold_cache:
                 evict_files()
             saw = start_and_read_events(program, env)
             if number >= 0:
-                seen[program].append(saw)
-    return seen["bare"], seen["console"]
+                events_by_program[program].append(saw)
+    return events_by_program["bare"], events_by_program["console"]
 
 
 def _make_first_frame_row(

@@ -48,8 +48,8 @@ def open_desk(url: str) -> Iterator[Console]:
     """
     person = OPERATOR if url.startswith("sqlite") else ""
     with TemporaryDirectory(prefix="console-bench-") as home:
-        told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=person)
-        with open_console(Settings.load(told)) as console:
+        environment = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=person)
+        with open_console(Settings.load(environment)) as console:
             yield console
 
 
@@ -64,7 +64,7 @@ class MeasuredTable:
         self._number = next(self._numbers)
         self._embedded = not console.database.is_server
         self._engine = _make_engine(console)
-        self._held = self._engine.connect()
+        self._connection = self._engine.connect()
         self._driver = self._engine.raw_connection()
         self._cursor = self._driver.cursor()
         self._lookup_core = self._record_statements(
@@ -77,7 +77,7 @@ class MeasuredTable:
         self._page_sql = self._record_statements("before_cursor_execute", self.read_middle_page)
 
     def close(self) -> None:
-        self._held.close()
+        self._connection.close()
         self._driver.close()
         self._engine.dispose()
 
@@ -111,12 +111,12 @@ class MeasuredTable:
         Return the rows of each statement.
         """
         number = next(self._numbers)
-        with self._held.begin():
+        with self._connection.begin():
             if self._embedded:
-                self._held.exec_driver_sql("BEGIN DEFERRED")
+                self._connection.exec_driver_sql("BEGIN DEFERRED")
             return [
-                self._held.execute(asked, self._replace_number(number, values)).all()
-                for asked, values in self._lookup_core
+                self._connection.execute(statement, self._replace_number(number, values)).all()
+                for statement, values in self._lookup_core
             ]
 
     def lookup_by_core_in_two_queries(self) -> object:
@@ -125,11 +125,11 @@ class MeasuredTable:
         records.
         """
         number = next(self._numbers)
-        with self._held.begin():
+        with self._connection.begin():
             if self._embedded:
-                self._held.exec_driver_sql("BEGIN DEFERRED")
-            person = self._held.execute(_SELECT_PERSON_SQL, {"person_name": OPERATOR, "number": number}).first()
-            return person, self._held.execute(_SELECT_RECORDS_SQL, {"number": number}).all()
+                self._connection.exec_driver_sql("BEGIN DEFERRED")
+            person = self._connection.execute(_SELECT_PERSON_SQL, {"person_name": OPERATOR, "number": number}).first()
+            return person, self._connection.execute(_SELECT_RECORDS_SQL, {"number": number}).all()
 
     def lookup_by_driver(self) -> object:
         """Run the lookup's statements by the driver alone, and return the rows of each statement."""

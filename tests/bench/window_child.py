@@ -51,17 +51,17 @@ class WindowApplication:
     def __init__(self) -> None:
         self.app = QApplication(sys.argv[:1])
         install_appearance(self.app, theme="light")
-        self._left = ExitStack()
+        self._exit_stack = ExitStack()
         settings = Settings.load()
-        self.console: Console = self._left.enter_context(open_console(settings))
+        self.console: Console = self._exit_stack.enter_context(open_console(settings))
         self.runner = TaskRunner()
         self.context = WindowContext(settings, self.runner, SystemClock())
         self.context.store_services(self.console)
 
     def open_other_console(self, url: str) -> Console:
         """Open a console on another database; it is closed at the end."""
-        told = {**os.environ, "CONSOLE_DATABASE_URL": url}
-        return self._left.enter_context(open_console(Settings.load(told)))
+        environment = {**os.environ, "CONSOLE_DATABASE_URL": url}
+        return self._exit_stack.enter_context(open_console(Settings.load(environment)))
 
     def show_table(self, rows: int, console: Console | None = None) -> "ShownTable":
         """Show a table of the first `rows` credit checks by id, read by `console` (None: the console of the desk)."""
@@ -69,7 +69,7 @@ class WindowApplication:
 
     def close(self) -> None:
         self.runner.close()
-        self._left.close()
+        self._exit_stack.close()
 
 
 class WatchedTable(RecordTable):
@@ -110,8 +110,8 @@ class ShownTable:
             credit_checks.get_all_rows_query().where(by_id > after, by_id <= self._last).order_by(by_id).limit(limit)
         )
         with self._database.read() as conn:
-            found: Sequence[CreditCheck] = credit_checks.select_records(conn, query)
-        return FetchedPage(found, found[-1].id if len(found) == limit else None)
+            records: Sequence[CreditCheck] = credit_checks.select_records(conn, query)
+        return FetchedPage(records, records[-1].id if len(records) == limit else None)
 
     def scroll_one_page_down(self) -> None:
         """Scroll the table down by one page, and wait until the rows of that page are read."""
@@ -151,19 +151,19 @@ def measure_table(row_count: int, large_row_count: int, large_url: str) -> dict[
     the row that is at the top after that.
     """
     stage = WindowApplication()
-    beside = stage.open_other_console(large_url)
+    large_console = stage.open_other_console(large_url)
     took: dict[str, list[float]] = {"empty": [], "small": [], "large": []}
     for number in range(-2, _SHOWN_TABLE_COUNT):
         for name, count, console in (
             ("empty", 0, None),
             ("small", row_count, None),
-            ("large", large_row_count, beside),
+            ("large", large_row_count, large_console),
         ):
             shown = stage.show_table(count, console)
             if number >= 0:
                 took[name].append(shown.seconds)
             shown.close()
-    grown, reached = _scroll_pages(stage.show_table(large_row_count, beside))
+    grown, reached = _scroll_pages(stage.show_table(large_row_count, large_console))
     stage.close()
     return {name: compute_median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
 
@@ -202,13 +202,13 @@ def measure_frames() -> dict[str, Any]:
             view.viewport().repaint()
             if number >= 0:
                 took[name].append(time.perf_counter() - began)
-    found = {name: sorted(seconds) for name, seconds in took.items()}
+    sorted_seconds_by_name = {name: sorted(seconds) for name, seconds in took.items()}
     shown.close()
     items.close()
     stage.close()
     return {
         name: {"p50": compute_median(seconds), "p99": compute_percentile(seconds, 0.99), "max": seconds[-1]}
-        for name, seconds in found.items()
+        for name, seconds in sorted_seconds_by_name.items()
     }
 
 
@@ -270,17 +270,17 @@ def measure_gaps() -> dict[str, Any]:
     bought = checks.purchase(PurchaseRequest(next(fresh), "1"))
     shown = stage.show_table(1_000)
     watch = EventLoopGaps()
-    found: dict[str, list[Any]] = {"idle": [], "busy": [], "ended": []}
+    values_by_name: dict[str, list[Any]] = {"idle": [], "busy": [], "ended": []}
     for _ in range(_ROUND_COUNT):
-        found["idle"].append(_measure_longest_gap(watch, stage, [])[0])
+        values_by_name["idle"].append(_measure_longest_gap(watch, stage, [])[0])
         calls: list[Callable[[], object]] = [partial(checks.refetch, bought.id, detail=False)]
         calls += [partial(checks.purchase, PurchaseRequest(next(fresh), "1")) for _ in range(3)]
         busy, ended = _measure_longest_gap(watch, stage, calls)
-        found["busy"].append(busy)
-        found["ended"] += ended
+        values_by_name["busy"].append(busy)
+        values_by_name["ended"] += ended
     shown.close()
     stage.close()
-    return found
+    return values_by_name
 
 
 def _measure_longest_gap(
@@ -313,12 +313,12 @@ def _measure_longest_gap(
 
 def main(arguments: Sequence[str]) -> None:
     mode, *rest = arguments
-    found = {
+    figures = {
         "table": lambda: measure_table(int(rest[0]), int(rest[1]), rest[2]),
         "frames": measure_frames,
         "gaps": measure_gaps,
     }[mode]()
-    print(json.dumps(found))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ ChildFigures = dict[str, Any]
 
 def measure_rows(large: int, goal_numbers: frozenset[int]) -> Iterator[ReportRow]:
     if 15 in goal_numbers:
-        found = _run_child(
+        figures = _run_child(
             SMALL_ROW_COUNT, "table", str(SMALL_ROW_COUNT), str(large), f"sqlite:///{make_big_table(large)}"
         )
-        yield from _make_list_rows(found, large)
+        yield from _make_list_rows(figures, large)
     if 16 in goal_numbers:
         yield from _make_frame_rows(_run_child(SMALL_ROW_COUNT, "frames"))
     if 17 in goal_numbers:
@@ -52,8 +52,8 @@ def _run_process(extra_environment: Mapping[str, str], *words: str) -> ChildFigu
     env = {**os.environ, **extra_environment, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
     command = [sys.executable, "-m", "tests.bench.window_child", *words]
     done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found: ChildFigures = json.loads(done.stdout)
-    return found
+    figures: ChildFigures = json.loads(done.stdout)
+    return figures
 
 
 def _make_list_rows(figures: ChildFigures, large: int) -> Iterator[ReportRow]:
@@ -112,16 +112,16 @@ def _make_frame_rows(figures: ChildFigures) -> Iterator[ReportRow]:
 def _measure_gaps() -> ReportRow:
     with TemporaryDirectory(prefix="console-bench-") as home, _start_slow_provider() as url:
         # As fast as the provider: what is measured is a busy line, not the pauses between calls.
-        found = _run_process(
+        figures = _run_process(
             make_environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps"
         )
-    ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
-    idle, busy = compute_median(found["idle"]), compute_median(found["busy"])
+    ended = ", ".join(f"{count} {how}" for how, count in Counter[str](figures["ended"]).items())
+    idle, busy = compute_median(figures["idle"]), compute_median(figures["busy"])
     return ReportRow(
         "17",
         f"largest event-loop gap of 10 s, 4 workers, calls: {ended}",
-        _format_median_and_largest(found["busy"]),
-        f"idle {_format_median_and_largest(found['idle'])}",
+        _format_median_and_largest(figures["busy"]),
+        f"idle {_format_median_and_largest(figures['idle'])}",
         "–",
         format_ratio(busy / idle),
         "≤ 33 ms",

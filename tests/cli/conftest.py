@@ -69,9 +69,9 @@ class Terminal:
 
     def __call__(self, *words: str, **env: str) -> CommandResult:
         """Run one command. `env` has additional settings for this call, without the prefix `CONSOLE_`."""
-        told = self.env | {f"CONSOLE_{name}": value for name, value in env.items()}
+        full_env = self.env | {f"CONSOLE_{name}": value for name, value in env.items()}
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-        with mock.patch.dict(os.environ, told), mock.patch.multiple(sys, stdout=out, stderr=err):
+        with mock.patch.dict(os.environ, full_env), mock.patch.multiple(sys, stdout=out, stderr=err):
             status = main(words)
         out.flush()
         return CommandResult(status, out.buffer.getvalue(), err.getvalue())

@@ -103,21 +103,21 @@ def list_environment_variables() -> list[str]:
     """
     from console.settings.settings import Settings
 
-    asked: set[str] = set()
+    names: set[str] = set()
 
     class RecordingEnvironment(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
-            asked.add(name)
+            names.add(name)
             return super().get(name, default)
 
     with tempfile.TemporaryDirectory() as home:
         env = RecordingEnvironment(CONSOLE_HOME=home, CONSOLE_LANGUAGE="en", CONSOLE_SECRET_STORE_KEY="k" * 16)
         settings = Settings.load(env)
         for provider in ("alarmbox", "paypay", "atom"):
-            asked.update(settings.list_missing_secret_names(provider))
+            names.update(settings.list_missing_secret_names(provider))
     for source in sorted(ROOT.glob("console/**/*.py")):
-        asked.update(_VARIABLE_PATTERN.findall(source.read_text("utf-8")))
-    return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _VARIABLE_PREFIXES)
+        names.update(_VARIABLE_PATTERN.findall(source.read_text("utf-8")))
+    return sorted(name for name in names if name.startswith("CONSOLE_") and name not in _VARIABLE_PREFIXES)
 
 
 def run_day_and_list_answers(folder: Path) -> dict[str, Any]:

@@ -37,11 +37,11 @@ class PayingTerminal(Terminal):
         """
         when = at or datetime.now(UTC)
         self.money.register_payment(provider, number, minor, at=when.isoformat())
-        asked = ["payment", "import", provider, number, "--corporation-number", CORPORATION_NUMBER]
+        words = ["payment", "import", provider, number, "--corporation-number", CORPORATION_NUMBER]
         if provider == "atom":
             day = when.astimezone(IST).strftime("%Y-%m-%d")
-            asked += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
-        return int(self.json(*asked).data["id"])
+            words += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
+        return int(self.json(*words).data["id"])
 
     def request_refund(self, payment: int, amount: str = "1000", *more: str, by: str = MAKER) -> CommandResult:
         words = ("refund", "request", str(payment), f"--amount={amount}", "--reason", "一部返金", *more)

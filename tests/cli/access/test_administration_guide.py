@@ -41,8 +41,8 @@ def read_blocks() -> list[tuple[str, str]]:
 
 def _list_mariadb_settings() -> list[str]:
     """Return the lines that docs/team.md requires in the option file of a MariaDB server outside a cluster."""
-    found = _SETTINGS_PATTERN.findall((DOCS_FOLDER / "team.md").read_text("utf-8"))
-    return [line for block in found if "wsrep" not in block for line in block.splitlines()]
+    blocks = _SETTINGS_PATTERN.findall((DOCS_FOLDER / "team.md").read_text("utf-8"))
+    return [line for block in blocks if "wsrep" not in block for line in block.splitlines()]
 
 
 @pytest.fixture(params=["mariadb", "mysql"])
@@ -140,8 +140,8 @@ def read_authorisation_error(person: str, server: SqlServer, database: str, env:
     """Return the error of `provider authorise` at the desk of a person for whom the worker acts."""
     password = (Path(env["BASE"]) / "secrets" / person).read_text().strip()
     command = [sys.executable, "-m", "console", "--json", "provider", "authorise", "alarmbox"]
-    told = env | {"CONSOLE_DATABASE_URL": server.make_url(person, password, database)}
-    ended = subprocess.run(command, env=told, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    person_env = env | {"CONSOLE_DATABASE_URL": server.make_url(person, password, database)}
+    ended = subprocess.run(command, env=person_env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     error: dict[str, Any] = json.loads(ended.stdout)["error"]
     return error
 

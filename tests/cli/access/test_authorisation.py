@@ -251,16 +251,16 @@ def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
         env=os.environ | unauthorised_desk.terminal.env, start_new_session=True, preexec_fn=_acquire_terminal,
     )  # fmt: skip
     os.close(theirs)
-    seen = b""
-    while b"sent to: " not in seen:
-        seen += os.read(ours, 4096)
-    code = visit_consent_page(next(line for line in seen.decode().split() if "/oauth/authorize?" in line))
+    screen_bytes = b""
+    while b"sent to: " not in screen_bytes:
+        screen_bytes += os.read(ours, 4096)
+    code = visit_consent_page(next(line for line in screen_bytes.decode().split() if "/oauth/authorize?" in line))
     os.write(ours, f"{code}\n".encode())
-    while b"renewed automatically" not in seen:
-        seen += os.read(ours, 4096)
+    while b"renewed automatically" not in screen_bytes:
+        screen_bytes += os.read(ours, 4096)
     assert child.wait(timeout=MAX_WAIT_SECONDS) == 0
     os.close(ours)
-    assert code.encode() not in seen
+    assert code.encode() not in screen_bytes
 
 
 def _acquire_terminal() -> None:

@@ -96,9 +96,9 @@ def test_the_doctor_says_that_nobody_has_signed_in(
     assert not checks["sign_in"]["ok"]
     assert "support-console sign-in" in checks["sign_in"]["next"]
     assert checks["home"]["ok"]
-    unseen = [checks[name] for name in ("operator", "database", "tasks")]
-    told = f"Not checked, because you are not signed in to {SERVER_AND_DATABASE}."
-    assert {check["message"] for check in unseen} == {told}
+    unchecked = [checks[name] for name in ("operator", "database", "tasks")]
+    message = f"Not checked, because you are not signed in to {SERVER_AND_DATABASE}."
+    assert {check["message"] for check in unchecked} == {message}
     bad = [check for check in checks.values() if not check["ok"]]
     assert {check["next"] for check in bad if check["name"] not in ("alarmbox", "store_key")} == {
         checks["sign_in"]["next"]
@@ -117,8 +117,10 @@ def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: T
     """
     for command in (("doctor",), ("db", "check")):
         checks = unreachable_server_terminal.json(*command, SECRET_DATABASE_PASSWORD="a password").data["checks"]
-        told = {check["next"] for check in checks if check["name"] in ("sign_in", "operator", "database", "tasks")}
-        (next_,) = told
+        next_steps = {
+            check["next"] for check in checks if check["name"] in ("sign_in", "operator", "database", "tasks")
+        }
+        (next_,) = next_steps
         assert "Set CONSOLE_OPERATOR" in next_
 
 
@@ -271,8 +273,8 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
     me = at.json("whoami").data
     assert (me["operator"], me["known"], me["source"], me["kept"]) == (user, True, "kept", True)
     assert at.json("lookup", "1180301018771").data["credit_checks"] == []
-    told = [entry["what"] for entry in at.json("audit", "list").data["entries"]]
-    assert "session_created" in told
+    audited_actions = [entry["what"] for entry in at.json("audit", "list").data["entries"]]
+    assert "session_created" in audited_actions
     assert at.json("sign-out").data == {"signed_out": True, "audited": True}
     assert keyring.entries == {}
     assert at.json("lookup", "1180301018771").error["detail"]["problem"] == "sign_in_missing"
@@ -299,16 +301,16 @@ def test_a_password_is_typed_without_an_echo() -> None:
         preexec_fn=_acquire_terminal,
     )
     os.close(theirs)
-    seen = b""
-    while b"Password of op-a: " not in seen:
-        seen += os.read(ours, 1024)
+    screen_bytes = b""
+    while b"Password of op-a: " not in screen_bytes:
+        screen_bytes += os.read(ours, 1024)
     os.write(ours, b"hidden-word\n")
-    while not seen.endswith((b"11\r\n", b"Error\r\n")):
-        seen += os.read(ours, 1024)
+    while not screen_bytes.endswith((b"11\r\n", b"Error\r\n")):
+        screen_bytes += os.read(ours, 1024)
     child.wait(timeout=MAX_WAIT_SECONDS)
     os.close(ours)
-    assert b"length 11" in seen
-    assert b"hidden-word" not in seen
+    assert b"length 11" in screen_bytes
+    assert b"hidden-word" not in screen_bytes
 
 
 def _acquire_terminal() -> None:

@@ -76,8 +76,8 @@ def test_a_late_payment_raises_an_alert_once(paying_terminal: PayingTerminal) ->
     assert (alert["order_no"], alert["rule_id"], alert["expected"]) == (ORDER_NUMBER, "C", "refund|compensation")
     assert str(alert["observed"]).startswith("order=cancelled; payment 1=completed 3300 JPY")
     assert (alert["resolved_at"], alert["acknowledged_by"]) == (None, None)
-    seen = paying_terminal.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
-    assert (set(seen), seen["acknowledged_by"]) == (ALERT_FIELDS, "op-a")
+    acknowledged_alert = paying_terminal.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
+    assert (set(acknowledged_alert), acknowledged_alert["acknowledged_by"]) == (ALERT_FIELDS, "op-a")
     assert [(one["id"], one["acknowledged_by"]) for one in list_alerts_by_order(paying_terminal)] == [
         (alert["id"], "op-a")
     ]
@@ -206,7 +206,7 @@ def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(paying_terminal
 def test_the_text_of_an_alert_has_observed_and_expected_state(paying_terminal: PayingTerminal, language: str) -> None:
     """In the text output, each alert has one line, and below it the observed and the expected state."""
     paying_terminal.json("worker", "--once")
-    told = paying_terminal("alerts", "list", LANGUAGE=language).out.decode()
-    assert ORDER_NUMBER in told
-    assert any(f"→ {words}" in told for words in ("refund or other compensation", "返金または別の補償"))
-    assert {"ja": "期限切れ・失敗・取消後の入金", "en": "Paid after expiry"}[language] in told
+    output = paying_terminal("alerts", "list", LANGUAGE=language).out.decode()
+    assert ORDER_NUMBER in output
+    assert any(f"→ {words}" in output for words in ("refund or other compensation", "返金または別の補償"))
+    assert {"ja": "期限切れ・失敗・取消後の入金", "en": "Paid after expiry"}[language] in output
